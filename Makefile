@@ -1,0 +1,92 @@
+# What is needed: make, and Python 3.11 or later.  Everything else is installed into .venv.
+#
+#   make serve   h2static --no-tls -v 8080 ./www
+#   make test    the tests, with branch coverage and its floor
+#   make check   what CI runs: format, lint, types, tests
+#   make bench   h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
+#   make footprint  memory and start-up of the server, beside their limits
+#   make fuzz    longer searches for inputs that raise or differ by path; FACTOR=100
+#   make soak    the large counts: 10 000 edits, 10 000 under load, 10 000 swaps, 100 MiB downloads
+#   make format  rewrite the sources in the project's format
+#   make clean   remove what these targets made
+
+VENV ?= .venv
+PORT ?= 8080
+ROOT ?= ./www
+
+# The first of these that is new enough; override with PYTHON=...
+PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$candidate" && break; done)
+
+# Branch coverage below this share fails "make test".
+COVERAGE_FLOOR ?= 93
+
+BIN := $(VENV)/bin
+SOURCES := h2static hpacktools tests benchmarks
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.NOTPARALLEL:
+.PHONY: serve test check format format-check lint types bench footprint fuzz soak clean
+
+serve: $(VENV)/.project
+	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
+
+check: format-check lint types test
+
+format-check: $(VENV)/.tools
+	$(BIN)/ruff format --check $(SOURCES)
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff check $(SOURCES)
+
+types: $(VENV)/.tools
+	$(BIN)/mypy $(SOURCES)
+
+# Servers that tests start as processes are measured too (coverage's "subprocess" patch).
+test: $(VENV)/.tools
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
+
+format: $(VENV)/.tools
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(VENV)/.project
+	$(BIN)/python -m benchmarks.compare $(ARGS)
+
+FACTOR ?= 20
+
+fuzz: $(VENV)/.tools
+	H2STATIC_TEST_FACTOR=$(FACTOR) $(BIN)/python -m pytest --timeout=0 tests/http2/test_properties.py
+
+soak: $(VENV)/.tools
+	H2STATIC_TEST_EDITS=10000 H2STATIC_TEST_LOAD_EDITS=10000 H2STATIC_TEST_SWAPS=10000 \
+	H2STATIC_TEST_DOWNLOAD=104857600 $(BIN)/python -m pytest --timeout=900 \
+	tests/site/test_freshness.py tests/site/test_traversal.py \
+	tests/end_to_end/test_site_freshness.py tests/end_to_end/test_site_downloads.py
+
+footprint: $(VENV)/.project
+	$(BIN)/python -m benchmarks.footprint
+
+clean:
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
+# renewed first, because an old one knows no dependency groups.
+$(VENV)/.pip: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later found; set PYTHON=" >&2; exit 1; }
+	@echo "Preparing $(VENV)"
+	@$(BIN)/python -c '' 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.project: $(VENV)/.pip
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.pip
+	@$(PIP) install --editable . --group dev
+	@touch $@ $(VENV)/.project

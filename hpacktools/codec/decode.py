@@ -1,0 +1,267 @@
+"""Decoding header blocks (RFC 7541 sections 3.2 and 6).
+
+Contract: :func:`decode_block` is a pure function of its arguments.  It accepts every legal block,
+raises a typed error for every other, never anything else, and takes time and memory linear in the
+length of the block (for each octet at most one reference to an entry, which the limits on fields
+and list size bound).
+
+Assumes that the block is whole: fragments are joined before (RFC 9113 section 4.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .errors import BlockError, FieldLimitError
+from .integers import continue_integer, decode_integer
+from .strings import decode_string
+from .table import (
+    ENTRY_OVERHEAD,
+    FIRST_DYNAMIC_INDEX,
+    STATIC_TABLE,
+    DynamicTable,
+    Field,
+    TableBuilder,
+)
+
+#: Most dynamic table size updates in one block; RFC 7541 section 4.2 never needs more.
+MAX_SIZE_UPDATES: Final = 2
+#: As a limit: none.
+UNLIMITED: Final = 2**63 - 1
+
+
+@dataclass(slots=True, kw_only=True)
+class DecodeLimits:
+    """How much a block may expand to: numbers of fields, and octets as RFC 9113 6.5.2 counts them
+    (name, value and 32 for each field).
+
+    Beyond a soft limit fields are decoded, because the table depends on them, but not kept: the
+    request can be refused while the connection lives on.  Beyond a hard limit decoding stops.
+    """
+
+    soft_fields: int = UNLIMITED
+    hard_fields: int = UNLIMITED
+    soft_list_size: int = UNLIMITED
+    hard_list_size: int = UNLIMITED
+
+
+NO_LIMITS: Final = DecodeLimits()
+
+
+class DecodedBlock:
+    """What a block decodes to.
+
+    ``fields`` are in order, as far as the soft limits allow; ``never_indexed`` are the positions in
+    ``fields`` of those that came as never-indexed literals and must be sent on as such (RFC 7541
+    section 6.2.3).  ``table`` is the table afterwards: the same object as before if the block did
+    not change it.  ``truncated`` tells that a soft limit was crossed.  ``field_count`` and
+    ``list_size`` (octets, 32 for each field included) are those of the whole block.
+    """
+
+    __slots__ = ("field_count", "fields", "list_size", "never_indexed", "table", "truncated")
+
+    def __init__(
+        self,
+        fields: tuple[Field, ...],
+        never_indexed: tuple[int, ...],
+        table: DynamicTable,
+        truncated: bool,
+        field_count: int,
+        list_size: int,
+    ) -> None:
+        self.fields = fields
+        self.never_indexed = never_indexed
+        self.table = table
+        self.truncated = truncated
+        self.field_count = field_count
+        self.list_size = list_size
+
+
+def decode_block(
+    block: bytes,
+    table: DynamicTable,
+    *,
+    allowed: int = 4096,
+    required: int | None = None,
+    limits: DecodeLimits = NO_LIMITS,
+) -> DecodedBlock:
+    """Decode a whole header block against ``table`` (RFC 7541 section 3.2).
+
+    ``allowed`` is the SETTINGS_HEADER_TABLE_SIZE, in octets, that the encoder has acknowledged:
+    the upper bound of size updates (section 6.3).  ``required``, if given, says that the block must
+    begin with a size update to that value or less, because the encoder acknowledged such a setting
+    and its table was larger (section 4.2; RFC 9113 section 4.3.1).
+
+    Raises :class:`BlockError` or :class:`FieldLimitError`.
+    """
+    end = len(block)
+    position = 0
+    if required is not None or (end and block[0] & 0xE0 == 0x20):
+        table, position = _size_updates(block, table, allowed, required)
+    entries = table.entries
+    builder: TableBuilder | None = None
+    last_index = FIRST_DYNAMIC_INDEX - 1 + len(entries)
+
+    fields: list[Field] = []
+    never_indexed: list[int] = []
+    field_count = 0
+    list_size = 0
+    truncated = False
+    soft_size = limits.soft_list_size
+    soft_fields = limits.soft_fields
+
+    while position < end:
+        start = position
+        octet = block[position]
+        position += 1
+        if octet >= 0x80:
+            index = octet & 0x7F
+            if index == 0x7F:
+                index, position = continue_integer(block, position, index)
+            if index < FIRST_DYNAMIC_INDEX:
+                if not index:
+                    raise _zero_index(start)
+                field = STATIC_TABLE[index]
+            elif index > last_index:
+                raise _unknown_index(index, last_index, start)
+            elif builder is None:
+                field = entries[index - FIRST_DYNAMIC_INDEX]
+            else:
+                field = builder.items[FIRST_DYNAMIC_INDEX - 1 - index]
+        else:
+            if octet >= 0x40:
+                prefix = 0x3F
+            elif octet >= 0x20:
+                raise _late_update(start)
+            else:
+                prefix = 0x0F
+            index = octet & prefix
+            if not index:
+                name, position = decode_string(block, position)
+            else:
+                if index == prefix:
+                    index, position = continue_integer(block, position, index)
+                if index < FIRST_DYNAMIC_INDEX:
+                    name = STATIC_TABLE[index][0]
+                elif index > last_index:
+                    raise _unknown_index(index, last_index, start)
+                elif builder is None:
+                    name = entries[index - FIRST_DYNAMIC_INDEX][0]
+                else:
+                    name = builder.items[FIRST_DYNAMIC_INDEX - 1 - index][0]
+            value, position = decode_string(block, position)
+            field = (name, value)
+            if octet >= 0x40:
+                if builder is None:
+                    builder = TableBuilder(table)
+                builder.insert(field)
+                last_index = FIRST_DYNAMIC_INDEX - 1 + len(builder.items) - builder.head
+            elif octet >= 0x10 and not truncated:
+                never_indexed.append(field_count)
+
+        field_count += 1
+        list_size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+        if list_size > soft_size or field_count > soft_fields:
+            if list_size > limits.hard_list_size or field_count > limits.hard_fields:
+                raise _over_limit(limits, field_count, start)
+            truncated = True
+        if not truncated:
+            fields.append(field)
+
+    if never_indexed and never_indexed[-1] >= len(fields):
+        never_indexed.pop()
+    return DecodedBlock(
+        tuple(fields),
+        tuple(never_indexed),
+        table if builder is None else builder.frozen(),
+        truncated,
+        field_count,
+        list_size,
+    )
+
+
+def _size_updates(
+    block: bytes, table: DynamicTable, allowed: int, required: int | None
+) -> tuple[DynamicTable, int]:
+    """Apply the dynamic table size updates at the start of ``block`` (RFC 7541 section 6.3)."""
+    position = 0
+    updates = 0
+    while position < len(block) and block[position] & 0xE0 == 0x20:
+        start = position
+        maximum, position = decode_integer(block, position, 5)
+        updates += 1
+        # RFC 7541 4.2: "The final maximum size is always signaled, resulting in at most two
+        # dynamic table size updates."
+        if updates > MAX_SIZE_UPDATES:
+            raise BlockError(
+                f"more than {MAX_SIZE_UPDATES} dynamic table size updates",
+                section="RFC 7541 section 4.2",
+                offset=start,
+            )
+        # RFC 7541 6.3: "The new maximum size MUST be lower than or equal to the limit determined
+        # by the protocol using HPACK."
+        if maximum > allowed:
+            raise BlockError(
+                f"a dynamic table size update to {maximum}, more than the {allowed} allowed",
+                section="RFC 7541 section 6.3",
+                offset=start,
+            )
+        if required is not None:
+            # RFC 7541 4.2: "the smallest maximum table size that occurs in that interval MUST be
+            # signaled in a dynamic table size update."
+            if maximum > required:
+                raise BlockError(
+                    f"the first dynamic table size update is to {maximum}, "
+                    f"more than the {required} that was acknowledged",
+                    section="RFC 7541 section 4.2",
+                    offset=start,
+                )
+            required = None
+        table = table.resized(maximum)
+    # RFC 9113 4.3.1: "Once an endpoint acknowledges a change to SETTINGS_HEADER_TABLE_SIZE that
+    # reduces the maximum below the current size of the dynamic table, its HPACK encoder MUST start
+    # the next field block with a Dynamic Table Size Update instruction".
+    if required is not None:
+        raise BlockError(
+            f"no dynamic table size update to {required} or less at the start of the block",
+            section="RFC 7541 section 4.2",
+            offset=0,
+        )
+    return table, position
+
+
+def _zero_index(offset: int) -> BlockError:
+    # RFC 7541 6.1: "It MUST be treated as a decoding error if found in an indexed header field
+    # representation."
+    return BlockError(
+        "an indexed field with index 0", section="RFC 7541 section 6.1", offset=offset
+    )
+
+
+def _unknown_index(index: int, last_index: int, offset: int) -> BlockError:
+    # RFC 7541 2.3.3: "Indices strictly greater than the sum of the lengths of both tables MUST be
+    # treated as a decoding error."
+    return BlockError(
+        f"index {index} is beyond the tables, which end at {last_index}",
+        section="RFC 7541 section 2.3.3",
+        offset=offset,
+    )
+
+
+def _late_update(offset: int) -> BlockError:
+    # RFC 7541 4.2: "This dynamic table size update MUST occur at the beginning of the first header
+    # block following the change to the dynamic table size."
+    return BlockError(
+        "a dynamic table size update after a field",
+        section="RFC 7541 section 4.2",
+        offset=offset,
+    )
+
+
+def _over_limit(limits: DecodeLimits, field_count: int, offset: int) -> FieldLimitError:
+    if field_count > limits.hard_fields:
+        reason = f"more than {limits.hard_fields} fields"
+    else:
+        reason = f"a field section of more than {limits.hard_list_size} octets"
+    return FieldLimitError(reason, section="RFC 9113 section 10.5.1", offset=offset)

@@ -1,0 +1,107 @@
+"""A decoder and an encoder that keep their table from block to block.
+
+Contract: these follow one direction of one connection.  What SETTINGS_HEADER_TABLE_SIZE says is
+passed in when it takes effect; which size updates that asks for, or permits, is decided here
+(RFC 7541 section 4.2; RFC 9113 section 4.3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .decode import NO_LIMITS, DecodedBlock, DecodeLimits, decode_block
+from .encode import Representation, encode_block
+from .errors import BlockError, HPACKError
+from .table import DEFAULT_TABLE_SIZE, EMPTY_TABLE, DynamicTable
+
+
+class Decoder:
+    """Decodes the header blocks of one direction of a connection, in order."""
+
+    __slots__ = ("allowed", "failure", "limits", "required", "table")
+
+    def __init__(self, limits: DecodeLimits = NO_LIMITS, allowed: int = DEFAULT_TABLE_SIZE) -> None:
+        """``allowed``: SETTINGS_HEADER_TABLE_SIZE in octets, if other than the default."""
+        self.table: DynamicTable = EMPTY_TABLE
+        self.limits = limits
+        self.allowed = DEFAULT_TABLE_SIZE
+        #: The size that the next block must begin by going down to, if any.
+        self.required: int | None = None
+        #: What ended decoding, if anything did.
+        self.failure: HPACKError | None = None
+        self.change_allowed(allowed)
+
+    def change_allowed(self, allowed: int) -> None:
+        """The encoder has acknowledged SETTINGS_HEADER_TABLE_SIZE ``allowed`` (octets).
+
+        Where that is less than the table's maximum, the next block must begin with a size update.
+        """
+        self.allowed = allowed
+        if allowed < self.table.maximum and (self.required is None or allowed < self.required):
+            self.required = allowed
+
+    def decode(self, block: bytes) -> DecodedBlock:
+        """Decode the next block.
+
+        Raises :class:`~hpacktools.codec.HPACKError`.  After that the table is lost: every later
+        block raises too.
+        """
+        if self.failure is not None:
+            raise BlockError(
+                "an earlier block could not be decoded, so the table is lost",
+                section=self.failure.section,
+                offset=0,
+            ) from self.failure
+        try:
+            decoded = decode_block(
+                block, self.table, allowed=self.allowed, required=self.required, limits=self.limits
+            )
+        except HPACKError as failure:
+            self.failure = failure
+            raise
+        self.table = decoded.table
+        self.required = None
+        return decoded
+
+
+class Encoder:
+    """Encodes the header blocks of one direction of a connection, in order."""
+
+    __slots__ = ("_final", "_smallest", "limit", "table")
+
+    def __init__(self, limit: int = DEFAULT_TABLE_SIZE) -> None:
+        """``limit``: the largest table, in octets, that this encoder keeps, whatever the peer
+        allows.  A limit below the default is announced in the first block."""
+        self.table: DynamicTable = EMPTY_TABLE
+        self.limit = limit
+        self._final = DEFAULT_TABLE_SIZE
+        self._smallest = DEFAULT_TABLE_SIZE
+        self.change_maximum(DEFAULT_TABLE_SIZE)
+
+    def change_maximum(self, maximum: int) -> None:
+        """The peer's SETTINGS_HEADER_TABLE_SIZE is now ``maximum`` (octets).
+
+        The size updates that this needs are written with the next block: none, the final size, or
+        the smallest and the final one, however many changes came in between.
+        """
+        self._final = min(maximum, self.limit)
+        self._smallest = min(self._smallest, self._final)
+
+    def pending_updates(self) -> tuple[int, ...]:
+        """The size updates with which the next block begins (RFC 7541 section 4.2)."""
+        current = self.table.maximum
+        if self._smallest < current and self._smallest < self._final:
+            return (self._smallest, self._final)
+        if self._final != current:
+            return (self._final,)
+        return ()
+
+    def encode(
+        self, fields: Iterable[tuple[bytes, bytes, Representation]], huffman: bool = True
+    ) -> bytes:
+        """Encode the next block, with the pending size updates in front."""
+        block, self.table = encode_block(
+            fields, self.table, size_updates=self.pending_updates(), huffman=huffman
+        )
+        self._smallest = self._final
+        return block

@@ -1,0 +1,220 @@
+"""The static table and the dynamic table (RFC 7541 sections 2.3 and 4, Appendix A).
+
+Contract: a :class:`DynamicTable` never changes.  Inserting or resizing gives another one, so that
+(table, block) -> (fields, table) is a pure function whose results can be remembered; equal tables
+compare and hash equal.
+
+Strategy: a block that inserts grows one :class:`TableBuilder` and freezes it once at the end.  The
+builder holds the oldest entry first, appends, and moves a head over what is evicted, so that each
+insertion costs the same however large the table is.  What an encoder needs to find entries by name
+and value is made on first use and travels with the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from hpack.table import HeaderTable
+
+#: A field line: name and value.
+Field: TypeAlias = tuple[bytes, bytes]
+
+#: Octets that an entry counts beyond its name and value (RFC 7541 section 4.1).
+ENTRY_OVERHEAD: Final = 32
+#: SETTINGS_HEADER_TABLE_SIZE until a peer says otherwise (RFC 9113 section 6.5.2).
+DEFAULT_TABLE_SIZE: Final = 4096
+
+#: The static table; index 0 is not used (RFC 7541 Appendix A).
+STATIC_TABLE: Final[tuple[Field, ...]] = (
+    (b"", b""),
+    *((bytes(name), bytes(value)) for name, value in HeaderTable.STATIC_TABLE),
+)
+#: Index of the newest entry of the dynamic table (RFC 7541 section 2.3.3).
+FIRST_DYNAMIC_INDEX: Final = len(STATIC_TABLE)
+
+#: Field -> index in the static table.
+STATIC_FIELDS: Final[dict[Field, int]] = {
+    field: index for index, field in enumerate(STATIC_TABLE) if index
+}
+#: Name -> lowest index in the static table.
+STATIC_NAMES: Final[dict[bytes, int]] = {
+    STATIC_TABLE[index][0]: index for index in range(FIRST_DYNAMIC_INDEX - 1, 0, -1)
+}
+
+
+def entry_size(field: Field) -> int:
+    """What ``field`` counts in a dynamic table, in octets (RFC 7541 section 4.1)."""
+    return len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+
+
+class DynamicTable:
+    """A dynamic table at one moment (RFC 7541 section 2.3.2).  Immutable.
+
+    ``entries`` are newest first: index 62 is ``entries[0]``.  ``size`` and ``maximum`` are octets
+    as section 4.1 counts them.
+    """
+
+    __slots__ = ("_hash", "_lookup", "entries", "maximum", "size")
+
+    entries: tuple[Field, ...]
+    size: int
+    maximum: int
+
+    def __init__(
+        self, entries: Iterable[Field] = (), maximum: int = DEFAULT_TABLE_SIZE, *, size: int = -1
+    ) -> None:
+        """``size``: the size of ``entries``, from a caller who knows it.
+
+        Raises ``ValueError`` when the entries do not fit into ``maximum``.
+        """
+        self.entries = tuple(entries)
+        self.maximum = maximum
+        self.size = sum(map(entry_size, self.entries)) if size < 0 else size
+        if self.size > maximum:
+            raise ValueError(f"entries of {self.size} octets do not fit into {maximum}")
+        self._hash = 0
+        self._lookup: Lookup | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, DynamicTable):
+            return NotImplemented
+        return self.maximum == other.maximum and self.entries == other.entries
+
+    def __hash__(self) -> int:
+        if not self._hash:
+            # 0 means "not computed"; a hash that happens to be 0 becomes 1.
+            self._hash = hash((self.maximum, self.entries)) or 1
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"DynamicTable({self.entries!r}, {self.maximum})"
+
+    def inserted(self, name: bytes, value: bytes) -> DynamicTable:
+        """This table after an insertion, with what that evicts gone (RFC 7541 section 4.4)."""
+        builder = TableBuilder(self)
+        builder.insert((name, value))
+        return builder.frozen()
+
+    def resized(self, maximum: int) -> DynamicTable:
+        """This table with another maximum, with what that evicts gone (RFC 7541 section 4.3)."""
+        if maximum == self.maximum:
+            return self
+        entries = self.entries
+        size = self.size
+        kept = len(entries)
+        while size > maximum:
+            kept -= 1
+            size -= entry_size(entries[kept])
+        return DynamicTable(entries[:kept], maximum, size=size)
+
+    def lookup(self) -> Lookup:
+        """Where the entries are, by field and by name; made on first use.  Not to be changed."""
+        found = self._lookup
+        if found is None:
+            oldest_first = self.entries[::-1]
+            found = self._lookup = Lookup(
+                {field: number for number, field in enumerate(oldest_first)},
+                {field[0]: number for number, field in enumerate(oldest_first)},
+                len(oldest_first),
+            )
+        return found
+
+
+class Lookup:
+    """Entries of a dynamic table by field and by name.
+
+    Values are insertion numbers, because indices shift with every insertion: the entry with number
+    ``n`` has the index ``FIRST_DYNAMIC_INDEX - 1 + inserted - n``.
+    """
+
+    __slots__ = ("fields", "inserted", "names")
+
+    def __init__(self, fields: dict[Field, int], names: dict[bytes, int], inserted: int) -> None:
+        self.fields = fields
+        self.names = names
+        #: Number of the next insertion.
+        self.inserted = inserted
+
+    def copy(self) -> Lookup:
+        """A copy that can be changed."""
+        return Lookup(self.fields.copy(), self.names.copy(), self.inserted)
+
+    def insert(self, field: Field) -> None:
+        """Enter the newest entry; it hides older ones with its field or name."""
+        self.fields[field] = self.names[field[0]] = self.inserted
+        self.inserted += 1
+
+    def evict(self, field: Field, number: int) -> None:
+        """Remove the entry with ``number``, unless a newer one has taken its place."""
+        if self.fields[field] == number:
+            del self.fields[field]
+        if self.names[field[0]] == number:
+            del self.names[field[0]]
+
+
+class TableBuilder:
+    """A dynamic table while a block inserts into it.
+
+    ``items`` holds the oldest entry first; those before ``head`` are evicted.  Index 62 is
+    ``items[-1]``.
+    """
+
+    __slots__ = ("head", "items", "maximum", "size")
+
+    def __init__(self, table: DynamicTable) -> None:
+        self.items = list(table.entries[::-1])
+        self.head = 0
+        self.size = table.size
+        self.maximum = table.maximum
+
+    def insert(self, field: Field) -> None:
+        """Insert ``field``, evicting from the old end.
+
+        RFC 7541 4.4: "an attempt to add an entry larger than the maximum size causes the table to
+        be emptied of all existing entries and results in an empty table."
+        """
+        self.items.append(field)
+        size = self.size + len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+        if size > self.maximum:
+            items = self.items
+            head = self.head
+            while size > self.maximum:
+                size -= entry_size(items[head])
+                head += 1
+            self.head = head
+        self.size = size
+
+    def frozen(self) -> DynamicTable:
+        """The table as it now is."""
+        return DynamicTable(self.items[self.head :][::-1], self.maximum, size=self.size)
+
+
+class FindingBuilder(TableBuilder):
+    """A table builder that keeps a :class:`Lookup` up to date, for an encoder."""
+
+    __slots__ = ("lookup",)
+
+    def __init__(self, table: DynamicTable) -> None:
+        super().__init__(table)
+        self.lookup = table.lookup().copy()
+
+    def insert(self, field: Field) -> None:
+        head = self.head
+        # Numbers and positions in ``items`` differ by what was evicted before this builder began.
+        first = self.lookup.inserted - len(self.items)
+        self.lookup.insert(field)
+        super().insert(field)
+        for position in range(head, self.head):
+            self.lookup.evict(self.items[position], first + position)
+
+    def frozen(self) -> DynamicTable:
+        table = super().frozen()
+        table._lookup = self.lookup
+        return table
+
+
+#: The table at the start of a connection.
+EMPTY_TABLE: Final = DynamicTable()

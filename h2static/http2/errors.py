@@ -1,0 +1,35 @@
+"""Errors by their scope (RFC 9113 section 5.4).
+
+Contract: code that checks what a peer sent raises one of the first two; ``ServerConnection``
+turns them into GOAWAY or RST_STREAM in one place.  Neither ever leaves ``receive``.
+:class:`Misuse` is ours alone: a caller broke the contract of this package.
+"""
+
+from __future__ import annotations
+
+from h2static.http2.registry import ErrorCode
+
+
+class ProtocolViolation(Exception):
+    """What the peer did wrong: an error code and a reason for people."""
+
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class ConnectionViolation(ProtocolViolation):
+    """A connection error (RFC 9113 section 5.4.1): ends in GOAWAY."""
+
+
+class StreamViolation(ProtocolViolation):
+    """A stream error (RFC 9113 section 5.4.2): ends in RST_STREAM, charged to a budget."""
+
+    def __init__(self, stream_id: int, code: ErrorCode, reason: str) -> None:
+        super().__init__(code, reason)
+        self.stream_id = stream_id
+
+
+class Misuse(Exception):
+    """The caller broke the contract of ``h2static.http2``; a bug on our side."""

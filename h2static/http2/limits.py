@@ -1,0 +1,126 @@
+"""Every quantity that a peer controls, its bound, and why the bound is what it is.
+
+Contract: a named limit here is enforced from the first octet, has a test that crosses it and one
+with legal heavy traffic below it.  Too tight is a failure too: each default is above what honest
+clients were seen to do.
+
+Strategy: two kinds.  Plain bounds are numbers.  Rates are token buckets (:class:`Budget`) with two
+stages: at a quarter left the connection is asked to leave (GOAWAY, streams finish), at nothing left
+it is closed with ENHANCE_YOUR_CALM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from h2static.http2.registry import MINIMUM_MAX_FRAME_SIZE
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Limits:
+    """Bounds of one connection.  Times are seconds, sizes octets."""
+
+    # --- header blocks and field sections (RFC 9113 section 10.5.1)
+    #: The largest frame payload accepted; SETTINGS_MAX_FRAME_SIZE is left at its initial value,
+    #: which keeps what one peer can make us buffer small.
+    max_frame_size: int = MINIMUM_MAX_FRAME_SIZE
+    #: A header block's octets before it is decoded: twice the soft list size, so that a field
+    #: section that is merely too large still gets its 431.
+    header_block_size: int = 131_072
+    #: Frames that carry one header block: nghttp2 allows 8, Envoy 512; the block size above needs
+    #: 9. Empty CONTINUATION frames count (CVE-2026-33871).
+    header_block_frames: int = 32
+    #: Fields (cookie crumbs count, CVE-2026-49975): beyond ``soft`` the answer is 431 and the
+    #: dynamic table stays right; beyond ``hard`` the connection ends.
+    soft_fields: int = 256
+    hard_fields: int = 1_000
+    #: RFC 9113 section 6.5.2 size (names + values + 32 each); ``soft`` is what we announce.
+    soft_list_size: int = 65_536
+    hard_list_size: int = 262_144
+    #: From the first octet of a header block to its END_HEADERS.
+    header_block_seconds: float = 10.0
+
+    # --- streams (RFC 9113 section 5.1.2)
+    #: Skipped stream ids are remembered to tell "idle" from "closed"; honest clients skip once.
+    idle_gaps: int = 16
+    #: Streams that we reset, whose late frames are to be ignored (RFC 9113 section 5.1).
+    reset_streams_remembered: int = 128
+    #: PRIORITY_UPDATE for streams that are not open yet (RFC 9218 section 7.1: bounded).
+    pending_priorities: int = 100
+    #: Entries of one SETTINGS frame (CVE-2020-11080); eight settings exist.
+    settings_entries: int = 32
+
+    # --- rates: (burst, refill per second)
+    #: Streams reset before they were answered, by either side (CVE-2023-44487, CVE-2025-8671).
+    #: Browsers reset a page's worth (some hundred) on navigation; hot reload does it often.
+    resets_burst: int = 1_000
+    resets_rate: float = 100.0
+    #: Frames that ask for nothing: PING, SETTINGS, PRIORITY, unknown types, empty DATA, ignored
+    #: frames, field sections over a soft limit.  nghttp2's figures of 2026.
+    glitches_burst: int = 10_000
+    glitches_rate: float = 330.0
+    #: A field section over a soft limit is dear to decode: it costs this many glitches.
+    oversized_section_glitches: int = 100
+    #: WINDOW_UPDATE frames beyond two for each DATA frame sent and five a connection are glitches
+    #: (Envoy's rule); each request and each DATA frame sent pays in advance.
+    window_updates_free: int = 100
+    window_updates_per_data: int = 2
+    #: DATA frames with less than this many octets are glitches (RUSTSEC-2026-0258); 200-octet
+    #: gRPC messages are not.
+    tiny_data: int = 64
+
+    # --- output
+    #: Octets waiting for the socket above which nothing more is read from the peer (h2o's mark).
+    output_mark: int = 524_288
+    #: What one turn of a connection may produce before others have theirs.
+    turn_output: int = 524_288
+    #: A body waits for windows at most this long without ``stall_octets`` of progress (or its
+    #: rest, if that is less); WINDOW_UPDATE alone does not renew it (the "hold" of HTTP/2 Bomb).
+    stall_seconds: float = 60.0
+    stall_octets: int = 4_096
+
+    # --- request content
+    #: Content that nobody wants is read and thrown away up to here, then RST_STREAM NO_ERROR
+    #: (RFC 9113 section 8.1).
+    discarded_content: int = 1_048_576
+    #: Content must arrive with ``stall_octets`` in each of these periods.
+    content_seconds: float = 60.0
+
+    # --- time
+    #: From accept to the end of the client's preface and first SETTINGS (CVE-2026-56853).
+    preface_seconds: float = 10.0
+    #: RFC 9113 section 6.5.3, as nghttpd.
+    settings_ack_seconds: float = 10.0
+    #: Without a stream open; nghttpx uses three minutes.
+    idle_seconds: float = 180.0
+    #: Between the two GOAWAY frames of a shutdown, unless the PING is answered earlier.
+    shutdown_round_trip_seconds: float = 1.0
+
+
+#: What :meth:`Budget.spend` says.
+WITHIN, LOW, EXHAUSTED = 0, 1, 2
+
+
+class Budget:
+    """A token bucket: ``burst`` tokens at first and at most, ``rate`` more each second."""
+
+    __slots__ = ("_burst", "_low", "_rate", "_then", "_tokens")
+
+    def __init__(self, burst: int, rate: float, now: float) -> None:
+        self._burst = float(burst)
+        self._rate = rate
+        self._tokens = float(burst)
+        self._low = burst / 4
+        self._then = now
+
+    def spend(self, amount: float, now: float) -> int:
+        """Take ``amount`` tokens at time ``now`` (seconds, monotonic): WITHIN, LOW or EXHAUSTED."""
+        tokens = self._tokens + (now - self._then) * self._rate
+        if tokens > self._burst:
+            tokens = self._burst
+        self._then = now
+        tokens -= amount
+        self._tokens = tokens
+        if tokens >= self._low:
+            return WITHIN
+        return LOW if tokens >= 0 else EXHAUSTED

@@ -1,0 +1,71 @@
+"""Octets on their way to the socket, as pieces.
+
+Contract: frames are appended as lists of pieces that are never copied together here.  The driver
+sends a prefix of :meth:`Output.pending` and says how much with :meth:`Output.advance`.  A stream
+counts as open until its last octet was handed to the kernel; :attr:`Output.ends` holds where each
+finished stream ended, so ``len(output.ends)`` is how many have not got that far.
+
+Strategy: almost always everything is sent at once and everything is cleared at once; the walk over
+the pieces is for the short write only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+
+class Output:
+    """What one connection has still to send."""
+
+    __slots__ = ("emptied", "ends", "octets", "pieces", "sent")
+
+    def __init__(self) -> None:
+        #: How often everything has been sent: pieces of a lower count are gone.
+        self.emptied = 0
+        self.pieces: list[bytes | memoryview] = []
+        #: Octets appended since the output was last empty.
+        self.octets = 0
+        #: Octets of them that were sent.
+        self.sent = 0
+        #: For each finished stream the value of :attr:`octets` after its last frame; rising.
+        self.ends: list[int] = []
+
+    def __len__(self) -> int:
+        """Octets to send."""
+        return self.octets - self.sent
+
+    def append(self, piece: bytes) -> None:
+        """Add a whole frame."""
+        self.pieces.append(piece)
+        self.octets += len(piece)
+
+    def pending(self) -> list[bytes | memoryview]:
+        """The pieces to send, in order.  Not to be changed."""
+        return self.pieces
+
+    def advance(self, count: int) -> None:
+        """The kernel has taken the first ``count`` octets of what is pending."""
+        self.sent += count
+        if self.sent == self.octets:
+            self.emptied += 1
+            self.pieces = []
+            self.ends = []
+            self.octets = self.sent = 0
+            return
+        pieces = self.pieces
+        index = 0
+        while count:
+            size = len(pieces[index])
+            if size > count:
+                pieces[index] = memoryview(pieces[index])[count:]
+                break
+            count -= size
+            index += 1
+        del pieces[:index]
+        del self.ends[: bisect_right(self.ends, self.sent)]
+
+    def clear(self) -> None:
+        """The connection is lost: nothing of this will be sent."""
+        self.pieces = []
+        self.ends = []
+        self.octets = self.sent = 0

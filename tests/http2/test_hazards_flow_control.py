@@ -1,0 +1,223 @@
+"""Hostile scenarios in process: windows that stay closed, slow peers, content nobody wants.
+
+See :mod:`tests.http2.test_hazards_frames`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from h2static.http2 import registry as r
+from h2static.http2.frames import (
+    Data,
+    WindowUpdate,
+)
+from h2static.http2.limits import Limits
+from h2static.http2.registry import ErrorCode
+from tests.conformance.cases import octets
+from tests.http2.hazards import LIMITS, alone, expect_calm, flood
+from tests.support.peer import Peer, request_fields
+from tests.support.transports import Mirror
+
+
+def test_hazard_57_windows_that_never_open() -> None:
+    """Nothing is read ahead, and the streams end after the stall."""
+    peer = Peer(Mirror(alone=True), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)], replenish=False)
+    ids = range(1, 200, 2)
+    for stream_id in ids:
+        peer.request(stream_id, b"/file/100000")
+    assert all(len(body.readers[-1].pieces) == 10 for body in peer.site.bodies)
+    assert peer.mirror.connection.output_octets == 0
+    peer.mirror.wait(LIMITS.stall_seconds - 1)
+    assert peer.mirror.connection.open_streams == 100
+    peer.mirror.wait(2)
+    peer.pull()
+    assert [peer.streams[s].reply.reset for s in ids] == [ErrorCode.CANCEL] * 100
+    assert peer.mirror.connection.open_streams == 0
+    assert all(reader.closed for body in peer.site.bodies for reader in body.readers)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_hazard_58_a_drip_of_window_updates(target: int) -> None:
+    """One octet now and then is no progress."""
+    peer = Peer(Mirror(alone=True), replenish=False)
+    peer.request(1, b"/file/100000")
+    peer.pull()
+    for _ in range(30):
+        peer.mirror.wait(5)
+        peer.pull()
+        if peer.streams[1].reply.reset is not None:
+            break
+        peer.update(target, 1)
+    assert peer.streams[1].reply.reset == ErrorCode.CANCEL
+    # The first look counts what went out at once as progress.
+    assert peer.mirror.now - 1_000 <= 2 * LIMITS.stall_seconds + 10
+
+
+def test_hazard_58_a_slow_but_honest_reader() -> None:
+    """4096 octets a minute, or the rest of a body, are enough."""
+    peer = Peer(Mirror(alone=True), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)], replenish=False)
+    peer.request(1, b"/file/41000")
+    for _ in range(11):
+        peer.mirror.wait(LIMITS.stall_seconds - 5)
+        peer.update(1, LIMITS.stall_octets)
+        peer.pull()
+    assert len(peer.expect_response(1).body) == 41_000
+
+
+@pytest.mark.parametrize("path", [b"/memory/1000000", b"/file/1000000", b"/"])
+def test_hazard_59_a_socket_that_takes_nothing(path: bytes) -> None:
+    """Windows are huge, the kernel is full: what waits is bounded."""
+    peer = Peer(
+        Mirror(alone=True), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 2**31 - 1)], replenish=False
+    )
+    peer.update(0, 2**31 - 1 - 65_535)
+    peer.mirror.stop_taking()
+    for stream_id in range(1, 2_001, 2):
+        peer.transport.deliver(peer.headers(stream_id, request_fields(path)).serialize())
+    connection = peer.mirror.connection
+    feed = peer.mirror.feeds["whole"]
+    connection.pump(feed.now, LIMITS.turn_output)
+    connection.pump(feed.now, LIMITS.turn_output)
+    assert connection.output_octets <= LIMITS.turn_output + 262_144 + 65_536
+    assert connection.open_streams <= 100 + 1
+
+
+def test_hazard_60_tiny_windows_on_many_streams() -> None:
+    """Frames wait for windows, not in the output."""
+    peer = Peer(Mirror(alone=True), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 1)], replenish=False)
+    ids = range(1, 200, 2)
+    for stream_id in ids:
+        peer.request(stream_id, b"/memory/1000")
+    peer.mirror.stop_taking()
+    for _ in range(20):
+        for stream_id in ids:
+            peer.transport.deliver(WindowUpdate(stream_id=stream_id, increment=1).serialize())
+            peer.streams[stream_id].window += 1
+    # Its output is not taken, so it may take no more than the windows allow: 11 octets a frame.
+    assert peer.mirror.connection.output_octets <= 100 * 20 * 10
+    peer.mirror.go_on_taking()
+    peer.pull()
+    assert all(len(peer.streams[s].reply.body) == 21 for s in ids)
+
+
+def test_hazard_62_responses_without_content_need_no_window() -> None:
+    peer = Peer(settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)], replenish=False)
+    for stream_id in (1, 5, 9):
+        peer.request(stream_id, b"/memory/1000", b"HEAD")
+        peer.expect_response(stream_id, 200, b"")
+        peer.request(stream_id + 2, b"/memory/0")
+        peer.expect_response(stream_id + 2, 200, b"")
+
+
+@pytest.mark.parametrize("size", [0, 1, 63])
+def test_hazard_63_tiny_data_frames(size: int) -> None:
+    peer = alone()
+    peer.request(1, b"/early", b"POST", end_stream=False)
+    peer.expect_response(1, 405)
+    sent = flood(peer, octets(r.DATA, 0, 1, bytes(size)), 100_000)
+    assert sent <= LIMITS.glitches_burst + 100
+    expect_calm(peer, 1)
+
+
+def test_hazard_63_small_messages_are_legal() -> None:
+    """Chunks of 200 octets, as many as one likes."""
+    peer = Peer(Mirror(alone=True), replenish=False)
+    peer.request(1, b"/echo", b"POST", end_stream=False)
+    for _ in range(400):
+        peer.data(1, b"m" * 200)
+    peer.data(1, b"", end_stream=True)
+    peer.update(0, 2**20)
+    peer.update(1, 2**20)
+    assert len(peer.expect_response(1).body) == 80_000
+    for stream_id in range(3, 103, 2):
+        peer.request(stream_id, b"/", b"POST", end_stream=False)
+        for _ in range(400):
+            peer.transport.deliver(octets(r.DATA, 0, stream_id, bytes(200)))
+        peer.data(stream_id, b"", end_stream=True)
+        peer.expect_response(stream_id, 200)
+
+
+@pytest.mark.parametrize("path", [b"/early", b"/"])
+def test_hazard_64_a_large_upload_that_nobody_wants(path: bytes) -> None:
+    """Answered early, drained up to a bound, then declined without error."""
+    peer = Peer(Mirror(alone=True), replenish=False)
+    peer.request(1, path, b"POST", end_stream=False)
+    sent = 0
+    piece = Data(stream_id=1, data=bytes(16_384)).serialize()
+    while not peer.streams[1].over or peer.streams[1].reply.reset is None:
+        assert sent <= LIMITS.discarded_content + 16_384
+        assert 65_535 + peer.credit(0) - sent >= 16_384
+        assert 65_535 + peer.credit(1) - sent >= 16_384
+        peer.transport.deliver(piece)
+        sent += 16_384
+        peer.pull()
+    reply = peer.streams[1].reply
+    assert (reply.status, reply.ended) == (405 if path == b"/early" else 413, True)
+    assert reply.reset == ErrorCode.NO_ERROR
+    # What was on its way is ignored, and its credit comes back.
+    for _ in range(20):
+        peer.transport.deliver(piece)
+        sent += 16_384
+    assert 65_535 + peer.credit(0) - sent >= 16_384
+    peer.events.clear()
+    peer.expect_serves(3)
+
+
+def test_hazard_64_the_end_and_the_bound_in_one_frame() -> None:
+    """A request that is whole is answered as such."""
+    limits = Limits(discarded_content=1_000)
+    peer = Peer(Mirror(limits=limits), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)])
+    peer.request(1, b"/", b"POST", end_stream=False)
+    peer.data(1, bytes(900))
+    peer.data(1, bytes(200), end_stream=True)
+    peer.update(1, 100)
+    reply = peer.reply(1)
+    assert reply.status in (200, 413)
+    assert reply.ended
+    peer.expect_alive()
+    assert not peer.mirror.connection.streams
+
+
+def test_hazard_64_a_response_that_waits_while_content_pours_in() -> None:
+    """The client is told to stop once the response is out."""
+    limits = Limits(discarded_content=1_000)
+    peer = Peer(
+        Mirror(limits=limits), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)], replenish=False
+    )
+    peer.request(1, b"/early", b"POST", end_stream=False)
+    for _ in range(4):
+        peer.data(1, bytes(500))
+    peer.update(1, 100)
+    peer.mirror.wait(1)
+    peer.pull()
+    reply = peer.streams[1].reply
+    assert (reply.status, reply.ended, reply.reset) == (405, True, ErrorCode.NO_ERROR)
+    assert not peer.mirror.connection.streams
+
+
+@pytest.mark.parametrize("path", [b"/echo", b"/early", b"/"])
+def test_hazard_65_a_slow_upload(path: bytes) -> None:
+    peer = Peer(Mirror(alone=True), replenish=False)
+    peer.request(1, path, b"POST", end_stream=False)
+    for _ in range(20):
+        peer.mirror.wait(10)
+        peer.pull()
+        if peer.streams[1].reply.reset is not None:
+            break
+        peer.data(1, b"x")
+    assert peer.streams[1].reply.reset == ErrorCode.CANCEL
+    assert peer.mirror.now - 1_000 <= LIMITS.content_seconds + 11
+    assert all(upload.abandoned for upload in peer.site.uploads)
+    peer.events.clear()
+    peer.expect_serves(3)
+
+
+def test_hazard_65_an_upload_that_is_slow_but_honest() -> None:
+    peer = Peer(Mirror(alone=True), replenish=True)
+    peer.request(1, b"/echo", b"POST", end_stream=False)
+    for _ in range(10):
+        peer.mirror.wait(LIMITS.content_seconds - 5)
+        peer.data(1, b"x" * LIMITS.stall_octets)
+    peer.data(1, b"", end_stream=True)
+    assert len(peer.expect_response(1).body) == 10 * LIMITS.stall_octets

@@ -1,0 +1,213 @@
+"""What goes along with a response: promises, informational responses, additional fields."""
+
+from __future__ import annotations
+
+from h2static.http2 import registry as r
+from h2static.http2.frames import AltSvc, Data, GoAway, PriorityUpdate, RstStream, Settings
+from h2static.http2.push import Memory, Plan, Promised
+from h2static.http2.registry import ErrorCode
+from h2static.http2.service import ServerSettings
+from h2static.messages import Answer, Hints, Request, Response
+from tests.support.peer import Peer
+from tests.support.replies import Promise, Section
+from tests.support.small_site import Later, pattern, response
+from tests.support.transports import Mirror
+
+STYLE = response(200, pattern(300))
+LARGE = response(200, pattern(40_000))
+PAGE = Response(status=200, fields=(*response(200, b"page").fields,), body=b"page")
+
+
+class Targets(Hints):
+    """Hints by name."""
+
+
+PAGE.hints = Targets()
+
+
+class PageSite:
+    """``/`` has hints, everything else has not."""
+
+    def answer(self, request: Request) -> Answer:
+        if request.path == b"/":
+            return PAGE
+        return LARGE if request.path == b"/large" else STYLE
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        return response(status, b"refused")
+
+
+class FixedPusher:
+    """Promises ``paths`` as far as the client lets it, hints at them otherwise."""
+
+    def __init__(self, *paths: bytes, deferred: bool = False) -> None:
+        self.paths = paths
+        self.deferred = deferred
+        self.asked_for: list[bytes] = []
+
+    def remember(self) -> Memory:
+        return self.asked_for
+
+    def asked(self, memory: Memory, request: Request) -> None:
+        assert memory is self.asked_for
+        self.asked_for.append(request.path)
+
+    def plan(
+        self,
+        hints: Hints,
+        *,
+        request: Request,
+        status: int,
+        memory: Memory,
+        urgency: int,
+        push_enabled: bool,
+        free_streams: int,
+    ) -> Plan:
+        assert hints is PAGE.hints
+        assert status == 200
+        if not push_enabled:
+            link = ((b"link", b"; ".join(self.paths)),)
+            return Plan(early=link, fields=link)
+        return Plan(
+            promises=[
+                Promised(
+                    Request(
+                        method=b"GET",
+                        scheme=request.scheme,
+                        authority=request.authority,
+                        path=path,
+                        fields=((b"accept-encoding", b"br"),),
+                    ),
+                    Later(STYLE) if self.deferred else (LARGE if path == b"/large" else STYLE),
+                    urgency + 1,
+                )
+                for path in self.paths[:free_streams]
+            ]
+        )
+
+
+def pushing(*paths: bytes, settings: tuple[tuple[int, int], ...] = (), padding: int = 0) -> Peer:
+    """A client of a server that promises ``paths`` with ``/``."""
+    mirror = Mirror(
+        application=PageSite,
+        settings=ServerSettings(padding=padding),
+        pusher=lambda: FixedPusher(*paths),
+    )
+    return Peer(mirror, settings=settings)
+
+
+def test_promises_come_before_the_response_and_content_by_priority() -> None:
+    peer = pushing(b"/a.css", b"/b.css")
+    peer.request(1)
+    first = peer.expect(Promise)
+    assert (first.stream_id, first.promised_stream_id) == (1, 2)
+    assert first.fields == (
+        (b":method", b"GET"),
+        (b":path", b"/a.css"),
+        (b":scheme", b"http"),
+        (b":authority", b"test.example"),
+        (b"accept-encoding", b"br"),
+    )
+    assert peer.expect(Promise).promised_stream_id == 4
+    assert [peer.expect(Section).stream_id for _ in range(3)] == [1, 2, 4]
+    assert [peer.expect(Data).stream_id for _ in range(3)] == [1, 2, 4]
+    assert peer.streams[2].reply.body == pattern(300)
+    peer.request(3, b"/a.css")
+    assert peer.expect(Section).status == 200
+
+
+def test_no_promise_when_push_is_disabled_but_103_and_fields() -> None:
+    peer = pushing(b"/a.css", settings=((r.SETTINGS_ENABLE_PUSH, 0),))
+    peer.request(1)
+    early = peer.expect(Section)
+    assert (early.status, early.get(b"link"), early.end_stream) == (103, b"/a.css", False)
+    final = peer.expect(Section)
+    assert (final.status, final.get(b"link")) == (200, b"/a.css")
+    assert peer.expect(Data).data == b"page"
+
+
+def test_no_promise_after_goaway() -> None:
+    peer = pushing(b"/a.css")
+    peer.send(
+        GoAway(last_stream_id=0, code=ErrorCode.NO_ERROR).serialize() + peer.headers(1).serialize()
+    )
+    assert peer.expect(Section).status == 103
+
+
+def test_the_client_limits_promised_streams() -> None:
+    peer = pushing(b"/large", b"/a.css", settings=((r.SETTINGS_MAX_CONCURRENT_STREAMS, 1),))
+    peer.send(Settings(entries=((r.SETTINGS_INITIAL_WINDOW_SIZE, 10),)))
+    peer.replenish = False
+    peer.request(1)
+    _all(peer)
+    peer.request(3)
+    promises = [one for one in _all(peer) if isinstance(one, Promise)]
+    # The first page's "/large" waits for a window: nothing more may be promised.
+    assert promises == []
+
+
+def test_a_refused_promise_is_given_up_and_the_others_live_on() -> None:
+    peer = pushing(b"/large", b"/a.css")
+    peer.replenish = False
+    peer.send(Settings(entries=((r.SETTINGS_INITIAL_WINDOW_SIZE, 100),)))
+    peer.request(1)
+    peer.pull()
+    peer.send(RstStream(stream_id=2, code=ErrorCode.CANCEL))
+    peer.update(4, 1_000)
+    peer.pull()
+    assert peer.streams[4].reply.body == pattern(300)
+    assert len(peer.streams[2].reply.body) == 100
+    assert peer.mirror.connection.promised == 0
+
+
+def test_what_a_client_asks_for_is_remembered_on_both_paths() -> None:
+    mirror = Mirror(application=PageSite, pusher=FixedPusher)
+    peer = Peer(mirror)
+    for stream_id in (1, 3, 5, 7):
+        peer.request(stream_id, b"/same.css")
+    for feed in mirror.feeds.values():
+        pusher = feed.service.pusher
+        assert isinstance(pusher, FixedPusher)
+        sharing = [one for one in mirror.feeds.values() if one.service is feed.service]
+        assert pusher.asked_for == [b"/same.css"] * 4 * len(sharing)
+
+
+def test_a_promised_answer_may_be_worked_out_in_a_thread() -> None:
+    mirror = Mirror(application=PageSite, pusher=lambda: FixedPusher(b"/a.css", deferred=True))
+    peer = Peer(mirror)
+    peer.request(1)
+    peer.pull()
+    assert peer.streams[2].reply.body == pattern(300)
+
+
+def test_a_promise_can_be_padded() -> None:
+    peer = pushing(b"/a.css", padding=9)
+    peer.request(1)
+    assert peer.expect(Promise).promised_stream_id == 2
+    assert peer.paddings[0] == 9
+
+
+def test_a_promised_stream_can_be_reprioritized_once_it_is_promised() -> None:
+    peer = pushing(b"/large", b"/a.css")
+    peer.replenish = False
+    peer.send(Settings(entries=((r.SETTINGS_INITIAL_WINDOW_SIZE, 0),)))
+    peer.request(1)
+    peer.pull()
+    peer.send(PriorityUpdate(prioritized_stream_id=4, value=b"u=0"))
+    peer.send(Settings(entries=((r.SETTINGS_INITIAL_WINDOW_SIZE, 70_000),)))
+    data = [one.stream_id for one in _all(peer) if isinstance(one, Data)]
+    assert data[0] == 4
+
+
+def test_an_alternative_service_is_announced() -> None:
+    peer = Peer(Mirror(alone=True))
+    peer.mirror.connection.alternative(b"http://test.example", b'h2=":8443"')
+    peer.mirror.feeds["whole"].settle()
+    assert peer.expect(AltSvc) == AltSvc(origin=b"http://test.example", value=b'h2=":8443"')
+
+
+def _all(peer: Peer) -> list[object]:
+    peer.pull()
+    events: list[object] = list(peer.events)
+    peer.events.clear()
+    return events

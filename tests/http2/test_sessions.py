@@ -1,0 +1,69 @@
+"""Recorded sessions of real clients: the same octets on every path.
+
+Memories on and off, reads as they came, octet by octet and randomly cut, observed or not: the
+server's octets are the same, and every request is answered whole.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from h2static.http2 import registry as r
+from h2static.http2.frames import unpack_header
+from h2static.http2.service import ServerSettings
+from tests.http2 import sessions
+from tests.support.transports import Mirror
+
+SETTINGS = {
+    "default": ServerSettings(),
+    "trailers": ServerSettings(trailers=((b"x-sum", b"1"),)),
+    "padding": ServerSettings(padding=100),
+    "no table": ServerSettings(encoder_header_table_size=0),
+    "windows": ServerSettings(initial_window_size=2**20, connection_window_size=2**21),
+}
+
+
+def _ends(octets: bytes, *kinds: int) -> list[int]:
+    """The streams of the frames of ``kinds`` that carry END_STREAM, in order."""
+    found = []
+    position = 0
+    while position < len(octets):
+        length_type, flags, stream_id = unpack_header(octets, position)
+        if length_type & 0xFF in kinds and flags & r.END_STREAM:
+            found.append(stream_id)
+        position += 9 + (length_type >> 8)
+    return found
+
+
+def test_there_are_sessions_of_five_clients() -> None:
+    names = {name.partition("-")[0] for name in sessions.names()}
+    assert names == {"curl", "nghttp", "h2load", "node", "httpx"}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("name", sessions.names())
+def test_a_session_gets_the_same_octets_on_every_path(name: str, settings: ServerSettings) -> None:
+    reads = sessions.load(name)
+    mirror = Mirror(settings=settings)
+    for read in reads:
+        mirror.deliver(read)
+    assert mirror.connection.problem is None
+    asked = _ends(b"".join(reads)[len(r.PREFACE) :], r.HEADERS, r.DATA)
+    answered = _ends(mirror.take(), r.HEADERS, r.DATA)
+    assert asked
+    assert sorted(answered) == sorted(asked)
+    mirror.wait(5)
+    assert not mirror.connection.streams
+
+
+@pytest.mark.parametrize("name", ["curl", "h2load", "httpx", "nghttp"])
+def test_memories_are_used(name: str) -> None:
+    """The comparison above means something: later connections find what earlier ones left."""
+    mirror = Mirror()
+    for read in sessions.load(name):
+        mirror.deliver(read)
+    service = mirror.feeds["as seen before"].service
+    assert any(state.known for state in service.sections._states.values())
+    assert not any(
+        state.known for state in mirror.feeds["without memories"].service.sections._states.values()
+    )

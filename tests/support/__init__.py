@@ -1,0 +1,1 @@
+"""Support code that several test files share."""

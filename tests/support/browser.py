@@ -1,0 +1,169 @@
+"""Headless Chromium, driven by selenium.
+
+Promise: a browser of its own profile and home folder, whose certificate store trusts the local
+authority of the servers under test; certificate errors are not ignored.  It is gone when the block
+ends.  Waiting has a deadline and polls the page; nothing sleeps for luck.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+from h2static.localca.certificates import ensure_certificate
+from h2static.localca.trust import install, install_steps
+from tests.support.processes import RunningServer, running
+from tests.support.tools import require_tool
+
+#: Seconds for what a page does on a busy machine.
+PATIENCE = 15.0
+_ARGUMENTS = (
+    "--headless=new",
+    # Containers have no user namespaces for the sandbox; only local pages are visited.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1000,700",
+)
+#: Asks over the channel that tabs share whether the connection stands.
+_CONNECTED = """
+const done = arguments[arguments.length - 1];
+const channel = new BroadcastChannel("h2static");
+const ask = () => channel.postMessage({ name: "join" });
+const timer = setInterval(ask, 20);
+channel.onmessage = ({ data }) => {
+  if (data.name !== "hello") return;
+  clearInterval(timer);
+  channel.close();
+  done(true);
+};
+ask();
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class Browser:
+    """A browser and the environment that servers share with it."""
+
+    driver: Chrome
+    #: For servers: where the local authority is.
+    environment: dict[str, str]
+
+    def run(self, script: str) -> object:
+        """The value of a JavaScript expression in the page."""
+        return self.driver.execute_script(f"return ({script})")
+
+    def wait(self, script: str, expected: object = True, seconds: float = PATIENCE) -> float:
+        """Wait until an expression has this value; how many seconds it took."""
+        started = time.monotonic()
+        value: object = None
+        while time.monotonic() - started < seconds:
+            try:
+                value = self.run(script)
+            except WebDriverException as error:
+                # The page is just being replaced.
+                value = error.msg
+            if value == expected:
+                return time.monotonic() - started
+            time.sleep(0.01)
+        raise AssertionError(f"waited {seconds} s for {script} == {expected!r}; it is {value!r}")
+
+    def visit(self, url: str) -> None:
+        """Open a page and wait until it hears events."""
+        self.driver.get(url)
+        self.wait_connected()
+
+    def wait_connected(self) -> None:
+        """Wait until the connection that the tabs share stands."""
+        self.driver.set_script_timeout(PATIENCE)
+        self.driver.execute_async_script(_CONNECTED)
+
+    def new_tab(self, url: str) -> str:
+        """Open a page in another tab, which is then the current one; its handle."""
+        self.driver.switch_to.new_window("tab")
+        self.driver.get(url)
+        return self.driver.current_window_handle
+
+    def close_tabs(self) -> None:
+        """Leave one empty tab."""
+        for handle in self.driver.window_handles[1:]:
+            self.driver.switch_to.window(handle)
+            self.driver.close()
+        self.driver.switch_to.window(self.driver.window_handles[0])
+        self.driver.get("about:blank")
+
+    def log(self) -> list[str]:
+        """What the console has shown since the last call."""
+        # selenium has no types there.
+        entries: list[dict[str, str]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in entries]
+
+
+def open_streams(server: RunningServer) -> int:
+    """Requests that are not finished: event streams, when nothing else is asked.
+
+    -1 when the worker was too busy to tell.
+    """
+    (counters,) = server.counters()
+    inner = counters["counters"]
+    if not isinstance(inner, dict):
+        return -1
+    count = inner["streams"]
+    assert isinstance(count, int)
+    return count
+
+
+@contextmanager
+def browsing(folder: Path, *extra: str) -> Iterator[Browser]:
+    """A browser that keeps what it needs in ``folder``; ``extra`` are arguments of Chromium."""
+    binary = require_tool("chromium", package="chromium")
+    driver_binary = require_tool("chromedriver", package="chromium-driver")
+    require_tool("certutil", package="libnss3-tools")
+    home = folder / "home"
+    home.mkdir()
+    environment = {"HOME": str(home), "XDG_DATA_HOME": str(folder / "data")}
+    certificate = ensure_certificate(folder=folder / "data" / "h2static")
+    steps = install_steps(certificate.authority_file, home=home)
+    assert install([step for step in steps if not step.privileged]) == []
+    options = Options()
+    options.binary_location = binary
+    for argument in (*_ARGUMENTS, f"--user-data-dir={folder / 'profile'}", *extra):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service(driver_binary, env={**os.environ, **environment})
+    driver = Chrome(options=options, service=service)
+    try:
+        yield Browser(driver=driver, environment=environment)
+    finally:
+        driver.quit()
+
+
+@contextmanager
+def dev_server(
+    browser: Browser, root: Path, *words: str, tls: bool, port: int = 0
+) -> Iterator[RunningServer]:
+    """``h2static --dev`` on ``root``, with the certificate that the browser trusts."""
+    secure = () if tls else ("--no-tls",)
+    arguments = ("--dev", "-a", "127.0.0.1", *secure, *words, str(port), str(root))
+    with running(*arguments, environment=browser.environment) as server:
+        yield server
+
+
+def address(server: RunningServer, path: str = "/") -> str:
+    """The URL of ``path`` under the name ``localhost``."""
+    scheme = server.urls[0].partition(":")[0]
+    return f"{scheme}://localhost:{server.port}{path}"

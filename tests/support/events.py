@@ -1,0 +1,59 @@
+"""A client of the event stream, over HTTP/1.1 on a plain socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from types import TracebackType
+
+#: Seconds for an event on a busy machine.
+PATIENCE = 15.0
+
+
+class EventClient:
+    """One open stream; :meth:`next` waits for an event."""
+
+    def __init__(self, port: int, *fields: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        lines = ["GET /.h2static/events HTTP/1.1", f"Host: localhost:{port}", *fields, "", ""]
+        self._socket.sendall("\r\n".join(lines).encode())
+        self._octets = b""
+        head = self._until(b"\r\n\r\n").decode()
+        self.status = int(head.split(" ")[1])
+
+    def __enter__(self) -> EventClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    def next(self, name: str | None = None) -> dict[str, object]:
+        """The data of the next event, or of the next one of this name.
+
+        Raises ``EOFError`` when the stream has ended.
+        """
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            # Chunks are framed by lines of their own, which are no lines of events.
+            block = self._until(b"\n\n").decode()
+            lines = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+            if "event" in lines and name in (None, lines["event"]):
+                data = json.loads(lines["data"])
+                assert isinstance(data, dict)
+                return data
+        raise TimeoutError(f"no event {name}")
+
+    def _until(self, mark: bytes) -> bytes:
+        while mark not in self._octets:
+            more = self._socket.recv(65536)
+            if not more:
+                raise EOFError
+            self._octets += more
+        found, _, self._octets = self._octets.partition(mark)
+        return found

@@ -1,0 +1,357 @@
+"""Ways to bring octets to a server under test and to get its own back.
+
+Promise: :class:`Mirror` feeds several :class:`ServerConnection` objects the same octets, each cut
+differently, with memories and without, and fails unless all of them send the same octets.
+:class:`Wire` does the same job for one server behind a socket; nothing waits longer than its
+deadline.
+
+Strategy: a :class:`Mirror` behaves as the driver does, with a clock that the test moves.  What is
+cut differently is read before anything is sent, so that the number of open streams, which depends
+on what the kernel has taken, is the same for all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from h2static.http2.connection import ServerConnection
+from h2static.http2.frames import Frame
+from h2static.http2.limits import Limits
+from h2static.http2.push import Pusher
+from h2static.http2.service import Observer, ServerSettings, Service, make_service
+from h2static.messages import Application, Field
+from tests.support.small_site import SmallSite
+
+#: Seconds since the epoch at the start of every test.
+WALL_CLOCK = 1_795_248_000.0
+#: Monotonic seconds at the start of every test.
+START = 1_000.0
+#: What a read of the driver takes.
+_READ_SIZE = 65_536
+
+
+class Transport(Protocol):
+    """How a scripted peer reaches the server."""
+
+    def deliver(self, octets: bytes) -> None:
+        """Bring octets to the server."""
+
+    def take(self) -> bytes:
+        """Octets from the server; empty when none come any more."""
+
+    def closed(self) -> bool:
+        """Whether the server has ended the connection."""
+
+
+def whole(octets: bytes) -> Iterator[bytes]:
+    """In reads of the driver's size."""
+    for start in range(0, len(octets), _READ_SIZE):
+        yield octets[start : start + _READ_SIZE]
+
+
+def singly(octets: bytes) -> Iterator[bytes]:
+    """One octet at a time."""
+    for start in range(len(octets)):
+        yield octets[start : start + 1]
+
+
+def randomly(octets: bytes) -> Iterator[bytes]:
+    """In pieces of any size, the same in every run."""
+    generator = random.Random(len(octets))
+    start = 0
+    while start < len(octets):
+        size = generator.choice((1, 2, 3, 7, 8, 9, 10, 25, 100, 1000))
+        yield octets[start : start + size]
+        start += size
+
+
+class Onlooker:
+    """An observer: its presence alone changes the path that frames take."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    def received(self, frame: Frame) -> None:
+        self.seen.append(frame)
+
+    def received_fields(
+        self, stream_id: int, fields: Sequence[Field], never_indexed: Sequence[int]
+    ) -> None:
+        self.seen.append((stream_id, fields, never_indexed))
+
+    def sent(self, frame: Frame, fields: Sequence[Field] = (), note: str = "") -> None:
+        self.seen.append((frame, fields, note))
+
+    def stream_closed(self, stream_id: int) -> None:
+        self.seen.append(stream_id)
+
+    def violation(self, reason: str, code: int, stream_id: int) -> None:
+        self.seen.append((reason, code, stream_id))
+
+
+class Feed:
+    """One connection under test, and its driver."""
+
+    def __init__(
+        self,
+        service: Service,
+        cut: Callable[[bytes], Iterator[bytes]] = whole,
+        observer: Observer | None = None,
+    ) -> None:
+        self.service = service
+        self.cut = cut
+        self.now = START
+        self.connection = ServerConnection(service, START, observer)
+        self.output = bytearray()
+        #: Whether the kernel takes octets from the server.
+        self.taking = True
+        #: Octets that the server does not want to read now.
+        self.waiting: list[bytes] = []
+
+    def deliver(self, octets: bytes) -> None:
+        """As the driver: read while the connection wants input, then send."""
+        self.waiting += self.cut(octets)
+        self._read()
+        self.settle()
+
+    def _read(self) -> bool:
+        connection = self.connection
+        progress = False
+        self.service.new_batch(WALL_CLOCK + self.now - START)
+        while True:
+            if connection.backlog:
+                before = len(connection.buffer)
+                connection.receive(b"", self.now)
+                if len(connection.buffer) == before:
+                    return progress
+            elif self.waiting and connection.wants_input:
+                connection.receive(self.waiting.pop(0), self.now)
+            else:
+                return progress
+            progress = True
+
+    def settle(self) -> None:
+        """Send, and read on, until nothing moves."""
+        connection = self.connection
+        budget = self.service.limits.turn_output
+        while True:
+            if connection.has_content:
+                connection.pump(self.now, budget)
+            for stream_id, work in connection.deferred:
+                connection.respond(stream_id, work.run(), self.now)
+            connection.deferred.clear()
+            blocked = connection.blocked[:]
+            connection.blocked.clear()
+            woken: list[int] = []
+            for stream_id, reader in blocked:
+                reader.wait(functools.partial(woken.append, stream_id))
+            for stream_id in woken:
+                connection.unblock(stream_id, self.now)
+            moved = bool(woken)
+            if self.taking and connection.output_octets > 0:
+                octets = b"".join(connection.pending())
+                assert len(octets) == connection.output_octets
+                self.output += octets
+                connection.sent(len(octets), self.now)
+                moved = True
+            if not self._read() and not moved:
+                return
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; deadlines are looked at twice a second."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + 0.5)
+            self.service.new_batch(WALL_CLOCK + self.now - START)
+            self.connection.check(self.now)
+            self.settle()
+
+
+class Mirror:
+    """Several connections that must answer alike; the first one is ``connection``."""
+
+    def __init__(
+        self,
+        *,
+        application: Callable[[], Application] = SmallSite,
+        settings: ServerSettings | None = None,
+        limits: Limits | None = None,
+        pusher: Callable[[], Pusher] | None = None,
+        alone: bool = False,
+        beside: Mirror | None = None,
+    ) -> None:
+        """``alone``: one connection only, for scenarios that are large; ``beside``: new connections
+        of the services of another mirror, with what they remember."""
+        settings = settings or ServerSettings()
+        limits = limits or Limits()
+
+        def service(*, memories: bool) -> Service:
+            made = make_service(application(), settings, limits, memories=memories)
+            made.pusher = None if pusher is None else pusher()
+            made.new_batch(WALL_CLOCK)
+            return made
+
+        first = service(memories=True)
+        self.application = first.application
+        self.feeds = {"whole": Feed(first)}
+        if not alone:
+            shared = service(memories=True)
+            plain = service(memories=False)
+            self.feeds |= {
+                "octet by octet": Feed(shared, singly),
+                "randomly cut": Feed(shared, randomly),
+                "as seen before": Feed(shared),
+                "without memories": Feed(plain),
+                "without memories, octet by octet": Feed(plain, singly),
+                "observed": Feed(service(memories=True), whole, Onlooker()),
+            }
+        if beside is not None:
+            for name, feed in beside.feeds.items():
+                observer = Onlooker() if name == "observed" else None
+                self.feeds[name] = Feed(feed.service, feed.cut, observer)
+            self.application = beside.application
+        self.connection = self.feeds["whole"].connection
+        self._taken = 0
+        for feed in self.feeds.values():
+            feed.settle()
+
+    def closed(self) -> bool:
+        return self.connection.closing and not self.connection.output_octets
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self.feeds["whole"].now
+
+    def deliver(self, octets: bytes) -> None:
+        for feed in self.feeds.values():
+            feed.deliver(octets)
+        self._compare()
+
+    def end_input(self) -> None:
+        """The peer sends no more."""
+        for feed in self.feeds.values():
+            feed.connection.receive_eof(feed.now)
+            feed.settle()
+        self._compare()
+
+    def drain(self) -> None:
+        """The server is told to stop."""
+        for feed in self.feeds.values():
+            feed.connection.drain(feed.now)
+            feed.settle()
+        self._compare()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        for feed in self.feeds.values():
+            feed.wait(seconds)
+        self._compare()
+
+    def stop_taking(self) -> None:
+        """The peer reads no more: the kernel takes nothing."""
+        for feed in self.feeds.values():
+            feed.taking = False
+
+    def go_on_taking(self) -> None:
+        """The peer reads again."""
+        for feed in self.feeds.values():
+            feed.taking = True
+            feed.settle()
+        self._compare()
+
+    def take(self) -> bytes:
+        octets = bytes(self.feeds["whole"].output[self._taken :])
+        self._taken += len(octets)
+        return octets
+
+    def _compare(self) -> None:
+        first = self.feeds["whole"]
+        for name, feed in self.feeds.items():
+            assert feed.output == first.output, f"{name}: other octets than whole"
+            assert feed.connection.closing == first.connection.closing, name
+            assert sorted(feed.connection.streams) == sorted(first.connection.streams), name
+            assert feed.connection.problem == first.connection.problem, name
+            assert _books(feed.connection) == _books(first.connection), f"{name}: other books"
+
+
+def _books(connection: ServerConnection) -> dict[str, float]:
+    """What a connection counts: a difference now would be other octets later."""
+    return {
+        "window": connection.sender.window,
+        "receive window": connection.receive_window,
+        "next stream": connection.next_id,
+        "last stream": connection.last_processed,
+        "requests": connection.requests,
+        "DATA frames": connection.sender.data_frames,
+        "credit for WINDOW_UPDATE": connection.update_credit,
+        "resets": connection.resets._tokens,
+        "glitches": connection.glitches._tokens,
+        "priorities": len(connection.pending_priorities),
+        "reset streams": len(connection.reset_streams),
+    }
+
+
+class Wire:
+    """A TCP connection to a server."""
+
+    def __init__(self, port: int, *, seconds: float = 10.0) -> None:
+        """``seconds``: for anything that is waited for."""
+        self.seconds = seconds
+        self.socket = socket.create_connection(("127.0.0.1", port), seconds)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._ended = False
+
+    def closed(self) -> bool:
+        """Waits for the end of the connection, and fails on any octet before it."""
+        if not self._ended:
+            octets = self.take()
+            assert not octets, f"octets instead of the end: {octets!r}"
+        return self._ended
+
+    def deliver(self, octets: bytes) -> None:
+        # Where the server has had enough, what it said before is still to be read.
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(octets)
+
+    def take(self) -> bytes:
+        if self._ended:
+            return b""
+        self.socket.settimeout(self.seconds)
+        try:
+            octets = self.socket.recv(1 << 18)
+        except ConnectionResetError:
+            octets = b""
+        except TimeoutError:
+            raise AssertionError(f"nothing came for {self.seconds} s") from None
+        self._ended = not octets
+        return octets
+
+    def pause(self, seconds: float) -> bytes:
+        """Octets that come within ``seconds``."""
+        end = time.monotonic() + seconds
+        octets = b""
+        while not self._ended:
+            left = end - time.monotonic()
+            if left <= 0:
+                break
+            self.socket.settimeout(left)
+            try:
+                more = self.socket.recv(1 << 18)
+            except TimeoutError:
+                break
+            except ConnectionResetError:
+                more = b""
+            self._ended = not more
+            octets += more
+        return octets
+
+    def close(self) -> None:
+        """Let go."""
+        self.socket.close()

@@ -1,0 +1,223 @@
+"""Bodies that are read from a file while they are sent.
+
+Contract: a :class:`FileBody` is made of pieces of one open file and of octets in between (the
+headings of a multipart body).  Its readers never block: they read what the page cache holds, and
+have the rest fetched by the ``submit`` they were given.  They return what the file had when the
+response was prepared or fail: a file that was truncated ends early, one that was rewritten in place
+raises ``OSError``.  A file that grew is sent up to its old length.
+
+What :meth:`FileReader.read` returns may be a view of the reader's own buffer: it is valid until
+the next call of a method of the same reader.  A buffer that is used again is filled a fifth faster
+than a new one; as peers decide how many readers there are, the octets that all of them keep are
+bounded, and the rest do with new ones.
+
+Strategy: ``preadv`` with ``RWF_NOWAIT`` where the system has it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import TypeAlias
+
+from h2static.site.files import FileHandle, FileVersion
+from h2static.site.ranges import Span
+
+#: Octets as they are, or a span of the file.
+Piece: TypeAlias = bytes | Span
+#: Runs a job in another thread; may run it at once.
+Submit: TypeAlias = Callable[[Callable[[], None]], None]
+
+#: The most that one read returns: a socket takes less at a time, and it is held per reader.
+READ_SIZE = 256 * 1024
+
+#: Octets of buffers that readers keep between reads: 64 readers at full speed.
+MAX_KEPT = 64 * READ_SIZE
+
+
+class _Kept:
+    """Octets of the buffers that readers keep now, in this process."""
+
+    octets = 0
+
+
+# Absent on macOS: there every read goes through ``submit``.
+_NO_WAIT: int | None = getattr(os, "RWF_NOWAIT", None)
+#: The medium would block, or the file system cannot tell.
+_WOULD_BLOCK = (errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+
+def read_without_waiting(
+    descriptor: int, buffer: bytearray | memoryview, offset: int
+) -> int | None:
+    """Read into ``buffer`` what can be had at once; ``None`` when that is nothing.
+
+    Returns the number of octets, 0 at the end of the file.  Raises ``OSError``.
+    """
+    if _NO_WAIT is None:
+        return None
+    try:
+        return os.preadv(descriptor, [buffer], offset, _NO_WAIT)
+    except OSError as error:
+        if error.errno in _WOULD_BLOCK:
+            return None
+        raise
+
+
+class FileBody:
+    """A body of pieces of one file."""
+
+    __slots__ = ("_pieces", "_submit", "_version", "handle", "length")
+
+    def __init__(
+        self,
+        handle: FileHandle,
+        version: FileVersion,
+        pieces: tuple[Piece, ...],
+        submit: Submit,
+    ) -> None:
+        """``version`` is what the response says of the file."""
+        #: The file, open as long as anybody holds this.
+        self.handle = handle
+        self._version = version
+        self._pieces = pieces
+        self._submit = submit
+        self.length: int | None = sum(map(_piece_length, pieces))
+
+    def open(self) -> FileReader:
+        """Start a reading."""
+        return FileReader(self.handle, self._version, self._pieces, self._submit)
+
+    def same_as(self, other: FileBody) -> bool:
+        """Whether ``other`` gives the same octets of the same state of the same file."""
+        return self._version == other._version and self._pieces == other._pieces
+
+
+class FileReader:
+    """One reading of a :class:`FileBody`."""
+
+    __slots__ = (
+        "_buffer",
+        "_error",
+        "_fetched",
+        "_handle",
+        "_offset",
+        "_pieces",
+        "_position",
+        "_submit",
+        "_version",
+        "_wanted",
+    )
+
+    def __init__(
+        self,
+        handle: FileHandle,
+        version: FileVersion,
+        pieces: tuple[Piece, ...],
+        submit: Submit,
+    ) -> None:
+        self._handle: FileHandle | None = handle
+        self._version = version
+        self._pieces = pieces
+        self._submit = submit
+        #: Index of the current piece, and octets of it that were returned.
+        self._position = 0
+        self._offset = 0
+        self._buffer: memoryview | None = None
+        #: Octets that were read by another thread, for the current place in the file.
+        self._fetched: bytes | None = None
+        self._error: OSError | None = None
+        self._wanted = READ_SIZE
+
+    def read(self, size: int) -> bytes | memoryview | None:
+        """See :class:`h2static.messages.BodyReader`; valid until the next call."""
+        handle = self._handle
+        if handle is None or size <= 0:
+            return b""
+        if self._error is not None:
+            raise self._error
+        while self._position < len(self._pieces):
+            piece = self._pieces[self._position]
+            left = _piece_length(piece) - self._offset
+            if left:
+                break
+            self._position += 1
+            self._offset = 0
+        else:
+            return b""
+        wanted = min(size, left, READ_SIZE)
+        data: bytes | memoryview | None
+        if isinstance(piece, bytes):
+            data = memoryview(piece)[self._offset : self._offset + wanted]
+        else:
+            self._wanted = wanted
+            data = self._read_file(handle, piece[0] + self._offset, wanted)
+            if data is None:
+                return None
+        self._offset += len(data)
+        return data
+
+    def _read_file(self, handle: FileHandle, offset: int, wanted: int) -> bytes | memoryview | None:
+        """Up to ``wanted`` octets of the file; ``None`` when they must be waited for."""
+        fetched = self._fetched
+        data: bytes | memoryview
+        if fetched is not None:
+            self._fetched = fetched[wanted:] or None
+            data = fetched[:wanted]
+        else:
+            view = self._room(wanted)
+            count = read_without_waiting(handle.descriptor, view, offset)
+            if count is None:
+                return None
+            data = view[:count]
+        version = handle.version()
+        if version.modified != self._version.modified and version.size <= self._version.size:
+            raise OSError(errno.ESTALE, "the file was rewritten while it was sent")
+        return data
+
+    def _room(self, size: int) -> memoryview:
+        """A buffer for ``size`` octets, kept for the next read if there is room for that."""
+        if self._buffer is not None and len(self._buffer) >= size:
+            return self._buffer[:size]
+        self._drop_buffer()
+        view = memoryview(bytearray(size))
+        if _Kept.octets + size <= MAX_KEPT:
+            _Kept.octets += size
+            self._buffer = view
+        return view
+
+    def _drop_buffer(self) -> None:
+        if self._buffer is not None:
+            _Kept.octets -= len(self._buffer)
+            self._buffer = None
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """See :class:`h2static.messages.BodyReader`."""
+        handle, piece = self._handle, self._pieces[self._position]
+        if handle is None or isinstance(piece, bytes):
+            wake()
+            return
+        offset, wanted = piece[0] + self._offset, self._wanted
+
+        def fetch() -> None:
+            try:
+                self._fetched = os.pread(handle.descriptor, wanted, offset)
+            except OSError as error:
+                self._error = error
+            wake()
+
+        self._submit(fetch)
+
+    def close(self) -> None:
+        """Let go of the file.  A read in flight keeps it open until it ends."""
+        self._handle = None
+        self._drop_buffer()
+        self._fetched = None
+
+    def __del__(self) -> None:
+        self._drop_buffer()
+
+
+def _piece_length(piece: Piece) -> int:
+    return len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]

@@ -1,0 +1,95 @@
+"""Conditional requests (RFC 9110 section 13).
+
+Contract: pure functions from the precondition fields of a request and the validators of the
+selected representation to what is to be done.  They are asked only where the answer without them
+would be 200 (RFC 9110 section 13.2.1).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from h2static.site.criteria import Criteria
+from h2static.site.httpdate import parse_http_date
+
+#: RFC 9110 section 8.8.3: ``entity-tag = [ weak ] opaque-tag``.
+_TAG = rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_ENTITY_TAG = re.compile(_TAG)
+#: A list (section 5.6.1), empty items allowed.  Something else matches nothing: guessing where a
+#: tag begins in it could find one that is not there.
+_ENTITY_TAGS = re.compile(rb"[ \t,]*" + _TAG + rb"(?:[ \t]*,[ \t,]*" + _TAG + rb")*[ \t,]*")
+#: A date is a strong validator once the second that it names is surely over (section 8.8.2.2).
+STRONG_DATE_AGE = 2
+
+
+class Verdict(Enum):
+    """What the preconditions of a request lead to."""
+
+    PROCEED = "proceed"
+    NOT_MODIFIED = "304"
+    PRECONDITION_FAILED = "412"
+
+
+@dataclass(slots=True, kw_only=True)
+class Validators:
+    """What tells one state of a representation from another."""
+
+    #: Entity tag with its quotes, perhaps weak.
+    etag: bytes
+    #: Last modification in seconds since 1970; ``None`` where there is none to tell.
+    modified: int | None
+
+
+def evaluate(criteria: Criteria, validators: Validators, now: float) -> Verdict:
+    """Apply the preconditions in the order of RFC 9110 section 13.2.2."""
+    if criteria.if_match is not None:
+        if not _matches(criteria.if_match, validators.etag, weakly=False):
+            return Verdict.PRECONDITION_FAILED
+    elif criteria.if_unmodified_since is not None:
+        # RFC 9110 section 13.1.4: "MUST ignore [it] if the received field value is not a valid
+        # HTTP-date" and "if the resource does not have a modification date available".
+        date = parse_http_date(criteria.if_unmodified_since, now)
+        if date is not None and validators.modified is not None and validators.modified > date:
+            return Verdict.PRECONDITION_FAILED
+    if criteria.if_none_match is not None:
+        # RFC 9110 section 13.1.3: "MUST ignore If-Modified-Since if the request contains an
+        # If-None-Match header field".
+        if _matches(criteria.if_none_match, validators.etag, weakly=True):
+            return Verdict.NOT_MODIFIED
+    elif criteria.if_modified_since is not None:
+        date = parse_http_date(criteria.if_modified_since, now)
+        if date is not None and validators.modified is not None and validators.modified <= date:
+            return Verdict.NOT_MODIFIED
+    return Verdict.PROCEED
+
+
+def range_applies(if_range: bytes | None, validators: Validators, now: float) -> bool:
+    """Whether If-Range (RFC 9110 section 13.1.5) leaves the Range field in force."""
+    if if_range is None:
+        return True
+    if if_range.startswith((b'"', b"W/")):
+        # "MUST ... use the strong comparison function"
+        return if_range == validators.etag and not if_range.startswith(b"W/")
+    date = parse_http_date(if_range, now)
+    # "If the HTTP-date validator provided is not a strong validator ..., the condition is false";
+    # it must be "an exact match".
+    return (
+        date is not None
+        and date == validators.modified
+        and now - validators.modified >= STRONG_DATE_AGE
+    )
+
+
+def _matches(field_value: bytes, etag: bytes, *, weakly: bool) -> bool:
+    """Whether ``*`` or one of the listed entity tags is ``etag`` (RFC 9110 section 8.8.3.2)."""
+    if field_value.strip(b" \t") == b"*":
+        return True
+    if _ENTITY_TAGS.fullmatch(field_value) is None:
+        return False
+    tags: list[bytes] = _ENTITY_TAG.findall(field_value)
+    if weakly:
+        opaque = etag.removeprefix(b"W/")
+        return any(tag.removeprefix(b"W/") == opaque for tag in tags)
+    return not etag.startswith(b"W/") and etag in tags

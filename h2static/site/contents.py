@@ -1,0 +1,193 @@
+"""The content of small files, in memory.
+
+Contract: :class:`Contents` remembers content and entity tag by file version, within a bound of
+octets.  What it returns was read from the descriptor that its version comes from; the length is
+always the length of what was read.  An entry is trusted only when its file had settled when it
+was read (:data:`h2static.site.files.SETTLING_NANOSECONDS`).
+
+Which files are small depends on their size only, so that every machine gives a file the same
+entity tag.
+
+Strategy: :meth:`Contents.find` and :func:`read_content` only read; :meth:`Contents.remember`
+writes and is called by one thread.  Reading may thus happen in any thread without a lock.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from h2static.site.bodies import read_without_waiting
+from h2static.site.files import FileHandle, FileVersion
+
+#: Files up to this size are held in memory, and their entity tag is made of their content.  Larger
+#: ones would take more than a millisecond to digest and push many small ones out of the cache.
+SMALL_FILE = 1024 * 1024
+#: 96 bits: two contents with one tag do not happen by chance.
+DIGEST_SIZE = 12
+#: Digests that are remembered, with or without content: 64 k of them take about 20 MiB.
+MAX_DIGESTS = 65536
+#: A file that changes while it is read is read so many times before it is taken as it is.
+MAX_ATTEMPTS = 3
+#: Octets digested at a time.
+_CHUNK = 256 * 1024
+
+
+class WouldBlockError(Exception):
+    """Going on needs a medium that would block: to be done in another thread."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FileContent:
+    """What a file held in one version."""
+
+    version: FileVersion
+    #: Strong entity tag, quotes included (RFC 9110 section 8.8.3).
+    etag: bytes
+    #: ``None`` when it was only digested, or was dropped to make room.
+    octets: bytes | None
+    #: Whether the version surely stands for this content.
+    settled: bool
+
+
+def entity_tag(digest: bytes) -> bytes:
+    """A strong entity tag from a digest."""
+    return b'"' + urlsafe_b64encode(digest) + b'"'
+
+
+def content_tag(octets: bytes) -> bytes:
+    """The strong entity tag of a content."""
+    return entity_tag(blake2b(octets, digest_size=DIGEST_SIZE).digest())
+
+
+class Contents:
+    """The contents of files by version; the least recently used make room."""
+
+    def __init__(self, limit: int) -> None:
+        """``limit``: octets of content to hold."""
+        self._limit = limit
+        self._held = 0
+        self._by_file: OrderedDict[tuple[int, int], FileContent] = OrderedDict()
+
+    @property
+    def held(self) -> int:
+        """Octets of content in memory."""
+        return self._held
+
+    def find(self, version: FileVersion) -> FileContent | None:
+        """What is known of a file in ``version``."""
+        content = self._by_file.get((version.device, version.inode))
+        return content if content is not None and content.version == version else None
+
+    def remember(self, content: FileContent) -> bool:
+        """Keep ``content``, or note that it was used.
+
+        Returns whether octets were dropped to make room.
+        """
+        if not content.settled:
+            return False
+        key = (content.version.device, content.version.inode)
+        before = self._by_file.pop(key, None)
+        if before is not None and before.octets is not None:
+            self._held -= len(before.octets)
+        self._by_file[key] = content
+        if content.octets is not None:
+            self._held += len(content.octets)
+        if len(self._by_file) > MAX_DIGESTS:
+            _, oldest = self._by_file.popitem(last=False)
+            self._held -= len(oldest.octets or b"")
+        if self._held <= self._limit:
+            return False
+        self._make_room()
+        return True
+
+    def _make_room(self) -> None:
+        """Drop the octets of the least recently used; their tags stay.
+
+        More than the newest needs: whoever holds the octets elsewhere forgets them all, and should
+        not have to do so for every file.
+        """
+        target = self._limit - self._limit // 8
+        for key, content in self._by_file.items():
+            if content.octets is None:
+                continue
+            self._held -= len(content.octets)
+            # A new object: another thread may be using the old one.
+            self._by_file[key] = FileContent(
+                version=content.version, etag=content.etag, octets=None, settled=True
+            )
+            if self._held <= target:
+                break
+
+
+def read_content(
+    handle: FileHandle, version: FileVersion, settled_before: int, *, blocking: bool
+) -> FileContent:
+    """Read a small file and digest it.
+
+    ``settled_before``: a file that changed later (ctime in nanoseconds) may change again unseen.
+    Raises :class:`WouldBlockError` unless ``blocking``, and ``OSError``.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        octets = _read(handle, version.size, blocking=blocking)
+        after = handle.version()
+        unchanged = after == version and len(octets) == version.size
+        if unchanged:
+            break
+        version = after
+    return FileContent(
+        version=version,
+        etag=content_tag(octets),
+        octets=octets,
+        settled=unchanged and version.changed < settled_before,
+    )
+
+
+def _read(handle: FileHandle, size: int, *, blocking: bool) -> bytes:
+    """Up to ``size`` octets from the start of a file."""
+    if blocking:
+        chunks = []
+        offset = 0
+        while offset < size and (chunk := os.pread(handle.descriptor, size - offset, offset)):
+            chunks.append(chunk)
+            offset += len(chunk)
+        return b"".join(chunks)
+    buffer = bytearray(size)
+    view = memoryview(buffer)
+    offset = 0
+    while offset < size:
+        count = read_without_waiting(handle.descriptor, view[offset:], offset)
+        if count is None:
+            raise WouldBlockError
+        if count == 0:
+            break
+        offset += count
+    return bytes(view[:offset])
+
+
+def digest_content(
+    handle: FileHandle, version: FileVersion, settled_before: int, *, blocking: bool
+) -> FileContent:
+    """Digest a file of any size without holding it.
+
+    Raises :class:`WouldBlockError` unless ``blocking``, and ``OSError``.
+    """
+    if not blocking:
+        raise WouldBlockError
+    digest = blake2b(digest_size=DIGEST_SIZE)
+    offset = 0
+    while offset < version.size:
+        chunk = os.pread(handle.descriptor, min(_CHUNK, version.size - offset), offset)
+        if not chunk:
+            break
+        digest.update(chunk)
+        offset += len(chunk)
+    return FileContent(
+        version=version,
+        etag=entity_tag(digest.digest()),
+        octets=None,
+        settled=handle.version() == version and version.changed < settled_before,
+    )

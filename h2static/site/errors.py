@@ -1,0 +1,46 @@
+"""How the parts of a site say that an answer is an error, and what errors of the system mean."""
+
+from __future__ import annotations
+
+import errno
+
+from h2static.messages import Field
+
+#: What the file system's refusals mean to a client; other errors are 500.
+_STATUS_OF_ERROR = {
+    errno.ENOENT: 404,
+    errno.ENOTDIR: 404,
+    errno.EISDIR: 404,
+    errno.ENAMETOOLONG: 404,
+    errno.ELOOP: 404,
+    errno.EILSEQ: 404,
+    errno.EACCES: 403,
+    errno.EPERM: 403,
+    errno.EMFILE: 503,
+    errno.ENFILE: 503,
+    errno.ENOMEM: 503,
+}
+#: Errors that come from a folder's entries alone, and so last as long as its version.
+_LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+class SiteError(Exception):
+    """The answer is an error response.
+
+    ``status`` is 400 to 599; ``fields`` belong to that status (Allow, Content-Range).
+    """
+
+    def __init__(self, status: int, *fields: Field) -> None:
+        super().__init__(status)
+        self.status = status
+        self.fields = fields
+
+
+def status_of(error: OSError) -> int:
+    """The status that tells a client of ``error``."""
+    return _STATUS_OF_ERROR.get(error.errno or 0, 500)
+
+
+def is_lasting(error: OSError) -> bool:
+    """Whether the same names give the same error as long as their folders do not change."""
+    return error.errno in _LASTING_ERRORS

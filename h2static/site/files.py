@@ -1,0 +1,263 @@
+"""Opening files below a root, and knowing which state of a file was opened.
+
+Contract: :class:`Walk` opens regular files and folders by name, one name at a time, and never
+leaves the root: not by ``..``, not by a symbolic link, and not when folders are exchanged for links
+in between.  Everything that is said of a file comes from its descriptor.  FIFOs, devices and
+sockets are not opened.  What was looked at is recorded in a :class:`Trace`.
+
+Strategy: each name is opened relative to the descriptor of its folder with ``O_NOFOLLOW``, so that
+only this module follows links: it reads them and walks their target, name by name, from the folder
+they are in.  A target above the root is followed when it comes back into the root.
+
+Blocking: opening and ``stat`` may wait for a disk; they are done by the caller's thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from types import TracebackType
+from typing import NamedTuple
+
+#: Links to follow for one path; the kernel's own limit.
+MAX_LINKS = 40
+#: A name that changes its kind between two system calls is looked at so many times.
+MAX_ATTEMPTS = 4
+#: A file that changed less than this before it was looked at may change again without any visible
+#: trace: the clocks of file systems tick in steps of up to two seconds (FAT).
+SETTLING_NANOSECONDS = 2_000_000_000
+
+# Absent on macOS; there a folder must be readable to be passed through.
+_PATH_ONLY: int = getattr(os, "O_PATH", 0)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | _PATH_ONLY
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+#: What ``open`` says when a name is no longer what ``stat`` said.
+_CHANGED_KIND = (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.ENXIO)
+
+
+class FileVersion(NamedTuple):
+    """One state of one file; two equal versions have the same content and attributes."""
+
+    device: int
+    inode: int
+    size: int
+    #: mtime in nanoseconds.
+    modified: int
+    #: ctime in nanoseconds.  Nobody can set it back, unlike mtime.
+    changed: int
+
+
+def version_of(status: os.stat_result) -> FileVersion:
+    """The version that a ``stat`` call saw."""
+    return FileVersion(
+        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    )
+
+
+class Trace:
+    """The files and folders that an answer depends on, as they were when they were looked at."""
+
+    __slots__ = ("settled", "settled_before", "versions")
+
+    def __init__(self, now: float) -> None:
+        #: ctime, in nanoseconds, before which a file has settled.
+        self.settled_before = int(now * 1e9) - SETTLING_NANOSECONDS
+        #: By absolute path; ``None`` for what is absent.
+        self.versions: dict[bytes, FileVersion | None] = {}
+        #: Whether looking at :attr:`versions` again will show every change.
+        self.settled = True
+
+    def note(self, path: bytes, version: FileVersion | None) -> None:
+        """Record that ``path`` was seen in state ``version``."""
+        if self.versions.setdefault(path, version) != version or not self.is_settled(version):
+            self.settled = False
+
+    def is_settled(self, version: FileVersion | None) -> bool:
+        """Whether a later change of ``version`` is sure to make another version."""
+        return version is None or version.changed < self.settled_before
+
+
+class FileHandle:
+    """An open descriptor, shared by responses and readers; the last to let go of it closes it."""
+
+    __slots__ = ("__weakref__", "descriptor")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def version(self) -> FileVersion:
+        """The file's state now."""
+        return version_of(os.fstat(self.descriptor))
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+class OpenFile(NamedTuple):
+    """A regular file below the root."""
+
+    handle: FileHandle
+    version: FileVersion
+    #: Where it was found, links resolved.
+    path: bytes
+
+
+class Folder(NamedTuple):
+    """A folder that a walk is in; valid until the walk ends."""
+
+    descriptor: int
+    #: Links resolved, but for those in the path of the root.
+    path: bytes
+    #: ``None`` for the root.
+    parent: Folder | None
+    version: FileVersion
+
+
+class Walk:
+    """One way through the tree; a context manager that closes the folders it opened."""
+
+    def __init__(self, root: bytes, trace: Trace, *, follow_symlinks: bool) -> None:
+        """``root`` is an absolute path, whose links are always followed.
+
+        ``follow_symlinks`` lets links lead out of the root.
+        """
+        self._root_path = root
+        self._trace = trace
+        self._no_follow = 0 if follow_symlinks else os.O_NOFOLLOW
+        self._links = 0
+        self._folders: list[int] = []
+        self._root: Folder | None = None
+
+    def __enter__(self) -> Walk:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for descriptor in self._folders:
+            os.close(descriptor)
+
+    def root(self) -> Folder:
+        """The root as it is now.  Raises ``OSError``."""
+        if self._root is None:
+            try:
+                descriptor = os.open(self._root_path, _FOLDER)
+            except OSError:
+                self._trace.note(self._root_path, None)
+                raise
+            self._root = self._enter(descriptor, self._root_path, None)
+        return self._root
+
+    def step(self, folder: Folder, name: bytes) -> Folder | OpenFile:
+        """What ``name`` is in ``folder``.
+
+        Raises ``FileNotFoundError`` for what is absent, for links out of the root and for what is
+        neither a regular file nor a folder; other ``OSError`` as the system has them.
+        """
+        path = join(folder.path, name)
+        for _ in range(MAX_ATTEMPTS):
+            mode = self._mode(folder, name, path)
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+                break
+            try:
+                if stat.S_ISLNK(mode):
+                    target = os.readlink(name, dir_fd=folder.descriptor)
+                else:
+                    flags = _FOLDER if stat.S_ISDIR(mode) else _FILE
+                    descriptor = os.open(name, flags | self._no_follow, dir_fd=folder.descriptor)
+            except OSError as error:
+                if error.errno in _CHANGED_KIND:
+                    continue
+                raise
+            if stat.S_ISLNK(mode):
+                return self._pursue(folder, target)
+            if stat.S_ISDIR(mode):
+                return self._enter(descriptor, path, folder)
+            handle = FileHandle(descriptor)
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode):
+                version = version_of(status)
+                self._trace.note(path, version)
+                return OpenFile(handle, version, path)
+        self._trace.settled = False
+        raise FileNotFoundError(errno.ENOENT, "not a regular file")
+
+    def peek(self, folder: Folder, name: bytes) -> FileVersion | None:
+        """The version of a file that would be served; ``None`` for a folder that would be.
+
+        Opens nothing but what links lead through.  Raises ``OSError`` like :meth:`step`.
+        """
+        status = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=not self._no_follow)
+        if stat.S_ISREG(status.st_mode):
+            return version_of(status)
+        if stat.S_ISLNK(status.st_mode):
+            # A walk of its own: its folders are closed, and its links are counted, one by one.
+            with Walk(self._root_path, self._trace, follow_symlinks=not self._no_follow) as walk:
+                found = walk.step(folder, name)
+                return None if isinstance(found, Folder) else found.version
+        if not stat.S_ISDIR(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "neither a file nor a folder")
+        return None
+
+    def _mode(self, folder: Folder, name: bytes, path: bytes) -> int:
+        """The kind of ``name``; that it is absent is part of the version of its folder."""
+        follow = not self._no_follow
+        try:
+            return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=follow).st_mode
+        except FileNotFoundError:
+            if follow:
+                # A link to nowhere: its target may appear without a change of this folder.
+                self._trace.note(path, None)
+            raise
+
+    def _enter(self, descriptor: int, path: bytes, parent: Folder | None) -> Folder:
+        self._folders.append(descriptor)
+        # Before any name in it is looked up: a change from now on makes another version.
+        version = version_of(os.fstat(descriptor))
+        self._trace.note(path, version)
+        return Folder(descriptor, path, parent, version)
+
+    def _pursue(self, folder: Folder, target: bytes) -> Folder | OpenFile:
+        """Follow a link in ``folder`` to ``target``."""
+        self._links += 1
+        if self._links > MAX_LINKS:
+            self._trace.settled = False
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if target.startswith(b"/"):
+            return self._reenter(target)
+        place: Folder | OpenFile = folder
+        names = target.split(b"/")
+        for position, name in enumerate(names):
+            if name in (b"", b"."):
+                continue
+            if isinstance(place, OpenFile):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if name != b"..":
+                place = self.step(place, name)
+            elif place.parent is None:
+                return self._reenter(join(place.path, b"/".join(names[position:])))
+            else:
+                place = place.parent
+        return place
+
+    def _reenter(self, path: bytes) -> Folder | OpenFile:
+        """Follow a link to an absolute ``path``, if that lies below the root."""
+        below = join(self._root_path, b"")
+        if path.startswith(below) and b".." not in path.split(b"/"):
+            return self._pursue(self.root(), path[len(below) :])
+        # What the path outside the root leads through may change unseen.
+        self._trace.settled = False
+        # What is resolved here is only a guess of names: they are walked like any others.
+        real, root = os.path.realpath(path), os.path.realpath(self._root_path)
+        if real != root and not real.startswith(join(root, b"")):
+            raise FileNotFoundError(errno.ENOENT, "a link leaves the root")
+        return self._pursue(self.root(), real[len(root) :].lstrip(b"/"))
+
+
+def join(folder: bytes, name: bytes) -> bytes:
+    """The path of ``name`` in ``folder``."""
+    return folder + name if folder.endswith(b"/") else folder + b"/" + name

@@ -1,0 +1,141 @@
+"""The site: what a protocol asks for answers.
+
+Contract: :meth:`Site.answer` is called by one thread and does not wait for a disk: what would,
+comes back as a :class:`~h2static.messages.Deferred`.  It never raises for a request.  Equal
+requests get the same ``Response`` object as long as no file that it depends on has changed.
+
+Freshness: an answer is never older than its batch.  A protocol that answers several requests at a
+time calls :meth:`Site.new_batch` after reading them and before answering them; one that never does
+gets every file looked at for every request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+
+from h2static.messages import Answer, Request, Response
+from h2static.site.authority import authority_is_valid
+from h2static.site.bodies import Submit
+from h2static.site.config import SiteConfig
+from h2static.site.contents import Contents, WouldBlockError
+from h2static.site.criteria import Criteria, criteria_of
+from h2static.site.memory import Answers, holds
+from h2static.site.respond import UPLOAD_METHODS, Outcome, Responder
+from h2static.site.uploads import EchoUpload, UploadBudget
+
+
+def run_at_once(job: Callable[[], None]) -> None:
+    """Run a job in the calling thread: for programs without a pool of threads."""
+    job()
+
+
+class Site:
+    """A folder and the rules by which it is served."""
+
+    def __init__(
+        self, config: SiteConfig, *, clock: Callable[[], float], submit: Submit = run_at_once
+    ) -> None:
+        """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
+
+        Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
+        does not exist or has faults.
+        """
+        root = os.path.abspath(os.fsencode(config.root))
+        if not os.path.isdir(root):
+            raise NotADirectoryError(f"{config.root} is not a folder")
+        self._contents = Contents(config.cache_size)
+        self._responder = Responder(config, root, self._contents, clock, submit)
+        self._answers = Answers()
+        self._submit = submit
+        self._has_listings = config.listing
+        self._uploads = UploadBudget() if config.echo_upload else None
+        self._batch = 1
+        self._has_batches = False
+        #: Answers that other threads made and this one has not remembered yet.
+        self._made: deque[tuple[Criteria, Outcome]] = deque()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
+        return self._responder.warnings()
+
+    def new_batch(self) -> None:
+        """Say that all requests answered from now on until the next call were read before."""
+        self._has_batches = True
+        self._batch += 1
+
+    def let_go(self) -> None:
+        """Close the files that remembered answers keep open.
+
+        To be called about once a minute: a file that was deleted takes its place on the disk until
+        nobody has it open any more.  What is in use comes back with its next request.
+        """
+        self._answers.forget()
+
+    def answer(self, request: Request) -> Answer:
+        """See :class:`h2static.messages.Application`."""
+        if not self._has_batches:
+            self._batch += 1
+        known = self._answers.by_request.get(request)
+        if known is not None and (known.batch == self._batch or holds(known, self._batch)):
+            return known.response
+        return self._answer_anew(request)
+
+    def _answer_anew(self, request: Request) -> Answer:
+        while self._made:
+            criteria, outcome = self._made.popleft()
+            self._remember(criteria, outcome, batch=0)
+        if not authority_is_valid(request):
+            return self.refuse(400, request)
+        criteria = criteria_of(request)
+        if criteria.method in UPLOAD_METHODS and self._uploads is not None:
+            return EchoUpload(
+                self._uploads, lambda status: self.refuse(status, request), self._submit
+            )
+        if not self._has_listings:
+            # Browsers send another Accept for a picture than for a page.
+            criteria = criteria._replace(accept=None)
+        response = self._answers.find_equal(request, criteria, self._batch)
+        if response is not None:
+            return response
+        try:
+            outcome = self._responder.respond(criteria, blocking=False)
+        except WouldBlockError:
+            return DeferredAnswer(self._responder, criteria, self._made)
+        return self._remember(criteria, outcome, self._batch)
+
+    def _remember(self, criteria: Criteria, outcome: Outcome, batch: int) -> Response:
+        dropped = False
+        for content in outcome.contents:
+            dropped |= self._contents.remember(content)
+        if dropped:
+            # Answers hold the octets that are to make room.
+            self._answers.forget()
+        return self._answers.remember(criteria, outcome, batch)
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """See :class:`h2static.messages.Application`."""
+        criteria = Criteria(b"GET", b"/") if request is None else criteria_of(request)
+        return self._responder.refuse(criteria, status).response
+
+
+class DeferredAnswer:
+    """An answer that has to wait for a disk."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        criteria: Criteria,
+        made: deque[tuple[Criteria, Outcome]],
+    ) -> None:
+        self._responder = responder
+        self._criteria = criteria
+        self._made = made
+
+    def run(self) -> Response:
+        """See :class:`h2static.messages.Deferred`."""
+        outcome = self._responder.respond(self._criteria, blocking=True)
+        self._made.append((self._criteria, outcome))
+        return outcome.response

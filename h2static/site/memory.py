@@ -1,0 +1,286 @@
+"""Remembered answers, and the proof that they are still right.
+
+Contract: a remembered response is returned only when every file and folder that
+it depends on was looked at in the current batch and is in the version that it depends on.  A file
+is looked at once per batch, whatever the number of answers that depend on it.  An answer that was
+made while something had not settled counts for its own batch only.
+
+A file that was found unchanged is kept open without access (O_PATH): that its folder is the same
+says that the name still stands for it, and its own change time says that it has not changed, for
+half of what looking it up by name costs.
+
+Bounds: see the constants.  When one is reached everything is forgotten at once; what is in use
+comes back with its next request.
+
+Strategy: two dictionaries.  ``Request`` objects compare by identity and come back for the same
+octets of a client, so the first costs one look-up; the second is by criteria, for what is equal and
+not the same.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+from dataclasses import dataclass
+from os import fstat
+from weakref import WeakValueDictionary
+
+from h2static.messages import Request, Response
+from h2static.site.bodies import FileBody
+from h2static.site.criteria import Criteria
+from h2static.site.files import FileVersion, version_of
+from h2static.site.respond import Outcome
+
+#: Answers by criteria; one takes one to two KiB.
+MAX_ANSWERS = 8192
+#: Requests by identity.
+MAX_REQUESTS = 8192
+#: Large files that answers keep open, of the 1024 descriptors that a process has at least.
+MAX_OPEN_FILES = 128
+#: Files that are kept open to prove that they are unchanged; a quarter of what the process may
+#: open, so that connections always find descriptors.
+MAX_HELD_FILES = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+#: Octets of bodies that no other memory counts: parts of files, lists, files that are still young.
+MAX_OWN_OCTETS = 8 * 1024 * 1024
+#: Bodies up to this size are not counted: :data:`MAX_ANSWERS` of them are little.
+FREE_OCTETS = 2048
+#: Octets of what is compared (path and fields, in a request all fields).  Browsers send less; what
+#: is longer is answered and not remembered.
+MAX_KEY = 4096
+
+#: Linux: a descriptor that refers to a file and needs no right to read it; elsewhere there is none.
+_O_PATH: int = getattr(os, "O_PATH", 0)
+#: Files kept open now, in this process.
+_held = [0]
+
+
+class Witness:
+    """A path and the version that was last seen there."""
+
+    __slots__ = (
+        "__weakref__",
+        "batch",
+        "changed",
+        "descriptor",
+        "folder",
+        "folder_version",
+        "held",
+        "path",
+        "version",
+    )
+
+    def __init__(self, path: bytes, folder: Witness | None = None) -> None:
+        """``folder``: the witness of the folder that holds the path's last name, if known."""
+        self.path = path
+        self.version: FileVersion | None = None
+        #: The batch in which it was last looked at.
+        self.batch = 0
+        self.folder = folder
+        #: The file itself, while its name is proven by its folder.
+        self.descriptor = -1
+        self.folder_version: FileVersion | None = None
+        #: The file's change time in nanoseconds.
+        self.changed = -1
+        self.held = _held
+
+    def __del__(self) -> None:
+        self._let_go()
+
+    def look(self, batch: int) -> None:
+        """See what is there now."""
+        self.batch = batch
+        version = self.version
+        folder = self.folder
+        if self.descriptor >= 0:
+            assert folder is not None
+            if folder.batch != batch:
+                folder.look(batch)
+            # Any change of octets, name, mode or length sets the change time, which nobody can set
+            # back.
+            if (
+                folder.version is self.folder_version
+                and fstat(self.descriptor).st_ctime_ns == self.changed
+            ):
+                return
+            self._let_go()
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            self.version = None
+            return
+        # The same object for the same version: comparing identities is what makes a hit cheap.
+        if (
+            version is None
+            or status.st_ctime_ns != version.changed
+            or status.st_mtime_ns != version.modified
+            or status.st_ino != version.inode
+            or status.st_size != version.size
+            or status.st_dev != version.device
+        ):
+            self.version = version_of(status)
+        elif folder is not None and stat.S_ISREG(status.st_mode):
+            self._hold(folder, version, batch)
+
+    def _hold(self, folder: Witness, version: FileVersion, batch: int) -> None:
+        """Keep the file open if it is what its name stands for in its folder as it is now."""
+        if _O_PATH == 0 or self.held[0] >= MAX_HELD_FILES:
+            return
+        if folder.batch != batch:
+            folder.look(batch)
+        if folder.version is None:
+            return
+        try:
+            descriptor = os.open(self.path, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        self.held[0] += 1
+        self.descriptor = descriptor
+        self.folder_version = folder.version
+        self.changed = version.changed
+        # A link, or another file since: its name is looked up each time.
+        if version_of(os.fstat(descriptor)) != version:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self.held[0] -= 1
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Answer:
+    """A remembered response."""
+
+    response: Response
+    #: ``None`` when changes might go unseen.
+    dependencies: tuple[tuple[Witness, FileVersion | None], ...] | None
+    #: The batch in which it was last found to be right.
+    batch: int
+
+
+class Answers:
+    """The memory of one site; used by one thread."""
+
+    def __init__(self) -> None:
+        #: Answers to request objects that come again; right while :func:`holds` says so.
+        self.by_request: dict[Request, Answer] = {}
+        self._by_criteria: dict[Criteria, Answer] = {}
+        self._witnesses: WeakValueDictionary[bytes, Witness] = WeakValueDictionary()
+        #: Identities of the open files that answers hold.
+        self._open_files: set[int] = set()
+        self._own_octets = 0
+
+    def find_equal(self, request: Request, criteria: Criteria, batch: int) -> Response | None:
+        """The answer to an equal request, if it is known and right."""
+        answer = self._by_criteria.get(criteria)
+        if answer is None or (answer.batch != batch and not holds(answer, batch)):
+            return None
+        if (
+            request.repeats
+            and sum(len(name) + len(value) for name, value in request.fields) <= MAX_KEY
+        ):
+            if len(self.by_request) >= MAX_REQUESTS:
+                self.by_request.clear()
+            self.by_request[request] = answer
+        return answer.response
+
+    def remember(self, criteria: Criteria, outcome: Outcome, batch: int) -> Response:
+        """Keep an answer that was made in ``batch``, or in none that is known (0).
+
+        Returns the response to send: the one that was remembered where the new one is equal.
+        """
+        response = outcome.response
+        if sum(map(len, filter(None, criteria))) > MAX_KEY:
+            response.once = True
+            return response
+        dependencies = None
+        if outcome.trace.settled:
+            dependencies = tuple(
+                self._dependency(path, version) for path, version in outcome.trace.versions.items()
+            )
+        response.once = dependencies is None
+        answer = self._by_criteria.get(criteria)
+        if answer is not None and same_response(answer.response, response):
+            answer.dependencies = dependencies
+            answer.batch = batch
+            answer.response.once = response.once
+            return answer.response
+        self._count(outcome)
+        self._by_criteria[criteria] = Answer(
+            response=response, dependencies=dependencies, batch=batch
+        )
+        return response
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self.by_request.clear()
+        self._by_criteria.clear()
+        self._open_files.clear()
+        self._own_octets = 0
+
+    def _count(self, outcome: Outcome) -> None:
+        """Make room for the answer of ``outcome``, and count it."""
+        body = outcome.response.body
+        open_files = {id(body.handle)} if isinstance(body, FileBody) else set[int]()
+        own_octets = 0
+        if isinstance(body, bytes) and len(body) > FREE_OCTETS:
+            shared = any(item.settled and item.octets is body for item in outcome.contents)
+            own_octets = 0 if shared else len(body)
+        if (
+            len(self._open_files | open_files) > MAX_OPEN_FILES
+            or self._own_octets + own_octets > MAX_OWN_OCTETS
+            or len(self._by_criteria) >= MAX_ANSWERS
+        ):
+            self.forget()
+        self._open_files |= open_files
+        self._own_octets += own_octets
+
+    def _dependency(
+        self, path: bytes, version: FileVersion | None
+    ) -> tuple[Witness, FileVersion | None]:
+        witness = self._witnesses.get(path)
+        if witness is None:
+            folder = self._witnesses.get(os.path.dirname(path))
+            witness = self._witnesses[path] = Witness(path, folder)
+            witness.version = version
+        elif witness.version == version:
+            version = witness.version
+        return witness, version
+
+
+def holds(answer: Answer, batch: int) -> bool:
+    """Whether everything that ``answer`` depends on is as it was."""
+    dependencies = answer.dependencies
+    if dependencies is None:
+        return False
+    for witness, version in dependencies:
+        if witness.batch != batch:
+            folder = witness.folder
+            # What Witness.look does first, without a call: this is done for each request.
+            if (
+                witness.descriptor >= 0
+                and folder is not None
+                and folder.batch == batch
+                and folder.version is witness.folder_version
+                and fstat(witness.descriptor).st_ctime_ns == witness.changed
+            ):
+                witness.batch = batch
+            else:
+                witness.look(batch)
+        if witness.version is not version and witness.version != version:
+            return False
+    answer.batch = batch
+    return True
+
+
+def same_response(one: Response, other: Response) -> bool:
+    """Whether two responses have the same octets."""
+    if one.status != other.status or one.fields != other.fields or one.early != other.early:
+        return False
+    if one.hints is not other.hints:
+        return False
+    if isinstance(one.body, FileBody) and isinstance(other.body, FileBody):
+        return one.body.same_as(other.body)
+    return isinstance(one.body, bytes) and one.body == other.body

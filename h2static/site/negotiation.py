@@ -1,0 +1,76 @@
+"""Proactive negotiation: Accept-Encoding and Accept (RFC 9110 section 12.5).
+
+Contract: pure functions; malformed items of a field are as if they were not there.  Weights are
+thousandths, so that they compare exactly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+#: Precompressed siblings: content coding and the suffix of the file that holds it.  The order
+#: decides between equals.
+CODINGS: dict[bytes, bytes] = {b"br": b".br", b"zstd": b".zst", b"gzip": b".gz"}
+IDENTITY = b"identity"
+#: Clients list about five codings and ten media types.
+MAX_ITEMS = 64
+
+_ITEM = re.compile(rb"(?P<name>[!#$%&'*+.^_`|~\w/-]+)(?P<parameters>(?:[ \t]*;[^;]*)*)", re.ASCII)
+_WEIGHT = re.compile(rb"[ \t]*[qQ]=(?:0(?:\.(?P<part>\d{0,3}))?|(?P<one>1)(?:\.0{0,3})?)[ \t]*")
+
+
+def parse_weights(value: bytes) -> dict[bytes, int]:
+    """Names in lower case and their weights from 0 to 1000 (RFC 9110 section 12.4.2)."""
+    weights: dict[bytes, int] = {}
+    for item in value.split(b",", MAX_ITEMS)[:MAX_ITEMS]:
+        match = _ITEM.fullmatch(item.strip(b" \t"))
+        if match is None:
+            continue
+        weight: int | None = 1000
+        for parameter in match["parameters"].split(b";")[1:]:
+            if parameter.strip(b" \t")[:2].lower() == b"q=":
+                weight = _weight(parameter)
+        if weight is not None:
+            weights[match["name"].lower()] = weight
+    return weights
+
+
+def _weight(parameter: bytes) -> int | None:
+    match = _WEIGHT.fullmatch(parameter)
+    if match is None:
+        return None
+    return 1000 if match["one"] else int((match["part"] or b"").ljust(3, b"0"))
+
+
+def choose_coding(accept_encoding: bytes | None, sizes: Mapping[bytes, int]) -> bytes:
+    """The content coding to send, of those in ``sizes`` (octets of each; identity is among them).
+
+    The highest weight wins, then the fewest octets, then the order of :data:`CODINGS`.  Identity
+    weighs as much as the best coding unless the client says otherwise.  When nothing is
+    acceptable identity is sent: RFC 9110 section 12.5.3 lets a server do so, and a client that
+    refuses everything cannot read an error page either.
+    """
+    if accept_encoding is None:
+        return IDENTITY
+    weights = parse_weights(accept_encoding)
+    if b"x-gzip" in weights:
+        weights.setdefault(b"gzip", weights[b"x-gzip"])
+    others = weights.get(b"*", 0)
+    offers = [
+        (weights.get(coding, others), -sizes[coding], coding)
+        for coding in CODINGS
+        if coding in sizes
+    ]
+    weight, size, best = max(offers, key=lambda offer: offer[:2], default=(0, 0, IDENTITY))
+    own_weight = weights.get(IDENTITY, weights.get(b"*", weight))
+    return best if weight and (weight, size) > (own_weight, -sizes[IDENTITY]) else IDENTITY
+
+
+def prefers_json(accept: bytes | None) -> bool:
+    """Whether a client asks for JSON rather than for HTML; a browser and ``*/*`` do not."""
+    if accept is None:
+        return False
+    weights = parse_weights(accept)
+    json = weights.get(b"application/json", 0)
+    return json > 0 and json >= weights.get(b"text/html", 0)

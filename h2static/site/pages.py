@@ -1,0 +1,128 @@
+"""The server's own pages: one look for errors and listings, light and dark, without script.
+
+Contract: :func:`page` makes a complete HTML document; it loads nothing (no script, image, font or
+style sheet) and escapes its title.  What else comes from a request or a file system is escaped by
+who writes it into the page's content.
+"""
+
+from __future__ import annotations
+
+import gzip
+from html import escape
+
+from h2static.site.negotiation import IDENTITY, choose_coding
+
+#: What the status codes of this server mean (RFC 9110 section 15, RFC 6585).
+REASONS = {
+    301: "Moved Permanently",
+    302: "Found",
+    303: "See Other",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    410: "Gone",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    417: "Expectation Failed",
+    421: "Misdirected Request",
+    426: "Upgrade Required",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
+
+#: One sentence for a person who sees the page; other codes have none.
+_EXPLANATIONS = {
+    400: "The request is not one that this server understands.",
+    403: "The file exists, but the server may not read it.",
+    404: "There is nothing at this address.",
+    405: "This address can be read, not written.",
+    410: "What was at this address has been removed.",
+    412: "The file is not in the state that the request expects.",
+    413: "The request carries more than this server takes.",
+    414: "The address is longer than any file name here.",
+    416: "The file has no such part.",
+    431: "The fields of the request are larger than this server takes.",
+    500: "The server failed to read what belongs here.",
+    501: "This server does not know the method of the request.",
+    503: "The server has too much to do. Try again in a moment.",
+}
+
+_STYLE = """\
+:root{color-scheme:light dark;--text:#1f2328;--dim:#59636e;--line:#d1d9e0;--link:#0860ca;\
+--row:#f6f8fa;--page:#fff}
+@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--dim:#9198a1;--line:#3d444d;\
+--link:#4493f8;--row:#151b23;--page:#0d1117}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--text);\
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
+a{color:var(--link);text-decoration:none}
+a:hover{text-decoration:underline}
+"""
+
+
+def page(title: str, content: str, style: str = "") -> bytes:
+    """A document with ``content`` as the inside of its body; ``style`` is added to the look."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}{style}</style>\n</head>\n"
+        f"<body>\n{content}</body>\n</html>\n"
+    ).encode("utf-8", "replace")
+
+
+_ERROR_STYLE = """\
+main{min-height:100vh;display:flex;flex-direction:column;align-items:center;\
+justify-content:center;padding:2rem;text-align:center}
+.status{margin:0;font-size:4.5rem;line-height:1;font-weight:200;letter-spacing:.04em;\
+color:var(--dim)}
+h1{margin:.75rem 0 .25rem;font-size:1.25rem;font-weight:600}
+p{margin:0;color:var(--dim)}
+"""
+
+
+def error_page(status: int) -> bytes:
+    """The default page for a response with ``status``; it repeats nothing of the request."""
+    reason = REASONS.get(status, "Error")
+    explanation = _EXPLANATIONS.get(status, "")
+    content = f'<main>\n<p class="status">{status}</p>\n<h1>{reason}</h1>\n'
+    if explanation:
+        content += f"<p>{explanation}</p>\n"
+    return page(f"{status} {reason}", content + "</main>\n", _ERROR_STYLE)
+
+
+class ErrorPages:
+    """The default pages, each made and compressed once."""
+
+    def __init__(self) -> None:
+        self._pages: dict[tuple[int, bool], bytes] = {}
+
+    def get(self, status: int, accept_encoding: bytes | None) -> tuple[bytes, bytes | None]:
+        """The page and its content coding, which is gzip for clients that prefer that."""
+        plain = self._get(status, compressed=False)
+        if accept_encoding is None:
+            return plain, None
+        packed = self._get(status, compressed=True)
+        sizes = {IDENTITY: len(plain), b"gzip": len(packed)}
+        if choose_coding(accept_encoding, sizes) == b"gzip":
+            return packed, b"gzip"
+        return plain, None
+
+    def _get(self, status: int, *, compressed: bool) -> bytes:
+        octets = self._pages.get((status, compressed))
+        if octets is None:
+            octets = error_page(status)
+            if compressed:
+                # No time of compression: every worker makes the same octets.
+                octets = gzip.compress(octets, mtime=0)
+            self._pages[status, compressed] = octets
+        return octets

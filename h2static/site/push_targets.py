@@ -1,0 +1,283 @@
+"""Push targets: what a client will want, prepared for every way of telling it.
+
+Contract: a :class:`PushTarget` is complete when it is made.  It has the ``:path`` of a PUSH_PROMISE
+(RFC 9113 section 8.4), the link-value of a Link field (RFC 8288 section 3), and what decides the
+order of sending.  All of it is ASCII and safe to send, whatever a user's file said; what cannot be
+made safe raises ``ValueError`` with one line that says why.
+
+Strategy: a URL is normalised once, here.  What is not said (``as``, ``crossorigin``) follows from
+the file's extension, because a preload that differs from the later fetch in either is made twice.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+#: Longer URLs name no file of a site and would fill a field section.
+MAX_URL = 2048
+
+#: Lowest and highest urgency (RFC 9218 section 4.1); lower numbers come first.
+_MIN_URGENCY, _MAX_URGENCY = 0, 7
+
+#: RFC 3986: unreserved, sub-delims, what a path and a query have besides, and escapes.
+_NOT_URL = re.compile(rb"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
+_AUTHORITY = re.compile(r"[A-Za-z0-9\-.]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+#: RFC 9110 section 5.6.4, without characters outside ASCII.
+_QUOTABLE = re.compile(r"[\t\x20-\x7e]*")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+class Destination(StrEnum):
+    """``as`` of a preload: the destination of the fetch to come (Fetch standard, 2.2.5)."""
+
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    FETCH = "fetch"
+    FONT = "font"
+    IMAGE = "image"
+    SCRIPT = "script"
+    STYLE = "style"
+    TRACK = "track"
+    VIDEO = "video"
+
+
+class Relation(StrEnum):
+    """``rel`` of a Link: module scripts are fetched by other rules than classic ones."""
+
+    PRELOAD = "preload"
+    MODULE_PRELOAD = "modulepreload"
+
+
+class CrossOrigin(StrEnum):
+    """``crossorigin`` of the fetch to come; without it the fetch is no CORS request."""
+
+    ANONYMOUS = "anonymous"
+    USE_CREDENTIALS = "use-credentials"
+
+
+class FetchPriority(StrEnum):
+    """``fetchpriority`` of the fetch to come."""
+
+    HIGH = "high"
+    LOW = "low"
+    AUTO = "auto"
+
+
+#: Browsers preload these only (HTML standard, "preload destination"); a Link for others is noise.
+_PRELOADED = frozenset(
+    {
+        Destination.FETCH,
+        Destination.FONT,
+        Destination.IMAGE,
+        Destination.SCRIPT,
+        Destination.STYLE,
+        Destination.TRACK,
+    }
+)
+#: Fetched in CORS mode even from the own origin: a preload without it would not be used.
+_ALWAYS_CORS = frozenset({Destination.FONT, Destination.FETCH})
+
+_BY_EXTENSION = {
+    extension: destination
+    for destination, extensions in {
+        Destination.AUDIO: "mp3 ogg opus wav flac m4a",
+        Destination.DOCUMENT: "html htm xhtml",
+        Destination.FETCH: "json wasm webmanifest",
+        Destination.FONT: "woff2 woff ttf otf",
+        Destination.IMAGE: "png jpg jpeg gif webp avif svg ico bmp",
+        Destination.SCRIPT: "js mjs",
+        Destination.STYLE: "css",
+        Destination.TRACK: "vtt",
+        Destination.VIDEO: "mp4 webm ogv mov",
+    }.items()
+    for extension in extensions.split()
+}
+
+
+def normalise_url(text: str) -> str:
+    """``text`` as it is sent: percent-encoded, without dot segments and fragment.
+
+    A path of this site begins with ``/``; ``http:``, ``https:`` and ``//host`` name other origins.
+
+    Raises ``ValueError``: empty, too long, relative, another scheme, or not a URL at all.
+    """
+    if not text:
+        raise ValueError("an empty target")
+    if any(character < " " or character == "\x7f" for character in text):
+        raise ValueError(f"control characters in {text!r}")
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no URL: {error}") from None
+    if parts.scheme not in ("", "http", "https") or (parts.scheme and not parts.netloc):
+        raise ValueError(f"{text!r} has a scheme that is not http or https")
+    if parts.netloc and not _AUTHORITY.fullmatch(parts.netloc):
+        raise ValueError(f"{text!r} has a host that is not written as one")
+    if not parts.netloc and not parts.path.startswith("/"):
+        raise ValueError(f"{text!r} does not begin with /")
+    path = _encode(_without_dot_segments(parts.path or "/"))
+    query = f"?{_encode(parts.query)}" if parts.query else ""
+    scheme = f"{parts.scheme}:" if parts.scheme else ""
+    origin = f"{scheme}//{parts.netloc.lower()}" if parts.netloc else ""
+    url = origin + path + query
+    if len(url) > MAX_URL:
+        raise ValueError(f"a target of {len(url)} octets; the limit is {MAX_URL}")
+    return url
+
+
+def _encode(text: str) -> str:
+    """Percent-encode what RFC 3986 does not allow, also ``%`` where it begins no escape."""
+    octets = text.encode("utf-8", "surrogateescape")
+    return _NOT_URL.sub(lambda match: b"%%%02X" % match[0][0], octets).decode("ascii")
+
+
+def _without_dot_segments(path: str) -> str:
+    """RFC 3986 section 5.2.4; never leaves the root.  Slashes in a row become one."""
+    if "/." not in path and "//" not in path:
+        return path
+    resolved = posixpath.normpath("/" + path.lstrip("/"))
+    directory = path.endswith(("/", "/.", "/.."))
+    return resolved + "/" if directory and resolved != "/" else resolved
+
+
+def destination_of(url: str) -> Destination | None:
+    """What a URL's extension says of its use; ``None`` where it says nothing."""
+    return _BY_EXTENSION.get(_extension(url))
+
+
+def _extension(url: str) -> str:
+    name = url.partition("?")[0].rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def _parameter(name: str, value: str) -> str:
+    """A parameter of a link-value, quoted where it is no token (RFC 8288 section 3)."""
+    if _TOKEN.fullmatch(value):
+        return f"; {name}={value}"
+    if not _QUOTABLE.fullmatch(value):
+        raise ValueError(f"{name} {value!r} has characters that a field cannot have")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'; {name}="{escaped}"'
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class PushTarget:
+    """One thing that a client will want after a response.
+
+    Made by :func:`make_target`, which fills in what was not said.
+    """
+
+    #: As :func:`normalise_url` returns it.
+    url: str
+    destination: Destination | None = None
+    relation: Relation = Relation.PRELOAD
+    crossorigin: CrossOrigin | None = None
+    fetchpriority: FetchPriority = FetchPriority.AUTO
+    #: Media type; a client that cannot use it does not preload.
+    type: str | None = None
+    #: Media query; only the client can tell whether it holds, so such a target is never pushed.
+    media: str | None = None
+    #: Subresource Integrity metadata; a preload without it would be fetched again.
+    integrity: str | None = None
+    #: Whether the page waits for it before it is drawn.
+    blocking: bool = False
+    #: The link-value; empty where browsers would ignore it.
+    link: bytes = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "link", self._format_link())
+
+    @property
+    def path(self) -> bytes:
+        """``:path`` of a promise; meaningful only where :attr:`pushable` is true."""
+        return self.url.encode("ascii")
+
+    @property
+    def pushable(self) -> bool:
+        """Whether it may be pushed at all.
+
+        RFC 9113 section 8.4: "The server MUST include a value in the ":authority" pseudo-header
+        field for which the server is authoritative": only targets of the own origin are.
+        """
+        return self.url.startswith("/") and not self.url.startswith("//") and self.media is None
+
+    def urgency(self, parent: int) -> int:
+        """The urgency of a push beside its parent's (RFC 9218 section 4.1).
+
+        What blocks rendering comes before the parent's content, all else after it, images last.
+        """
+        offset = -1 if self.blocking else 2 if self.destination is Destination.IMAGE else 1
+        offset += {FetchPriority.HIGH: -1, FetchPriority.LOW: 1, FetchPriority.AUTO: 0}[
+            self.fetchpriority
+        ]
+        return min(max(parent + offset, _MIN_URGENCY), _MAX_URGENCY)
+
+    def _format_link(self) -> bytes:
+        module = self.relation is Relation.MODULE_PRELOAD
+        parts = [f"<{self.url}>; rel={self.relation.value}"]
+        if self.destination is not None and not (module and self.destination is Destination.SCRIPT):
+            parts.append(_parameter("as", self.destination.value))
+        if self.crossorigin is CrossOrigin.ANONYMOUS:
+            parts.append("; crossorigin")
+        elif self.crossorigin is not None:
+            parts.append(_parameter("crossorigin", self.crossorigin.value))
+        if self.fetchpriority is not FetchPriority.AUTO:
+            parts.append(_parameter("fetchpriority", self.fetchpriority.value))
+        parts += [
+            _parameter(name, value)
+            for name, value in (
+                ("type", self.type),
+                ("media", self.media),
+                ("integrity", self.integrity),
+            )
+            if value is not None
+        ]
+        # After the parts were made: parameters are checked also where no link comes of them.
+        is_preloaded = module or self.destination in _PRELOADED
+        return "".join(parts).encode("ascii") if is_preloaded else b""
+
+
+def make_target(
+    url: str,
+    *,
+    destination: Destination | None = None,
+    relation: Relation | None = None,
+    crossorigin: CrossOrigin | None = None,
+    fetchpriority: FetchPriority = FetchPriority.AUTO,
+    type: str | None = None,  # noqa: A002  the name it has in HTML and in rules
+    media: str | None = None,
+    integrity: str | None = None,
+    blocking: bool | None = None,
+) -> PushTarget:
+    """A target with what was not said filled in from its URL.
+
+    Raises ``ValueError`` for a URL or parameter that cannot be sent.
+    """
+    url = normalise_url(url)
+    if destination is None and relation is not Relation.MODULE_PRELOAD:
+        destination = destination_of(url)
+    if relation is None:
+        is_module = destination is Destination.SCRIPT and _extension(url) == "mjs"
+        relation = Relation.MODULE_PRELOAD if is_module else Relation.PRELOAD
+    if crossorigin is None and destination in _ALWAYS_CORS:
+        crossorigin = CrossOrigin.ANONYMOUS
+    if blocking is None:
+        blocking = relation is Relation.PRELOAD and destination in (
+            Destination.STYLE,
+            Destination.SCRIPT,
+        )
+    return PushTarget(
+        url=url,
+        destination=destination,
+        relation=relation,
+        crossorigin=crossorigin,
+        fetchpriority=fetchpriority,
+        type=type,
+        media=media,
+        integrity=integrity,
+        blocking=blocking,
+    )

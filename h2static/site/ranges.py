@@ -1,0 +1,85 @@
+"""Byte ranges (RFC 9110 section 14).
+
+Contract: :func:`parse_ranges` turns a Range field and a length into the parts to send: in
+ascending order, disjoint, inside the representation.  It takes linear time (and a sort of at most
+:data:`MAX_RANGES` items), and no ranges make a response longer than the representation, but for
+the headings of its parts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+#: First octet and the octet after the last one.
+Span: TypeAlias = tuple[int, int]
+
+#: RFC 9110 section 17.15 warns of many small ranges; readers of PDF files ask for a few dozen.
+MAX_RANGES = 64
+#: Longer fields can only hold more ranges than that or numbers that no file reaches.
+MAX_RANGE_FIELD = 2048
+
+_RANGE = re.compile(rb"([0-9]*)-([0-9]*)")
+
+
+def parse_ranges(value: bytes, length: int) -> tuple[Span, ...] | None:
+    """The spans of a representation of ``length`` octets that ``value`` asks for.
+
+    ``None``: ignore the field and send the whole representation (RFC 9110 section 14.2).
+    An empty tuple: nothing that was asked for exists, 416.
+    """
+    unit, equals, text = value.partition(b"=")
+    if unit.strip().lower() != b"bytes" or not equals or len(value) > MAX_RANGE_FIELD:
+        return None
+    items = [item.strip(b" \t") for item in text.split(b",")]
+    items = [item for item in items if item]
+    if not items or len(items) > MAX_RANGES:
+        return None
+    spans: list[Span] = []
+    for item in items:
+        match = _RANGE.fullmatch(item)
+        if match is None:
+            return None
+        first, last = match.groups()
+        if first:
+            start = int(first)
+            # RFC 9110 section 14.1.1: "An int-range is invalid if the last-pos value is present
+            # and less than first-pos."
+            if last and int(last) < start:
+                return None
+            stop = min(int(last) + 1, length) if last else length
+        elif last:
+            start, stop = max(length - int(last), 0), length
+            if int(last) and not length:
+                # A suffix of an empty representation is satisfiable and has no way to be written.
+                return None
+        else:
+            return None
+        if start < stop:
+            spans.append((start, stop))
+    if len(spans) > 1 and sum(stop - start for start, stop in spans) > length:
+        # Only overlapping ranges add up to more than there is: section 14.2 lets a server ignore
+        # "many small ranges" and "overlapping ranges".
+        return None
+    return _merge(spans)
+
+
+def _merge(spans: list[Span]) -> tuple[Span, ...]:
+    """``spans`` in ascending order, overlapping and touching ones made one."""
+    merged: list[Span] = []
+    for start, stop in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return tuple(merged)
+
+
+def content_range(span: Span, length: int) -> bytes:
+    """The Content-Range of a part (RFC 9110 section 14.4)."""
+    return b"bytes %d-%d/%d" % (span[0], span[1] - 1, length)
+
+
+def unsatisfied_range(length: int) -> bytes:
+    """The Content-Range of a 416 response."""
+    return b"bytes */%d" % length

@@ -1,0 +1,172 @@
+"""The ``_redirects`` file: redirects and rewrites, in Netlify's format.
+
+Contract: :func:`parse_redirects` reads lines of ``from [name=value]... to [status[!]]`` and
+raises ``ValueError`` with source and line for what is wrong.  Rules that a server without
+Netlify's network behind it cannot follow (conditions such as ``Country=``, other domains, proxies)
+are left out, and a warning says so.  :func:`find_redirect` returns the first rule that a request
+meets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, quote_from_bytes
+
+from h2static.site.pathpatterns import SPLAT, PathPattern, parse_path_pattern
+
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+#: Statuses with which another file of the site is served.
+REWRITE_STATUSES = (200, 404, 410)
+#: A query with more parameters matches no rule that names one.
+MAX_PARAMETERS = 100
+
+_STATUS = re.compile(r"([0-9]{3})(!?)", re.ASCII)
+_REFERENCE = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
+_URL = re.compile(r"https?://", re.ASCII | re.IGNORECASE)
+_SAFE_IN_TARGET = "/%:?#[]@!$&'()*+,;=~"
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Redirect:
+    """One rule."""
+
+    pattern: PathPattern
+    #: Parameters that the query must have: a value, or (with ``:``) the name of a placeholder.
+    query: tuple[tuple[str, str], ...]
+    #: Path or URL with placeholders; ASCII.
+    target: str
+    status: int
+    #: Whether the rule counts where there is a file.
+    force: bool
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Match:
+    """A rule that a request meets."""
+
+    redirect: Redirect
+    #: The target with its placeholders filled in: ASCII, a path or a URL.
+    target: bytes
+
+
+def parse_redirects(text: str, source: str) -> tuple[tuple[Redirect, ...], tuple[str, ...]]:
+    """The rules of a file, and warnings about those that were left out.
+
+    Raises ``ValueError``.
+    """
+    redirects: list[Redirect] = []
+    warnings: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split()
+        if not words:
+            continue
+        try:
+            redirect = _parse_rule(words)
+        except ValueError as error:
+            raise ValueError(f"{source}:{number}: {error}") from None
+        if isinstance(redirect, Redirect):
+            redirects.append(redirect)
+        else:
+            warnings.append(f"{source}:{number}: left out: {redirect}")
+    return tuple(redirects), tuple(warnings)
+
+
+def _parse_rule(words: list[str]) -> Redirect | str:
+    """The rule of one line, or the reason why it is left out."""
+    origin, *others = words
+    parameters: list[tuple[str, str]] = []
+    while others and not others[0].startswith("/") and not _URL.match(others[0]):
+        name, equals, value = others.pop(0).partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{name!r} is neither a parameter 'name=value' nor a target")
+        parameters.append((name, value))
+    if not others:
+        raise ValueError("the target is missing: expected 'from to [status]'")
+    target, *others = others
+    status, force = 301, False
+    if others and "=" not in others[0]:
+        match = _STATUS.fullmatch(others[0])
+        if match is None or int(match[1]) not in (*REDIRECT_STATUSES, *REWRITE_STATUSES):
+            known = ", ".join(map(str, (*REWRITE_STATUSES, *REDIRECT_STATUSES)))
+            raise ValueError(f"{others[0]!r} is not a status; known are {known}, with '!' to force")
+        status, force = int(match[1]), bool(match[2])
+        others.pop(0)
+    for condition in others:
+        if "=" not in condition:
+            raise ValueError(f"{condition!r} is not a condition 'Name=value'")
+    if _URL.match(origin):
+        return "rules for another domain"
+    if others:
+        return f"the condition {others[0]!r} cannot be tested here"
+    if _URL.match(target) and status in REWRITE_STATUSES:
+        return "this server is no proxy"
+    pattern = parse_path_pattern(origin)
+    if pattern.rest is not None and pattern.rest.text != "/*":
+        raise ValueError(f"{origin!r}: '*' stands for the end of a path only")
+    _check_references(target, parameters, pattern)
+    return Redirect(
+        pattern=pattern,
+        query=tuple(parameters),
+        target=quote(target, safe=_SAFE_IN_TARGET),
+        status=status,
+        force=force,
+    )
+
+
+def _check_references(target: str, parameters: list[tuple[str, str]], pattern: PathPattern) -> None:
+    known = pattern.placeholders | {value[1:] for _, value in parameters if value[0] == ":"}
+    unknown = set(_REFERENCE.findall(_URL.sub("", target))) - known
+    if unknown:
+        raise ValueError(f"':{min(unknown)}' in the target is not captured by the origin")
+
+
+def find_redirect(redirects: Sequence[Redirect], path: bytes, query: bytes | None) -> Match | None:
+    """The first rule that the decoded ``path`` and the ``query`` as sent meet."""
+    for redirect in redirects:
+        captured = redirect.pattern.capture(path)
+        if captured is None or not _capture_query(redirect, query, captured):
+            continue
+        target = _fill(redirect.target, captured)
+        if query is not None and not redirect.query and b"?" not in target:
+            address, mark, fragment = target.partition(b"#")
+            target = address + b"?" + query + mark + fragment
+        return Match(redirect=redirect, target=target)
+    return None
+
+
+def _capture_query(redirect: Redirect, query: bytes | None, captured: dict[str, bytes]) -> bool:
+    """Whether the query has the parameters of the rule; adds what they stand for."""
+    if not redirect.query:
+        return True
+    try:
+        pairs = parse_qsl(query or b"", keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        return False
+    values = dict(pairs)
+    for name, expected in redirect.query:
+        value = values.get(name.encode())
+        if value is None:
+            return False
+        if expected.startswith(":"):
+            captured[expected[1:]] = value
+        elif value != expected.encode():
+            return False
+    return True
+
+
+def _fill(target: str, captured: dict[str, bytes]) -> bytes:
+    """The target with what was captured, percent-encoded, in the place of its name."""
+
+    def replacement(match: re.Match[str]) -> str:
+        value = captured.get(match[1])
+        if value is None:
+            return match[0]
+        return quote_from_bytes(value, safe="/" if match[1] == SPLAT else "")
+
+    url = _URL.match(target)
+    if url is not None:
+        return (url[0] + _REFERENCE.sub(replacement, target[url.end() :])).encode("ascii")
+    # Two slashes at the start would name another host (RFC 3986 section 4.2).
+    return b"/" + _REFERENCE.sub(replacement, target).lstrip("/").encode("ascii")

@@ -1,0 +1,213 @@
+"""From a representation to a response: validators, preconditions, ranges and fields.
+
+Contract: every response with the content of a resource is made by :func:`prepare`, so that HEAD,
+304, 206 and 412 cannot differ from the 200 they stand for.  A content is asked for octets only when
+they are sent; its length and entity tag are known before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+from h2static.messages import Body, Field, Response
+from h2static.site.bodies import FileBody, Piece, Submit
+from h2static.site.conditional import Validators, Verdict, evaluate, range_applies
+from h2static.site.criteria import Criteria
+from h2static.site.errors import SiteError
+from h2static.site.files import FileHandle, FileVersion
+from h2static.site.httpdate import format_http_date
+from h2static.site.ranges import Span, content_range, parse_ranges, unsatisfied_range
+
+#: Names the product, not the version: a version is of use to attackers only.
+SERVER: Field = (b"server", b"h2static")
+NOSNIFF: Field = (b"x-content-type-options", b"nosniff")
+#: Fields of a 200 that a 304 repeats (RFC 9110 section 15.4.5), besides those that rules set.
+_IN_NOT_MODIFIED = frozenset((b"server", b"cache-control", b"etag", b"vary"))
+
+
+class Content(Protocol):
+    """The octets of a representation."""
+
+    def body(self, pieces: Sequence[Piece]) -> bytes | Body:
+        """``pieces`` of the content and octets in between, one after the other."""
+
+
+@dataclass(slots=True, kw_only=True)
+class OctetContent:
+    """A content in memory."""
+
+    octets: bytes
+
+    def body(self, pieces: Sequence[Piece]) -> bytes:
+        """See :class:`Content`."""
+        if pieces == [(0, len(self.octets))]:
+            return self.octets
+        return b"".join(
+            piece if isinstance(piece, bytes) else self.octets[piece[0] : piece[1]]
+            for piece in pieces
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class FileBodyContent:
+    """The content of a file that is read while it is sent."""
+
+    handle: FileHandle
+    version: FileVersion
+    submit: Submit
+
+    def body(self, pieces: Sequence[Piece]) -> bytes | FileBody:
+        """See :class:`Content`."""
+        if all(isinstance(piece, tuple) and piece[0] == piece[1] for piece in pieces):
+            return b""
+        return FileBody(self.handle, self.version, tuple(pieces), self.submit)
+
+
+@dataclass(slots=True, kw_only=True)
+class Representation:
+    """What a resource is at the moment, for one way of negotiating it."""
+
+    content: Content
+    #: Octets of the content.
+    length: int
+    media_type: bytes
+    cache_control: bytes
+    #: ``None`` where nothing tells its states apart (error pages).
+    validators: Validators | None = None
+    #: ``None`` for identity.
+    coding: bytes | None = None
+    #: Names of fields that the choice depends on; empty when there was none.
+    vary: bytes = b""
+    #: Whether parts of it can be had.
+    ranges: bool = False
+    #: Fields that rules set.
+    fields: Sequence[Field] = ()
+
+    def head(self) -> dict[bytes, bytes]:
+        """The fields of a complete response, in their order."""
+        fields = dict([SERVER])
+        fields[b"cache-control"] = self.cache_control
+        if self.coding is not None:
+            fields[b"content-encoding"] = self.coding
+        fields[b"content-length"] = b"%d" % self.length
+        fields[b"content-type"] = self.media_type
+        if self.validators is not None:
+            fields[b"etag"] = self.validators.etag
+            if self.validators.modified is not None:
+                fields[b"last-modified"] = format_http_date(self.validators.modified)
+        if self.vary:
+            fields[b"vary"] = self.vary
+        if self.ranges:
+            fields[b"accept-ranges"] = b"bytes"
+        fields[NOSNIFF[0]] = NOSNIFF[1]
+        return fields
+
+
+def prepare(
+    criteria: Criteria, representation: Representation, now: float, status: int = 200
+) -> Response:
+    """The response to a GET or HEAD request.
+
+    Raises :class:`SiteError` for 412 and 416, and what the content raises.
+    """
+    if status == 200 and representation.validators is not None:
+        verdict = evaluate(criteria, representation.validators, now)
+        if verdict is Verdict.PRECONDITION_FAILED:
+            raise SiteError(412)
+        if verdict is Verdict.NOT_MODIFIED:
+            return _not_modified(representation)
+        # RFC 9110 section 14.2: "A server MUST ignore a Range header field received with a
+        # request method that is unrecognized or for which range handling is not defined."
+        if criteria.range is not None and criteria.method == b"GET" and representation.ranges:
+            spans = _requested_spans(criteria, representation, representation.validators, now)
+            if spans is not None:
+                return _partial(representation, spans, representation.validators)
+    whole: list[Piece] = [(0, representation.length)]
+    # RFC 9110 section 9.3.2: HEAD is GET, "except that the server MUST NOT send content".
+    body = b"" if criteria.method == b"HEAD" else representation.content.body(whole)
+    return Response(
+        status=status, fields=with_rules(representation.head(), representation.fields), body=body
+    )
+
+
+def with_rules(head: dict[bytes, bytes], fields: Sequence[Field]) -> tuple[Field, ...]:
+    """``head`` with what rules set: in its place where it was there, otherwise at the end."""
+    for name, value in fields:
+        # Two sources may each know of a choice that a cache must know of.
+        head[name] = join_vary(head.get(name, b""), value) if name == b"vary" else value
+    return tuple(head.items())
+
+
+def join_vary(first: bytes, second: bytes) -> bytes:
+    """Two Vary values as one."""
+    return b", ".join(filter(None, (first, second)))
+
+
+def _not_modified(representation: Representation) -> Response:
+    """304, as RFC 9110 section 15.4.5 has it: "MUST generate any of the following header fields
+    that would have been sent in a 200 (OK) response": Cache-Control, ETag, Vary and others."""
+    head = representation.head()
+    kept = {name: value for name, value in head.items() if name in _IN_NOT_MODIFIED}
+    rules = [field for field in representation.fields if not field[0].startswith(b"content-type")]
+    return Response(status=304, fields=with_rules(kept, rules))
+
+
+def _requested_spans(
+    criteria: Criteria, representation: Representation, validators: Validators, now: float
+) -> tuple[Span, ...] | None:
+    """The spans to send; ``None`` for the whole representation."""
+    assert criteria.range is not None
+    if not range_applies(criteria.if_range, validators, now):
+        return None
+    spans = parse_ranges(criteria.range, representation.length)
+    if spans is None:
+        return None
+    if not spans:
+        raise SiteError(416, (b"content-range", unsatisfied_range(representation.length)))
+    return spans
+
+
+def _partial(
+    representation: Representation, spans: tuple[Span, ...], validators: Validators
+) -> Response:
+    """206 with one part, or with several as multipart/byteranges (RFC 9110 section 15.3.7)."""
+    head = representation.head()
+    pieces: list[Piece] = list(spans)
+    if len(spans) == 1:
+        # RFC 9110 section 15.3.7.1: "MUST generate a Content-Range header field".
+        head[b"content-range"] = content_range(spans[0], representation.length)
+    else:
+        boundary = _boundary(validators.etag, spans)
+        media_type = dict(representation.fields).get(b"content-type", representation.media_type)
+        pieces = []
+        for span in spans:
+            pieces.append(
+                b"%s--%s\r\ncontent-type: %s\r\ncontent-range: %s\r\n\r\n"
+                % (
+                    b"\r\n" if pieces else b"",
+                    boundary,
+                    media_type,
+                    content_range(span, representation.length),
+                )
+            )
+            pieces.append(span)
+        pieces.append(b"\r\n--%s--\r\n" % boundary)
+        head[b"content-type"] = b"multipart/byteranges; boundary=" + boundary
+    length = sum(len(p) if isinstance(p, bytes) else p[1] - p[0] for p in pieces)
+    head[b"content-length"] = b"%d" % length
+    rules = representation.fields
+    if len(spans) > 1:
+        rules = [field for field in rules if field[0] != b"content-type"]
+    return Response(
+        status=206,
+        fields=with_rules(head, rules),
+        body=representation.content.body(pieces),
+    )
+
+
+def _boundary(etag: bytes, spans: tuple[Span, ...]) -> bytes:
+    """A boundary that no content has in it, unless it was made with this one in mind."""
+    return blake2b(repr((etag, spans)).encode("ascii"), digest_size=16).hexdigest().encode("ascii")

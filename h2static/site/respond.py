@@ -1,0 +1,486 @@
+"""From the criteria of a request to a response, by looking at the files.
+
+Contract: :meth:`Responder.respond` looks at everything anew, remembers nothing and changes nothing
+that another thread could miss; it may run in any thread.  Its :class:`Outcome` says what the
+response depends on, and which contents were read on the way.  Without ``blocking`` it raises
+:class:`~h2static.site.contents.WouldBlockError` rather than read what is not in the page cache.
+
+Errors have three sources: :class:`~h2static.site.errors.SiteError` (rules of HTTP and of the site),
+``OSError`` (the file system) and files that change while they are
+looked at, which start the work over a few times.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+from h2static.messages import Field, Response
+from h2static.site.bodies import Submit
+from h2static.site.conditional import Validators
+from h2static.site.config import EtagSource, HintSource, SiteConfig
+from h2static.site.contents import Contents, FileContent, WouldBlockError, content_tag
+from h2static.site.criteria import Criteria
+from h2static.site.errors import SiteError, is_lasting, status_of
+from h2static.site.files import Folder, OpenFile, Trace, Walk
+from h2static.site.listing import listing_json, listing_page, read_listing
+from h2static.site.mediatypes import MediaTypes, read_mime_types
+from h2static.site.negotiation import CODINGS, IDENTITY, choose_coding, prefers_json
+from h2static.site.netlify import FILES as NETLIFY_FILES
+from h2static.site.netlify import NetlifyFiles, NetlifyRules
+from h2static.site.pages import ErrorPages
+from h2static.site.paths import Target, encode_path, join_path, parse_target
+from h2static.site.push import PushHints
+from h2static.site.push_files import load_push_rules
+from h2static.site.push_planner import PushConfig, PushPlanner
+from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
+from h2static.site.representation import SERVER, OctetContent, Representation, prepare, with_rules
+from h2static.site.rules import REVALIDATE, Rules, default_cache_control
+from h2static.site.sources import ChangedError, FileSource, Shared
+
+#: Files that change under the work make it start over so often; then the answer is 503.
+MAX_ATTEMPTS = 4
+
+READ_METHODS = (b"GET", b"HEAD")
+UPLOAD_METHODS = (b"POST", b"PUT")
+#: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
+KNOWN_METHODS = frozenset(
+    (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
+)
+#: The page that Netlify answers with where there is no file.
+NETLIFY_NOT_FOUND = (b"404.html",)
+
+NETLIFY_PATHS = tuple((name,) for name in NETLIFY_FILES)
+
+#: Pages are read for hints up to this size; what a browser needs first stands at the beginning, but
+#: what is not held in memory is not read again for that.
+MAX_PAGE_SIZE = 1024 * 1024
+
+#: Decoded names from the root to a file or folder.
+Names: TypeAlias = tuple[bytes, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """A response and what it was made of."""
+
+    response: Response
+    trace: Trace
+    #: Contents that were read or used.
+    contents: list[FileContent] = field(default_factory=list)
+
+
+class Responder:
+    """What a site needs to answer; immutable but for files that it re-reads when they change."""
+
+    def __init__(
+        self,
+        config: SiteConfig,
+        root: bytes,
+        contents: Contents,
+        clock: Callable[[], float],
+        submit: Submit,
+    ) -> None:
+        """``root`` is ``config.root`` as an absolute path.
+
+        Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
+        """
+        self.config = config
+        self.root = root
+        self.clock = clock
+        self.shared = Shared(
+            contents=contents,
+            submit=submit,
+            digest_all=config.etag is EtagSource.DIGEST,
+            open_files=WeakValueDictionary(),
+        )
+        additions = None
+        if config.mime_types_file is not None:
+            additions = read_mime_types(config.mime_types_file)
+        self.media_types = MediaTypes(additions)
+        if config.index in ("", ".", "..") or "/" in config.index or "\0" in config.index:
+            raise ValueError(f"index: {config.index!r} is not the name of a file in every folder")
+        self.index = _octets(config.index)
+        self.error_pages = ErrorPages()
+        self.error_files: dict[int, Names] = {404: NETLIFY_NOT_FOUND} if config.netlify else {}
+        for page in config.error_page:
+            self.error_files[page.status] = _site_names(page.file)
+        self.spa = None if config.spa is None else _site_names(config.spa)
+        self.netlify = NetlifyFiles() if config.netlify else None
+        self._missing: tuple[str, ...] = ()
+        self.push = self._make_planner(config)
+        self._rules: tuple[NetlifyRules, Rules] | None = None
+        with self.walk(Trace(clock())) as walk:
+            if config.spa is not None:
+                _check_file(walk, config.spa, "spa")
+            for page in config.error_page:
+                _check_file(walk, page.file, f"error-page {page.status}")
+            if self.netlify is not None:
+                self.netlify.refresh(walk, Trace(clock()), strict=True)
+
+    def _make_planner(self, config: SiteConfig) -> PushPlanner | None:
+        """What plans pushes; ``None`` when nothing asks for any."""
+        from_html = config.hints is HintSource.AUTO
+        if not (config.push or config.push_rules or from_html):
+            return None
+        rules = config.push
+        if config.push_rules is not None:
+            rules += load_push_rules(config.push_rules)
+        planner = PushPlanner(
+            PushConfig(
+                rules=rules,
+                mode=config.push_mode,
+                from_html=from_html,
+                cookie=config.push_cookie,
+            )
+        )
+        self._missing = tuple(planner.drop_missing(self._has_file))
+        return planner if planner.active else None
+
+    def _has_file(self, path: bytes) -> bool:
+        """Whether an encoded path leads to something that is served."""
+        try:
+            target = parse_target(path)
+            with self.walk(Trace(self.clock())) as walk:
+                place: Folder | OpenFile = walk.root()
+                names = (*target.names, self.index) if target.directory else target.names
+                for name in names:
+                    if isinstance(place, OpenFile):
+                        return False
+                    place = walk.step(place, name)
+        except (SiteError, OSError, ChangedError):
+            return False
+        return isinstance(place, OpenFile)
+
+    def walk(self, trace: Trace) -> Walk:
+        """A new walk through the tree."""
+        return Walk(self.root, trace, follow_symlinks=self.config.follow_symlinks)
+
+    def rules(self, netlify: NetlifyRules) -> Rules:
+        """All rules, with those of the ``_headers`` file as it is now."""
+        known = self._rules
+        if known is None or known[0] is not netlify:
+            config = self.config
+            rules = Rules(cache=config.cache, header=config.header, netlify=netlify.headers)
+            known = self._rules = (netlify, rules)
+        return known[1]
+
+    def respond(self, criteria: Criteria, *, blocking: bool) -> Outcome:
+        """Answer a request with these criteria from the files as they are now."""
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                return _Work(self, criteria, blocking=blocking).outcome()
+            except ChangedError:
+                continue
+        return self.refuse(criteria, 503)
+
+    def refuse(self, criteria: Criteria, status: int) -> Outcome:
+        """The server's own page for ``status``; reads no file."""
+        work = _Work(self, criteria, blocking=False)
+        work.trace.settled = False
+        return work.finish(work.default_error(SiteError(status)))
+
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out of the owner's files, one line each."""
+        netlify = () if self.netlify is None else self.netlify.rules.warnings
+        return (*netlify, *self._missing)
+
+    def allow(self) -> Field:
+        """The methods that resources here support (RFC 9110 section 10.2.1)."""
+        uploads = UPLOAD_METHODS if self.config.echo_upload else ()
+        return (b"allow", b", ".join((*READ_METHODS, b"OPTIONS", *uploads)))
+
+
+class _Work:
+    """One answering: what was asked, and what was found on the way."""
+
+    def __init__(self, responder: Responder, criteria: Criteria, *, blocking: bool) -> None:
+        now = responder.clock()
+        self.responder = responder
+        self.criteria = criteria
+        self.blocking = blocking
+        self.now = now
+        self.trace = Trace(now)
+        self.source = FileSource(responder.shared, self.trace, now, blocking=blocking)
+        self.netlify = NetlifyRules() if responder.netlify is None else responder.netlify.rules
+        self.rules = responder.rules(self.netlify)
+        #: The decoded path of the request, for rules; as sent until it is decoded.
+        self.path = criteria.path.partition(b"?")[0]
+
+    def finish(self, response: Response) -> Outcome:
+        """The outcome with ``response``."""
+        return Outcome(response=response, trace=self.trace, contents=self.source.used)
+
+    def outcome(self) -> Outcome:
+        """Answer."""
+        try:
+            with self.responder.walk(self.trace) as walk:
+                response = self._by_method(walk)
+        except SiteError as error:
+            response = self._error(error)
+        except OSError as error:
+            self.trace.settled &= is_lasting(error)
+            response = self._error(SiteError(status_of(error)))
+        return self.finish(response)
+
+    def _by_method(self, walk: Walk) -> Response:
+        if self.responder.netlify is not None:
+            self.netlify = self.responder.netlify.refresh(walk, self.trace)
+            self.rules = self.responder.rules(self.netlify)
+        method, path = self.criteria.method, self.criteria.path
+        if method in READ_METHODS:
+            return self._read(walk, parse_target(path))
+        if method == b"OPTIONS":
+            if path != b"*":
+                self.path = parse_target(path).path
+            # RFC 9110 section 8.6: "MUST NOT send a Content-Length header field in any response
+            # with a status code of ... 204".
+            head = dict([SERVER, self.responder.allow()])
+            return Response(status=204, fields=with_rules(head, self.rules.fields(self.path)))
+        # RFC 9110 section 15.5.6: "MUST generate an Allow header field in a 405 response".
+        if method in KNOWN_METHODS:
+            raise SiteError(405, self.responder.allow())
+        raise SiteError(501)
+
+    def _read(self, walk: Walk, target: Target) -> Response:
+        """The response to GET or HEAD for ``target``."""
+        self.path = target.path
+        if not target.canonical:
+            return self._rewritten(target, directory=target.directory)
+        match = find_redirect(self.netlify.redirects, self.path, target.query)
+        if match is not None and match.redirect.force:
+            return self._follow(walk, match)
+        try:
+            return self._serve(walk, target)
+        except (FileNotFoundError, NotADirectoryError):
+            if match is not None:
+                return self._follow(walk, match)
+            spa = self.responder.spa
+            if spa is None or not self._is_page(target):
+                raise
+            return self._serve_names(walk, spa)
+
+    def _is_page(self, target: Target) -> bool:
+        """Whether a path may be one that a single-page application routes by itself.
+
+        A missing script or image is missing: HTML in its place would only hide the fault.
+        """
+        name = target.names[-1] if target.names else b""
+        media_types = self.responder.media_types
+        return not media_types.knows(name) or media_types.of(name).startswith(b"text/html")
+
+    def _rewritten(self, target: Target, *, directory: bool) -> Response:
+        """301 to another way of writing the path; relative to the host, query kept."""
+        location = encode_path(target.names, directory=directory)
+        if target.query is not None:
+            location += b"?" + target.query
+        return self._redirect(301, location)
+
+    def _redirect(self, status: int, location: bytes) -> Response:
+        """A redirection to ``location``, without content."""
+        # A 301 may be stored for ever (RFC 9110 section 15.4.2) unless it is told otherwise; what
+        # is a folder today is a file tomorrow.
+        head = dict([SERVER])
+        head[b"cache-control"] = REVALIDATE
+        head[b"content-length"] = b"0"
+        head[b"location"] = location
+        return Response(status=status, fields=with_rules(head, self.rules.fields(self.path)))
+
+    def _follow(self, walk: Walk, match: Match) -> Response:
+        """The response that a rule of ``_redirects`` asks for."""
+        status = match.redirect.status
+        if status in REDIRECT_STATUSES:
+            return self._redirect(status, match.target)
+        target = parse_target(match.target.partition(b"#")[0])
+        return self._serve_names(walk, target.names, status)
+
+    def _serve(self, walk: Walk, target: Target) -> Response:
+        parent, place = self._find(walk, target.names)
+        if isinstance(place, OpenFile):
+            if target.directory:
+                raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
+            return self._file(walk, parent, target.names, place)
+        if not target.directory:
+            return self._rewritten(target, directory=True)
+        try:
+            return self._index(walk, place, target.names)
+        except FileNotFoundError:
+            if not self.responder.config.listing:
+                raise
+            return self._listing(walk, place, target.names)
+
+    def _serve_names(self, walk: Walk, names: Names, status: int = 200) -> Response:
+        """The response with the file that an option or a rule names."""
+        parent, place = self._find(walk, names)
+        if isinstance(place, Folder):
+            return self._index(walk, place, names, status)
+        return self._file(walk, parent, names, place, status)
+
+    def _find(self, walk: Walk, names: Names) -> tuple[Folder, Folder | OpenFile]:
+        """What ``names`` lead to, and the folder that the last of them is in."""
+        if self.responder.netlify is not None and names in NETLIFY_PATHS:
+            raise SiteError(404)
+        parent = walk.root()
+        place: Folder | OpenFile = parent
+        for name in names:
+            if isinstance(place, OpenFile):
+                raise NotADirectoryError(errno.ENOTDIR, "a file has no files in it")
+            parent = place
+            place = walk.step(place, name)
+        return parent, place
+
+    def _index(self, walk: Walk, folder: Folder, names: Names, status: int = 200) -> Response:
+        index = self.responder.index
+        found = walk.step(folder, index)
+        if isinstance(found, Folder):
+            raise FileNotFoundError(errno.ENOENT, "the index is a folder")
+        return self._file(walk, folder, (*names, index), found, status)
+
+    def _listing(self, walk: Walk, folder: Folder, names: Names) -> Response:
+        """The list of a folder's files, as HTML or JSON."""
+        if not self.blocking:
+            raise WouldBlockError
+        # The files' sizes and dates change without a change of the folder.
+        self.trace.settled = False
+        private = NETLIFY_FILES if self.responder.netlify is not None and not names else ()
+        listing = read_listing(walk, folder, names, private)
+        if prefers_json(self.criteria.accept):
+            octets, media_type = listing_json(listing), b"application/json"
+        else:
+            octets, media_type = listing_page(listing), b"text/html; charset=utf-8"
+        representation = Representation(
+            content=OctetContent(octets=octets),
+            length=len(octets),
+            media_type=media_type,
+            cache_control=REVALIDATE,
+            validators=Validators(etag=content_tag(octets), modified=None),
+            vary=b"accept",
+            fields=self.rules.fields(self.path),
+        )
+        return prepare(self.criteria, representation, self.now)
+
+    def _file(
+        self, walk: Walk, folder: Folder, names: Names, original: OpenFile, status: int = 200
+    ) -> Response:
+        """The response with a file or one of its precompressed siblings in ``folder``."""
+        name = names[-1]
+        variants = self._variants(walk, folder, name, original)
+        sizes = {coding: file.version.size for coding, file in variants.items()}
+        coding = choose_coding(self.criteria.accept_encoding, sizes)
+        content, length, validators = self.source.content(variants[coding])
+        media_type = self.responder.media_types.of(name)
+        cache_control, file_path = REVALIDATE, None
+        if status == 200:
+            cache_control = default_cache_control(name, media_type)
+            file_path = join_path(names, directory=False)
+        representation = Representation(
+            content=content,
+            length=length,
+            media_type=media_type,
+            cache_control=cache_control,
+            validators=validators if status == 200 else None,
+            coding=None if coding == IDENTITY else coding,
+            vary=b"accept-encoding" if len(variants) > 1 else b"",
+            ranges=status == 200,
+            fields=self.rules.fields(self.path, file_path),
+        )
+        response = prepare(self.criteria, representation, self.now, status)
+        if self.responder.push is not None and response.status == 200:
+            response.hints = self._hints(self.responder.push, original, media_type)
+        return response
+
+    def _hints(
+        self, planner: PushPlanner, original: OpenFile, media_type: bytes
+    ) -> PushHints | None:
+        """What the page will need."""
+        if not media_type.startswith(b"text/html") or original.version.size > MAX_PAGE_SIZE:
+            return planner.hints_for(self.path, b"")
+        content, _, own = self.source.content(original)
+        if not isinstance(content, OctetContent):
+            return planner.hints_for(self.path, own.etag)
+        return planner.hints_for(self.path, own.etag, lambda: content.octets)
+
+    def _variants(
+        self, walk: Walk, folder: Folder, name: bytes, original: OpenFile
+    ) -> dict[bytes, OpenFile]:
+        """The file by content coding: identity and the precompressed siblings that count."""
+        variants = {IDENTITY: original}
+        if name.endswith(tuple(CODINGS.values())):
+            return variants
+        for coding, suffix in CODINGS.items():
+            try:
+                sibling = walk.step(folder, name + suffix)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                self.trace.settled = False
+                continue
+            if isinstance(sibling, OpenFile) and (
+                sibling.version.modified >= original.version.modified
+            ):
+                variants[coding] = sibling
+        return variants
+
+    def _error(self, error: SiteError) -> Response:
+        """The response for ``error``: the owner's page, or the server's own."""
+        names = self.responder.error_files.get(error.status)
+        if names is not None and self.criteria.method in READ_METHODS:
+            try:
+                with self.responder.walk(self.trace) as walk:
+                    response = self._serve_names(walk, names, error.status)
+            except FileNotFoundError:
+                pass
+            except (SiteError, OSError):
+                self.trace.settled = False
+            else:
+                response.fields += error.fields
+                return response
+        return self.default_error(error)
+
+    def default_error(self, error: SiteError) -> Response:
+        """The response for ``error`` with the server's own page."""
+        error_gzip = self.responder.config.error_gzip
+        octets, coding = self.responder.error_pages.get(
+            error.status, self.criteria.accept_encoding if error_gzip else None
+        )
+        representation = Representation(
+            content=OctetContent(octets=octets),
+            length=len(octets),
+            media_type=b"text/html; charset=utf-8",
+            cache_control=REVALIDATE,
+            coding=coding,
+            vary=b"accept-encoding" if error_gzip else b"",
+            fields=(*error.fields, *self.rules.fields(self.path)),
+        )
+        response = prepare(self.criteria, representation, self.now, error.status)
+        # Whatever the content of such a request is, it does not change the answer.
+        response.early = error.status in (405, 501)
+        return response
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _site_names(file: str) -> Names:
+    """The names of a file below the root that an option names."""
+    return tuple(_octets(file.removeprefix("/")).split(b"/"))
+
+
+def _check_file(walk: Walk, file: str, option: str) -> None:
+    """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""
+    place: Folder | OpenFile = walk.root()
+    try:
+        for name in _site_names(file):
+            if isinstance(place, OpenFile):
+                break
+            place = walk.step(place, name)
+        else:
+            if isinstance(place, OpenFile):
+                return
+    except OSError:
+        pass
+    raise ValueError(f"{option}: {file}: there is no such file below the root")

@@ -1,0 +1,217 @@
+"""Rules that an owner writes: patterns of paths and what is set for them.
+
+Contract: the parsers take text as it is written on the command line or in a TOML file and raise
+``ValueError`` with one clear line.  Matching takes time linear in path and pattern, whatever the
+two are.
+
+A pattern that starts with ``/`` is compared with the whole decoded path; another one with its last
+name.  ``*`` stands for any octets, slashes among them; everything else stands for itself.  Both
+the path of the request and that of the file that answers it count, so that ``*.html`` is true of
+``/`` when ``index.html`` answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from h2static.messages import Field
+from h2static.site.hashednames import is_content_hashed
+
+#: RFC 9110 section 8.8: validators make it safe to store everything and ask before reuse.
+REVALIDATE = b"no-cache"
+#: RFC 8246: for names whose content never changes.
+IMMUTABLE = b"public, max-age=31536000, immutable"
+
+#: RFC 9110 section 5.6.2.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+#: RFC 9110 section 5.5; no white space at the ends (RFC 9113 section 8.2.1).
+_VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
+#: What is the protocol's to say, or would make a response a lie.
+RESERVED_FIELDS = frozenset(
+    (
+        *("accept-ranges", "connection", "content-encoding", "content-length", "content-range"),
+        *("date", "etag", "keep-alive", "last-modified", "location", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade"),
+    )
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Pattern:
+    """A compiled pattern; see the module."""
+
+    text: str
+    #: What stands between the stars.
+    parts: tuple[bytes, ...]
+
+    def matches(self, path: bytes) -> bool:
+        """Whether the decoded ``path`` is one that the pattern means."""
+        if not self.parts[0].startswith(b"/") and not self.text.startswith("/"):
+            path = path[path.rfind(b"/") + 1 :]
+        first, *middle = self.parts
+        if not middle:
+            return path == first
+        last = middle.pop()
+        if not (path.startswith(first) and path.endswith(last)):
+            return False
+        position, end = len(first), len(path) - len(last)
+        # The leftmost place for each part leaves the most room for the next one.
+        for part in middle:
+            position = path.find(part, position, end)
+            if position < 0:
+                return False
+            position += len(part)
+        return position <= end
+
+
+class Matcher(Protocol):
+    """Any kind of pattern."""
+
+    def matches(self, path: bytes) -> bool:
+        """Whether the decoded ``path`` is one that the pattern means."""
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CacheRule:
+    """Cache-Control for the paths of a pattern."""
+
+    pattern: Pattern
+    value: bytes
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class HeaderRule:
+    """A field for the paths of a pattern; it replaces one of the same name."""
+
+    pattern: Matcher
+    name: bytes
+    value: bytes
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class ErrorPage:
+    """A file below the root that is the body of responses with a status."""
+
+    status: int
+    file: str
+
+
+def parse_pattern(text: str) -> Pattern:
+    """A pattern from its text."""
+    if not text:
+        raise ValueError("the pattern is empty")
+    if "/" in text and not text.startswith("/"):
+        raise ValueError(f"{text!r}: a pattern with a slash starts with one")
+    return Pattern(text, tuple(part.encode("utf-8", "surrogateescape") for part in text.split("*")))
+
+
+def parse_cache_rule(text: str) -> CacheRule:
+    """``PATTERN=VALUE``, such as ``/assets/*=max-age=3600``."""
+    pattern, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not a cache rule: expected 'PATTERN=VALUE'")
+    return CacheRule(pattern=parse_pattern(pattern), value=parse_field_value(value, text))
+
+
+def parse_header_rule(text: str) -> HeaderRule:
+    """``PATTERN:Name: value``, such as ``*.html:X-Frame-Options: DENY``."""
+    pattern, colon, field = text.partition(":")
+    name, second_colon, value = field.partition(":")
+    if not (colon and second_colon):
+        raise ValueError(f"{text!r} is not a header rule: expected 'PATTERN:Name: value'")
+    return HeaderRule(
+        pattern=parse_pattern(pattern),
+        name=parse_field_name(name, text),
+        value=parse_field_value(value, text),
+    )
+
+
+def parse_error_page(text: str) -> ErrorPage:
+    """``STATUS=FILE``, such as ``404=errors/missing.html``."""
+    status, equals, file = text.partition("=")
+    if not equals or re.fullmatch("[45][0-9][0-9]", status, re.ASCII) is None:
+        raise ValueError(
+            f"{text!r} is not an error page: expected 'STATUS=FILE', status 400 to 599"
+        )
+    return ErrorPage(status=int(status), file=parse_site_file(file))
+
+
+def parse_site_file(text: str) -> str:
+    """A file below the root, written with or without a leading slash."""
+    names = text.removeprefix("/").split("/")
+    if "\0" in text or any(name in ("", ".", "..") for name in names):
+        raise ValueError(f"{text!r} is not a file below the root")
+    return "/".join(names)
+
+
+def parse_field_name(text: str, source: str) -> bytes:
+    """A field name that a rule may set, in lower case; ``source`` is named in errors."""
+    name = text.strip().lower()
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"{source!r}: {text.strip()!r} is not a field name")
+    if name in RESERVED_FIELDS:
+        raise ValueError(f"{source!r}: the server itself decides {name!r}")
+    return name.encode("ascii")
+
+
+def parse_field_value(text: str, source: str) -> bytes:
+    """A field value without white space around it; ``source`` is named in errors."""
+    value = text.strip(" \t")
+    try:
+        octets = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ValueError(f"{source!r}: the value is not text") from None
+    if _VALUE.fullmatch(octets.decode("latin-1")) is None:
+        raise ValueError(f"{source!r}: the value is empty or has control characters")
+    return octets
+
+
+class Rules:
+    """All rules of a site."""
+
+    def __init__(
+        self,
+        *,
+        cache: Sequence[CacheRule] = (),
+        header: Sequence[HeaderRule] = (),
+        netlify: Sequence[HeaderRule] = (),
+    ) -> None:
+        """``netlify``: the rules of a ``_headers`` file.  The others overrule them."""
+        self._cache = tuple(cache)
+        self._header = tuple(header)
+        self._netlify = tuple(netlify)
+
+    def fields(self, path: bytes, file_path: bytes | None = None) -> tuple[Field, ...]:
+        """The fields to set for a request of ``path``, each name once.
+
+        ``file_path`` is that of the file that answers it.  Without one (errors, redirects, lists)
+        no rule sets Cache-Control: what is missing today may be there tomorrow.
+        """
+        paths = (path,) if file_path is None else (path, file_path)
+        values: dict[bytes, bytes] = {}
+        for rule in self._netlify:
+            # Netlify knows the path of the request only.
+            if rule.pattern.matches(path):
+                before = values.get(rule.name)
+                # Netlify joins what several blocks say of one field.
+                values[rule.name] = rule.value if before is None else before + b", " + rule.value
+        for cache_rule in self._cache:
+            if any(map(cache_rule.pattern.matches, paths)):
+                values[b"cache-control"] = cache_rule.value
+        for rule in self._header:
+            if any(map(rule.pattern.matches, paths)):
+                values[rule.name] = rule.value
+        if file_path is None:
+            values.pop(b"cache-control", None)
+        return tuple(values.items())
+
+
+def default_cache_control(name: bytes, media_type: bytes) -> bytes:
+    """Cache-Control for a file called ``name`` of which no rule says anything."""
+    if media_type.startswith((b"text/html", b"application/xhtml")):
+        # A page names the files that it needs: it must never be older than they are.
+        return REVALIDATE
+    return IMMUTABLE if is_content_hashed(name) else REVALIDATE

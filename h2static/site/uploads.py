@@ -1,0 +1,170 @@
+"""``--echo-upload``: the content of a request comes back as the content of its response.
+
+Contract: an :class:`EchoUpload` takes octets as they come, holds a little of them in memory and the
+rest in a temporary file without a name, and answers with them.  One upload and all uploads of a
+worker together are bounded; what does not fit is answered with 413.  The octets come back as
+``application/octet-stream``: whatever was sent, a browser does not run it.
+
+Blocking: writing to the temporary file may wait for a disk; as a rule the page cache takes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+from h2static.messages import Body, Response
+from h2static.site.bodies import FileBody, Submit
+from h2static.site.files import FileHandle
+from h2static.site.mediatypes import DEFAULT_TYPE
+from h2static.site.representation import NOSNIFF, SERVER
+from h2static.site.rules import REVALIDATE
+
+#: Held in memory per upload, until its response is sent; more goes to a file.
+MAX_IN_MEMORY = 16 * 1024
+#: Held in memory by all uploads of a worker together; beyond that, all go to files.
+MAX_ALL_IN_MEMORY = 16 * 1024 * 1024
+#: One upload: enough to test with.
+MAX_UPLOAD = 256 * 1024 * 1024
+#: All uploads of a worker whose responses were not sent yet: too little to fill a disk.
+MAX_ALL_UPLOADS = 1024 * 1024 * 1024
+#: Open files of uploads, of the 1024 descriptors that a process has at least.
+MAX_FILES = 256
+
+
+@dataclass(slots=True, kw_only=True)
+class UploadBudget:
+    """What the uploads of a worker may hold, and what they do."""
+
+    one: int = MAX_UPLOAD
+    together: int = MAX_ALL_UPLOADS
+    one_in_memory: int = MAX_IN_MEMORY
+    together_in_memory: int = MAX_ALL_IN_MEMORY
+    files: int = MAX_FILES
+    #: Octets held now, in memory and in files.
+    held: int = 0
+    held_in_memory: int = 0
+    held_files: int = 0
+
+
+class _SpooledHandle(FileHandle):
+    """A temporary file, which counts until it is closed."""
+
+    __slots__ = ("_budget", "_size")
+
+    def __init__(self, descriptor: int, budget: UploadBudget, size: int) -> None:
+        super().__init__(descriptor)
+        self._budget = budget
+        self._size = size
+
+    def __del__(self) -> None:
+        super().__del__()
+        self._budget.held -= self._size
+        self._budget.held_files -= 1
+
+
+class EchoUpload:
+    """One upload; see :class:`h2static.messages.Upload`."""
+
+    def __init__(
+        self, budget: UploadBudget, refuse: Callable[[int], Response], submit: Submit
+    ) -> None:
+        """``refuse`` makes the response for a status."""
+        self._budget = budget
+        self._refuse = refuse
+        self._submit = submit
+        self._size = 0
+        #: What is in memory; empty once there is a file.
+        self._parts: list[bytes] = []
+        self._in_memory = 0
+        self._file: IO[bytes] | None = None
+
+    def receive(self, data: bytes) -> Response | None:
+        """Take ``data``.
+
+        A response ends the upload: 413 when it is too much, 503 when there are too many of them,
+        500 when the disk does not take it.
+        """
+        budget = self._budget
+        size = self._size + len(data)
+        if size > budget.one or budget.held + len(data) > budget.together:
+            return self._end(413)
+        budget.held += len(data)
+        self._size = size
+        if (
+            self._file is None
+            and size <= budget.one_in_memory
+            and budget.held_in_memory + len(data) <= budget.together_in_memory
+        ):
+            self._parts.append(bytes(data))
+            self._in_memory += len(data)
+            budget.held_in_memory += len(data)
+            return None
+        try:
+            if self._file is None:
+                if budget.held_files >= budget.files:
+                    return self._end(503)
+                self._open_file()
+            assert self._file is not None
+            self._file.write(data)
+        except OSError:
+            return self._end(500)
+        return None
+
+    def _open_file(self) -> None:
+        """Move what is in memory to a file."""
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by abandon
+        self._budget.held_files += 1
+        self._file.writelines(self._parts)
+        self._clear_memory()
+
+    def _clear_memory(self) -> None:
+        self._parts.clear()
+        self._budget.held_in_memory -= self._in_memory
+        self._in_memory = 0
+
+    def _end(self, status: int) -> Response:
+        self.abandon()
+        return self._refuse(status)
+
+    def complete(self) -> Response:
+        """The response with all octets."""
+        body: bytes | Body
+        size = self._size
+        try:
+            body = b"".join(self._parts) if self._file is None else self._spooled(self._file)
+        except OSError:
+            return self._refuse(500)
+        finally:
+            self.abandon()
+        head = dict([SERVER])
+        head[b"cache-control"] = REVALIDATE
+        head[b"content-length"] = b"%d" % size
+        head[b"content-type"] = DEFAULT_TYPE
+        head[NOSNIFF[0]] = NOSNIFF[1]
+        return Response(status=200, fields=tuple(head.items()), body=body, once=True)
+
+    def _spooled(self, file: IO[bytes]) -> Body:
+        file.flush()
+        handle = _SpooledHandle(os.dup(file.fileno()), self._budget, self._size)
+        # From here on octets and file count for the handle.
+        self._size, size = 0, self._size
+        self._file = None
+        file.close()
+        return FileBody(handle, handle.version(), ((0, size),), self._submit)
+
+    def abandon(self) -> None:
+        """Give back what the upload holds."""
+        self._budget.held -= self._size
+        self._size = 0
+        self._clear_memory()
+        if self._file is not None:
+            self._budget.held_files -= 1
+            with contextlib.suppress(OSError):
+                # What a full disk did not take is tried once more here.
+                self._file.close()
+            self._file = None

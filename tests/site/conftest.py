@@ -1,0 +1,28 @@
+"""Fixtures of the site's tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.site.harness import Client, make_client
+
+# A machine that does other things as well must not fail a test.
+settings.register_profile("site", deadline=None)
+settings.load_profile("site")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An empty folder to serve, in a folder of its own."""
+    folder = tmp_path / "www"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def client(root: Path) -> Client:
+    """A client of a site with no options over ``root``."""
+    return make_client(root)

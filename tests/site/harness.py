@@ -1,0 +1,135 @@
+"""A site over a temporary folder, and short ways to ask it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from h2static.messages import Body, Request, Response
+from h2static.site import Site, SiteConfig
+
+
+class Clock:
+    """Seconds since 1970, moved by the test."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
+    def settle(self) -> None:
+        """Let every file that exists now count as settled."""
+        self.offset = 10.0
+
+
+def request(path: str | bytes, method: str = "GET", **fields: str | bytes | None) -> Request:
+    """A request; ``if_none_match="…"`` is the field if-none-match, ``authority`` is apart."""
+    authority = fields.pop("authority", "localhost:8080")
+    return Request(
+        method=method.encode(),
+        scheme=b"http",
+        authority=_octets(authority or ""),
+        path=_octets(path),
+        fields=tuple(
+            (name.replace("_", "-").encode(), _octets(value))
+            for name, value in fields.items()
+            if value is not None
+        ),
+    )
+
+
+def _octets(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+class Client:
+    """Asks a site and gets whole responses."""
+
+    def __init__(self, site: Site, clock: Clock) -> None:
+        self.site = site
+        self.clock = clock
+
+    def ask(self, question: Request) -> Response:
+        """The response, deferred work done."""
+        answer = self.site.answer(question)
+        if isinstance(answer, Response):
+            return answer
+        assert hasattr(answer, "run"), answer
+        response = answer.run()
+        assert isinstance(response, Response)
+        return response
+
+    def get(self, path: str | bytes, method: str = "GET", **fields: str | bytes | None) -> Response:
+        """The response to a new request."""
+        return self.ask(request(path, method, **fields))
+
+    def status(self, path: str | bytes, method: str = "GET", **fields: str | bytes | None) -> int:
+        return self.get(path, method, **fields).status
+
+    def body(self, path: str | bytes, method: str = "GET", **fields: str | bytes | None) -> bytes:
+        return octets_of(self.get(path, method, **fields))
+
+
+def octets_of(response: Response) -> bytes:
+    """The whole body of ``response``."""
+    if isinstance(response.body, bytes):
+        return response.body
+    return read_whole(response.body)
+
+
+def read_whole(body: Body, size: int = 65536) -> bytes:
+    """One reading of ``body``, waiting where it must."""
+    reader = body.open()
+    parts: list[bytes] = []
+    try:
+        while True:
+            part = reader.read(size)
+            if part is None:
+                woken: list[bool] = []
+                reader.wait(lambda woken=woken: woken.append(True))  # type: ignore[misc]  # a default binds the loop's list
+                assert woken, "the default submit runs at once"
+            elif not part:
+                return b"".join(parts)
+            else:
+                parts.append(bytes(part))
+    finally:
+        reader.close()
+
+
+def field(response: Response, name: str) -> str | None:
+    """The value of the one field ``name``."""
+    values = [value for key, value in response.fields if key == name.encode()]
+    assert len(values) <= 1, values
+    return values[0].decode("latin-1") if values else None
+
+
+def write(root: Path, name: str, content: str | bytes = b"content") -> Path:
+    """A file below ``root``, its folders made."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_octets(content))
+    return path
+
+
+def forget_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the next read that must not wait find the page cache empty.
+
+    A real cache cannot be emptied without luck: asking what it holds begins to fill it.
+    """
+
+    def not_at_hand(*_: object) -> None:
+        monkeypatch.undo()
+
+    monkeypatch.setattr("h2static.site.bodies.read_without_waiting", not_at_hand)
+    monkeypatch.setattr("h2static.site.contents.read_without_waiting", not_at_hand)
+
+
+def make_client(root: Path, clock: Clock | None = None, **options: object) -> Client:
+    """A client of a new site over ``root``."""
+    clock = clock or Clock()
+    config = SiteConfig(root=os.fspath(root), **options)  # type: ignore[arg-type]  # tests name options that exist
+    return Client(Site(config, clock=clock), clock)

@@ -1,0 +1,237 @@
+"""Bodies that are read while they are sent."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from h2static.messages import Body, BodyReader
+from h2static.site import bodies
+from h2static.site.bodies import READ_SIZE, FileBody, Piece
+from h2static.site.files import FileHandle
+from tests.site.harness import forget_pages, read_whole, write
+
+CONTENT = bytes(range(256)) * 2000
+
+
+def run_at_once(job: Callable[[], None]) -> None:
+    job()
+
+
+def body_of(
+    path: Path,
+    *pieces: Piece,
+    submit: Callable[[Callable[[], None]], None] = run_at_once,
+) -> FileBody:
+    handle = FileHandle(os.open(path, os.O_RDONLY))
+    version = handle.version()
+    return FileBody(handle, version, pieces or ((0, version.size),), submit)
+
+
+@pytest.mark.parametrize("size", [1, 7, 16384, READ_SIZE, 10**9])
+@pytest.mark.parametrize("waits", [False, True])
+def test_reading(root: Path, monkeypatch: pytest.MonkeyPatch, size: int, waits: bool) -> None:
+    if waits:
+        monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    content = CONTENT[:2000] if size < 10 else CONTENT
+    body = body_of(write(root, "a", content))
+    assert body.length == len(content)
+    assert read_whole(body, size) == content
+    assert read_whole(body, size) == content
+
+
+def test_pieces(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    body = body_of(path, b"head", (5, 10), b"", b"between", (0, 0), (100, 300_000), b"tail")
+    expected = b"head" + CONTENT[5:10] + b"between" + CONTENT[100:300_000] + b"tail"
+    assert body.length == len(expected)
+    for size in (3, 4096, 10**6):
+        assert read_whole(body, size) == expected
+
+
+def test_it_is_a_body(root: Path) -> None:
+    body: Body = body_of(write(root, "a"))
+    reader: BodyReader = body.open()
+    reader.close()
+    reader.close()
+    assert reader.read(10) == b""
+
+
+def test_readers_do_not_disturb_each_other(root: Path) -> None:
+    body = body_of(write(root, "a", CONTENT))
+    one, two = body.open(), body.open()
+    first = one.read(100)
+    assert first == CONTENT[:100]
+    assert two.read(10) == CONTENT[:10]
+    assert first == CONTENT[:100]
+    assert one.read(100) == CONTENT[100:200]
+
+
+def test_waiting_is_done_elsewhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    jobs: list[Callable[[], None]] = []
+    woken: list[int] = []
+    reader = body_of(write(root, "a", CONTENT), submit=jobs.append).open()
+    assert reader.read(1000) is None
+    reader.wait(lambda: woken.append(1))
+    assert (len(jobs), woken) == (1, [])
+    jobs.pop()()
+    assert woken == [1]
+    # What was fetched comes in pieces as small as they are wanted.
+    assert reader.read(400) == CONTENT[:400]
+    assert reader.read(400) == CONTENT[400:800]
+    assert reader.read(400) == CONTENT[800:1000]
+    assert reader.read(400) is None
+
+
+def test_a_read_in_flight_keeps_the_file_open(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    jobs: list[Callable[[], None]] = []
+    body = body_of(write(root, "a", CONTENT), submit=jobs.append)
+    descriptor = body.handle.descriptor
+    reader = body.open()
+    assert reader.read(10) is None
+    reader.wait(lambda: None)
+    reader.close()
+    del body, reader
+    gc.collect()
+    assert os.fstat(descriptor)
+    jobs.pop()()
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_errors_of_the_medium_come_out_of_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    monkeypatch.setattr(os, "pread", fail)
+    woken: list[int] = []
+    reader = body_of(write(root, "a", CONTENT)).open()
+    assert reader.read(10) is None
+    reader.wait(lambda: woken.append(1))
+    assert woken == [1]
+    with pytest.raises(OSError, match="the disk is broken"):
+        reader.read(10)
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EIO]
+)
+def test_file_systems_that_cannot_tell(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "preadv", refuse)
+    body = body_of(write(root, "a", CONTENT))
+    if code == errno.EIO:
+        with pytest.raises(OSError, match="Input/output"):
+            read_whole(body)
+    else:
+        assert read_whole(body) == CONTENT
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_truncated_file_fails(root: Path, monkeypatch: pytest.MonkeyPatch, waits: bool) -> None:
+    if waits:
+        monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    path = write(root, "a", CONTENT)
+    body = body_of(path)
+    reader = body.open()
+    if waits:
+        assert reader.read(1000) is None
+        reader.wait(lambda: None)
+    assert len(reader.read(1000) or b"") == 1000
+    os.truncate(path, 1000)
+    if waits:
+        assert reader.read(1000) is None
+        reader.wait(lambda: None)
+    with pytest.raises(OSError, match="rewritten"):
+        reader.read(1000)
+
+
+def test_a_file_that_was_rewritten_in_place_fails(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    reader = body_of(path).open()
+    assert reader.read(1000)
+    with path.open("r+b") as file:
+        file.write(b"new")
+    os.utime(path, (1, 1))
+    with pytest.raises(OSError, match="rewritten"):
+        reader.read(1000)
+
+
+def test_a_file_that_grows_is_sent_to_its_old_length(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    body = body_of(path)
+    reader = body.open()
+    assert reader.read(1000)
+    with path.open("ab") as file:
+        file.write(b"more")
+    rest = bytearray()
+    while part := reader.read(READ_SIZE):
+        rest += part
+    assert rest == CONTENT[1000:]
+
+
+def test_a_replaced_file_is_sent_as_it_was(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    body = body_of(path)
+    write(root, "b", b"new").rename(path)
+    assert read_whole(body) == CONTENT
+    path.unlink()
+    assert read_whole(body) == CONTENT
+
+
+def test_bodies_compare_by_what_they_send(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    body = body_of(path)
+    assert body.same_as(body_of(path))
+    assert not body.same_as(body_of(path, (0, 5)))
+    os.utime(path, (1, 1))
+    assert not body.same_as(body_of(path))
+
+
+def test_the_octets_of_kept_buffers_are_bounded(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gc.collect()
+    monkeypatch.setattr(bodies, "MAX_KEPT", bodies._Kept.octets + 3000)
+    before = bodies._Kept.octets
+    body = body_of(write(root, "a", CONTENT))
+    readers = [body.open() for _ in range(10)]
+    for start in range(0, 5000, 1000):
+        parts = [reader.read(1000) for reader in readers]
+        assert parts == [CONTENT[start : start + 1000]] * 10
+        assert bodies._Kept.octets == before + 3000
+    readers[0].close()
+    assert bodies._Kept.octets == before + 2000
+    assert readers[9].read(100) == CONTENT[5000:5100]
+    assert bodies._Kept.octets == before + 2100
+    del readers
+    gc.collect()
+    assert bodies._Kept.octets == before
+
+
+def test_a_file_that_is_not_in_memory_is_waited_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Callable[[], None]] = []
+    path = write(root, "a", CONTENT)
+    reader = body_of(path, submit=jobs.append).open()
+    forget_pages(monkeypatch)
+    assert reader.read(1000) is None
+    reader.wait(lambda: None)
+    jobs.pop()()
+    assert reader.read(1000) == CONTENT[:1000]
+    # The rest came with it.
+    assert reader.read(1000) == CONTENT[1000:2000]

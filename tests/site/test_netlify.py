@@ -1,0 +1,147 @@
+"""``_headers`` and ``_redirects`` at work in a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from h2static.site.netlify import MAX_FILE, parse_headers
+from tests.site.harness import field, make_client, octets_of, write
+
+HEADERS = """\
+# all pages
+/*
+  X-Frame-Options: DENY
+  Cache-Control: max-age=60
+/assets/*
+  cache-control: immutable
+  Access-Control-Allow-Origin: *
+/blog/:slug
+  X-Blog: yes
+"""
+
+
+def test_headers_are_set_and_joined(root: Path) -> None:
+    write(root, "_headers", HEADERS)
+    write(root, "index.html")
+    write(root, "assets/a.js")
+    client = make_client(root, netlify=True)
+    response = client.get("/")
+    assert field(response, "x-frame-options") == "DENY"
+    assert field(response, "cache-control") == "max-age=60"
+    response = client.get("/assets/a.js")
+    assert field(response, "cache-control") == "max-age=60, immutable"
+    assert field(response, "access-control-allow-origin") == "*"
+    assert field(client.get("/blog/x"), "x-blog") == "yes"
+    assert field(client.get("/blog/x/y"), "x-blog") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("  X-A: 1", "a field without a path before it"),
+        ("assets\n", "is not a path"),
+        ("/a\n  what", "is not a field"),
+        ("/a\n  : x", "is not a field name"),
+        ("/a\n  x:", "the value is empty"),
+        ("/a\n  Content-Length: 5", "the server itself decides"),
+    ],
+)
+def test_faults_in_headers_are_named_with_their_line(text: str, complaint: str) -> None:
+    line = text.count("\n", 0, len(text.rstrip())) + 1
+    with pytest.raises(ValueError, match=rf"^_headers:{line}: .*{complaint}"):
+        parse_headers(text, "_headers")
+
+
+def test_passwords_are_left_out_with_a_warning(root: Path) -> None:
+    write(root, "_headers", "/*\n  Basic-Auth: user:secret\n  X-A: 1\n")
+    client = make_client(root, netlify=True)
+    assert client.site.warnings == ("_headers:2: left out: passwords are not supported",)
+    assert field(client.get("/"), "x-a") == "1"
+    assert field(client.get("/"), "basic-auth") is None
+
+
+def test_redirects_and_rewrites(root: Path) -> None:
+    write(
+        root,
+        "_redirects",
+        "/old /new\n/exists /elsewhere\n/forced.txt /new 302!\n/app/* /app.html 200\n"
+        "/gone /gone.html 410\n/folder /sub 200\n/lost /nowhere 200\n",
+    )
+    for name in ("exists", "forced.txt", "app.html", "gone.html", "sub/index.html"):
+        write(root, name, name)
+    client = make_client(root, netlify=True)
+    response = client.get("/old?q=1")
+    assert (response.status, field(response, "location")) == (301, "/new?q=1")
+    # A file wins unless the rule is forced.
+    assert client.body("/exists") == b"exists"
+    assert client.status("/forced.txt") == 302
+    response = client.get("/app/deep/path")
+    assert (response.status, octets_of(response)) == (200, b"app.html")
+    assert field(response, "content-type") == "text/html; charset=utf-8"
+    assert field(response, "etag") is not None
+    assert client.status("/app/x", if_none_match=field(response, "etag")) == 304
+    response = client.get("/gone")
+    assert (response.status, octets_of(response)) == (410, b"gone.html")
+    assert field(response, "etag") is None
+    assert client.body("/folder") == b"sub/index.html"
+    assert client.status("/lost") == 404
+
+
+def test_the_files_themselves_are_not_served(root: Path) -> None:
+    write(root, "_headers", "/*\n  X-A: 1\n")
+    write(root, "_redirects", "/files/* /:splat 200\n/* /index.html 200\n")
+    write(root, "sub/_headers")
+    write(root, "index.html")
+    client = make_client(root, netlify=True, listing=True)
+    assert client.status("/_headers") == 404
+    assert client.status("/_redirects") == 404
+    assert client.status("/%5Fheaders") == 404
+    assert client.status("/files/_headers") == 404
+    assert client.status("/files/sub/_headers") == 200
+    assert client.status("/files/.env") == 404
+    assert client.status("/sub/_headers") == 200
+    assert b"_headers" not in client.body("/")
+    plain = make_client(root)
+    assert plain.status("/_headers") == 200
+    assert field(plain.get("/"), "x-a") is None
+
+
+def test_the_404_page(root: Path) -> None:
+    client = make_client(root, netlify=True)
+    assert b"404" in client.body("/nope")
+    write(root, "404.html", "own page")
+    response = client.get("/nope")
+    assert (response.status, octets_of(response)) == (404, b"own page")
+    assert make_client(root).body("/nope") != b"own page"
+
+
+def test_faults_at_the_start_are_errors(root: Path) -> None:
+    write(root, "_redirects", "/a /b\n/c\n")
+    with pytest.raises(ValueError, match=r"^_redirects:2: the target is missing"):
+        make_client(root, netlify=True)
+    write(root, "_redirects", b"/\xff /b\n")
+    with pytest.raises(ValueError, match=r"^_redirects: not UTF-8"):
+        make_client(root, netlify=True)
+    write(root, "_redirects", b"#" * (MAX_FILE + 1))
+    with pytest.raises(ValueError, match=r"^_redirects: longer"):
+        make_client(root, netlify=True)
+
+
+def test_edits_count_for_the_next_request(root: Path) -> None:
+    path = write(root, "_redirects", "/a /b\n")
+    client = make_client(root, netlify=True)
+    client.clock.settle()
+    assert field(client.get("/a"), "location") == "/b"
+    path.write_text("/a /c\n")
+    assert field(client.get("/a"), "location") == "/c"
+    # A fault keeps what was there before, and is told.
+    path.write_text("/a\n")
+    assert field(client.get("/a"), "location") == "/c"
+    assert client.site.warnings[0].startswith("_redirects:1: the target is missing")
+    path.unlink()
+    assert client.status("/a") == 404
+    assert client.site.warnings == ()
+    write(root, "_headers", "/*\n  X-A: 1\n")
+    assert field(client.get("/a"), "x-a") == "1"

@@ -1,0 +1,200 @@
+"""The decided configuration of a server.
+
+Contract: a :class:`Config` is complete and consistent.  Whoever holds one needs no further checks:
+every value was checked where it came from (command line, TOML file or the embedding program), and
+what several values say together was checked when the object was made.  It is immutable, can be
+pickled (workers get it through a pipe) and reads nothing: no environment, no file, no clock.
+
+Strategy: plain values only.  What needs a file descriptor, a key or a folder is opened by the
+process that uses it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+
+from h2static.site.config import SiteConfig
+
+#: What ``server`` says and what ``--version`` prints before the version.
+SERVER_NAME = "h2static"
+
+#: The encoder's dynamic table; larger tables make every look-up slower for little gain.
+DEFAULT_ENCODER_HEADER_TABLE_SIZE = 4096
+#: A peer may allow 4 GiB; the encoder never uses more than this, whatever anybody asks for.
+MAX_ENCODER_HEADER_TABLE_SIZE = 64 * 1024
+#: SETTINGS_HEADER_TABLE_SIZE is a 32-bit value (RFC 9113 section 6.5.1).
+MAX_HEADER_TABLE_SIZE = 2**32 - 1
+#: SETTINGS_MAX_CONCURRENT_STREAMS is a 32-bit value (RFC 9113 section 6.5.1).
+MAX_CONCURRENT_STREAMS = 2**32 - 1
+#: Windows are given as ``2**N - 1``; RFC 9113 section 6.9.1 ends at 31 bits, nghttpd at 30.
+MAX_WINDOW_BITS = 30
+#: One octet holds the pad length (RFC 9113 section 6.1); with it, 256 octets can be added.
+MAX_PADDING = 256
+#: Editors and build tools write what belongs together within some 10 ms.
+DEFAULT_DEBOUNCE = 60
+MAX_DEBOUNCE = 60_000
+#: Where a server for development listens: nobody else's business.
+LOOPBACK = ("127.0.0.1", "::1")
+#: More workers than this are a typing mistake on any machine that serves a folder.
+MAX_WORKERS = 256
+#: A server that takes more than a day to stop does not stop.
+MAX_SECONDS = 86_400
+
+
+#: Attributes of a :class:`Config` with the least and the largest value.
+_RANGES = {
+    "port": (0, 65535),
+    "header_table_size": (0, MAX_HEADER_TABLE_SIZE),
+    "encoder_header_table_size": (0, MAX_ENCODER_HEADER_TABLE_SIZE),
+    "max_concurrent_streams": (1, MAX_CONCURRENT_STREAMS),
+    "window_bits": (0, MAX_WINDOW_BITS),
+    "connection_window_bits": (0, MAX_WINDOW_BITS),
+    "padding": (0, MAX_PADDING),
+    "workers": (1, MAX_WORKERS),
+    "grace": (0, MAX_SECONDS),
+    "drain_delay": (0, MAX_SECONDS),
+    "debounce": (0, MAX_DEBOUNCE),
+}
+
+
+class StartError(Exception):
+    """The server cannot start; the text is one line that says what and where (exit code 1)."""
+
+
+def describe(error: OSError | ValueError) -> str:
+    """What is wrong, and with which file, in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
+
+
+class LogFormat(StrEnum):
+    """The form of an access log line."""
+
+    COMBINED = "combined"
+    JSON = "json"
+    #: For people: short, coloured, without what is the same on every line.
+    BRIEF = "brief"
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Config:
+    """Everything that was decided before a server starts.
+
+    Raises ``ValueError`` with one clear line when values contradict each other.
+    """
+
+    #: Where to listen: TCP port, 0 to have a free one picked (the same for all addresses).
+    port: int
+    #: Addresses to bind, ``unix:/path`` for a Unix domain socket; empty: every interface of IPv4
+    #: and of IPv6.
+    addresses: tuple[str, ...] = ()
+    #: What to serve, and how.
+    site: SiteConfig
+
+    # TLS
+    #: Cleartext HTTP/2 with prior knowledge (RFC 9113 section 3.3).
+    no_tls: bool = False
+    #: PEM files; both ``None`` or both set.
+    key_file: str | None = None
+    cert_file: str | None = None
+    #: Demand a client certificate that :attr:`client_ca` vouches for.
+    verify_client: bool = False
+    client_ca: str | None = None
+    #: One key exchange group by its OpenSSL name; ``None``: OpenSSL's own choice.
+    groups: str | None = None
+    dh_param_file: str | None = None
+
+    # Protocol
+    #: Refuse HTTP/1.1, as nghttpd does.
+    http2_only: bool = False
+    #: Our SETTINGS_HEADER_TABLE_SIZE in octets; ``None``: not sent (4096).
+    header_table_size: int | None = None
+    #: Upper bound of the encoder's dynamic table in octets; the peer may allow less.
+    encoder_header_table_size: int = DEFAULT_ENCODER_HEADER_TABLE_SIZE
+    #: Our SETTINGS_MAX_CONCURRENT_STREAMS.
+    max_concurrent_streams: int = 100
+    #: SETTINGS_INITIAL_WINDOW_SIZE is ``2**window_bits - 1``; ``None``: not sent (65535).
+    window_bits: int | None = None
+    #: The connection's window is ``2**connection_window_bits - 1``; ``None``: 65535.
+    connection_window_bits: int | None = None
+    #: At most so many octets of padding, pad length included, for HEADERS, DATA and PUSH_PROMISE.
+    padding: int = 0
+    #: Answer at the request's field section instead of at END_STREAM.
+    early_response: bool = False
+    #: Trailer fields after every response with a body; names in lower case.
+    trailers: tuple[tuple[bytes, bytes], ...] = ()
+    #: Leave ``content-length`` out of responses with a file.
+    no_content_length: bool = False
+
+    # Output
+    #: Frame log on standard output.
+    verbose: bool = False
+    #: ``None``: when standard output is a terminal and ``NO_COLOR`` is not set.
+    color: bool | None = None
+    #: Dump the octets of both directions on standard output.
+    hexdump: bool = False
+    #: No banner.
+    quiet: bool = False
+    #: ``None``: no access log; ``-``: standard output.
+    access_log: str | None = None
+    log_format: LogFormat = LogFormat.COMBINED
+    #: ``None``: standard error.
+    error_log: str | None = None
+    #: A descriptor that gets one JSON line once the sockets accept.
+    ready_fd: int | None = None
+
+    # Development
+    #: Everything that is of use while editing: live reload, fresh answers, listing, friendly pages.
+    dev: bool = False
+    #: Reload pages when files change.
+    live_reload: bool = False
+    #: Open a browser unless a page is connected already.
+    open: bool = False
+    #: Patterns of files whose changes do not count.
+    ignore: tuple[str, ...] = ()
+    #: Milliseconds without a change after which a change is told.
+    debounce: int = DEFAULT_DEBOUNCE
+    #: Names that are answered to in dev mode, besides those of this machine.
+    allow_host: tuple[str, ...] = ()
+    #: Let pages of other origins read what is served.
+    cors: bool = False
+
+    # Processes
+    #: Worker processes.
+    workers: int = 1
+    daemon: bool = False
+    pid_file: str | None = None
+    #: Seconds that accepted streams get to finish after a request to stop.
+    grace: float = 30.0
+    #: Seconds between the health check turning 503 and the first GOAWAY.
+    drain_delay: float = 0.0
+    #: Path that answers 200 while serving and 503 while draining; ``None``: no such path.
+    health: str | None = None
+    #: Networks whose connections start with a PROXY protocol header.
+    trusted_proxies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the numbers, and what the values say together."""
+        for name, (minimum, maximum) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not minimum <= value <= maximum:
+                raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
+        if (self.key_file is None) != (self.cert_file is None):
+            raise ValueError("a private key and a certificate belong together")
+        if self.verify_client and self.client_ca is None:
+            raise ValueError("--verify-client needs --client-ca FILE to verify against")
+        if self.daemon and self.ready_fd is None and self.port == 0 and not self.addresses:
+            raise ValueError("--daemon with port 0 needs --ready-fd to tell which port was picked")
+
+    @property
+    def root(self) -> str:
+        """The folder to serve."""
+        return self.site.root
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``: what a client writes in front of the authority."""
+        return "http" if self.no_tls else "https"

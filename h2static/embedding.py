@@ -1,0 +1,79 @@
+"""A server inside another program.
+
+Contract: :func:`serve` serves while its block runs, in the caller's event loop and process; it
+starts no process, handles no signal and changes no global state.  When the block ends, however it
+ends, accepted requests are finished within :attr:`Config.grace` seconds and every socket is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from h2static.config import Config
+from h2static.server.listeners import open_listeners
+from h2static.server.server import Server
+from h2static.server.worker import make_extension
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Serving:
+    """Where a server listens."""
+
+    #: ``(host, port)`` for each TCP address, ``(path, None)`` for a Unix domain socket.
+    addresses: tuple[tuple[str, int | None], ...]
+    #: The URLs by which a client on this machine reaches it, in the order of the addresses.
+    urls: tuple[str, ...]
+
+    @property
+    def port(self) -> int:
+        """The TCP port, the same for all addresses; 0 when there is none."""
+        return next((port for _, port in self.addresses if port is not None), 0)
+
+
+@asynccontextmanager
+async def serve(config: Config) -> AsyncIterator[Serving]:
+    """Serve what ``config`` says for the time of an ``async with`` block.
+
+    The sockets accept when the block begins.  Logs go where ``config`` says; there is no banner.
+
+    Raises :class:`~h2static.config.StartError` when a socket, a file or the folder cannot be used,
+    and ``ValueError`` for what only a process of its own can have: several workers, a daemon, a
+    process id file, a ready descriptor; also for TLS without a key and a certificate.
+    """
+    if config.workers != 1 or config.daemon or config.pid_file or config.ready_fd is not None:
+        raise ValueError(
+            "workers, daemon, pid_file and ready_fd are for the command, not for serve"
+        )
+    if not config.no_tls and config.key_file is None:
+        raise ValueError("TLS needs key_file and cert_file; without them say no_tls")
+    listeners = open_listeners(config, 1)
+    try:
+        sockets = [one for listener in listeners for one in listener.sockets]
+        # Spinning in the poller would take its moments from the other tasks of the program.
+        extension = make_extension(config, sockets, opens=True)
+        server = Server(config, sockets, shared=False, spin=0.0, extension=extension)
+        for warning in server.warnings:
+            server.error_log.report("site", "", warning)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(server.run)
+                try:
+                    yield Serving(
+                        addresses=tuple((one.host, one.port) for one in listeners),
+                        urls=tuple(one.url(config.scheme) for one in listeners),
+                    )
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await server.stop(delay=config.drain_delay, grace=config.grace)
+        except BaseExceptionGroup as group:
+            # What the block raised is the caller's own: it comes out as it went in.
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
+    finally:
+        for listener in listeners:
+            listener.close()

@@ -1,0 +1,578 @@
+"""An HTTP/1.1 connection, server's side, without I/O (RFC 9112).
+
+Contract: :meth:`ServerConnection.receive` never raises for anything that a peer can send; whatever
+is wrong with a request becomes a response with ``connection: close``, and then :attr:`closing`.
+Requests are answered in the order in which they came, one at a time (RFC 9112 section 9.3.2).
+A connection produces no more than it was asked for: bodies are pulled by :meth:`pump`.  The driver
+uses it as it uses :class:`h2static.http2.connection.ServerConnection`, method by method.
+
+Assumes: the application never raises for a request; the driver calls from one task only.
+
+Strategy: one :class:`Exchange` at a time.  Octets wait in ``_input`` until they are known to be
+well-formed (``head``, ``content``), then they go to ``h11``, whose states say what comes next and
+whether the connection persists.  Informational responses: 100 only, when an upload waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+import h11
+
+from h2static.http1.exchange import Exchange, Finished, reason_phrase
+from h2static.http1.head import BadRequest
+from h2static.http1.input import Input
+from h2static.http1.limits import Limits
+from h2static.http1.output import Output
+from h2static.messages import (
+    Answer,
+    Application,
+    Body,
+    BodyReader,
+    Deferred,
+    Field,
+    Request,
+    Response,
+    Upload,
+)
+
+#: What one read of a body asks for; a body is never read ahead further than the output budget.
+_READ_SIZE = 65_536
+
+
+class ServerConnection:
+    """The protocol of one connection."""
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        secure: bool,
+        now: float,
+        date: Callable[[], bytes],
+        limits: Limits | None = None,
+        note: Callable[[Finished], None] | None = None,
+        add_fields: Callable[[Request, Response], tuple[Field, ...]] | None = None,
+    ) -> None:
+        """``date`` gives the value of the Date field (RFC 9110 section 6.6.1).
+
+        ``note`` is called with every response that is over.  ``add_fields`` is asked what a
+        response with hints gets in addition.
+        """
+        self._application = application
+        self._date = date
+        self._note = note
+        self._add_fields = add_fields
+        self._limits = limits if limits is not None else Limits()
+        self._h11 = h11.Connection(
+            h11.SERVER, max_incomplete_event_size=self._limits.header_section + 4
+        )
+        self._input = Input(self._limits, secure=secure)
+        self._output = Output()
+        self._exchange: Exchange | None = None
+        self._number = 0
+        self._draining = False
+        self._ended = False
+        #: Requests were received that wait for the connection's next turn.
+        self.backlog = False
+        #: The connection is to be closed once the output is flushed.
+        self.closing = False
+        #: Why the connection ends early, for the error log; ``None`` when it ends as it should.
+        self.problem: str | None = None
+        #: When :meth:`check` has something to do, monotonic seconds; ``None``: never.
+        self.deadline: float | None = now + self._limits.header_seconds
+        #: Answers that are to be run in a thread, with the number to respond to.
+        self.deferred: list[tuple[int, Deferred]] = []
+        #: Bodies that would block, with the number to unblock.
+        self.blocked: list[tuple[int, BodyReader]] = []
+        self._body_blocked = False
+        self._header_started: float | None = now
+        self._progress = now
+        self._progress_octets = 0
+        #: When the socket last took something.
+        self.write_progress = now
+
+    # ------------------------------------------------------------------ what the driver asks
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether to read from the socket: no when enough waits, in either direction."""
+        if self.closing or self._ended or self.backlog:
+            return False
+        if self._output.octets >= self._limits.output_mark:
+            return False
+        exchange = self._exchange
+        if exchange is None or (exchange.content_left and not exchange.waiting):
+            return True
+        return len(self._input.octets) < self._limits.pipelined
+
+    @property
+    def has_content(self) -> bool:
+        """Whether :meth:`pump` would move something."""
+        exchange = self._exchange
+        return exchange is not None and exchange.reader is not None and not self._body_blocked
+
+    @property
+    def output_octets(self) -> int:
+        """Octets that wait for the socket."""
+        return self._output.octets
+
+    @property
+    def open_streams(self) -> int:
+        """Requests that are not finished: one at most."""
+        return 0 if self._exchange is None else 1
+
+    @property
+    def requests(self) -> int:
+        """Requests that were answered so far."""
+        return self._number
+
+    def pending(self) -> list[bytes | memoryview]:
+        """The pieces to send, in order."""
+        return self._output.pieces
+
+    def sent(self, count: int, now: float) -> None:
+        """The kernel has taken ``count`` octets of :meth:`pending`."""
+        self.write_progress = now
+        self._output.advance(count)
+        self._count_progress(count, now)
+        self._set_deadline(now)
+
+    # ------------------------------------------------------------------ input
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take octets that the peer sent at time ``now`` (seconds, monotonic)."""
+        if self.closing or self._ended:
+            return
+        self._input.octets += data
+        self._advance(now)
+
+    def receive_eof(self, now: float) -> None:
+        """The peer sends no more: finish what is answered already, answer nothing new that is
+        incomplete."""
+        self._ended = True
+        exchange = self._exchange
+        if exchange is not None and exchange.content_left:
+            self._break("connection closed before the request was complete")
+        elif exchange is not None and exchange.reader is not None and not exchange.length_known:
+            # Half-closed clients get the rest of what has an end; events have none, and nothing
+            # else would tell that nobody listens any more.
+            self._end_exchange(now, aborted=True)
+            self.closing = True
+        elif exchange is None:
+            self.closing = True
+        self._set_deadline(now)
+
+    def _advance(self, now: float) -> None:
+        """Do everything that the input allows, one request after the other."""
+        started = self._number
+        self.backlog = False
+        while not self.closing:
+            exchange = self._exchange
+            if exchange is None:
+                if self._output.octets >= self._limits.output_mark:
+                    self.backlog = bool(self._input.octets)
+                    break
+                if self._number - started >= self._limits.requests_per_turn:
+                    self.backlog = bool(self._input.octets)
+                    break
+                if not self._begin(now):
+                    break
+            elif exchange.content_left and not exchange.waiting:
+                if not self._read_content(exchange, now):
+                    break
+            elif exchange.sent and not exchange.content_left:
+                self._finish(now)
+            else:
+                break
+        if self._ended and self._exchange is None:
+            self.closing = True
+        self._set_deadline(now)
+
+    def _begin(self, now: float) -> bool:
+        """Start the exchange of the next request; false when its header section is incomplete."""
+        self._input.skip_empty_lines()
+        octets = self._input.octets
+        if not octets:
+            return False
+        if self._header_started is None:
+            self._header_started = now
+        try:
+            found = self._input.next_head()
+        except BadRequest as error:
+            self._refuse(error, octets.startswith(b"HEAD "))
+            return False
+        if found is None:
+            return False
+        head, section = found
+        self._header_started = None
+        self._number += 1
+        self._exchange = exchange = Exchange(self._number, head, self._limits, now)
+        self._progress = now
+        self._progress_octets = 0
+        self._h11.receive_data(section)
+        self._h11.next_event()
+        if not exchange.content_left:
+            self._h11.next_event()
+        self._take_answer(exchange, self._application.answer(head.request), now)
+        return True
+
+    def _read_content(self, exchange: Exchange, now: float) -> bool:
+        """Hand the content that came to whoever wants it; false when more must come first."""
+        if not self._input.octets:
+            return False
+        if exchange.scanner is not None:
+            try:
+                octets = exchange.scanner.take(self._input.octets)
+            except BadRequest as error:
+                self._drop_upload(exchange)
+                self._refuse(error, exchange.head.request.method == b"HEAD")
+                return False
+            if not octets:
+                return False
+        else:
+            octets = bytes(self._input.octets[: exchange.content_left])
+            del self._input.octets[: len(octets)]
+            exchange.content_left -= len(octets)
+        self._count_progress(len(octets), now)
+        self._h11.receive_data(octets)
+        self._read_events(exchange, now)
+        return True
+
+    def _read_events(self, exchange: Exchange, now: float) -> None:
+        """Take the content out of what ``h11`` was given."""
+        while not self.closing:
+            event = self._h11.next_event()
+            if isinstance(event, h11.Data):
+                self._take_content(exchange, bytes(event.data), now)
+            elif isinstance(event, h11.EndOfMessage):
+                exchange.content_left = 0
+                self._complete_content(exchange, now)
+                return
+            else:
+                return
+
+    def _take_content(self, exchange: Exchange, data: bytes, now: float) -> None:
+        """Some octets of content."""
+        if exchange.upload is not None:
+            response = exchange.upload.receive(data)
+            if response is not None:
+                self._drop_upload(exchange)
+                self._respond(exchange, response, now)
+            return
+        exchange.discarded += len(data)
+        if exchange.discarded > self._limits.discarded_content:
+            self._stop_content(exchange, now)
+
+    def _stop_content(self, exchange: Exchange, now: float) -> None:
+        """Nobody wants so much content: respond, and end the connection instead of reading on.
+
+        RFC 9112 section 9.3: "A server MUST read the entire request message body or close the
+        connection after sending its response".
+        """
+        if exchange.responded:
+            if exchange.sent:
+                self.closing = True
+            return
+        if exchange.response is not None:
+            self._respond(exchange, exchange.response, now)
+
+    def _complete_content(self, exchange: Exchange, now: float) -> None:
+        """The content is whole."""
+        if exchange.upload is not None:
+            upload, exchange.upload = exchange.upload, None
+            self._respond(exchange, upload.complete(), now)
+        elif exchange.response is not None and not exchange.responded:
+            self._respond(exchange, exchange.response, now)
+
+    def _drop_upload(self, exchange: Exchange) -> None:
+        if exchange.upload is not None:
+            exchange.upload.abandon()
+            exchange.upload = None
+
+    # ------------------------------------------------------------------ answers
+
+    def respond(self, stream_id: int, answer: Response | Upload, now: float) -> None:
+        """Give the answer that a :class:`Deferred` came to; ignored when nobody waits for it."""
+        exchange = self._exchange
+        if exchange is None or exchange.number != stream_id or not exchange.waiting:
+            if not isinstance(answer, Response):
+                answer.abandon()
+            return
+        exchange.waiting = False
+        self._take_answer(exchange, answer, now)
+        self._advance(now)
+
+    def _take_answer(self, exchange: Exchange, answer: Answer, now: float) -> None:
+        """What the application made of the request."""
+        if isinstance(answer, Response):
+            exchange.response = answer
+            if answer.early or not exchange.content_left or self._is_too_long(exchange):
+                self._respond(exchange, answer, now)
+            elif exchange.head.expects_continue:
+                # The answer is known: the content need not come (RFC 9110 section 10.1.1).
+                self._respond(exchange, answer, now)
+        elif isinstance(answer, Upload):
+            exchange.upload = answer
+            if not exchange.content_left:
+                self._complete_content(exchange, now)
+            elif exchange.head.expects_continue and not self._input.octets:
+                # RFC 9110 section 10.1.1: a 100 may be left out once content came.
+                self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        elif isinstance(answer, Deferred):
+            exchange.waiting = True
+            self.deferred.append((exchange.number, answer))
+        else:
+            assert_never(answer)
+
+    def _is_too_long(self, exchange: Exchange) -> bool:
+        """Whether the content is announced to be longer than what is read for nobody."""
+        return exchange.head.content_length > self._limits.discarded_content
+
+    def _respond(self, exchange: Exchange, response: Response, now: float) -> None:
+        """Put a response's header section into the output, and its body if it is held in memory."""
+        exchange.responded = True
+        exchange.response = response
+        request = exchange.head.request
+        added: tuple[Field, ...] = ()
+        if response.hints is not None and self._add_fields is not None:
+            added = self._add_fields(request, response)
+        self._send_head(response, added, last=self._must_close(exchange))
+        self._progress = now
+        self._progress_octets = 0
+        # RFC 9110 section 9.3.2: "the server MUST NOT send content in the response" to HEAD.
+        body = response.body if request.method != b"HEAD" else b""
+        if isinstance(body, bytes):
+            if body:
+                self._send(h11.Data(data=body))
+                exchange.octets = len(body)
+            self._end_response(exchange)
+        else:
+            self._open_body(exchange, body)
+
+    def _must_close(self, exchange: Exchange) -> bool:
+        """Whether this response is the connection's last one.
+
+        RFC 9112 section 9.3: content that is not read to its end ends the connection; section 9.6:
+        the last response carries ``close``.
+        """
+        if self._draining or (self._ended and not self._input.octets):
+            return True
+        if not exchange.content_left:
+            return False
+        return (
+            exchange.head.expects_continue
+            or self._is_too_long(exchange)
+            or exchange.discarded > self._limits.discarded_content
+        )
+
+    def _open_body(self, exchange: Exchange, body: Body) -> None:
+        try:
+            exchange.reader = body.open()
+        except OSError as error:
+            self._break(f"body cannot be read: {error}")
+            return
+        exchange.length_known = body.length is not None
+        self._body_blocked = False
+
+    def _end_response(self, exchange: Exchange) -> None:
+        """The whole response is in the output."""
+        self._send(h11.EndOfMessage())
+        exchange.sent = True
+        if exchange.content_left and self._must_close(exchange):
+            self.closing = True
+
+    def _finish(self, now: float) -> None:
+        """Both messages are complete: next request, or the end."""
+        self._end_exchange(now, aborted=False)
+        self._progress = now
+        # A request with Upgrade leaves h11 waiting until the response declined it: it did.
+        if (
+            self._h11.our_state is h11.DONE
+            and self._h11.their_state is h11.DONE
+            and not self._draining
+        ):
+            self._h11.start_next_cycle()
+        else:
+            self.closing = True
+
+    def _refuse(self, error: BadRequest, head_request: bool) -> None:
+        """Answer a request that cannot be understood, and end the connection."""
+        self.problem = str(error)
+        exchange = self._exchange
+        if exchange is not None and exchange.responded:
+            self._break(self.problem)
+            return
+        response = self._application.refuse(error.status, None)
+        self._send_head(response, (), last=True)
+        if isinstance(response.body, bytes) and not head_request:
+            self._output.add(response.body)
+        if exchange is not None:
+            exchange.responded, exchange.response = True, response
+        self._end_exchange(self._progress, aborted=False)
+        self._input.octets.clear()
+        self.closing = True
+
+    # ------------------------------------------------------------------ output
+
+    def pump(self, now: float, budget: int) -> None:
+        """Move content into the output until about ``budget`` octets wait there."""
+        while self._output.octets < budget and not self.closing and self.has_content:
+            exchange = self._exchange
+            assert exchange is not None
+            self._move(exchange, min(budget - self._output.octets, _READ_SIZE))
+            if exchange.sent:
+                self._advance(now)
+        self._set_deadline(now)
+
+    def _move(self, exchange: Exchange, size: int) -> None:
+        """One read of the body."""
+        reader = exchange.reader
+        assert reader is not None
+        try:
+            piece = reader.read(size)
+        except OSError as error:
+            self._break(f"body cannot be read: {error}")
+            return
+        if piece is None:
+            self._body_blocked = True
+            self.blocked.append((exchange.number, reader))
+            return
+        if not piece:
+            self._end_body(exchange)
+            return
+        # A reader may use its buffer again at the next read, the output is sent later.
+        data = piece if isinstance(piece, bytes) else bytes(piece)
+        try:
+            self._send(h11.Data(data=data))
+        except h11.LocalProtocolError:
+            self._break("body is longer than its content-length")
+            return
+        exchange.octets += len(data)
+
+    def _end_body(self, exchange: Exchange) -> None:
+        self._close_reader(exchange)
+        try:
+            self._end_response(exchange)
+        except h11.LocalProtocolError:
+            # The file was truncated.  RFC 9112 section 8: the client sees an incomplete message.
+            self._break("body ended before its content-length")
+
+    def unblock(self, stream_id: int, now: float) -> None:
+        """The body that was in :attr:`blocked` can be read again."""
+        exchange = self._exchange
+        if exchange is not None and exchange.number == stream_id:
+            self._body_blocked = False
+            self._progress = now
+            self._set_deadline(now)
+
+    def _send_head(self, response: Response, added: tuple[Field, ...], *, last: bool) -> None:
+        """Put status and fields into the output; ``last``: the connection ends with it."""
+        fields = [*response.fields, *added, (b"date", self._date())]
+        if last:
+            fields.append((b"connection", b"close"))
+        reason = reason_phrase(response)
+        self._send(h11.Response(status_code=response.status, headers=fields, reason=reason))
+
+    def _send(self, event: h11.Event) -> None:
+        """Put what ``h11`` makes of ``event`` into the output."""
+        pieces = self._h11.send_with_data_passthrough(event)
+        for piece in pieces or ():
+            self._output.add(piece)
+
+    # ------------------------------------------------------------------ time
+
+    def _count_progress(self, octets: int, now: float) -> None:
+        """A period starts anew once enough octets went in it."""
+        self._progress_octets += octets
+        if self._progress_octets >= self._limits.stall_octets:
+            self._progress = now
+            self._progress_octets = 0
+
+    def _set_deadline(self, now: float) -> None:
+        """Decide what the connection waits for, and until when."""
+        limits = self._limits
+        exchange = self._exchange
+        if self.closing:
+            self.deadline = None
+        elif exchange is None and self._output.octets:
+            self.deadline = self._progress + limits.stall_seconds
+        elif exchange is None:
+            if self._header_started is not None:
+                self.deadline = self._header_started + limits.header_seconds
+            else:
+                self.deadline = self._progress + limits.idle_seconds
+        elif exchange.waiting or (self._body_blocked and exchange.reader is not None):
+            # Our own slowness, not the peer's.
+            self.deadline = None
+        elif exchange.content_left:
+            self.deadline = self._progress + limits.content_seconds
+        else:
+            self.deadline = self._progress + limits.stall_seconds
+
+    def check(self, now: float) -> None:
+        """End what took too long, if :attr:`deadline` has passed."""
+        if self.deadline is None or now < self.deadline:
+            return
+        exchange = self._exchange
+        if exchange is None and self._output.octets:
+            self._break("response not read in time")
+        elif exchange is None and not self._input.octets:
+            self.closing = True
+        elif exchange is None or (exchange.content_left and not exchange.responded):
+            # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
+            if exchange is not None:
+                self._drop_upload(exchange)
+            self._refuse(BadRequest(408, "request not complete in time"), False)
+        else:
+            self._break("response not read in time")
+        self._set_deadline(now)
+
+    # ------------------------------------------------------------------ the end
+
+    def drain(self, now: float) -> None:
+        """Finish the request that is being answered, then close; bodies without an end, end."""
+        self._draining = True
+        exchange = self._exchange
+        if exchange is None:
+            self.closing = True
+        elif exchange.reader is not None and not exchange.length_known:
+            self._end_body(exchange)
+            self._advance(now)
+        self._set_deadline(now)
+
+    def abandon(self) -> None:
+        """The connection is lost: give back everything."""
+        self._end_exchange(self._progress, aborted=True)
+        self._input.octets.clear()
+        self._output.clear()
+        self.deferred.clear()
+        self.blocked.clear()
+        self.closing = True
+        self.deadline = None
+
+    def _break(self, reason: str) -> None:
+        """End the connection with the message incomplete: the client must be able to see it."""
+        self.problem = reason
+        self._end_exchange(self._progress, aborted=True)
+        self._input.octets.clear()
+        self.closing = True
+
+    def _end_exchange(self, now: float, *, aborted: bool) -> None:
+        """The exchange is over: note it, and give back what it holds."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        self._close_reader(exchange)
+        self._drop_upload(exchange)
+        if self._note is not None and exchange.responded and exchange.response is not None:
+            request, response = exchange.head.request, exchange.response
+            self._note(Finished(request, response, exchange.octets, exchange.started, now, aborted))
+
+    def _close_reader(self, exchange: Exchange) -> None:
+        if exchange.reader is not None:
+            exchange.reader.close()
+            exchange.reader = None
+            self._body_blocked = False
+            self.blocked.clear()

@@ -1,0 +1,55 @@
+"""Every quantity that an HTTP/1.1 client controls, its bound, and why the bound is what it is.
+
+Contract: as :mod:`h2static.http2.limits`; where both protocols have a quantity, the numbers agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Limits:
+    """Bounds of one connection.  Times are seconds, sizes octets."""
+
+    # --- header section (RFC 9112 sections 2.2, 3 and 5)
+    #: Request line: RFC 9112 section 3 recommends at least 8000.
+    request_line: int = 16_384
+    #: Request line and field lines together; what we announce on HTTP/2 as list size.
+    header_section: int = 65_536
+    #: Field lines; browsers send about 20.
+    fields: int = 256
+    #: Empty lines before a request (RFC 9112 section 2.2: at least one should be ignored).
+    empty_lines: int = 4
+    #: From accept, or from a request's first octet, to the end of its header section (slowloris).
+    header_seconds: float = 10.0
+
+    # --- pipelining (RFC 9112 section 9.3.2)
+    #: Octets of further requests that may wait while one is answered; then reading stops.
+    pipelined: int = 65_536
+    #: Requests answered in one turn, so that other connections have theirs.
+    requests_per_turn: int = 32
+
+    # --- content
+    #: Content that nobody wants is read and thrown away up to here, to keep the connection; larger
+    #: content ends it (RFC 9112 section 9.3).
+    discarded_content: int = 1_048_576
+    #: One chunk-size line with its extensions.
+    chunk_line: int = 256
+    #: All chunk extensions of one request: they carry nothing that anybody here reads.
+    chunk_extensions: int = 4_096
+    #: The trailer section of one request.
+    trailer_section: int = 8_192
+    #: Content must arrive with ``stall_octets`` in each of these periods.
+    content_seconds: float = 60.0
+
+    # --- output
+    #: Octets waiting for the socket above which nothing more is read from the peer.
+    output_mark: int = 524_288
+    #: A response waits for the client to read at most this long.
+    stall_seconds: float = 60.0
+    stall_octets: int = 4_096
+
+    # --- time
+    #: Between two requests.
+    idle_seconds: float = 180.0

@@ -1,0 +1,42 @@
+"""The certificate that serves when KEY and CERT are not given: made on this machine, for it.
+
+Contract: :func:`with_local_certificate` leaves a configuration that needs none as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from h2static.config import Config, StartError
+
+if TYPE_CHECKING:
+    from h2static.localca import Certificate
+
+
+def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
+    """The certificate, made or renewed where that is needed.  Raises ``StartError``."""
+    # Large, and needed only by those who have no certificate.
+    from h2static.localca import ensure_certificate
+
+    try:
+        return ensure_certificate(names=names)
+    except (OSError, RuntimeError) as error:
+        raise StartError(
+            f"cannot keep a certificate for this machine ({error}): give KEY and CERT, or --no-tls"
+        ) from error
+
+
+def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
+    """``config`` with key and certificate, and the local certificate if that is the one."""
+    if config.no_tls or config.key_file is not None:
+        return config, None
+    from h2static.localca.names import ANY_ADDRESS, lan_addresses
+
+    given = [one for one in config.addresses if not one.startswith("unix:")]
+    given += lan_addresses(config.addresses)
+    given += [one for one in config.allow_host if "*" not in one]
+    names = tuple(one.strip("[]") for one in given if one.strip("[]") not in ANY_ADDRESS)
+    certificate = local_certificate(names)
+    key_file, cert_file = certificate.key_file, certificate.cert_file
+    return replace(config, key_file=key_file, cert_file=cert_file), certificate

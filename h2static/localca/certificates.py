@@ -1,0 +1,317 @@
+"""A certificate authority of this machine's own, and the certificate that it signs.
+
+Contract: :func:`ensure_certificate` gives the paths of a private key and a certificate for
+``localhost``, ``127.0.0.1``, ``::1`` and the machine's names.  They are made once, kept in the
+user's data folder where only the user can read them, used again, and renewed before they expire;
+the authority stays the same, so it is trusted once.  Raises ``OSError`` when the folder cannot be
+used.
+
+Assumes: nobody else can write to the user's data folder.
+
+Strategy: the authority is constrained to the names of this machine (RFC 5280 section 4.2.1.10), so
+that its key, if it leaked, could vouch for no site of the world.  Files are written under another
+name and renamed, so that two starts at the same time do no harm.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from h2static.localca.names import machine_names
+
+#: The authority's own validity, and the leaf's: browsers refuse leaves of more than 398 days
+#: (825 for authorities of the user's).
+AUTHORITY_DAYS = 3_650
+LEAF_DAYS = 397
+#: Renew when less than this is left.
+RENEW_DAYS = 30
+#: Names of one certificate: more would be a list made by mistake.
+MAX_NAMES = 50
+#: What browsers and systems show.
+AUTHORITY_NAME = "h2static local CA"
+#: Every name that ends so belongs to this machine or its local network.
+_LOCAL_NAMES = ("localhost", "local", "test", "internal", "lan", "home.arpa")
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Certificate:
+    """Where key and certificate are."""
+
+    key_file: str
+    #: The leaf, with the authority's certificate after it.
+    cert_file: str
+    #: The authority's certificate, to be trusted.
+    authority_file: str
+    #: SHA-256 of the authority's certificate, as browsers show it.
+    fingerprint: str
+    #: Whether the authority was made just now.
+    new: bool
+
+
+def data_folder() -> Path:
+    """Where the certificates are kept: ``h2static`` in the user's data folder."""
+    base = os.environ.get("XDG_DATA_HOME")
+    if base and os.path.isabs(base):
+        return Path(base, "h2static")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "h2static"
+    return Path.home() / ".local" / "share" / "h2static"
+
+
+def ensure_certificate(
+    *,
+    names: Sequence[str] = (),
+    folder: Path | None = None,
+    now: datetime.datetime | None = None,
+) -> Certificate:
+    """A certificate that is valid now and for all ``names``, host names or addresses.
+
+    ``localhost`` and the loopback addresses are always among them, and the machine's own names
+    unless it was renamed; ``names`` that the authority may not vouch for are left out (see
+    ``_LOCAL_NAMES``).  Raises ``OSError`` when the files cannot be read or written.
+    """
+    place = folder if folder is not None else data_folder()
+    moment = now if now is not None else datetime.datetime.now(datetime.UTC)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority_key, authority, new = _ensure_authority(place, moment)
+    wanted = _wanted_names(names, authority)
+    key_file, cert_file = place / "localhost-key.pem", place / "localhost.pem"
+    if new or not _still_good(key_file, cert_file, wanted, authority, moment):
+        key, leaf = _make_leaf(authority_key, authority, wanted, moment)
+        _write(key_file, _pem_key(key), 0o600)
+        _write(cert_file, _pem(leaf) + _pem(authority), 0o600)
+    return Certificate(
+        key_file=str(key_file),
+        cert_file=str(cert_file),
+        authority_file=str(place / "ca.pem"),
+        fingerprint=fingerprint(authority),
+        new=new,
+    )
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 in pairs of hexadecimal digits."""
+    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+# ---------------------------------------------------------------------- making certificates
+
+
+def _wanted_names(names: Sequence[str], authority: x509.Certificate) -> list[str]:
+    """All names of a leaf, in a fixed order, none twice.
+
+    RFC 5280 section 4.2.1.10: one name that the authority may not vouch for makes the whole
+    certificate invalid.
+    """
+    constraints = authority.extensions.get_extension_for_class(x509.NameConstraints).value
+    suffixes = [
+        name.value
+        for name in constraints.permitted_subtrees or ()
+        if isinstance(name, x509.DNSName)
+    ]
+    wanted = ["localhost", "127.0.0.1", "::1", *machine_names(), *(name.lower() for name in names)]
+    permitted = [
+        name
+        for name in wanted
+        if _is_address(name) or any(f".{name}".endswith(f".{suffix}") for suffix in suffixes)
+    ]
+    return list(dict.fromkeys(permitted))[:MAX_NAMES]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
+    found: list[x509.GeneralName] = []
+    for name in names:
+        try:
+            found.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            try:
+                found.append(x509.DNSName(name.encode("idna").decode("ascii")))
+            except UnicodeError:
+                continue
+    return found
+
+
+def _ensure_authority(
+    place: Path, now: datetime.datetime
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate, bool]:
+    """The authority's key and certificate, and whether they were made just now."""
+    key_file, cert_file = place / "ca-key.pem", place / "ca.pem"
+    try:
+        key = _load_key(key_file)
+        certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+        if (
+            _days_left(certificate, now) > LEAF_DAYS
+            and certificate.public_key() == key.public_key()
+        ):
+            return key, certificate, False
+    except (FileNotFoundError, ValueError):
+        pass  # there is none yet, or it was damaged: a new one is made
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _make_authority(key, now)
+    _write(key_file, _pem_key(key), 0o600)
+    _write(cert_file, _pem(certificate), 0o644)
+    return key, certificate, True
+
+
+def _make_authority(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> x509.Certificate:
+    host = socket.gethostname()[:40]
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, AUTHORITY_NAME),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{AUTHORITY_NAME} ({host})"),
+        ]
+    )
+    subtrees: list[x509.GeneralName] = [x509.DNSName(suffix) for suffix in _LOCAL_NAMES]
+    subtrees += [x509.DNSName(one) for one in machine_names()]
+    # Addresses are no names that DNS could be made to lie about; all of them are allowed, because
+    # the address in a local network changes from day to day.
+    subtrees += [
+        x509.IPAddress(ipaddress.ip_network("0.0.0.0/0")),
+        x509.IPAddress(ipaddress.ip_network("::/0")),
+    ]
+    return (
+        _builder(name, name, key, AUTHORITY_DAYS, now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.NameConstraints(permitted_subtrees=subtrees, excluded_subtrees=None), critical=True
+        )
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _make_leaf(
+    authority_key: ec.EllipticCurvePrivateKey,
+    authority: x509.Certificate,
+    names: Sequence[str],
+    now: datetime.datetime,
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+    certificate = (
+        _builder(subject, authority.subject, key, LEAF_DAYS, now)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
+        .add_extension(issuer_key, critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    return key, certificate
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    days: int,
+    now: datetime.datetime,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # Clocks of other machines may be behind.
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=days - 1))
+    )
+
+
+def _key_usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+# ---------------------------------------------------------------------- files
+
+
+def _still_good(
+    key_file: Path,
+    cert_file: Path,
+    names: Sequence[str],
+    authority: x509.Certificate,
+    now: datetime.datetime,
+) -> bool:
+    """Whether the leaf on disk is valid long enough, for all names, and signed by the authority."""
+    try:
+        key = _load_key(key_file)
+        leaf = x509.load_pem_x509_certificate(cert_file.read_bytes())
+        leaf.verify_directly_issued_by(authority)
+        alternative = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (FileNotFoundError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    return (
+        key.public_key() == leaf.public_key()
+        and _days_left(leaf, now) > RENEW_DAYS
+        and set(_general_names(names)) <= set(alternative)
+    )
+
+
+def _days_left(certificate: x509.Certificate, now: datetime.datetime) -> float:
+    if now < certificate.not_valid_before_utc:
+        return 0.0
+    return (certificate.not_valid_after_utc - now) / datetime.timedelta(days=1)
+
+
+def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Raises ``ValueError`` when it is no key of the kind that is made here."""
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{path} holds another kind of key")
+    return key
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file as a whole; nobody sees a half of it, or a key with a looser mode."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+    temporary.rename(path)

@@ -1,0 +1,168 @@
+"""Options of the listening sockets, of TLS and of HTTP/2."""
+
+from __future__ import annotations
+
+from h2static.config import (
+    MAX_CONCURRENT_STREAMS,
+    MAX_ENCODER_HEADER_TABLE_SIZE,
+    MAX_HEADER_TABLE_SIZE,
+    MAX_PADDING,
+    MAX_WINDOW_BITS,
+)
+from h2static.options import values
+from h2static.options.model import SIZE, Argument, Group, Option, integer_schema
+
+LISTENING = (
+    Option(
+        name="address",
+        letter="a",
+        group=Group.LISTENING,
+        argument=Argument.MANY,
+        metavar="ADDR",
+        default="every interface, IPv4 and IPv6",
+        help="Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.",
+    ),
+    Option(
+        name="trusted-proxy",
+        group=Group.LISTENING,
+        argument=Argument.MANY,
+        metavar="NET",
+        parse=values.network,
+        help="Connections from NET (an address, a network such as 10.0.0.0/8, or 'unix') begin"
+        " with a PROXY protocol header, version 1 or 2, that names the client. They may use"
+        " ':scheme https' on cleartext. Repeatable.",
+    ),
+)
+
+TLS = (
+    Option(
+        name="no-tls",
+        group=Group.TLS,
+        help="Speak HTTP/2 without TLS, with prior knowledge, and HTTP/1.1.",
+    ),
+    Option(
+        name="verify-client",
+        letter="V",
+        group=Group.TLS,
+        help="Demand a client certificate that a certificate of --client-ca vouches for.",
+    ),
+    Option(
+        name="client-ca",
+        group=Group.TLS,
+        argument=Argument.ONE,
+        metavar="FILE",
+        completes="file",
+        help="PEM file with the certificate authorities for --verify-client.",
+    ),
+    Option(
+        name="groups",
+        group=Group.TLS,
+        argument=Argument.ONE,
+        metavar="GROUP",
+        parse=values.group,
+        default="OpenSSL's own list",
+        schema={"enum": list(values.GROUP_NAMES)},
+        help=f"The one key exchange group to allow: {', '.join(values.GROUP_NAMES)}.",
+    ),
+    Option(
+        name="dh-param-file",
+        group=Group.TLS,
+        argument=Argument.ONE,
+        metavar="FILE",
+        completes="file",
+        default="no DHE",
+        help="PEM file with Diffie-Hellman parameters; enables DHE cipher suites of TLS 1.2.",
+    ),
+)
+
+PROTOCOL = (
+    Option(
+        name="header-table-size",
+        letter="c",
+        group=Group.PROTOCOL,
+        argument=Argument.ONE,
+        metavar="SIZE",
+        parse=values.size(MAX_HEADER_TABLE_SIZE),
+        default="not sent, 4096",
+        schema=SIZE,
+        help="Size of the decoder's dynamic table, sent as SETTINGS_HEADER_TABLE_SIZE.",
+    ),
+    Option(
+        name="encoder-header-table-size",
+        group=Group.PROTOCOL,
+        argument=Argument.ONE,
+        metavar="SIZE",
+        parse=values.size(MAX_ENCODER_HEADER_TABLE_SIZE),
+        default="4096",
+        schema=SIZE,
+        help="Upper bound of the encoder's dynamic table; the client may allow less. At most 64K.",
+    ),
+    Option(
+        name="max-concurrent-streams",
+        letter="m",
+        group=Group.PROTOCOL,
+        argument=Argument.ONE,
+        metavar="N",
+        parse=values.integer(1, MAX_CONCURRENT_STREAMS),
+        default="100",
+        schema=integer_schema(1, MAX_CONCURRENT_STREAMS),
+        help="Streams that a client may have open at once.",
+    ),
+    Option(
+        name="window-bits",
+        letter="w",
+        group=Group.PROTOCOL,
+        argument=Argument.ONE,
+        metavar="N",
+        parse=values.integer(0, MAX_WINDOW_BITS),
+        default="not sent, 65535 octets",
+        schema=integer_schema(0, MAX_WINDOW_BITS),
+        help="Initial window of a stream: 2**N-1 octets.",
+    ),
+    Option(
+        name="connection-window-bits",
+        letter="W",
+        group=Group.PROTOCOL,
+        argument=Argument.ONE,
+        metavar="N",
+        parse=values.integer(0, MAX_WINDOW_BITS),
+        default="65535 octets",
+        schema=integer_schema(0, MAX_WINDOW_BITS),
+        help="Window of a connection: 2**N-1 octets.",
+    ),
+    Option(
+        name="padding",
+        letter="b",
+        group=Group.PROTOCOL,
+        argument=Argument.ONE,
+        metavar="N",
+        parse=values.padding,
+        default="0",
+        schema=integer_schema(0, 2**31 - 1),
+        help="Add up to N octets of padding to HEADERS, DATA and PUSH_PROMISE frames. A frame can"
+        f" carry {MAX_PADDING}; a larger N means that.",
+    ),
+    Option(
+        name="early-response",
+        group=Group.PROTOCOL,
+        help="Answer when a request's field section is there, without waiting for its content.",
+    ),
+    Option(
+        name="trailer",
+        group=Group.PROTOCOL,
+        argument=Argument.MANY,
+        metavar="FIELD",
+        parse=values.trailer,
+        help="Send the trailer field 'name: value' after each body. Repeatable.",
+    ),
+    Option(
+        name="no-content-length",
+        group=Group.PROTOCOL,
+        help="Leave content-length out of responses that carry a file.",
+    ),
+    Option(
+        name="http2-only",
+        group=Group.PROTOCOL,
+        help="Refuse HTTP/1.1, which browsers use without TLS.",
+    ),
+)

@@ -1,0 +1,190 @@
+"""Parsers for the values of options: text in, checked value out.
+
+Contract: each parser takes the text as a person wrote it, on the command line or in a TOML file,
+and returns the value, or raises ``ValueError`` with one line that says what was expected.  Nothing
+here opens a file or knows which option it parses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeVar
+
+from h2static.config import MAX_PADDING
+
+_E = TypeVar("_E", bound=StrEnum)
+
+_SIZE = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+#: The characters of a field name (RFC 9110 section 5.6.2, token).
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+#: The characters of a field value (RFC 9110 section 5.5): visible ASCII, space and tab.
+_FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?", re.ASCII)
+#: Fields that a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, and what
+#: a client needs before the body.
+_NOT_IN_TRAILERS = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "expect",
+        "host",
+        "keep-alive",
+        "location",
+        "proxy-connection",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+#: nghttpd's names of key exchange groups, and the names by which OpenSSL finds them.
+GROUP_NAMES = {
+    "X25519": "X25519",
+    "P-256": "prime256v1",
+    "P-384": "secp384r1",
+    "P-521": "secp521r1",
+    "X448": "X448",
+}
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A parser of decimal integers from ``minimum`` to ``maximum``."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not minimum <= int(text[:20]) <= maximum:
+            raise ValueError(f"{text!r} is not an integer from {minimum} to {maximum}")
+        return int(text)
+
+    return parse
+
+
+def size(maximum: int) -> Callable[[str], int]:
+    """A parser of sizes in octets; K, M and G are powers of 1024 as nghttpd has them."""
+
+    def parse(text: str) -> int:
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a size: digits, then K, M or G if wanted")
+        octets = int(match[1][:20]) * _UNITS[match[2].upper()]
+        if octets > maximum:
+            raise ValueError(f"{text} is too large: at most {maximum} octets")
+        return octets
+
+    return parse
+
+
+def seconds(maximum: float) -> Callable[[str], float]:
+    """A parser of durations in seconds, fractions allowed."""
+
+    def parse(text: str) -> float:
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text, re.ASCII) is None:
+            raise ValueError(f"{text!r} is not a number of seconds")
+        value = float(text)
+        if value > maximum:
+            raise ValueError(f"{text} is too long: at most {maximum:g} seconds")
+        return value
+
+    return parse
+
+
+def padding(text: str) -> int:
+    """Octets of padding; a number that no frame can carry means the most, as with nghttpd."""
+    return min(integer(0, 2**31 - 1)(text), MAX_PADDING)
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 for any free one."""
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > 65535:
+        raise ValueError(f"{text!r} is not a port number from 0 to 65535")
+    return int(text)
+
+
+def text_value(text: str) -> str:
+    """Text that is not empty: a path or a name."""
+    if not text:
+        raise ValueError("the value is empty")
+    if "\0" in text:
+        raise ValueError("the value contains a NUL character")
+    return text
+
+
+def workers(maximum: int) -> Callable[[str], int]:
+    """A parser of worker counts; ``auto`` is 0 and means one for each processor."""
+    count = integer(1, maximum)
+
+    def parse(text: str) -> int:
+        return 0 if text == "auto" else count(text)
+
+    return parse
+
+
+def trailer(text: str) -> tuple[bytes, bytes]:
+    """A trailer field, ``name: value``; the name in lower case.
+
+    What a trailer section may not carry (RFC 9110 section 6.5.1) is refused.
+    """
+    name, colon, value = text.partition(":")
+    name = name.strip(" ").lower()
+    value = value.strip(" \t")
+    if not colon or not _TOKEN.fullmatch(name):
+        raise ValueError(f"{text!r} is not a field: expected 'name: value'")
+    if not value:
+        raise ValueError(f"{text!r} has no value: expected 'name: value'")
+    if not _FIELD_VALUE.fullmatch(value):
+        raise ValueError(f"{text!r} has characters that a field value cannot carry")
+    if name in _NOT_IN_TRAILERS:
+        raise ValueError(f"{name!r} is not allowed in a trailer section (RFC 9110 section 6.5.1)")
+    return name.encode("ascii"), value.encode("ascii")
+
+
+def group(text: str) -> str:
+    """A key exchange group by nghttpd's name; returns OpenSSL's."""
+    if ":" in text or "," in text:
+        raise ValueError("Python's TLS takes one group, not a list")
+    name = GROUP_NAMES.get(text)
+    if name is None:
+        raise ValueError(f"{text!r} is not a group; known are {', '.join(GROUP_NAMES)}")
+    return name
+
+
+def network(text: str) -> str:
+    """An address or a network in CIDR form, or ``unix`` for peers of Unix domain sockets."""
+    if text == "unix":
+        return text
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network: {error}") from None
+
+
+def request_path(text: str) -> str:
+    """The path of a request, without a query."""
+    if re.fullmatch(r"/[\x21-\x7e]*", text, re.ASCII) is None or "?" in text or "#" in text:
+        raise ValueError(f"{text!r} is not a path: expected '/...' without query")
+    return text
+
+
+def choice(what: str, kind: type[_E]) -> Callable[[str], _E]:
+    """A parser of the values of ``kind``; errors call them ``what``."""
+
+    def parse(text: str) -> _E:
+        try:
+            return kind(text)
+        except ValueError:
+            known = ", ".join(kind)
+            raise ValueError(f"{text!r} is not a known {what}; known are {known}") from None
+
+    return parse
+
+
+def file_descriptor(text: str) -> int:
+    """The number of an open descriptor; 0, 1 and 2 are standard streams."""
+    return integer(1, 2**16)(text)

@@ -1,0 +1,126 @@
+"""The line between supervisor and worker: a socket pair that carries messages as JSON lines.
+
+Contract: a message is a JSON object with a ``type`` of :class:`Message`.  The end of the line says
+that the other side is dead.  What a worker is to do comes first, as one pickled value behind its
+length (the only thing that a supervisor sends and JSON cannot carry).
+
+Assumes: both ends are the same program; nobody else can write to the socket.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from h2static.config import Config
+
+_LENGTH_OCTETS = 4
+#: Sockets that go with one octet; Linux takes 253 (SCM_MAX_FD).
+_SOCKETS_AT_ONCE = 200
+#: Octets of one read.
+_READ_SIZE = 65536
+
+
+class Message(StrEnum):
+    """What can be said, and by whom."""
+
+    # The worker says:
+    #: It accepts connections; ``warnings`` are lines for the owner of the site.
+    READY = "ready"
+    #: It cannot start; ``reason`` is one line.
+    FAILED = "failed"
+    #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
+    COUNTED = "counted"
+
+    # The supervisor says:
+    #: Stop accepting after ``delay`` seconds, finish what was accepted within ``grace``, end.
+    STOP = "stop"
+    #: End now.
+    FORCE = "force"
+    #: Open the log files again.
+    REOPEN = "reopen"
+    #: Say how things are.
+    COUNTERS = "counters"
+
+
+@dataclass(slots=True, kw_only=True)
+class Assignment:
+    """What a worker is to do."""
+
+    config: Config
+    #: Which of the worker slots it fills, from 0.
+    slot: int
+
+
+def send_assignment(
+    line: socket.socket, assignment: Assignment, listeners: Sequence[socket.socket]
+) -> None:
+    """Send ``assignment`` and the listening sockets for it as the first things on ``line``.
+
+    ``line`` has to be blocking.  Raises ``OSError`` when the other side is dead.
+    """
+    octets = pickle.dumps((assignment, len(listeners)))
+    line.sendall(len(octets).to_bytes(_LENGTH_OCTETS, "big") + octets)
+    for start in range(0, len(listeners), _SOCKETS_AT_ONCE):
+        descriptors = [one.fileno() for one in listeners[start : start + _SOCKETS_AT_ONCE]]
+        socket.send_fds(line, [b"s"], descriptors)
+
+
+def receive_assignment(line: socket.socket) -> tuple[Assignment, list[socket.socket]]:
+    """Receive what :func:`send_assignment` sent.  Raises ``EOFError`` when the sender is dead."""
+    length = int.from_bytes(_receive_exactly(line, _LENGTH_OCTETS), "big")
+    # Only the supervisor has the other end of the socket pair.
+    assignment, count = pickle.loads(_receive_exactly(line, length))  # noqa: S301
+    assert isinstance(assignment, Assignment)
+    descriptors: list[int] = []
+    while len(descriptors) < count:
+        octets, more, _, _ = socket.recv_fds(line, 1, _SOCKETS_AT_ONCE)
+        if not octets:
+            raise EOFError
+        descriptors.extend(more)
+    return assignment, [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+
+def _receive_exactly(line: socket.socket, count: int) -> bytes:
+    octets = b""
+    while len(octets) < count:
+        more = line.recv(count - len(octets))
+        if not more:
+            raise EOFError
+        octets += more
+    return octets
+
+
+def encode(message: Message, **values: object) -> bytes:
+    """A message as a line."""
+    return json.dumps({"type": message, **values}).encode("utf-8") + b"\n"
+
+
+class LineReader:
+    """Collects octets until they make messages."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._octets = b""
+        #: Whether the other side is gone.
+        self.ended = False
+
+    def read(self, line: socket.socket) -> list[dict[str, object]]:
+        """The messages that can be had from ``line``, which must not block, without waiting."""
+        while True:
+            try:
+                more = line.recv(_READ_SIZE)
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                more = b""
+            if not more:
+                self.ended = True
+                break
+            self._octets += more
+        *lines, self._octets = self._octets.split(b"\n")
+        return [json.loads(one) for one in lines]

@@ -1,0 +1,116 @@
+"""The error log: one line for each thing that went wrong, and never a flood of them.
+
+Contract: :meth:`ErrorLog.report` never raises and never lets a peer's octets act on a terminal.
+Lines of one kind are limited to :data:`BURST` at once and :data:`RATE` a second; what is left out
+is counted and told with the next line of that kind, or by :meth:`ErrorLog.flush`.
+
+Assumes: a line is short enough for one ``write``; several processes append to one file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: Lines of one kind that may come at once: enough to see what happens, few enough to read.
+BURST = 20
+#: Lines of one kind in a second after that.
+RATE = 5.0
+#: Characters of a line: longer ones carry a peer's text, which is not worth more.
+MAX_LENGTH = 1000
+
+_CONTROL = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]|\\")
+
+
+def escape(text: str) -> str:
+    """``text`` with control characters, surrogates and backslashes written as escapes."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bucket:
+    """What one kind of line may still use."""
+
+    tokens: float
+    filled: float
+    left_out: int = 0
+
+
+class ErrorLog:
+    """Writes errors to standard error or to a file that can be reopened."""
+
+    def __init__(self, path: str | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        """Open ``path`` for appending; ``None`` is standard error.
+
+        ``clock`` gives seconds since 1970.  Raises ``OSError``.
+        """
+        self._path = path
+        self._clock = clock
+        self._descriptor = 2 if path is None else _open(path)
+        self._buckets: dict[str, _Bucket] = {}
+
+    def report(self, kind: str, peer: str, text: str) -> None:
+        """Write one line: when, what kind, who (empty: nobody in particular) and what."""
+        now = self._clock()
+        bucket = self._buckets.get(kind)
+        if bucket is None:
+            bucket = self._buckets[kind] = _Bucket(tokens=BURST, filled=now)
+        bucket.tokens = min(float(BURST), bucket.tokens + max(0.0, now - bucket.filled) * RATE)
+        bucket.filled = now
+        if bucket.tokens < 1:
+            bucket.left_out += 1
+            return
+        bucket.tokens -= 1
+        if bucket.left_out:
+            self._write_left_out(kind, bucket, now)
+        self._write(now, kind, f"{peer}: {text}" if peer else text)
+
+    def flush(self) -> None:
+        """Tell what was left out and not yet told."""
+        now = self._clock()
+        for kind, bucket in self._buckets.items():
+            if bucket.left_out:
+                self._write_left_out(kind, bucket, now)
+
+    def write_line(self, line: str) -> None:
+        """Write ``line``, which no peer has a part in, as it is."""
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, line.encode("utf-8") + b"\n")
+
+    def reopen(self) -> None:
+        """Open the file again after it was renamed.  When that fails, the old one is kept."""
+        if self._path is None:
+            return
+        try:
+            descriptor = _open(self._path)
+        except OSError as error:
+            self.report("log", "", f"cannot reopen {self._path}: {error.strerror}")
+            return
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        """Tell what was left out and close the file."""
+        self.flush()
+        if self._path is not None:
+            os.close(self._descriptor)
+            self._descriptor = 2
+
+    def _write_left_out(self, kind: str, bucket: _Bucket, now: float) -> None:
+        self._write(now, kind, f"{bucket.left_out} more of this kind were not written")
+        bucket.left_out = 0
+
+    def _write(self, now: float, kind: str, text: str) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+        line = f"h2static: {stamp} [{kind}] {escape(text)[:MAX_LENGTH]}\n"
+        # A log that cannot be written must not end what it reports on.
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)

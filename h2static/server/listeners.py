@@ -1,0 +1,274 @@
+"""Listening sockets: one for each address and worker slot.
+
+Contract: :func:`open_listeners` binds everything or nothing and raises
+:class:`~h2static.config.StartError` that names the address.  A port that anybody else listens on is
+an error, also when that is another h2static.  The sockets accept as soon as the function returns.
+
+Strategy: on Linux each slot has a socket of its own in one ``SO_REUSEPORT`` group, and the kernel
+spreads connections over them.  Whoever opens the sockets (the supervisor) keeps them as long as it
+lives, so that a connection that waits in a backlog survives the worker that should have taken it.
+The first socket of a group is bound before it joins the group: its bind fails when the port is
+taken, which a bind with ``SO_REUSEPORT`` would not notice.  Elsewhere, and for Unix domain sockets,
+the slots share one socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from h2static.config import LOOPBACK, Config, StartError
+
+#: Connections that wait for a worker; the kernel lowers it to its own limit (net.core.somaxconn).
+BACKLOG = 4096
+#: How often another port is tried when port 0 was picked and another address has it taken.
+_PORT_ATTEMPTS = 16
+#: Ports after a taken one that are tried for a suggestion.
+_PORT_SUGGESTIONS = 20
+#: Linux spreads connections over the sockets of one port; other systems give them all to one.
+_SPREADS = sys.platform == "linux"
+#: Addresses that mean every interface, and what a client on this machine uses instead.
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared, not bound
+
+
+@dataclass(slots=True, kw_only=True)
+class Listener:
+    """One address with its sockets."""
+
+    #: Host as numbers, or the path of a Unix domain socket.
+    host: str
+    #: ``None`` for a Unix domain socket.
+    port: int | None
+    #: One for each slot, or one that all slots share.
+    sockets: list[socket.socket]
+    #: Whether the socket came from outside (systemd): it is neither extended nor removed.
+    inherited: bool = False
+
+    def url(self, scheme: str) -> str:
+        """The URL by which a client on this machine reaches the listener."""
+        if self.port is None:
+            return f"{scheme}+unix://{self.host}"
+        host = _WILDCARDS.get(self.host, self.host)
+        if ":" in host:
+            host = f"[{host}]"
+        return f"{scheme}://{host}:{self.port}/"
+
+    def describe(self) -> str:
+        """The listener in the words of nghttpd: ``IPv4: listen 127.0.0.1:8080``."""
+        if self.port is None:
+            return f"Unix: listen {self.host}"
+        family = "IPv6" if ":" in self.host else "IPv4"
+        return f"{family}: listen {self.host}:{self.port}"
+
+    def extend(self, slots: int) -> None:
+        """Open sockets until there is one for each of ``slots``, where slots have their own."""
+        if self.port is None or self.inherited or not _SPREADS:
+            return
+        while len(self.sockets) < slots:
+            family = self.sockets[0].family
+            self.sockets.append(_bind(family, self.sockets[0].getsockname(), join=True))
+
+    def for_slot(self, slot: int, slots: int) -> list[socket.socket]:
+        """The sockets that ``slot`` of ``slots`` accepts from.
+
+        Sockets of slots that no longer exist go to the others: a connection in their backlog must
+        not be lost.
+        """
+        if len(self.sockets) == 1:
+            return self.sockets
+        return self.sockets[slot::slots]
+
+    def close(self) -> None:
+        """Close the sockets; the name of a Unix domain socket goes too."""
+        for one in self.sockets:
+            one.close()
+        if self.port is None and not self.inherited:
+            with contextlib.suppress(OSError):
+                os.unlink(self.host)
+
+
+def open_listeners(config: Config, slots: int) -> list[Listener]:
+    """Open the sockets of every address of ``config`` for ``slots`` workers.
+
+    Raises :class:`~h2static.config.StartError`.
+    """
+    for attempt in range(_PORT_ATTEMPTS):
+        try:
+            return _open_all(config, slots)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or config.port != 0 or attempt == _PORT_ATTEMPTS - 1:
+                raise StartError(str(error)) from error
+    raise AssertionError("the last attempt returns or raises")
+
+
+def adopt_listeners(descriptors: Sequence[int], config: Config) -> list[Listener]:
+    """Listeners over sockets that another process opened (systemd's socket activation).
+
+    Raises :class:`~h2static.config.StartError` when one is no listening stream socket, or listens
+    at another port than ``config`` says.
+    """
+    listeners: list[Listener] = []
+    try:
+        for descriptor in descriptors:
+            listeners.append(_adopt(descriptor, config))  # noqa: PERF401 -- closed below on errors
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def _adopt(descriptor: int, config: Config) -> Listener:
+    try:
+        one = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise StartError(f"descriptor {descriptor} is no socket: {error.strerror}") from error
+    listening = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    name = one.getsockname()
+    unix = one.family == socket.AF_UNIX
+    if not listening or one.type != socket.SOCK_STREAM:
+        one.close()
+        raise StartError(f"descriptor {descriptor} is not a listening stream socket")
+    if not unix and config.port not in (0, name[1]):
+        one.close()
+        raise StartError(
+            f"the socket that was handed over listens at port {name[1]}, PORT is {config.port}"
+        )
+    one.set_inheritable(False)
+    one.setblocking(False)
+    host, port = (os.fsdecode(name), None) if unix else name[:2]
+    return Listener(host=host, port=port, sockets=[one], inherited=True)
+
+
+def _open_all(config: Config, slots: int) -> list[Listener]:
+    listeners: list[Listener] = []
+    port = config.port
+    try:
+        for family, host, optional in _addresses(config):
+            if family == socket.AF_UNIX:
+                listeners.append(Listener(host=host, port=None, sockets=[_bind_unix(host)]))
+                continue
+            try:
+                first = _bind(family, (host, port), join=False)
+            except OSError as error:
+                if optional and listeners and error.errno != errno.EADDRINUSE:
+                    continue
+                if config.port == 0 and error.errno == errno.EADDRINUSE:
+                    raise
+                shown = f"[{host}]" if ":" in host else host
+                hint = ""
+                if error.errno == errno.EADDRINUSE:
+                    hint = _suggest_port(family, host, port)
+                raise StartError(
+                    f"cannot listen at {shown}:{port}: {error.strerror}{hint}"
+                ) from error
+            port = first.getsockname()[1]
+            listener = Listener(host=host, port=port, sockets=[first])
+            listeners.append(listener)
+            listener.extend(slots)
+            for one in listener.sockets:
+                one.listen(BACKLOG)
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def _suggest_port(family: int, host: str, port: int) -> str:
+    """The end of a message: the next port that is free, if there is one near."""
+    for candidate in range(port + 1, min(port + 1 + _PORT_SUGGESTIONS, 65536)):
+        try:
+            _bind(family, (host, candidate), join=False).close()
+        except OSError:
+            continue
+        return f"; {candidate} is free"
+    return ""
+
+
+def _addresses(config: Config) -> list[tuple[socket.AddressFamily, str, bool]]:
+    """What to bind: family, host as numbers or path, and whether its lack is no error."""
+    if not config.addresses:
+        every = [(socket.AF_INET, "0.0.0.0", True)]  # noqa: S104 -- the documented default
+        if socket.has_ipv6:
+            every.append((socket.AF_INET6, "::", True))
+        return every
+    if config.addresses == LOOPBACK:
+        # Nobody asked for IPv6 by name: a machine may do without it.
+        return [(socket.AF_INET, LOOPBACK[0], False), (socket.AF_INET6, LOOPBACK[1], True)]
+    found: list[tuple[socket.AddressFamily, str, bool]] = []
+    for address in config.addresses:
+        if address.startswith("unix:"):
+            found.append((socket.AF_UNIX, address.removeprefix("unix:"), False))
+            continue
+        try:
+            answers = socket.getaddrinfo(
+                address.strip("[]"), None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a host name"
+            raise StartError(f"cannot listen at {address}: {reason}") from error
+        found.extend((answer[0], str(answer[4][0]), False) for answer in answers)
+    return list(dict.fromkeys(found))
+
+
+def _bind(family: int, address: tuple[object, ...], *, join: bool) -> socket.socket:
+    """A bound socket; ``join``: as a member of an existing group of its port."""
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setblocking(False)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted sockets inherit it: responses are written whole, waiting gains nothing.
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if join:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind(address)
+        if _SPREADS and not join:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if join:
+            one.listen(BACKLOG)
+    except BaseException:
+        one.close()
+        raise
+    return one
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """A listening Unix domain socket; what a dead server left at ``path`` is removed."""
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        one.setblocking(False)
+        one.bind(path)
+        one.listen(BACKLOG)
+    except StartError:
+        one.close()
+        raise
+    except OSError as error:
+        one.close()
+        raise StartError(f"cannot listen at unix:{path}: {error.strerror or error}") from error
+    return one
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket that nobody listens on.  Raises ``StartError`` when somebody does."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise StartError(f"cannot listen at unix:{path}: something else has that name")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+    raise StartError(f"cannot listen at unix:{path}: Address already in use")

@@ -1,0 +1,158 @@
+"""TLS contexts by RFC 9113 section 9.2.
+
+Contract: :func:`make_context` returns a context that a worker uses for all its connections, or
+raises :class:`~h2static.config.StartError` that names the file and what is wrong with it.  Nothing
+ever asks for a password.
+
+Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client without ``h2`` by
+ALPN's alert (RFC 7301 section 3.2); whoever drives the connection looks at the selected protocol
+after the handshake.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import stat
+from typing import NoReturn
+
+from h2static.config import Config, StartError
+
+# RFC 9113 section 9.2.2: "An HTTP/2 deployment over TLS 1.2 SHOULD NOT use any of the prohibited
+# cipher suites listed in Appendix A": ephemeral key exchange and AEAD are what remains.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_CIPHERS_WITH_DHE = f"{_CIPHERS}:DHE+AESGCM"
+
+
+def make_context(
+    config: Config, *, protocols: tuple[str, ...] | None = None, tickets: bool
+) -> ssl.SSLContext:
+    """The context that ``config`` describes, offering ``protocols`` by ALPN in that order.
+
+    By default those are what ``config`` allows: ``h2``, and ``http/1.1`` after it.
+
+    ``tickets``: whether clients get tickets to resume sessions with.  A ticket is sealed with a key
+    that only this context knows, so where several processes serve one address, tickets have to be
+    off: a client that comes back to another process would be asked for a full handshake every other
+    time.  (Session identifiers of TLS 1.2 cannot be turned off from Python; a process that does not
+    know one makes a full handshake.)
+
+    Raises :class:`~h2static.config.StartError`.
+    """
+    assert config.key_file is not None
+    assert config.cert_file is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # RFC 9113 section 9.2: "Implementations of HTTP/2 MUST use TLS version 1.2 [TLS12] or higher".
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # RFC 9113 section 9.2.1: "A deployment of HTTP/2 over TLS 1.2 MUST disable compression" and
+    # "MUST disable renegotiation".
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_ciphers(_CIPHERS_WITH_DHE if config.dh_param_file else _CIPHERS)
+    if protocols is None:
+        protocols = ("h2",) if config.http2_only else ("h2", "http/1.1")
+    context.set_alpn_protocols(list(protocols))
+    if not tickets:
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+    _load_certificate(context, config.cert_file, config.key_file)
+    if config.verify_client:
+        _load_client_ca(context, config.client_ca)
+    if config.groups is not None:
+        try:
+            context.set_ecdh_curve(config.groups)
+        except ValueError as error:
+            raise StartError(f"--groups: OpenSSL here does not have {config.groups}") from error
+    if config.dh_param_file is not None:
+        try:
+            context.load_dh_params(config.dh_param_file)
+        except OSError as error:
+            raise StartError(f"--dh-param-file {config.dh_param_file}: {_reason(error)}") from error
+    key_log = os.environ.get("SSLKEYLOGFILE")
+    if key_log:
+        try:
+            context.keylog_filename = key_log
+        except OSError as error:
+            raise StartError(f"SSLKEYLOGFILE {key_log}: {_reason(error)}") from error
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
+    """Load certificate and key; a key that everybody can read is no secret and is refused."""
+    for what, path in (("certificate", cert_file), ("private key", key_file)):
+        try:
+            with open(path, "rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                file.read(1)
+        except OSError as error:
+            raise StartError(f"cannot read the {what}: {path}: {error.strerror}") from error
+        if what == "private key" and mode & stat.S_IROTH:
+            raise StartError(
+                f"the private key can be read by everybody: {path}: use chmod o-r or stricter"
+            )
+    try:
+        context.load_cert_chain(cert_file, key_file, password=_no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise StartError(
+                f"the private key {key_file} does not belong to the certificate {cert_file}"
+            ) from error
+        raise StartError(
+            f"cannot use the certificate {cert_file} with the private key {key_file}:"
+            f" {_reason(error)}"
+        ) from error
+    except _PasswordWantedError as error:
+        raise StartError(f"the private key needs a password: {key_file}: decrypt it") from error
+
+
+def _load_client_ca(context: ssl.SSLContext, path: str | None) -> None:
+    assert path is not None
+    try:
+        context.load_verify_locations(cafile=path)
+    except OSError as error:
+        raise StartError(f"--client-ca {path}: {_reason(error)}") from error
+    context.verify_mode = ssl.CERT_REQUIRED
+
+
+class _PasswordWantedError(Exception):
+    """OpenSSL asked for the password of a private key."""
+
+
+def _no_password() -> NoReturn:
+    raise _PasswordWantedError
+
+
+def _reason(error: OSError) -> str:
+    """What is wrong, without OpenSSL's file names and line numbers."""
+    if isinstance(error, ssl.SSLError):
+        if error.reason in (None, "NO_START_LINE", "PEM_LIB"):
+            return "not a PEM file of that kind"
+        return str(error.reason).replace("_", " ").lower()
+    return error.strerror or str(error)
+
+
+def expiry_warning(path: str, now: float) -> str | None:
+    """One line when the certificate in ``path`` has expired or will within 30 days.
+
+    ``now`` is in seconds since 1970.  ``None`` also when the file cannot be read as a certificate;
+    :func:`make_context` has told about that.
+    """
+    # Large, and needed for this line only; callers call when the server has started.
+    from cryptography import x509
+
+    try:
+        with open(path, "rb") as file:
+            certificate = x509.load_pem_x509_certificate(file.read())
+    except (OSError, ValueError):
+        return None
+    left = certificate.not_valid_after_utc.timestamp() - now
+    date = certificate.not_valid_after_utc.strftime("%Y-%m-%d")
+    if left < 0:
+        return f"the certificate has expired on {date}: {path}"
+    if left < EXPIRY_WARNING:
+        return f"the certificate expires in {int(left // 86400)} days, on {date}: {path}"
+    return None
+
+
+#: Seconds before the end of a certificate from which on its expiry is warned of: 30 days.
+EXPIRY_WARNING = 30 * 86400.0

@@ -1,0 +1,116 @@
+"""A worker process: one server on the sockets that the supervisor handed over.
+
+Contract: the process does what its :class:`~h2static.server.channel.Assignment` says until the
+supervisor says otherwise or dies.  Signals of a terminal or of a service manager are ignored: they
+go to the supervisor, which knows what they mean for all.
+
+Assumes: started by :mod:`h2static.supervisor`, with the number of its line's descriptor as last
+argument.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+import anyio
+
+from h2static.config import Config, StartError
+from h2static.server.channel import (
+    Assignment,
+    LineReader,
+    Message,
+    encode,
+    receive_assignment,
+)
+from h2static.server.descriptor_limit import raise_descriptor_limit
+from h2static.server.launching import SUPERVISORS_SIGNALS
+from h2static.server.server import Extension, Server
+
+#: Seconds that streams get to finish when the supervisor died without a word.
+_ORPHAN_GRACE = 5.0
+
+
+def main() -> None:
+    """Run the worker process."""
+    for number in SUPERVISORS_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
+    raise_descriptor_limit()
+    line = socket.socket(fileno=int(sys.argv[-1]))
+    try:
+        assignment, sockets = receive_assignment(line)
+    except (EOFError, ConnectionError):
+        return
+    try:
+        server = Server(
+            assignment.config,
+            sockets,
+            shared=assignment.config.workers > 1,
+            extension=make_extension(assignment.config, sockets, opens=assignment.slot == 0),
+        )
+    except (StartError, OSError) as error:
+        line.sendall(encode(Message.FAILED, reason=str(error)))
+        sys.exit(1)
+    line.setblocking(False)
+    anyio.run(_serve, server, assignment, line)
+    # What is left are threads in blocking reads; nothing they could still do matters.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os._exit(0)
+
+
+def make_extension(
+    config: Config, sockets: Sequence[socket.socket], *, opens: bool
+) -> Extension | None:
+    """What the configuration asks for around the site; imported only then.
+
+    ``opens``: whether it is for this process to open a browser; one of several does.
+    """
+    if not (config.dev or config.live_reload or config.cors or config.open):
+        return None
+    from h2static.dev.extension import DevExtension
+
+    ports = [one.getsockname()[1] for one in sockets if one.family != socket.AF_UNIX]
+    page = None
+    if config.open and ports and opens:
+        page = f"{config.scheme}://localhost:{ports[0]}/"
+    return DevExtension(config, page=page)
+
+
+async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> None:
+    """Serve until told to stop."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.run)
+        line.send(encode(Message.READY, warnings=server.warnings))
+        reader = LineReader()
+        stopping = False
+        while not reader.ended:
+            await anyio.wait_readable(line)
+            for message in reader.read(line):
+                match message["type"]:
+                    case Message.STOP if not stopping:
+                        stopping = True
+                        tasks.start_soon(_stop, server, message, tasks.cancel_scope)
+                    case Message.FORCE:
+                        server.force()
+                        tasks.cancel_scope.cancel()
+                    case Message.REOPEN:
+                        server.reopen_logs()
+                    case Message.COUNTERS:
+                        line.send(encode(Message.COUNTED, counters=server.counters()))
+        server.error_log.report("process", "", "the supervisor died; this worker ends")
+        await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
+        tasks.cancel_scope.cancel()
+
+
+async def _stop(server: Server, message: dict[str, object], scope: anyio.CancelScope) -> None:
+    delay, grace = message["delay"], message["grace"]
+    assert isinstance(delay, int | float)
+    assert isinstance(grace, int | float)
+    await server.stop(delay=delay, grace=grace)
+    scope.cancel()

@@ -1,0 +1,163 @@
+"""Configuration files: TOML, every option under its long name.
+
+Contract: :func:`read_file` returns what a file says, checked by the JSON Schema that the option
+table yields and parsed by the same parsers as the command line, or raises
+:class:`~h2static.command_line.UsageError` with one line that names the file and the key, or the
+line where the file is not TOML.  Paths in a file are relative to its folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from h2static.command_line import UsageError, parse_value
+from h2static.config import StartError
+from h2static.options import OPERANDS, OPTIONS, Argument, Option, Schema
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+#: Octets of a configuration file; one that is larger is no configuration file.
+MAX_LENGTH = 1024 * 1024
+
+_IN_FILE = {option.name: option for option in OPTIONS if option.in_file}
+_OPERANDS = {operand.key: operand for operand in OPERANDS if operand.key not in _IN_FILE}
+
+
+@dataclass(slots=True, kw_only=True)
+class FileConfig:
+    """What a configuration file says."""
+
+    #: As it was written, by option or operand name.
+    written: dict[str, object]
+    #: The same, parsed.
+    values: dict[str, object]
+
+
+def schema() -> Schema:
+    """The JSON Schema (2020-12) of a configuration file."""
+    properties: dict[str, Schema] = {
+        name: {**operand.schema, "description": operand.help} for name, operand in _OPERANDS.items()
+    }
+    properties.update((name, option.file_schema()) for name, option in _IN_FILE.items())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of h2static",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def read_file(path: str) -> FileConfig:
+    """Read the configuration file ``path``.
+
+    Raises ``UsageError``, or ``StartError`` when the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            octets = file.read(MAX_LENGTH + 1)
+    except OSError as error:
+        raise StartError(f"cannot read the configuration: {path}: {error.strerror}") from error
+    if len(octets) > MAX_LENGTH:
+        raise UsageError(f"{path}: longer than {MAX_LENGTH} octets")
+    try:
+        written = tomllib.loads(octets.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    _check(path, written)
+    folder = os.path.dirname(os.path.abspath(path))
+    values = {name: _value(name, what, path, folder) for name, what in written.items()}
+    return FileConfig(written=written, values=values)
+
+
+def _check(path: str, written: Mapping[str, object]) -> None:
+    """Check ``written`` by the schema.  Raises ``UsageError``."""
+    # Start-up without a configuration file does not wait for it.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(schema()).iter_errors(written))
+    if error is not None:
+        raise UsageError(f"{path}: {_explain(error)}")
+
+
+def _explain(error: ValidationError) -> str:
+    """What is wrong where, in one line."""
+    path = [str(step) for step in error.absolute_path]
+    if not path and error.validator == "additionalProperties":
+        assert isinstance(error.instance, dict)
+        known = [*_IN_FILE, *_OPERANDS]
+        unknown = min(error.instance.keys() - set(known))
+        near = difflib.get_close_matches(unknown, known, n=1)
+        return f"{unknown}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+    if error.validator in ("anyOf", "oneOf"):
+        assert isinstance(error.validator_value, list)
+        expected = " or ".join(_expectation(one) for one in error.validator_value)
+        return f"{'.'.join(path)}: expected {expected}, not {_shorten(repr(error.instance))}"
+    return f"{'.'.join(path)}: {_shorten(error.message)}"
+
+
+def _expectation(one: Mapping[str, object]) -> str:
+    """What a value has to be, in words."""
+    if "const" in one:
+        return repr(one["const"])
+    words = {"array": "a list", "object": "a table", "integer": "an integer", "string": "text"}
+    pattern = f" like {one['pattern']}" if "pattern" in one else ""
+    return words[str(one["type"])] + pattern
+
+
+def _shorten(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def _value(name: str, written: object, path: str, folder: str) -> object:
+    """The parsed value of the key ``name``."""
+    where = f"{path}: {name}"
+    option = _IN_FILE.get(name)
+    if option is None:
+        return written if name == "port" else os.path.join(folder, str(written))
+    if isinstance(written, dict):
+        assert option.section is not None
+        written = option.section.texts(written)
+    value = parse_value(option, written, where)
+    if option.completes and value != "-":
+        return os.path.join(folder, str(value))
+    return value
+
+
+def render(written: Mapping[str, object]) -> str:
+    """A configuration file that says ``written``; comments tell the defaults of the rest."""
+    lines = [f"{name} = {_toml(written[name])}" for name in _OPERANDS if name in written]
+    sections = []
+    for name, option in _IN_FILE.items():
+        if name not in written:
+            lines.append(f"# {name}: {_default(option)}")
+        elif isinstance(written[name], dict):
+            sections.append(f"{name} = {_toml(written[name])}")
+        else:
+            lines.append(f"{name} = {_toml(written[name])}")
+    return "\n".join([*lines, *sections]) + "\n"
+
+
+def _default(option: Option) -> str:
+    if option.default:
+        return option.default
+    return "false" if option.argument is Argument.NONE else "none"
+
+
+def _toml(value: object) -> str:
+    """``value`` in TOML; tables are written in one line."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    # A basic string of TOML is written like a string of JSON; so are numbers and truth values.
+    return json.dumps(value)

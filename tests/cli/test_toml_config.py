@@ -1,0 +1,153 @@
+"""Configuration files."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from h2static.command_line import UsageError
+from h2static.config import LogFormat, StartError
+from h2static.options import OPERANDS, OPTIONS
+from h2static.toml_config import MAX_LENGTH, read_file, render, schema
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "h2static.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_schema_is_a_schema_and_knows_every_option() -> None:
+    Draft202012Validator.check_schema(schema())
+    properties = schema()["properties"]
+    assert isinstance(properties, dict)
+    names = {option.name for option in OPTIONS if option.in_file}
+    assert properties.keys() == names | {operand.key for operand in OPERANDS}
+    assert all(item["description"] for item in properties.values())
+
+
+def test_values_are_those_of_the_command_line(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        port = 8443
+        htdocs = "www"
+        key = "/etc/key.pem"
+        cert = "cert.pem"
+        address = ["127.0.0.1", "unix:/run/h2static.sock"]
+        header-table-size = "8K"
+        encoder-header-table-size = 0
+        grace = 2.5
+        log-format = "json"
+        access-log = "-"
+        workers = "auto"
+        trailer = ["X-Sum: 1"]
+        verbose = true
+
+        [cache]
+        "*.js" = "max-age=60"
+
+        [header."/fonts/*"]
+        Access-Control-Allow-Origin = "*"
+        X-Two = "2"
+        """,
+    )
+    values = read_file(path).values
+    cache, header = values.pop("cache"), values.pop("header")
+    assert values == {
+        "port": 8443,
+        "htdocs": str(tmp_path / "www"),
+        "key": "/etc/key.pem",
+        "cert": str(tmp_path / "cert.pem"),
+        "address": ("127.0.0.1", "unix:/run/h2static.sock"),
+        "header-table-size": 8192,
+        "encoder-header-table-size": 0,
+        "grace": 2.5,
+        "log-format": LogFormat.JSON,
+        "access-log": "-",
+        "workers": 0,
+        "trailer": ((b"x-sum", b"1"),),
+        "verbose": True,
+    }
+    assert isinstance(cache, tuple)
+    assert isinstance(header, tuple)
+    assert [(rule.pattern.text, rule.value) for rule in cache] == [("*.js", b"max-age=60")]
+    assert [(rule.name, rule.value) for rule in header] == [
+        (b"access-control-allow-origin", b"*"),
+        (b"x-two", b"2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "texts"),
+    [
+        ('[cache]\n"*.js" = "max-age=60"', 'cache = ["*.js=max-age=60"]'),
+        ('[header."/a*"]\nX-A = "b"', 'header = ["/a*:X-A: b"]'),
+        ('[push]\n"/" = ["/a.css", "/b.js?v=1"]', 'push = ["/=/a.css,/b.js?v=1"]'),
+    ],
+)
+def test_a_list_says_the_same_as_a_section(tmp_path: Path, section: str, texts: str) -> None:
+    assert read_file(write(tmp_path, section)).values == read_file(write(tmp_path, texts)).values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("win-bits = 3", "win-bits: unknown key; did you mean window-bits?"),
+        ("zzzzzz = 3", "zzzzzz: unknown key"),
+        ("help = true", "help: unknown key"),
+        ("window-bits = 33", "window-bits: 33 is greater than the maximum of 30"),
+        ('no-tls = "yes"', "no-tls: 'yes' is not of type 'boolean'"),
+        ('cache = "no-store"', "cache: expected a list or a table, not 'no-store'"),
+        ("cache-size = true", "cache-size: expected an integer or text like"),
+        ('workers = "many"', "workers: expected an integer or 'auto', not 'many'"),
+        ('[header]\n"*" = 3', "header.*: 3 is not of type 'object'"),
+        ('[header."*"]\nDate = "x"', "header: '*:Date: x': the server itself decides 'date'"),
+        ('[cache]\n"a=b" = "x"', "cache: expected a list or a table"),
+        ('[push]\n"/" = "/a.css"', "push./: '/a.css' is not of type 'array'"),
+        ('[push]\n"a" = ["/a.css"]', "push: expected a list or a table"),
+        ('trailer = ["x"]', "trailer: 'x' is not a field"),
+        ("port = 65536", "port: 65536 is greater than the maximum of 65535"),
+        ("port = \n", "not TOML: Invalid value (at line 1, column 8)"),
+        ("a = 1\na = 2\n", "not TOML: Cannot overwrite a value (at line 2"),
+    ],
+)
+def test_errors_name_file_and_key(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        read_file(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="No such file"):
+        read_file(str(tmp_path / "nothing.toml"))
+
+
+def test_a_file_that_is_too_long_or_no_text(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="longer than"):
+        read_file(write(tmp_path, "#" * (MAX_LENGTH + 1)))
+    (tmp_path / "h2static.toml").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="not TOML"):
+        read_file(str(tmp_path / "h2static.toml"))
+
+
+def test_what_is_printed_says_the_same_when_read(tmp_path: Path) -> None:
+    written: dict[str, object] = {
+        "port": 80,
+        "htdocs": 'a "quoted" \\ name\t\u00e9',
+        "verbose": True,
+        "address": ["::1"],
+        "cache": {"*.js": "no-store"},
+        "header": {"*": {"A": "b"}},
+        "grace": 2.5,
+    }
+    text = render(written)
+    assert tomllib.loads(text) == written
+    for option in OPTIONS:
+        if option.in_file:
+            assert f"{option.name} = " in text or f"# {option.name}: " in text

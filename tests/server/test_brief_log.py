@@ -1,0 +1,86 @@
+"""Request log lines for people."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from h2static.http2.service import Answered
+from h2static.messages import Request, Response
+from h2static.server.brief_log import brief_line
+
+EPOCH = 1_800_000_000.0
+
+
+def answered(
+    path: bytes = b"/a.css",
+    status: int = 200,
+    octets: int = 4711,
+    *,
+    method: bytes = b"GET",
+    pushed: bool = False,
+    aborted: bool = False,
+    hinted: bool = False,
+    finished: float = 1.0123,
+) -> Answered:
+    request = Request(method=method, scheme=b"https", authority=b"a", path=path, fields=())
+    response = Response(status=status, fields=(), hints=object() if hinted else None)
+    return Answered(request, response, octets, 1.0, finished, pushed, aborted)
+
+
+def line(one: Answered, protocol: str = "HTTP/2.0", *, color: bool = False) -> str:
+    return brief_line(one, protocol, EPOCH, color=color)
+
+
+def test_what_a_line_says() -> None:
+    clock = time.strftime("%H:%M:%S", time.localtime(EPOCH + 1.0123))
+    assert line(answered()) == f"{clock}  GET   200  /a.css  4.7 kB  12.3 ms\n"
+
+
+def test_no_duration_where_the_clock_saw_none() -> None:
+    assert line(answered(finished=1.0)).endswith("  /a.css  4.7 kB\n")
+    assert line(answered(finished=1.00006)).endswith("  4.7 kB  0.1 ms\n")
+
+
+@pytest.mark.parametrize(
+    ("one", "protocol", "end"),
+    [
+        (answered(), "HTTP/1.1", "ms  HTTP/1.1\n"),
+        (answered(pushed=True), "HTTP/2.0", "ms  pushed\n"),
+        (answered(hinted=True), "HTTP/2.0", "ms  hints\n"),
+        (answered(aborted=True), "HTTP/1.1", "ms  HTTP/1.1  aborted\n"),
+    ],
+)
+def test_notes(one: Answered, protocol: str, end: str) -> None:
+    assert line(one, protocol).endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("octets", "size"),
+    [
+        (0, "-"),
+        (1, "1 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (99_499, "99 kB"),
+        (12_345_678, "12 MB"),
+        (5_000_000_000_000, "5000 GB"),
+    ],
+)
+def test_size(octets: int, size: str) -> None:
+    assert f"  {size}  " in line(answered(octets=octets))
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    text = line(answered(b"/\x1b[2J\xc2\x9b\xff", method=b"G\x1bT"))
+    assert text[:-1].isprintable()
+
+
+def test_requests_of_live_reload_itself_are_left_out() -> None:
+    assert line(answered(b"/.h2static/events")) == ""
+
+
+@pytest.mark.parametrize(("status", "colour"), [(200, "32"), (304, "36"), (404, "33"), (500, "31")])
+def test_colour_by_status(status: int, colour: str) -> None:
+    assert f"\x1b[{colour}m{status}\x1b[0m" in line(answered(status=status), color=True)

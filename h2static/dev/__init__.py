@@ -1,0 +1,10 @@
+"""Live reload and what else a front-end developer wants while editing a folder.
+
+Contract: built on the site and the server, never the reverse: nothing outside this package changes
+when it is not used.  Everything that it adds to a site lives under one path, ``/.h2static/``.
+
+Strategy: ``watcher`` finds what changed (``tree`` knows what was there, ``ignore`` what does not
+count), ``broker`` tells every tab over an event stream, ``client.js`` acts on it.  ``injection``
+puts the client into pages, ``policy`` makes their Content-Security-Policy allow it, ``guard`` keeps
+other sites out.  ``application`` puts these around a site.
+"""

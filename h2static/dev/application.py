@@ -1,0 +1,425 @@
+"""A site with live reload: what dev mode changes in its answers.
+
+Contract: an application around a site.  It answers the client's script and the event stream, puts
+the client into documents that a person looks at, and makes every answer one that browsers ask for
+again (``no-cache``).  Documents with the client in them are representations of their own: length,
+entity tag, ranges and conditional requests are those of the octets that are really sent.  A request
+for a name that is not this machine's gets nothing (DNS rebinding).
+
+Strategy: for a document the site is asked for the whole, uncompressed, unconditional answer; what
+the client's request says about validators and ranges is then applied to the changed octets, by the
+site's own functions.  Changed answers are remembered by the answer they were made from.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Protocol
+
+from h2static.dev import guard, injection
+from h2static.dev.broker import Broker
+from h2static.dev.pages import host_page, missing_page
+from h2static.dev.policy import Extension, Origin, extend_meta_elements, extend_policies
+from h2static.dev.rewriting import Rewriter
+from h2static.messages import (
+    Answer,
+    Application,
+    Body,
+    Deferred,
+    Field,
+    Hints,
+    Request,
+    Response,
+    Upload,
+)
+from h2static.site.conditional import Validators
+from h2static.site.contents import content_tag
+from h2static.site.criteria import criteria_of
+from h2static.site.errors import SiteError
+from h2static.site.pages import error_page
+from h2static.site.representation import OctetContent, Representation, prepare
+
+#: Larger documents are sent as they are.
+MAX_DOCUMENT = 32 << 20
+#: Requests and documents remembered.
+MAX_REMEMBERED = 500
+_REVALIDATE = b"no-cache"
+_HTML = (b"text/html", b"application/xhtml+xml")
+#: Fields that :class:`Representation` writes itself.
+_OWN_FIELDS = frozenset(
+    (
+        b"server",
+        b"cache-control",
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"etag",
+        b"last-modified",
+        b"vary",
+        b"accept-ranges",
+        b"x-content-type-options",
+        b"date",
+    )
+)
+_POLICY = b"content-security-policy"
+#: What a document with the client depends on besides what the site's own answer does.
+_VARY = b"accept, sec-fetch-dest"
+
+
+class DevSite(Application, Protocol):
+    """What is asked of the application inside."""
+
+    def new_batch(self) -> None:
+        """What was consulted may have changed since the last batch."""
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class DevOptions:
+    """What the command line says."""
+
+    #: The folder that is served, for error pages.
+    root: str
+    #: Names that the server answers to, besides those of this machine.
+    allowed_hosts: tuple[str, ...] = ()
+    #: Also make answers fresh and errors friendly; otherwise live reload is all.
+    friendly: bool = True
+
+
+class DevApplication:
+    """The site in dev mode."""
+
+    def __init__(
+        self,
+        inner: DevSite,
+        broker: Broker,
+        options: DevOptions,
+        *,
+        clock: Callable[[], float],
+        problems: Callable[[], tuple[str, ...]] = lambda: (),
+        report: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """``clock`` gives the seconds since 1970.
+
+        ``problems`` tells what is wrong with the rules now; it is asked once a batch, and what is
+        new goes to ``report``, line by line, and to every tab.
+        """
+        self._inner = inner
+        self._broker = broker
+        self._options = options
+        self._clock = clock
+        self._problems = problems
+        self._report = report
+        self._told: tuple[str, ...] = ()
+        self._client = files("h2static.dev").joinpath("client.js").read_bytes()
+        # Pages cannot know it beforehand, which is all that a nonce is for.
+        self._nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
+        self._fresh = Rewriter(_make_fresh)
+        self._plain: dict[Request, Request] = {}
+        self._documents: dict[tuple[Response, Origin, bytes | None], _Document] = {}
+
+    # ------------------------------------------------------------------ the application
+
+    def new_batch(self) -> None:
+        """As the site; rules that turned out to be broken are told in every tab."""
+        self._inner.new_batch()
+        problems = self._problems()
+        if problems != self._told:
+            for problem in problems:
+                if problem not in self._told:
+                    self._report(problem)
+            self._told = problems
+            self._broker.set_problem("rules", "\n".join(problems) if problems else None)
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """As the site."""
+        return self._inner.refuse(status, request)
+
+    def answer(self, request: Request) -> Answer:
+        """See :class:`h2static.messages.Application`."""
+        path = request.path.partition(b"?")[0]
+        own = path.startswith(injection.PREFIX.encode())
+        # With live reload alone the site is answered under any name, as without it.
+        if (own or self._options.friendly) and not guard.host_allowed(
+            request.authority, self._options.allowed_hosts
+        ):
+            host = guard.host_of(request.authority.decode("latin-1"))
+            return _page(421, host_page(host), head=request.method == b"HEAD")
+        if own:
+            return self._answer_own(request, path.decode("latin-1"))
+        if injection.wants_client(request):
+            return self._answer_document(request)
+        return self._freshen(self._inner.answer(request))
+
+    def _freshen(self, answer: Answer) -> Answer:
+        return self._fresh.answer(answer) if self._options.friendly else answer
+
+    # ------------------------------------------------------------------ client and events
+
+    def _answer_own(self, request: Request, path: str) -> Response:
+        """The script and the stream: for pages of this origin only."""
+        if path not in (injection.CLIENT_PATH, injection.EVENTS_PATH):
+            return self._inner.refuse(404, request)
+        if request.method not in (b"GET", b"HEAD"):
+            # RFC 9110 section 15.5.6: "MUST generate an Allow header field in a 405 response".
+            refusal = self._inner.refuse(405, request)
+            fields = (*refusal.fields, (b"allow", b"GET, HEAD"))
+            return Response(status=405, fields=fields, body=refusal.body, early=True)
+        if not guard.same_origin(request):
+            return self._inner.refuse(403, request)
+        if path == injection.EVENTS_PATH:
+            return self._events(head=request.method == b"HEAD")
+        representation = Representation(
+            content=OctetContent(octets=self._client),
+            length=len(self._client),
+            media_type=b"text/javascript; charset=utf-8",
+            cache_control=_REVALIDATE,
+            validators=Validators(etag=content_tag(self._client), modified=None),
+            fields=((b"cross-origin-resource-policy", b"same-origin"),),
+        )
+        return self._prepare(request, representation, 200)
+
+    def _events(self, *, head: bool) -> Response:
+        fields: tuple[Field, ...] = (
+            (b"server", b"h2static"),
+            (b"cache-control", b"no-store"),
+            (b"content-type", b"text/event-stream"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+            # Proxies that gather octets before they pass them on would hold events back.
+            (b"x-accel-buffering", b"no"),
+        )
+        return Response(status=200, fields=fields, body=b"" if head else self._broker.body())
+
+    # ------------------------------------------------------------------ documents
+
+    def _answer_document(self, request: Request) -> Answer:
+        """The site's answer with the client in it, if it is HTML."""
+        answer = self._inner.answer(self._unconditional(request))
+        if isinstance(answer, Response):
+            if not _is_document(answer):
+                # What the client asked for in the first place counts.
+                return self._freshen(self._inner.answer(request))
+            if isinstance(answer.body, bytes):
+                return self._finish(request, answer)
+            return _Later(lambda: self._finish(request, answer))
+        if isinstance(answer, Upload):
+            return answer
+        deferred: Deferred = answer
+
+        def run() -> Response | Upload:
+            # The site may be asked in the other thread only, so the whole has to do here.
+            outcome = deferred.run()
+            if not isinstance(outcome, Response):
+                return outcome
+            if _is_document(outcome):
+                return self._finish(request, outcome)
+            if self._options.friendly:
+                outcome = self._fresh.response(outcome)
+            return _without_body(outcome) if request.method == b"HEAD" else outcome
+
+        return _Later(run)
+
+    def _unconditional(self, request: Request) -> Request:
+        """The request for the whole, uncompressed representation; the same object each time."""
+        plain = self._plain.get(request)
+        if plain is None:
+            plain = Request(
+                method=b"GET",
+                scheme=request.scheme,
+                authority=request.authority,
+                path=request.path,
+                fields=tuple(field for field in request.fields if field[0] == b"accept"),
+            )
+            if len(self._plain) >= MAX_REMEMBERED:
+                self._plain.clear()
+            self._plain[request] = plain
+        return plain
+
+    def _finish(self, request: Request, answer: Response) -> Response:
+        """The response to ``request``, made from the site's whole ``answer``."""
+        origin = Origin(
+            scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
+        )
+        missing = self._is_default_error(answer, 404)
+        key = (answer, origin, request.path if missing else None)
+        document = self._documents.get(key)
+        if document is None:
+            document = self._make_document(answer, origin, request.path if missing else None)
+            if len(self._documents) >= MAX_REMEMBERED:
+                self._documents.clear()
+            self._documents[key] = document
+        return document.response(self, request, self._broker.version)
+
+    def _is_default_error(self, answer: Response, status: int) -> bool:
+        return (
+            self._options.friendly and answer.status == status and answer.body == error_page(status)
+        )
+
+    def _make_document(self, answer: Response, origin: Origin, missing: bytes | None) -> _Document:
+        """Put the client into a document and extend its policies."""
+        if missing is not None:
+            octets = missing_page(self._options.root, missing.partition(b"?")[0])
+        else:
+            octets = _octets_of(answer.body)
+        extension = Extension(origin=origin, spare_nonce=self._nonce)
+        octets = extend_meta_elements(octets, extension)
+        fields: list[Field] = []
+        for name, value in answer.fields:
+            if name == _POLICY:
+                value = extend_policies(value.decode("latin-1"), extension).encode("latin-1")
+            if name not in _OWN_FIELDS:
+                fields.append((name, value))
+        octets = injection.inject(octets, nonce=extension.nonce)
+        given = dict(answer.fields)
+        vary = b", ".join(filter(None, (given.get(b"vary"), _VARY)))
+        cache_control = given.get(b"cache-control", _REVALIDATE)
+        return _Document(
+            status=answer.status,
+            fields=tuple(fields),
+            hints=answer.hints,
+            representation=Representation(
+                content=OctetContent(octets=octets),
+                length=len(octets),
+                media_type=given[b"content-type"],
+                cache_control=_REVALIDATE if self._options.friendly else cache_control,
+                validators=(
+                    Validators(etag=content_tag(octets), modified=None)
+                    if answer.status == 200
+                    else None
+                ),
+                vary=vary,
+                ranges=answer.status == 200,
+            ),
+        )
+
+    def _prepare(self, request: Request, representation: Representation, status: int) -> Response:
+        """Apply what ``request`` says about validators and ranges."""
+        try:
+            return prepare(criteria_of(request), representation, self._clock(), status)
+        except SiteError as error:
+            refusal = self._inner.refuse(error.status, request)
+            return Response(
+                status=refusal.status,
+                fields=refusal.fields + error.fields,
+                body=refusal.body,
+                early=refusal.early,
+            )
+
+
+class _Document:
+    """A document with the client in it, and the responses made of it."""
+
+    def __init__(
+        self,
+        *,
+        status: int,
+        fields: tuple[Field, ...],
+        hints: Hints | None,
+        representation: Representation,
+    ) -> None:
+        self._status = status
+        self._fields = fields
+        self._hints = hints
+        self._representation = representation
+        self._version: str | None = None
+        self._responses: dict[Request, Response] = {}
+
+    def response(self, maker: DevApplication, request: Request, version: str | None) -> Response:
+        """The response to ``request`` while the tree is in the state ``version``."""
+        if version != self._version or len(self._responses) >= MAX_REMEMBERED:
+            self._responses.clear()
+            self._version = version
+        response = self._responses.get(request)
+        if response is None:
+            fields = self._fields
+            if version is not None:
+                # The client reads it to know whether the page is older than what it hears.
+                timing = b'h2static;desc="%b"' % version.encode()
+                fields += ((b"server-timing", timing),)
+            self._representation.fields = fields
+            response = maker._prepare(request, self._representation, self._status)
+            response.hints = self._hints
+            self._responses[request] = response
+        return response
+
+
+class _Later:
+    """An answer that needs a thread."""
+
+    def __init__(self, run: Callable[[], Response | Upload]) -> None:
+        self._run = run
+
+    def run(self) -> Response | Upload:
+        """See :class:`h2static.messages.Deferred`."""
+        return self._run()
+
+
+def _is_document(answer: Response) -> bool:
+    """Whether the client can be put into ``answer``."""
+    fields = dict(answer.fields)
+    media_type = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    body = answer.body
+    if not isinstance(body, bytes) and (body.length is None or body.length > MAX_DOCUMENT):
+        return False
+    return media_type in _HTML and b"content-encoding" not in fields
+
+
+def _without_body(response: Response) -> Response:
+    return Response(status=response.status, fields=response.fields, early=response.early)
+
+
+def _octets_of(body: bytes | Body) -> bytes:
+    """All of a body; blocks.  Raises ``OSError`` when the file cannot be read to its end."""
+    if isinstance(body, bytes):
+        return body
+    pieces: list[bytes] = []
+    reader = body.open()
+    try:
+        while True:
+            piece = reader.read(1 << 20)
+            if piece is None:
+                woken = threading.Event()
+                reader.wait(woken.set)
+                woken.wait()
+            elif piece:
+                pieces.append(bytes(piece))
+            else:
+                break
+    finally:
+        reader.close()
+    octets = b"".join(pieces)
+    if len(octets) != body.length:
+        raise OSError("the file changed while it was read")
+    return octets
+
+
+def _make_fresh(response: Response) -> Response:
+    """``response`` as one that is asked for again each time."""
+    if not any(
+        name == b"cache-control" and value != _REVALIDATE for name, value in response.fields
+    ):
+        return response
+    return Response(
+        status=response.status,
+        fields=tuple(
+            (name, _REVALIDATE if name == b"cache-control" else value)
+            for name, value in response.fields
+        ),
+        body=response.body,
+        early=response.early,
+        hints=response.hints,
+    )
+
+
+def _page(status: int, octets: bytes, *, head: bool) -> Response:
+    fields = (
+        (b"server", b"h2static"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(octets)),
+        (b"content-type", b"text/html; charset=utf-8"),
+    )
+    return Response(status=status, fields=fields, body=b"" if head else octets, early=True)

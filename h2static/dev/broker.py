@@ -1,0 +1,212 @@
+"""Events for any number of tabs: an event stream per client (HTML, "Server-sent events").
+
+Contract: :meth:`Broker.publish` puts an event into every open stream, from any thread, without
+blocking.  A new stream starts with ``hello``, which says what the state is; so a client that missed
+events knows that it did.  A client that does not read loses its stream, not the server its memory.
+:meth:`Broker.tick` keeps connections alive that are silent.  Closing a reading ends the stream; a
+server that shuts down ends it at once, because its length is unknown.
+
+Strategy: each reading has its own small queue of ready octets and the wake-up of whoever waits.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from h2static.messages import BodyReader
+
+#: Octets that may wait for one client; events are some hundred octets, so it slept for long.
+MAX_WAITING = 65_536
+#: Seconds between comments: proxies and NAT drop what is silent for half a minute.
+COMMENT_INTERVAL = 15.0
+#: Milliseconds a browser waits before it connects again by itself.
+RETRY_MILLISECONDS = 1_000
+
+#: What an event carries: JSON values.
+Data = Mapping[str, object]
+
+
+def format_event(name: str, data: Data) -> bytes:
+    """One event as it stands in the stream."""
+    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+@dataclass(slots=True, kw_only=True)
+class EventBody:
+    """A body without an end: events as they come."""
+
+    broker: Broker
+    #: Nobody knows.
+    length: None = None
+
+    def open(self) -> BodyReader:
+        """Start a stream."""
+        return self.broker.open_reader()
+
+
+class EventReader:
+    """One client's stream.  Implements :class:`h2static.messages.BodyReader`."""
+
+    __slots__ = ("_broker", "_ended", "_lock", "_size", "_waiting", "_wake")
+
+    def __init__(self, broker: Broker, first: bytes) -> None:
+        self._broker = broker
+        self._lock = threading.Lock()
+        self._waiting = [first]
+        self._size = len(first)
+        self._wake: Callable[[], None] | None = None
+        self._ended = False
+
+    def read(self, size: int) -> bytes | None:
+        """What is there, at most ``size`` octets; ``None`` when nothing is."""
+        with self._lock:
+            if not self._waiting:
+                return b"" if self._ended else None
+            octets = b"".join(self._waiting)
+            rest = octets[size:]
+            self._waiting = [rest] if rest else []
+            self._size = len(rest)
+            return octets[:size]
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called once when there is something to read."""
+        with self._lock:
+            if not self._waiting and not self._ended:
+                self._wake = wake
+                return
+        wake()
+
+    def close(self) -> None:
+        """The client is gone."""
+        with self._lock:
+            self._wake = None
+            self._waiting = []
+            self._ended = True
+        self._broker.forget(self)
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        with self._lock:
+            self._ended = True
+            wake, self._wake = self._wake, None
+        if wake is not None:
+            wake()
+
+    def put(self, octets: bytes) -> bool:
+        """Add ``octets`` to the stream; false when it ended because too much waits."""
+        with self._lock:
+            if self._ended:
+                return False
+            if self._size + len(octets) > MAX_WAITING:
+                self._ended = True
+                self._waiting = []
+            else:
+                self._waiting.append(octets)
+                self._size += len(octets)
+            wake, self._wake = self._wake, None
+            ended = self._ended
+        if wake is not None:
+            wake()
+        return not ended
+
+
+class Broker:
+    """Knows the streams that are open, and the state that a new one is told."""
+
+    def __init__(self, *, now: float) -> None:
+        self._lock = threading.Lock()
+        self._readers: set[EventReader] = set()
+        self._version: str | None = None
+        self._problems: dict[str, str] = {}
+        self._last_comment = now
+        self._connected = threading.Event()
+        self._closed = False
+
+    @property
+    def version(self) -> str | None:
+        """The state of the tree; ``None`` until it is known."""
+        return self._version
+
+    @property
+    def clients(self) -> int:
+        """Streams that are open."""
+        return len(self._readers)
+
+    def wait_for_client(self, timeout: float) -> bool:
+        """Block until a client has ever been connected, at most ``timeout`` seconds."""
+        return self._connected.wait(timeout)
+
+    def body(self) -> EventBody:
+        """The body of a response to a client."""
+        return EventBody(broker=self)
+
+    def open_reader(self) -> EventReader:
+        """Start a stream; its first event says what the state is."""
+        with self._lock:
+            retry = f"retry: {RETRY_MILLISECONDS}\n".encode()
+            reader = EventReader(self, retry + format_event("hello", self._state()))
+            if self._closed:
+                # Asked for before the client knew that the server goes: it will come back.
+                reader.end()
+            else:
+                self._readers.add(reader)
+        self._connected.set()
+        return reader
+
+    def forget(self, reader: EventReader) -> None:
+        """A stream was closed."""
+        with self._lock:
+            self._readers.discard(reader)
+
+    def set_version(self, version: str, changes: list[dict[str, str]]) -> None:
+        """The tree has a new state; ``changes``: path and kind of each file that changed."""
+        with self._lock:
+            previous, self._version = self._version, version
+        if previous is None or not changes:
+            self.publish("hello", self._state())
+        else:
+            self.publish("change", {"previous": previous, "version": version, "changes": changes})
+
+    def set_problem(self, kind: str, text: str | None) -> None:
+        """Something that limits the service (``None``: no longer); every tab shows it."""
+        with self._lock:
+            if self._problems.get(kind) == text:
+                return
+            if text is None:
+                del self._problems[kind]
+            else:
+                self._problems[kind] = text
+        self.publish("hello", self._state())
+
+    def _state(self) -> Data:
+        return {"version": self._version, "problems": list(self._problems.values())}
+
+    def publish(self, name: str, data: Data) -> None:
+        """Tell every client."""
+        self._put_all(format_event(name, data))
+
+    def tick(self, now: float) -> None:
+        """Send a comment when the last one is :data:`COMMENT_INTERVAL` ago."""
+        if now - self._last_comment >= COMMENT_INTERVAL:
+            self._last_comment = now
+            self._put_all(b":\n\n")
+
+    def end_all(self) -> None:
+        """End every stream after what waits in it, and those that are still to be opened."""
+        with self._lock:
+            self._closed = True
+            readers = list(self._readers)
+            self._readers.clear()
+        for reader in readers:
+            reader.end()
+
+    def _put_all(self, octets: bytes) -> None:
+        with self._lock:
+            readers = list(self._readers)
+        lost = [reader for reader in readers if not reader.put(octets)]
+        if lost:
+            with self._lock:
+                self._readers.difference_update(lost)

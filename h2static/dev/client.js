@@ -1,0 +1,496 @@
+/*
+ * Live reload, the browser's side.
+ *
+ * Promises: a style sheet or an image that changed is replaced in place; anything else reloads the
+ * page and keeps the scroll position.  All tabs of an origin share one connection (whoever holds the
+ * lock "h2static" has it and passes on what it hears).  After a pause (sleep, restart of the server,
+ * back/forward cache) the page reloads only if a file changed meanwhile: the server's word for the
+ * state of all files is compared.  A page in the back/forward cache holds nothing open.
+ *
+ * Runs under any Content-Security-Policy that lets this file and the event stream be loaded: no
+ * inline style or script is made, no HTML is parsed.
+ */
+(() => {
+  "use strict";
+
+  const once = Symbol.for("h2static");
+  // In a frame the page around it reloads; it may want its state to be kept.
+  if (window[once] || window.top !== window || !document.currentScript) return;
+  window[once] = true;
+
+  const eventsUrl = new URL("events", document.currentScript.src).href;
+  const busterName = "h2static";
+  const scrollKey = "h2static.scroll";
+  const caughtUpKey = "h2static.caught-up";
+  const image = /\.(?:apng|avif|bmp|gif|ico|jpe?g|png|svg|webp)$/i;
+  const firstRetry = 200;
+  const slowestRetry = 1000;
+  const lostAfter = 1000;
+
+  // ---------------------------------------------------------------- the state of the files
+
+  let known = versionOfThisPage();
+  let problems = [];
+  let leaving = false;
+
+  function versionOfThisPage() {
+    const [navigation] = performance.getEntriesByType("navigation");
+    const timings = (navigation && navigation.serverTiming) || [];
+    const timing = timings.find(({ name }) => name === "h2static");
+    return timing ? timing.description : null;
+  }
+
+  function hear(name, data) {
+    if (leaving) return;
+    if (name === "hello") {
+      problems = data.problems;
+      overlay.show(problems);
+      catchUp(data.version);
+    } else if (name === "change" && data.version !== known) {
+      const missed = known !== null && known !== data.previous;
+      known = data.version;
+      if (missed) reload();
+      else apply(data.changes);
+    }
+  }
+
+  function catchUp(version) {
+    if (version === null || version === known) return;
+    const behind = known !== null;
+    known = version;
+    if (!behind) return;
+    // A page that comes from a service worker's cache stays behind: reload once, not for ever.
+    if (stored(caughtUpKey) === version) return;
+    store(caughtUpKey, version);
+    reload();
+  }
+
+  // ---------------------------------------------------------------- what a change asks for
+
+  function apply(changes) {
+    const files = changes.filter(({ path }) => !path.endsWith(".map"));
+    const gone = files.some(({ kind }) => kind === "removed");
+    const sheets = new Set();
+    const images = new Set();
+    for (const { path } of files) {
+      if (/\.css$/i.test(path)) sheets.add(path);
+      else if (image.test(path)) images.add(path);
+      else return reload();
+    }
+    if (gone && files.some(({ path }) => loaded(path))) return reload();
+    const done = new Set([...swapSheets(sheets), ...swapImages(images)]);
+    for (const path of [...sheets, ...images]) {
+      // Used where it cannot be replaced: by a script, in a closed shadow tree.
+      if (!done.has(path) && loaded(path)) return reload();
+    }
+  }
+
+  function loaded(path) {
+    const entries = performance.getEntriesByType("resource");
+    // A full buffer does not tell.
+    return entries.length >= 250 || entries.some((entry) => pathOf(entry.name) === path);
+  }
+
+  function reload() {
+    if (leaving) return;
+    leaving = true;
+    store(scrollKey, JSON.stringify([location.href, window.scrollX, window.scrollY]));
+    location.reload();
+  }
+
+  function restoreScroll() {
+    const value = stored(scrollKey);
+    store(scrollKey, null);
+    if (value === null) return;
+    const [href, left, top] = JSON.parse(value);
+    if (href !== location.href) return;
+    let moved = false;
+    const note = () => {
+      moved = true;
+    };
+    for (const type of ["wheel", "touchmove", "keydown"]) {
+      addEventListener(type, note, { once: true, passive: true });
+    }
+    const restore = () => {
+      if (!moved && (Math.abs(scrollX - left) > 1 || Math.abs(scrollY - top) > 1)) {
+        scrollTo({ left, top, behavior: "instant" });
+      }
+    };
+    restore();
+    addEventListener("load", () => requestAnimationFrame(restore), { once: true });
+  }
+
+  // ---------------------------------------------------------------- style sheets
+
+  const replacements = new WeakMap();
+
+  function swapSheets(paths) {
+    const done = new Set();
+    if (!paths.size) return done;
+    for (const root of roots(document)) {
+      for (const element of root.querySelectorAll("link[rel~=stylesheet i], style")) {
+        const used = [...pathsOf(element)].filter((path) => paths.has(path));
+        if (!used.length) continue;
+        used.forEach((path) => done.add(path));
+        swapSheet(element);
+      }
+    }
+    return done;
+  }
+
+  /** What a style sheet's element consists of, imported sheets included. */
+  function* pathsOf(element) {
+    if (element.href) yield pathOf(element.href);
+    yield* importsOf(element.sheet, 0);
+  }
+
+  function* importsOf(sheet, depth) {
+    let rules = [];
+    try {
+      rules = sheet && depth < 20 ? sheet.cssRules : [];
+    } catch {
+      // Another origin's style sheet: not ours to replace.
+    }
+    for (const rule of rules) {
+      if (!(rule instanceof CSSImportRule)) continue;
+      yield pathOf(new URL(rule.href, sheet.href || document.baseURI).href);
+      yield* importsOf(rule.styleSheet, depth + 1);
+    }
+  }
+
+  /** The new one is loaded beside the old one, which goes when the new one is there. */
+  function swapSheet(element) {
+    const pending = replacements.get(element);
+    if (pending) pending.remove();
+    const fresh = element.cloneNode(true);
+    if (fresh.href) fresh.href = bust(fresh.href);
+    replacements.set(element, fresh);
+    fresh.addEventListener("load", () => fresh.isConnected && element.remove(), { once: true });
+    fresh.addEventListener("error", () => fresh.remove(), { once: true });
+    element.after(fresh);
+    // A disabled sheet never loads.
+    if (element.disabled) {
+      fresh.disabled = true;
+      element.remove();
+    }
+  }
+
+  // ---------------------------------------------------------------- images
+
+  function swapImages(paths) {
+    const done = new Set();
+    if (!paths.size) return done;
+    const fresh = (address, base) => {
+      const url = parse(address, base);
+      if (!url || !paths.has(pathOf(url.href))) return null;
+      done.add(pathOf(url.href));
+      return bust(url.href);
+    };
+    const references = "img, input[type=image i], source, video[poster], image, link[rel~=icon i]";
+    for (const root of roots(document)) {
+      for (const element of root.querySelectorAll(references)) swapReferences(element, fresh);
+      for (const element of root.querySelectorAll("[style*='url(']")) {
+        swapDeclarations(element.style, document.baseURI, fresh);
+      }
+      for (const sheet of [...root.styleSheets, ...(root.adoptedStyleSheets || [])]) {
+        swapRules(sheet, sheet.href || document.baseURI, fresh, 0);
+      }
+    }
+    return done;
+  }
+
+  function swapReferences(element, fresh) {
+    for (const name of ["src", "href", "poster"]) {
+      const value = element.getAttribute(name);
+      const address = value && fresh(value, document.baseURI);
+      if (address) element.setAttribute(name, address);
+    }
+    const candidates = element.getAttribute("srcset");
+    if (candidates) {
+      const changed = candidates.replace(
+        /([^\s,]\S*[^\s,])/g,
+        (word) => (/^[\d.]+[wxh]$/.test(word) ? word : fresh(word, document.baseURI) || word),
+      );
+      if (changed !== candidates) element.setAttribute("srcset", changed);
+    }
+  }
+
+  function swapRules(owner, base, fresh, depth) {
+    let rules = [];
+    try {
+      rules = depth < 20 ? owner.cssRules || [] : [];
+    } catch {
+      // Another origin's style sheet.
+    }
+    for (const rule of rules) {
+      if (rule.style) swapDeclarations(rule.style, base, fresh);
+      if (rule.styleSheet) swapRules(rule.styleSheet, rule.styleSheet.href || base, fresh, depth + 1);
+      if (rule.cssRules) swapRules(rule, base, fresh, depth + 1);
+    }
+  }
+
+  function swapDeclarations(style, base, fresh) {
+    for (const name of style) {
+      const value = style.getPropertyValue(name);
+      if (!value.includes("url(")) continue;
+      const changed = value.replace(/url\((["']?)(.*?)\1\)/g, (whole, quote, address) => {
+        const replacement = fresh(address, base);
+        return replacement ? `url("${replacement}")` : whole;
+      });
+      if (changed !== value) style.setProperty(name, changed, style.getPropertyPriority(name));
+    }
+  }
+
+  // ---------------------------------------------------------------- addresses and storage
+
+  function* roots(root) {
+    yield root;
+    for (const element of root.querySelectorAll("*")) {
+      if (element.shadowRoot) yield* roots(element.shadowRoot);
+    }
+  }
+
+  function parse(address, base) {
+    try {
+      return new URL(address, base);
+    } catch {
+      return null;
+    }
+  }
+
+  /** The decoded path of an address of this origin; another origin's gives nothing that matches. */
+  function pathOf(address) {
+    const url = parse(address, document.baseURI);
+    if (!url || url.origin !== location.origin) return "";
+    try {
+      return decodeURIComponent(url.pathname);
+    } catch {
+      return url.pathname;
+    }
+  }
+
+  function bust(address) {
+    const url = new URL(address, document.baseURI);
+    url.searchParams.set(busterName, known || Date.now());
+    return url.href;
+  }
+
+  function stored(key) {
+    try {
+      return sessionStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  }
+
+  function store(key, value) {
+    try {
+      if (value === null) sessionStorage.removeItem(key);
+      else sessionStorage.setItem(key, value);
+    } catch {
+      // Storage is switched off: the browser's own scroll restoration has to do.
+    }
+  }
+
+  // ---------------------------------------------------------------- the overlay
+
+  const overlay = (() => {
+    let host = null;
+    let list = null;
+    let lost = false;
+    let dismissed = "";
+    let texts = [];
+
+    const css = `
+      :host { all: initial; position: fixed; inset: auto 1rem 1rem auto; z-index: 2147483647;
+        max-width: min(28rem, calc(100vw - 2rem)); color-scheme: light dark; }
+      div { display: flex; gap: .75rem; align-items: flex-start; padding: .7rem .7rem .7rem 1rem;
+        font: 14px/1.4 system-ui, sans-serif; color: CanvasText; background: Canvas;
+        border: 1px solid color-mix(in srgb, CanvasText 25%, Canvas); border-left: 4px solid #d97706;
+        border-radius: 8px; box-shadow: 0 4px 16px rgb(0 0 0 / 25%); }
+      ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere; }
+      li + li { margin-top: .4rem; }
+      button { all: unset; flex: none; padding: 0 .4rem; border-radius: 4px; cursor: pointer;
+        font-size: 16px; line-height: 1.2; opacity: .7; }
+      button:hover, button:focus-visible { opacity: 1; outline: 1px solid currentcolor; }
+      @media print { :host { display: none } }`;
+
+    function build() {
+      host = document.createElement("h2static-status");
+      host.setAttribute("role", "status");
+      const shadow = host.attachShadow({ mode: "open" });
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(css);
+      shadow.adoptedStyleSheets = [sheet];
+      const box = document.createElement("div");
+      list = document.createElement("ul");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "×";
+      button.setAttribute("aria-label", "Dismiss");
+      button.addEventListener("click", () => {
+        dismissed = texts.join("\n");
+        render();
+      });
+      box.append(list, button);
+      shadow.append(box);
+    }
+
+    function render() {
+      const shown = lost ? ["Connection to the server lost. Trying again…", ...texts] : texts;
+      if (!lost && dismissed !== texts.join("\n")) dismissed = "";
+      if (!shown.length || (!lost && dismissed)) {
+        if (host) host.remove();
+        return;
+      }
+      if (!host) build();
+      list.replaceChildren(
+        ...shown.map((text) => {
+          const item = document.createElement("li");
+          item.textContent = text;
+          return item;
+        }),
+      );
+      document.documentElement.append(host);
+    }
+
+    return {
+      show(problemTexts) {
+        texts = problemTexts;
+        lost = false;
+        render();
+      },
+      lose() {
+        lost = true;
+        render();
+      },
+    };
+  })();
+
+  // ---------------------------------------------------------------- the connection
+
+  let source = null;
+  let channel = null;
+  let release = null;
+  let abort = null;
+  let retryDelay = firstRetry;
+  let retryTimer = 0;
+  let lostTimer = 0;
+  let running = false;
+  const canShare = "locks" in navigator && "BroadcastChannel" in window;
+
+  function start() {
+    if (running || leaving) return;
+    running = true;
+    if (!canShare) {
+      // Without a secure context tabs cannot agree: a hidden one gives its connection up.
+      if (!document.hidden) connect();
+      return;
+    }
+    channel = new BroadcastChannel("h2static");
+    channel.onmessage = ({ data: { name, data } }) => listen(name, data);
+    channel.postMessage({ name: "join" });
+    abort = new AbortController();
+    navigator.locks
+      .request("h2static", { signal: abort.signal }, () => {
+        if (!running) return undefined;
+        connect();
+        return new Promise((resolve) => {
+          release = resolve;
+        });
+      })
+      .catch(() => {
+        // Aborted: the page was left before its turn came.
+      });
+  }
+
+  function stop() {
+    running = false;
+    disconnect();
+    if (abort) abort.abort();
+    if (release) release();
+    if (channel) channel.close();
+    abort = release = channel = null;
+  }
+
+  /** What another tab says. */
+  function listen(name, data) {
+    if (name === "join" || name === "nudge") {
+      if (release === null) return;
+      if (source === null) retry(0);
+      else if (name === "join" && lastHello) tell("hello", { ...lastHello, version: known });
+    } else if (name === "lost") {
+      if (release === null) overlay.lose();
+    } else {
+      hear(name, data);
+    }
+  }
+
+  let lastHello = null;
+
+  function tell(name, data) {
+    if (channel) channel.postMessage({ name, data });
+  }
+
+  function connect() {
+    clearTimeout(retryTimer);
+    source = new EventSource(eventsUrl);
+    for (const name of ["hello", "change"]) {
+      source.addEventListener(name, (event) => {
+        const data = JSON.parse(event.data);
+        retryDelay = firstRetry;
+        clearTimeout(lostTimer);
+        lostTimer = 0;
+        if (name === "hello") lastHello = data;
+        // First the others: this page may be gone afterwards.
+        tell(name, data);
+        hear(name, data);
+      });
+    }
+    source.onerror = () => {
+      disconnect();
+      if (!running) return;
+      if (!lostTimer) lostTimer = setTimeout(lose, lostAfter);
+      retry(retryDelay);
+      retryDelay = Math.min(retryDelay * 2, slowestRetry);
+    };
+  }
+
+  function lose() {
+    overlay.lose();
+    tell("lost");
+  }
+
+  function retry(delay) {
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(() => running && source === null && connect(), delay);
+  }
+
+  function disconnect() {
+    clearTimeout(retryTimer);
+    if (source) source.close();
+    source = null;
+  }
+
+  function awake() {
+    if (!running) return;
+    if (!canShare) {
+      if (document.hidden) disconnect();
+      else if (source === null) connect();
+    } else if (!document.hidden) {
+      // Timers of hidden tabs are slowed down: whoever has the connection should try at once.
+      if (release !== null && source === null) retry(0);
+      else tell("nudge");
+    }
+  }
+
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", start);
+  addEventListener("online", awake);
+  document.addEventListener("freeze", stop);
+  document.addEventListener("resume", start);
+  document.addEventListener("visibilitychange", awake);
+
+  restoreScroll();
+  start();
+})();

@@ -1,0 +1,56 @@
+"""Who may talk to a development server.
+
+Contract: :func:`host_allowed` says whether a request was meant for this server by its name: another
+site that points its own name at a loopback address (DNS rebinding) must get nothing.
+:func:`same_origin` says whether a request was made by a page of this server: no other page may read
+events or the client.
+
+Assumes: ``authority`` is what the client sent, in any form.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from fnmatch import fnmatchcase
+
+from h2static.messages import Request
+
+#: Names that resolve to this machine only (RFC 6761 section 6.3).
+_LOCAL_NAMES = ("localhost", "*.localhost")
+
+
+def host_of(authority: str) -> str:
+    """The host of ``host[:port]`` in lower case, without brackets and a final dot."""
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0].lower()
+    return authority.partition(":")[0].lower().removesuffix(".")
+
+
+def host_allowed(authority: bytes, allowed: tuple[str, ...]) -> bool:
+    """Whether the server answers to this name.
+
+    Addresses are always right: rebinding needs a name.  ``allowed`` are names or patterns like
+    ``*.example.test``, beyond ``localhost`` and names under it.  Without an authority (HTTP/1.0) no
+    browser is at work.
+    """
+    if not authority:
+        return True
+    host = host_of(authority.decode("latin-1"))
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return any(fnmatchcase(host, name.lower()) for name in (*_LOCAL_NAMES, *allowed))
+    return True
+
+
+def same_origin(request: Request) -> bool:
+    """Whether a page of this very origin made ``request``, or a person by hand.
+
+    Sec-Fetch-Site tells it (Fetch Metadata); where a browser sends none, an Origin field that names
+    another origin tells the contrary.
+    """
+    site = request.field(b"sec-fetch-site")
+    if site is not None:
+        return site in (b"same-origin", b"none")
+    origin = request.field(b"origin")
+    return origin is None or origin.lower() == request.scheme + b"://" + request.authority.lower()

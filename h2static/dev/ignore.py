@@ -1,0 +1,97 @@
+"""What does not count as a change: version control, packages, editors' temporary files.
+
+Contract: :class:`IgnoreRules` says for a name below the root whether a change of it is to be
+overlooked; folders that it names are not even watched, which is what keeps a watcher below the
+system's limits when ``node_modules`` holds a hundred thousand files.
+
+Strategy: shell patterns, those without a slash against each component, those with one against the
+whole path; all of them joined into two regular expressions.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import translate
+
+#: Folders that hold what is not served or what tools write all the time.
+IGNORED_FOLDERS = (
+    ".git",
+    ".hg",
+    ".svn",
+    ".jj",
+    ".bzr",
+    "CVS",
+    "node_modules",
+    "bower_components",
+    "__pycache__",
+    ".idea",
+    ".vscode",
+    ".vs",
+    ".cache",
+    ".parcel-cache",
+    ".venv",
+    ".tox",
+    ".nox",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".sass-cache",
+    ".direnv",
+    ".Trash*",
+)
+#: What editors and tools write beside a file before they rename it, or to lock it.
+IGNORED_FILES = (
+    "*~",
+    ".#*",
+    "#*#",
+    "*.sw[a-p]",
+    "*.swx",
+    "4913",
+    "*.tmp",
+    "*.temp",
+    "*.bak",
+    "*.part",
+    "*.crdownload",
+    "*.kate-swp",
+    "*___jb_tmp___",
+    "*___jb_old___",
+    ".goutputstream-*",
+    ".fuse_hidden*",
+    ".nfs[0-9a-f]*",
+    ".DS_Store",
+    "._*",
+    "Thumbs.db",
+    "desktop.ini",
+)
+
+
+class IgnoreRules:
+    """The names that do not count."""
+
+    def __init__(self, extra: tuple[str, ...] = ()) -> None:
+        """``extra``: the user's patterns; a trailing slash is allowed and means nothing more."""
+        patterns = [pattern.strip("/") for pattern in (*IGNORED_FOLDERS, *IGNORED_FILES, *extra)]
+        names = [pattern for pattern in patterns if pattern and "/" not in pattern]
+        paths = [pattern for pattern in patterns if "/" in pattern]
+        self._name = re.compile("|".join(map(translate, names)))
+        self._path = re.compile("|".join(map(translate, paths))) if paths else None
+
+    def ignores(self, path: str) -> bool:
+        """Whether ``path``, relative to the root, or a folder above it is ignored."""
+        parts = path.split("/")
+        if any(self._name.match(part) for part in parts):
+            return True
+        if self._path is None:
+            return False
+        return any(
+            self._path.match("/".join(parts[: count + 1])) is not None
+            for count in range(len(parts))
+        )
+
+    def ignores_entry(self, folder: str, name: str) -> bool:
+        """The same for one entry of a folder that is itself not ignored (``""``: the root)."""
+        if self._name.match(name) is not None:
+            return True
+        if self._path is None:
+            return False
+        return self._path.match(f"{folder}/{name}" if folder else name) is not None

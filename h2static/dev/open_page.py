@@ -1,0 +1,36 @@
+"""Open a page in the user's browser: ``python -m h2static.dev.open_page URL``.
+
+Contract: runs as a process of its own, so that the browser inherits neither the ignored signals of
+a worker nor its end.  ``BROWSER`` in the environment is honoured (the standard library's
+``webbrowser`` does).  Without a browser it says where to go instead.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import webbrowser
+
+#: What a worker ignores because it is the supervisor's.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def start(url: str) -> None:
+    """Open ``url``; returns once the browser was started, or when a text browser ends."""
+    # The program and its arguments are our own; no shell.
+    command = [sys.executable, "-m", "h2static.dev.open_page", url]
+    subprocess.run(command, start_new_session=True, check=False)  # noqa: S603
+
+
+def main() -> None:
+    """Open the URL of the command line."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    url = sys.argv[1]
+    if not webbrowser.open(url):
+        print(f"No browser could be opened; the page is at {url}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

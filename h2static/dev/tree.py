@@ -1,0 +1,291 @@
+"""What is below the root, so that it can be told what changed.
+
+Contract: :class:`Tree` knows every regular file by size, time and, where it was read, content.
+:meth:`Tree.refresh` compares with what is there now and returns what really changed: a touch or a
+rewrite with the same octets is no change.  :attr:`Tree.version` is a word for the state of the
+whole tree: the same files give the same word in another process and after a restart.
+
+Assumes: called from one thread at a time.  Blocking calls (stat, read) are what this module is for.
+
+Strategy: the version is the exclusive or of one digest per file, so a change of one file costs one
+digest.  Contents are digested in small slices after the first scan (:meth:`Tree.learn`) or when a
+file changes for the first time; large ones never, then size and time decide.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+from h2static.dev.ignore import IgnoreRules
+
+#: Larger files are compared by size and time only: reading them costs more than a reload.
+MAX_DIGESTED_SIZE = 1 << 20
+#: Octets digested ahead of any change, in total; the rest is digested when it changes.
+MAX_LEARNED = 64 << 20
+#: One slice of :meth:`Tree.learn`.
+LEARN_FILES = 32
+LEARN_OCTETS = 2 << 20
+#: With more touched paths than this, looking at everything once is cheaper.
+MAX_TOUCHED = 200
+#: Folders that are reached through a symbolic link inside the root, under their other name.
+MAX_ALIASES = 1_000
+
+
+class Kind(StrEnum):
+    """What happened to a file."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    REMOVED = "removed"
+
+
+@dataclass(slots=True, kw_only=True, frozen=True, order=True)
+class Change:
+    """One file that is not what it was."""
+
+    #: Path below the root, with ``/`` between its parts and none before.
+    path: str
+    kind: Kind
+
+
+@dataclass(slots=True, kw_only=True)
+class _File:
+    """What is known about a file."""
+
+    size: int
+    mtime_ns: int
+    #: Its share in the version; from size and time at the scan, kept when only the time changed.
+    share: int
+    #: Of the content; ``None``: not read yet, or too large.
+    digest: bytes | None = None
+
+
+class Tree:
+    """The files below a root."""
+
+    def __init__(self, root: str, ignore: IgnoreRules) -> None:
+        #: As it was given: what a link there leads to may be swapped.
+        self.root = os.path.abspath(root)
+        self._ignore = ignore
+        self._files: dict[str, _File] = {}
+        self._version = 0
+        self._unlearned: deque[str] = deque()
+        self._learned = 0
+        #: Folders below the root, ``""`` for the root itself.
+        self.folders: set[str] = set()
+        #: Pairs of a folder and another name of it.
+        self._aliases: list[tuple[str, str]] = []
+        #: Folders that could not be read.
+        self.unreadable: set[str] = set()
+
+    @property
+    def version(self) -> str:
+        """The state of the tree in 16 hexadecimal digits."""
+        return f"{self._version:016x}"
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def scan(self) -> None:
+        """Take stock for the first time."""
+        self.refresh([""])
+        self._unlearned = deque(self._files)
+
+    def refresh(self, touched: Iterable[str]) -> list[Change]:
+        """Look again at these paths below the root (``""``: everything) and tell what changed."""
+        changes: list[Change] = []
+        paths = set(touched)
+        if len(paths) > MAX_TOUCHED:
+            paths = {""}
+        for path in sorted(paths):
+            if path and self._ignore.ignores(path):
+                continue
+            self._refresh_one(path, changes)
+        for change in list(changes):
+            changes.extend(self._under_other_names(change))
+        return sorted(set(changes))
+
+    def learn(self) -> bool:
+        """Digest some more contents; false when there is nothing left to do."""
+        octets = 0
+        for _ in range(LEARN_FILES):
+            if not self._unlearned or octets >= LEARN_OCTETS:
+                break
+            path = self._unlearned.popleft()
+            file = self._files.get(path)
+            if file is None or file.digest is not None:
+                continue
+            if self._learned + file.size > MAX_LEARNED:
+                self._unlearned.clear()
+                break
+            file.digest = self._read_digest(path, file.size)
+            self._learned += file.size
+            octets += file.size
+        return bool(self._unlearned)
+
+    # ------------------------------------------------------------------ one path
+
+    def _refresh_one(self, path: str, changes: list[Change]) -> None:
+        try:
+            status = os.stat(self._absolute(path))
+        except OSError:
+            self._remove(path, changes)
+            return
+        if stat.S_ISDIR(status.st_mode):
+            self._refresh_folder(path, changes)
+        elif stat.S_ISREG(status.st_mode):
+            self._refresh_file(path, status, changes)
+
+    def _refresh_file(self, path: str, status: os.stat_result, changes: list[Change]) -> None:
+        known = self._files.get(path)
+        if known is None:
+            share = _share(path, status)
+            self._files[path] = _File(size=status.st_size, mtime_ns=status.st_mtime_ns, share=share)
+            self._version ^= share
+            changes.append(Change(path=path, kind=Kind.ADDED))
+            return
+        if known.size == status.st_size and known.mtime_ns == status.st_mtime_ns:
+            return
+        digest = self._read_digest(path, status.st_size)
+        same = digest is not None and digest == known.digest
+        known.size, known.mtime_ns, known.digest = status.st_size, status.st_mtime_ns, digest
+        if same:
+            return
+        self._version ^= known.share
+        known.share = _share(path, status)
+        self._version ^= known.share
+        changes.append(Change(path=path, kind=Kind.MODIFIED))
+
+    def _refresh_folder(self, path: str, changes: list[Change]) -> None:
+        """Look at everything below a folder."""
+        seen: set[str] = set()
+        pending = [path]
+        visited: set[str] = set()
+        while pending:
+            folder = pending.pop()
+            if folder in visited:
+                continue
+            visited.add(folder)
+            try:
+                with os.scandir(self._absolute(folder)) as entries:
+                    for entry in entries:
+                        self._refresh_entry(folder, entry, seen, pending, changes)
+            except OSError:
+                self.unreadable.add(folder)
+                continue
+            self.unreadable.discard(folder)
+            self.folders.add(folder)
+        below = path + "/" if path else ""
+        gone = [name for name in self._files if name.startswith(below) and name not in seen]
+        for name in gone:
+            self._remove_file(name, changes)
+        self.folders -= {
+            name
+            for name in self.folders
+            if name.startswith(below) and name not in visited and name != path
+        }
+
+    def _refresh_entry(
+        self,
+        folder: str,
+        entry: os.DirEntry[str],
+        seen: set[str],
+        pending: list[str],
+        changes: list[Change],
+    ) -> None:
+        if self._ignore.ignores_entry(folder, entry.name):
+            return
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(path)
+                return
+            status = entry.stat()
+        except OSError:
+            return
+        if stat.S_ISREG(status.st_mode):
+            seen.add(path)
+            self._refresh_file(path, status, changes)
+        elif stat.S_ISDIR(status.st_mode):
+            self._note_alias(path)
+
+    def _remove(self, path: str, changes: list[Change]) -> None:
+        """Nothing has this name any more."""
+        self._remove_file(path, changes)
+        below = path + "/" if path else ""
+        if path in self.folders:
+            for name in [name for name in self._files if name.startswith(below)]:
+                self._remove_file(name, changes)
+            self.folders -= {
+                name for name in self.folders if name == path or name.startswith(below)
+            }
+
+    def _remove_file(self, path: str, changes: list[Change]) -> None:
+        known = self._files.pop(path, None)
+        if known is not None:
+            self._version ^= known.share
+            changes.append(Change(path=path, kind=Kind.REMOVED))
+
+    # ------------------------------------------------------------------ helpers
+
+    def _absolute(self, path: str) -> str:
+        return f"{self.root}/{path}" if path else self.root
+
+    def root_identity(self) -> tuple[int, int] | None:
+        """Which folder the root is at the moment; ``None``: none."""
+        try:
+            status = os.stat(self.root)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def relative(self, absolute: str) -> str | None:
+        """The path below the root; ``None`` when it is not below it."""
+        # macOS tells real paths, whatever path it was asked to watch.
+        for root in (self.root, os.path.realpath(self.root)):
+            if absolute == root:
+                return ""
+            below = root.rstrip("/") + "/"
+            if absolute.startswith(below):
+                return absolute[len(below) :]
+        return None
+
+    def _note_alias(self, path: str) -> None:
+        """A symbolic link to a folder: what changes there changes under this name as well."""
+        root = os.path.realpath(self.root).rstrip("/") + "/"
+        target = os.path.realpath(self._absolute(path))
+        if not target.startswith(root) or len(self._aliases) >= MAX_ALIASES:
+            return
+        alias = (target[len(root) :], path)
+        if alias not in self._aliases:
+            self._aliases.append(alias)
+
+    def _under_other_names(self, change: Change) -> list[Change]:
+        return [
+            Change(path=name + change.path[len(target) :], kind=change.kind)
+            for target, name in self._aliases
+            if change.path.startswith(target + "/")
+        ]
+
+    def _read_digest(self, path: str, size: int) -> bytes | None:
+        """A digest of the content; ``None`` when it cannot be had or is too dear."""
+        if size > MAX_DIGESTED_SIZE:
+            return None
+        try:
+            with open(self._absolute(path), "rb") as file:
+                content = file.read(MAX_DIGESTED_SIZE + 1)
+        except OSError:
+            return None
+        return blake2b(content, digest_size=16).digest()
+
+
+def _share(path: str, status: os.stat_result) -> int:
+    """A file's share in the version."""
+    text = f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(text, digest_size=8).digest())

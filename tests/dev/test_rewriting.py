@@ -1,0 +1,68 @@
+"""Responses changed the same way each time, whenever they come."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2static.dev import rewriting
+from h2static.dev.rewriting import Rewriter, RewrittenUpload
+from h2static.messages import Deferred, Response, Upload
+from tests.support.applications import EchoUpload, text_response
+
+
+def mark(response: Response) -> Response:
+    return Response(
+        status=response.status, fields=(*response.fields, (b"x-mark", b"1")), body=response.body
+    )
+
+
+def marked(response: object) -> bool:
+    return isinstance(response, Response) and (b"x-mark", b"1") in response.fields
+
+
+class Later:
+    """An answer that is worked out elsewhere."""
+
+    def __init__(self, answer: Response | Upload) -> None:
+        self.answer = answer
+
+    def run(self) -> Response | Upload:
+        return self.answer
+
+
+def test_the_same_response_gives_the_same_object() -> None:
+    rewriter = Rewriter(mark)
+    response = text_response(200, b"x")
+    assert marked(rewriter.answer(response))
+    assert rewriter.answer(response) is rewriter.answer(response)
+
+
+def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "MAX_REMEMBERED", 2)
+    rewriter = Rewriter(mark)
+    for _ in range(10):
+        assert marked(rewriter.answer(text_response(200, b"x")))
+    assert len(rewriter._changed) <= 2
+
+
+def test_uploads() -> None:
+    upload = EchoUpload(3)
+    rewritten = Rewriter(mark).answer(upload)
+    assert isinstance(rewritten, RewrittenUpload)
+    assert rewritten.receive(b"ab") is None
+    assert marked(rewritten.complete())
+    assert marked(rewritten.receive(b"cd"))
+    rewritten.abandon()
+    assert upload.abandoned
+
+
+def test_deferred_answers() -> None:
+    rewriter = Rewriter(mark)
+    later = rewriter.answer(Later(text_response(200, b"x")))
+    assert isinstance(later, Deferred)
+    assert marked(later.run())
+    later = rewriter.answer(Later(EchoUpload(3)))
+    assert isinstance(later, Deferred)
+    upload = later.run()
+    assert isinstance(upload, Upload)
+    assert marked(upload.complete())

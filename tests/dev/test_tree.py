@@ -1,0 +1,189 @@
+"""What changed below a root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from h2static.dev import tree as tree_module
+from h2static.dev.ignore import IgnoreRules
+from h2static.dev.tree import Change, Kind, Tree
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "css").mkdir()
+    (tmp_path / "index.html").write_text("<p>")
+    (tmp_path / "css" / "a.css").write_text("a{}")
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules" / "x.js").write_text("x")
+    return tmp_path
+
+
+def scanned(root: Path) -> Tree:
+    tree = Tree(str(root), IgnoreRules())
+    tree.scan()
+    while tree.learn():
+        pass
+    return tree
+
+
+def later(path: Path) -> None:
+    """Set the time of a file to a later one, whatever the clock's resolution."""
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
+
+
+def test_scan(root: Path) -> None:
+    tree = scanned(root)
+    assert len(tree) == 2
+    assert tree.folders == {"", "css"}
+    assert tree.refresh([""]) == []
+
+
+def test_the_version_is_the_same_for_the_same_files(root: Path) -> None:
+    assert scanned(root).version == scanned(root).version
+
+
+def test_modified(root: Path) -> None:
+    tree = scanned(root)
+    before = tree.version
+    (root / "css" / "a.css").write_text("a{color:red}")
+    assert tree.refresh(["css/a.css"]) == [Change(path="css/a.css", kind=Kind.MODIFIED)]
+    assert tree.version != before
+    assert tree.version == scanned(root).version
+    assert tree.refresh(["css/a.css", ""]) == []
+
+
+def test_same_length_edit_is_a_change(root: Path) -> None:
+    tree = scanned(root)
+    (root / "index.html").write_text("<q>")
+    later(root / "index.html")
+    assert [change.path for change in tree.refresh([""])] == ["index.html"]
+
+
+@pytest.mark.parametrize("rewrite", [True, False])
+def test_a_touch_is_no_change(root: Path, rewrite: bool) -> None:
+    tree = scanned(root)
+    before = tree.version
+    if rewrite:
+        (root / "index.html").write_text("<p>")
+    later(root / "index.html")
+    assert tree.refresh(["index.html"]) == []
+    assert tree.version == before
+
+
+def test_atomic_save_is_one_change(root: Path) -> None:
+    tree = scanned(root)
+    (root / ".index.html.tmp").write_text("<b>")
+    (root / ".index.html.tmp").rename(root / "index.html")
+    changes = tree.refresh([".index.html.tmp", "index.html"])
+    assert changes == [Change(path="index.html", kind=Kind.MODIFIED)]
+
+
+def test_added_and_removed(root: Path) -> None:
+    tree = scanned(root)
+    before = tree.version
+    (root / "new").mkdir()
+    (root / "new" / "b.js").write_text("b")
+    assert tree.refresh(["new"]) == [Change(path="new/b.js", kind=Kind.ADDED)]
+    assert "new" in tree.folders
+    shutil.rmtree(root / "new")
+    assert tree.refresh(["new"]) == [Change(path="new/b.js", kind=Kind.REMOVED)]
+    assert tree.folders == {"", "css"}
+    assert tree.version == before
+
+
+def test_a_folder_that_vanished_is_found_from_above(root: Path) -> None:
+    tree = scanned(root)
+    shutil.rmtree(root / "css")
+    assert tree.refresh([""]) == [Change(path="css/a.css", kind=Kind.REMOVED)]
+    assert tree.folders == {""}
+
+
+def test_the_root_goes_and_comes_back(root: Path) -> None:
+    tree = scanned(root)
+    before = tree.version
+    kept = root.with_name("kept")
+    root.rename(kept)
+    changes = tree.refresh([""])
+    assert {change.kind for change in changes} == {Kind.REMOVED}
+    assert (len(tree), tree.folders) == (0, set())
+    kept.rename(root)
+    assert len(tree.refresh([""])) == 2
+    assert tree.version == before
+
+
+def test_ignored_paths(root: Path) -> None:
+    tree = scanned(root)
+    (root / "node_modules" / "x.js").write_text("yy")
+    (root / "a~").write_text("y")
+    assert tree.refresh(["node_modules/x.js", "a~", ""]) == []
+
+
+def test_ignored_folders_are_not_watched(root: Path) -> None:
+    (root / "node_modules" / "deep" / "deeper").mkdir(parents=True)
+    (root / "css" / ".git").mkdir()
+    assert scanned(root).folders == {"", "css"}
+
+
+def test_paths_by_either_name_of_a_linked_root(root: Path) -> None:
+    link = root.parent / "link"
+    link.symlink_to(root)
+    tree = scanned(link)
+    assert tree.relative(f"{link}/css/a.css") == "css/a.css"
+    assert tree.relative(f"{root}/css/a.css") == "css/a.css"
+    assert tree.relative(str(root)) == ""
+    assert tree.relative(f"{root}other") is None
+
+
+def test_many_touched_paths(root: Path) -> None:
+    tree = scanned(root)
+    for number in range(300):
+        (root / f"{number}.txt").write_text("x")
+    assert len(tree.refresh([f"{number}.txt" for number in range(300)])) == 300
+
+
+def test_linked_folder_changes_under_both_names(root: Path) -> None:
+    (root / "styles").symlink_to("css")
+    tree = scanned(root)
+    (root / "css" / "a.css").write_text("b{color:red}")
+    assert [change.path for change in tree.refresh(["css/a.css"])] == [
+        "css/a.css",
+        "styles/a.css",
+    ]
+
+
+def test_link_loops_end(root: Path) -> None:
+    (root / "css" / "up").symlink_to("..")
+    (root / "self").symlink_to("self")
+    assert len(scanned(root)) == 2
+
+
+def test_large_files_are_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_module, "MAX_DIGESTED_SIZE", 10)
+    (root / "large.bin").write_bytes(bytes(11))
+    tree = scanned(root)
+    later(root / "large.bin")
+    assert [change.path for change in tree.refresh([""])] == ["large.bin"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_folder(root: Path) -> None:
+    (root / "css").chmod(0)
+    try:
+        tree = scanned(root)
+        assert tree.unreadable == {"css"}
+        assert len(tree) == 1
+    finally:
+        (root / "css").chmod(0o755)
+
+
+def test_names_that_are_not_utf8(root: Path) -> None:
+    with open(os.fsencode(root) + b"/\xff.txt", "wb") as file:
+        file.write(b"x")
+    tree = scanned(root)
+    assert len(tree) == 3

@@ -1,0 +1,241 @@
+"""``hpack-conformance``: run, negative, generate, fetch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpacktools.conformance import corpus as places
+from hpacktools.conformance.results import Report
+from hpacktools.conformance.runner import corpus_tasks, run_tasks, vector_tasks
+from hpacktools.conformance.suites import Task
+from hpacktools.conformance.text import render as render_text
+from hpacktools.jsonforms import pretty
+from hpacktools.stories import UnusableError
+from hpacktools.strategies import STRATEGY_NAMES
+
+from .options import HelpFormatter, count
+
+COMMAND = "hpack-conformance"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``hpack-conformance``."""
+    options = argparse.ArgumentParser(
+        prog=COMMAND,
+        allow_abbrev=False,
+        formatter_class=HelpFormatter,
+        description="Run HPACK stories against this codec or another.",
+        epilog="Exit status: 0 all passed, 1 something failed, 2 unusable files or options.",
+    )
+    commands = options.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    _add_run(commands)
+    _add_negative(commands)
+    _add_generate(commands)
+    _add_fetch(commands)
+    return options
+
+
+if TYPE_CHECKING:
+    # Generic in the type stubs only.
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _add_run(commands: _Commands) -> None:
+    options = _command(
+        commands,
+        "run",
+        "decode every encoded story of the http2jp corpus and encode every raw one",
+    )
+    options.add_argument(
+        "corpus",
+        nargs="?",
+        metavar="CORPUS",
+        help=f"folder of the corpus (default: ${places.VARIABLE}, then the fetched copy)",
+    )
+    options.add_argument(
+        "--encoder",
+        default="",
+        metavar="CMD",
+        help="test this command, which reads headers and writes wire, as deflatehd does",
+    )
+    options.add_argument(
+        "--effort",
+        type=count,
+        default=0,
+        metavar="N",
+        help="annealing walks of the strategy best (default: %(default)s)",
+    )
+    _add_reports(options)
+
+
+def _add_negative(commands: _Commands) -> None:
+    options = _command(
+        commands, "negative", "run the vectors: what must be refused, what is unusual, Appendix C"
+    )
+    options.add_argument(
+        "vectors", nargs="?", metavar="FOLDER", help="folder of vectors (default: those here)"
+    )
+    _add_reports(options)
+
+
+def _add_reports(options: argparse.ArgumentParser) -> None:
+    """What ``run`` and ``negative`` have in common."""
+    options.add_argument(
+        "--decoder",
+        default="",
+        metavar="CMD",
+        help="test this command, which reads wire and writes headers, as inflatehd does",
+    )
+    options.add_argument("--json", action="store_true", help="write the report as JSON")
+    options.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML too")
+    options.add_argument("--html", metavar="FILE", help="write the report as a page too")
+    options.add_argument(
+        "--jobs",
+        type=count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: one for each core)",
+    )
+
+
+def _add_generate(commands: _Commands) -> None:
+    options = _command(commands, "generate", "write this encoder's stories in the corpus format")
+    options.add_argument("folder", metavar="DIR", help="where to write them")
+    options.add_argument(
+        "--source",
+        metavar="FOLDER",
+        help=f"folder of raw stories (default: {places.RAW} of the corpus)",
+    )
+    options.add_argument("--strategy", choices=STRATEGY_NAMES, default="default")
+    options.add_argument("--no-huffman", action="store_true")
+    options.add_argument(
+        "--effort", type=count, default=0, metavar="N", help="annealing walks of best"
+    )
+
+
+def _add_fetch(commands: _Commands) -> None:
+    options = _command(
+        commands, "fetch", f"clone the corpus at commit {places.COMMIT} and verify it"
+    )
+    options.add_argument(
+        "folder",
+        nargs="?",
+        metavar="FOLDER",
+        help="where to put it, or a copy to verify (default: a cache folder)",
+    )
+
+
+def _command(commands: _Commands, name: str, text: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        allow_abbrev=False,
+        formatter_class=HelpFormatter,
+    )
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = parser().parse_args(arguments)
+    commands = {
+        "run": _run,
+        "negative": _negative,
+        "generate": _generate,
+        "fetch": _fetch,
+    }
+    try:
+        return commands[options.command](options)
+    except (places.CorpusError, UnusableError) as error:
+        print(f"{COMMAND}: {error}", file=sys.stderr)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{COMMAND}: {where}{error.strerror or error}", file=sys.stderr)
+    return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    tasks = corpus_tasks(
+        places.find_corpus(options.corpus),
+        decoder=options.decoder,
+        encoder=options.encoder,
+        effort=options.effort,
+    )
+    return _report(options, tasks, encoder=options.encoder)
+
+
+def _negative(options: argparse.Namespace) -> int:
+    vectors = places.find_vectors(options.vectors)
+    return _report(options, vector_tasks(vectors, decoder=options.decoder))
+
+
+def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -> int:
+    """Run the tasks and write the report wherever it is asked for."""
+    start = time.monotonic()
+    outcomes = run_tasks(tasks, jobs=options.jobs)
+    report = Report(
+        version=_version(),
+        decoder=options.decoder or "hpacktools",
+        encoder=encoder or "hpacktools",
+        seconds=time.monotonic() - start,
+        outcomes=outcomes,
+    )
+    if options.junit:
+        from hpacktools.conformance import junit
+
+        Path(options.junit).write_text(junit.render(report), encoding="utf-8")
+    if options.html:
+        from hpacktools.conformance import html
+
+        Path(options.html).write_text(html.render(report), encoding="utf-8")
+    sys.stdout.write(pretty(report.to_json()) + "\n" if options.json else render_text(report))
+    return report.exit_code()
+
+
+def _version() -> str:
+    try:
+        return version("h2static")
+    except PackageNotFoundError:
+        # Run from a source tree that is not installed.
+        return "unknown"
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from hpacktools.conformance.generate import write_stories
+
+    if options.source:
+        source = Path(options.source)
+    else:
+        source = places.find_corpus(None) / places.RAW
+    stories = sorted(source.glob("*.json"))
+    if not stories:
+        raise places.CorpusError(f"{source}: no stories")
+    try:
+        written = write_stories(
+            stories,
+            Path(options.folder),
+            strategy=options.strategy,
+            huffman=not options.no_huffman,
+            effort=options.effort,
+        )
+    except UnusableError:
+        raise
+    except ValueError as error:
+        raise UnusableError(str(error)) from None
+    print(f"{written} stories written to {options.folder}", file=sys.stderr)
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    folder = Path(options.folder) if options.folder else places.cache_folder()
+    places.fetch(folder, quiet=not sys.stderr.isatty())
+    print(f"{folder}: {places.STORIES} stories of commit {places.COMMIT}")
+    return 0

@@ -1,0 +1,191 @@
+"""``hpack-deflate``: header lists in, header blocks out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import BinaryIO
+
+from hpacktools.codec import DEFAULT_TABLE_SIZE, Representation
+from hpacktools.deflate import Deflater, deflate_case
+from hpacktools.stories import Case, UnusableError
+from hpacktools.strategies import STRATEGY_NAMES
+
+from .options import HelpFormatter, count, table_size
+from .reading import BadCase, open_input, read_documents, read_http1, read_lines, read_octets
+from .writing import Writer, bad_case, complain
+
+COMMAND = "hpack-deflate"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``hpack-deflate``."""
+    options = argparse.ArgumentParser(
+        prog=COMMAND,
+        allow_abbrev=False,
+        formatter_class=HelpFormatter,
+        description="Encode the header lists of JSON cases as HPACK header blocks (RFC 7541).",
+        epilog="Exit status: 0 all cases encoded, 1 a case failed, 2 unusable input or options.",
+    )
+    options.add_argument(
+        "files", nargs="*", default=["-"], metavar="FILE", help="input; standard input by default"
+    )
+    options.add_argument(
+        "-t",
+        "--http1text",
+        action="store_true",
+        help="the input is HTTP/1 header text: 'name: value' lines, sets parted by empty lines",
+    )
+    options.add_argument(
+        "-s",
+        "--table-size",
+        type=table_size,
+        default=DEFAULT_TABLE_SIZE,
+        metavar="N",
+        help="the peer's SETTINGS_HEADER_TABLE_SIZE before the first case (default: %(default)s); "
+        "a case's own header_table_size comes first",
+    )
+    options.add_argument(
+        "-S",
+        "--deflate-table-size",
+        type=table_size,
+        default=DEFAULT_TABLE_SIZE,
+        metavar="N",
+        help="largest table that the encoder keeps (default: %(default)s)",
+    )
+    options.add_argument(
+        "-d",
+        "--dump-header-table",
+        action="store_true",
+        help="write the dynamic table after each case",
+    )
+    options.add_argument(
+        "--strategy",
+        choices=STRATEGY_NAMES,
+        default="default",
+        help="what goes into the dynamic table: default (learns which values come again), nghttp2 "
+        "(its policy), linear (everything), static (nothing), naive (no table at all), best "
+        "(reads the whole story first and searches)",
+    )
+    options.add_argument(
+        "--effort",
+        type=count,
+        default=0,
+        metavar="N",
+        help="with --strategy best: search longer, with N walks of annealing (default: "
+        "%(default)s; 30 gain 2 or 3 octets in a thousand and take minutes)",
+    )
+    options.add_argument("--no-huffman", action="store_true", help="write plain strings only")
+    options.add_argument(
+        "--jsonl", action="store_true", help="read and write one case a line, flushed at once"
+    )
+    options.add_argument("--seqno", action="store_true", help="write seqno in the place of seq")
+    return options
+
+
+class _Run:
+    """One run: options, totals, exit code."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.number_key = "seqno" if options.seqno else "seq"
+        self.writer = Writer(lines=options.jsonl)
+        self.code = 0
+        self.input_length = 0
+        self.output_length = 0
+
+    def source(self, name: str) -> None:
+        """Encode what the file ``name`` holds."""
+        with open_input(name) as stream:
+            for connection in self._connections(stream):
+                with self.writer.connection():
+                    self._connection(name, connection)
+
+    def _connections(self, stream: BinaryIO) -> Iterable[Iterator[Case | BadCase]]:
+        if self.options.http1text:
+            return [read_http1(stream)]
+        if self.options.jsonl:
+            return [read_lines(stream, "deflate-input")]
+        return read_documents(read_octets(stream), "deflate-input")
+
+    def _connection(self, name: str, cases: Iterator[Case | BadCase]) -> None:
+        options = self.options
+        plans: Iterator[Sequence[Representation]] | None = None
+        strategy = options.strategy
+        if strategy == "best":
+            from hpacktools.best import plan_cases
+
+            cases = iter(self._with_setting(cases))
+            known = list(cases)
+            plans = iter(
+                plan_cases(
+                    [case for case in known if isinstance(case, Case)],
+                    limit=options.deflate_table_size,
+                    huffman=not options.no_huffman,
+                    effort=options.effort,
+                )
+            )
+            cases = iter(known)
+            strategy = "linear"
+        else:
+            cases = self._with_setting(cases)
+        deflater = Deflater(
+            options.deflate_table_size, strategy=strategy, huffman=not options.no_huffman
+        )
+        for case in cases:
+            if isinstance(case, BadCase):
+                self.code = max(self.code, 1)
+                complain(COMMAND, name, f"case {case.number}: {case.path}: {case.reason}")
+                self.writer.case(bad_case(case, self.number_key))
+                continue
+            result = deflate_case(
+                case,
+                deflater,
+                plan=None if plans is None else next(plans),
+                dump_table=options.dump_header_table,
+                number_key=self.number_key,
+            )
+            assert isinstance(result["input_length"], int)
+            assert isinstance(result["output_length"], int)
+            self.input_length += result["input_length"]
+            self.output_length += result["output_length"]
+            self.writer.case(result)
+
+    def _with_setting(self, cases: Iterator[Case | BadCase]) -> Iterator[Case | BadCase]:
+        """The first case says what the setting is, if not itself, then by the option."""
+        first = True
+        for case in cases:
+            if first and isinstance(case, Case):
+                first = False
+                if not case.table_sizes:
+                    yield replace(case, table_sizes=(self.options.table_size,))
+                    continue
+            yield case
+
+    def report(self) -> None:
+        """The totals, as nghttp2's ``deflatehd`` reports them."""
+        ratio = self.output_length / self.input_length if self.input_length else 0.0
+        print(
+            f"Overall: input={self.input_length} output={self.output_length} ratio={ratio:.2f}",
+            file=sys.stderr,
+        )
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options_parser = parser()
+    options = options_parser.parse_args(arguments)
+    if options.jsonl and options.strategy == "best":
+        options_parser.error("--strategy best needs the whole story, --jsonl sees one case a time")
+    encoding = _Run(options)
+    for name in options.files:
+        try:
+            encoding.source(name)
+        except UnusableError as error:
+            complain(COMMAND, name, str(error))
+            encoding.code = 2
+    if encoding.code != 2 or encoding.input_length:
+        encoding.report()
+    return encoding.code

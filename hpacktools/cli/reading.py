@@ -1,0 +1,134 @@
+"""Reading cases: documents, one case a line, or HTTP/1 header text.
+
+Contract: a connection is an iterator of :class:`~hpacktools.stories.Case` and :class:`BadCase`, in
+order.  What is wrong with one case is a ``BadCase`` and does not end the others; input of which
+nothing can be used raises :class:`~hpacktools.stories.UnusableError`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from hpacktools.codec import Field
+from hpacktools.jsonforms import ShapeError, fields_to_json, parse, parse_all
+from hpacktools.shapes import JSON, Object
+from hpacktools.stories import Case, UnusableError, cases_of, decode_text, read_case
+
+
+@dataclass(slots=True, kw_only=True)
+class BadCase:
+    """A case that is not of the right shape."""
+
+    #: Its position, from 0.
+    number: int
+    #: JSON path, or the line of a text.
+    path: str
+    reason: str
+
+
+def open_input(name: str) -> AbstractContextManager[BinaryIO]:
+    """The file ``name``, or standard input for ``-``.  Raises :class:`UnusableError`."""
+    if name == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return open(name, "rb")
+    except OSError as error:
+        raise UnusableError(error.strerror or str(error)) from None
+
+
+def read_octets(stream: BinaryIO) -> bytes:
+    """All of ``stream``.  Raises :class:`UnusableError`."""
+    try:
+        return stream.read()
+    except OSError as error:
+        raise UnusableError(error.strerror or str(error)) from None
+
+
+def read_documents(octets: bytes, kind: str) -> list[Iterator[Case | BadCase]]:
+    """The connections in JSON documents that follow one another.
+
+    ``kind`` is ``deflate-input`` or ``inflate-input``.  Raises
+    :class:`~hpacktools.stories.UnusableError`.
+    """
+    text = decode_text(octets)
+    try:
+        documents = parse_all(text)
+    except ValueError as error:
+        raise UnusableError(f"not JSON: {error}") from None
+    try:
+        return [_cases(cases_of(document), kind) for document in documents]
+    except ShapeError as error:
+        raise UnusableError(str(error)) from None
+
+
+def _cases(cases: list[JSON], kind: str) -> Iterator[Case | BadCase]:
+    for position, case in enumerate(cases):
+        try:
+            yield read_case(case, position, kind)
+        except ShapeError as error:
+            yield BadCase(number=position, path=error.path, reason=error.reason)
+
+
+def read_lines(stream: Iterable[bytes], kind: str) -> Iterator[Case | BadCase]:
+    """One connection, a JSON object on each line; empty lines do not count."""
+    position = 0
+    for line in stream:
+        if not line.strip():
+            continue
+        try:
+            document = parse(decode_text(line))
+        except ValueError as error:
+            yield BadCase(number=position, path=f"$[{position}]", reason=f"not JSON: {error}")
+        else:
+            try:
+                yield read_case(document, position, kind, "$")
+            except ShapeError as error:
+                yield BadCase(number=position, path=error.path, reason=error.reason)
+        position += 1
+
+
+def read_http1(lines: Iterable[bytes]) -> Iterator[Case | BadCase]:
+    """One connection of HTTP/1 header text: ``name: value``, sets parted by empty lines.
+
+    Lines end with LF or CRLF.  The colon that ends the name is searched from the second octet on,
+    so that pseudo-header fields work; blanks after it are skipped.
+    """
+    number = 0
+    fields: list[Field] = []
+    bad: BadCase | None = None
+    for line_number, raw in enumerate(lines, 1):
+        line = raw.rstrip(b"\r\n")
+        if not line:
+            if fields or bad:
+                yield bad or _text_case(number, fields)
+                number += 1
+            fields, bad = [], None
+            continue
+        colon = line.find(b":", 1)
+        if colon < 0:
+            bad = bad or BadCase(
+                number=number, path=f"line {line_number}", reason="no colon ends a name"
+            )
+            continue
+        fields.append((line[:colon], line[colon + 1 :].lstrip(b" \t")))
+    if fields or bad:
+        yield bad or _text_case(number, fields)
+
+
+def _text_case(number: int, fields: list[Field]) -> Case:
+    headers, octets = fields_to_json(fields)
+    document: Object = {"headers": headers}
+    if octets:
+        document["octets"] = octets
+    return Case(
+        number=number,
+        fields=tuple(fields),
+        sensitive=frozenset(),
+        wire=None,
+        table_sizes=(),
+        document=document,
+    )

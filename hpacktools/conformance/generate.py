@@ -1,0 +1,77 @@
+"""Writing stories in the corpus format, as each implementation in the corpus does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hpacktools.deflate import Deflater
+from hpacktools.shapes import JSON, Object
+from hpacktools.stories import Story, load_story
+
+#: The setting before the first case, which the corpus states (octets).
+_FIRST_SIZE = 4096
+
+
+def encode_story(story: Story, *, strategy: str, huffman: bool, effort: int) -> Object:
+    """The encoded story: ``seqno``, ``header_table_size``, ``wire``, ``headers``.
+
+    Raises ``ValueError`` when a case has no headers.
+    """
+    plans = None
+    name = strategy
+    if any(case.fields is None for case in story.cases):
+        raise ValueError(f"{story.name}: a case has no headers")
+    if strategy == "best":
+        from hpacktools.best import plan_cases
+
+        plans = plan_cases(story.cases, huffman=huffman, effort=effort)
+        strategy = "linear"
+    deflater = Deflater(strategy=strategy, huffman=huffman)
+    cases: list[JSON] = []
+    for position, case in enumerate(story.cases):
+        assert case.fields is not None
+        sizes = case.table_sizes or ((_FIRST_SIZE,) if position == 0 else ())
+        for size in sizes:
+            deflater.change_table_size(size)
+        if plans is None:
+            block = deflater.deflate(case.fields, case.sensitive)
+        else:
+            block = deflater.deflate_planned(case.fields, plans[position])
+        document: Object = {"seqno": position}
+        if len(sizes) > 1:
+            document["header_table_sizes"] = list(sizes)
+        if sizes:
+            document["header_table_size"] = sizes[-1]
+        document["wire"] = block.hex()
+        document["headers"] = case.document["headers"]
+        if "octets" in case.document:
+            document["octets"] = case.document["octets"]
+        if deflater.never_indexed:
+            positions: list[JSON] = list(deflater.never_indexed)
+            document["sensitive"] = positions
+        cases.append(document)
+    plain = "" if huffman else ", plain strings"
+    result: Object = {
+        "description": story.description or f"Encoded by hpacktools, strategy {name}{plain}.",
+    }
+    if story.context:
+        result["context"] = story.context
+    result["cases"] = cases
+    return result
+
+
+def write_stories(
+    sources: list[Path], folder: Path, *, strategy: str, huffman: bool, effort: int
+) -> int:
+    """Encode the raw stories ``sources`` into ``folder`` under their names; returns how many.
+
+    Raises ``OSError``, and ``ValueError`` for a source that is not a raw story.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        story = load_story(source)
+        document = encode_story(story, strategy=strategy, huffman=huffman, effort=effort)
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        (folder / source.name).write_text(text, encoding="utf-8")
+    return len(sources)

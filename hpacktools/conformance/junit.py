@@ -1,0 +1,68 @@
+"""A report as JUnit XML, for continuous integration: a suite for each row, a case for each
+story."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from .results import Outcome, Report
+
+#: What XML 1.0 cannot hold, not even escaped.
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(report: Report) -> str:
+    """The XML document."""
+    rows: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in report.outcomes:
+        rows.setdefault((outcome.suite, outcome.row), []).append(outcome)
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<testsuites>"]
+    for (suite, name), outcomes in rows.items():
+        failed = sum(1 for outcome in outcomes if outcome.failures)
+        errors = sum(1 for outcome in outcomes if outcome.problem)
+        skipped = sum(1 for outcome in outcomes if outcome.skipped)
+        lines.append(
+            f'  <testsuite name={_attribute(f"{suite} {name}")} tests="{len(outcomes)}"'
+            f' failures="{failed}" errors="{errors}" skipped="{skipped}">'
+        )
+        for outcome in outcomes:
+            lines += _case(outcome)
+        lines.append("  </testsuite>")
+    lines.append("</testsuites>")
+    return "\n".join(lines) + "\n"
+
+
+def _case(outcome: Outcome) -> list[str]:
+    head = (
+        f"    <testcase classname={_attribute(f'hpack.{outcome.suite}.{outcome.row}')}"
+        f" name={_attribute(outcome.story)}"
+    )
+    if outcome.problem:
+        return [f"{head}>", f"      <error message={_attribute(outcome.problem)}/>", _END]
+    if outcome.skipped:
+        return [f"{head}>", f"      <skipped message={_attribute(outcome.skipped)}/>", _END]
+    if not outcome.failures:
+        return [f"{head}/>"]
+    first = outcome.failures[0]
+    lines = [f"{head}>", f"      <failure message={_attribute(first.message)}>"]
+    for failure in outcome.failures:
+        case = "" if failure.case is None else f"case {failure.case}: "
+        lines.append(escape(_clean(f"{case}{failure.message}")))
+        if failure.wire:
+            lines.append(f"wire {failure.wire}")
+    if outcome.more_failures:
+        lines.append(f"and {outcome.more_failures} more")
+    return [*lines, "      </failure>", _END]
+
+
+_END: Final = "    </testcase>"
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(_clean(text))

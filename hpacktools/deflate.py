@@ -1,0 +1,140 @@
+"""Encoding: :class:`Deflater` for one connection, :func:`deflate_case` for JSON.
+
+The class offers what nghttp2's Python bindings offered as ``HDDeflater``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from .codec import (
+    DEFAULT_TABLE_SIZE,
+    DynamicTable,
+    Encoder,
+    Field,
+    Representation,
+)
+from .jsonforms import table_to_json
+from .shapes import JSON, Object
+from .stories import Case
+from .strategies import STRATEGIES, encode_naively
+
+_NEVER_INDEXED = Representation.NEVER_INDEXED
+
+
+class Deflater:
+    """Encodes the field sections of one direction of a connection, in order.
+
+    >>> Deflater().deflate([(b":method", b"GET"), (b":path", b"/")]).hex()
+    '8284'
+    """
+
+    def __init__(
+        self,
+        table_size: int = DEFAULT_TABLE_SIZE,
+        *,
+        strategy: str = "default",
+        huffman: bool = True,
+    ) -> None:
+        """``table_size``: the largest dynamic table that the encoder keeps, in octets.
+
+        ``strategy`` is a name of :data:`hpacktools.strategies.STRATEGIES` or ``naive``.  Raises
+        ``ValueError`` for others; ``best`` needs a whole story
+        (:func:`hpacktools.best.plan_story`).
+        """
+        if strategy != "naive" and strategy not in STRATEGIES:
+            raise ValueError(f"no strategy {strategy!r} for single field sections")
+        self._encoder = Encoder(table_size)
+        self._choose = None if strategy == "naive" else STRATEGIES[strategy]()
+        self._huffman = huffman
+        #: Positions of fields that the last call wrote as never-indexed literals.
+        self.never_indexed: tuple[int, ...] = ()
+
+    @property
+    def table(self) -> DynamicTable:
+        """The dynamic table as it is after the last block."""
+        return self._encoder.table
+
+    def change_table_size(self, size: int) -> None:
+        """The peer's SETTINGS_HEADER_TABLE_SIZE is now ``size`` octets.
+
+        The next block begins with the size updates that this needs (RFC 7541 section 4.2).
+        """
+        self._encoder.change_maximum(size)
+
+    def deflate(self, headers: Iterable[Field], sensitive: Collection[int] = ()) -> bytes:
+        """Encode a field section; names and values are octets.
+
+        ``sensitive`` are the positions of fields that are never to be indexed
+        (RFC 7541 section 7.1.3).
+        """
+        choose = self._choose
+        size = self._encoder.table.maximum
+        if pending := self._encoder.pending_updates():
+            size = pending[-1]
+        fields: list[tuple[bytes, bytes, Representation]] = []
+        never_indexed = []
+        for position, (name, value) in enumerate(headers):
+            if position in sensitive:
+                representation = _NEVER_INDEXED
+            elif choose is None:
+                representation = Representation.WITHOUT_INDEXING
+            else:
+                representation = choose(name, value, size)
+            if representation is _NEVER_INDEXED:
+                never_indexed.append(position)
+            fields.append((name, value, representation))
+        self.never_indexed = tuple(never_indexed)
+        if choose is None:
+            return self._encoder.encode([]) + encode_naively(fields, self._huffman)
+        return self._encoder.encode(fields, self._huffman)
+
+    def deflate_planned(self, headers: Sequence[Field], plan: Sequence[Representation]) -> bytes:
+        """Encode a field section whose representations are decided."""
+        self.never_indexed = tuple(
+            position for position, each in enumerate(plan) if each is _NEVER_INDEXED
+        )
+        fields = [(*field, each) for field, each in zip(headers, plan, strict=True)]
+        return self._encoder.encode(fields, self._huffman)
+
+
+def deflate_case(
+    case: Case,
+    deflater: Deflater,
+    *,
+    plan: Sequence[Representation] | None = None,
+    dump_table: bool = False,
+    number_key: str = "seq",
+) -> Object:
+    """Encode ``case``, whose settings come first; returns the case that ``hpack-deflate`` writes.
+
+    Members in the order of nghttp2's ``deflatehd``; ``number_key`` is ``seq`` or ``seqno``.
+    """
+    assert case.fields is not None
+    for size in case.table_sizes:
+        deflater.change_table_size(size)
+    if plan is None:
+        block = deflater.deflate(case.fields, case.sensitive)
+    else:
+        block = deflater.deflate_planned(case.fields, plan)
+    input_length = sum(len(name) + len(value) for name, value in case.fields)
+    result: Object = {
+        number_key: case.number,
+        "input_length": input_length,
+        "output_length": len(block),
+        "percentage_of_original_size": 100 * len(block) / input_length if input_length else 0.0,
+        "wire": block.hex(),
+        "headers": case.document["headers"],
+    }
+    if "octets" in case.document:
+        result["octets"] = case.document["octets"]
+    if deflater.never_indexed:
+        positions: list[JSON] = list(deflater.never_indexed)
+        result["sensitive"] = positions
+    if len(case.table_sizes) > 1:
+        result["header_table_sizes"] = list(case.table_sizes)
+    if case.table_sizes:
+        result["header_table_size"] = case.table_sizes[-1]
+    if dump_table:
+        result["header_table"] = table_to_json(deflater.table)
+    return result

@@ -1,0 +1,136 @@
+"""An explained block as text for people, coloured on request.
+
+Octets of the peer's are escaped, so that no control character reaches the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from .codec import FIRST_DYNAMIC_INDEX, Field, entry_size
+from .explanation import Explanation, Kind, Step
+
+_COLOURS: Final = {
+    Kind.INDEXED: "36",
+    Kind.WITH_INDEXING: "32",
+    Kind.WITHOUT_INDEXING: "33",
+    Kind.NEVER_INDEXED: "35",
+    Kind.SIZE_UPDATE: "34",
+}
+_DIM: Final = "2"
+_BOLD: Final = "1"
+_RED: Final = "1;31"
+
+#: Octets in one line; the rest of a long representation is counted, not shown.
+_OCTETS_SHOWN: Final = 64
+_OCTETS_PER_LINE: Final = 16
+#: Characters of a value that are shown.
+_TEXT_SHOWN: Final = 200
+
+
+def escape(octets: bytes) -> str:
+    """``octets`` for a terminal: what is not printable ASCII as ``\\xNN``."""
+    return "".join(
+        chr(octet) if 0x20 <= octet < 0x7F and octet != 0x5C else f"\\x{octet:02x}"
+        for octet in octets
+    )
+
+
+def _shown(octets: bytes) -> str:
+    if len(octets) <= _TEXT_SHOWN:
+        return escape(octets)
+    return f"{escape(octets[:_TEXT_SHOWN])}… ({len(octets)} octets)"
+
+
+class Renderer:
+    """Renders explained blocks; ``colour`` uses ANSI sequences."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour and text else text
+
+    def render(self, title: str, explanation: Explanation) -> str:
+        """The whole block, with a last line feed."""
+        return "\n".join(self._lines(title, explanation)) + "\n"
+
+    def _lines(self, title: str, explanation: Explanation) -> Iterator[str]:
+        count = len(explanation.block)
+        octets = f"{count} octet{'' if count == 1 else 's'}"
+        yield f"{self._paint(title, _BOLD)} {self._paint(octets, _DIM)}"
+        for step in explanation.steps:
+            yield from self._step(step)
+        error = explanation.error
+        if error is not None:
+            start = sum(len(step.octets) for step in explanation.steps)
+            rest = explanation.block[start : start + _OCTETS_PER_LINE]
+            yield f"  {start:5d}  {rest.hex(' ')}"
+            yield self._paint(f"         error: {error.reason}", _RED)
+            yield self._paint(f"                {error.section}, octet {error.offset}", _RED)
+        table = explanation.table
+        yield self._paint(
+            f"         table: {_entries(len(table.entries))}, "
+            f"{table.size} of {table.maximum} octets",
+            _DIM,
+        )
+
+    def _step(self, step: Step) -> Iterator[str]:
+        shown = step.octets[:_OCTETS_SHOWN]
+        lines = [
+            shown[start : start + _OCTETS_PER_LINE].hex(" ")
+            for start in range(0, len(shown), _OCTETS_PER_LINE)
+        ]
+        if len(step.octets) > _OCTETS_SHOWN:
+            lines.append(f"… {len(step.octets) - _OCTETS_SHOWN} more")
+        yield f"  {self._paint(f'{step.offset:5d}', _DIM)}  {lines[0]}"
+        for line in lines[1:]:
+            yield f"         {line}"
+        if step.field is not None:
+            name, value = map(_shown, step.field)
+            yield f"         {self._paint(name, _BOLD)}: {value}"
+        yield "         " + self._paint(_what(step), _COLOURS[step.kind])
+        change = self._change(step)
+        if change:
+            yield "         " + self._paint(change, _DIM)
+
+    def _change(self, step: Step) -> str:
+        """What the representation did to the table."""
+        parts = []
+        if step.kind is Kind.WITH_INDEXING:
+            assert step.field is not None
+            size = entry_size(step.field)
+            if step.inserted:
+                parts.append(f"inserted at {FIRST_DYNAMIC_INDEX}, {size} octets")
+            else:
+                parts.append(f"not inserted: {size} octets are more than the table holds")
+        if step.evicted:
+            parts.append("evicted " + ", ".join(map(_brief, step.evicted)))
+        if parts:
+            parts.append(f"table {step.table.size} of {step.table.maximum} octets")
+        return "; ".join(parts)
+
+
+def _brief(field: Field) -> str:
+    text = f"{escape(field[0])}: {escape(field[1][:40])}"
+    return text + "…" if len(field[1]) > 40 else text
+
+
+def _what(step: Step) -> str:
+    """The kind, where the name comes from, and how strings are coded."""
+    if step.kind is Kind.SIZE_UPDATE:
+        return f"{step.kind}: the table holds at most {step.maximum} octets"
+    parts = [str(step.kind)]
+    if step.index is not None:
+        table = "static" if step.index < FIRST_DYNAMIC_INDEX else "dynamic"
+        what = "index" if step.kind is Kind.INDEXED else "name from index"
+        parts.append(f"{what} {step.index} of the {table} table")
+    for what, huffman in (("name", step.name_huffman), ("value", step.value_huffman)):
+        if huffman is not None:
+            parts.append(f"{what} {'Huffman' if huffman else 'plain'}")
+    return ", ".join(parts)
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"

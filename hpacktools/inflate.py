@@ -1,0 +1,98 @@
+"""Decoding: :class:`Inflater` for one connection, :func:`inflate_case` for JSON.
+
+The class offers what nghttp2's Python bindings offered as ``HDInflater``.
+"""
+
+from __future__ import annotations
+
+from .codec import DecodedBlock, Decoder, DynamicTable, Field, HPACKError
+from .jsonforms import fields_to_json, table_to_json
+from .shapes import JSON, Object
+from .stories import Case
+
+
+class Inflater:
+    """Decodes the header blocks of one direction of a connection, in order.
+
+    >>> Inflater().inflate(bytes.fromhex("8284"))
+    [(b':method', b'GET'), (b':path', b'/')]
+    """
+
+    def __init__(self) -> None:
+        self._decoder = Decoder()
+        #: Positions of fields that came as never-indexed literals in the last block.
+        self.never_indexed: tuple[int, ...] = ()
+
+    @property
+    def table(self) -> DynamicTable:
+        """The dynamic table as it is after the last block."""
+        return self._decoder.table
+
+    @property
+    def allowed(self) -> int:
+        """The SETTINGS_HEADER_TABLE_SIZE in force, in octets."""
+        return self._decoder.allowed
+
+    @property
+    def required(self) -> int | None:
+        """The size, in octets, that the next block must begin by going down to, if any."""
+        return self._decoder.required
+
+    def change_table_size(self, size: int) -> None:
+        """The encoder has acknowledged SETTINGS_HEADER_TABLE_SIZE ``size`` (octets).
+
+        If its table is larger, the next block must begin with a size update (RFC 7541 section 4.2).
+        """
+        self._decoder.change_allowed(size)
+
+    def inflate(self, block: bytes) -> list[Field]:
+        """Decode a whole header block; names and values are octets.
+
+        Raises :class:`~hpacktools.codec.HPACKError`; the table is lost then, and every later block
+        raises too.
+        """
+        return list(self._decode(block).fields)
+
+    def _decode(self, block: bytes) -> DecodedBlock:
+        decoded = self._decoder.decode(block)
+        self.never_indexed = decoded.never_indexed
+        return decoded
+
+
+def inflate_case(
+    case: Case,
+    inflater: Inflater,
+    *,
+    dump_table: bool = False,
+    number_key: str = "seq",
+) -> Object:
+    """Decode ``case``, whose settings come first; returns the case that ``hpack-inflate`` writes.
+
+    Members in the order of nghttp2's ``inflatehd``; ``header_table_size`` is there when the maximum
+    of the table changed.  Raises :class:`~hpacktools.codec.HPACKError`.
+    """
+    assert case.wire is not None
+    for size in case.table_sizes:
+        inflater.change_table_size(size)
+    before = inflater.table.maximum
+    headers, octets = fields_to_json(inflater.inflate(case.wire))
+    result: Object = {
+        number_key: case.number,
+        "wire": case.document["wire"],
+        "headers": headers,
+    }
+    if octets:
+        result["octets"] = octets
+    if inflater.never_indexed:
+        positions: list[JSON] = list(inflater.never_indexed)
+        result["sensitive"] = positions
+    if inflater.table.maximum != before:
+        result["header_table_size"] = inflater.table.maximum
+    if dump_table:
+        result["header_table"] = table_to_json(inflater.table)
+    return result
+
+
+def error_to_json(error: HPACKError) -> Object:
+    """The ``error`` object of a case that could not be decoded."""
+    return {"message": error.reason, "section": error.section, "offset": error.offset}

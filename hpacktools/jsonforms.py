@@ -1,0 +1,192 @@
+"""Fields, tables and documents as JSON, in the form that nghttp2's tools and the corpus use.
+
+Names and values are octets, JSON strings are text.  A string stands for its UTF-8 octets.  A field
+that is not UTF-8 has an approximation in ``headers`` (U+FFFD for what cannot be decoded), and its
+octets beside it: ``"octets": {"3": {"name": HEX, "value": HEX}}`` for the field at position 3.  In
+a dumped table ``name_hex`` and ``value_hex`` say the same.  Other tools ignore these members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from json import JSONDecoder
+from json.encoder import encode_basestring
+from typing import NoReturn
+
+from .codec import FIRST_DYNAMIC_INDEX, DynamicTable, Field, entry_size
+from .shapes import JSON, Object
+
+
+class ShapeError(ValueError):
+    """JSON that is not what it should be.
+
+    ``path`` is the JSON path of the place (``$.cases[1].wire``), ``reason`` says what is wrong.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def text_of(octets: bytes) -> str:
+    """``octets`` as text; U+FFFD for what is not UTF-8."""
+    return octets.decode("utf-8", "replace")
+
+
+def is_utf8(octets: bytes) -> bool:
+    """Whether :func:`text_of` loses nothing."""
+    if octets.isascii():
+        return True
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def fields_from_json(headers: list[JSON], octets: JSON, path: str) -> tuple[Field, ...]:
+    """The fields of a header list of the right shape.
+
+    ``octets`` is the member of that name or ``None``; ``path`` is where the case is.  Raises
+    :class:`ShapeError` when ``octets`` names a position beyond the list.
+    """
+    fields = []
+    for header in headers:
+        assert isinstance(header, dict)
+        ((name, value),) = header.items()
+        assert isinstance(value, str)
+        fields.append((name.encode(), value.encode()))
+    if octets is not None:
+        assert isinstance(octets, dict)
+        for position, field in octets.items():
+            # A number of any length would take long to convert.
+            if len(position) > 9 or int(position) >= len(fields):
+                raise ShapeError(f"{path}.octets.{position}", "there is no such header")
+            assert isinstance(field, dict)
+            fields[int(position)] = (
+                bytes.fromhex(str(field["name"])),
+                bytes.fromhex(str(field["value"])),
+            )
+    return tuple(fields)
+
+
+def fields_to_json(fields: Iterable[Field]) -> tuple[list[JSON], Object]:
+    """``headers`` and ``octets`` of a field section; ``octets`` is empty where all is UTF-8."""
+    headers: list[JSON] = []
+    octets: Object = {}
+    for name, value in fields:
+        try:
+            headers.append({name.decode(): value.decode()})
+        except UnicodeDecodeError:
+            octets[str(len(headers))] = {"name": name.hex(), "value": value.hex()}
+            headers.append({text_of(name): text_of(value)})
+    return headers, octets
+
+
+def field_to_json(field: Field) -> Object:
+    """A field as an object with ``name`` and ``value``."""
+    result: Object = {"name": text_of(field[0]), "value": text_of(field[1])}
+    for key, octets in zip(("name_hex", "value_hex"), field, strict=True):
+        if not is_utf8(octets):
+            result[key] = octets.hex()
+    return result
+
+
+def table_to_json(table: DynamicTable) -> Object:
+    """A dump of ``table``, as ``-d`` writes it: newest entry first, at index 62."""
+    entries: list[JSON] = []
+    for index, field in enumerate(table.entries, FIRST_DYNAMIC_INDEX):
+        entry: Object = {"index": index, "name": text_of(field[0]), "value": text_of(field[1])}
+        entry["size"] = entry_size(field)
+        entries.append(entry | field_to_json(field))
+    return {"entries": entries, "size": table.size, "max_size": table.maximum}
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _object(members: list[tuple[str, JSON]]) -> Object:
+    """An object without two members of one name: which of them counts nobody can say."""
+    result = dict(members)
+    if len(result) != len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the member {twice!r} twice")
+    return result
+
+
+_decoder = JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+
+
+def parse(text: str) -> JSON:
+    """Parse one JSON document.
+
+    Raises ``ValueError``, whose text has line and column where they are known.
+    """
+    document, end = _parse_at(text, 0)
+    if text[end:].strip(" \t\r\n"):
+        raise ValueError(f"something follows the JSON document ({_place(text, end)})")
+    return document
+
+
+def parse_all(text: str) -> list[JSON]:
+    """Parse JSON documents that follow one another; at least one."""
+    documents = []
+    position = 0
+    while True:
+        document, position = _parse_at(text, position)
+        documents.append(document)
+        if not text[position:].strip(" \t\r\n"):
+            return documents
+
+
+def _parse_at(text: str, position: int) -> tuple[JSON, int]:
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    try:
+        document: JSON
+        document, position = _decoder.raw_decode(text, position)
+    except RecursionError:
+        raise ValueError("objects and arrays are nested too deeply") from None
+    return document, position
+
+
+def _place(text: str, position: int) -> str:
+    line = text.count("\n", 0, position) + 1
+    return f"line {line}, column {position - text.rfind(chr(10), 0, position)}"
+
+
+def pretty(value: JSON, indent: str = "") -> str:
+    """``value`` with two blanks of indentation, as jansson writes it for nghttp2's tools.
+
+    Numbers with a fraction have 17 digits, text is not escaped beyond need.
+    """
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        digits = f"{value:.17g}"
+        return digits if "." in digits or "e" in digits else digits + ".0"
+    inner = indent + "  "
+    if isinstance(value, list):
+        if not value:
+            return "[]"
+        items = [inner + pretty(item, inner) for item in value]
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+    if not value:
+        return "{}"
+    members = [
+        f"{inner}{encode_basestring(name)}: {pretty(member, inner)}"
+        for name, member in value.items()
+    ]
+    return "{\n" + ",\n".join(members) + f"\n{indent}}}"

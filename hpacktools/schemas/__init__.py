@@ -1,0 +1,89 @@
+"""JSON Schemas (2020-12) of the documents that the tools read and write.
+
+Importing this module loads ``jsonschema``, which takes as long as all the rest of a tool; it is
+imported when input is not well-formed, to say what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib import resources
+from typing import Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from hpacktools.jsonforms import ShapeError
+from hpacktools.shapes import JSON, Object
+
+#: The schemas by name; each is the file ``NAME.json`` beside this module.
+SCHEMA_NAMES: Final = (
+    "story",
+    "deflate-input",
+    "deflate-output",
+    "inflate-input",
+    "inflate-output",
+    "report",
+)
+#: Longest quotation of a value in a message, in characters.
+_QUOTED: Final = 80
+
+
+def schema(name: str) -> Object:
+    """The schema ``name``, one of :data:`SCHEMA_NAMES`."""
+    text = (resources.files(__package__) / f"{name}.json").read_text("utf-8")
+    document: Object = json.loads(text)
+    return document
+
+
+@functools.cache
+def _validator(name: str, definition: str | None) -> Draft202012Validator:
+    document = schema(name)
+    if definition is not None:
+        document = {"$ref": f"#/$defs/{definition}", "$defs": document["$defs"]}
+    return Draft202012Validator(document)
+
+
+def problems(name: str, document: JSON, definition: str | None = None) -> list[ShapeError]:
+    """Everything that is wrong with ``document`` by the schema ``name``.
+
+    ``definition`` names one of its ``$defs`` to validate against instead.
+    """
+    errors = _validator(name, definition).iter_errors(document)
+    return [_shape_error(error, "$") for error in errors]
+
+
+def explain_case(name: str, document: JSON, path: str) -> ShapeError:
+    """What is most wrong with a case of a document of the kind ``name``; ``path`` is its place."""
+    error = best_match(_validator(name, "case").iter_errors(document))
+    assert error is not None, "the recogniser and the schema disagree"
+    return _shape_error(error, path)
+
+
+def _shape_error(error: ValidationError, root: str) -> ShapeError:
+    return ShapeError(root + error.json_path[1:], _reason(error))
+
+
+def _reason(error: ValidationError) -> str:
+    """A sentence for people."""
+    value = error.instance
+    match error.validator:
+        case "required":
+            return error.message.replace(" is a required property", " is missing")
+        case "type":
+            return f"{_quote(value)} is not of type {error.validator_value}"
+        case "minProperties" | "maxProperties":
+            assert isinstance(value, dict)
+            return f"a header is an object with exactly one member, this has {len(value)}"
+        case "pattern":
+            assert isinstance(error.schema, dict)
+            expected = str(error.schema.get("description", "of the right form"))
+            return f"{_quote(value)}: must be {expected[0].lower()}{expected[1:].rstrip('.')}"
+        case _:
+            return error.message if len(error.message) < 300 else error.message[:300] + "…"
+
+
+def _quote(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _QUOTED else text[:_QUOTED] + "…"

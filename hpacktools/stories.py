@@ -1,0 +1,195 @@
+"""Stories and their cases: header lists and header blocks that belong to one connection.
+
+Contract: a :class:`Case` has the right shape and is converted to octets; whoever wants to report
+bad cases one by one reads them with :func:`read_case`, whoever wants a whole story or an error uses
+:func:`load_story`.  The format is that of http2jp/hpack-test-case, with three members more that
+other tools ignore: ``sensitive``, ``octets`` (see :mod:`hpacktools.jsonforms`) and
+``header_table_sizes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+
+from .codec import Field
+from .jsonforms import ShapeError, fields_from_json, parse
+from .shapes import JSON, Object, is_deflate_case, is_inflate_case, is_story_case, is_text
+
+#: What a case is read for -> the recogniser of its shape.
+_RECOGNISERS: dict[str, Callable[[JSON], bool]] = {
+    "story": is_story_case,
+    "deflate-input": is_deflate_case,
+    "inflate-input": is_inflate_case,
+}
+
+
+class UnusableError(ValueError):
+    """Input of which nothing can be used: not JSON, or not a story."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """One header list, one header block, or both."""
+
+    #: ``seqno``, or ``seq``, or the position in the story.
+    number: int
+    #: The field section in octets; ``None`` where the case has none.
+    fields: tuple[Field, ...] | None
+    #: Positions in ``fields`` that are never to be indexed (RFC 7541 section 7.1.3).
+    sensitive: frozenset[int]
+    #: The header block; ``None`` where the case has none.
+    wire: bytes | None
+    #: Values of SETTINGS_HEADER_TABLE_SIZE (octets) that take effect just before this case, in
+    #: order; empty where it does not change.
+    table_sizes: tuple[int, ...]
+    #: The case as it was read.
+    document: Object
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """The cases of one direction of one connection, in order."""
+
+    #: Where it comes from, for messages.
+    name: str
+    description: str
+    #: ``request`` or ``response`` where the story says so, else empty.
+    context: str
+    cases: list[Case]
+
+    @property
+    def octets(self) -> int:
+        """Octets of all names and values."""
+        return sum(
+            len(name) + len(value) for case in self.cases for name, value in case.fields or ()
+        )
+
+
+def read_case(document: JSON, position: int, kind: str = "story", root: str = "$.cases") -> Case:
+    """Read a case of a document of ``kind`` (``story``, ``deflate-input``, ``inflate-input``).
+
+    ``position`` is its index in the array ``root``.  Raises :class:`ShapeError`.
+    """
+    path = f"{root}[{position}]"
+    if not _RECOGNISERS[kind](document):
+        from .schemas import explain_case
+
+        raise explain_case(kind, document, path)
+    assert isinstance(document, dict)
+    fields = None
+    if kind != "inflate-input" and "headers" in document:
+        headers = document["headers"]
+        assert isinstance(headers, list)
+        fields = fields_from_json(headers, document.get("octets"), path)
+    wire = document.get("wire") if kind != "deflate-input" else None
+    number = document.get("seqno", document.get("seq", position))
+    return Case(
+        number=_integer(number),
+        fields=fields,
+        sensitive=_sensitive(document, fields, path),
+        wire=None if wire is None else bytes.fromhex(str(wire)),
+        table_sizes=_table_sizes(document),
+        document=document,
+    )
+
+
+def _integer(value: JSON) -> int:
+    assert isinstance(value, int | float)
+    return int(value)
+
+
+def _table_sizes(document: Object) -> tuple[int, ...]:
+    sizes = document.get("header_table_sizes")
+    if sizes is not None:
+        assert isinstance(sizes, list)
+        return tuple(map(_integer, sizes))
+    size = document.get("header_table_size")
+    return () if size is None else (_integer(size),)
+
+
+def _sensitive(document: Object, fields: tuple[Field, ...] | None, path: str) -> frozenset[int]:
+    """The member ``sensitive``: positions, or names that stand for every field of that name."""
+    members = document.get("sensitive")
+    if not members or fields is None:
+        return frozenset()
+    assert isinstance(members, list)
+    positions: set[int] = set()
+    for number, member in enumerate(members):
+        if isinstance(member, str):
+            name = member.encode()
+            positions.update(place for place, field in enumerate(fields) if field[0] == name)
+            continue
+        place = _integer(member)
+        if place >= len(fields):
+            raise ShapeError(f"{path}.sensitive[{number}]", "there is no such header")
+        positions.add(place)
+    return frozenset(positions)
+
+
+def cases_of(document: JSON) -> list[JSON]:
+    """The array ``cases`` of a document, whose items are yet to be read.
+
+    Raises :class:`ShapeError` when there is none.
+    """
+    if not isinstance(document, dict):
+        raise ShapeError("$", "the root is not an object")
+    cases = document.get("cases")
+    if cases is None:
+        raise ShapeError("$", "the root object has no member 'cases'")
+    if not isinstance(cases, list):
+        raise ShapeError("$.cases", "is not an array")
+    return cases
+
+
+def read_text(path: str | PathLike[str]) -> str:
+    """The text of a file.  Raises :class:`UnusableError` when it is not UTF-8, and ``OSError``."""
+    with open(path, "rb") as file:
+        return decode_text(file.read())
+
+
+def decode_text(octets: bytes) -> str:
+    """``octets`` as text; a byte order mark is skipped.  Raises :class:`UnusableError`."""
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnusableError(f"not UTF-8 at octet {error.start}") from None
+
+
+def load_story(path: str | PathLike[str]) -> Story:
+    """Read a story from a file.
+
+    Raises ``OSError`` when it cannot be read, :class:`UnusableError` when it is not JSON, and
+    :class:`~hpacktools.jsonforms.ShapeError` with the JSON path when it has the wrong shape.
+    """
+    try:
+        document = parse(read_text(path))
+    except UnusableError:
+        raise
+    except ValueError as error:
+        raise UnusableError(f"not JSON: {error}") from None
+    return story_from_json(document, str(path))
+
+
+def story_from_json(document: JSON, name: str) -> Story:
+    """A story from its JSON.  Raises :class:`~hpacktools.jsonforms.ShapeError`."""
+    cases = cases_of(document)
+    assert isinstance(document, dict)
+    texts = []
+    for key in ("description", "context"):
+        text = document.get(key, "")
+        if not is_text(text):
+            raise ShapeError(f"$.{key}", "is not a string of Unicode text")
+        texts.append(str(text))
+    return Story(
+        name=name,
+        description=texts[0],
+        context=texts[1],
+        cases=list(_read_all(cases)),
+    )
+
+
+def _read_all(cases: list[JSON]) -> Iterator[Case]:
+    for position, case in enumerate(cases):
+        yield read_case(case, position)

@@ -1,0 +1,285 @@
+"""What a story costs under a given choice of fields to index: the exact size, without the octets.
+
+Contract: :func:`follow` counts to the octet what :class:`~hpacktools.codec.Encoder` writes for the
+same choice (a test compares them).
+
+Strategy: a story becomes arrays of small integers.  An *occurrence* is a field that no entry of the
+static table equals, in the order of the story; the choice says for each occurrence whether it is to
+be inserted when the table lacks it.  The table is a queue of insertions with a head that moves over
+the evicted ones.  Two courses that inserted the same since before their oldest living entries have
+equal tables: from there on they cost the same, so a changed course is followed only up to there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .codec import FIRST_DYNAMIC_INDEX, Encoder, Field, encode_integer, encode_string
+from .codec.table import ENTRY_OVERHEAD, STATIC_FIELDS, STATIC_NAMES
+from .stories import Case
+
+#: "Never again", as a position.
+NEVER: Final = 2**62
+
+#: Entries inserted since -> octets of an index with 7, 6 and 4 bits of prefix: up to these ages an
+#: index takes one octet less than beyond.
+_INDEX_ONE: Final = 126 - FIRST_DYNAMIC_INDEX + 1
+_INDEX_TWO: Final = 127 + 127 - FIRST_DYNAMIC_INDEX + 1
+_NAME_WITH_ONE: Final = 62 - FIRST_DYNAMIC_INDEX + 1
+_NAME_WITH_TWO: Final = 63 + 127 - FIRST_DYNAMIC_INDEX + 1
+_NAME_WITHOUT_TWO: Final = 15 + 127 - FIRST_DYNAMIC_INDEX + 1
+
+
+def index_octets(age: int) -> int:
+    """Octets of an indexed field whose entry has ``age`` - 1 newer ones."""
+    if age <= _INDEX_ONE:
+        return 1
+    return 2 if age <= _INDEX_TWO else len(encode_integer(FIRST_DYNAMIC_INDEX - 1 + age, 7))
+
+
+def _name_with_octets(age: int) -> int:
+    if age <= _NAME_WITH_ONE:
+        return 1
+    return 2 if age <= _NAME_WITH_TWO else len(encode_integer(FIRST_DYNAMIC_INDEX - 1 + age, 6))
+
+
+def _name_without_octets(age: int) -> int:
+    if age <= _NAME_WITHOUT_TWO:
+        return 2
+    return len(encode_integer(FIRST_DYNAMIC_INDEX - 1 + age, 4))
+
+
+@dataclass(slots=True, kw_only=True)
+class Model:
+    """A story as numbers.  Fields and names that are not static are numbered from 0."""
+
+    #: Octets that no choice changes: fields of the static table, size updates.
+    fixed: int
+    #: Position -> field.
+    occurrences: list[int]
+    #: Position -> position at which the same field comes again, or :data:`NEVER`.
+    following: list[int]
+    #: Position -> whether it may be inserted: it is not sensitive.
+    free: list[bool]
+    #: Position -> largest size of the table, in octets, and what it is cut to before.
+    maximum: list[int]
+    cut: list[int]
+    #: Field -> size of its entry; octets as a literal with and without indexing, with the name
+    #: written out where it is not static; number of the name, -1 for a static one.
+    size: list[int]
+    with_indexing: list[int]
+    without_indexing: list[int]
+    name: list[int]
+    #: Name -> octets of its string.
+    name_octets: list[int]
+
+
+class _Builder:
+    def __init__(self, huffman: bool) -> None:
+        self.huffman = huffman
+        self.model = Model(
+            fixed=0,
+            occurrences=[],
+            following=[],
+            free=[],
+            maximum=[],
+            cut=[],
+            size=[],
+            with_indexing=[],
+            without_indexing=[],
+            name=[],
+            name_octets=[],
+        )
+        self.fields: dict[Field, int] = {}
+        self.names: dict[bytes, int] = {}
+
+    def add(self, field: Field, sensitive: bool, maximum: int, cut: int) -> bool:
+        """Add an occurrence; says whether the table has a part in it."""
+        model = self.model
+        if field in STATIC_FIELDS and not sensitive:
+            model.fixed += 1
+            return False
+        number = None if sensitive else self.fields.get(field)
+        if number is None:
+            number = self._add_field(field)
+            if not sensitive:
+                self.fields[field] = number
+        model.occurrences.append(number)
+        model.free.append(not sensitive)
+        model.maximum.append(maximum)
+        model.cut.append(cut)
+        return True
+
+    def _add_field(self, field: Field) -> int:
+        model = self.model
+        name, value = field
+        value_octets = len(encode_string(value, self.huffman))
+        static = STATIC_NAMES.get(name)
+        if static is not None:
+            model.name.append(-1)
+            model.with_indexing.append(1 + value_octets)
+            model.without_indexing.append(len(encode_integer(static, 4)) + value_octets)
+        else:
+            number = self.names.get(name)
+            if number is None:
+                number = self.names[name] = len(model.name_octets)
+                model.name_octets.append(len(encode_string(name, self.huffman)))
+            octets = 1 + model.name_octets[number] + value_octets
+            model.name.append(number)
+            model.with_indexing.append(octets)
+            model.without_indexing.append(octets)
+        model.size.append(len(name) + len(value) + ENTRY_OVERHEAD)
+        return len(model.size) - 1
+
+
+def build_model(cases: Sequence[Case], *, limit: int, huffman: bool) -> Model:
+    """The model of ``cases`` for an encoder whose table holds ``limit`` octets at most."""
+    builder = _Builder(huffman)
+    model = builder.model
+    encoder = Encoder(limit)
+    cut = NEVER
+    for case in cases:
+        for size in case.table_sizes:
+            encoder.change_maximum(size)
+        updates = encoder.pending_updates()
+        model.fixed += len(encoder.encode([]))
+        maximum = encoder.table.maximum
+        cut = min((cut, *updates))
+        for position, field in enumerate(case.fields or ()):
+            if builder.add(field, position in case.sensitive, maximum, cut):
+                cut = NEVER
+    later: dict[int, int] = {}
+    model.following = [NEVER] * len(model.occurrences)
+    for place in range(len(model.occurrences) - 1, -1, -1):
+        number = model.occurrences[place]
+        model.following[place] = later.get(number, NEVER)
+        later[number] = place
+    return model
+
+
+class State:
+    """The table before an occurrence: the living insertions and where fields and names are."""
+
+    __slots__ = ("fields", "head", "names", "places", "queue", "used")
+
+    def __init__(self) -> None:
+        #: Field or name -> number of its newest insertion; those below ``head`` are evicted.
+        self.fields: dict[int, int] = {}
+        self.names: dict[int, int] = {}
+        #: Insertions by number: field and position.
+        self.queue: list[int] = []
+        self.places: list[int] = []
+        self.head = 0
+        self.used = 0
+
+    def step(self, model: Model, place: int, inserted: bool) -> None:
+        """Go past the occurrence at ``place``, inserting it or not."""
+        if inserted:
+            field = model.occurrences[place]
+            number = len(self.queue)
+            self.fields[field] = number
+            if model.name[field] >= 0:
+                self.names[model.name[field]] = number
+            self.queue.append(field)
+            self.places.append(place)
+            self.used += model.size[field]
+            self.evict(model, model.maximum[place])
+
+    def evict(self, model: Model, maximum: int) -> None:
+        """Evict until the table holds ``maximum`` octets at most."""
+        while self.used > maximum:
+            self.used -= model.size[self.queue[self.head]]
+            self.head += 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """What happens from a position on: for each position its octets, whether it inserted, and the
+    position of the oldest living insertion before it."""
+
+    octets: list[int]
+    inserted: list[bool]
+    oldest: list[int]
+
+    @classmethod
+    def unknown(cls, length: int) -> Course:
+        """A course of no cost that no other ever joins."""
+        return cls(octets=[0] * length, inserted=[False] * length, oldest=[-1] * length)
+
+
+def follow(
+    model: Model,
+    choice: Sequence[bool],
+    state: State,
+    start: int,
+    known: Course,
+    bound: float = float("inf"),
+) -> tuple[int, Course]:
+    """Follow ``choice`` from ``start``, where the table is ``state``, until the course joins
+    ``known``, or costs more than ``bound`` octets beyond it, or ends.
+
+    Returns what it costs beyond ``known`` and the course from ``start`` on.
+    """
+    occurrences, name_of, size_of = model.occurrences, model.name, model.size
+    with_indexing, without_indexing = model.with_indexing, model.without_indexing
+    name_octets, maximum, cut = model.name_octets, model.maximum, model.cut
+    fields, names = state.fields.copy(), state.names.copy()
+    # Only living insertions are copied; numbers stay what they are.
+    base, head, used = state.head, state.head, state.used
+    queue, places = state.queue[base:], state.places[base:]
+    count = base + len(queue)
+    end = len(occurrences)
+    known_octets, known_inserted, known_oldest = known.octets, known.inserted, known.oldest
+    octets: list[int] = []
+    inserted: list[bool] = []
+    oldest: list[int] = []
+    excess = 0
+    last_difference = place = start
+    while place < end:
+        while used > cut[place]:
+            used -= size_of[queue[head - base]]
+            head += 1
+        oldest.append(places[head - base] if head < count else place)
+        field = occurrences[place]
+        number = fields.get(field, -1)
+        inserting = False
+        if number >= head:
+            cost = 1 if count - number <= _INDEX_ONE else index_octets(count - number)
+        else:
+            name = name_of[field]
+            inserting = choice[place]
+            cost = with_indexing[field] if inserting else without_indexing[field]
+            if name >= 0:
+                number = names.get(name, -1)
+                if number >= head:
+                    age = count - number
+                    cost += _name_with_octets(age) if inserting else _name_without_octets(age)
+                    cost -= name_octets[name] + 1
+            if inserting:
+                queue.append(field)
+                places.append(place)
+                fields[field] = count
+                if name >= 0:
+                    names[name] = count
+                count += 1
+                used += size_of[field]
+                while used > maximum[place]:
+                    used -= size_of[queue[head - base]]
+                    head += 1
+        octets.append(cost)
+        inserted.append(inserting)
+        excess += cost - known_octets[place]
+        if inserting != known_inserted[place]:
+            last_difference = place
+        place += 1
+        if excess > bound:
+            break
+        if (
+            place < end
+            and known_oldest[place] > last_difference
+            and (head == count or places[head - base] > last_difference)
+        ):
+            break
+    return excess, Course(octets=octets, inserted=inserted, oldest=oldest)

@@ -1,0 +1,141 @@
+"""The commands as processes: start-up, co-process, pipes that close, bounded memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+#: A command that takes longer than this is broken.
+DEADLINE = 30.0
+
+
+def command(name: str) -> list[str]:
+    code = f"import sys; from hpacktools.cli import {name}_main; sys.exit({name}_main())"
+    return [sys.executable, "-c", code]
+
+
+@contextmanager
+def process(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [*command(name), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize(
+    ("name", "case"), [("deflate", {"headers": [{"a": "b"}]}), ("inflate", {"wire": "82"})]
+)
+def test_valid_input_imports_no_jsonschema(name: str, case: object) -> None:
+    code = (
+        f"import sys; from hpacktools.cli import {name}_main; code = {name}_main(); "
+        "print('jsonschema' in sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps({"cases": [case] * 10}).encode(),
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE,
+    )
+    assert done.stderr.decode().splitlines()[-1] == "False"
+
+
+def test_codec_imports_nothing_of_the_tools() -> None:
+    code = "import sys, hpacktools.codec; print([m for m in sys.modules if 'hpacktools' in m])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, timeout=DEADLINE
+    )
+    modules = done.stdout.decode()
+    assert "hpacktools.codec" in modules
+    assert "hpacktools.stories" not in modules
+
+
+def test_co_process() -> None:
+    """Each case is answered before the next is sent."""
+    with process("deflate", "--jsonl") as deflater, process("inflate", "--jsonl") as inflater:
+        for number in range(5):
+            headers = [{":method": "GET"}, {"x-number": str(number // 2)}]
+            answer = ask(deflater, {"headers": headers})
+            assert ask(inflater, {"wire": answer["wire"]})["headers"] == headers
+
+
+def ask(running: subprocess.Popen[bytes], case: dict[str, object]) -> dict[str, object]:
+    assert running.stdin is not None
+    assert running.stdout is not None
+    running.stdin.write(json.dumps(case).encode() + b"\n")
+    running.stdin.flush()
+    answer: dict[str, object] = json.loads(running.stdout.readline())
+    return answer
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    with subprocess.Popen(
+        [*command("deflate"), "--jsonl"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        running.stdin.write(b'{"headers": []}\n')
+        running.stdin.close()
+        assert running.wait(DEADLINE) == 1
+        assert running.stderr.read() == b""
+
+
+def peak_memory(name: str, line: bytes, count: int) -> int:
+    """Peak resident memory in KiB after ``count`` lines."""
+    code = (
+        "import resource, sys; "
+        f"from hpacktools.cli import {name}_main; code = {name}_main(['--jsonl']); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=line * count,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=True,
+        timeout=DEADLINE,
+    )
+    return int(done.stderr.split()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("deflate", b'{"headers": [{":method": "GET"}, {"x": "y"}]}\n'),
+        ("inflate", b'{"wire": "824001780179"}\n'),
+    ],
+)
+def test_memory_of_a_stream_is_constant(name: str, line: bytes) -> None:
+    few, many = peak_memory(name, line, 200), peak_memory(name, line, 10_000)
+    assert many < few + 4096
+
+
+@pytest.mark.slow
+def test_start_up_takes_little_more_than_the_interpreter() -> None:
+    """hpack, json and argparse have to be imported; what the tool adds must stay small."""
+    document = json.dumps({"cases": [{"headers": [{"a": "b"}]}] * 10}).encode()
+    base = [sys.executable, "-c", "import hpack, json, argparse, dataclasses"]
+    times: dict[str, list[float]] = {"tool": [], "base": []}
+    for _ in range(7):
+        for key, arguments in (("tool", command("deflate")), ("base", base)):
+            start = time.perf_counter()
+            subprocess.run(
+                arguments, input=document, capture_output=True, check=True, timeout=DEADLINE
+            )
+            times[key].append(time.perf_counter() - start)
+    assert min(times["tool"]) < 4 * min(times["base"])

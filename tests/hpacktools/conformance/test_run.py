@@ -1,0 +1,413 @@
+"""hpack-conformance run and negative, with our codec and with others in its place."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpacktools.cli import conformance_main
+from hpacktools.conformance.results import KEPT_FAILURES
+from hpacktools.schemas import problems
+from hpacktools.strategies import STRATEGY_NAMES
+from tests.hpacktools.cli.running import Result, run
+from tests.support.stories import VECTORS, require_corpus, vectors
+
+GET = [{":method": "GET"}, {":path": "/"}, {"x-a": "caf\xe9"}]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A corpus of one encoded story and two raw ones."""
+    folder = tmp_path / "corpus"
+    for name, document in {
+        "other/story_00": {"cases": [{"wire": "8284", "headers": GET[:2]}] * 2},
+        "raw-data/story_00": {"cases": [{"headers": GET}] * 3},
+        "raw-data/story_01": {"cases": [{"headers": [{"x-b": "c"}]}], "context": "response"},
+    }.items():
+        path = folder / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+    return folder
+
+
+def conformance(*arguments: str | Path) -> Result:
+    return run(conformance_main, *map(str, arguments), "--jobs", "1")
+
+
+def report(*arguments: str | Path) -> Any:
+    result = conformance(*arguments, "--json")
+    document = json.loads(result.out)
+    assert problems("report", document) == []
+    return document
+
+
+def command(tmp_path: Path, body: str) -> str:
+    """A command made of Python code that sees the parsed input as ``cases``."""
+    path = tmp_path / "codec.py"
+    path.write_text(
+        "import json, sys\ncases = json.load(sys.stdin)['cases']\n"
+        "from hpacktools import Inflater, Deflater\n" + body
+    )
+    return shlex.join([sys.executable, str(path)])
+
+
+GOOD_DECODER = """
+inflater = Inflater()
+out = []
+for case in cases:
+    assert set(case) <= {'seqno', 'header_table_size', 'wire'}
+    if 'header_table_size' in case:
+        inflater.change_table_size(case['header_table_size'])
+    fields = inflater.inflate(bytes.fromhex(case['wire']))
+    out.append({'headers': [{n.decode(): v.decode()} for n, v in fields]})
+print(json.dumps({'cases': out}))
+"""
+
+
+class TestRun:
+    def test_rows(self, corpus: Path) -> None:
+        document = report("run", corpus)
+        assert document["passed"]
+        rows = {(row["suite"], row["name"]): row for row in document["rows"]}
+        assert rows["decode", "other"]["blocks"] == 2
+        for strategy in STRATEGY_NAMES:
+            assert rows["encode", strategy]["stories"] == 2
+            assert rows["encode", strategy]["blocks"] == 4
+        assert ("encode", "linear, plain") in rows
+        assert rows["encode", "default, sizes changed"]["failures"] == 0
+
+    def test_text(self, corpus: Path) -> None:
+        result = conformance("run", corpus)
+        assert result.code == 0
+        assert "2 of 2 blocks decoded; 48 of 48 blocks encoded and decoded back" in result.out
+        assert result.err == ""
+
+    def test_the_variable_names_the_corpus(
+        self, corpus: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HPACK_TEST_CASE", str(corpus))
+        assert conformance("run").code == 0
+
+    def test_no_corpus(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("HPACK_TEST_CASE", raising=False)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        result = conformance("run")
+        assert (result.code, len(result.err.splitlines())) == (2, 1)
+        assert "hpack-conformance fetch" in result.err
+        assert conformance("run", tmp_path / "nowhere").code == 2
+        assert "no folder in it" in conformance("run", tmp_path).err
+
+    def test_wrong_headers_are_failures_with_explanations(self, corpus: Path) -> None:
+        path = corpus / "other" / "story_00.json"
+        path.write_text(json.dumps({"cases": [{"wire": "82", "headers": [{"a": "b"}]}] * 30}))
+        document = report("run", corpus)
+        assert not document["passed"]
+        assert document["rows"][0]["failures"] == 30
+        assert len(document["failures"]) == KEPT_FAILURES
+        failure = document["failures"][0]
+        assert (failure["story"], failure["case"], failure["wire"]) == (
+            "other/story_00.json",
+            0,
+            "82",
+        )
+        assert failure["explanation"]["representations"][0]["index"] == 2
+        result = conformance("run", corpus)
+        assert result.code == 1
+        assert (
+            "decode other/story_00.json case 0: field 0 is (b':method', b'GET'), not" in result.out
+        )
+
+    def test_a_refused_block_ends_its_story_only(self, corpus: Path) -> None:
+        path = corpus / "other" / "story_00.json"
+        path.write_text(json.dumps({"cases": [{"wire": "80", "headers": []}] * 3}))
+        document = report("run", corpus)
+        assert [failure["message"] for failure in document["failures"]] == [
+            "an indexed field with index 0 (octet 0, RFC 7541 section 6.1)",
+            "2 later cases were not decoded",
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("{", "not JSON"),
+            ('{"cases": [{"wire": "8"}]}', "$.cases[0].wire"),
+            ('{"cases": [{"wire": "82"}]}', "$.cases[0]: 'headers' is missing"),
+            ('{"cases": [{"headers": []}]}', "$.cases[0]: 'wire' is missing"),
+        ],
+    )
+    def test_a_file_of_the_wrong_shape_does_not_end_the_run(
+        self, corpus: Path, text: str, reason: str
+    ) -> None:
+        (corpus / "other" / "story_01.json").write_text(text)
+        result = conformance("run", corpus)
+        assert result.code == 2
+        assert f"cannot be used: other/story_01.json: {reason}" in result.out
+        assert "2 of 2 blocks decoded" in result.out
+        assert report("run", corpus)["problems"][0]["file"] == "other/story_01.json"
+
+    def test_several_processes_find_the_same(self, corpus: Path) -> None:
+        (corpus / "other" / "story_01.json").write_text('{"cases": [{"wire":"80","headers":[]}]}')
+        one = report("run", corpus)
+        two = json.loads(run(conformance_main, "run", str(corpus), "--json", "--jobs", "2").out)
+        del one["seconds"], two["seconds"]
+        assert one == two
+
+    def test_progress_on_a_terminal(self, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from tests.hpacktools.cli.running import _Standard
+
+        monkeypatch.setattr(_Standard, "isatty", lambda self: True)
+        assert "█ 25/25 stories\x1b[K\r\x1b[K" in conformance("run", corpus).err
+
+
+class TestOtherImplementations:
+    def test_decoder(self, corpus: Path, tmp_path: Path) -> None:
+        document = report("run", corpus, "--decoder", command(tmp_path, GOOD_DECODER))
+        assert document["passed"]
+        assert [row["suite"] for row in document["rows"]] == ["decode"]
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ("print(json.dumps({'cases': [{'headers': []}] * 2}))", "0 fields, not 2"),
+            ("print('{')", "not JSON"),
+            ("sys.exit('broken')", "refused: broken"),
+            ("print('{\"cases\": []}')", "it wrote 0 cases of 2 and exit code 0"),
+            ("print('{\"cases\": [{}, {}]}')", "no header list"),
+            ("print('{\"cases\": [1, 2]}')", "case 0 of its output is not an object"),
+            ("print('[]')", "no cases"),
+            ("print(json.dumps({'cases': [{'error': 'x'}] * 2}))", 'refused: "x"'),
+            (GOOD_DECODER + "sys.exit(3)", "exit code 3 though no case failed"),
+            ("print(json.dumps({'cases': [{'headers': [{'a': 'b'}] * 2}] * 2}))", "field 0 is"),
+        ],
+    )
+    def test_broken_decoders(self, corpus: Path, tmp_path: Path, body: str, message: str) -> None:
+        document = report("run", corpus, "--decoder", command(tmp_path, body))
+        assert not document["passed"]
+        assert message in document["failures"][0]["message"]
+
+    def test_a_command_that_is_not_there(self, corpus: Path) -> None:
+        document = report("run", corpus, "--decoder", "/nowhere/decoder")
+        assert document["failures"][0]["message"].endswith(
+            "cannot be run: No such file or directory"
+        )
+
+    def test_encoder(self, corpus: Path) -> None:
+        ours = shlex.join(
+            [sys.executable, "-c", "import hpacktools.cli as c; raise SystemExit(c.deflate_main())"]
+        )
+        document = report("run", corpus, "--encoder", ours)
+        assert document["passed"]
+        assert [(row["suite"], row["blocks"]) for row in document["rows"]] == [("encode", 4)]
+
+    @pytest.mark.parametrize(
+        ("wires", "message"),
+        [
+            (["80", "82", "82"], "does not decode"),
+            (["82", "82", "82"], "decodes to something else"),
+            (["8", "82", "82"], "no header block"),
+        ],
+    )
+    def test_broken_encoders(
+        self, corpus: Path, tmp_path: Path, wires: list[str], message: str
+    ) -> None:
+        body = f"print(json.dumps({{'cases': [{{'wire': w}} for w in {wires}][:len(cases)]}}))"
+        document = report("run", corpus, "--encoder", command(tmp_path, body))
+        assert message in document["failures"][0]["message"]
+
+
+class TestNegative:
+    def test_all_of_ours(self) -> None:
+        result = conformance("negative")
+        assert result.code == 0
+        accepted = len(vectors("rfc7541")) + len(vectors("unusual"))
+        refused = len(vectors("malformed"))
+        assert (
+            f"{accepted} of {accepted} stories to be accepted; "
+            f"{refused} of {refused} stories to be refused" in result.out
+        )
+
+    def test_every_line_of_the_list_has_a_vector(self) -> None:
+        """N1 to N20 without those that are not about a block (N21, N22); U1 to U22."""
+        for folder, letter, last in (("malformed", "n", 20), ("unusual", "u", 22)):
+            numbers = {int(path.stem[1:3]) for path in vectors(folder)}
+            assert numbers == set(range(1, last + 1)), letter
+
+    def test_our_tool_as_a_command(self, tmp_path: Path) -> None:
+        folder = tmp_path / "vectors"
+        for path in [*vectors("malformed")[:3], *vectors("unusual")[:3]]:
+            copy = folder / path.parent.name / path.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+        code = "import hpacktools.cli as c; raise SystemExit(c.inflate_main(['-d']))"
+        document = report("negative", folder, "--decoder", shlex.join([sys.executable, "-c", code]))
+        assert document["passed"], document["failures"]
+        assert sum(row["stories"] for row in document["rows"]) == 6
+
+    def test_a_decoder_that_accepts_everything(self, tmp_path: Path) -> None:
+        folder = tmp_path / "vectors" / "malformed"
+        folder.mkdir(parents=True)
+        for name in ("n01_index_zero", "n17_smallest_missing"):
+            (folder / f"{name}.json").write_bytes((VECTORS / f"malformed/{name}.json").read_bytes())
+        body = "print(json.dumps({'cases': [{'headers': []} for case in cases]}))"
+        document = report("negative", folder.parent, "--decoder", command(tmp_path, body))
+        assert document["failures"][0]["message"] == "accepted, against RFC 7541 section 6.1"
+        assert document["skipped"][0]["story"] == "malformed/n17_smallest_missing.json"
+
+    @pytest.mark.parametrize(
+        ("case", "message"),
+        [
+            ({"wire": "80", "headers": [], "expect": {"result": "accept"}}, "refused: "),
+            (
+                {"wire": "82", "expect": {"result": "refuse", "section": "X"}},
+                "accepted, against X",
+            ),
+            (
+                {"wire": "80", "expect": {"result": "refuse", "section": "X"}},
+                "refused by RFC 7541 section 6.1, not X",
+            ),
+            (
+                {
+                    "wire": "80",
+                    "expect": {"result": "refuse", "section": "RFC 7541 section 6.1", "offset": 1},
+                },
+                "refused at octet 0, not 1",
+            ),
+            ({"wire": "82", "headers": [], "expect": {"result": "accept"}}, "1 fields, not 0"),
+            (
+                {"wire": "10016100", "headers": [{"a": ""}], "expect": {"result": "accept"}},
+                "never indexed are [0]",
+            ),
+            (
+                {
+                    "wire": "82",
+                    "headers": [{":method": "GET"}],
+                    "expect": {
+                        "result": "accept",
+                        "header_table": {"entries": [], "size": 0, "max_size": 5},
+                    },
+                },
+                "the table is ",
+            ),
+        ],
+    )
+    def test_what_is_not_as_expected(self, tmp_path: Path, case: Any, message: str) -> None:
+        folder = tmp_path / "unusual"
+        folder.mkdir()
+        (folder / "x.json").write_text(json.dumps({"cases": [case]}))
+        document = report("negative", tmp_path)
+        assert document["failures"][0]["message"].startswith(message)
+
+    @pytest.mark.parametrize(
+        "case", [{"wire": "82", "headers": []}, {"wire": "82", "expect": {"result": "accept"}}]
+    )
+    def test_a_vector_of_the_wrong_shape(self, tmp_path: Path, case: Any) -> None:
+        (tmp_path / "unusual").mkdir()
+        (tmp_path / "unusual" / "x.json").write_text(json.dumps({"cases": [case]}))
+        assert conformance("negative", tmp_path).code == 2
+
+    def test_no_vectors(self, tmp_path: Path) -> None:
+        result = conformance("negative", tmp_path)
+        assert result.code == 2
+        assert "has none of the folders" in result.err
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+        self.references += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+class TestReports:
+    @pytest.fixture
+    def failing(self, corpus: Path) -> Path:
+        (corpus / "other" / "story_01.json").write_text(
+            json.dumps({"cases": [{"wire": "40013c013e80", "headers": [{"<b>": "\x1f&"}]}]})
+        )
+        (corpus / "other" / "story_02.json").write_text("<")
+        return corpus
+
+    def test_junit(self, failing: Path, tmp_path: Path) -> None:
+        path = tmp_path / "report.xml"
+        conformance("run", failing, "--junit", path)
+        root = ET.parse(path).getroot()
+        suite = root[0]
+        assert (suite.get("name"), suite.get("tests")) == ("decode other", "3")
+        assert (suite.get("failures"), suite.get("errors")) == ("1", "1")
+        failure = suite.find("./testcase[@name='other/story_01.json']/failure")
+        assert failure is not None
+        assert "wire 40013c013e80" in (failure.text or "")
+
+    def test_html_is_one_sound_page(self, failing: Path, tmp_path: Path) -> None:
+        path = tmp_path / "report.html"
+        conformance("run", failing, "--html", path)
+        page = _Page()
+        text = path.read_text()
+        page.feed(text)
+        page.close()
+        assert page.open == []
+        assert page.references == []
+        assert "script" not in page.tags
+        assert "details" in page.tags
+        assert "&lt;: &gt;" in text
+        assert "other/story_02.json" in text
+        assert text.count('class="bar"') == 13
+
+    def test_negative_has_no_chart(self, tmp_path: Path) -> None:
+        path = tmp_path / "report.html"
+        conformance("negative", "--html", path)
+        assert 'class="bar"' not in path.read_text()
+
+    def test_a_report_that_cannot_be_written(self, corpus: Path, tmp_path: Path) -> None:
+        result = conformance("run", corpus, "--html", tmp_path / "no" / "x.html")
+        assert result.code == 2
+        assert "No such file" in result.err
+
+
+def test_stories_of_this_project() -> None:
+    """Recorded requests and responses, and what our encoder makes of them."""
+    document = report("run", VECTORS)
+    assert document["passed"], document["failures"][:3]
+    rows = {(row["suite"], row["name"]): row for row in document["rows"]}
+    stories = len(list((VECTORS / "raw-data").glob("*.json")))
+    assert rows["decode", "h2static"]["stories"] == stories
+    ours, default = rows["decode", "h2static"], rows["encode", "default"]
+    assert ours["output_length"] == default["output_length"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_whole_corpus() -> None:
+    document = report_of_corpus()
+    assert document["passed"], document["failures"][:3]
+    rows = {(row["suite"], row["name"]): row for row in document["rows"]}
+    decoded = [row for (suite, _), row in rows.items() if suite == "decode"]
+    assert sum(row["blocks"] for row in decoded) == 47_142
+    encoded = [row for (suite, _), row in rows.items() if suite == "encode"]
+    assert {row["stories"] for row in encoded} == {32}
+    assert {row["input_length"] for row in encoded} == {1_162_372}
+    assert rows["encode", "nghttp2"]["ratio"] <= 0.3087
+    assert rows["encode", "default"]["ratio"] <= 0.2945
+    assert rows["encode", "best"]["ratio"] <= 0.2615
+
+
+def report_of_corpus() -> Any:
+    result = run(conformance_main, "run", str(require_corpus()), "--json")
+    return json.loads(result.out)

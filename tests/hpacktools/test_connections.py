@@ -1,0 +1,162 @@
+"""Deflater and Inflater, what HDDeflater and HDInflater were; strategies."""
+
+from __future__ import annotations
+
+import doctest
+
+import hpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hpacktools.deflate
+import hpacktools.inflate
+from hpacktools import Deflater, Inflater
+from hpacktools.codec import HPACKError, Representation
+from hpacktools.strategies import (
+    REMEMBERED_FIELDS,
+    REMEMBERED_NAMES,
+    STRATEGIES,
+    adaptive,
+    nghttp2,
+)
+
+WITH = Representation.WITH_INDEXING
+WITHOUT = Representation.WITHOUT_INDEXING
+NEVER = Representation.NEVER_INDEXED
+SINGLE = [*STRATEGIES, "naive"]
+
+names = st.one_of(st.sampled_from([b":path", b"cookie", b"x-a", b"date"]), st.binary(max_size=9))
+values = st.one_of(st.sampled_from([b"", b"/", b"x" * 90]), st.binary(max_size=30))
+lists = st.lists(st.tuples(names, values), max_size=12)
+
+
+@pytest.mark.parametrize("module", [hpacktools.deflate, hpacktools.inflate])
+def test_examples(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]  # it is a module
+
+
+@given(
+    st.lists(st.tuples(lists, st.sampled_from([None, 0, 100, 4096])), max_size=5),
+    st.sampled_from(SINGLE),
+    st.booleans(),
+    st.sampled_from([0, 64, 4096]),
+)
+def test_any_header_lists_round_trip(
+    blocks: list[tuple[list[tuple[bytes, bytes]], int | None]],
+    strategy: str,
+    huffman: bool,
+    table_size: int,
+) -> None:
+    deflater = Deflater(table_size, strategy=strategy, huffman=huffman)
+    inflater = Inflater()
+    independent = hpack.Decoder(max_header_list_size=2**30)
+    for headers, size in blocks:
+        if size is not None:
+            deflater.change_table_size(size)
+            inflater.change_table_size(size)
+            independent.max_allowed_table_size = size
+        sensitive = {position for position in range(len(headers)) if position % 3 == 0}
+        block = deflater.deflate(headers, sensitive)
+        assert inflater.inflate(block) == headers
+        assert inflater.table == deflater.table
+        assert inflater.never_indexed == deflater.never_indexed
+        assert sensitive <= set(inflater.never_indexed)
+        assert [tuple(field) for field in independent.decode(block, raw=True)] == headers
+
+
+def test_errors_are_typed() -> None:
+    inflater = Inflater()
+    with pytest.raises(HPACKError):
+        inflater.inflate(b"\x80")
+    with pytest.raises(HPACKError, match="earlier block"):
+        inflater.inflate(b"\x82")
+
+
+def test_settings_of_the_inflater() -> None:
+    inflater = Inflater()
+    assert (inflater.allowed, inflater.required) == (4096, None)
+    inflater.change_table_size(100)
+    assert (inflater.allowed, inflater.required) == (100, 100)
+
+
+@pytest.mark.parametrize("strategy", ["best", "x"])
+def test_unknown_strategy(strategy: str) -> None:
+    with pytest.raises(ValueError, match="no strategy"):
+        Deflater(strategy=strategy)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "wire"),
+    [
+        # :method GET is static; host has a static name; x has none.
+        ("linear", "82 660161 40017801 79 be"),
+        ("nghttp2", "82 660161 40017801 79 be"),
+        ("default", "82 660161 40017801 79 be"),
+        ("static", "82 0f170161 0001780179 0001780179"),
+        ("naive", "0085b9495339e403474554 00839ce84f0161 0001780179 0001780179"),
+    ],
+)
+def test_golden(strategy: str, wire: str) -> None:
+    headers = [(b":method", b"GET"), (b"host", b"a"), (b"x", b"y"), (b"x", b"y")]
+    block = Deflater(strategy=strategy).deflate(headers)
+    assert block == bytes.fromhex(wire)
+    assert Inflater().inflate(block) == headers
+
+
+class TestNghttp2:
+    choose = staticmethod(nghttp2())
+
+    @pytest.mark.parametrize(
+        ("name", "value", "representation"),
+        [
+            (b"x", b"y", WITH),
+            (b":path", b"/", WITHOUT),
+            (b"age", b"1", WITHOUT),
+            (b"content-length", b"1", WITHOUT),
+            (b"etag", b"1", WITHOUT),
+            (b"if-modified-since", b"1", WITHOUT),
+            (b"if-none-match", b"1", WITHOUT),
+            (b"location", b"1", WITHOUT),
+            (b"set-cookie", b"1", WITHOUT),
+            (b"authorization", b"1" * 100, NEVER),
+            (b"cookie", b"1" * 19, NEVER),
+            (b"cookie", b"1" * 20, WITH),
+            (b"x", b"y" * (3072 - 33), WITH),
+            (b"x", b"y" * (3072 - 32), WITHOUT),
+        ],
+    )
+    def test_policy(self, name: bytes, value: bytes, representation: Representation) -> None:
+        assert self.choose(name, value, 4096) is representation
+
+
+class TestDefault:
+    def test_what_came_before_is_indexed(self) -> None:
+        choose = adaptive()
+        for number in range(20):
+            choose(b"etag", b"%d" % number, 4096)
+        assert choose(b"etag", b"new", 4096) is WITHOUT
+        assert choose(b"etag", b"new", 4096) is WITH
+
+    def test_a_name_is_trusted_at_first_and_again_when_its_values_return(self) -> None:
+        choose = adaptive()
+        assert choose(b"x", b"1", 4096) is WITH
+        for number in range(20):
+            choose(b"x", b"%d" % number, 4096)
+        for _ in range(20):
+            choose(b"x", b"same", 4096)
+        assert choose(b"x", b"other", 4096) is WITH
+
+    @pytest.mark.parametrize("name", [b"authorization", b"proxy-authorization", b"cookie"])
+    def test_secrets(self, name: bytes) -> None:
+        assert adaptive()(name, b"short", 4096) is NEVER
+
+    def test_large_entries(self) -> None:
+        assert adaptive()(b"x", b"y" * 50, 100) is WITHOUT
+
+    def test_memory_is_bounded(self) -> None:
+        choose = adaptive()
+        for number in range(5 * (REMEMBERED_FIELDS + REMEMBERED_NAMES)):
+            choose(b"%d" % number, b"", 4096)
+        seen, shares = (cell.cell_contents for cell in choose.__closure__ or ())
+        assert (len(seen), len(shares)) == (REMEMBERED_FIELDS, REMEMBERED_NAMES)

@@ -1,0 +1,229 @@
+"""The servers that are compared: how each is started, pinned, awaited and stopped.
+
+Promise: :func:`running` yields once the server accepts connections, and on the way out ends the one
+process that it started.  Assumes Linux where the processes are to be pinned.
+
+Strategy: every server gets one worker, the same folder, a port of its own on 127.0.0.1, and writes
+no access log.  It is started with the processor already chosen, so that all its threads inherit it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIGURATION = Path(__file__).parent / "configuration"
+
+#: Seconds that a server gets to accept its first connection, and to end when told to.
+PATIENCE = 10.0
+
+#: Names of the servers and the Debian package of each; ours has none.
+PACKAGES: Mapping[str, str | None] = {
+    "h2static": None,
+    "nghttpd": "nghttp2-server",
+    "h2o": "h2o",
+}
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Place:
+    """Where a server finds its files and writes its own."""
+
+    #: The folder that is served.
+    root: Path
+    #: A folder for configuration and logs.
+    scratch: Path
+    #: PEM files; needed where ``tls`` is asked for.
+    key: Path
+    certificate: Path
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Running:
+    """A server that accepts connections."""
+
+    name: str
+    port: int
+    tls: bool
+    process: subprocess.Popen[bytes]
+
+    @property
+    def origin(self) -> str:
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+
+class PeerFailed(Exception):
+    """A server did not start or did not end; the message says which and what it printed."""
+
+
+def make_place(folder: Path) -> Place:
+    """Lay out ``folder``: a root, a scratch folder, and a certificate for 127.0.0.1."""
+    # h2o drops its privileges when root starts it: others must be able to read.
+    folder.chmod(0o755)
+    place = Place(
+        root=folder / "root",
+        scratch=folder / "scratch",
+        key=folder / "scratch/key.pem",
+        certificate=folder / "scratch/certificate.pem",
+    )
+    place.root.mkdir()
+    place.scratch.mkdir()
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "2"]
+    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(place.key), "-out", str(place.certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return place
+
+
+def missing(name: str) -> str | None:
+    """What to install to have the server ``name``; ``None`` when it is there."""
+    package = PACKAGES[name]
+    if package is None or shutil.which(name):
+        return None
+    return f"{name} is missing: apt-get install {package}"
+
+
+def version(name: str) -> str:
+    """One line that says which version of ``name`` runs."""
+    command = [sys.executable, "-m", "h2static"] if name == "h2static" else [name]
+    printed = subprocess.run([*command, "--version"], check=True, capture_output=True, text=True)
+    return printed.stdout.splitlines()[0]
+
+
+def command_of(name: str, port: int, place: Place, *, tls: bool) -> list[str]:
+    """The command line that starts ``name``; writes its configuration file where it has one."""
+    pair = [str(place.key), str(place.certificate)]
+    match name:
+        case "h2static":
+            command = [sys.executable, "-m", "h2static", "-a", "127.0.0.1"]
+            command += [] if tls else ["--no-tls"]
+            return [*command, str(port), str(place.root), *(pair if tls else [])]
+        case "nghttpd":
+            command = ["nghttpd", "-a", "127.0.0.1", "-d", str(place.root), "-n", "1"]
+            return [*command, str(port), *pair] if tls else [*command, "--no-tls", str(port)]
+        case "h2o":
+            text = (CONFIGURATION / "h2o.conf").read_text()
+            for key, value in {
+                "@FOLDER@": str(place.scratch),
+                "@USER@": "user: root" if os.geteuid() == 0 else "",
+                "@PORT@": str(port),
+                "@ROOT@": str(place.root),
+                "@TLS@": f"  ssl:\n    key-file: {pair[0]}\n    certificate-file: {pair[1]}"
+                if tls
+                else "",
+            }.items():
+                text = text.replace(key, value)
+            file = place.scratch / "h2o.conf"
+            file.write_text(text)
+            return ["h2o", "-c", str(file)]
+        case _:
+            raise ValueError(f"no such server: {name}")
+
+
+def family(process: int) -> list[int]:
+    """Process ids of ``process`` and all its descendants, from ``/proc``."""
+    found = [process]
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_seconds(process: int) -> float:
+    """CPU time that ``process`` and its descendants have used; 0 where there is no ``/proc``."""
+    ticks = 0
+    for member in family(process):
+        file = Path(f"/proc/{member}/stat")
+        if file.exists():
+            # The name of a program may have spaces; what follows its parenthesis has none.
+            fields = file.read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def pinned(processor: int | None) -> Iterator[None]:
+    """Start processes on ``processor`` only, as long as the block lasts."""
+    if processor is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def processors() -> tuple[int | None, int | None]:
+    """A processor for the server and another for the client; ``None`` twice where there is one."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None, None
+    available = sorted(os.sched_getaffinity(0))
+    return (available[0], available[-1]) if len(available) > 1 else (None, None)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody used a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    name: str,
+    place: Place,
+    *,
+    tls: bool = False,
+    processor: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
+    """Run the server ``name`` as long as the block lasts.
+
+    Raises :class:`PeerFailed` when it accepts no connection in time or does not end.
+    """
+    port = free_port()
+    log = place.scratch / f"{name}.log"
+    with pinned(processor), log.open("wb") as output:
+        process = subprocess.Popen(
+            command_of(name, port, place, tls=tls),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+    try:
+        await_port(process, port, log)
+        yield Running(name=name, port=port, tls=tls, process=process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise PeerFailed(f"{name} did not end when told to") from None
+
+
+def await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Return once ``port`` accepts connections."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                printed = log.read_text(errors="replace").strip()
+                raise PeerFailed(f"{process.args!r} does not listen: {printed}") from None
+            time.sleep(0.002)

@@ -1,0 +1,1 @@
+"""Tests over sockets: a running server and real clients."""

@@ -1,0 +1,379 @@
+"""Live reload in Chromium: issue-sized promises, over TLS (HTTP/2) and cleartext (HTTP/1.1)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.browser import Browser, address, browsing, dev_server, open_streams
+from tests.support.processes import RunningServer, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+#: Counts loads and notes what the back/forward cache did.
+COUNTER = """
+sessionStorage.loads = Number(sessionStorage.loads || 0) + 1;
+addEventListener("pageshow", (event) => { sessionStorage.persisted = event.persisted; });
+"""
+PAGE = """<!doctype html>
+<html><head><title>first</title>
+<link rel="stylesheet" href="style.css"><script src="counter.js"></script></head>
+<body><h1>heading</h1><img src="image.png" alt=""><div style="height: 5000px"></div></body></html>
+"""
+RED = "rgb(255, 0, 0)"
+GREEN = "rgb(0, 128, 0)"
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+HEADING = "getComputedStyle(document.querySelector('h1')).color"
+LOADS = "Number(sessionStorage.loads)"
+#: What the console says when a policy forbids the client or its events.
+REFUSED = re.compile(r"(?:load the script|connect to) '[^']*/\.h2static/")
+OVERLAY = (
+    "(document.querySelector('h2static-status') || {shadowRoot: {textContent: ''}})"
+    ".shadowRoot.textContent"
+)
+
+
+def png(width: int) -> bytes:
+    """A black picture, one pixel high."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, 1, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * (width + 1))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    # A name that is no secure context over cleartext, as a telephone's view of this machine.
+    rule = "--host-resolver-rules=MAP phone.test 127.0.0.1"
+    with browsing(tmp_path_factory.mktemp("browser"), rule) as browser:
+        yield browser
+
+
+@pytest.fixture(autouse=True)
+def _clean(browser: Browser) -> Iterator[None]:
+    yield
+    browser.close_tabs()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "www"
+    root.mkdir()
+    (root / "index.html").write_text(PAGE)
+    (root / "style.css").write_text(f'@import "imported.css"; body {{ background: {RED} }}')
+    (root / "imported.css").write_text(f"h1 {{ color: {RED} }}")
+    (root / "counter.js").write_text(COUNTER)
+    (root / "other.html").write_text("<!doctype html><title>other</title>")
+    (root / "image.png").write_bytes(png(3))
+    return root
+
+
+@pytest.fixture(params=[True, False], ids=["tls", "cleartext"])
+def tls(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def server(browser: Browser, root: Path, tls: bool) -> Iterator[RunningServer]:
+    with dev_server(browser, root, tls=tls) as server:
+        yield server
+
+
+def retitle(page: Path, title: str) -> None:
+    """Edit a page as an editor does: write beside it, then rename."""
+    temporary = page.with_name(page.name + "~")
+    temporary.write_text(page.read_text().replace("<title>first", f"<title>{title}"))
+    temporary.rename(page)
+
+
+def test_protocol(browser: Browser, server: RunningServer, tls: bool) -> None:
+    browser.visit(address(server))
+    protocol = browser.run("performance.getEntriesByType('navigation')[0].nextHopProtocol")
+    assert protocol == ("h2" if tls else "http/1.1")
+
+
+def test_style_sheets_change_in_place(browser: Browser, server: RunningServer, root: Path) -> None:
+    browser.visit(address(server))
+    assert browser.run(BACKGROUND) == RED
+    browser.run("window.marker = 'same page'")
+    (root / "style.css").write_text(f'@import "imported.css"; body {{ background: {GREEN} }}')
+    assert browser.wait(BACKGROUND, GREEN) < 1.0
+    (root / "imported.css").write_text(f"h1 {{ color: {GREEN} }}")
+    assert browser.wait(HEADING, GREEN) < 1.0
+    # The old sheets are gone, and nothing was navigated.
+    browser.wait("document.styleSheets.length", 1)
+    assert browser.run("window.marker") == "same page"
+    assert browser.run(LOADS) == 1
+
+
+def test_a_style_sheet_never_leaves_a_gap(
+    browser: Browser, server: RunningServer, root: Path
+) -> None:
+    browser.visit(address(server))
+    browser.run(
+        "window.seen = new Set(), (function look() {"
+        f" window.seen.add({BACKGROUND}); requestAnimationFrame(look); }})()"
+    )
+    for colour in (GREEN, RED, GREEN):
+        (root / "style.css").write_text(f"body {{ background: {colour} }}")
+        browser.wait(BACKGROUND, colour)
+    assert browser.run("[...window.seen].sort()") == [GREEN, RED]
+
+
+def test_images_change_in_place(browser: Browser, server: RunningServer, root: Path) -> None:
+    browser.visit(address(server))
+    width = "document.querySelector('img').naturalWidth"
+    browser.wait(width, 3)
+    (root / "image.png").write_bytes(png(7))
+    browser.wait(width, 7)
+    assert browser.run(LOADS) == 1
+
+
+def test_background_images_change_in_place(browser: Browser, root: Path, tls: bool) -> None:
+    (root / "style.css").write_text("h1 { background: url('image.png') }")
+    with dev_server(browser, root, tls=tls) as server:
+        browser.visit(address(server))
+        (root / "image.png").write_bytes(png(7))
+        image = "getComputedStyle(document.querySelector('h1')).backgroundImage"
+        browser.wait(f"{image}.includes('?h2static=')")
+        assert browser.run(LOADS) == 1
+
+
+def test_a_page_reloads_once_and_keeps_the_scroll_position(
+    browser: Browser, server: RunningServer, root: Path
+) -> None:
+    browser.visit(address(server))
+    browser.run("window.scrollTo(0, 1234)")
+    retitle(root / "index.html", "second")
+    browser.wait("document.title", "second")
+    browser.wait("window.scrollY", 1234)
+    browser.wait_connected()
+    # A change that needs no reload comes after whatever else was on its way.
+    (root / "style.css").write_text(f"body {{ background: {GREEN} }}")
+    browser.wait(BACKGROUND, GREEN)
+    assert browser.run(LOADS) == 2
+
+
+def test_ten_tabs_reload_over_one_connection(
+    browser: Browser, server: RunningServer, root: Path
+) -> None:
+    first = browser.driver.current_window_handle
+    browser.visit(address(server))
+    handles = [first] + [browser.new_tab(address(server)) for _ in range(9)]
+    browser.wait_connected()
+    retitle(root / "index.html", "second")
+    for handle in handles:
+        browser.driver.switch_to.window(handle)
+        browser.wait("document.title", "second")
+        browser.wait(LOADS, 2)
+    wait_until(lambda: open_streams(server) == 1, "one event stream for all tabs")
+    # The tab that has the connection goes; another one takes over.
+    browser.driver.switch_to.window(first)
+    browser.driver.get("about:blank")
+    browser.driver.switch_to.window(handles[-1])
+    browser.wait_connected()
+    page = root / "index.html"
+    page.write_text(page.read_text().replace("<title>second", "<title>third"))
+    for handle in handles[1:]:
+        browser.driver.switch_to.window(handle)
+        browser.wait("document.title", "third")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+def test_restart_reloads_only_what_changed(browser: Browser, root: Path, tls: bool) -> None:
+    port = free_port()
+    with dev_server(browser, root, tls=tls, port=port) as server:
+        browser.visit(address(server))
+    browser.wait(f"{OVERLAY}.includes('lost')")
+    with dev_server(browser, root, tls=tls, port=port):
+        browser.wait(f"{OVERLAY}.includes('lost')", False)
+        browser.wait_connected()
+        assert browser.run(LOADS) == 1
+    browser.wait(f"{OVERLAY}.includes('lost')")
+    retitle(root / "index.html", "second")
+    with dev_server(browser, root, tls=tls, port=port):
+        browser.wait("document.title", "second")
+        browser.wait_connected()
+        assert browser.run(LOADS) == 2
+
+
+def test_back_and_forward_use_the_cache(
+    browser: Browser, server: RunningServer, root: Path
+) -> None:
+    browser.visit(address(server))
+    browser.run("window.marker = 'same page'")
+    browser.run("location.href = '/other.html'")
+    browser.wait("document.title", "other")
+    browser.wait_connected()
+    browser.run("history.back()")
+    browser.wait("document.title", "first")
+    browser.wait("window.marker", "same page")
+    assert browser.run("sessionStorage.persisted") == "true"
+    # It hears again, and a change during its sleep would have reloaded it.
+    browser.wait_connected()
+    assert browser.run(LOADS) == 1
+    browser.run("history.forward()")
+    browser.wait("document.title", "other")
+    retitle(root / "index.html", "second")
+    browser.wait_connected()
+    browser.run("history.back()")
+    browser.wait("document.title", "second")
+
+
+POLICIES = {
+    "self": (PAGE, "default-src 'self'; img-src 'none'"),
+    "nothing": (PAGE, "default-src 'none'"),
+    "strict": (PAGE, "script-src 'strict-dynamic' 'sha256-AAAA'"),
+    "nonce in meta": (
+        PAGE.replace(
+            "<title>",
+            "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none';"
+            " script-src 'nonce-abc123'\"><title>",
+        ),
+        "",
+    ),
+    "no head and body": ("<!doctype html>\n<title>first</title>\n<p>text", ""),
+    "no markup before the text": ("text <title>first</title>", ""),
+    "trusted types": (PAGE, "require-trusted-types-for 'script'; trusted-types 'none'"),
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_any_document_reloads(browser: Browser, root: Path, tls: bool, name: str) -> None:
+    document, policy = POLICIES[name]
+    (root / "index.html").write_text(document)
+    words = ("--header", f"/*:content-security-policy: {policy}") if policy else ()
+    with dev_server(browser, root, *words, tls=tls) as server:
+        browser.log()
+        browser.visit(address(server))
+        retitle(root / "index.html", "second")
+        browser.wait("document.title", "second")
+        browser.wait_connected()
+        assert [line for line in browser.log() if REFUSED.search(line)] == []
+
+
+def test_the_overlay_shows_under_any_policy(browser: Browser, root: Path) -> None:
+    words = ("--header", "/*:content-security-policy: default-src 'none'")
+    with dev_server(browser, root, *words, tls=True) as server:
+        browser.visit(address(server))
+    browser.wait(f"{OVERLAY}.includes('lost')")
+    style = "getComputedStyle(document.querySelector('h2static-status')).position"
+    assert browser.run(style) == "fixed"
+
+
+def test_without_a_secure_context(browser: Browser, root: Path) -> None:
+    words = ("--allow-host", "phone.test")
+    with dev_server(browser, root, *words, tls=False) as server:
+        browser.driver.get(address(server).replace("localhost", "phone.test"))
+        assert browser.run("window.isSecureContext || 'locks' in navigator") is False
+        wait_until(lambda: open_streams(server) == 1, "the page listens")
+        (root / "style.css").write_text(f"body {{ background: {GREEN} }}")
+        browser.wait(BACKGROUND, GREEN)
+        retitle(root / "index.html", "second")
+        browser.wait("document.title", "second")
+        wait_until(lambda: open_streams(server) == 1, "the page listens again")
+        # Hidden pages give their connection up, and catch up when they are seen again.
+        hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true })"
+        event = "document.dispatchEvent(new Event('visibilitychange'))"
+        browser.run(f"({hide % 'true'}, {event})")
+        wait_until(lambda: open_streams(server) == 0, "the hidden page does not listen")
+        page = root / "index.html"
+        page.write_text(page.read_text().replace("<title>second", "<title>third"))
+        server.wait_for_stderr("changed /index.html (no page is connected)")
+        browser.run(f"({hide % 'false'}, {event})")
+        browser.wait("document.title", "third")
+
+
+def test_frames_do_not_reload_by_themselves(
+    browser: Browser, server: RunningServer, root: Path
+) -> None:
+    (root / "frame.html").write_text("<!doctype html><title>frame</title>")
+    (root / "outer.html").write_text(
+        "<!doctype html><title>first</title><iframe src='frame.html'></iframe>"
+        "<script>fetch('frame.html').then((r) => r.text()).then((t) => { window.fetched = t })"
+        "</script>"
+    )
+    browser.visit(address(server, "/outer.html"))
+    frame = "document.querySelector('iframe').contentDocument.documentElement.outerHTML"
+    browser.wait(f"{frame}.includes('frame')")
+    assert browser.run(f"{frame}.includes('h2static')") is False
+    browser.wait("window.fetched", "<!doctype html><title>frame</title>")
+
+
+def test_a_page_from_the_browsers_cache_knows_the_newest_state(
+    browser: Browser, server: RunningServer, root: Path
+) -> None:
+    browser.visit(address(server))
+    (root / "unused.css").write_text("p {}")
+    server.wait_for_stderr("changed /unused.css")
+    browser.run("location.reload()")
+    browser.wait(LOADS, 2)
+    browser.wait_connected()
+    # The page itself has not changed: the answer was 304, and it told the state of now.
+    wait_until(lambda: server.stdout().count("GET   304  /  ") == 1, "304 for the page")
+    browser.wait_connected()
+    assert browser.run(LOADS) == 2
+
+
+def test_a_page_that_stays_behind_reloads_once(browser: Browser, root: Path) -> None:
+    # As from the cache of a service worker: whatever the server says, the page says it is old.
+    (root / "counter.js").write_text(
+        COUNTER
+        + "const old = { name: 'h2static', description: 'old' };"
+        + "performance.getEntriesByType = () => [{ serverTiming: [old] }];"
+    )
+    with dev_server(browser, root, tls=True) as server:
+        browser.driver.get(address(server))
+        browser.wait(LOADS, 2)
+        browser.wait_connected()
+        # It hears the same again, and stays.
+        browser.wait_connected()
+        assert browser.run(LOADS) == 2
+
+
+def test_a_deleted_page_comes_back(browser: Browser, server: RunningServer, root: Path) -> None:
+    browser.visit(address(server))
+    page = root / "index.html"
+    content = page.read_text()
+    shutil.move(page, root.parent / "kept.html")
+    browser.wait("document.title.startsWith('404')", False, seconds=0.1)
+    (root / "style.css").unlink()
+    browser.wait("document.body.textContent.includes('heading')", False)
+    browser.wait_connected()
+    page.write_text(content)
+    browser.wait("document.title", "first")
+
+
+def test_changes_of_ignored_and_unused_files_leave_the_page_alone(
+    browser: Browser, root: Path
+) -> None:
+    with dev_server(browser, root, "--ignore", "generated", tls=True) as server:
+        browser.visit(address(server))
+        (root / "unused.css").write_text("p {}")
+        (root / "generated").mkdir()
+        (root / "generated" / "x.js").write_text("1")
+        (root / "index.html.tmp").write_text("x")
+        (root / "index.html").touch()
+        (root / "style.css").write_text(f"body {{ background: {GREEN} }}")
+        browser.wait(BACKGROUND, GREEN)
+        assert browser.run(LOADS) == 1

@@ -1,0 +1,76 @@
+"""Every case of the tests by RFC section once more, over a socket.
+
+In process the cases prove the protocol; here the driver has to bring the last frame to the client
+and to end the connection in order.  A second connection is served all the while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance import (
+    test_rfc9113_4_3_header_blocks,
+    test_rfc9113_4_frames,
+    test_rfc9113_5_streams,
+    test_rfc9113_6_1_data,
+    test_rfc9113_6_frames,
+    test_rfc9113_8_messages,
+    test_rfc9218_priorities,
+)
+from tests.conformance.cases import Case, parametrize, run
+from tests.support.peer import Peer
+from tests.support.serving import Serving, serving
+from tests.support.transports import Wire
+
+CASES = [
+    *test_rfc9113_4_3_header_blocks.CASES,
+    *test_rfc9113_4_frames.CASES,
+    *test_rfc9113_5_streams.CASES,
+    *test_rfc9113_6_1_data.CASES,
+    *test_rfc9113_6_frames.CASES,
+    *test_rfc9113_8_messages.CASES,
+    *test_rfc9218_priorities.CASES,
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    """One server for all cases."""
+    with serving() as running:
+        yield running
+
+
+class Neighbour:
+    """A healthy connection beside the hostile ones; it lives as long as the module's tests."""
+
+    def __init__(self, port: int) -> None:
+        self.wire = Wire(port, seconds=5)
+        self.peer = Peer(self.wire)
+        self.next_id = 1
+
+    def ask(self) -> None:
+        """Is served within the wire's deadline."""
+        self.peer.expect_serves(self.next_id)
+        self.next_id += 2
+
+
+@pytest.fixture(scope="module")
+def neighbour(server: Serving) -> Iterator[Neighbour]:
+    """A connection that is never disturbed."""
+    one = Neighbour(server.port)
+    yield one
+    one.ask()
+    one.wire.close()
+    server.wait_for_rest()
+
+
+@parametrize(CASES)
+def test_a_case_over_a_socket(case: Case, server: Serving, neighbour: Neighbour) -> None:
+    wire = Wire(server.port)
+    try:
+        run(case, wire)
+    finally:
+        wire.close()
+    neighbour.ask()

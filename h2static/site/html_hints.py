@@ -97,9 +97,10 @@ def targets_in(html: bytes, page: str) -> tuple[PushTarget, ...]:
         elif tag == b"style":
             reader.read_style(content.decode("utf-8", "replace"))
         elif tag in _PARSED and len(text) <= MAX_TAG:
+            # Nothing is left of the tag before: a script's would make the parser wait for its end,
+            # and one that the parser takes for unfinished would be read again with every other.
+            reader.reset()
             reader.feed(text.decode("utf-8", "replace"))
-            # A script's tag would make the parser wait for its end.
-            reader.clear_cdata_mode()
     return tuple(reader.targets.values())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_from_bytes
@@ -53,9 +54,14 @@ def _pages(root: bytes) -> Iterator[bytes]:
         folders[:] = sorted(name for name in folders if not name.startswith(b"."))
         for name in sorted(files):
             file = os.path.join(folder, name)
-            hidden = name.startswith(b".") or os.path.islink(file)
-            if not hidden and os.fsdecode(name).lower().endswith(_PAGE_SUFFIXES):
+            is_page = os.fsdecode(name).lower().endswith(_PAGE_SUFFIXES)
+            if is_page and not name.startswith(b".") and _is_plain_file(file):
                 yield file
+
+
+def _is_plain_file(path: bytes) -> bool:
+    """Whether ``path`` is a regular file: opening a FIFO would wait for somebody who writes."""
+    return stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def _written(target: PushTarget) -> str | dict[str, str]:

@@ -398,10 +398,14 @@ class _Work:
         """What the page will need."""
         if not media_type.startswith(b"text/html") or original.version.size > MAX_PAGE_SIZE:
             return planner.hints_for(self.path, b"")
-        content, _, own = self.source.content(original)
-        if not isinstance(content, OctetContent):
-            return planner.hints_for(self.path, own.etag)
-        return planner.hints_for(self.path, own.etag, lambda: content.octets)
+        content, length, own = self.source.content(original)
+
+        def read() -> bytes:
+            octets = content.body([(0, length)])
+            assert isinstance(octets, bytes), "small files are never read while they are sent"
+            return octets
+
+        return planner.hints_for(self.path, own.etag, read)
 
     def _variants(
         self, walk: Walk, folder: Folder, name: bytes, original: OpenFile

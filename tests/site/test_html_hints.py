@@ -116,6 +116,12 @@ def test_is_left_out(html: str) -> None:
     assert links(html) == []
 
 
+def test_a_tag_that_makes_no_sense_does_not_hide_the_next() -> None:
+    assert links('<link =\n"a="\n><link rel=stylesheet href=/a.css>') == [
+        "</a.css>; rel=preload; as=style"
+    ]
+
+
 def test_order_is_the_page_s_and_each_stands_once() -> None:
     html = "<script src=b.js></script><link rel=stylesheet href=a.css><script src=/d/b.js></script>"
     assert [link.split(">")[0] for link in links(html, "/d/page.html")] == ["</d/b.js", "</d/a.css"]
@@ -175,7 +181,7 @@ def test_nothing_raises(html: bytes) -> None:
     "piece",
     ["<", "<a", "<a ", "<a a", "<!--", "<!", "<![", "<?", "&", "<script>", "<style>", "</", "</a",
      "<a b='", "<a =  ", "<style>@import ", "<style>@font-face{", "<style>@font-face{url(",
-     "<script></", "<link rel=stylesheet href=/a>"],
+     "<script></", "<link rel=stylesheet href=/a>", '<link =\n"a="\n>'],
 )  # fmt: skip
 def test_no_page_takes_long(piece: str) -> None:
     """The standard library's parser alone takes minutes for some of these."""

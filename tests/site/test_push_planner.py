@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from h2static.site import push_export, push_planner
+from h2static.site.config import HintSource
 from h2static.site.push import PushHints, PushMode
 from h2static.site.push_export import rules_of_folder
 from h2static.site.push_files import read_push_rules
 from h2static.site.push_planner import PushConfig, PushPlanner
 from h2static.site.push_rules import Condition, parse_push_option
+from tests.site.harness import Clock, make_client, write
 
 PAGE = (
     b"<link rel=stylesheet href=a.css><script src=/b.js></script><link rel=preload as=image href=/>"
@@ -103,6 +105,19 @@ def test_off_is_off() -> None:
     assert planner.hints_for(b"/", b"", Page().read) is None
 
 
+@pytest.mark.parametrize("cache_size", [0, 1024])
+def test_a_page_keeps_its_hints_when_its_octets_made_room(root: Path, cache_size: int) -> None:
+    write(root, "index.html", PAGE)
+    clock = Clock()
+    clock.settle()
+    client = make_client(root, clock, cache_size=cache_size, hints=HintSource.AUTO)
+    for _ in range(3):
+        hints = client.get("/").hints
+        assert isinstance(hints, PushHints)
+        assert urls(hints) == ["/a.css", "/b.js"]
+        client.site.let_go()
+
+
 def test_missing_targets_are_dropped() -> None:
     rules = (parse_push_option("/=/x.css,/y.css"),)
     planner = PushPlanner(PushConfig(rules=rules))
@@ -141,6 +156,7 @@ def test_folder_s_rules_say_what_is_not_obvious(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git/x.html").write_bytes(PAGE)
     (tmp_path / "link.html").symlink_to(tmp_path / "sub/a b.html")
+    os.mkfifo(tmp_path / "fifo.html")
     assert json.loads(rules_of_folder(tmp_path)) == {
         "rules": [
             {

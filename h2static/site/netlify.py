@@ -71,8 +71,16 @@ class NetlifyFiles:
     """The rules of the two files as they are now."""
 
     def __init__(self) -> None:
-        self._versions: tuple[FileVersion | None, ...] | None = None
-        self.rules = NetlifyRules()
+        #: What the files said, and the versions in which they said it; ``None``: to be read again.
+        #: One value, because several threads may be here: what a slower one read of older files
+        #: must not come to stand for the newer ones.
+        self._known: tuple[NetlifyRules, tuple[FileVersion | None, ...] | None]
+        self._known = (NetlifyRules(), None)
+
+    @property
+    def rules(self) -> NetlifyRules:
+        """The rules as they were read last."""
+        return self._known[0]
 
     def refresh(self, walk: Walk, trace: Trace, *, strict: bool = False) -> NetlifyRules:
         """Look at the files, and read them if they changed.
@@ -83,20 +91,19 @@ class NetlifyFiles:
         files = [self._open(walk, name) for name in FILES]
         versions = tuple(None if file is None else file.version for file in files)
         settled = all(trace.is_settled(version) for version in versions)
-        if self._versions == versions:
-            return self.rules
+        old, known = self._known
+        if known == versions:
+            return old
         try:
             rules = self._parse([None if file is None else _read(file) for file in files])
         except ValueError as error:
             if strict:
                 raise
-            old = self.rules
             rules = NetlifyRules(
                 headers=old.headers, redirects=old.redirects, warnings=(str(error),)
             )
-        self.rules = rules
         # What has not settled is read again the next time.
-        self._versions = versions if settled else None
+        self._known = (rules, versions if settled else None)
         return rules
 
     def _open(self, walk: Walk, name: bytes) -> OpenFile | None:

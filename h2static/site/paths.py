@@ -25,6 +25,7 @@ WELL_KNOWN = b".well-known"
 #: RFC 3986 section 3.3 leaves out spaces, control characters and the fragment's ``#``.  Octets
 #: from 0x80 are let through: curl and others send file names as they are.
 _PATH = re.compile(rb"/(?:[^\x00-\x20\x7f#%]|%[0-9A-Fa-f]{2})*")
+_NOT_IN_QUERY = re.compile(rb"[\x00-\x20\x7f#]")
 #: What :func:`encode_path` leaves as it is: RFC 3986 ``pchar`` without the percent sign.
 _SAFE = "!$&'()*+,;=:@-._~"
 
@@ -57,7 +58,7 @@ def parse_target(path: bytes) -> Target:
     if len(path) > MAX_PATH:
         raise SiteError(414)
     path, question_mark, query = path.partition(b"?")
-    if _PATH.fullmatch(path) is None or b"#" in query:
+    if _PATH.fullmatch(path) is None or _NOT_IN_QUERY.search(query) is not None:
         raise SiteError(400)
     written = path[1:].split(b"/")
     directory = not written[-1]

@@ -49,7 +49,7 @@ class Pattern:
 
     def matches(self, path: bytes) -> bool:
         """Whether the decoded ``path`` is one that the pattern means."""
-        if not self.parts[0].startswith(b"/") and not self.text.startswith("/"):
+        if not self.parts[0].startswith(b"/"):
             path = path[path.rfind(b"/") + 1 :]
         first, *middle = self.parts
         if not middle:

@@ -62,6 +62,8 @@ def test_empty_names_are_not_canonical(path: bytes, canonical: bytes) -> None:
         b"/a%zz",
         b"/a#b",
         b"/a?b#c",
+        b"/a?b c",
+        b"/a?b\x7f",
         b"/\x7f",
         b"/\t",
     ],

@@ -55,13 +55,18 @@ GROUP_NAMES = {
 }
 
 
+def _number(digits: str) -> int:
+    """``digits`` as a number; of more digits than any limit has, some number beyond all limits."""
+    return int(digits.lstrip("0")[:20] or "0")
+
+
 def integer(minimum: int, maximum: int) -> Callable[[str], int]:
     """A parser of decimal integers from ``minimum`` to ``maximum``."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not minimum <= int(text[:20]) <= maximum:
+        if not (text.isascii() and text.isdigit()) or not minimum <= _number(text) <= maximum:
             raise ValueError(f"{text!r} is not an integer from {minimum} to {maximum}")
-        return int(text)
+        return _number(text)
 
     return parse
 
@@ -73,7 +78,7 @@ def size(maximum: int) -> Callable[[str], int]:
         match = _SIZE.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is not a size: digits, then K, M or G if wanted")
-        octets = int(match[1][:20]) * _UNITS[match[2].upper()]
+        octets = _number(match[1]) * _UNITS[match[2].upper()]
         if octets > maximum:
             raise ValueError(f"{text} is too large: at most {maximum} octets")
         return octets
@@ -102,9 +107,9 @@ def padding(text: str) -> int:
 
 def port(text: str) -> int:
     """A TCP port, 0 for any free one."""
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > 65535:
+    if not (text.isascii() and text.isdigit()) or _number(text) > 65535:
         raise ValueError(f"{text!r} is not a port number from 0 to 65535")
-    return int(text)
+    return _number(text)
 
 
 def text_value(text: str) -> str:

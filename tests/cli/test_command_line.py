@@ -55,6 +55,8 @@ ERRORS: list[tuple[list[str], str]] = [
     (["-w", "-1", "80"], "-w/--window-bits: "),
     (["-w"], "-w/--window-bits: needs a value"),
     (["-c", "4x", "80"], "-c/--header-table-size: '4x' is not a size"),
+    (["-w", "0" * 25 + "31"], "is not an integer from 0 to 30"),
+    (["-c", "9" * 5000], "is too large: at most 4294967295 octets"),
     (["-c", "4G", "80"], "-c/--header-table-size: 4G is too large: at most 4294967295 octets"),
     (["--encoder-header-table-size", "65K"], "65K is too large: at most 65536 octets"),
     (["-m", "0"], "'0' is not an integer from 1 to 4294967295"),
@@ -83,6 +85,16 @@ def test_errors_are_one_line_that_helps(words: list[str], message: str) -> None:
         parse(words, OPTIONS)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value).replace("\\n", "")
+
+
+def test_zeros_in_front_mean_nothing() -> None:
+    zeros = "0" * 25
+    words = ["-w", f"{zeros}20", "-c", f"{zeros}8K", "--grace", "007"]
+    assert parse(words, OPTIONS).values == {
+        "window-bits": 20,
+        "header-table-size": 8192,
+        "grace": 7,
+    }
 
 
 def test_padding_beyond_a_frame_means_the_most() -> None:

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from h2static.command_line import UsageError
 from h2static.config import StartError
-from h2static.configure import configure
+from h2static.configure import configure, with_files
 
 #: The files with completions, by shell.
 COMPLETIONS = {"bash": "h2static.bash", "zsh": "_h2static", "fish": "h2static.fish"}
@@ -30,7 +30,7 @@ def config(words: Sequence[str]) -> int:
     if len(names) != 1 or names[0].startswith("-") or len(words) > 2:
         raise UsageError("usage: h2static config --check FILE, or h2static config --schema")
     values = read_file(names[0]).values
-    configure([], {}, {"port": 0, **values})
+    with_files(configure([], {}, {"port": 0, **values}))
     print(f"{names[0]}: valid")
     return 0
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import cast
 
 from h2static.command_line import UsageError
-from h2static.config import LOOPBACK, Config, LogFormat, StartError
+from h2static.config import LOOPBACK, Config, LogFormat, StartError, describe
 from h2static.options import OPTIONS
 from h2static.options.values import port as parse_port
-from h2static.site.config import SiteConfig
+from h2static.site.config import HintSource, SiteConfig
+from h2static.site.push_rules import PushRules
 
 #: Names of options and operands whose attribute in ``Config`` has another name.
 _ATTRIBUTES = {
@@ -63,7 +64,7 @@ def configure(
             # What a file says of TLS has no meaning then.
             values.pop(name, None)
     for name, needed in _NEEDS.items():
-        if values.get(name) and not any(values.get(other) for other in needed):
+        if values.get(name) and not any(_is_on(values.get(other)) for other in needed):
             raise UsageError(f"--{name} needs --{' or --'.join(needed)}")
     if "port" not in values:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
@@ -91,6 +92,36 @@ def configure(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _is_on(value: object) -> bool:
+    """Whether an option with ``value`` does anything."""
+    return bool(value) and value is not HintSource.OFF
+
+
+def with_files(config: Config) -> Config:
+    """``config`` with what is in the files that its options name, as far as workers need not read
+    them: the rules of ``--push-rules`` count as if the command line had said them.
+
+    Raises ``UsageError`` for what is wrong in such a file, ``StartError`` when it cannot be read.
+    """
+    site = config.site
+    try:
+        if site.mime_types_file is not None:
+            from h2static.site.mediatypes import read_mime_types
+
+            read_mime_types(site.mime_types_file)
+        if site.push_rules is not None:
+            from h2static.site.push_files import load_push_rules
+
+            rules = load_push_rules(site.push_rules)
+            site = replace(site, push=site.push + rules, push_rules=None)
+        PushRules(site.push)
+    except OSError as error:
+        raise StartError(describe(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return replace(config, site=site)
 
 
 def _apply_dev(server: dict[str, object], site: dict[str, object]) -> None:

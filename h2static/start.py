@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from h2static import __version__
 from h2static.command_line import CommandLine, UsageError, parse
 from h2static.config import SERVER_NAME, Config, StartError
-from h2static.configure import configure
+from h2static.configure import configure, with_files
 from h2static.options import OPERANDS, OPTIONS
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ class Loaded:
 def load(words: Sequence[str]) -> Loaded:
     """The configuration that the command line ``words`` asks for.
 
-    Files that it names, but for those of the site, are read and checked now: what is wrong is told
-    before anything is started or replaced.  Raises ``UsageError`` or ``StartError``.
+    Files that its options name, but for those below the root, are read and checked now: what is
+    wrong is told before anything is started or replaced.  Raises ``UsageError`` or ``StartError``.
     """
     line = parse(words, OPTIONS)
-    config = configure(line.operands, line.values, _read_file(line).values)
+    config = with_files(configure(line.operands, line.values, _read_file(line).values))
     if config.no_tls:
         return Loaded(config=config, certificate=None)
     from h2static.local_certificate import with_local_certificate

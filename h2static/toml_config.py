@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +69,8 @@ def read_file(path: str) -> FileConfig:
     if len(octets) > MAX_LENGTH:
         raise UsageError(f"{path}: longer than {MAX_LENGTH} octets")
     try:
-        written = tomllib.loads(octets.decode("utf-8"))
+        # Some editors begin a file with a byte order mark.
+        written = tomllib.loads(octets.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     _check(path, written)
@@ -90,27 +92,76 @@ def _check(path: str, written: Mapping[str, object]) -> None:
 
 def _explain(error: ValidationError) -> str:
     """What is wrong where, in one line."""
-    path = [str(step) for step in error.absolute_path]
-    if not path and error.validator == "additionalProperties":
+    if not error.absolute_path and error.validator == "additionalProperties":
         assert isinstance(error.instance, dict)
         known = [*_IN_FILE, *_OPERANDS]
         unknown = min(error.instance.keys() - set(known))
         near = difflib.get_close_matches(unknown, known, n=1)
         return f"{unknown}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+    where = ".".join(map(str, error.absolute_path))
     if error.validator in ("anyOf", "oneOf"):
+        meant = _meant(error)
+        if meant is not None:
+            return _explain(meant)
         assert isinstance(error.validator_value, list)
-        expected = " or ".join(_expectation(one) for one in error.validator_value)
-        return f"{'.'.join(path)}: expected {expected}, not {_shorten(repr(error.instance))}"
-    return f"{'.'.join(path)}: {_shorten(error.message)}"
+        expected = " or ".join(map(_expectation, error.validator_value))
+    elif error.validator in ("type", "pattern"):
+        assert isinstance(error.schema, dict)
+        expected = _expectation(error.schema)
+    else:
+        return f"{where}: {_shorten(error.message)}"
+    return f"{where}: expected {expected}, not {_shown(error.instance)}"
+
+
+def _meant(error: ValidationError) -> ValidationError | None:
+    """The fault in the one of several forms that a value was meant to have."""
+    from jsonschema.exceptions import best_match
+
+    forms: dict[object, list[ValidationError]] = {}
+    for inner in error.context or ():
+        forms.setdefault(inner.schema_path[0], []).append(inner)
+    meant = [
+        form
+        for form in forms.values()
+        if not any(one.validator in ("type", "const") and not one.path for one in form)
+    ]
+    return best_match(meant[0]) if len(meant) == 1 else None
+
+
+#: The patterns of the schema in words.
+_PATTERNS = {
+    "^[0-9]+[KMGkmg]?$": "digits with K, M or G behind them if wanted",
+    "^[^=]+$": "a pattern without '='",
+    "^[^:]+$": "a pattern without ':'",
+    "^/[^=]*$": "a path that begins with / and has no '='",
+    "^[^,]+$": "a target without ','",
+}
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "number": "a number",
+    "object": "a table",
+    "string": "text",
+}
 
 
 def _expectation(one: Mapping[str, object]) -> str:
     """What a value has to be, in words."""
     if "const" in one:
-        return repr(one["const"])
-    words = {"array": "a list", "object": "a table", "integer": "an integer", "string": "text"}
-    pattern = f" like {one['pattern']}" if "pattern" in one else ""
-    return words[str(one["type"])] + pattern
+        return _shown(one["const"])
+    if "pattern" in one:
+        return _PATTERNS[str(one["pattern"])]
+    return _TYPES.get(str(one.get("type")), "another value")
+
+
+def _shown(value: object) -> str:
+    """``value`` as a file has it."""
+    try:
+        return _shorten(_toml(value))
+    except TypeError:
+        # A date, for which no option has a use.
+        return _shorten(str(value))
 
 
 def _shorten(text: str, limit: int = 300) -> str:
@@ -152,6 +203,11 @@ def _default(option: Option) -> str:
     return "false" if option.argument is Argument.NONE else "none"
 
 
+#: Octets that are no UTF-8, as Python has them in text.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+_NOT_ASCII = re.compile("[\x7f-\U0010ffff]")
+
+
 def _toml(value: object) -> str:
     """``value`` in TOML; tables are written in one line."""
     if isinstance(value, dict):
@@ -159,5 +215,9 @@ def _toml(value: object) -> str:
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str) and _NO_TEXT.search(value):
+        raise UsageError(f"{value!r} is not UTF-8: a configuration file cannot say it")
     # A basic string of TOML is written like a string of JSON; so are numbers and truth values.
-    return json.dumps(value)
+    # But surrogate pairs are no escapes in TOML, and DEL has to be one.
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_ASCII.sub(lambda match: f"\\U{ord(match[0]):08x}", text)

@@ -49,14 +49,10 @@ class PushFileError(ValueError):
 def load_push_rules(file: str | Path) -> tuple[PushRule, ...]:
     """Read the rules in ``file``.
 
-    Raises :class:`PushFileError`, also where the file cannot be read.
+    Raises :class:`PushFileError`, or ``OSError`` when the file cannot be read.
     """
-    path = Path(file)
-    try:
-        with path.open("rb") as stream:
-            octets = stream.read(MAX_FILE + 1)
-    except OSError as error:
-        raise PushFileError(f"{file}: {error.strerror or error}") from None
+    with Path(file).open("rb") as stream:
+        octets = stream.read(MAX_FILE + 1)
     if len(octets) > MAX_FILE:
         raise PushFileError(f"{file}: larger than {MAX_FILE} octets")
     try:

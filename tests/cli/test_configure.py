@@ -70,6 +70,7 @@ def test_operands(
         (["--client-ca", "x", "80"], "--client-ca needs --verify-client"),
         (["--log-format", "json", "80"], "--log-format needs --access-log or --dev"),
         (["--push-cookie", "80"], "--push-cookie needs --push or --push-rules or --hints"),
+        (["--push-cookie", "--hints", "off", "80"], "--push-cookie needs --push or"),
         (["--ignore", "x", "80"], "--ignore needs --dev or --live-reload"),
         (["-D", "80"], "-D/--daemon needs -d PATH or DOCROOT"),
         (["-D", "0", "www"], "--daemon with port 0 needs --ready-fd"),

@@ -98,6 +98,32 @@ def test_a_server_that_cannot_start_says_why(folder: Path, words: list[str], mes
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
 
 
+@pytest.mark.parametrize(
+    ("option", "content", "message"),
+    [
+        ("push-rules", '{"rules": 1}', "$.rules: expected an array, found 1"),
+        ("push-rules", "{", "1:2: not JSON: Expecting property name"),
+        ("mime-types-file", "text/html html\nhtml text/html\n", "2: 'html' is not a media type"),
+        ("config", "workers = 0", "workers: 0 is less than the minimum of 1"),
+        ("config", "workers =", "not TOML: Invalid value"),
+    ],
+)
+def test_a_file_that_says_something_wrong_is_wrong_usage(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str, content: str, message: str
+) -> None:
+    file = folder / "file"
+    file.write_text(content)
+    code, out, err = outcome(capsys, "--no-tls", f"--{option}", str(file), "0", str(folder / "www"))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"h2static: {file}:")
+    assert message in err
+    if option == "config":
+        return
+    configuration = folder / "h2static.toml"
+    configuration.write_text(f'{option} = "file"\n')
+    assert outcome(capsys, "config", "--check", str(configuration)) == (2, "", err)
+
+
 def test_warnings_do_not_keep_it_from_serving(folder: Path) -> None:
     words = ("--no-tls", "-a", "127.0.0.1", "-p", "/=/gone.css", "0", "www")
     with running(*words, folder=folder) as server:

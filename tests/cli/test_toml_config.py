@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from jsonschema import Draft202012Validator
 from h2static.command_line import UsageError
 from h2static.config import LogFormat, StartError
 from h2static.options import OPERANDS, OPTIONS
-from h2static.toml_config import MAX_LENGTH, read_file, render, schema
+from h2static.toml_config import _PATTERNS, MAX_LENGTH, read_file, render, schema
 
 
 def write(folder: Path, text: str) -> str:
@@ -100,15 +102,22 @@ def test_a_list_says_the_same_as_a_section(tmp_path: Path, section: str, texts: 
         ("zzzzzz = 3", "zzzzzz: unknown key"),
         ("help = true", "help: unknown key"),
         ("window-bits = 33", "window-bits: 33 is greater than the maximum of 30"),
-        ('no-tls = "yes"', "no-tls: 'yes' is not of type 'boolean'"),
-        ('cache = "no-store"', "cache: expected a list or a table, not 'no-store'"),
-        ("cache-size = true", "cache-size: expected an integer or text like"),
-        ('workers = "many"', "workers: expected an integer or 'auto', not 'many'"),
-        ('[header]\n"*" = 3', "header.*: 3 is not of type 'object'"),
+        ('no-tls = "yes"', 'no-tls: expected true or false, not "yes"'),
+        ('cache = "no-store"', 'cache: expected a list or a table, not "no-store"'),
+        ("cache-size = true", "cache-size: expected an integer or digits with K, M or G"),
+        ('cache-size = "4X"', "cache-size: expected digits with K, M or G behind them if wanted"),
+        ("cache-size = -1", "cache-size: -1 is less than the minimum of 0"),
+        ('workers = "many"', 'workers: expected an integer or "auto", not "many"'),
+        ("workers = 257", "workers: 257 is greater than the maximum of 256"),
+        ("port = 1979-05-27", "port: expected an integer, not 1979-05-27"),
+        ("cache = [1]", "cache.0: expected text, not 1"),
+        ('[header]\n"*" = 3', "header.*: expected a table, not 3"),
+        ('[header]\n"a:b" = {}', "header: expected a pattern without ':', not \"a:b\""),
         ('[header."*"]\nDate = "x"', "header: '*:Date: x': the server itself decides 'date'"),
-        ('[cache]\n"a=b" = "x"', "cache: expected a list or a table"),
-        ('[push]\n"/" = "/a.css"', "push./: '/a.css' is not of type 'array'"),
-        ('[push]\n"a" = ["/a.css"]', "push: expected a list or a table"),
+        ('[cache]\n"a=b" = "x"', "cache: expected a pattern without '=', not \"a=b\""),
+        ('[push]\n"/" = "/a.css"', 'push./: expected a list, not "/a.css"'),
+        ('[push]\n"a" = ["/a.css"]', "push: expected a path that begins with / and has no '='"),
+        ('[push]\n"/" = ["/a,b"]', "push./.0: expected a target without ',', not \"/a,b\""),
         ('trailer = ["x"]', "trailer: 'x' is not a field"),
         ("port = 65536", "port: 65536 is greater than the maximum of 65535"),
         ("port = \n", "not TOML: Invalid value (at line 1, column 8)"),
@@ -136,10 +145,19 @@ def test_a_file_that_is_too_long_or_no_text(tmp_path: Path) -> None:
         read_file(str(tmp_path / "h2static.toml"))
 
 
+def test_every_pattern_of_the_schema_has_words() -> None:
+    patterns = set(re.findall(r'"pattern": "([^"]+)"', json.dumps(schema())))
+    assert patterns == _PATTERNS.keys()
+
+
+def test_a_byte_order_mark_is_nothing(tmp_path: Path) -> None:
+    assert read_file(write(tmp_path, "\ufeffport = 80")).values == {"port": 80}
+
+
 def test_what_is_printed_says_the_same_when_read(tmp_path: Path) -> None:
     written: dict[str, object] = {
         "port": 80,
-        "htdocs": 'a "quoted" \\ name\t\u00e9',
+        "htdocs": 'a "quoted" \\ name\t\u00e9\x7f\n\U0001f600',
         "verbose": True,
         "address": ["::1"],
         "cache": {"*.js": "no-store"},
@@ -151,3 +169,8 @@ def test_what_is_printed_says_the_same_when_read(tmp_path: Path) -> None:
     for option in OPTIONS:
         if option.in_file:
             assert f"{option.name} = " in text or f"# {option.name}: " in text
+
+
+def test_what_no_file_can_say_is_not_printed() -> None:
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        render({"index": "\udcff.html"})

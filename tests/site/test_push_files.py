@@ -223,9 +223,9 @@ def test_files_are_read(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "rules.json"
-    with pytest.raises(PushFileError, match=r"rules\.json: No such file"):
+    with pytest.raises(FileNotFoundError):
         load_push_rules(file)
-    with pytest.raises(PushFileError, match="directory"):
+    with pytest.raises(IsADirectoryError):
         load_push_rules(tmp_path)
     file.write_bytes(b'{\n "\xff"}')
     with pytest.raises(PushFileError, match=r"rules\.json:2: not UTF-8 at octet 4"):

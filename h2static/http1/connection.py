@@ -9,8 +9,8 @@ uses it as it uses :class:`h2static.http2.connection.ServerConnection`, method b
 Assumes: the application never raises for a request; the driver calls from one task only.
 
 Strategy: one :class:`Exchange` at a time.  Octets wait in ``_input`` until they are known to be
-well-formed (``head``, ``content``), then they go to ``h11``, whose states say what comes next and
-whether the connection persists.  Informational responses: 100 only, when an upload waits for it.
+well-formed (``head``, ``content``); ``framer`` makes octets of responses, ``progress`` says until
+when the peer has to do something.  Informational responses: 100 only, when an upload waits for it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-import h11
-
+from h2static.http1.content import Chunked
 from h2static.http1.exchange import Exchange, Finished, reason_phrase
+from h2static.http1.framer import Framer
 from h2static.http1.head import BadRequest
 from h2static.http1.input import Input
 from h2static.http1.limits import Limits
 from h2static.http1.output import Output
+from h2static.http1.progress import Progress
 from h2static.messages import (
     Answer,
     Application,
@@ -65,11 +66,10 @@ class ServerConnection:
         self._note = note
         self._add_fields = add_fields
         self._limits = limits if limits is not None else Limits()
-        self._h11 = h11.Connection(
-            h11.SERVER, max_incomplete_event_size=self._limits.header_section + 4
-        )
         self._input = Input(self._limits, secure=secure)
         self._output = Output()
+        self._framer = Framer(self._output, self._limits)
+        self._progress = Progress(self._limits, now)
         self._exchange: Exchange | None = None
         self._number = 0
         self._draining = False
@@ -87,9 +87,7 @@ class ServerConnection:
         #: Bodies that would block, with the number to unblock.
         self.blocked: list[tuple[int, BodyReader]] = []
         self._body_blocked = False
-        self._header_started: float | None = now
-        self._progress = now
-        self._progress_octets = 0
+        self._chunk_lines_left = 0
         #: When the socket last took something.
         self.write_progress = now
 
@@ -136,45 +134,35 @@ class ServerConnection:
         """The kernel has taken ``count`` octets of :meth:`pending`."""
         self.write_progress = now
         self._output.advance(count)
-        self._count_progress(count, now)
-        self._set_deadline(now)
+        self._progress.count(count, now)
+        self._set_deadline()
 
     # ------------------------------------------------------------------ input
 
     def receive(self, data: bytes, now: float) -> None:
         """Take octets that the peer sent at time ``now`` (seconds, monotonic)."""
-        if self.closing or self._ended:
+        if self.closing:
             return
         self._input.octets += data
         self._advance(now)
 
     def receive_eof(self, now: float) -> None:
-        """The peer sends no more: finish what is answered already, answer nothing new that is
-        incomplete."""
+        """The peer sends no more: answer what is complete, finish what is being answered."""
         self._ended = True
-        exchange = self._exchange
-        if exchange is not None and exchange.content_left:
-            self._break("connection closed before the request was complete")
-        elif exchange is not None and exchange.reader is not None and not exchange.length_known:
-            # Half-closed clients get the rest of what has an end; events have none, and nothing
-            # else would tell that nobody listens any more.
-            self._end_exchange(now, aborted=True)
-            self.closing = True
-        elif exchange is None:
-            self.closing = True
-        self._set_deadline(now)
+        self._advance(now)
 
     def _advance(self, now: float) -> None:
         """Do everything that the input allows, one request after the other."""
         started = self._number
+        self._chunk_lines_left = self._limits.chunk_lines_per_turn
         self.backlog = False
-        while not self.closing:
+        while not self.closing and not self.backlog:
             exchange = self._exchange
             if exchange is None:
-                if self._output.octets >= self._limits.output_mark:
-                    self.backlog = bool(self._input.octets)
-                    break
-                if self._number - started >= self._limits.requests_per_turn:
+                if (
+                    self._output.octets >= self._limits.output_mark
+                    or self._number - started >= self._limits.requests_per_turn
+                ):
                     self.backlog = bool(self._input.octets)
                     break
                 if not self._begin(now):
@@ -186,9 +174,22 @@ class ServerConnection:
                 self._finish(now)
             else:
                 break
-        if self._ended and self._exchange is None:
+        if self._ended and not self.backlog:
+            self._end_input(now)
+        self._set_deadline()
+
+    def _end_input(self, now: float) -> None:
+        """No more will come than was used."""
+        exchange = self._exchange
+        if exchange is None:
             self.closing = True
-        self._set_deadline(now)
+        elif exchange.content_left and not exchange.waiting:
+            self._break("connection closed before the request was complete")
+        elif exchange.reader is not None and not exchange.length_known:
+            # Half-closed clients get the rest of what has an end; events have none, and nothing
+            # else would tell that nobody listens any more.
+            self._end_exchange(now, aborted=True)
+            self.closing = True
 
     def _begin(self, now: float) -> bool:
         """Start the exchange of the next request; false when its header section is incomplete."""
@@ -196,73 +197,60 @@ class ServerConnection:
         octets = self._input.octets
         if not octets:
             return False
-        if self._header_started is None:
-            self._header_started = now
+        self._progress.begin_head(now)
         try:
             found = self._input.next_head()
         except BadRequest as error:
-            self._refuse(error, octets.startswith(b"HEAD "))
+            self._refuse(error, now, head_request=octets.startswith(b"HEAD "))
             return False
         if found is None:
             return False
         head, section = found
-        self._header_started = None
+        self._progress.end_head(now)
         self._number += 1
         self._exchange = exchange = Exchange(self._number, head, self._limits, now)
-        self._progress = now
-        self._progress_octets = 0
-        self._h11.receive_data(section)
-        self._h11.next_event()
-        if not exchange.content_left:
-            self._h11.next_event()
+        self._framer.begin(section, content=exchange.content_left)
         self._take_answer(exchange, self._application.answer(head.request), now)
         return True
 
     def _read_content(self, exchange: Exchange, now: float) -> bool:
         """Hand the content that came to whoever wants it; false when more must come first."""
-        if not self._input.octets:
+        content, octets = exchange.content, self._input.octets
+        assert content is not None
+        before, lines = len(octets), content.lines
+        try:
+            data = content.take(octets, self._chunk_lines_left)
+        except BadRequest as error:
+            exchange.drop_upload()
+            self._refuse(error, now, head_request=exchange.head.request.method == b"HEAD")
             return False
-        if exchange.scanner is not None:
-            try:
-                octets = exchange.scanner.take(self._input.octets)
-            except BadRequest as error:
-                self._drop_upload(exchange)
-                self._refuse(error, exchange.head.request.method == b"HEAD")
-                return False
-            if not octets:
-                return False
-        else:
-            octets = bytes(self._input.octets[: exchange.content_left])
-            del self._input.octets[: len(octets)]
-            exchange.content_left -= len(octets)
-        self._count_progress(len(octets), now)
-        self._h11.receive_data(octets)
-        self._read_events(exchange, now)
+        self._chunk_lines_left -= content.lines - lines
+        taken = before - len(octets)
+        if self._chunk_lines_left <= 0 and octets:
+            self.backlog = True
+        if not taken:
+            return False
+        self._progress.count(taken, now)
+        chunked = isinstance(content, Chunked)
+        if data:
+            if not chunked:
+                self._framer.take_content(data)
+            self._take_content(exchange, data, now)
+        if content.done and not self.closing:
+            self._framer.end_content(chunked=chunked)
+            self._complete_content(exchange, now)
         return True
-
-    def _read_events(self, exchange: Exchange, now: float) -> None:
-        """Take the content out of what ``h11`` was given."""
-        while not self.closing:
-            event = self._h11.next_event()
-            if isinstance(event, h11.Data):
-                self._take_content(exchange, bytes(event.data), now)
-            elif isinstance(event, h11.EndOfMessage):
-                exchange.content_left = 0
-                self._complete_content(exchange, now)
-                return
-            else:
-                return
 
     def _take_content(self, exchange: Exchange, data: bytes, now: float) -> None:
         """Some octets of content."""
         if exchange.upload is not None:
             response = exchange.upload.receive(data)
             if response is not None:
-                self._drop_upload(exchange)
+                exchange.drop_upload()
                 self._respond(exchange, response, now)
             return
         exchange.discarded += len(data)
-        if exchange.discarded > self._limits.discarded_content:
+        if exchange.is_too_long(self._limits):
             self._stop_content(exchange, now)
 
     def _stop_content(self, exchange: Exchange, now: float) -> None:
@@ -286,11 +274,6 @@ class ServerConnection:
         elif exchange.response is not None and not exchange.responded:
             self._respond(exchange, exchange.response, now)
 
-    def _drop_upload(self, exchange: Exchange) -> None:
-        if exchange.upload is not None:
-            exchange.upload.abandon()
-            exchange.upload = None
-
     # ------------------------------------------------------------------ answers
 
     def respond(self, stream_id: int, answer: Response | Upload, now: float) -> None:
@@ -308,10 +291,8 @@ class ServerConnection:
         """What the application made of the request."""
         if isinstance(answer, Response):
             exchange.response = answer
-            if answer.early or not exchange.content_left or self._is_too_long(exchange):
-                self._respond(exchange, answer, now)
-            elif exchange.head.expects_continue:
-                # The answer is known: the content need not come (RFC 9110 section 10.1.1).
+            # Nobody wants the content: 100 is not sent (RFC 9110 section 10.1.1).
+            if answer.early or not exchange.content_left or self._must_close(exchange):
                 self._respond(exchange, answer, now)
         elif isinstance(answer, Upload):
             exchange.upload = answer
@@ -319,16 +300,12 @@ class ServerConnection:
                 self._complete_content(exchange, now)
             elif exchange.head.expects_continue and not self._input.octets:
                 # RFC 9110 section 10.1.1: a 100 may be left out once content came.
-                self._send(h11.InformationalResponse(status_code=100, headers=[]))
+                self._framer.inform(100)
         elif isinstance(answer, Deferred):
             exchange.waiting = True
             self.deferred.append((exchange.number, answer))
         else:
             assert_never(answer)
-
-    def _is_too_long(self, exchange: Exchange) -> bool:
-        """Whether the content is announced to be longer than what is read for nobody."""
-        return exchange.head.content_length > self._limits.discarded_content
 
     def _respond(self, exchange: Exchange, response: Response, now: float) -> None:
         """Put a response's header section into the output, and its body if it is held in memory."""
@@ -338,14 +315,13 @@ class ServerConnection:
         added: tuple[Field, ...] = ()
         if response.hints is not None and self._add_fields is not None:
             added = self._add_fields(request, response)
+            exchange.linked = bool(added)
         self._send_head(response, added, last=self._must_close(exchange))
-        self._progress = now
-        self._progress_octets = 0
+        self._progress.restart(now)
         # RFC 9110 section 9.3.2: "the server MUST NOT send content in the response" to HEAD.
         body = response.body if request.method != b"HEAD" else b""
         if isinstance(body, bytes):
-            if body:
-                self._send(h11.Data(data=body))
+            if body and self._framer.data(body):
                 exchange.octets = len(body)
             self._end_response(exchange)
         else:
@@ -359,12 +335,8 @@ class ServerConnection:
         """
         if self._draining or (self._ended and not self._input.octets):
             return True
-        if not exchange.content_left:
-            return False
-        return (
-            exchange.head.expects_continue
-            or self._is_too_long(exchange)
-            or exchange.discarded > self._limits.discarded_content
+        return exchange.content_left and (
+            exchange.head.expects_continue or exchange.is_too_long(self._limits)
         )
 
     def _open_body(self, exchange: Exchange, body: Body) -> None:
@@ -377,8 +349,11 @@ class ServerConnection:
         self._body_blocked = False
 
     def _end_response(self, exchange: Exchange) -> None:
-        """The whole response is in the output."""
-        self._send(h11.EndOfMessage())
+        """The whole response is in the output, if it is as long as it said."""
+        if not self._framer.end():
+            # The file was truncated.  RFC 9112 section 8: the client sees an incomplete message.
+            self._break("body ended before its content-length")
+            return
         exchange.sent = True
         if exchange.content_left and self._must_close(exchange):
             self.closing = True
@@ -386,18 +361,11 @@ class ServerConnection:
     def _finish(self, now: float) -> None:
         """Both messages are complete: next request, or the end."""
         self._end_exchange(now, aborted=False)
-        self._progress = now
-        # A request with Upgrade leaves h11 waiting until the response declined it: it did.
-        if (
-            self._h11.our_state is h11.DONE
-            and self._h11.their_state is h11.DONE
-            and not self._draining
-        ):
-            self._h11.start_next_cycle()
-        else:
+        self._progress.restart(now)
+        if not self._framer.next_exchange() or self._draining:
             self.closing = True
 
-    def _refuse(self, error: BadRequest, head_request: bool) -> None:
+    def _refuse(self, error: BadRequest, now: float, *, head_request: bool) -> None:
         """Answer a request that cannot be understood, and end the connection."""
         self.problem = str(error)
         exchange = self._exchange
@@ -410,7 +378,7 @@ class ServerConnection:
             self._output.add(response.body)
         if exchange is not None:
             exchange.responded, exchange.response = True, response
-        self._end_exchange(self._progress, aborted=False)
+        self._end_exchange(now, aborted=False)
         self._input.octets.clear()
         self.closing = True
 
@@ -424,7 +392,7 @@ class ServerConnection:
             self._move(exchange, min(budget - self._output.octets, _READ_SIZE))
             if exchange.sent:
                 self._advance(now)
-        self._set_deadline(now)
+        self._set_deadline()
 
     def _move(self, exchange: Exchange, size: int) -> None:
         """One read of the body."""
@@ -440,32 +408,23 @@ class ServerConnection:
             self.blocked.append((exchange.number, reader))
             return
         if not piece:
-            self._end_body(exchange)
+            self._close_reader(exchange)
+            self._end_response(exchange)
             return
         # A reader may use its buffer again at the next read, the output is sent later.
         data = piece if isinstance(piece, bytes) else bytes(piece)
-        try:
-            self._send(h11.Data(data=data))
-        except h11.LocalProtocolError:
+        if not self._framer.data(data):
             self._break("body is longer than its content-length")
             return
         exchange.octets += len(data)
-
-    def _end_body(self, exchange: Exchange) -> None:
-        self._close_reader(exchange)
-        try:
-            self._end_response(exchange)
-        except h11.LocalProtocolError:
-            # The file was truncated.  RFC 9112 section 8: the client sees an incomplete message.
-            self._break("body ended before its content-length")
 
     def unblock(self, stream_id: int, now: float) -> None:
         """The body that was in :attr:`blocked` can be read again."""
         exchange = self._exchange
         if exchange is not None and exchange.number == stream_id:
             self._body_blocked = False
-            self._progress = now
-            self._set_deadline(now)
+            self._progress.restart(now)
+            self._set_deadline()
 
     def _send_head(self, response: Response, added: tuple[Field, ...], *, last: bool) -> None:
         """Put status and fields into the output; ``last``: the connection ends with it."""
@@ -473,61 +432,36 @@ class ServerConnection:
         if last:
             fields.append((b"connection", b"close"))
         reason = reason_phrase(response)
-        self._send(h11.Response(status_code=response.status, headers=fields, reason=reason))
-
-    def _send(self, event: h11.Event) -> None:
-        """Put what ``h11`` makes of ``event`` into the output."""
-        pieces = self._h11.send_with_data_passthrough(event)
-        for piece in pieces or ():
-            self._output.add(piece)
+        self._framer.head(response.status, fields, reason)
 
     # ------------------------------------------------------------------ time
 
-    def _count_progress(self, octets: int, now: float) -> None:
-        """A period starts anew once enough octets went in it."""
-        self._progress_octets += octets
-        if self._progress_octets >= self._limits.stall_octets:
-            self._progress = now
-            self._progress_octets = 0
-
-    def _set_deadline(self, now: float) -> None:
+    def _set_deadline(self) -> None:
         """Decide what the connection waits for, and until when."""
-        limits = self._limits
-        exchange = self._exchange
         if self.closing:
             self.deadline = None
-        elif exchange is None and self._output.octets:
-            self.deadline = self._progress + limits.stall_seconds
-        elif exchange is None:
-            if self._header_started is not None:
-                self.deadline = self._header_started + limits.header_seconds
-            else:
-                self.deadline = self._progress + limits.idle_seconds
-        elif exchange.waiting or (self._body_blocked and exchange.reader is not None):
-            # Our own slowness, not the peer's.
-            self.deadline = None
-        elif exchange.content_left:
-            self.deadline = self._progress + limits.content_seconds
-        else:
-            self.deadline = self._progress + limits.stall_seconds
+            return
+        self.deadline = self._progress.deadline(
+            self._exchange, output=bool(self._output.octets), blocked=self._body_blocked
+        )
 
     def check(self, now: float) -> None:
         """End what took too long, if :attr:`deadline` has passed."""
         if self.deadline is None or now < self.deadline:
             return
         exchange = self._exchange
-        if exchange is None and self._output.octets:
-            self._break("response not read in time")
-        elif exchange is None and not self._input.octets:
+        if exchange is None and not self._output.octets and not self._input.octets:
             self.closing = True
-        elif exchange is None or (exchange.content_left and not exchange.responded):
+        elif exchange is None and self._output.octets:
+            self._break("response not read in time")
+        elif exchange is None or exchange.content_left:
             # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
             if exchange is not None:
-                self._drop_upload(exchange)
-            self._refuse(BadRequest(408, "request not complete in time"), False)
+                exchange.drop_upload()
+            self._refuse(BadRequest(408, "request not complete in time"), now, head_request=False)
         else:
             self._break("response not read in time")
-        self._set_deadline(now)
+        self._set_deadline()
 
     # ------------------------------------------------------------------ the end
 
@@ -538,13 +472,14 @@ class ServerConnection:
         if exchange is None:
             self.closing = True
         elif exchange.reader is not None and not exchange.length_known:
-            self._end_body(exchange)
+            self._close_reader(exchange)
+            self._end_response(exchange)
             self._advance(now)
-        self._set_deadline(now)
+        self._set_deadline()
 
     def abandon(self) -> None:
         """The connection is lost: give back everything."""
-        self._end_exchange(self._progress, aborted=True)
+        self._end_exchange(self._progress.since, aborted=True)
         self._input.octets.clear()
         self._output.clear()
         self.deferred.clear()
@@ -555,7 +490,7 @@ class ServerConnection:
     def _break(self, reason: str) -> None:
         """End the connection with the message incomplete: the client must be able to see it."""
         self.problem = reason
-        self._end_exchange(self._progress, aborted=True)
+        self._end_exchange(self._progress.since, aborted=True)
         self._input.octets.clear()
         self.closing = True
 
@@ -565,14 +500,11 @@ class ServerConnection:
         if exchange is None:
             return
         self._close_reader(exchange)
-        self._drop_upload(exchange)
-        if self._note is not None and exchange.responded and exchange.response is not None:
-            request, response = exchange.head.request, exchange.response
-            self._note(Finished(request, response, exchange.octets, exchange.started, now, aborted))
+        exchange.drop_upload()
+        if self._note is not None and exchange.responded:
+            self._note(exchange.finished(now, aborted=aborted))
 
     def _close_reader(self, exchange: Exchange) -> None:
-        if exchange.reader is not None:
-            exchange.reader.close()
-            exchange.reader = None
+        if exchange.close_reader():
             self._body_blocked = False
             self.blocked.clear()

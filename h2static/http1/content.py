@@ -1,17 +1,18 @@
-"""The chunked transfer coding: strict reading (RFC 9112 section 7.1).
+"""The content of a request: where it ends, and what it is (RFC 9112 sections 6.3 and 7.1).
 
-Contract: :class:`ChunkedScanner` hands on octets exactly as they came, but only once they are known
-to be well-formed: chunk sizes are hexadecimal digits, lines end in CRLF, extensions and trailers
-stay below their limits.  After the last octet of the trailer section it takes nothing more: what
-follows belongs to the next request.
+Contract: :class:`Content` takes octets off the front of the input and returns the content in them.
+After the last octet of the message it takes nothing more: what follows belongs to the next request.
+The chunked transfer coding is read strictly: chunk sizes are hexadecimal digits, lines end in CRLF,
+extensions and trailers stay below their limits.
 
-Strategy: the state is a line to come (size, trailer) or a number of octets to come (data and the
-CRLF after it).
+Strategy: of chunks, the state is a line to come (size, trailer) or a number of octets to come (data
+and the CRLF after it).
 """
 
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from h2static.http1.head import BadRequest
 from h2static.http1.limits import Limits
@@ -22,51 +23,96 @@ _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t\x20-\x7e\x80-\xff]*)?\
 _TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n")
 
 
-class ChunkedScanner:
-    """Reads the framing of one request's chunks."""
+class Content(Protocol):
+    """The content of one request."""
 
-    __slots__ = ("_data_left", "_extensions", "_in_trailer", "_limits", "_trailer", "done")
+    #: The last octet of the message was taken.
+    @property
+    def done(self) -> bool: ...
+
+    #: Lines of framing that were read so far: what octets cost that are no content.
+    @property
+    def lines(self) -> int: ...
+
+    def take(self, octets: bytearray, lines: int) -> bytes:
+        """Remove what belongs to the message from the front of ``octets``; the content in it.
+
+        At most ``lines`` lines of framing are read.  Raises :class:`BadRequest`.
+        """
+
+
+class KnownLength:
+    """Content whose length was told by Content-Length: more than 0 octets."""
+
+    __slots__ = ("_left",)
+
+    lines = 0
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    @property
+    def done(self) -> bool:
+        """See :class:`Content`."""
+        return not self._left
+
+    def take(self, octets: bytearray, lines: int) -> bytes:
+        """See :class:`Content`."""
+        taken = bytes(octets[: self._left])
+        del octets[: self._left]
+        self._left -= len(taken)
+        return taken
+
+
+class Chunked:
+    """Content in chunks."""
+
+    __slots__ = ("_data_left", "_extensions", "_in_trailer", "_limits", "_trailer", "done", "lines")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        #: Octets of the chunk's data that are to come, and of the CRLF after it.
         self._data_left = 0
         self._extensions = 0
         self._in_trailer = False
         self._trailer = 0
-        #: The empty line after the trailer section was taken.
         self.done = False
+        self.lines = 0
 
-    def take(self, octets: bytearray) -> bytes:
-        """Remove the well-formed octets from the front of ``octets`` and return them.
-
-        Returns nothing when more must come first.  Raises :class:`BadRequest`.
-        """
+    def take(self, octets: bytearray, lines: int) -> bytes:
+        """See :class:`Content`."""
+        pieces: list[bytes] = []
+        most = self.lines + lines
         end = 0
         while not self.done:
             if self._data_left:
-                step = self._step_data(octets, end)
+                step = self._take_data(octets, end, pieces)
+            elif self.lines < most:
+                step = self._take_line(octets, end)
             else:
-                step = self._step_line(octets, end)
+                break
             if not step:
                 break
             end += step
-        taken = bytes(octets[:end])
         del octets[:end]
-        return taken
+        return b"".join(pieces)
 
-    def _step_data(self, octets: bytearray, start: int) -> int:
-        """Chunk data, then the CRLF that ends it; ``_data_left`` counts both."""
-        available = min(len(octets) - start, self._data_left)
+    def _take_data(self, octets: bytearray, start: int, pieces: list[bytes]) -> int:
+        """Chunk data, then the CRLF that ends it."""
+        left = self._data_left
+        available = min(len(octets) - start, left)
+        data = max(0, min(available, left - 2))
+        if data:
+            pieces.append(bytes(octets[start : start + data]))
         # RFC 9112 section 7.1: chunk-data is followed by CRLF; anything else is another reading of
         # where the chunk ends.
-        for position in range(max(0, self._data_left - 2), available):
-            expected = 13 if position == self._data_left - 2 else 10
-            if octets[start + position] != expected:
-                raise BadRequest(400, "chunk data is not followed by CRLF")
-        self._data_left -= available
+        found = octets[start + data : start + available]
+        if found and found != b"\r\n"[max(0, 2 - left) :][: len(found)]:
+            raise BadRequest(400, "chunk data is not followed by CRLF")
+        self._data_left = left - available
         return available
 
-    def _step_line(self, octets: bytearray, start: int) -> int:
+    def _take_line(self, octets: bytearray, start: int) -> int:
         """A chunk-size line, or a line of the trailer section."""
         limits = self._limits
         bound = limits.trailer_section - self._trailer if self._in_trailer else limits.chunk_line
@@ -76,6 +122,7 @@ class ChunkedScanner:
                 raise BadRequest(400, "chunk line or trailer section too long")
             return 0
         line = bytes(octets[start : end + 1])
+        self.lines += 1
         if self._in_trailer:
             self._trailer += len(line)
             if line == b"\r\n":

@@ -34,6 +34,9 @@ class Limits:
     #: Content that nobody wants is read and thrown away up to here, to keep the connection; larger
     #: content ends it (RFC 9112 section 9.3).
     discarded_content: int = 1_048_576
+    #: Lines of chunks read in one turn, so that other connections have theirs: chunks of one octet
+    #: would make 64 KiB cost a hundred times as much as one chunk does.
+    chunk_lines_per_turn: int = 512
     #: One chunk-size line with its extensions.
     chunk_line: int = 256
     #: All chunk extensions of one request: they carry nothing that anybody here reads.

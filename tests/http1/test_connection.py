@@ -214,6 +214,32 @@ def test_endless_chunks_for_nobody_end_the_connection() -> None:
     assert harness.replies()[0].fields[b"connection"] == b"close"
 
 
+def test_many_small_chunks_take_many_turns() -> None:
+    """Otherwise 64 KiB of them would keep everybody else waiting for a third of a second."""
+    application = echo(limit=10_000)
+    harness = Harness(application, limits=Limits(chunk_lines_per_turn=100))
+    harness.connection.receive(chunked(b"x" * 1000) + GET, harness.now)
+    (upload,) = application.uploads
+    assert isinstance(upload, EchoUpload)
+    turns = 1
+    while harness.connection.backlog and turns < 50:
+        assert len(upload.data) == 100 * turns
+        assert not harness.connection.wants_input
+        harness.connection.receive(b"", harness.now)
+        turns += 1
+    assert turns == 11
+    harness.flush()
+    assert [reply.body for reply in harness.replies()] == [b"x" * 1000, b"GET /a"]
+
+
+def test_small_chunks_of_many_requests_share_the_turn() -> None:
+    harness = Harness(limits=Limits(chunk_lines_per_turn=100))
+    harness.connection.receive(chunked(b"x" * 49, b"/a") * 10, harness.now)
+    assert harness.connection.requests == 2
+    harness.flush()
+    assert len(harness.replies()) == 10
+
+
 def test_upload_too_large() -> None:
     application = echo(limit=3)
     harness = Harness(application)
@@ -589,6 +615,34 @@ def test_half_closed_client_gets_its_responses() -> None:
     harness.flush()
     assert harness.closing()
     assert [len(reply.body) for reply in harness.replies()] == [100_000, 6]
+
+
+def test_half_closed_client_gets_what_waited_behind_a_deferred_answer() -> None:
+    """More requests than one turn answers."""
+    harness = Harness(TableApplication({b"/later": lambda request: Later()}))
+    harness.feed(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n" + GET * 100)
+    harness.connection.receive_eof(harness.now)
+    harness.connection.respond(1, text_response(200, b"later"), harness.now)
+    assert harness.connection.backlog
+    harness.flush()
+    assert [reply.body for reply in harness.replies()] == [b"later"] + [b"GET /a"] * 100
+    assert harness.closing()
+
+
+@pytest.mark.parametrize(("left_out", "statuses"), [(0, [200]), (1, [])])
+def test_half_closed_client_while_the_answer_is_deferred(
+    left_out: int, statuses: list[int]
+) -> None:
+    """Whether the content is complete shows when it is read."""
+    harness = Harness(TableApplication({b"/later": lambda request: Later()}))
+    octets = post(b"hello", path=b"/later")
+    harness.feed(octets[: len(octets) - left_out])
+    harness.connection.receive_eof(harness.now)
+    assert not harness.closing()
+    harness.connection.respond(1, text_response(200, b"later"), harness.now)
+    harness.flush()
+    assert [reply.status for reply in harness.replies()] == statuses
+    assert harness.closing()
 
 
 def test_events_end_when_the_client_closes() -> None:

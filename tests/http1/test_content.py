@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http1.content import ChunkedScanner
+from h2static.http1.content import Chunked, KnownLength
 from h2static.http1.head import BadRequest
 from h2static.http1.limits import Limits
 
 GOOD = [
-    b"0\r\n\r\n",
-    b"5\r\nhello\r\n0\r\n\r\n",
-    b"0005\r\nhello\r\n000\r\n\r\n",
-    b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n",
-    b'5;a=b;c="d e"\r\nhello\r\n0;x\r\n\r\n',
-    b"5 ;a\r\nhello\r\n0\r\n\r\n",
-    b"2\r\n\r\n\r\n0\r\n\r\n",
-    b"0\r\nDigest: x\r\nX:\r\n\r\n",
+    (b"0\r\n\r\n", b""),
+    (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
+    (b"0005\r\nhello\r\n000\r\n\r\n", b"hello"),
+    (b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", b"01234567890123456789"),
+    (b'5;a=b;c="d e"\r\nhello\r\n0;x\r\n\r\n', b"hello"),
+    (b"5 ;a\r\nhello\r\n0\r\n\r\n", b"hello"),
+    (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n"),
+    (b"0\r\nDigest: x\r\nX:\r\n\r\n", b""),
 ]
 
 BAD = [
@@ -45,31 +45,42 @@ BAD = [
 ]
 
 
-def scan(octets: bytes, step: int) -> tuple[bytes, ChunkedScanner, bytes]:
-    scanner = ChunkedScanner(Limits())
+def scan(octets: bytes, step: int, lines: int = 10_000) -> tuple[bytes, Chunked, bytes]:
+    """What is read of ``octets`` when they come ``step`` at a time, and what is left of them."""
+    content = Chunked(Limits())
     waiting = bytearray()
     taken = b""
     for start in range(0, len(octets), step):
         waiting += octets[start : start + step]
-        taken += scanner.take(waiting)
-    return taken, scanner, bytes(waiting)
+        taken += content.take(waiting, lines)
+    return taken, content, bytes(waiting)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 1000])
-@pytest.mark.parametrize("octets", GOOD)
-def test_good_chunks_pass_unchanged_and_no_further(octets: bytes, step: int) -> None:
-    taken, scanner, rest = scan(octets + b"GET /next", step)
-    assert taken == octets
-    assert scanner.done
+@pytest.mark.parametrize(("octets", "data"), GOOD)
+def test_good_chunks_are_read_and_nothing_after_them(octets: bytes, data: bytes, step: int) -> None:
+    taken, content, rest = scan(octets + b"GET /next", step)
+    assert taken == data
+    assert content.done
     assert rest == b"GET /next"
 
 
-@pytest.mark.parametrize("step", [1, 1000])
-@pytest.mark.parametrize("octets", BAD)
-def test_bad_chunks_are_refused(octets: bytes, step: int) -> None:
-    with pytest.raises(BadRequest) as caught:
-        scan(octets, step)
-    assert caught.value.status == 400
+def test_so_many_lines_are_read_and_no_more() -> None:
+    octets = b"1\r\nx\r\n" * 10 + b"0\r\n\r\n"
+    taken, content, rest = scan(octets, len(octets), lines=4)
+    assert (taken, content.lines, content.done) == (b"xxxx", 4, False)
+    waiting = bytearray(rest)
+    assert content.take(waiting, 100) == b"xxxxxx"
+    assert (content.lines, content.done) == (12, True)
+
+
+def test_known_length() -> None:
+    content = KnownLength(5)
+    waiting = bytearray(b"hel")
+    assert (content.take(waiting, 0), content.done) == (b"hel", False)
+    waiting += b"loGET"
+    assert (content.take(waiting, 0), content.done) == (b"lo", True)
+    assert waiting == b"GET"
 
 
 @given(
@@ -77,6 +88,6 @@ def test_bad_chunks_are_refused(octets: bytes, step: int) -> None:
 )
 def test_any_chunks_in_any_pieces(pieces: list[bytes], step: int) -> None:
     octets = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
-    taken, scanner, _ = scan(octets, step)
-    assert taken == octets
-    assert scanner.done
+    taken, content, _ = scan(octets, step)
+    assert taken == b"".join(pieces)
+    assert content.done

@@ -1,0 +1,67 @@
+"""Whether the peer gets on: what a connection waits for, and until when.
+
+Contract: :class:`Progress` is told what happens and gives the deadline; it decides nothing else.
+Times are monotonic seconds.
+
+Strategy: a period begins with each phase of an exchange, and anew once enough octets went in it, in
+either direction; so a slow peer has all the time that it needs, and a silent one has not.
+"""
+
+from __future__ import annotations
+
+from h2static.http1.exchange import Exchange
+from h2static.http1.limits import Limits
+
+
+class Progress:
+    """The periods of one connection."""
+
+    __slots__ = ("_head_since", "_limits", "_octets", "since")
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        #: When the period began.
+        self.since = now
+        self._octets = 0
+        #: When a header section began to come, or the connection: ``None`` between requests.
+        self._head_since: float | None = now
+
+    def restart(self, now: float) -> None:
+        """Something else is waited for from now on."""
+        self.since = now
+        self._octets = 0
+
+    def count(self, octets: int, now: float) -> None:
+        """So many octets went in or out."""
+        self._octets += octets
+        if self._octets >= self._limits.stall_octets:
+            self.restart(now)
+
+    def begin_head(self, now: float) -> None:
+        """Octets of a header section are there."""
+        if self._head_since is None:
+            self._head_since = now
+
+    def end_head(self, now: float) -> None:
+        """A header section is complete."""
+        self._head_since = None
+        self.restart(now)
+
+    def deadline(self, exchange: Exchange | None, *, output: bool, blocked: bool) -> float | None:
+        """When what is waited for is late; ``None``: nothing is waited for that is the peer's.
+
+        ``output``: octets wait for the socket.  ``blocked``: the response's body waits for its
+        medium.
+        """
+        limits = self._limits
+        if exchange is None:
+            if output:
+                return self.since + limits.stall_seconds
+            if self._head_since is not None:
+                return self._head_since + limits.header_seconds
+            return self.since + limits.idle_seconds
+        if exchange.waiting or blocked:
+            return None
+        if exchange.content_left:
+            return self.since + limits.content_seconds
+        return self.since + limits.stall_seconds

@@ -452,11 +452,18 @@ class Supervisor:
     def _ask_for_counters(self) -> None:
         if self._counters is not None:
             return
-        self._counters = {}
+        asked: dict[int, object] = {}
+        self._counters = asked
         self._counters_of = self._everybody()
         for worker in self._counters_of:
             worker.tell(Message.COUNTERS)
-        self._after(_COUNTERS_DEADLINE, self._write_counters)
+
+        def give_up() -> None:
+            # The deadline of a question that was answered must not cut the next one short.
+            if self._counters is asked:
+                self._write_counters()
+
+        self._after(_COUNTERS_DEADLINE, give_up)
 
     def _on_counters(self, worker: Worker, counters: object) -> None:
         if self._counters is None:

@@ -79,7 +79,7 @@ class AccessLog:
         return count
 
     def reopen(self) -> None:
-        """Have the file opened again, after it was renamed, before the next lines are written."""
+        """Have the file opened again soon, after it was renamed, and before the next lines."""
         self._reopen = True
 
     def close(self, timeout: float = 5.0) -> None:
@@ -96,8 +96,11 @@ class AccessLog:
         self._drain()
 
     def _drain(self) -> None:
-        while self._waiting:
+        while True:
+            # Also where nothing waits: whoever renamed the file may wait for the new one.
             self._open_again_if_asked()
+            if not self._waiting:
+                return
             count = min(_BATCH, len(self._waiting))
             # Finished requests carry monotonic time; the wall clock may have been set since.
             epoch = time.time() - time.monotonic()

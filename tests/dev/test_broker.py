@@ -74,7 +74,7 @@ def test_reading_would_block_until_woken() -> None:
     assert not woken.is_set()
     thread = threading.Thread(target=broker.publish, args=("x", {}))
     thread.start()
-    assert woken.wait(5)
+    assert woken.wait(30)
     thread.join()
     assert reader.read(100) == b"event: x\ndata: {}\n\n"
 

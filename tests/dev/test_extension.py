@@ -19,7 +19,8 @@ from h2static.dev.cors import CorsApplication
 from h2static.dev.extension import DevExtension
 from h2static.site import Site, SiteConfig
 
-PATIENCE = 10
+#: Seconds for anything that is waited for.
+PATIENCE = 30
 
 
 def config(root: Path, **values: object) -> Config:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from h2static.dev import open_page
-from tests.support.processes import wait_until
+from tests.support.processes import DEADLINE, wait_until
 
 
 def test_the_browser_of_the_environment(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_without_a_browser_it_says_where_to_go(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=DEADLINE,
     )
     assert process.returncode == 0
     assert "http://localhost:1/" in process.stderr

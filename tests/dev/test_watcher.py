@@ -18,10 +18,11 @@ from h2static.dev import watcher as watcher_module
 from h2static.dev.ignore import IgnoreRules
 from h2static.dev.tree import Change, Tree
 from h2static.dev.watcher import Notices, Watcher, network_filesystem
+from tests.support.edits import overwrite, replace
 from tests.support.tools import require_tool
 
 #: Seconds that a notification may take on a busy machine.
-PATIENCE = 10
+PATIENCE = 30
 
 
 class Recorder:
@@ -72,14 +73,14 @@ def test_real_changes(tmp_path: Path) -> None:
     (tmp_path / "node_modules").mkdir()
     with watching(tmp_path) as recorder:
         settle(recorder)
-        (tmp_path / "a.css").write_text("b{}")
+        overwrite(tmp_path / "a.css", "b{}")
         assert recorder.next_paths() == ["a.css"]
         # A new folder is watched as well.
         (tmp_path / "new").mkdir()
-        (tmp_path / "new" / "b.js").write_text("1")
+        replace(tmp_path / "new" / "b.js", "1")
         assert recorder.next_paths() == ["new/b.js"]
         settle(recorder)
-        (tmp_path / "new" / "b.js").write_text("22")
+        overwrite(tmp_path / "new" / "b.js", "22")
         assert recorder.next_paths() == ["new/b.js"]
         # What is ignored is not reported; the next change is.
         (tmp_path / "node_modules" / "x.js").write_text("x")
@@ -136,7 +137,7 @@ def test_a_root_that_is_a_swapped_link(tmp_path: Path) -> None:
         (tmp_path / "next").rename(link)
         assert recorder.next_paths() == ["a.css"]
         settle(recorder)
-        (tmp_path / "two" / "b.css").write_text("b")
+        replace(tmp_path / "two" / "b.css", "b")
         assert recorder.next_paths() == ["b.css"]
 
 
@@ -249,7 +250,7 @@ problems = queue.Queue()
 watcher = Watcher(Tree(sys.argv[1], IgnoreRules()), debounce=0.01, on_change=lambda changes: None,
                   on_problem=problems.put, on_turn=lambda now: None)
 watcher.start()
-print(problems.get(timeout=10))
+print(problems.get(timeout=30))
 watcher.stop()
 """
 
@@ -275,7 +276,7 @@ def test_the_systems_real_limits(tmp_path: Path, limit: str, words: str) -> None
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert words in process.stdout, process.stderr
     assert "instead" in process.stdout

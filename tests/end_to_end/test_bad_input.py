@@ -11,7 +11,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,13 +20,13 @@ from h2static.http2 import registry as r
 from h2static.http2.frames import GoAway, Ping
 from tests.support.clients import run_curl
 from tests.support.peer import Peer
-from tests.support.processes import RunningServer, command, run, running
+from tests.support.processes import DEADLINE, RunningServer, command, run, running
 from tests.support.tools import require_tool
 from tests.support.transports import Wire
 
 ADDRESS = ("--no-tls", "-a", "127.0.0.1")
-#: Seconds that a stop may take on a busy machine; a server that waits for something takes longer.
-_AT_ONCE = 3.0
+#: A stop that waits for something waits longer than any test does.
+_GRACE = ("--grace", "600")
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +102,9 @@ def test_a_port_in_use(server: RunningServer, root: Path) -> None:
 def test_http_1_1_is_refused_with_words(root: Path) -> None:
     with running(*ADDRESS, "--http2-only", "0", str(root)) as server:
         program = require_tool("curl", package="curl")
-        words = [program, "-sSi", "--http1.1", "--max-time", "10"]
+        words = [program, "-sSi", "--http1.1", "--max-time", str(DEADLINE)]
         url = f"http://127.0.0.1:{server.port}/"
-        done = subprocess.run([*words, url], capture_output=True, text=True, check=True, timeout=20)
+        done = subprocess.run([*words, url], capture_output=True, text=True, check=True)
         assert done.stdout.startswith("HTTP/1.1 505 ")
         assert "HTTP/2" in done.stdout
         server.wait_for_stderr("not HTTP/2")
@@ -136,24 +135,21 @@ def test_octets_without_sense(server: RunningServer) -> None:
 
 
 def test_ctrl_c_without_connections(root: Path) -> None:
-    with running(*ADDRESS, "0", str(root)) as server:
-        began = time.monotonic()
+    with running(*ADDRESS, *_GRACE, "0", str(root)) as server:
         server.signal(signal.SIGINT)
         assert server.wait() == 0
-        assert time.monotonic() - began < _AT_ONCE
         assert "Traceback" not in server.stderr()
 
 
 def test_ctrl_c_says_good_bye(root: Path) -> None:
     """RFC 9113 section 6.8: two GOAWAY frames, a PING between them."""
     with (
-        running(*ADDRESS, "0", str(root)) as server,
+        running(*ADDRESS, *_GRACE, "0", str(root)) as server,
         contextlib.closing(Wire(server.port)) as wire,
     ):
         peer = Peer(wire)
         peer.request(1, b"/")
         peer.expect_response(1, 200)
-        began = time.monotonic()
         server.signal(signal.SIGINT)
         first = peer.expect(GoAway)
         assert (first.code, first.last_stream_id) == (0, r.MAXIMUM_STREAM_ID)
@@ -164,7 +160,6 @@ def test_ctrl_c_says_good_bye(root: Path) -> None:
         assert wire.closed()
         wire.close()
         assert server.wait() == 0
-        assert time.monotonic() - began < _AT_ONCE
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port))
 
@@ -190,7 +185,7 @@ def test_ctrl_c_of_a_terminal_reaches_the_workers_too(root: Path) -> None:
                 for stream_id in (0, 1):
                     peer.update(stream_id, 65_535)
                 assert len(peer.expect_response(1, 200).body) == 4_000_000
-            assert process.wait(10) == 0
+            assert process.wait(DEADLINE) == 0
             assert process.stderr is not None
             assert "Traceback" not in process.stderr.read()
         finally:

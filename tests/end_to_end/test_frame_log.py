@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import hpack
@@ -76,7 +75,7 @@ def converse(
     After each frame the server's answer to a PING of the client's is waited for, so that nothing
     overlaps; the PINGs are left out again.
     """
-    before = len(server.stdout())
+    before = rest(server)
     with closing(Wire(server.port)) as wire:
         wire.deliver(r.PREFACE + Settings().serialize() + Settings(flags=r.ACK).serialize())
         for number, frame in enumerate(conversation):
@@ -85,12 +84,33 @@ def converse(
             split = isinstance(frame, Headers | Continuation) and not frame.flags & r.END_HEADERS
             wire.deliver(octets + (b"" if split else Ping(opaque=opaque).serialize()))
             _read_until(wire, b"" if split else opaque)
-    wait_until(lambda: server.stdout()[before:].endswith("] closed\n"), "the connection's end")
     lines = [
         re.sub(r"^(?:\[id=\d+\] )?\[ *\d+\.\d{3}\] ", "", line)
-        for line in server.stdout()[before:].splitlines()
+        for line in log_since(server, before).splitlines()
     ]
     return _without_pings(lines)
+
+
+def rest(server: RunningServer | RunningNghttpd) -> int:
+    """The log's length, once the end of every connection stands in it."""
+    wait_until(lambda: _at_rest(server.stdout()), "the ends of connections")
+    return len(server.stdout())
+
+
+def log_since(server: RunningServer | RunningNghttpd, before: int) -> str:
+    """The log behind ``before``, once a connection is in it and no longer open."""
+    wait_until(
+        lambda: len(log := server.stdout()) > before and _at_rest(log), "the connection's end"
+    )
+    return server.stdout()[before:]
+
+
+def _at_rest(log: str) -> bool:
+    """Whether every connection of a log is closed."""
+    log = re.sub(r"\x1b\[[\d;]*m", "", log)
+    return {one[1] for one in re.finditer(r"^\[id=(\d+)\]", log, re.MULTILINE)} == {
+        one[1] for one in re.finditer(r"^\[id=(\d+)\] .*\] closed\n", log, re.MULTILINE)
+    }
 
 
 def _read_until(wire: Wire, opaque: bytes) -> None:
@@ -386,10 +406,9 @@ def _timed(lines: list[str]) -> str:
 
 
 def test_sent_fields_stand_below_their_frame(server: RunningServer) -> None:
-    before = len(server.stdout())
+    before = rest(server)
     nghttp(server.port, ["/style.css"], "-n")
-    wait_until(lambda: server.stdout()[before:].endswith("] closed\n"), "the connection's end")
-    log = server.stdout()[before:]
+    log = log_since(server, before)
     (answer,) = [one for one in parse_log(log) if (one.verb, one.type) == ("send", "HEADERS")]
     assert answer.details == ["; END_HEADERS", "(padlen=0)", "; First response header"]
     assert [name for name, _ in answer.fields][:3] == [":status", "server", "date"]
@@ -485,12 +504,11 @@ def test_nothing_that_a_client_sends_acts_on_the_terminal(server: RunningServer)
 
 
 def test_http_1_1_is_told_of(server: RunningServer) -> None:
-    before = len(server.stdout())
+    before = rest(server)
     with closing(Wire(server.port)) as wire:
         wire.deliver(b"GET /a\\b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert wire.take().startswith(b"HTTP/1.1 404 ")
-    wait_until(lambda: server.stdout()[before:].endswith("] closed\n"), "the connection's end")
-    assert r"] HTTP/1.1 GET /a\x5cb: 404" in server.stdout()[before:]
+    assert r"] HTTP/1.1 GET /a\x5cb: 404" in log_since(server, before)
 
 
 @pytest.mark.parametrize(("option", "protocol"), [("--http2", "h2"), ("--http1.1", "http/1.1")])
@@ -506,7 +524,7 @@ def test_tls_shows_what_was_negotiated(
             [program, "-sSk", option, url], capture_output=True, check=True, timeout=20
         )
         assert done.stdout == b"p { color: teal }\n"
-        wait_until(lambda: server.stdout().endswith("] closed\n"), "the connection's end")
+        log_since(server, 0)
         assert f"] The negotiated protocol: {protocol}\n" in server.stdout()
         # What is dumped has been decrypted.
         octets = dumped(server.stdout())
@@ -517,7 +535,7 @@ def test_tls_shows_what_was_negotiated(
 @pytest.mark.parametrize("cut", [3, 0])
 def test_a_preface_that_ends_badly(server: RunningServer, cut: int) -> None:
     """RFC 9113 section 3.4: PRI is HTTP/2's, in one piece or in two."""
-    before = len(server.stdout())
+    before = rest(server)
     octets = r.PREFACE[:-6] + b"XX\r\n\r\n"
     with closing(Wire(server.port)) as wire:
         if cut:
@@ -526,8 +544,7 @@ def test_a_preface_that_ends_badly(server: RunningServer, cut: int) -> None:
         wire.deliver(octets[cut:])
         while wire.take():
             pass
-    wait_until(lambda: server.stdout()[before:].endswith("] closed\n"), "the connection's end")
-    shown = server.stdout()[before:]
+    shown = log_since(server, before)
     assert "[INVALID; connection; error=PROTOCOL_ERROR]" in shown
     assert "send GOAWAY frame" in shown
 
@@ -541,10 +558,6 @@ def test_escapes() -> None:
 # ------------------------------------------------------------------- colour
 
 
-def _has_ended(server: RunningServer | RunningNghttpd) -> bool:
-    return server.stdout().endswith("\x1b[0m closed\n")
-
-
 def test_color(root: Path) -> None:
     """The sequences, and where they stand, are those of ``nghttpd --color``."""
     with (
@@ -554,8 +567,8 @@ def test_color(root: Path) -> None:
         colored = []
         for one in (ours, theirs):
             nghttp(one.port, ["/style.css"], "-n")
-            wait_until(partial(_has_ended, one), "the connection's end")
-            sequences = re.findall(r"\x1b\[[\d;]*m(?:[^\x1b]*)\x1b\[0m", one.stdout())
+            log = log_since(one, 0)
+            sequences = re.findall(r"\x1b\[[\d;]*m(?:[^\x1b]*)\x1b\[0m", log)
             colored.append({re.sub(r"\d+\.\d+", "0", text) for text in sequences})
         assert "\x1b[33m[  0]\x1b[0m" in colored[0]
         assert "\x1b[1;34m:method\x1b[0m" in colored[0]
@@ -566,8 +579,9 @@ def test_color(root: Path) -> None:
 
 
 def test_no_color_without_a_terminal(server: RunningServer) -> None:
+    before = rest(server)
     nghttp(server.port, ["/style.css"], "-n")
-    assert "\x1b" not in server.stdout()
+    assert "\x1b" not in log_since(server, before)
 
 
 # ------------------------------------------------------------------- octets
@@ -650,7 +664,9 @@ def dumped(text: str) -> dict[str, bytes]:
 
 def test_the_clock_is_seconds_since_the_start(server: RunningServer) -> None:
     began = time.monotonic()
+    before = rest(server)
     nghttp(server.port, ["/style.css"], "-n")
+    log_since(server, before)
     stamps = [float(one) for one in re.findall(r"\[ *(\d+\.\d{3})\]", server.stdout())]
     assert stamps == sorted(stamps)
     assert 0 < stamps[-1] < began

@@ -46,7 +46,7 @@ class Neighbour:
     """A healthy connection beside the hostile ones; it lives as long as the module's tests."""
 
     def __init__(self, port: int) -> None:
-        self.wire = Wire(port, seconds=5)
+        self.wire = Wire(port)
         self.peer = Peer(self.wire)
         self.next_id = 1
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.clients import h2load
 from tests.support.clients_site import SIZES, write_site
-from tests.support.processes import RunningServer, running
+from tests.support.processes import RunningServer, running, wait_until
 
 ADDRESS = ("--no-tls", "-a", "127.0.0.1")
 
@@ -90,5 +90,6 @@ def test_with_everything_switched_on(root: Path) -> None:
     with running(*ADDRESS, *words, "0", str(root)) as server:
         load = h2load(server.port, ["/index.html"], "-n", "2000", "-c", "10", "-m", "10")
         assert (load.succeeded, load.failed, load.errored) == (2000, 0, 0)
+        wait_until(lambda: server.stdout().count("] closed\n") == 10, "ten ends in the log")
         assert server.stdout().count("recv (stream_id=1) :method: GET") == 10
         assert "Traceback" not in server.stderr()

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.processes import RunningServer, running
+from tests.support.processes import DEADLINE, RunningServer, running
 
 #: More than any window or buffer in between holds.
 SIZE = 32 * 1024 * 1024
@@ -30,7 +30,7 @@ def server(folder: Path) -> Iterator[RunningServer]:
 @pytest.fixture
 def client(server: RunningServer) -> Iterator[httpx.Client]:
     url = f"http://127.0.0.1:{server.port}"
-    with httpx.Client(http1=False, http2=True, base_url=url, timeout=20) as client:
+    with httpx.Client(http1=False, http2=True, base_url=url, timeout=DEADLINE) as client:
         yield client
 
 

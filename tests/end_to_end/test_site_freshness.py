@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from h2static.site.contents import content_tag
-from tests.support.processes import RunningServer, running
+from tests.support.processes import DEADLINE, RunningServer, running
 from tests.support.tools import require_tool
 
 EDITS = int(os.environ.get("H2STATIC_TEST_LOAD_EDITS", "300"))
@@ -61,7 +61,12 @@ def test_edits_under_load(tmp_path: Path) -> None:
     with (
         running("--no-tls", "-a", "127.0.0.1", "0", os.fspath(tmp_path)) as server,
         load(server, "/"),
-        httpx.Client(http1=False, http2=True, base_url=f"http://127.0.0.1:{server.port}") as client,
+        httpx.Client(
+            http1=False,
+            http2=True,
+            base_url=f"http://127.0.0.1:{server.port}",
+            timeout=DEADLINE,
+        ) as client,
     ):
         for number in range(EDITS):
             name = chance.choice(NAMES)

@@ -89,7 +89,8 @@ def test_node(server: RunningServer, authority: Path) -> None:
 
 
 def test_httpx(server: RunningServer, certificate: Certificate) -> None:
-    with httpx.Client(http2=True, verify=certificate.client_context()) as client:
+    context = certificate.client_context()
+    with httpx.Client(http2=True, verify=context, timeout=DEADLINE) as client:
         page, large = client.get(server.urls[0]), client.get(server.urls[0] + "large")
     assert (page.http_version, page.status_code, page.content) == ("HTTP/2", 200, PAGE)
     assert large.content == LARGE

@@ -19,6 +19,7 @@ from h2static.server.channel import (
 )
 from h2static.server.launching import SUPERVISORS_SIGNALS, launch
 from h2static.site.config import SiteConfig
+from tests.support.processes import DEADLINE
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_messages_arrive_octet_by_octet(ends: tuple[socket.socket, socket.socket
 def test_a_worker_without_an_assignment_ends_silently(capfd: pytest.CaptureFixture[str]) -> None:
     launched = launch()
     launched.line.close()
-    assert launched.process.wait(20) == 0
+    assert launched.process.wait(DEADLINE) == 0
     assert capfd.readouterr() == ("", "")
 
 
@@ -80,7 +81,7 @@ def test_signals_for_the_supervisor_never_end_a_worker(capfd: pytest.CaptureFixt
         # Long before it has loaded a module.
         launched.process.send_signal(number)
     launched.line.close()
-    assert launched.process.wait(20) == 0
+    assert launched.process.wait(DEADLINE) == 0
     assert capfd.readouterr() == ("", "")
 
 

@@ -22,7 +22,7 @@ from h2static.server.link import Link
 from h2static.server.poller import WRITABLE
 from tests.support.applications import TableApplication, text_response
 from tests.support.peer import Peer, request_fields
-from tests.support.processes import wait_until
+from tests.support.processes import DEADLINE, wait_until
 from tests.support.serving import Serving, serving
 from tests.support.transports import Wire
 
@@ -37,7 +37,8 @@ def request(path: bytes) -> bytes:
 
 @contextlib.contextmanager
 def client(server: Serving, source: str = "127.0.0.1") -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), 10, (source, 0)) as sock:
+    address = ("127.0.0.1", server.port)
+    with socket.create_connection(address, DEADLINE, (source, 0)) as sock:
         yield sock
 
 
@@ -51,7 +52,7 @@ class Gate:
 
     def run(self) -> Response:
         self.entered.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(DEADLINE)
         return text_response(200, b"late")
 
     def hold(self, request: Request) -> Answer:
@@ -71,11 +72,11 @@ def test_a_late_answer_is_noted_for_the_client_that_asked(tmp_path: Path) -> Non
         client(server, "127.0.0.4") as third,
     ):
         first.sendall(request(b"/late"))
-        assert late.entered.wait(10)
+        assert late.entered.wait(DEADLINE)
         server.in_thread(lambda: None)
         third.sendall(r.PREFACE)
         second.sendall(request(b"/hold"))
-        assert hold.entered.wait(10)
+        assert hold.entered.wait(DEADLINE)
         # The driver's thread stands still: what happens now, it finds all at once.
         third.sendall(request(b"/third")[len(r.PREFACE) :])
         late.opened.set()
@@ -130,7 +131,7 @@ def test_a_hang_up_ends_a_stream_without_events(tmp_path: Path) -> None:
     with serving() as server:
         server.in_thread(lambda: server.driver.add_listener(listener, tls=None))
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(DEADLINE)
             sock.connect(str(tmp_path / "socket"))
             sock.sendall(request(b"/silent"))
             # Nothing is left unread, which would be a reset instead of a hang-up.

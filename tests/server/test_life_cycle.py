@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 
 from tests.support.certificates import make_certificate
 from tests.support.polite_client import PoliteClient, Tally
-from tests.support.processes import RunningServer, alive, run, running, wait_until
+from tests.support.processes import DEADLINE, RunningServer, alive, run, running, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -61,11 +60,11 @@ def test_ten_reloads_under_load_lose_nothing(site: Path, workers: int) -> None:
             server.signal(signal.SIGHUP)
             server.wait_for_stderr("[reload] reloaded", number)
             assert set(server.workers()) - before, "no new worker"
+        wait_until(lambda: all(one.tally.connections > 1 for one in clients), "a second connection")
         tallies = [client.stop() for client in clients]
         for tally in tallies:
             assert (tally.lost, tally.refused, tally.problems) == (0, 0, [])
             assert tally.statuses == {"200"}
-            assert tally.connections > 1
         wait_until(lambda: len(server.workers()) == workers, "old workers have ended")
 
 
@@ -89,9 +88,30 @@ class Visitors:
     def stop(self) -> list[Tally]:
         """What became of them."""
         self._stopping.set()
-        self._thread.join(20)
+        self._thread.join(DEADLINE)
         assert not self._thread.is_alive()
         return self.tallies
+
+
+@contextlib.contextmanager
+def visited(server: RunningServer, tls: ssl.SSLContext | None) -> Iterator[list[Visitors]]:
+    """Four rows of visitors; none is left when the block ends."""
+    rows = [Visitors(server, tls) for _ in range(4)]
+    try:
+        yield rows
+    finally:
+        for row in rows:
+            row.stop()
+
+
+def wait_for_visitors(rows: list[Visitors]) -> None:
+    """Wait until in each row somebody has come and gone since now."""
+    # One more than that was under way already.
+    wanted = [len(row.tallies) + 2 for row in rows]
+    wait_until(
+        lambda: all(len(row.tallies) >= count for row, count in zip(rows, wanted, strict=True)),
+        "visitors",
+    )
 
 
 @pytest.mark.slow
@@ -103,19 +123,19 @@ def test_whoever_comes_during_a_reload_is_served(site: Path, tmp_path: Path, sec
         *(() if secure else ("--no-tls",)), *words, *(certificate.words if secure else ())
     ) as server:
         tls = certificate.client_context("h2") if secure else None
-        visitors = [Visitors(server, tls) for _ in range(4)]
-        for number in range(1, 4):
-            server.signal(signal.SIGHUP)
-            server.wait_for_stderr("[reload] reloaded", number)
-        tallies = [tally for one in visitors for tally in one.stop()]
-    assert len(tallies) > 20
+        with visited(server, tls) as rows:
+            for number in range(1, 4):
+                server.signal(signal.SIGHUP)
+                server.wait_for_stderr("[reload] reloaded", number)
+                wait_for_visitors(rows)
+    tallies = [tally for row in rows for tally in row.tallies]
     assert [tally for tally in tallies if tally.answered != 1 or tally.problems] == []
 
 
 @pytest.mark.slow
 def test_sigterm_lets_downloads_finish(site: Path) -> None:
     (site / "large").write_bytes(os.urandom(8 * 1024 * 1024))
-    with cleartext(site) as server:
+    with cleartext(site, "--grace", "60") as server:
         clients = [
             PoliteClient(server.port, "/large", concurrency=10, requests=10) for _ in range(10)
         ]
@@ -126,8 +146,8 @@ def test_sigterm_lets_downloads_finish(site: Path) -> None:
             "every client has the first field section",
         )
         server.signal(signal.SIGTERM)
-        tallies = [client.join(40) for client in clients]
-        assert server.wait() == 0
+        tallies = [client.join(60) for client in clients]
+        assert server.wait(60) == 0
     assert sum(tally.answered for tally in tallies) == 100
     assert [tally.lost for tally in tallies] == [0] * 10
 
@@ -136,16 +156,19 @@ def test_a_killed_worker_breaks_only_its_connections(site: Path) -> None:
     with (
         cleartext(site, "-n", "2") as server,
         asking(server, 8) as clients,
+        contextlib.ExitStack() as stack,
     ):
+        # The kernel chooses by a hash of the addresses: all eight may have gone to one worker.
+        while not all(connections(server)):
+            clients += stack.enter_context(asking(server, 1))
         victim = server.workers()[0]
         connected = [client.tally.connections for client in clients]
         os.kill(victim, signal.SIGKILL)
-        killed = time.monotonic()
         wait_until(
             lambda: victim not in server.workers() and len(server.workers()) == 2,
             "a new worker",
         )
-        assert time.monotonic() - killed < 1.0
+        assert "died: signal 9; next one in 0 s" in server.stderr()
         # Whoever was broken connects again, and nobody is refused.
         answered = [client.tally.answered for client in clients]
         wait_until(
@@ -156,13 +179,12 @@ def test_a_killed_worker_breaks_only_its_connections(site: Path) -> None:
             "everybody is answered again",
         )
         tallies = [client.stop() for client in clients]
-        assert [tally.refused for tally in tallies] == [0] * 8
+        assert {tally.refused for tally in tallies} == {0}
         broken = [t.connections - before for t, before in zip(tallies, connected, strict=True)]
-        assert 0 < sum(broken) < 8
+        assert 0 < sum(broken) < len(clients)
         assert all(
             (tally.lost > 0) == (count > 0) for tally, count in zip(tallies, broken, strict=True)
         )
-        assert "died: signal 9" in server.stderr()
 
 
 def test_workers_that_die_again_and_again_are_replaced_more_slowly(site: Path) -> None:
@@ -190,28 +212,28 @@ def test_workers_end_when_the_supervisor_is_killed(site: Path) -> None:
         workers = server.workers()
         assert len(workers) == 2
         os.kill(server.pid, signal.SIGKILL)
-        wait_until(lambda: not alive(workers), "the workers end", 5)
+        wait_until(lambda: not alive(workers), "the workers end")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_stop_ends_with_0(site: Path, number: signal.Signals) -> None:
-    with cleartext(site) as server, socket.create_connection(("127.0.0.1", server.port)):
-        began = time.monotonic()
+    """An idle connection is not waited for."""
+    with (
+        cleartext(site, "--grace", "600") as server,
+        socket.create_connection(("127.0.0.1", server.port)),
+    ):
         server.signal(number)
         assert server.wait() == 0
-        assert time.monotonic() - began < 5
 
 
 def test_a_second_signal_forces(site: Path) -> None:
     (site / "large").write_bytes(bytes(8 * 1024 * 1024))
-    with cleartext(site, "--grace", "60") as server, slow_reader(server, "/large"):
+    with cleartext(site, "--grace", "600") as server, slow_reader(server, "/large"):
         server.signal(signal.SIGTERM)
         with pytest.raises(subprocess.TimeoutExpired):
             server.wait(0.3)
-        began = time.monotonic()
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-        assert time.monotonic() - began < 3
 
 
 @contextlib.contextmanager
@@ -230,25 +252,37 @@ def test_grace_ends(site: Path) -> None:
     (site / "large").write_bytes(bytes(8 * 1024 * 1024))
     with cleartext(site, "--grace", "0.3") as server, slow_reader(server, "/large"):
         server.signal(signal.SIGTERM)
-        assert server.wait(5) == 0
+        assert server.wait() == 0
         assert "1 connections did not finish in time" in server.stderr()
 
 
 def test_health_tells_of_the_stop_before_it_happens(site: Path) -> None:
-    with cleartext(site, "--health", "/up", "--drain-delay", "1", "-n", "2") as server:
-        before = PoliteClient(server.port, "/up", requests=20)
-        before.start()
-        assert before.join().statuses == {"200"}
+    with cleartext(site, "--health", "/up", "--drain-delay", "600", "-n", "2") as server:
+        # Of each worker, as good as certainly: the kernel chooses one for each connection.
+        assert {status_of(server, "/up") for _ in range(20)} == {"200"}
         server.signal(signal.SIGTERM)
-        time.sleep(0.2)
         # Still accepting, and saying that it would rather not.
-        after = PoliteClient(server.port, "/up", requests=20)
-        after.start()
-        assert after.join().statuses == {"503"}
-        page = PoliteClient(server.port, "/", requests=1)
-        page.start()
-        assert page.join().statuses == {"200"}
+        wait_until(
+            lambda: {status_of(server, "/up") for _ in range(20)} == {"503"}, "the worse health"
+        )
+        assert status_of(server, "/") == "200"
+        # The second signal does not wait for the end of the delay.
+        server.signal(signal.SIGTERM)
         assert server.wait() == 0
+
+
+def test_the_drain_delay_ends(site: Path) -> None:
+    with cleartext(site, "--drain-delay", "0.3", "--grace", "600") as server:
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+
+
+def status_of(server: RunningServer, path: str) -> str:
+    """What a new connection gets for ``path``."""
+    client = PoliteClient(server.port, path, requests=1)
+    client.start()
+    (status,) = client.join().statuses
+    return status
 
 
 def test_a_broken_new_configuration_is_reported_and_the_old_one_goes_on(
@@ -374,9 +408,11 @@ def test_logs_are_reopened(site: Path, tmp_path: Path) -> None:
         log.rename(tmp_path / "access.log.1")
         (tmp_path / "error.log").rename(tmp_path / "error.log.1")
         server.signal(signal.SIGUSR1)
+        # The supervisor opens the one, the worker the other, before anybody asks for anything.
         wait_until(lambda: (tmp_path / "error.log").exists(), "the error log is there again")
+        wait_until(log.exists, "the access log is there again")
         ask_once(server)
-        wait_until(lambda: log.exists() and "GET" in log.read_text(), "a line in the new file")
+        wait_until(lambda: "GET" in log.read_text(), "a line in the new file")
         assert (tmp_path / "access.log.1").read_text().count("GET") == 1
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.polite_client import PoliteClient
-from tests.support.processes import RunningServer, running, wait_until
+from tests.support.processes import DEADLINE, RunningServer, running, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -88,7 +88,7 @@ def logged(server: RunningServer, text: str) -> Iterator[None]:
 
 
 def connect(server: RunningServer) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), 10)
+    return socket.create_connection(("127.0.0.1", server.port), DEADLINE)
 
 
 def read_all(sock: socket.socket) -> bytes:
@@ -279,9 +279,11 @@ def test_the_certificate_is_changed_under_load(
     tmp_path: Path, folder: Path, certificate: Certificate
 ) -> None:
     first = make_certificate(tmp_path)
-    with running("-a", "127.0.0.1", "0", str(folder), *first.words) as server:
+    words = ("-a", "127.0.0.1", "0", str(folder), *first.words)
+    with running(*words) as server, contextlib.ExitStack() as stack:
         trusting_both = first.client_context("h2")
         clients = [PoliteClient(server.port, "/", tls=trusting_both) for _ in range(2)]
+        stack.callback(lambda: [client.stop() for client in clients])
         for client in clients:
             client.start()
         wait_until(lambda: all(client.tally.answered > 10 for client in clients), "answers")

@@ -13,7 +13,7 @@ import pytest
 from h2static.server.trusted_proxies import TrustedProxies
 from tests.support.certificates import make_certificate
 from tests.support.polite_client import PoliteClient
-from tests.support.processes import RunningServer, running, wait_until
+from tests.support.processes import DEADLINE, RunningServer, running, wait_until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 V1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"
@@ -101,7 +101,7 @@ def test_the_client_is_the_one_that_the_header_names(
 
 
 def connect(server: RunningServer) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", server.port), 10)
+    sock = socket.create_connection(("127.0.0.1", server.port), DEADLINE)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -168,7 +168,7 @@ def test_a_balancer_over_a_unix_domain_socket(site: Path, tmp_path: Path) -> Non
     words = ("-a", f"unix:{path}", "--trusted-proxy", "unix", f"--access-log={log}")
     with running("--no-tls", *words, "--log-format", "json", "0", str(site)):
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(DEADLINE)
             sock.connect(str(path))
             sock.sendall(V1 + PREFACE + request(b"https"))
             assert status_of(sock) == 0x88

@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 
 #: Seconds for an event on a busy machine.
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 class EventClient:

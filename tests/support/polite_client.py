@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 
 import hpack
 
+from tests.support.processes import DEADLINE
+
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 _END_STREAM, _ACK, _END_HEADERS = 0x1, 0x1, 0x4
@@ -83,12 +85,12 @@ class PoliteClient:
         """Begin to ask."""
         self._thread.start()
 
-    def stop(self, seconds: float = 20.0) -> Tally:
+    def stop(self, seconds: float = DEADLINE) -> Tally:
         """Ask for nothing more, wait for what is under way, and tell what happened."""
         self._stopping.set()
         return self.join(seconds)
 
-    def join(self, seconds: float = 20.0) -> Tally:
+    def join(self, seconds: float = DEADLINE) -> Tally:
         """Wait until all requests are made and tell what happened."""
         self._thread.join(seconds)
         assert not self._thread.is_alive(), f"the client did not finish: {self.tally}"
@@ -121,31 +123,33 @@ class _Connection:
     def run(self) -> int:
         """Ask until the connection ends.  Returns how many requests have to be made again."""
         tally = self.client.tally
+        address = ("127.0.0.1", self.client._port)
         try:
-            sock: socket.socket = socket.create_connection(("127.0.0.1", self.client._port), 20)
+            sock: socket.socket = socket.create_connection(address, DEADLINE)
         except OSError as error:
             tally.refused += 1
             tally.problems.append(f"connect: {error}")
             return 0
         tally.connections += 1
-        if self.client._tls is not None:
-            sock = self.client._tls.wrap_socket(sock, server_hostname="127.0.0.1")
-        with sock:
-            settings = struct.pack(">HI", 4, 2**31 - 1)
-            sock.sendall(
-                _PREFACE
-                + frame(_SETTINGS, 0, 0, settings)
-                + frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", _WINDOW))
-            )
-            try:
+        try:
+            if self.client._tls is not None:
+                sock = self.client._tls.wrap_socket(sock, server_hostname="127.0.0.1")
+            with sock:
                 self._talk(sock)
-            except OSError as error:
-                tally.problems.append(f"connection: {error!r}, open {len(self.open)}")
+        except OSError as error:
+            tally.problems.append(f"connection: {error!r}, open {len(self.open)}")
+            # What never became a connection is no reason to try again for ever.
+            tally.refused += not self.next_id > 1
         accepted = [i for i in self.open if self.last_id is None or i <= self.last_id]
         tally.lost += len(accepted)
         return len(self.open) - len(accepted) + self.again
 
     def _talk(self, sock: socket.socket) -> None:
+        sock.sendall(
+            _PREFACE
+            + frame(_SETTINGS, 0, 0, struct.pack(">HI", 4, 2**31 - 1))
+            + frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", _WINDOW))
+        )
         buffer = b""
         while True:
             self._ask()

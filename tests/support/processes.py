@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-#: Seconds for anything that a test waits for.
-DEADLINE = 20.0
+#: Seconds for anything that a test waits for.  Only a failure takes so long, so that it is ample.
+DEADLINE = 30.0
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
@@ -78,14 +78,25 @@ class RunningServer:
         return [int(child) for child in children]
 
     def counters(self) -> list[dict[str, object]]:
-        """What SIGUSR2 makes the server tell, by worker."""
-        before = self.stderr().count('{"pid"')
+        """What SIGUSR2 makes the server tell, by worker; a busy worker is asked again."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            workers = json.loads(self._ask_for_counters())["workers"]
+            assert isinstance(workers, list)
+            if all(worker["counters"] is not None for worker in workers):
+                return workers
+            assert time.monotonic() < end, f"a worker does not tell: {workers}"
+
+    def _ask_for_counters(self) -> str:
+        before = len(self._told())
         self.signal(signal.SIGUSR2)
-        self.wait_for_stderr('"workers": [', before + 1)
-        line = [one for one in self.stderr().splitlines() if one.startswith('{"pid"')][-1]
-        workers = json.loads(line)["workers"]
-        assert isinstance(workers, list)
-        return workers
+        wait_until(lambda: len(self._told()) > before, "the counters")
+        return self._told()[-1]
+
+    def _told(self) -> list[str]:
+        """The whole lines of counters so far."""
+        lines = self.stderr().splitlines(keepends=True)
+        return [line for line in lines if line.startswith('{"pid"') and line.endswith("\n")]
 
 
 @contextlib.contextmanager
@@ -130,12 +141,19 @@ def running(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End ``process``: twice SIGTERM forces, and a supervisor that is killed takes its workers."""
-    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+    """End ``process``: twice SIGTERM forces, and a supervisor that is killed takes its workers.
+
+    The second time is waited for in patience: whoever is killed has not told what it ran.
+    """
+    for number, seconds in (
+        (signal.SIGTERM, 0.5),
+        (signal.SIGTERM, DEADLINE),
+        (signal.SIGKILL, DEADLINE),
+    ):
         if process.poll() is None:
             process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.5 if number is signal.SIGTERM else DEADLINE)
+                process.wait(seconds)
     process.wait(DEADLINE)
 
 

@@ -3,12 +3,13 @@
 Promise: an nghttpd that :func:`running_nghttpd` starts listens on 127.0.0.1 at a port of its own
 and is gone when the block ends, whatever state it is in.  Where it is missing the test is skipped.
 
-Assumes: nghttpd cannot pick a port, so one that was free a moment ago is tried, a few times.
+Assumes: nghttpd cannot pick a port, so one that is free is tried, a few times.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import subprocess
 import tempfile
@@ -17,10 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.processes import DEADLINE
 from tests.support.tools import require_tool
 
-_SECONDS = 10.0
 _TRIES = 5
+#: The lowest port that Linux gives to those who do not care for its number; macOS begins higher.
+_FIRST_OF_THE_SYSTEM = 32_768
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,10 +40,15 @@ class RunningNghttpd:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that is free, and stays so.
+
+    The system gives ports of its own choice from its range only, to listeners and to clients: below
+    that range nobody gets a port who does not name it.
+    """
+    while True:
+        port = random.randrange(10_000, _FIRST_OF_THE_SYSTEM)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextlib.contextmanager
@@ -68,13 +76,13 @@ def running_nghttpd(
                     return
             finally:
                 process.kill()
-                process.wait(_SECONDS)
+                process.wait(DEADLINE)
         raise AssertionError("nghttpd did not start")
 
 
 def _listens(process: subprocess.Popen[bytes], output: Path) -> bool:
     """Wait for the line that nghttpd prints when it accepts connections."""
-    end = time.monotonic() + _SECONDS
+    end = time.monotonic() + DEADLINE
     while time.monotonic() < end and process.poll() is None:
         if ": listen " in output.read_text(errors="replace"):
             return True

@@ -25,7 +25,7 @@ from h2static.server.driver import Driver
 from h2static.server.error_log import ErrorLog
 from h2static.server.pool import Pool
 from h2static.site.config import SiteConfig
-from tests.support.processes import wait_until
+from tests.support.processes import DEADLINE, wait_until
 from tests.support.small_site import SmallSite
 
 
@@ -62,7 +62,7 @@ class Serving:
             done.set()
 
         self.pool.post(run)
-        assert done.wait(10)
+        assert done.wait(DEADLINE)
 
     def counters(self) -> dict[str, int]:
         """The driver's counters."""
@@ -108,7 +108,7 @@ def serving(
             yield one
         finally:
             pool.post(driver.close_all)
-            thread.join(10)
+            thread.join(DEADLINE)
             assert not thread.is_alive()
             text = one.errors()
             error_log.close()

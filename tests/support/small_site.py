@@ -147,7 +147,10 @@ class SmallSite:
         return Later(known) if request.path == b"/deferred" else known
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        return response(status, b"refused %d\n" % status)
+        refused = response(status, b"refused %d\n" % status)
+        if request is not None and request.method == b"HEAD":
+            return Response(status=status, fields=refused.fields)
+        return refused
 
     def _make(self, request: Request) -> Response:
         made = self._of_path(request.path)

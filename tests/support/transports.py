@@ -26,6 +26,7 @@ from h2static.http2.limits import Limits
 from h2static.http2.push import Pusher
 from h2static.http2.service import Observer, ServerSettings, Service, make_service
 from h2static.messages import Application, Field
+from tests.support.processes import DEADLINE
 from tests.support.small_site import SmallSite
 
 #: Seconds since the epoch at the start of every test.
@@ -301,7 +302,7 @@ def _books(connection: ServerConnection) -> dict[str, float]:
 class Wire:
     """A TCP connection to a server."""
 
-    def __init__(self, port: int, *, seconds: float = 10.0) -> None:
+    def __init__(self, port: int, *, seconds: float = DEADLINE) -> None:
         """``seconds``: for anything that is waited for."""
         self.seconds = seconds
         self.socket = socket.create_connection(("127.0.0.1", port), seconds)

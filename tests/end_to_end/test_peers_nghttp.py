@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,7 +126,7 @@ def test_expect_continue(root: Path) -> None:
 
 
 def test_settings_of_the_server(root: Path) -> None:
-    words = ("-c", "1K", "-w", "20", "-W", "21", "-m", "7", "--encoder-header-table-size", "0")
+    words = ("-c", "0", "-w", "20", "-W", "21", "-m", "7", "--encoder-header-table-size", "0")
     with running(*ADDRESS, *words, "0", str(root)) as server:
         # -M: nghttp waits for answers from the start, instead of having streams refused.
         log = log_of(server, "-m", "10", "-M", "7")
@@ -137,7 +136,7 @@ def test_settings_of_the_server(root: Path) -> None:
             for kind in ("SETTINGS", "WINDOW_UPDATE")
         )
         assert sorted(line for line in settings.details if "SETTINGS_" in line) == [
-            "[SETTINGS_HEADER_TABLE_SIZE(0x01):1024]",
+            "[SETTINGS_HEADER_TABLE_SIZE(0x01):0]",
             "[SETTINGS_INITIAL_WINDOW_SIZE(0x04):1048575]",
             "[SETTINGS_MAX_CONCURRENT_STREAMS(0x03):7]",
             "[SETTINGS_MAX_HEADER_LIST_SIZE(0x06):65536]",
@@ -193,9 +192,7 @@ def test_a_client_that_leaves_in_the_middle(server: RunningServer) -> None:
         assert len(process.stdout.read(1 << 20)) == 1 << 20
         process.terminate()
     wait_until(lambda: connections(server) == 0, "the connection's end")
-    began = time.monotonic()
     assert digest(nghttp(server.port, ["/16385.bin"])) == digest(octets(16_385))
-    assert time.monotonic() - began < 5
 
 
 def test_rfc_7540_priorities_are_ignored(server: RunningServer) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,15 @@ import pytest
 from h2static.http2 import registry as r
 from h2static.http2.frames import Data, GoAway, PriorityUpdate, RstStream
 from h2static.http2.registry import ErrorCode
-from tests.support.clients_site import octets, write_site
+from tests.support.clients_site import digest, octets, write_site
 from tests.support.peer import Peer, request_fields
 from tests.support.processes import RunningServer, running, wait_until
 from tests.support.transports import Wire
 
 ADDRESS = ("--no-tls", "-a", "127.0.0.1")
 SIZE = 65_536
+#: Of a content that no window, buffer or turn holds.
+LARGE = 8 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,37 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(root: Path) -> Iterator[RunningServer]:
     with running(*ADDRESS, "0", str(root)) as server:
         yield server
+
+
+def _digests(peer: Peer, *stream_ids: int) -> dict[int, str]:
+    """The digests of what comes on streams until they are over; nothing of it is kept."""
+    digests = {stream_id: sha256() for stream_id in stream_ids}
+    while not all(peer.streams[stream_id].over for stream_id in stream_ids):
+        peer.pull()
+        for event in peer.events:
+            if isinstance(event, Data):
+                digests[event.stream_id].update(event.data)
+        peer.events.clear()
+    return {stream_id: digest.hexdigest() for stream_id, digest in digests.items()}
+
+
+@pytest.mark.parametrize("window", [65_535, 2**31 - 1], ids=["65535", "2^31-1"])
+def test_large_contents_beside_small_ones(server: RunningServer, window: int) -> None:
+    """Two large ones take turns, a small one goes between."""
+    with closing(Wire(server.port)) as wire:
+        peer = Peer(wire, settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, window)])
+        if window > r.INITIAL_WINDOW_SIZE:
+            peer.replenish = False
+            peer.update(0, window - r.INITIAL_WINDOW_SIZE)
+        part = (b"range", b"bytes=0-%d" % (LARGE - 1))
+        for stream_id in (1, 3):
+            fields = request_fields(b"/huge.bin", b"GET", (b"priority", b"u=5, i"), part)
+            peer.send(peer.headers(stream_id, fields))
+        peer.request(5, b"/16385.bin")
+        digests = _digests(peer, 1, 3, 5)
+        assert digests[5] == digest(octets(16_385))
+        assert digests[1] == digests[3] == digest(octets(1 << 20) + bytes(LARGE - (1 << 20)))
+        peer.expect_alive()
 
 
 def test_a_download_goes_on_after_the_clients_goaway(server: RunningServer) -> None:

@@ -22,6 +22,7 @@ from h2static.site.config import SiteConfig
 from h2static.site.contents import Contents, WouldBlockError
 from h2static.site.criteria import Criteria, criteria_of
 from h2static.site.memory import Answers, holds
+from h2static.site.notices import Notices
 from h2static.site.respond import UPLOAD_METHODS, Outcome, Responder
 from h2static.site.uploads import EchoUpload, UploadBudget
 
@@ -47,11 +48,14 @@ class Site:
             raise NotADirectoryError(f"{config.root} is not a folder")
         self._contents = Contents(config.cache_size)
         self._responder = Responder(config, root, self._contents, clock, submit)
-        self._answers = Answers()
+        # Where links may lead anywhere, changes on the way there would go unseen.
+        notices = None if config.follow_symlinks else Notices(root)
+        self._answers = Answers(notices)
+        self._moment = self._answers.moment
+        self._clock = clock
         self._submit = submit
         self._has_listings = config.listing
         self._uploads = UploadBudget() if config.echo_upload else None
-        self._batch = 1
         self._has_batches = False
         #: Answers that other threads made and this one has not remembered yet.
         self._made: deque[tuple[Criteria, Outcome]] = deque()
@@ -61,10 +65,19 @@ class Site:
         """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
         return self._responder.warnings()
 
+    def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
+        """Read the push rules again if they changed, where the configuration is lenient.
+
+        ``look_at_targets``: also find out which files that they name have come or gone.  Where it
+        is true, :meth:`let_go` is to be called, so that answers of before are not given any more.
+        Blocks; may be called in another thread, one at a time.
+        """
+        return self._responder.push_source.refresh(look_at_targets=look_at_targets)
+
     def new_batch(self) -> None:
         """Say that all requests answered from now on until the next call were read before."""
         self._has_batches = True
-        self._batch += 1
+        self._moment.begin(self._clock())
 
     def let_go(self) -> None:
         """Close the files that remembered answers keep open.
@@ -77,9 +90,12 @@ class Site:
     def answer(self, request: Request) -> Answer:
         """See :class:`h2static.messages.Application`."""
         if not self._has_batches:
-            self._batch += 1
+            self._moment.begin(self._clock())
         known = self._answers.by_request.get(request)
-        if known is not None and (known.batch == self._batch or holds(known, self._batch)):
+        moment = self._moment
+        if known is not None and (
+            known.batch >= (moment.since if known.watched else moment.batch) or holds(known, moment)
+        ):
             return known.response
         return self._answer_anew(request)
 
@@ -97,14 +113,14 @@ class Site:
         if not self._has_listings:
             # Browsers send another Accept for a picture than for a page.
             criteria = criteria._replace(accept=None)
-        response = self._answers.find_equal(request, criteria, self._batch)
+        response = self._answers.find_equal(request, criteria)
         if response is not None:
             return response
         try:
             outcome = self._responder.respond(criteria, blocking=False)
         except WouldBlockError:
             return DeferredAnswer(self._responder, criteria, self._made)
-        return self._remember(criteria, outcome, self._batch)
+        return self._remember(criteria, outcome, self._moment.batch)
 
     def _remember(self, criteria: Criteria, outcome: Outcome, batch: int) -> Response:
         dropped = False

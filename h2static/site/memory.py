@@ -1,13 +1,15 @@
 """Remembered answers, and the proof that they are still right.
 
-Contract: a remembered response is returned only when every file and folder that
-it depends on was looked at in the current batch and is in the version that it depends on.  A file
-is looked at once per batch, whatever the number of answers that depend on it.  An answer that was
-made while something had not settled counts for its own batch only.
+Contract: a remembered response is returned only when every file and folder that it depends on is
+proven to be in the version that it depends on: it was looked at in the current batch, or it is
+watched and nothing has happened to anything that is watched since it was looked at
+(:mod:`h2static.site.notices`).  A file is looked at once per batch at most, whatever the number of
+answers that depend on it.  An answer that was made while something had not settled counts for its
+own batch only.
 
 A file that was found unchanged is kept open without access (O_PATH): that its folder is the same
 says that the name still stands for it, and its own change time says that it has not changed, for
-half of what looking it up by name costs.
+half of what looking it up by name costs.  Its watch is that of the open file, not of a name.
 
 Bounds: see the constants.  When one is reached everything is forgotten at once; what is in use
 comes back with its next request.
@@ -30,6 +32,7 @@ from h2static.messages import Request, Response
 from h2static.site.bodies import FileBody
 from h2static.site.criteria import Criteria
 from h2static.site.files import FileVersion, version_of
+from h2static.site.notices import NO_WATCH, Notices
 from h2static.site.respond import Outcome
 
 #: Answers by criteria; one takes one to two KiB.
@@ -53,6 +56,27 @@ MAX_KEY = 4096
 _O_PATH: int = getattr(os, "O_PATH", 0)
 #: Files kept open now, in this process.
 _held = [0]
+#: No watch was asked for yet; or it was, and there is none.
+UNTRIED, UNWATCHED = -1, -2
+
+
+class Moment:
+    """The batch that is being answered, and since when nothing has happened."""
+
+    __slots__ = ("batch", "notices", "since")
+
+    def __init__(self, notices: Notices | None) -> None:
+        """``notices``: ``None`` where names may lead through places that nobody watches."""
+        self.notices = notices
+        self.batch = 1
+        #: The first batch after the last change: what is watched and was looked at since is proven.
+        self.since = 1
+
+    def begin(self, now: float) -> None:
+        """Begin a batch: all its requests have been read."""
+        self.batch += 1
+        if self.notices is None or not self.notices.silent(now):
+            self.since = self.batch
 
 
 class Witness:
@@ -66,11 +90,13 @@ class Witness:
         "folder",
         "folder_version",
         "held",
+        "moment",
         "path",
         "version",
+        "watch",
     )
 
-    def __init__(self, path: bytes, folder: Witness | None = None) -> None:
+    def __init__(self, path: bytes, folder: Witness | None, moment: Moment) -> None:
         """``folder``: the witness of the folder that holds the path's last name, if known."""
         self.path = path
         self.version: FileVersion | None = None
@@ -83,19 +109,29 @@ class Witness:
         #: The file's change time in nanoseconds.
         self.changed = -1
         self.held = _held
+        self.moment = moment
+        #: The number of its watch, or one of the two below.
+        self.watch = UNTRIED
 
     def __del__(self) -> None:
         self._let_go()
 
-    def look(self, batch: int) -> None:
+    def is_proven(self) -> bool:
+        """Whether looking again would show nothing else."""
+        moment = self.moment
+        return self.batch >= (moment.since if self.watch >= 0 else moment.batch)
+
+    def look(self) -> None:
         """See what is there now."""
-        self.batch = batch
+        self.batch = self.moment.batch
         version = self.version
         folder = self.folder
         if self.descriptor >= 0:
             assert folder is not None
-            if folder.batch != batch:
-                folder.look(batch)
+            if not folder.is_proven():
+                folder.look()
+            if self.watch == UNTRIED and folder.watch >= 0:
+                self.watch = self._watched(self.descriptor, is_folder=False)
             # Any change of octets, name, mode or length sets the change time, which nobody can set
             # back.
             if (
@@ -108,6 +144,7 @@ class Witness:
             status = os.stat(self.path)
         except OSError:
             self.version = None
+            self._let_go()
             return
         # The same object for the same version: comparing identities is what makes a hit cheap.
         if (
@@ -119,15 +156,19 @@ class Witness:
             or status.st_dev != version.device
         ):
             self.version = version_of(status)
-        elif folder is not None and stat.S_ISREG(status.st_mode):
-            self._hold(folder, version, batch)
+            self._let_go()
+        elif stat.S_ISREG(status.st_mode):
+            if folder is not None:
+                self._hold(folder, version)
+        elif self.watch == UNTRIED:
+            self._watch_folder(version)
 
-    def _hold(self, folder: Witness, version: FileVersion, batch: int) -> None:
+    def _hold(self, folder: Witness, version: FileVersion) -> None:
         """Keep the file open if it is what its name stands for in its folder as it is now."""
         if _O_PATH == 0 or self.held[0] >= MAX_HELD_FILES:
             return
-        if folder.batch != batch:
-            folder.look(batch)
+        if not folder.is_proven():
+            folder.look()
         if folder.version is None:
             return
         try:
@@ -138,11 +179,44 @@ class Witness:
         self.descriptor = descriptor
         self.folder_version = folder.version
         self.changed = version.changed
+        if folder.watch >= 0:
+            self.watch = self._watched(descriptor, is_folder=False)
         # A link, or another file since: its name is looked up each time.
-        if version_of(os.fstat(descriptor)) != version:
+        if version_of(fstat(descriptor)) != version:
             self._let_go()
 
+    def _watch_folder(self, version: FileVersion) -> None:
+        """Watch a folder whose name is proven: by its folder's watch, or as the root."""
+        notices = self.moment.notices
+        if notices is None or (
+            self.path != notices.root if self.folder is None else self.folder.watch < 0
+        ):
+            return
+        try:
+            descriptor = os.open(self.path, os.O_DIRECTORY | _O_PATH | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            self.watch = self._watched(descriptor, is_folder=True)
+            # From now on nothing happens unseen; until now nothing has.
+            if version_of(fstat(descriptor)) != version:
+                self._let_go()
+        finally:
+            os.close(descriptor)
+
+    def _watched(self, descriptor: int, *, is_folder: bool) -> int:
+        notices = self.moment.notices
+        assert self.version is not None
+        if notices is None:
+            return UNWATCHED
+        watch = notices.watch(descriptor, self.version.device, folder=is_folder)
+        return UNWATCHED if watch == NO_WATCH else watch
+
     def _let_go(self) -> None:
+        if self.watch >= 0:
+            assert self.moment.notices is not None
+            self.moment.notices.let_go(self.watch)
+        self.watch = UNTRIED
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -158,12 +232,16 @@ class Answer:
     dependencies: tuple[tuple[Witness, FileVersion | None], ...] | None
     #: The batch in which it was last found to be right.
     batch: int
+    #: Whether everything that it depends on is watched.
+    watched: bool = False
 
 
 class Answers:
     """The memory of one site; used by one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, notices: Notices | None) -> None:
+        """``notices``: see :class:`Moment`."""
+        self.moment = Moment(notices)
         #: Answers to request objects that come again; right while :func:`holds` says so.
         self.by_request: dict[Request, Answer] = {}
         self._by_criteria: dict[Criteria, Answer] = {}
@@ -172,10 +250,10 @@ class Answers:
         self._open_files: set[int] = set()
         self._own_octets = 0
 
-    def find_equal(self, request: Request, criteria: Criteria, batch: int) -> Response | None:
+    def find_equal(self, request: Request, criteria: Criteria) -> Response | None:
         """The answer to an equal request, if it is known and right."""
         answer = self._by_criteria.get(criteria)
-        if answer is None or (answer.batch != batch and not holds(answer, batch)):
+        if answer is None or not holds(answer, self.moment):
             return None
         if (
             request.repeats
@@ -205,6 +283,7 @@ class Answers:
         if answer is not None and same_response(answer.response, response):
             answer.dependencies = dependencies
             answer.batch = batch
+            answer.watched = False
             answer.response.once = response.once
             return answer.response
         self._count(outcome)
@@ -243,35 +322,42 @@ class Answers:
         witness = self._witnesses.get(path)
         if witness is None:
             folder = self._witnesses.get(os.path.dirname(path))
-            witness = self._witnesses[path] = Witness(path, folder)
+            witness = self._witnesses[path] = Witness(path, folder, self.moment)
             witness.version = version
         elif witness.version == version:
             version = witness.version
         return witness, version
 
 
-def holds(answer: Answer, batch: int) -> bool:
+def holds(answer: Answer, moment: Moment) -> bool:
     """Whether everything that ``answer`` depends on is as it was."""
+    batch, since = moment.batch, moment.since
+    if answer.batch >= (since if answer.watched else batch):
+        return True
     dependencies = answer.dependencies
     if dependencies is None:
         return False
+    watched = True
     for witness, version in dependencies:
-        if witness.batch != batch:
+        if witness.batch < (since if witness.watch >= 0 else batch):
             folder = witness.folder
             # What Witness.look does first, without a call: this is done for each request.
             if (
                 witness.descriptor >= 0
+                and witness.watch != UNTRIED
                 and folder is not None
-                and folder.batch == batch
+                and folder.batch >= (since if folder.watch >= 0 else batch)
                 and folder.version is witness.folder_version
                 and fstat(witness.descriptor).st_ctime_ns == witness.changed
             ):
                 witness.batch = batch
             else:
-                witness.look(batch)
+                witness.look()
         if witness.version is not version and witness.version != version:
             return False
+        watched = watched and witness.watch >= 0
     answer.batch = batch
+    answer.watched = watched
     return True
 
 

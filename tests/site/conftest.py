@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.site.harness import Client, make_client
+from tests.site.harness import Client, make_client, turn_off_notices
 
 # A machine that does other things as well must not fail a test.
 settings.register_profile("site", deadline=None)
@@ -26,3 +26,9 @@ def root(tmp_path: Path) -> Path:
 def client(root: Path) -> Client:
     """A client of a site with no options over ``root``."""
     return make_client(root)
+
+
+@pytest.fixture
+def no_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without inotify."""
+    turn_off_notices(monkeypatch)

@@ -128,6 +128,11 @@ def forget_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("h2static.site.contents.read_without_waiting", not_at_hand)
 
 
+def turn_off_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be on a system without inotify."""
+    monkeypatch.setattr("h2static.site.notices.LOCAL_FILE_SYSTEMS", frozenset())
+
+
 def make_client(root: Path, clock: Clock | None = None, **options: object) -> Client:
     """A client of a new site over ``root``."""
     clock = clock or Clock()

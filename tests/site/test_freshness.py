@@ -23,7 +23,15 @@ from h2static.site import EtagSource
 from h2static.site.contents import SMALL_FILE, content_tag
 from h2static.site.criteria import Criteria
 from h2static.site.respond import Outcome
-from tests.site.harness import Client, field, make_client, octets_of, request, write
+from tests.site.harness import (
+    Client,
+    field,
+    make_client,
+    octets_of,
+    request,
+    turn_off_notices,
+    write,
+)
 
 #: All edits of the model together; more of them take longer and find no more of the known kinds.
 EDITS = int(os.environ.get("H2STATIC_TEST_EDITS", "2000"))
@@ -237,9 +245,12 @@ def remove(path: Path) -> None:
 
 @pytest.mark.parametrize("settled", [False, True], ids=["young files", "settled files"])
 @pytest.mark.parametrize("batches", [False, True], ids=["no batches", "batches"])
+@pytest.mark.parametrize("notices", [False, True], ids=["no notices", "notices"])
 def test_every_edit_is_seen_by_the_next_request(
-    tmp_path: Path, settled: bool, batches: bool
+    tmp_path: Path, settled: bool, batches: bool, notices: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not notices:
+        turn_off_notices(monkeypatch)
     chance = random.Random(f"{settled} {batches}")
     folder = Folder(tmp_path, chance, ticks=settled)
     client = make_client(folder.root)
@@ -253,7 +264,7 @@ def test_every_edit_is_seen_by_the_next_request(
     last: dict[Request, Response] = {}
     hits = 0
     history: list[str] = []
-    for _ in range(EDITS // 4):
+    for _ in range(EDITS // 8):
         history.append(folder.edit())
         if batches:
             client.site.new_batch()
@@ -266,7 +277,7 @@ def test_every_edit_is_seen_by_the_next_request(
                 assert field(response, "etag") == content_tag(content).decode()
             hits += last.get(question) is response
             last[question] = response
-    assert hits > EDITS // 10
+    assert hits > EDITS // 20
 
 
 def test_nothing_is_older_than_its_request_while_files_are_edited(tmp_path: Path) -> None:

@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.site.harness import Client, make_client, turn_off_notices
-
-# A machine that does other things as well must not fail a test.
-settings.register_profile("site", deadline=None)
-settings.load_profile("site")
 
 
 @pytest.fixture

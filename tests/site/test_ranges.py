@@ -71,7 +71,7 @@ def test_a_field_of_64_kib_takes_no_time() -> None:
     started = time.process_time()
     assert parse_ranges(b"bytes=" + b"0-1," * 16384, 10**9) is None
     assert parse_ranges(b"bytes=" + b"9" * 65536 + b"-", 10**9) is None
-    assert time.process_time() - started < 0.05
+    assert time.process_time() - started < 0.5
 
 
 def test_content_range() -> None:

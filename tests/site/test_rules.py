@@ -66,7 +66,7 @@ def test_patterns_are_shell_patterns(pattern: str, path: str) -> None:
 def test_no_pattern_takes_more_than_linear_time() -> None:
     started = time.process_time()
     parse_pattern("/" + "*a" * 50 + "*b").matches(b"/" + b"a" * 12000)
-    assert time.process_time() - started < 0.1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("text", ["", "a/b", "*/b"])

@@ -14,10 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 #: A field line: name in lower case, value; octets as they came or go (RFC 9113 section 8.2).
 Field: TypeAlias = tuple[bytes, bytes]
+
+#: Final status codes whose responses never have content (RFC 9110 section 6.4.1).
+WITHOUT_CONTENT: Final = frozenset((204, 304))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -118,7 +121,6 @@ class Hints(Protocol):
 
 
 @runtime_checkable
-@runtime_checkable
 class Upload(Protocol):
     """A request's content that the site wants."""
 
@@ -132,7 +134,6 @@ class Upload(Protocol):
         """The stream is gone: give back what the upload holds.  Safe to call twice."""
 
 
-@runtime_checkable
 @runtime_checkable
 class Deferred(Protocol):
     """An answer that needs a medium that would block."""

@@ -3,8 +3,9 @@
 A driver owns the sockets and the clock; :class:`~h2static.http2.connection.ServerConnection` is
 what it talks to, and says how.  From the outside in:
 
-- ``connection``: the frame loop and the one place where errors become frames; ``shutdown``:
-  deadlines and the graceful end; ``service``: what the connections of a worker share.
+- ``connection``: the frame loop and the driver's side; ``violations``: the one place where errors
+  become frames; ``deadlines``; ``shutdown``: the graceful end; ``service``: what the connections of
+  a worker share.
 - ``incoming``, ``requests``, ``stream_ids``: what each received frame does; ``push``: what goes
   along with a response; ``sender``, ``scheduler``, ``output``: everything that is sent.
 - ``field_sections``, ``header_blocks``: HPACK, remembered; ``fields``: what makes a request

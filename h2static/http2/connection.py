@@ -19,30 +19,33 @@ connections process what it has read.
 Strategy: one loop looks at each frame.  A remembered request with nothing special about it is
 answered there in a few dictionary look-ups; every other frame becomes an object and goes to its
 handler in :mod:`h2static.http2.incoming`.  Both paths give the same octets.  Errors are raised by
-scope and become frames in one place, :meth:`ServerConnection._violation`.
+scope and become frames in one place, :mod:`h2static.http2.violations`.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from h2static.http2 import incoming, requests, shutdown
+from h2static.http2 import deadlines, incoming, requests, shutdown
 from h2static.http2 import registry as r
 from h2static.http2.errors import ConnectionViolation, Misuse, ProtocolViolation, StreamViolation
 from h2static.http2.field_sections import DecoderState
 from h2static.http2.frames import AltSvc, GoAway, Settings, WindowUpdate, parse, unpack_header
-from h2static.http2.limits import EXHAUSTED, LOW, Budget
-from h2static.http2.push import Memory, Pusher
+from h2static.http2.limits import Budget
+from h2static.http2.push import Memory, asked
 from h2static.http2.registry import ErrorCode
 from h2static.http2.sender import Sender
-from h2static.http2.service import Answered, Observer, Service
+from h2static.http2.service import Answered, Observer, Report, Service
+from h2static.http2.settings import announced
 from h2static.http2.shutdown import Shutdown
-from h2static.http2.stream import State, Stream
-from h2static.http2.stream_ids import state_of_absent
-from h2static.messages import BodyReader, Deferred, Request, Response, Upload
+from h2static.http2.stream import Stream
+from h2static.http2.violations import end_connection, end_stream, guarded
+from h2static.messages import BodyReader, Deferred, Response, Upload
 
-#: Frames that take the plain path in one turn: about 2 ms of work.
-_TURN_FRAMES = 100
+#: What takes the plain path in one turn, some milliseconds: frames, and a header block once more
+#: for each ``2**_BLOCK_SHIFT`` octets; one octet of it may be a whole field to decode and check.
+_TURN_WORK = 100
+_BLOCK_SHIFT = 4
 #: The remembered path compares identifiers with their reserved bit: not near the last ones.
 _LAST_REMEMBERED_ID = 2**30
 #: Flags of a request whose only frame this is.
@@ -53,25 +56,38 @@ class ServerConnection:
     """The server's side of one connection."""
 
     __slots__ = (
-        "_push_memory", "backlog", "block_headers", "buffer", "closing", "credit", "decoder",
-        "deferred", "eof", "error", "expects_preface", "glitches", "idle_gaps", "last_processed",
+        "backlog", "block_headers", "buffer", "closing", "credit", "decoder", "deferred", "eof",
+        "error", "expects_preface", "frame_started", "glitches", "idle_gaps", "last_processed",
         "last_receive", "limits", "next_id", "next_promised_id", "now", "observer", "opened_at",
         "peer_goaway", "peer_max_streams", "peer_no_rfc7540_priorities", "pending_priorities",
-        "promised", "push_enabled", "receive_window", "requests", "reset_count", "reset_streams",
-        "resets", "sender", "service", "settings_acknowledged", "settings_received", "shutdown",
-        "streams", "update_credit", "write_progress",
+        "promised", "push_enabled", "push_memory", "receive_window", "report", "requests",
+        "reset_count", "reset_streams", "resets", "sender", "service", "settings_acknowledged",
+        "settings_received", "shutdown", "streams", "taken", "update_credit", "write_progress",
     )  # fmt: skip
 
-    def __init__(self, service: Service, now: float, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        now: float,
+        observer: Observer | None = None,
+        report: Report | None = None,
+    ) -> None:
+        """``observer`` sees every frame; ``report`` is told each stream error."""
         limits = service.limits
         self.service = service
         self.limits = limits
         self.observer = observer
+        self.report = report
         self.sender = Sender(service, observer, self.forget)
         self.now = now
-        self.opened_at = self.last_receive = self.write_progress = now
+        self.opened_at = self.last_receive = now
+        #: When the peer was last seen to take octets in earnest, and how many it took since.
+        self.write_progress = now
+        self.taken = 0
         # --- what came and was not processed
         self.buffer = b""
+        #: When the frame at the head of ``buffer`` began to arrive.
+        self.frame_started = now
         self.backlog = False
         self.expects_preface = True
         # --- a header block that is not complete (RFC 9113 section 4.3)
@@ -84,7 +100,7 @@ class ServerConnection:
         #: The next stream that we may promise, and how many promised ones are open.
         self.next_promised_id = 2
         self.promised = 0
-        self._push_memory: Memory | None = None
+        self.push_memory: Memory | None = None
         #: Ranges of client stream ids that were skipped: (first, last).
         self.idle_gaps: deque[tuple[int, int]] = deque(maxlen=limits.idle_gaps)
         #: Streams that we reset, in order; their late frames are ignored.
@@ -102,7 +118,10 @@ class ServerConnection:
         self.peer_no_rfc7540_priorities: int | None = None
         # --- windows for what the peer sends
         self.receive_window = r.INITIAL_WINDOW_SIZE
-        self.credit = 0
+        #: Octets that came and whose credit was not returned.  A connection's window cannot begin
+        #: below 65 535 octets (6.9.2): what a smaller one has less is never returned.
+        window = max(1, service.settings.connection_window_size)
+        self.credit = min(0, window - r.INITIAL_WINDOW_SIZE)
         # --- budgets
         self.resets = Budget(limits.resets_burst, limits.resets_rate, now)
         self.glitches = Budget(limits.glitches_burst, limits.glitches_rate, now)
@@ -148,7 +167,7 @@ class ServerConnection:
         """The connection error that the peer has caused, for the error log."""
         if self.error is None:
             return None
-        return f"{self.error.code.name}: {self.error.reason}"
+        return self.error.text
 
     @property
     def blocked(self) -> list[tuple[int, BodyReader]]:
@@ -161,8 +180,13 @@ class ServerConnection:
 
     def sent(self, count: int, now: float) -> None:
         """The kernel has taken ``count`` octets of ``pending``."""
-        self.write_progress = now
-        self.sender.output.advance(count)
+        output = self.sender.output
+        output.advance(count)
+        self.taken += count
+        # A drip is no progress: somebody may read one octet a minute.
+        if self.taken >= self.limits.stall_octets or not output.octets:
+            self.write_progress = now
+            self.taken = 0
 
     def receive(self, data: bytes, now: float) -> None:
         """Process octets from the peer; never raises for any octets."""
@@ -176,6 +200,8 @@ class ServerConnection:
         if self.buffer:
             data = self.buffer + data
             self.buffer = b""
+        else:
+            self.frame_started = now
         self.backlog = False
         self.sender.refresh()
         position = 0
@@ -186,7 +212,7 @@ class ServerConnection:
                 position = len(r.PREFACE)
             self._frames(data, position)
         except ConnectionViolation as violation:
-            self._violation(violation)
+            end_connection(self, violation)
         self._after()
 
     def receive_eof(self, now: float) -> None:
@@ -205,11 +231,11 @@ class ServerConnection:
                 try:
                     self.sender.pump(budget)
                 except StreamViolation as violation:
-                    self._stream_violation(violation)
+                    end_stream(self, violation)
                     continue
                 break
         except ConnectionViolation as violation:
-            self._violation(violation)
+            end_connection(self, violation)
         self._after()
 
     def respond(self, stream_id: int, answer: Response | Upload, now: float) -> None:
@@ -221,7 +247,8 @@ class ServerConnection:
                 answer.abandon()
             return
         stream.waiting = False
-        self._guarded(lambda: requests.answered(self, stream, answer))
+        guarded(self, lambda: requests.answered(self, stream, answer))
+        self._after()
 
     def unblock(self, stream_id: int, now: float) -> None:
         """A reading of ``blocked`` can go on."""
@@ -235,7 +262,8 @@ class ServerConnection:
         """Act on deadlines that have passed."""
         self.now = now
         if self.error is None:
-            self._guarded(lambda: shutdown.check(self, now))
+            guarded(self, lambda: deadlines.check(self, now))
+            self._after()
 
     def drain(self, now: float) -> None:
         """Begin the two-step shutdown: accepted streams finish (RFC 9113 section 6.8)."""
@@ -255,10 +283,7 @@ class ServerConnection:
 
     def abandon(self) -> None:
         """The connection is lost or over: give back everything."""
-        for stream in self.streams.values():
-            self._note(stream, aborted=True)
-            stream.release()
-        self.streams.clear()
+        self.release_streams()
         self.sender.output.clear()
         self.closing = True
 
@@ -289,7 +314,7 @@ class ServerConnection:
         application = self.service.application
         memory = self.service.blocks
         turn_output = limits.turn_output
-        plain_frames = _TURN_FRAMES
+        work = _TURN_WORK
         while True:
             # What the remembered path needs, read anew after every frame on the plain path.
             remembers = (
@@ -359,7 +384,7 @@ class ServerConnection:
                     encoder = block.state
                     encoded_blocks = encoder.blocks
                 if pusher is not None:
-                    self.asked(request)
+                    asked(self, request)
                 if journal is not None:
                     journal.append(
                         Answered(request, block.response, length, self.now, self.now, False, False)
@@ -381,13 +406,17 @@ class ServerConnection:
             incoming.check_order(self, frame_type, flags, stream_id & r.MAXIMUM_STREAM_ID)
             if stop > end:
                 break
-            if not plain_frames or len(output) >= turn_output:
+            if work <= 0 or len(output) >= turn_output:
                 self.backlog = True
                 break
-            plain_frames -= 1
+            work -= 1
+            if frame_type == r.HEADERS or frame_type == r.CONTINUATION:
+                work -= stop - start >> _BLOCK_SHIFT
             position = stop
             self._plain(frame_type, flags, stream_id & r.MAXIMUM_STREAM_ID, data[start:stop])
         self.buffer = data[position:]
+        if position:
+            self.frame_started = self.now
 
     def _remembered(self, next_id: int, count: int, window: int, octets: int) -> None:
         """Book ``count`` requests that the frame loop has answered."""
@@ -403,49 +432,17 @@ class ServerConnection:
     def _plain(self, frame_type: int, flags: int, stream_id: int, payload: bytes) -> None:
         try:
             frame = parse(frame_type, flags, stream_id, payload)
+        except StreamViolation as violation:
+            # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state" (6.4); "An
+            # endpoint MUST NOT send frames other than PRIORITY on a closed stream" (5.1).
+            if stream_id not in self.streams:
+                raise ConnectionViolation(violation.code, violation.reason) from violation
+            end_stream(self, violation)
+            return
+        try:
             incoming.handle(self, frame)
         except StreamViolation as violation:
-            self._stream_violation(violation)
-
-    # ------------------------------------------------------------------ errors become frames
-
-    def _guarded(self, action: incoming.Action) -> None:
-        """Run ``action``; what it raises becomes a frame."""
-        try:
-            try:
-                action()
-            except StreamViolation as violation:
-                self._stream_violation(violation)
-        except ConnectionViolation as violation:
-            self._violation(violation)
-        self._after()
-
-    def _stream_violation(self, violation: StreamViolation) -> None:
-        """RST_STREAM, charged to the budget that rapid resets have, whoever causes them."""
-        stream_id = violation.stream_id
-        # "RST_STREAM frames MUST NOT be sent for a stream in the 'idle' state" (6.4).
-        if stream_id not in self.streams and state_of_absent(self, stream_id) is State.IDLE:
-            raise ConnectionViolation(violation.code, violation.reason)
-        if self.observer is not None:
-            self.observer.violation(violation.reason, violation.code, violation.stream_id)
-        self.reset(violation.stream_id, violation.code)
-        self.charge_reset()
-
-    def _violation(self, violation: ConnectionViolation) -> None:
-        """GOAWAY, and nothing after it."""
-        self.error = violation
-        if self.observer is not None:
-            self.observer.violation(violation.reason, violation.code, 0)
-        for stream in self.streams.values():
-            self._note(stream, aborted=True)
-            stream.release()
-        self.streams.clear()
-        self.deferred.clear()
-        self.sender.blocked.clear()
-        self.buffer = b""
-        self.backlog = False
-        self.goaway(self.last_processed, violation.code, violation.reason.encode())
-        self.closing = True
+            end_stream(self, violation)
 
     # ------------------------------------------------------------------ for the handlers
 
@@ -474,49 +471,19 @@ class ServerConnection:
         if self.observer is not None:
             self.observer.stream_closed(stream.id)
 
-    def push_memory(self, pusher: Pusher) -> Memory:
-        """What this client was promised or has asked for."""
-        if self._push_memory is None:
-            self._push_memory = pusher.remember()
-        return self._push_memory
-
-    def asked(self, request: Request) -> None:
-        """The client has asked for something that need not be pushed any more."""
-        pusher = self.service.pusher
-        if pusher is not None:
-            pusher.asked(self.push_memory(pusher), request)
-
-    def charge_reset(self) -> None:
-        """Count a stream that was reset (CVE-2023-44487, CVE-2025-8671)."""
-        self.reset_count += 1
-        self._judge(self.resets.spend(1, self.now), "too many streams reset")
-
-    def charge_glitch(self, amount: int = 1) -> None:
-        """Count a frame that asked for nothing."""
-        self._judge(self.glitches.spend(amount, self.now), "too many frames without use")
-
-    def _judge(self, verdict: int, reason: str) -> None:
-        if verdict == EXHAUSTED:
-            raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, reason)
-        if verdict == LOW:
-            shutdown.begin(self)
+    def release_streams(self) -> None:
+        """All streams end here, without a frame."""
+        for stream in self.streams.values():
+            self._note(stream, aborted=True)
+            stream.release()
+        self.streams.clear()
 
     # ------------------------------------------------------------------ internal
 
     def _send_preface(self) -> None:
         """Our connection preface: SETTINGS, and the window the peer gets (RFC 9113 section 3.4)."""
         settings = self.service.settings
-        entries = [
-            (r.SETTINGS_MAX_CONCURRENT_STREAMS, settings.max_concurrent_streams),
-            (r.SETTINGS_MAX_HEADER_LIST_SIZE, self.limits.soft_list_size),
-            # RFC 9218 section 2.1: RFC 7540 priorities are ignored here.
-            (r.SETTINGS_NO_RFC7540_PRIORITIES, 1),
-        ]
-        if settings.header_table_size is not None:
-            entries.append((r.SETTINGS_HEADER_TABLE_SIZE, settings.header_table_size))
-        if settings.initial_window_size is not None:
-            entries.append((r.SETTINGS_INITIAL_WINDOW_SIZE, settings.initial_window_size))
-        self.sender.emit(Settings(entries=tuple(entries)))
+        self.sender.emit(Settings(entries=announced(settings, self.limits)))
         increment = settings.connection_window_size - r.INITIAL_WINDOW_SIZE
         if increment > 0:
             self.sender.emit(WindowUpdate(stream_id=0, increment=increment))

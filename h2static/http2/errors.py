@@ -1,7 +1,8 @@
 """Errors by their scope (RFC 9113 section 5.4).
 
-Contract: code that checks what a peer sent raises one of the first two; ``ServerConnection``
-turns them into GOAWAY or RST_STREAM in one place.  Neither ever leaves ``receive``.
+Contract: code that checks what a peer sent raises :class:`ConnectionViolation` or
+:class:`StreamViolation`; :mod:`h2static.http2.violations` alone turns them into GOAWAY or
+RST_STREAM.  Neither ever leaves ``receive``.
 :class:`Misuse` is ours alone: a caller broke the contract of this package.
 """
 
@@ -18,6 +19,11 @@ class ProtocolViolation(Exception):
         self.code = code
         self.reason = reason
 
+    @property
+    def text(self) -> str:
+        """Code and reason, for a log."""
+        return f"{self.code.name}: {self.reason}"
+
 
 class ConnectionViolation(ProtocolViolation):
     """A connection error (RFC 9113 section 5.4.1): ends in GOAWAY."""
@@ -29,6 +35,11 @@ class StreamViolation(ProtocolViolation):
     def __init__(self, stream_id: int, code: ErrorCode, reason: str) -> None:
         super().__init__(code, reason)
         self.stream_id = stream_id
+
+    @property
+    def text(self) -> str:
+        """Stream, code and reason, for a log."""
+        return f"stream {self.stream_id}: {super().text}"
 
 
 class Misuse(Exception):

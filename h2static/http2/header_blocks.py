@@ -18,7 +18,7 @@ from typing import Final
 
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
-from h2static.messages import Answer, Field, Response
+from h2static.messages import WITHOUT_CONTENT, Answer, Field, Response
 from hpacktools.codec import EMPTY_TABLE, DynamicTable, Representation, encode_block
 
 #: Values that differ from response to response would only drive useful entries out (nghttp2's list,
@@ -44,6 +44,8 @@ _NEVER_INDEXED: Final = frozenset(
 #: Octets of blocks for one worker and one second.
 DEFAULT_OCTETS: Final = 16 * 1024 * 1024
 _ENTRY_OVERHEAD: Final = 500
+#: What an entry of a dynamic table costs beside its octets: a look-up by field and by name.
+_TABLE_ENTRY_OVERHEAD: Final = 200
 
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _MONTHS = (
@@ -136,7 +138,7 @@ class HeaderBlockMemory:
         octets: int = DEFAULT_OCTETS,
         enabled: bool = True,
     ) -> None:
-        """``trailer``: the value of a Trailer field that responses with a body get;
+        """``trailer``: the value of a Trailer field that responses get which may have content;
         ``plain``: no response goes out as ready frames (padding, trailers);
         ``maximum``: octets of the largest dynamic table that the encoder may use."""
         self._maximum = maximum
@@ -243,7 +245,7 @@ class HeaderBlockMemory:
         if self._no_content_length and response.status == 200:
             fields = tuple([field for field in fields if field[0] != b"content-length"])
         trailer: tuple[Field, ...] = ()
-        if self._trailer and response.body != b"":
+        if self._trailer and response.status not in WITHOUT_CONTENT:
             trailer = ((b"trailer", self._trailer),)
         return (
             (b":status", b"%d" % response.status),
@@ -260,8 +262,19 @@ class HeaderBlockMemory:
         if state is None:
             state = EncoderState(table, pending, self._second)
             if self.enabled:
+                self._charge_state(state)
                 self._states[key] = state
         return state
+
+    def _charge_state(self, state: EncoderState) -> None:
+        """Tables differ by what clients ask for, so they count like what is remembered in them."""
+        cost = _ENTRY_OVERHEAD
+        if not state.pending:
+            # Otherwise the table is that of the state before.
+            cost += state.table.size + _TABLE_ENTRY_OVERHEAD * len(state.table.entries)
+        if self._octets + cost > self._limit:
+            self._forget()
+        self._octets += cost
 
 
 def _representation(name: bytes, value: bytes, table: DynamicTable) -> Representation:
@@ -269,5 +282,8 @@ def _representation(name: bytes, value: bytes, table: DynamicTable) -> Represent
         return Representation.NEVER_INDEXED
     # An entry of more than three quarters of the table would empty it for itself alone.
     if name in _NOT_INDEXED or (len(name) + len(value) + 32) * 4 > table.maximum * 3:
+        return Representation.WITHOUT_INDEXING
+    if name == b"content-type" and value.startswith(b"multipart/"):
+        # Its boundary is another one for each set of ranges that a client may think of.
         return Representation.WITHOUT_INDEXING
     return Representation.WITH_INDEXING

@@ -11,7 +11,7 @@ Strategy: a table from frame class to handler.  Requests and their content are i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from h2static.http2 import registry as r
 from h2static.http2 import requests, shutdown
@@ -38,11 +38,10 @@ from h2static.http2.registry import ErrorCode
 from h2static.http2.settings import check_setting
 from h2static.http2.stream import Input, State
 from h2static.http2.stream_ids import absent, state_of_absent
+from h2static.http2.violations import charge_glitch, charge_reset
 
 if TYPE_CHECKING:
     from h2static.http2.connection import ServerConnection
-
-Action: TypeAlias = Callable[[], None]
 
 
 def check_order(connection: ServerConnection, frame_type: int, flags: int, stream_id: int) -> None:
@@ -82,7 +81,7 @@ def _priority(connection: ServerConnection, frame: Priority) -> None:
     # RFC 7540 section 5.3.1; see HEADERS.
     if frame.priority.dependency == frame.stream_id:
         raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "PRIORITY: stream depends on itself")
-    connection.charge_glitch()
+    charge_glitch(connection)
 
 
 def _rst_stream(connection: ServerConnection, frame: RstStream) -> None:
@@ -92,13 +91,13 @@ def _rst_stream(connection: ServerConnection, frame: RstStream) -> None:
     else:
         stream.advance(Input.RECEIVE_RST_STREAM)
         connection.forget(stream, aborted=True)
-    connection.charge_reset()
+    charge_reset(connection)
 
 
 def _settings(connection: ServerConnection, frame: Settings) -> None:
     if frame.flags & r.ACK:
         if connection.settings_acknowledged:
-            connection.charge_glitch()
+            charge_glitch(connection)
             return
         connection.settings_acknowledged = True
         size = connection.service.settings.header_table_size
@@ -107,7 +106,7 @@ def _settings(connection: ServerConnection, frame: Settings) -> None:
         return
     if connection.settings_received:
         # Each entry may cost a walk over all streams.
-        connection.charge_glitch(max(1, len(frame.entries)))
+        charge_glitch(connection, max(1, len(frame.entries)))
     connection.settings_received = True
     if len(frame.entries) > connection.limits.settings_entries:
         raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "SETTINGS: too many entries")
@@ -159,9 +158,9 @@ def _ping(connection: ServerConnection, frame: Ping) -> None:
         if frame.opaque == shutdown.SHUTDOWN_PING:
             shutdown.acknowledged(connection)
         else:
-            connection.charge_glitch()
+            charge_glitch(connection)
         return
-    connection.charge_glitch()
+    charge_glitch(connection)
     connection.sender.emit(Ping(flags=r.ACK, opaque=frame.opaque))
 
 
@@ -178,7 +177,7 @@ def _no_rfc7540_priorities(connection: ServerConnection, value: int) -> None:
 
 def _goaway(connection: ServerConnection, frame: GoAway) -> None:
     if connection.peer_goaway:
-        connection.charge_glitch()
+        charge_glitch(connection)
     connection.peer_goaway = True
 
 
@@ -187,7 +186,7 @@ def _window_update(connection: ServerConnection, frame: WindowUpdate) -> None:
     sender = connection.sender
     connection.update_credit -= 1
     if connection.update_credit < -connection.limits.window_updates_per_data * sender.data_frames:
-        connection.charge_glitch()
+        charge_glitch(connection)
     if frame.stream_id == 0:
         # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
         # increment of 0 as a stream error of type PROTOCOL_ERROR; errors on the connection
@@ -216,7 +215,7 @@ def _push_promise(connection: ServerConnection, frame: PushPromise) -> None:
 
 
 def _priority_update(connection: ServerConnection, frame: PriorityUpdate) -> None:
-    connection.charge_glitch()
+    charge_glitch(connection)
     stream_id = frame.prioritized_stream_id
     stream = connection.streams.get(stream_id)
     if stream is not None:
@@ -232,6 +231,9 @@ def _priority_update(connection: ServerConnection, frame: PriorityUpdate) -> Non
         raise ConnectionViolation(
             ErrorCode.PROTOCOL_ERROR, "PRIORITY_UPDATE for a push stream that is idle"
         )
+    if stream_id < connection.next_id:
+        # Skipped: it will never be opened.
+        return
     pending = connection.pending_priorities
     if stream_id in pending or len(pending) < connection.limits.pending_priorities:
         pending[stream_id] = parse_priority(frame.value)
@@ -240,7 +242,7 @@ def _priority_update(connection: ServerConnection, frame: PriorityUpdate) -> Non
 def _ignored(connection: ServerConnection, frame: AltSvc | Origin | Unknown) -> None:
     # "Implementations MUST ignore unknown or unsupported values in all extensible protocol
     # elements. Implementations MUST discard frames that have unknown or unsupported types" (5.5).
-    connection.charge_glitch()
+    charge_glitch(connection)
 
 
 # A handler takes the one class of frame it stands for: a table of functions cannot say that.

@@ -37,7 +37,8 @@ class Limits:
     #: RFC 9113 section 6.5.2 size (names + values + 32 each); ``soft`` is what we announce.
     soft_list_size: int = 65_536
     hard_list_size: int = 262_144
-    #: From the first octet of a header block to its END_HEADERS.
+    #: From the first octet of a header block to its END_HEADERS; likewise for any other frame but
+    #: DATA, which gets ``content_seconds``.
     header_block_seconds: float = 10.0
 
     # --- streams (RFC 9113 section 5.1.2)
@@ -47,6 +48,9 @@ class Limits:
     reset_streams_remembered: int = 128
     #: PRIORITY_UPDATE for streams that are not open yet (RFC 9218 section 7.1: bounded).
     pending_priorities: int = 100
+    #: Promised streams that may be open, however many more the client allows: each holds its
+    #: response, and none counts against the client's own streams.
+    promised_streams: int = 100
     #: Entries of one SETTINGS frame (CVE-2020-11080); eight settings exist.
     settings_entries: int = 32
 
@@ -65,8 +69,8 @@ class Limits:
     #: (Envoy's rule); each request and each DATA frame sent pays in advance.
     window_updates_free: int = 100
     window_updates_per_data: int = 2
-    #: DATA frames with less than this many octets are glitches (RUSTSEC-2026-0258); 200-octet
-    #: gRPC messages are not.
+    #: DATA frames with less than this many octets are glitches (RUSTSEC-2026-0258), unless our own
+    #: window asks for them; 200-octet gRPC messages are not.
     tiny_data: int = 64
 
     # --- output

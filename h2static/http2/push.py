@@ -22,9 +22,6 @@ from h2static.messages import Answer, Deferred, Field, Hints, Request, Response
 if TYPE_CHECKING:
     from h2static.http2.connection import ServerConnection
 
-#: A client that sets no limit gets no more promised streams than this at a time.
-MAX_PROMISED = 100
-
 
 class Promised(NamedTuple):
     """A request that is made on the client's behalf, and its answer."""
@@ -80,11 +77,13 @@ def respond(connection: ServerConnection, stream: Stream, response: Response) ->
         sender.respond(stream, response)
         return
     limit = connection.peer_max_streams
+    if limit is None:
+        limit = connection.limits.promised_streams
     plan = pusher.plan(
         response.hints,
         request=stream.request,
         status=response.status,
-        memory=connection.push_memory(pusher),
+        memory=_memory(connection, pusher),
         urgency=stream.urgency,
         push_enabled=(
             connection.push_enabled
@@ -92,7 +91,7 @@ def respond(connection: ServerConnection, stream: Stream, response: Response) ->
             and connection.shutdown.since is None
             and connection.next_promised_id < r.MAXIMUM_STREAM_ID
         ),
-        free_streams=(MAX_PROMISED if limit is None else limit) - connection.promised,
+        free_streams=min(limit, connection.limits.promised_streams) - connection.promised,
     )
     promised = [(_promise(connection, stream, one), one.answer) for one in plan.promises]
     if plan.early:
@@ -108,6 +107,20 @@ def respond(connection: ServerConnection, stream: Stream, response: Response) ->
             # A GET has no upload; what cannot be answered is not pushed after all.
             answer.abandon()
             connection.reset(pushed.id, r.ErrorCode.CANCEL)
+
+
+def asked(connection: ServerConnection, request: Request) -> None:
+    """The client has asked for something that need not be pushed any more."""
+    pusher = connection.service.pusher
+    if pusher is not None:
+        pusher.asked(_memory(connection, pusher), request)
+
+
+def _memory(connection: ServerConnection, pusher: Pusher) -> Memory:
+    """What this client was promised or has asked for."""
+    if connection.push_memory is None:
+        connection.push_memory = pusher.remember()
+    return connection.push_memory
 
 
 def _promise(connection: ServerConnection, parent: Stream, promised: Promised) -> Stream:

@@ -7,7 +7,7 @@ the dynamic table is shared.  The site is asked when there is nothing more to wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from h2static.http2 import push
 from h2static.http2 import registry as r
@@ -18,25 +18,22 @@ from h2static.http2.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY
 from h2static.http2.registry import ErrorCode
 from h2static.http2.stream import Input, State, Stream, step
 from h2static.http2.stream_ids import absent, state_of_absent
+from h2static.http2.violations import charge_glitch
 from h2static.messages import Answer, Deferred, Request, Response
 from hpacktools.codec import DecodedBlock, FieldLimitError, HPACKError
 
 if TYPE_CHECKING:
     from h2static.http2.connection import ServerConnection
 
-#: For a request whose field section is too large to be read: what the 431 answers.
-_UNREAD: Final = Request(method=b"GET", scheme=b"", authority=b"", path=b"/", fields=())
-
 
 class OpenBlock:
     """A header block whose END_HEADERS has not come."""
 
-    __slots__ = ("flags", "fragments", "frames", "headers", "octets", "started", "stream_id")
+    __slots__ = ("fragments", "frames", "headers", "octets", "started", "stream_id")
 
     def __init__(self, headers: Headers, now: float) -> None:
         self.headers = headers
         self.stream_id = headers.stream_id
-        self.flags = headers.flags
         self.fragments = [headers.fragment]
         self.octets = len(headers.fragment)
         self.frames = 1
@@ -94,8 +91,8 @@ def _block(connection: ServerConnection, frame: Headers, block: bytes) -> None:
         return
     if decoded.truncated:
         # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
-        connection.charge_glitch(connection.limits.oversized_section_glitches)
-        _refuse(connection, stream_id, 431, _UNREAD, end_stream=end_stream)
+        charge_glitch(connection, connection.limits.oversized_section_glitches)
+        _refuse(connection, stream_id, 431, _unread(decoded), end_stream=end_stream)
         return
     try:
         head = validate_request(decoded.fields, end_stream=end_stream)
@@ -113,6 +110,12 @@ def _block(connection: ServerConnection, frame: Headers, block: bytes) -> None:
             before, block, decoded, head, connection.decoder
         )
     _open(connection, stream_id, head, end_stream=end_stream)
+
+
+def _unread(decoded: DecodedBlock) -> Request:
+    """What a 431 answers: only whether it is for HEAD, and so without content, matters."""
+    method = next((value for name, value in decoded.fields if name == b":method"), b"GET")
+    return Request(method=method, scheme=b"", authority=b"", path=b"/", fields=())
 
 
 def _decode(connection: ServerConnection, frame: Headers, block: bytes) -> DecodedBlock:
@@ -140,7 +143,7 @@ def _admit(connection: ServerConnection, stream_id: int) -> bool:
         raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "HEADERS on an even stream id")
     if stream_id < connection.next_id:
         if stream_id in connection.reset_streams:
-            connection.charge_glitch()
+            charge_glitch(connection)
             return False
         if state_of_absent(connection, stream_id) is State.IDLE:
             raise ConnectionViolation(
@@ -150,9 +153,11 @@ def _admit(connection: ServerConnection, stream_id: int) -> bool:
     if stream_id > connection.next_id:
         connection.idle_gaps.append((connection.next_id, stream_id - 2))
     connection.next_id = stream_id + 2
+    if connection.pending_priorities:
+        _forget_priorities(connection, stream_id)
     if connection.shutdown.refusing:
         # Not processed, as the final GOAWAY said; the client knows (6.8).
-        connection.charge_glitch()
+        charge_glitch(connection)
         return False
     occupied = len(connection.streams) + len(connection.sender.output.ends)
     # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream limit
@@ -163,6 +168,13 @@ def _admit(connection: ServerConnection, stream_id: int) -> bool:
             stream_id, ErrorCode.REFUSED_STREAM, "more than SETTINGS_MAX_CONCURRENT_STREAMS"
         )
     return True
+
+
+def _forget_priorities(connection: ServerConnection, stream_id: int) -> None:
+    """Identifiers below the one that was opened will never be (5.1.1): nor will PRIORITY_UPDATE."""
+    pending = connection.pending_priorities
+    for skipped in [one for one in pending if one < stream_id]:
+        del pending[skipped]
 
 
 def _new_stream(
@@ -189,10 +201,13 @@ def _new_stream(
     if update is not None:
         # RFC 9218 section 7: a PRIORITY_UPDATE outweighs the field.
         stream.urgency, stream.incremental = update
+    if not end_stream and connection.service.settings.initial_window_size == 0:
+        # Nothing is to be sent before a request was accepted; this one is.
+        _open_window(connection, stream)
     connection.streams[stream_id] = stream
     connection.last_processed = stream_id
     connection.requests += 1
-    connection.asked(head.request)
+    push.asked(connection, head.request)
     connection.update_credit += connection.limits.window_updates_per_data
     return stream
 
@@ -274,7 +289,7 @@ def _trailers(
     if not end_stream:
         raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "trailers without END_STREAM")
     if decoded.truncated:
-        connection.charge_glitch(connection.limits.oversized_section_glitches)
+        charge_glitch(connection, connection.limits.oversized_section_glitches)
         raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "trailers too large")
     try:
         validate_trailers(decoded.fields)
@@ -298,8 +313,8 @@ def data(connection: ServerConnection, frame: Data) -> None:
             ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the connection's window"
         )
     _return_credit(connection, flow)
-    if len(frame.data) < connection.limits.tiny_data and not frame.flags & r.END_STREAM:
-        connection.charge_glitch()
+    if len(frame.data) < _tiny(connection) and not frame.flags & r.END_STREAM:
+        charge_glitch(connection)
     stream = connection.streams.get(frame.stream_id)
     if stream is None:
         absent(connection, frame.stream_id, Input.RECEIVE_DATA)
@@ -329,17 +344,35 @@ def data(connection: ServerConnection, frame: Data) -> None:
         _content_end(connection, stream)
     elif flow:
         stream.credit += flow
-        size = connection.service.settings.initial_window_size or r.INITIAL_WINDOW_SIZE
-        if stream.credit * 2 >= size:
+        if stream.credit * 2 >= _stream_window(connection):
             connection.sender.emit(WindowUpdate(stream_id=stream.id, increment=stream.credit))
             stream.receive_window += stream.credit
             stream.credit = 0
 
 
+def _stream_window(connection: ServerConnection) -> int:
+    """Octets that a stream's window has at its widest."""
+    # An initial window of 0 is opened to the usual size, see _open_window.
+    return connection.service.settings.initial_window_size or r.INITIAL_WINDOW_SIZE
+
+
+def _open_window(connection: ServerConnection, stream: Stream) -> None:
+    size = _stream_window(connection)
+    connection.sender.emit(WindowUpdate(stream_id=stream.id, increment=size))
+    stream.receive_window += size
+
+
+def _tiny(connection: ServerConnection) -> int:
+    """DATA below this many octets is a glitch, unless our own window asks for such frames."""
+    size = min(_stream_window(connection), connection.service.settings.connection_window_size)
+    return min(connection.limits.tiny_data, max(1, size // 2))
+
+
 def _return_credit(connection: ServerConnection, octets: int) -> None:
     """Content is taken at once, so the connection's window is returned at once, in halves."""
     connection.credit += octets
-    if octets and connection.credit * 2 >= connection.service.settings.connection_window_size:
+    size = connection.service.settings.connection_window_size
+    if connection.credit > 0 and connection.credit * 2 >= size:
         connection.sender.emit(WindowUpdate(stream_id=0, increment=connection.credit))
         connection.receive_window += connection.credit
         connection.credit = 0

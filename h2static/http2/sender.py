@@ -30,7 +30,7 @@ from h2static.http2.registry import ErrorCode
 from h2static.http2.scheduler import Scheduler
 from h2static.http2.service import Observer, Service
 from h2static.http2.stream import Input, State, Stream
-from h2static.messages import BodyReader, Field, Response
+from h2static.messages import WITHOUT_CONTENT, BodyReader, Field, Response
 
 #: Content octets of one DATA frame; the smallest SETTINGS_MAX_FRAME_SIZE that a peer can have.
 DATA_SIZE: Final = r.MINIMUM_MAX_FRAME_SIZE
@@ -154,9 +154,13 @@ class Sender:
         stream.response = response
         body = response.body
         stream.advance(Input.SEND_HEADERS)
-        if body == b"":
+        if body == b"" or (not isinstance(body, bytes) and body.length == 0):
             self.data_frames += 1
-            self._final_headers(stream, block, r.END_STREAM, extra)
+            if self._has_trailers(stream, response):
+                self._final_headers(stream, block, 0, extra)
+                self._trailers(stream)
+            else:
+                self._final_headers(stream, block, r.END_STREAM, extra)
             self._end(stream)
             return
         self._final_headers(stream, block, 0, extra)
@@ -285,10 +289,23 @@ class Sender:
         if not last:
             return
         if trailers:
-            self.refresh()
-            block, self.encoder = self.service.blocks.encode(self.encoder, trailers)
-            self.headers(stream.id, block, r.END_STREAM, trailers)
+            self._trailers(stream)
         self._end(stream)
+
+    def _has_trailers(self, stream: Stream, response: Response) -> bool:
+        """Whether trailers follow a response that has no octets of content."""
+        return (
+            bool(self.service.settings.trailers)
+            and stream.request.method != b"HEAD"
+            and response.status not in WITHOUT_CONTENT
+        )
+
+    def _trailers(self, stream: Stream) -> None:
+        """Send the trailer section, which ends the stream (RFC 9113 section 8.1)."""
+        trailers = self.service.settings.trailers
+        self.refresh()
+        block, self.encoder = self.service.blocks.encode(self.encoder, trailers)
+        self.headers(stream.id, block, r.END_STREAM, trailers)
 
     def _data_pieces(self, stream: Stream, content: memoryview, end: int) -> None:
         output = self.output
@@ -312,6 +329,9 @@ class Sender:
 
     def _data_frames(self, stream: Stream, content: memoryview, end: int) -> None:
         """The same with padding or an observer; padding counts against windows (section 6.9)."""
+        if not content and not end:
+            # The end of a body whose length nobody knew: trailers end the stream.
+            return
         position = 0
         while True:
             size = min(len(content) - position, DATA_SIZE)

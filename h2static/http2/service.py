@@ -7,11 +7,12 @@ process it; an answer is asked for once a batch, so it is never older than the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from h2static.http2 import registry as r
+from h2static.http2.errors import StreamViolation
 from h2static.http2.field_sections import FieldSectionMemory
 from h2static.http2.frames import Frame
 from h2static.http2.header_blocks import HeaderBlockMemory
@@ -63,6 +64,11 @@ class Observer(Protocol):
 
     def violation(self, reason: str, code: int, stream_id: int) -> None:
         """The peer broke a rule; ``stream_id`` is 0 for a connection error."""
+
+
+#: Is told each stream error, for the error log: RST_STREAM has no room for a reason.  Unlike an
+#: :class:`Observer` it changes nothing else.
+Report: TypeAlias = Callable[[StreamViolation], None]
 
 
 class Answered(NamedTuple):

@@ -150,6 +150,7 @@ class Stream:
         "offset",
         "opened_at",
         "progress_octets",
+        "progress_sending",
         "progress_time",
         "queued",
         "read_at",
@@ -205,8 +206,9 @@ class Stream:
         self.sent = 0
         #: The reader would block, or the answer is being worked on in another thread.
         self.waiting = False
-        #: When progress was last counted, and how much had been moved by then.
+        #: When progress was last counted, of which direction, and how much had been moved by then.
         self.progress_time = now
+        self.progress_sending = False
         self.progress_octets = 0
 
     def advance(self, event: Input) -> None:

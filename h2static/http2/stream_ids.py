@@ -9,32 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from h2static.http2.stream import Input, State, step
+from h2static.http2.violations import charge_glitch
 
 if TYPE_CHECKING:
     from h2static.http2.connection import ServerConnection
 
 
-def absent(connection: ServerConnection, stream_id: int, event: Input) -> bool:
-    """A frame for a stream that is not there: whether it is to be ignored.
+def absent(connection: ServerConnection, stream_id: int, event: Input) -> None:
+    """A frame for a stream that is not there has no effect, where it is legal.
 
     Raises what the state table says of an idle or a closed stream.
     """
     if stream_id in connection.reset_streams:
         # "An endpoint that sends a RST_STREAM frame … MUST ignore frames that it receives on closed
         # streams after it has sent a RST_STREAM frame" (5.4.2); each costs us something.
-        connection.charge_glitch()
-        return True
-    if ignored_by_goaway(connection, stream_id):
-        return True
-    step(state_of_absent(connection, stream_id), event, stream_id)
-    # What the table allows on a closed stream has no effect: WINDOW_UPDATE and RST_STREAM cross
-    # with the end of every response, and each has a budget of its own.
-    return True
-
-
-def ignored_by_goaway(connection: ServerConnection, stream_id: int) -> bool:
-    """Whether our final GOAWAY said that the stream will not be processed (section 6.8)."""
-    return connection.shutdown.refusing and stream_id > connection.last_processed
+        charge_glitch(connection)
+    elif connection.shutdown.refusing and stream_id > connection.last_processed:
+        # Our final GOAWAY said that the stream will not be processed (6.8).
+        return
+    else:
+        # What the table allows on a closed stream has no effect: WINDOW_UPDATE and RST_STREAM cross
+        # with the end of every response, and each has a budget of its own.
+        step(state_of_absent(connection, stream_id), event, stream_id)
 
 
 def state_of_absent(connection: ServerConnection, stream_id: int) -> State:

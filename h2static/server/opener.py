@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from h2static.config import Config
 from h2static.http2 import registry as r
 from h2static.http2.connection import ServerConnection
+from h2static.http2.errors import StreamViolation
 from h2static.http2.service import Answered, Service
 from h2static.messages import Application
 from h2static.server import proxy_protocol
@@ -272,7 +273,11 @@ class Opener:
 
     def _http2(self, link: Link, service: Service) -> ProtocolConnection:
         """An HTTP/2 connection."""
-        return ServerConnection(service, self._clock(), link.log)
+
+        def report(violation: StreamViolation) -> None:
+            self._error_log.report("stream", link.peer, violation.text)
+
+        return ServerConnection(service, self._clock(), link.log, report)
 
     def _http1(self, link: Link, *, secure: bool) -> ProtocolConnection:
         """An HTTP/1.1 connection."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from h2static.http2 import registry as r
-from h2static.http2.frames import (
-    Settings,
-)
+from h2static.http2.frames import Data, Settings
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import ServerSettings
 from tests.conformance.cases import (
@@ -18,7 +16,7 @@ from tests.conformance.cases import (
     everything_else_lives,
     prepared,
 )
-from tests.support.peer import Peer
+from tests.support.peer import Peer, request_fields
 from tests.support.small_site import pattern
 from tests.support.transports import Mirror
 
@@ -129,10 +127,73 @@ def test_a_smaller_window_of_ours_counts_from_its_acknowledgment() -> None:
 
 
 def test_empty_data_needs_no_credit() -> None:
-    """Also where the connection's window is not to be larger than it is at first."""
     peer = Peer(Mirror(settings=ServerSettings(connection_window_size=0)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     peer.data(1, b"")
     peer.data(1, b"content", end_stream=True)
     peer.expect_response(1, 200, b"content")
-    assert peer.credit(0) == 7
+    assert peer.credit(0) == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 1_000, 65_534])
+def test_a_smaller_window_of_the_connection(size: int) -> None:
+    """It begins with 65 535 octets (section 6.9.2); what is above its size is never returned."""
+    peer = Peer(Mirror(alone=True, settings=ServerSettings(connection_window_size=size)))
+    stream_id = 1
+    sent = 0
+    for _ in range(8):
+        peer.request(stream_id, b"/", b"POST", end_stream=False)
+        octets = min(10_000, 65_535 + peer.credit(0) - sent)
+        peer.data(stream_id, bytes(octets), end_stream=True)
+        peer.expect_response(stream_id)
+        stream_id += 2
+        sent += octets
+    window = 65_535 + peer.credit(0) - sent
+    assert max(1, size // 2) <= window <= max(1, size)
+
+
+def test_a_window_of_0_is_opened_for_each_request_that_is_accepted() -> None:
+    """The client may not send content before; then it can."""
+    mirror = Mirror(settings=ServerSettings(initial_window_size=0))
+    peer = Peer(mirror)
+    assert peer.credit(1) == 0
+    peer.request(1, b"/echo", b"POST", end_stream=False)
+    assert peer.credit(1) == 65_535
+    for start in range(0, 60_000, 15_000):
+        peer.data(1, pattern(15_000, start))
+    # Credit comes back in halves.
+    assert peer.credit(1) == 65_535 + 45_000
+    peer.data(1, b"end", end_stream=True)
+    peer.expect_response(1, 200, pattern(60_000) + b"end")
+    peer.request(3, b"/echo", b"POST", end_stream=True)
+    peer.expect_response(3)
+    assert peer.credit(3) == 0
+    peer.send(peer.headers(5, request_fields(b"/", b"POST", (b"te", b"x")), end_stream=False))
+    peer.expect_reset(5, ErrorCode.PROTOCOL_ERROR)
+    assert peer.credit(5) == 0
+
+
+def test_a_window_of_0_is_opened_also_before_the_client_knows_of_it() -> None:
+    """What it has sent by then is taken; the window that is left to it is not below 0 for ever."""
+    peer = Peer(Mirror(settings=ServerSettings(initial_window_size=0)), handshake=False)
+    peer.send(r.PREFACE, Settings())
+    peer.request(1, b"/echo", b"POST", end_stream=False)
+    for start in range(0, 60_000, 15_000):
+        peer.data(1, pattern(15_000, start))
+    peer.send(Settings(flags=r.ACK))
+    # Its window is what it was given, less what it sent.
+    assert peer.credit(1) - 60_000 >= 15_000
+    peer.data(1, pattern(15_000, 60_000), end_stream=True)
+    peer.expect_response(1, 200, pattern(75_000))
+
+
+def test_frames_as_small_as_our_own_window_are_no_glitches() -> None:
+    """``-w 5`` lets a client send 31 octets at a time."""
+    peer = Peer(Mirror(alone=True, settings=ServerSettings(initial_window_size=31)))
+    for stream_id in range(1, 41, 2):
+        peer.request(stream_id, b"/", b"POST", end_stream=False)
+        for _ in range(600):
+            peer.transport.deliver(Data(stream_id=stream_id, data=bytes(31)).serialize())
+        peer.data(stream_id, b"", end_stream=True)
+        peer.expect_response(stream_id)
+    peer.expect_alive()

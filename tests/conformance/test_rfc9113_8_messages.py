@@ -8,7 +8,7 @@ from h2static.http2 import registry as r
 from h2static.http2.frames import Data, Headers, RstStream
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import ServerSettings
-from h2static.messages import Field
+from h2static.messages import Field, Response
 from tests.conformance.cases import (
     BLOCKED,
     IDLE,
@@ -22,6 +22,7 @@ from tests.conformance.cases import (
     stream_error,
     with_fields,
 )
+from tests.support.applications import TableApplication
 from tests.support.peer import Peer, request_fields
 from tests.support.transports import Mirror
 
@@ -375,6 +376,43 @@ def test_trailers_by_option(path: bytes) -> None:
         assert reply.get(b"trailer") == b"x-first, x-second"
     peer.request(5, path, b"HEAD")
     assert peer.expect_response(5).trailers is None
+
+
+@pytest.mark.parametrize("path", [b"/memory/0", b"/file/0", b"/events"])
+def test_trailers_without_content_before_them(path: bytes) -> None:
+    """HEADERS, then trailers: no DATA frame is needed between."""
+    trailers = ((b"x-first", b"1"),)
+    peer = Peer(Mirror(settings=ServerSettings(trailers=trailers)))
+    for stream_id in (1, 3):
+        peer.request(stream_id, path)
+        reply = peer.expect_response(stream_id)
+        assert reply.trailers == trailers
+        assert reply.get(b"trailer") == b"x-first"
+        assert all(reply.data), "an empty DATA frame"
+    peer.request(5, path, b"HEAD")
+    assert peer.expect_response(5, 200, b"").trailers is None
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_no_trailers_where_there_is_never_content(status: int) -> None:
+    settings = ServerSettings(trailers=((b"x-first", b"1"),))
+    answer = Response(status=status, fields=())
+
+    def site() -> TableApplication:
+        return TableApplication({b"/": lambda _: answer})
+
+    peer = Peer(Mirror(settings=settings, application=site))
+    peer.request(1)
+    reply = peer.expect_response(1, status, b"")
+    assert reply.trailers is None
+    assert reply.get(b"trailer") is None
+
+
+def test_a_body_of_no_octets_needs_no_window() -> None:
+    """However it is held: there is nothing to read."""
+    peer = Peer(settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)])
+    peer.request(1, b"/file/0")
+    assert peer.expect_response(1, 200, b"").data == []
 
 
 def test_trailers_need_no_window() -> None:

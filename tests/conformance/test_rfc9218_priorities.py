@@ -210,6 +210,20 @@ def test_updates_ahead_of_requests_are_bounded() -> None:
     assert len(peer.mirror.connection.pending_priorities) == 5
 
 
+def test_updates_for_streams_that_never_open_are_forgotten() -> None:
+    """Skipped, malformed or refused: they would take the room of others for ever."""
+    peer = Peer()
+    for stream_id in range(1, 11, 2):
+        peer.send(PriorityUpdate(prioritized_stream_id=stream_id, value=b"u=1"))
+    peer.send(peer.headers(3, request_fields(b"/", b"GET", (b"te", b"x"))))
+    peer.expect_reset(3, ErrorCode.PROTOCOL_ERROR)
+    peer.expect_serves(11)
+    # Skipped before: idle still, but nothing can open it any more.
+    peer.send(PriorityUpdate(prioritized_stream_id=5, value=b"u=1"))
+    peer.expect_alive()
+    assert not peer.mirror.connection.pending_priorities
+
+
 def test_an_update_of_a_response_under_way() -> None:
     """Incremental or not, queued or waiting for its window."""
     peer = prepared()

@@ -17,6 +17,7 @@ from h2static.http2.registry import ErrorCode
 from tests.conformance.cases import octets
 from tests.http2.hazards import LIMITS, alone, expect_calm, flood
 from tests.support.peer import Peer, request_fields
+from tests.support.small_site import pattern
 from tests.support.transports import Mirror
 
 
@@ -63,6 +64,54 @@ def test_hazard_58_a_slow_but_honest_reader() -> None:
         peer.update(1, LIMITS.stall_octets)
         peer.pull()
     assert len(peer.expect_response(1).body) == 41_000
+
+
+def test_hazard_58_content_that_keeps_coming_does_not_hold_a_response() -> None:
+    """The peer sends and never reads: its response is given up as any other."""
+    peer = Peer(Mirror(alone=True), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)], replenish=False)
+    peer.request(1, b"/early", b"POST", end_stream=False)
+    for _ in range(20):
+        peer.mirror.wait(5)
+        peer.pull()
+        if peer.streams[1].reply.reset is not None:
+            break
+        peer.data(1, bytes(LIMITS.stall_octets))
+    assert peer.streams[1].reply.reset == ErrorCode.CANCEL
+    assert peer.mirror.now - 1_000 <= LIMITS.stall_seconds + 10
+    assert not peer.mirror.connection.streams
+
+
+def test_hazard_58_a_response_after_a_slow_upload_has_its_own_time() -> None:
+    """What the upload took, and how much it was, is not held against the response."""
+    peer = Peer(Mirror(alone=True), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 0)], replenish=False)
+    peer.request(1, b"/echo", b"POST", end_stream=False)
+    for _ in range(8):
+        peer.mirror.wait(LIMITS.content_seconds - 15)
+        peer.data(1, pattern(5_000))
+    peer.data(1, b"", end_stream=True)
+    for _ in range(8):
+        peer.mirror.wait(LIMITS.stall_seconds - 5)
+        peer.update(1, 5_000)
+    assert peer.expect_response(1).body == pattern(5_000) * 8
+
+
+def test_hazard_59_a_socket_that_takes_a_drip() -> None:
+    """An octet now and then is no progress in writing; honest slowness is."""
+    peer = Peer(
+        Mirror(alone=True), settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 2**20)], replenish=False
+    )
+    peer.mirror.stop_taking()
+    peer.transport.deliver(peer.headers(1, request_fields(b"/memory/60000")).serialize())
+    connection = peer.mirror.connection
+    started = peer.mirror.now
+    for second in range(100):
+        connection.sent(1, started + second)
+        assert connection.write_progress == 1_000
+    for second in range(100, 110):
+        connection.sent(LIMITS.stall_octets // 10, started + second)
+    assert connection.write_progress == started + 109
+    connection.sent(connection.output_octets, started + 150)
+    assert connection.write_progress == started + 150
 
 
 @pytest.mark.parametrize("path", [b"/memory/1000000", b"/file/1000000", b"/"])

@@ -14,11 +14,13 @@ from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Continuation,
     Headers,
+    Ping,
 )
+from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
 from h2static.messages import Field
 from hpacktools.codec import encode_string
-from tests.conformance.cases import IDLE, OPEN, prepared
+from tests.conformance.cases import IDLE, OPEN, octets, prepared
 from tests.http2.hazards import GET, LIMITS, alone, flood, head, until_the_end
 from tests.support.peer import Peer, request_fields
 from tests.support.transports import Mirror
@@ -62,6 +64,62 @@ def test_hazard_44_a_block_that_never_ends(interval: float) -> None:
         peer.mirror.wait(interval)
         peer.send(Continuation(stream_id=IDLE, fragment=b""))
     peer.expect_goaway(ErrorCode.ENHANCE_YOUR_CALM, OPEN)
+
+
+@pytest.mark.parametrize(
+    ("start", "drip"),
+    [
+        (octets(r.PING, 0, 0, bytes(8))[:3], b""),
+        (octets(r.PING, 0, 0, bytes(8))[:16], b""),
+        (head(IDLE, bytes(16_000))[:9], b""),
+        (head(IDLE, bytes(16_000))[:5_000], b"\0"),
+    ],
+)
+def test_hazard_44_a_frame_that_never_ends(start: bytes, drip: bytes) -> None:
+    """An octet now and then renews nothing."""
+    peer = prepared(Mirror(alone=True))
+    peer.mirror.wait(10)
+    peer.transport.deliver(octets(r.PING, 0, 0, b"complete") + start)
+    peer.expect(Ping(flags=r.ACK, opaque=b"complete"))
+    started = peer.mirror.now
+    while peer.mirror.connection.error is None:
+        assert peer.mirror.now < started + LIMITS.header_block_seconds + 5
+        peer.mirror.wait(4)
+        peer.transport.deliver(drip)
+    assert (
+        peer.expect_goaway(ErrorCode.ENHANCE_YOUR_CALM, OPEN).debug == b"frame not complete in time"
+    )
+
+
+def test_hazard_44_a_frame_that_takes_its_time() -> None:
+    """A slow link is no attack: each frame has its own time, and DATA the time of content."""
+    peer = prepared(Mirror(alone=True))
+    feed = octets(r.PING, 0, 0, b"honestly") + octets(r.PING, 0, 0, b"and slow")
+    for start in range(0, len(feed), 2):
+        peer.mirror.wait(1)
+        peer.transport.deliver(feed[start : start + 2])
+    peer = prepared(Mirror(alone=True))
+    data = octets(r.DATA, 1, OPEN, b"x" * 12_000)
+    for start in range(0, len(data), 1_001):
+        peer.mirror.wait(4)
+        peer.transport.deliver(data[start : start + 1_001])
+    peer.update(0, 20_000)
+    peer.update(OPEN, 20_000)
+    assert len(peer.expect_response(OPEN).body) == 12_000
+
+
+def test_hazard_44_a_frame_that_we_do_not_read() -> None:
+    """While output waits nothing is read: what is missing may have come."""
+    peer = prepared(Mirror(alone=True, limits=Limits(output_mark=100)))
+    peer.mirror.stop_taking()
+    peer.transport.deliver(octets(r.PING, 0, 0, bytes(8)) * 6 + octets(r.PING, 0, 0, bytes(8))[:4])
+    assert not peer.mirror.connection.wants_input
+    peer.mirror.wait(3 * LIMITS.header_block_seconds)
+    peer.mirror.go_on_taking()
+    peer.transport.deliver(octets(r.PING, 0, 0, bytes(8))[4:])
+    assert peer.mirror.connection.error is None
+    peer.mirror.wait(LIMITS.header_block_seconds + 1)
+    assert peer.mirror.connection.error is None
 
 
 def _bomb(references: int, size: int = 4_000) -> tuple[bytes, bytes]:
@@ -178,6 +236,16 @@ def test_hazard_47_many_fields(fields: int, outcome: int) -> None:
         assert len(peer.site.requests) == (outcome == 200)
     else:
         peer.expect_goaway(ErrorCode.ENHANCE_YOUR_CALM, 0)
+
+
+def test_hazard_47_many_fields_of_a_head_request() -> None:
+    """ "The HEAD method is identical to GET except that the server MUST NOT send content in the
+    response" (RFC 9110 section 9.3.2): nor in a 431."""
+    peer = alone()
+    fields = request_fields(b"/", b"HEAD", *[(b"x-%d" % n, b"v") for n in range(300)])
+    peer.send(peer.headers(1, fields))
+    assert peer.expect_response(1, 431, b"").data == []
+    peer.expect_serves(3)
 
 
 def test_hazard_47_many_trailers() -> None:

@@ -184,7 +184,35 @@ def test_options_of_the_fields() -> None:
     assert b"trailer" not in plain
     assert b"content-length" not in dict(memory(no_content_length=True).fields(answer))
     assert dict(memory(trailer=b"x-a").fields(answer))[b"trailer"] == b"x-a"
-    assert b"trailer" not in dict(memory(trailer=b"x-a").fields(response(200, b"")))
+    assert dict(memory(trailer=b"x-a").fields(response(200, b"")))[b"trailer"] == b"x-a"
+    for status in (204, 304):
+        assert b"trailer" not in dict(memory(trailer=b"x-a").fields(response(status, b"")))
+
+
+def test_states_are_bounded() -> None:
+    """A client that has every response enter another field makes another table each time."""
+    bound = 100_000
+    one = memory(octets=bound)
+    state = one.start()
+    entered = 0
+    for number in range(2_000):
+        section = ((b":status", b"200"), (b"content-language", b"%04d" % number))
+        _, after = one.encode(state, section)
+        entered += after is not state
+        state = after
+        # Each table has some twenty entries or more, and what finds them.
+        assert len(one._states) <= bound // 1_000 + 20
+    assert entered == 2_000
+
+
+def test_boundaries_do_not_enter_the_table() -> None:
+    """A client can think of many sets of ranges."""
+    one = memory()
+    state = one.start()
+    kind = b"multipart/byteranges; boundary="
+    _, after = one.encode(state, ((b":status", b"206"), (b"content-type", kind + b"1")))
+    assert all(not value.startswith(kind) for _, value in after.table.entries)
+    assert one.encode(after, ((b"content-type", kind + b"2"),))[1] is after
 
 
 def test_the_memory_is_bounded() -> None:

@@ -77,6 +77,10 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         (_FRAMES, "test_hazard_30_priority_updates_for_future_streams"),
         (_PRIORITIES, "test_updates_ahead_of_requests_are_bounded"),
     ),
+    "promised_streams": (
+        ("tests.http2.test_push", "test_promised_streams_are_bounded_whatever_the_client_allows"),
+        ("tests.http2.test_push", "test_the_client_limits_promised_streams"),
+    ),
     "settings_entries": (
         (_FRAMES, "test_hazard_20_settings_with_many_entries"),
         (_SETTINGS, "test_the_largest_values_are_legal"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from h2static.http2 import registry as r
 from h2static.http2.frames import AltSvc, Data, GoAway, PriorityUpdate, RstStream, Settings
+from h2static.http2.limits import Limits
 from h2static.http2.push import Memory, Plan, Promised
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import ServerSettings
@@ -144,6 +145,17 @@ def test_the_client_limits_promised_streams() -> None:
     promises = [one for one in _all(peer) if isinstance(one, Promise)]
     # The first page's "/large" waits for a window: nothing more may be promised.
     assert promises == []
+
+
+def test_promised_streams_are_bounded_whatever_the_client_allows() -> None:
+    """Each holds its response for a client that does not read."""
+    paths = [b"/%d.css" % number for number in range(40)]
+    settings = ((r.SETTINGS_MAX_CONCURRENT_STREAMS, 2**32 - 1), (r.SETTINGS_INITIAL_WINDOW_SIZE, 0))
+    peer = pushing(*paths, settings=settings)
+    for stream_id in range(1, 11, 2):
+        peer.request(stream_id)
+    assert len([one for one in _all(peer) if isinstance(one, Promise)]) == 100
+    assert peer.mirror.connection.promised == Limits().promised_streams
 
 
 def test_a_refused_promise_is_given_up_and_the_others_live_on() -> None:

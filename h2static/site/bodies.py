@@ -4,7 +4,8 @@ Contract: a :class:`FileBody` is made of pieces of one open file and of octets i
 headings of a multipart body).  Its readers never block: they read what the page cache holds, and
 have the rest fetched by the ``submit`` they were given.  They return what the file had when the
 response was prepared or fail: a file that was truncated ends early, one that was rewritten in place
-raises ``OSError``.  A file that grew is sent up to its old length.
+raises ``OSError``.  A file that grew, as logs do, is sent up to its old length.  It counts as
+rewritten unless samples of what was sent, from its beginning and its end, are still in their place.
 
 What :meth:`FileReader.read` returns may be a view of the reader's own buffer: it is valid until
 the next call of a method of the same reader.  A buffer that is used again is filled a fifth faster
@@ -31,6 +32,9 @@ Submit: TypeAlias = Callable[[Callable[[], None]], None]
 
 #: The most that one read returns: a socket takes less at a time, and it is held per reader.
 READ_SIZE = 256 * 1024
+
+#: Octets of a sample: enough to tell what was written anew from what is as it was.
+SAMPLE_SIZE = 512
 
 #: Octets of buffers that readers keep between reads: 64 readers at full speed.
 MAX_KEPT = 64 * READ_SIZE
@@ -101,7 +105,9 @@ class FileReader:
         "_buffer",
         "_error",
         "_fetched",
+        "_first",
         "_handle",
+        "_last",
         "_offset",
         "_pieces",
         "_position",
@@ -129,6 +135,10 @@ class FileReader:
         self._fetched: bytes | None = None
         self._error: OSError | None = None
         self._wanted = READ_SIZE
+        #: Samples of what was returned, each with its place in the file: the first octets and the
+        #: last ones.
+        self._first: tuple[int, bytes] | None = None
+        self._last = (0, b"")
 
     def read(self, size: int) -> bytes | memoryview | None:
         """See :class:`h2static.messages.BodyReader`; valid until the next call."""
@@ -171,10 +181,33 @@ class FileReader:
             if count is None:
                 return None
             data = view[:count]
+        # After reading: the time of a file changes before its octets do.  Its change time would say
+        # more, but it changes also when the name is given to another file.
         version = handle.version()
-        if version.modified != self._version.modified and version.size <= self._version.size:
-            raise OSError(errno.ESTALE, "the file was rewritten while it was sent")
+        known = self._version
+        if version.modified != known.modified or version.size != known.size:
+            if version.size <= known.size or not self._samples_stay(handle):
+                raise OSError(errno.ESTALE, "the file was rewritten while it was sent")
+            self._version = version
+        if self._first is None:
+            self._first = (offset, bytes(data[:SAMPLE_SIZE]))
+        start = max(len(data) - SAMPLE_SIZE, 0)
+        self._last = (offset + start, bytes(data[start:]))
         return data
+
+    def _samples_stay(self, handle: FileHandle) -> bool:
+        """Whether what was returned is still in the file, as far as can be told without waiting.
+
+        Before anything was returned nothing can vouch for the octets that are there now.
+        """
+        if self._first is None:
+            return False
+        for offset, sample in (self._first, self._last):
+            now = bytearray(len(sample))
+            count = read_without_waiting(handle.descriptor, now, offset)
+            if count is not None and now[:count] != sample:
+                return False
+        return True
 
     def _room(self, size: int) -> memoryview:
         """A buffer for ``size`` octets, kept for the next read if there is room for that."""

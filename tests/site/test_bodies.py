@@ -170,17 +170,64 @@ def test_a_file_that_was_rewritten_in_place_fails(root: Path) -> None:
         reader.read(1000)
 
 
-def test_a_file_that_grows_is_sent_to_its_old_length(root: Path) -> None:
+@pytest.mark.parametrize("first", [100, 1000, 300_000])
+def test_a_file_that_grows_is_sent_to_its_old_length(root: Path, first: int) -> None:
     path = write(root, "a", CONTENT)
-    body = body_of(path)
-    reader = body.open()
+    reader = body_of(path).open()
+    sent = bytearray(reader.read(first) or b"")
+    while part := reader.read(50_000):
+        sent += part
+        with path.open("ab") as file:
+            file.write(b"more")
+    assert sent == CONTENT
+
+
+#: What a file holds after it was rewritten in place and became larger.
+LARGER = {
+    "all of it": bytes(len(CONTENT) + 1000),
+    "something in front": b"new" + CONTENT,
+    "another beginning": b"new" + CONTENT[3:] + b"more",
+    "another end of what was sent": CONTENT[:999] + b"new" + CONTENT[1002:] + b"more",
+}
+
+
+@pytest.mark.parametrize("content", LARGER.values(), ids=LARGER)
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_file_that_was_rewritten_and_is_larger_fails(
+    root: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, waits: bool
+) -> None:
+    path = write(root, "a", CONTENT)
+    submitted: list[Callable[[], None]] = []
+    reader = body_of(path, submit=submitted.append).open()
+    assert reader.read(1000) == CONTENT[:1000]
+    path.write_bytes(content)
+    if waits:
+        forget_pages(monkeypatch)
+        assert reader.read(1000) is None
+        reader.wait(lambda: None)
+        submitted.pop()()
+    with pytest.raises(OSError, match="rewritten"):
+        reader.read(1000)
+
+
+def test_nothing_vouches_for_a_file_that_changed_before_it_was_read(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    reader = body_of(path).open()
+    path.write_bytes(b"new" + CONTENT)
+    with pytest.raises(OSError, match="rewritten"):
+        reader.read(1000)
+
+
+def test_a_file_that_grew_and_was_rewritten_then_fails(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    reader = body_of(path).open()
     assert reader.read(1000)
     with path.open("ab") as file:
         file.write(b"more")
-    rest = bytearray()
-    while part := reader.read(READ_SIZE):
-        rest += part
-    assert rest == CONTENT[1000:]
+    assert reader.read(1000)
+    os.truncate(path, len(CONTENT) + 1)
+    with pytest.raises(OSError, match="rewritten"):
+        reader.read(1000)
 
 
 def test_a_replaced_file_is_sent_as_it_was(root: Path) -> None:

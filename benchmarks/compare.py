@@ -105,7 +105,10 @@ def cpu_table(results: dict[str, Runs], names: Sequence[str]) -> str:
         rows.append(
             [key, SCENARIOS[key].load]
             + [f"{medians[name]:,.2f}" for name in names]
-            + [f"{medians[other] / medians[first]:.2f}" for other in others if medians[first]]
+            + [
+                f"{medians[other] / medians[first]:.2f}" if medians[first] else ""
+                for other in others
+            ]
         )
     return markdown(rows)
 
@@ -119,11 +122,18 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def main(argv: Sequence[str]) -> int:
     """Measure what ``argv`` asks for; exit code 1 when a server failed or answered wrongly."""
     options = arguments(argv)
+    lacking = peers.missing_clients()
+    if lacking:
+        print("\n".join(lacking), file=sys.stderr)
+        return 1
     for name in list(options.peers):
         lack = peers.missing(name)
         if lack:
             print(f"left out: {lack}", file=sys.stderr)
             options.peers.remove(name)
+    if not options.peers:
+        print("there is no server to measure", file=sys.stderr)
+        return 1
     results: dict[str, Runs] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="h2static-bench-") as folder:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,13 @@ PACKAGES: Mapping[str, str | None] = {
     "h2static": None,
     "nghttpd": "nghttp2-server",
     "h2o": "h2o",
+}
+
+#: Programs that make the load and check it, and the Debian package of each.
+CLIENTS: Mapping[str, str] = {
+    "h2load": "nghttp2-client",
+    "curl": "curl",
+    "openssl": "openssl",
 }
 
 
@@ -87,9 +94,16 @@ def make_place(folder: Path) -> Place:
 def missing(name: str) -> str | None:
     """What to install to have the server ``name``; ``None`` when it is there."""
     package = PACKAGES[name]
-    if package is None or shutil.which(name):
-        return None
-    return f"{name} is missing: apt-get install {package}"
+    return None if package is None else _lack(name, package)
+
+
+def missing_clients() -> list[str]:
+    """What to install to have the programs that measure; empty when all are there."""
+    return [lack for name, package in CLIENTS.items() if (lack := _lack(name, package))]
+
+
+def _lack(name: str, package: str) -> str | None:
+    return None if shutil.which(name) else f"{name} is missing: apt-get install {package}"
 
 
 def version(name: str) -> str:
@@ -133,8 +147,10 @@ def family(process: int) -> list[int]:
     """Process ids of ``process`` and all its descendants, from ``/proc``."""
     found = [process]
     for children in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += family(int(child))
+        # A thread may end between the listing and the reading.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in children.read_text().split():
+                found += family(int(child))
     return found
 
 
@@ -142,10 +158,9 @@ def cpu_seconds(process: int) -> float:
     """CPU time that ``process`` and its descendants have used; 0 where there is no ``/proc``."""
     ticks = 0
     for member in family(process):
-        file = Path(f"/proc/{member}/stat")
-        if file.exists():
+        with suppress(FileNotFoundError, ProcessLookupError):
             # The name of a program may have spaces; what follows its parenthesis has none.
-            fields = file.read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 

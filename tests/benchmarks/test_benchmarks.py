@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,30 @@ def test_tables_have_medians_and_ratios() -> None:
     assert last == "| S1 | 612 B, c10 m100 | 200 | 400 | 0.50 | 1.00 |"
     last = compare.cpu_table({"S1": runs}, list(rates)).splitlines()[-1]
     assert last == "| S1 | 612 B, c10 m100 | 5.00 | 2.50 | 0.50 |"
+
+
+def test_a_server_whose_time_is_not_known_leaves_its_ratio_out() -> None:
+    unknown = [load.Measurement(rate=100.0, cpu=0.0)]
+    runs = {"h2static": unknown, "nghttpd": unknown}
+    head, _, last = compare.cpu_table({"S1": runs}, list(runs)).splitlines()
+    assert last == "| S1 | 612 B, c10 m100 | 0.00 | 0.00 |  |"
+    assert last.count("|") == head.count("|")
+
+
+def test_what_is_missing_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = {"h2load", "curl", "openssl"}
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
+    assert compare.main(["S1", "--peers", "h2o,nghttpd"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "left out: h2o is missing: apt-get install h2o",
+        "left out: nghttpd is missing: apt-get install nghttp2-server",
+        "there is no server to measure",
+    ]
+    there.remove("h2load")
+    assert compare.main(["S1"]) == 1
+    assert capsys.readouterr().err == "h2load is missing: apt-get install nghttp2-client\n"
 
 
 @pytest.mark.parametrize("wrong", [["S0"], ["--peers", "apache"], ["--rounds", "0"]])

@@ -230,19 +230,24 @@ def _warm_up(root: Path, events: EventClient) -> None:
     events.next("change")
 
 
-def test_start_with_many_files(large_root: Path) -> None:
-    best = math.inf
+def test_start_with_many_files(large_root: Path, root: Path) -> None:
+    """1 s is promised, and on a machine that does other things not much more than for one file."""
+    many, one = math.inf, math.inf
     # Other programs make a start slower, never faster.
-    for _ in range(10):
-        started = time.monotonic()
-        with dev(large_root) as server:
-            get(server.port, "/000/000.txt")
-            best = min(best, time.monotonic() - started)
-        if best < 2.0:
-            break
-    print(f"start to first answer: {best * 1000:.0f} ms")
-    # 1 s is what is promised; as above.
-    assert best < 2.0
+    for _ in range(5):
+        many = min(many, _start(large_root, "/000/000.txt"))
+        if many < max(1.0, 1.5 * one):
+            return
+        one = min(one, _start(root, "/"))
+    pytest.fail(f"many files: {many:.1f} s to the first answer, one file: {one:.1f} s")
+
+
+def _start(root: Path, path: str) -> float:
+    """Seconds from the command to the first answer."""
+    started = time.monotonic()
+    with dev(root) as server:
+        get(server.port, path)
+        return time.monotonic() - started
 
 
 def test_rest_with_many_files(large_root: Path) -> None:

@@ -153,7 +153,7 @@ def test_hazard_45_references_beyond_the_hard_limit() -> None:
     peer.expect_response(1, 200)
     before = time.process_time()
     peer.send(head(3, second))
-    assert time.process_time() - before < 0.5
+    assert time.process_time() - before < 2
     peer.expect_goaway(ErrorCode.ENHANCE_YOUR_CALM, 1)
 
 
@@ -306,7 +306,7 @@ def test_hazard_49_size_updates_only() -> None:
     for _ in range(6):
         peer.send(Continuation(stream_id=1, fragment=b"\x20" * 16_384))
     peer.send(Continuation(stream_id=1, flags=4, fragment=b"\x20" * 100))
-    assert time.process_time() - before < 0.1
+    assert time.process_time() - before < 1
     peer.expect_goaway(ErrorCode.COMPRESSION_ERROR, 0)
 
 

@@ -111,7 +111,8 @@ def with_files(config: Config) -> Config:
             from h2static.site.mediatypes import read_mime_types
 
             read_mime_types(site.mime_types_file)
-        if site.push_rules is not None:
+        # A lenient site reads them itself, and again when they change.
+        if site.push_rules is not None and not site.lenient:
             from h2static.site.push_files import load_push_rules
 
             rules = load_push_rules(site.push_rules)
@@ -131,7 +132,7 @@ def _apply_dev(server: dict[str, object], site: dict[str, object]) -> None:
     if "access_log" not in server:
         server["access_log"] = "-"
         server.setdefault("log_format", LogFormat.BRIEF)
-    site["listing"] = True
+    site["listing"] = site["lenient"] = True
 
 
 def _absolute(path: object) -> object:

@@ -54,7 +54,7 @@ async def serve(config: Config) -> AsyncIterator[Serving]:
     try:
         sockets = [one for listener in listeners for one in listener.sockets]
         # Spinning in the poller would take its moments from the other tasks of the program.
-        extension = make_extension(config, sockets, opens=True)
+        extension = make_extension(config, sockets, first=True)
         server = Server(config, sockets, shared=False, spin=0.0, extension=extension)
         for warning in server.warnings:
             server.error_log.report("site", "", warning)

@@ -48,6 +48,8 @@ from h2static.site.representation import OctetContent, Representation, prepare
 MAX_DOCUMENT = 32 << 20
 #: Requests and documents remembered.
 MAX_REMEMBERED = 500
+#: Octets of remembered documents; what is more is made again.
+MAX_REMEMBERED_OCTETS = 64 << 20
 _REVALIDATE = b"no-cache"
 _HTML = (b"text/html", b"application/xhtml+xml")
 #: Fields that :class:`Representation` writes itself.
@@ -77,6 +79,9 @@ class DevSite(Application, Protocol):
     def new_batch(self) -> None:
         """What was consulted may have changed since the last batch."""
 
+    def let_go(self) -> None:
+        """Remembered answers are not given any more."""
+
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class DevOptions:
@@ -101,39 +106,54 @@ class DevApplication:
         *,
         clock: Callable[[], float],
         problems: Callable[[], tuple[str, ...]] = lambda: (),
-        report: Callable[[str], None] = lambda line: None,
     ) -> None:
         """``clock`` gives the seconds since 1970.
 
-        ``problems`` tells what is wrong with the rules now; it is asked once a batch, and what is
-        new goes to ``report``, line by line, and to every tab.
+        ``problems`` tells what is wrong with the rules now; it is asked once a batch, and every tab
+        shows it.
         """
         self._inner = inner
         self._broker = broker
         self._options = options
         self._clock = clock
         self._problems = problems
-        self._report = report
         self._told: tuple[str, ...] = ()
+        self._stale = False
         self._client = files("h2static.dev").joinpath("client.js").read_bytes()
         # Pages cannot know it beforehand, which is all that a nonce is for.
         self._nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
         self._fresh = Rewriter(_make_fresh)
         self._plain: dict[Request, Request] = {}
         self._documents: dict[tuple[Response, Origin, bytes | None], _Document] = {}
+        self._document_octets = 0
 
     # ------------------------------------------------------------------ the application
 
     def new_batch(self) -> None:
         """As the site; rules that turned out to be broken are told in every tab."""
+        if self._stale:
+            self._stale = False
+            self._inner.let_go()
         self._inner.new_batch()
+        self.tell_problems()
+
+    def let_go(self) -> None:
+        """As the site."""
+        self._inner.let_go()
+
+    def tell_problems(self) -> None:
+        """Tell every tab what is wrong with the rules, if it is something else than before.
+
+        May be called in any thread.
+        """
         problems = self._problems()
-        if problems != self._told:
-            for problem in problems:
-                if problem not in self._told:
-                    self._report(problem)
+        if problems is not self._told and problems != self._told:
             self._told = problems
-            self._broker.set_problem("rules", "\n".join(problems) if problems else None)
+            self._broker.set_problem("rules", "\n".join(problems) or None)
+
+    def forget(self) -> None:
+        """Answers of before this moment are out of date; may be called in any thread."""
+        self._stale = True
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """As the site."""
@@ -249,10 +269,20 @@ class DevApplication:
         document = self._documents.get(key)
         if document is None:
             document = self._make_document(answer, origin, request.path if missing else None)
-            if len(self._documents) >= MAX_REMEMBERED:
-                self._documents.clear()
-            self._documents[key] = document
+            # Others keep a file open, for which the site has a limit of its own.
+            if isinstance(answer.body, bytes):
+                self._remember(key, document)
         return document.response(self, request, self._broker.version)
+
+    def _remember(self, key: tuple[Response, Origin, bytes | None], document: _Document) -> None:
+        if (
+            len(self._documents) >= MAX_REMEMBERED
+            or self._document_octets + document.length > MAX_REMEMBERED_OCTETS
+        ):
+            self._documents.clear()
+            self._document_octets = 0
+        self._documents[key] = document
+        self._document_octets += document.length
 
     def _is_default_error(self, answer: Response, status: int) -> bool:
         return (
@@ -327,6 +357,11 @@ class _Document:
         self._representation = representation
         self._version: str | None = None
         self._responses: dict[Request, Response] = {}
+
+    @property
+    def length(self) -> int:
+        """Octets that it takes."""
+        return self._representation.length
 
     def response(self, maker: DevApplication, request: Request, version: str | None) -> Response:
         """The response to ``request`` while the tree is in the state ``version``."""

@@ -40,6 +40,9 @@ class BatchApplication(Application, Protocol):
     def new_batch(self) -> None:
         """What was consulted may have changed since the last batch."""
 
+    def let_go(self) -> None:
+        """Remembered answers are not given any more."""
+
 
 class CorsApplication:
     """Lets other origins read what the application inside answers."""
@@ -57,6 +60,10 @@ class CorsApplication:
     def new_batch(self) -> None:
         """As the other application."""
         self._inner.new_batch()
+
+    def let_go(self) -> None:
+        """As the other application."""
+        self._inner.let_go()
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """As the other application."""

@@ -3,7 +3,7 @@
 Contract: :class:`DevExtension` is an extension of :class:`h2static.server.server.Server`: it wraps
 the site, watches the root while the server serves, tells the tabs, and says in the terminal what it
 does.  Every worker process has one of its own: they find the same changes, and their words for the
-state of the tree agree.
+state of the tree agree.  One of them talks to the person at the terminal.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _RETURN_SECONDS = 1.5
 _SHOWN = 3
 #: Changed files named in an event; with more a page reloads anyway.
 _TOLD = 200
+#: Seconds between two looks at whether the file with push rules is another; it may be anywhere.
+_RULES_INTERVAL = 0.5
 
 
 def print_line(text: str) -> None:
@@ -46,15 +48,20 @@ class DevExtension:
         config: Config,
         *,
         page: str | None = None,
+        tells: bool = True,
         report: Callable[[str], None] = print_line,
     ) -> None:
         """``page``: the URL to open in a browser when nobody has one open.
 
-        ``report`` prints one line for the person at the terminal.
+        ``report`` prints one line for the person at the terminal; without ``tells`` another process
+        does.
         """
         self._config = config
         self._page = page
-        self._report = report
+        self._report = report if tells else lambda line: None
+        self._site: Site | None = None
+        self._application: DevApplication | None = None
+        self._rules_looked_at = 0.0
         self.broker = Broker(now=time.monotonic())
         self._tree = Tree(config.root, IgnoreRules(config.ignore))
         self._watcher = Watcher(
@@ -62,7 +69,7 @@ class DevExtension:
             debounce=config.debounce / 1000,
             on_change=self._changed,
             on_problem=self._limited,
-            on_turn=self.broker.tick,
+            on_turn=self._turn,
         )
 
     @property
@@ -81,14 +88,12 @@ class DevExtension:
             allowed_hosts=(*self._config.allow_host, *_own_names()),
             friendly=self._config.dev,
         )
-        return DevApplication(
-            application,
-            self.broker,
-            options,
-            clock=time.time,
-            problems=lambda: site.warnings,
-            report=self._report,
+        self._site = site
+        self._application = DevApplication(
+            application, self.broker, options, clock=time.time, problems=lambda: site.warnings
         )
+        self._application.tell_problems()
+        return self._application
 
     def start(self) -> None:
         """See :class:`h2static.server.server.Extension`."""
@@ -120,8 +125,28 @@ class DevExtension:
         if changes:
             names = ", ".join(_printable(change.path) for change in changes[:_SHOWN])
             more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-            nobody = "" if self.broker.clients else " (no page is connected)"
+            # Pages of other processes are not known here.
+            alone = self._config.workers == 1 and not self.broker.clients
+            nobody = " (no page is connected)" if alone else ""
             self._report(f"changed {names}{more}{nobody}")
+
+            self._refresh_rules(look_at_targets=True)
+
+    def _turn(self, now: float) -> None:
+        self.broker.tick(now)
+        if now - self._rules_looked_at >= _RULES_INTERVAL:
+            self._rules_looked_at = now
+            self._refresh_rules(look_at_targets=False)
+
+    def _refresh_rules(self, *, look_at_targets: bool) -> None:
+        site, application = self._site, self._application
+        if site is None or application is None or not self._config.site.lenient:
+            return
+        if site.refresh_push_rules(look_at_targets=look_at_targets):
+            application.forget()
+            application.tell_problems()
+            if not site.warnings:
+                self._report("push rules were read again")
 
     def _limited(self, problem: str | None) -> None:
         self.broker.set_problem("watcher", problem)

@@ -28,6 +28,9 @@ class Rewriter:
         changed = self._changed.get(response)
         if changed is None:
             changed = self._change(response)
+            if not isinstance(response.body, bytes):
+                # It keeps a file open, for which the site has a limit of its own.
+                return changed
             if len(self._changed) >= MAX_REMEMBERED:
                 self._changed.clear()
             self._changed[response] = changed

@@ -190,12 +190,11 @@ class Server:
                     self.error_log.report(
                         "log", "", f"{left_out} requests were left out of the access log"
                     )
-            if self._extension is None:
-                told = self._tell_new_warnings(told)
+            told = self._tell_new_warnings(told)
             self.error_log.flush()
 
     def _tell_new_warnings(self, told: tuple[str, ...]) -> tuple[str, ...]:
-        """Report what an edit of the owner's files brought; dev mode has ways of its own."""
+        """Report what an edit of the owner's files brought."""
         warnings = self._site.warnings
         if warnings is not told and warnings != told:
             for warning in warnings:

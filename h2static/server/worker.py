@@ -51,7 +51,7 @@ def main() -> None:
             assignment.config,
             sockets,
             shared=assignment.config.workers > 1,
-            extension=make_extension(assignment.config, sockets, opens=assignment.slot == 0),
+            extension=make_extension(assignment.config, sockets, first=assignment.slot == 0),
         )
     except (StartError, OSError) as error:
         line.sendall(encode(Message.FAILED, reason=str(error)))
@@ -65,11 +65,12 @@ def main() -> None:
 
 
 def make_extension(
-    config: Config, sockets: Sequence[socket.socket], *, opens: bool
+    config: Config, sockets: Sequence[socket.socket], *, first: bool
 ) -> Extension | None:
     """What the configuration asks for around the site; imported only then.
 
-    ``opens``: whether it is for this process to open a browser; one of several does.
+    ``first``: whether it is for this process to talk to the person at the terminal, and to open a
+    browser; one of several does.
     """
     if not (config.dev or config.live_reload or config.cors or config.open):
         return None
@@ -77,9 +78,9 @@ def make_extension(
 
     ports = [one.getsockname()[1] for one in sockets if one.family != socket.AF_UNIX]
     page = None
-    if config.open and ports and opens:
+    if config.open and ports and first:
         page = f"{config.scheme}://localhost:{ports[0]}/"
-    return DevExtension(config, page=page)
+    return DevExtension(config, page=page, tells=first)
 
 
 async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> None:

@@ -76,3 +76,6 @@ class SiteConfig:
     push_cookie: bool = False
     #: Octets of file content that a worker holds in memory.
     cache_size: int = DEFAULT_CACHE_SIZE
+    #: For those who edit the site: start with broken ``_headers``, ``_redirects`` and push rules,
+    #: and say so among the warnings.
+    lenient: bool = False

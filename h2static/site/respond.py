@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from h2static.messages import Field, Response
 from h2static.site.bodies import Submit
 from h2static.site.conditional import Validators
-from h2static.site.config import EtagSource, HintSource, SiteConfig
+from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents, FileContent, WouldBlockError, content_tag
 from h2static.site.criteria import Criteria
 from h2static.site.errors import SiteError, is_lasting, status_of
@@ -34,8 +34,8 @@ from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
 from h2static.site.paths import Target, encode_path, join_path, parse_target
 from h2static.site.push import PushHints
-from h2static.site.push_files import load_push_rules
-from h2static.site.push_planner import PushConfig, PushPlanner
+from h2static.site.push_planner import PushPlanner
+from h2static.site.push_source import PushSource
 from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
 from h2static.site.representation import SERVER, OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import REVALIDATE, Rules, default_cache_control
@@ -110,8 +110,7 @@ class Responder:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles() if config.netlify else None
-        self._missing: tuple[str, ...] = ()
-        self.push = self._make_planner(config)
+        self.push_source = PushSource(config, self._has_file)
         self._rules: tuple[NetlifyRules, Rules] | None = None
         with self.walk(Trace(clock())) as walk:
             if config.spa is not None:
@@ -119,26 +118,7 @@ class Responder:
             for page in config.error_page:
                 _check_file(walk, page.file, f"error-page {page.status}")
             if self.netlify is not None:
-                self.netlify.refresh(walk, Trace(clock()), strict=True)
-
-    def _make_planner(self, config: SiteConfig) -> PushPlanner | None:
-        """What plans pushes; ``None`` when nothing asks for any."""
-        from_html = config.hints is HintSource.AUTO
-        if not (config.push or config.push_rules or from_html):
-            return None
-        rules = config.push
-        if config.push_rules is not None:
-            rules += load_push_rules(config.push_rules)
-        planner = PushPlanner(
-            PushConfig(
-                rules=rules,
-                mode=config.push_mode,
-                from_html=from_html,
-                cookie=config.push_cookie,
-            )
-        )
-        self._missing = tuple(planner.drop_missing(self._has_file))
-        return planner if planner.active else None
+                self.netlify.refresh(walk, Trace(clock()), strict=not config.lenient)
 
     def _has_file(self, path: bytes) -> bool:
         """Whether an encoded path leads to something that is served."""
@@ -186,7 +166,7 @@ class Responder:
     def warnings(self) -> tuple[str, ...]:
         """What was left out of the owner's files, one line each."""
         netlify = () if self.netlify is None else self.netlify.rules.warnings
-        return (*netlify, *self._missing)
+        return (*netlify, *self.push_source.warnings)
 
     def allow(self) -> Field:
         """The methods that resources here support (RFC 9110 section 10.2.1)."""
@@ -388,8 +368,9 @@ class _Work:
             fields=self.rules.fields(self.path, file_path),
         )
         response = prepare(self.criteria, representation, self.now, status)
-        if self.responder.push is not None and response.status == 200:
-            response.hints = self._hints(self.responder.push, original, media_type)
+        planner = self.responder.push_source.planner
+        if planner is not None and response.status == 200:
+            response.hints = self._hints(planner, original, media_type)
         return response
 
     def _hints(

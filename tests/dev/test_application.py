@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from h2static.dev import application as application_module
 from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker
 from h2static.dev.cors import CorsApplication
@@ -46,14 +47,12 @@ class Dev:
         self.site = Site(config, clock=time.time)
         options = DevOptions(root=str(root), allowed_hosts=("dev.test",), friendly=friendly)
         self.problems: tuple[str, ...] = ()
-        self.reported: list[str] = []
         self.application = DevApplication(
             self.site,
             self.broker,
             options,
             clock=time.time,
             problems=lambda: self.problems,
-            report=self.reported.append,
         )
 
     def ask(
@@ -218,6 +217,18 @@ def test_redirects_pass(dev: Dev) -> None:
     assert dev.visit(b"/sub").status == 301
 
 
+def test_remembered_documents_are_bounded_in_octets(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_module, "MAX_REMEMBERED_OCTETS", 2_000)
+    dev = Dev(root)
+    for number in range(10):
+        (root / f"{number}.html").write_bytes(PAGE + b"." * 500)
+        dev.visit(b"/%d.html" % number)
+    documents = dev.application._documents.values()
+    assert 0 < sum(document.length for document in documents) <= 2_000
+
+
 class Cold:
     """An application whose every answer needs a thread."""
 
@@ -238,6 +249,9 @@ class Cold:
 
     def new_batch(self) -> None:
         """Nothing to forget."""
+
+    def let_go(self) -> None:
+        """As above."""
 
 
 @pytest.mark.parametrize(
@@ -360,7 +374,6 @@ def test_broken_rules_are_told(dev: Dev) -> None:
     octets = reader.read(10_000)
     assert octets is not None
     assert octets.count(b"_headers line 3") == 1
-    assert dev.reported == ["_headers line 3: no name"]
     assert octets.endswith(b'"problems":[]}\n\n')
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from h2static.dev import rewriting
 from h2static.dev.rewriting import Rewriter, RewrittenUpload
 from h2static.messages import Deferred, Response, Upload
-from tests.support.applications import EchoUpload, text_response
+from tests.support.applications import EchoUpload, PiecesBody, text_response
 
 
 def mark(response: Response) -> Response:
@@ -43,6 +45,15 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(10):
         assert marked(rewriter.answer(text_response(200, b"x")))
     assert len(rewriter._changed) <= 2
+
+
+def test_open_files_are_not_kept() -> None:
+    rewriter = Rewriter(mark)
+    response = Response(status=200, fields=(), body=PiecesBody([b"x"], 1))
+    assert marked(rewriter.answer(response))
+    held = weakref.ref(response.body)
+    del response
+    assert held() is None
 
 
 def test_uploads() -> None:

@@ -1,0 +1,137 @@
+"""Rules files that are broken, at the start or later, while somebody edits a site."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.edits import replace
+from tests.support.events import EventClient
+from tests.support.processes import RunningServer, run, running, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+RULES = '{"rules": [{"path": "/", "targets": ["/%s"]}]}'
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "www"
+    folder.mkdir()
+    (folder / "index.html").write_text("<!doctype html><title>t</title>")
+    (folder / "a.css").write_text("a{}")
+    (folder / "b.css").write_text("b{}")
+    return folder
+
+
+@contextlib.contextmanager
+def dev(root: Path, *words: str) -> Iterator[RunningServer]:
+    with running("--dev", "--no-tls", "--debounce", "20", *words, "0", str(root)) as server:
+        yield server
+
+
+def link_of(server: RunningServer) -> str | None:
+    """The Link field of the first page."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/", headers={"host": f"localhost:{server.port}"})
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200
+        return response.headers["link"]
+
+
+def problems(events: EventClient, text: str) -> None:
+    """Wait until the tabs are told of a problem with ``text`` in it; empty: of none."""
+    while True:
+        told = events.next("hello")["problems"]
+        assert isinstance(told, list)
+        if any(text in str(one) for one in told) if text else not told:
+            return
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "told"),
+    [
+        ("www/_headers", "/*\n  no colon here\n", ("--netlify",), "_headers:2"),
+        ("www/_redirects", "/a\n", ("--netlify",), "_redirects:1"),
+        ("push.json", "{", ("--push-rules", "push.json"), "push.json:1:2: not JSON"),
+    ],
+)
+def test_broken_from_the_start(
+    root: Path, name: str, content: str, words: tuple[str, ...], told: str
+) -> None:
+    """The dev server says so in terminal and tabs; production does not start."""
+    file = root.parent / name
+    file.write_text(content)
+    words = tuple(str(root.parent / word) if word == name else word for word in words)
+    done = run("--no-tls", *words, "0", str(root))
+    assert done.returncode in (1, 2)
+    assert told in done.stderr
+    with dev(root, *words) as server, EventClient(server.port) as events:
+        problems(events, told)
+        server.wait_for_stderr(told)
+        assert link_of(server) is None
+
+
+def test_push_rules_are_read_again(root: Path) -> None:
+    """They lie outside the root; old ones stay while the file is broken."""
+    rules = root.parent / "push.json"
+    rules.write_text(RULES % "a.css")
+    with dev(root, "--push-rules", str(rules)) as server, EventClient(server.port) as events:
+        events.next("hello")
+        assert link_of(server) == "</a.css>; rel=preload; as=style"
+        replace(rules, "{")
+        problems(events, "push.json:1:2: not JSON")
+        server.wait_for_stderr("push.json:1:2: not JSON")
+        assert link_of(server) == "</a.css>; rel=preload; as=style"
+        replace(rules, RULES % "b.css")
+        problems(events, "")
+        server.wait_for_stderr("push rules were read again")
+        wait_until(
+            lambda: link_of(server) == "</b.css>; rel=preload; as=style", "the new rules hold"
+        )
+
+
+def test_a_target_that_comes_later(root: Path) -> None:
+    with (
+        dev(root, "-p", "/=/later.css") as server,
+        EventClient(server.port) as events,
+    ):
+        problems(events, "/later.css")
+        assert link_of(server) is None
+        replace(root / "later.css", "a{}")
+        problems(events, "")
+        wait_until(lambda: link_of(server) is not None, "the target is hinted at")
+
+
+def test_a_reload_with_broken_rules_goes_on_with_a_warning(root: Path) -> None:
+    rules = root.parent / "push.json"
+    rules.write_text(RULES % "a.css")
+    with dev(root, "--push-rules", str(rules)) as server:
+        old = server.workers()
+        replace(rules, "{")
+        server.wait_for_stderr("push.json:1:2: not JSON")
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: not set(old) & set(server.workers()), "the old worker is gone")
+        with EventClient(server.port) as events:
+            problems(events, "push.json:1:2: not JSON")
+
+
+def test_each_change_is_told_once_in_the_terminal(root: Path) -> None:
+    """Although every worker finds it."""
+    with dev(root, "-n", "3", "--netlify") as server, EventClient(server.port) as events:
+        while events.next("hello")["version"] is None:
+            pass
+        replace(root / "a.css", "a{color:red}")
+        events.next("change")
+        server.wait_for_stderr("changed /a.css\n")
+        replace(root / "b.css", "b{color:red}")
+        events.next("change")
+        server.wait_for_stderr("changed /b.css\n")
+        assert server.stderr().count("changed /a.css") == 1

@@ -464,6 +464,9 @@ class ServerConnection:
     def forget(self, stream: Stream, *, aborted: bool = False) -> None:
         """The stream is closed."""
         self.sender.scheduler.remove(stream)
+        if stream.waiting and self.deferred:
+            # Nobody works for a stream that is gone.
+            self.deferred = [one for one in self.deferred if one[0] != stream.id]
         self._note(stream, aborted=aborted)
         stream.release()
         if self.streams.pop(stream.id, None) is not None and stream.id % 2 == 0:
@@ -501,6 +504,7 @@ class ServerConnection:
                     self.now,
                     stream.id % 2 == 0,
                     aborted,
+                    stream.delivered,
                 )
             )
 

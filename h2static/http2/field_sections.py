@@ -27,10 +27,9 @@ SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization
 
 #: Octets for one worker: some ten thousand different requests.
 DEFAULT_OCTETS: Final = 8 * 1024 * 1024
-#: Blocks remembered in a private state: a page's subresources.
-_PRIVATE_BLOCKS: Final = 16
-#: Octets of the field section of each, as RFC 9113 section 6.5.2 counts them: 64 KiB a connection.
-_PRIVATE_LIST_SIZE: Final = 4_096
+#: Octets that a private state may hold for its connection: the requests for a page's subresources,
+#: some dozen with the fields and cookies that browsers send.
+_PRIVATE_OCTETS: Final = 65_536
 #: Blocks seen once, by hash: enough to notice repetition, small enough to forget.
 _SIGHTED: Final = 8_192
 #: What an entry costs beside its octets (objects, dictionary slots), measured roughly.
@@ -53,7 +52,7 @@ class Known:
 class DecoderState:
     """Where a connection's header decoding stands.  Immutable but for what is remembered in it."""
 
-    __slots__ = ("allowed", "known", "private", "required", "table")
+    __slots__ = ("allowed", "known", "octets", "private", "required", "table")
 
     def __init__(
         self, table: DynamicTable, allowed: int, required: int | None, private: bool
@@ -66,6 +65,8 @@ class DecoderState:
         self.private = private
         #: Block -> what it is in this state.
         self.known: dict[bytes, Known] = {}
+        #: What that costs where the state is private; shared ones are counted together.
+        self.octets = 0
 
 
 class FieldSectionMemory:
@@ -130,8 +131,15 @@ class FieldSectionMemory:
         """
         if not self.enabled:
             return after
+        cost = (
+            _ENTRY_OVERHEAD
+            + 2 * len(block)
+            + decoded.list_size
+            + _FIELD_OVERHEAD * decoded.field_count
+        )
         if state.private:
-            if len(state.known) < _PRIVATE_BLOCKS and decoded.list_size <= _PRIVATE_LIST_SIZE:
+            if state.octets + cost <= _PRIVATE_OCTETS:
+                state.octets += cost
                 head.request.repeats = True
                 state.known[block] = Known(head, after if after is not state else None)
             return after
@@ -139,12 +147,7 @@ class FieldSectionMemory:
             return after
         if not self._is_second_sight(hash((id(state), block))):
             return after
-        self._charge(
-            _ENTRY_OVERHEAD
-            + 2 * len(block)
-            + decoded.list_size
-            + _FIELD_OVERHEAD * decoded.field_count
-        )
+        self._charge(cost)
         shared = self._shared(state)
         after = shared if after is state else self._shared(after)
         head.request.repeats = True

@@ -41,6 +41,17 @@ class Plan(NamedTuple):
     #: Fields that the final response gets in addition.
     fields: tuple[Field, ...] = ()
 
+    def delivered(self) -> tuple[str, ...]:
+        """What it comes to in a few words, for a log."""
+        words = []
+        if self.promises:
+            words.append(f"{len(self.promises)} {'push' if len(self.promises) == 1 else 'pushes'}")
+        if self.early:
+            words.append("103")
+        elif any(name == b"link" for name, _ in self.fields):
+            words.append("link")
+        return tuple(words)
+
 
 class Memory(Protocol):
     """What a connection's client was promised or has asked for; the pusher's own."""
@@ -93,6 +104,7 @@ def respond(connection: ServerConnection, stream: Stream, response: Response) ->
         ),
         free_streams=min(limit, connection.limits.promised_streams) - connection.promised,
     )
+    stream.delivered = plan.delivered()
     promised = [(_promise(connection, stream, one), one.answer) for one in plan.promises]
     if plan.early:
         sender.informational(stream, 103, plan.early)

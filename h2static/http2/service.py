@@ -84,6 +84,8 @@ class Answered(NamedTuple):
     pushed: bool
     #: Whether the stream ended before the response did.
     aborted: bool
+    #: How the response's hints were delivered: ``3 pushes``, ``103``, ``link``; empty: not at all.
+    delivered: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)

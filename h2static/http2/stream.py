@@ -144,6 +144,7 @@ class Stream:
         "body",
         "content_length",
         "credit",
+        "delivered",
         "head",
         "id",
         "incremental",
@@ -204,6 +205,8 @@ class Stream:
         #: Octets of the body still to send; ``None`` while nobody knows how many.
         self.remaining: int | None = 0
         self.sent = 0
+        #: As :attr:`h2static.http2.service.Answered.delivered`.
+        self.delivered: tuple[str, ...] = ()
         #: The reader would block, or the answer is being worked on in another thread.
         self.waiting = False
         #: When progress was last counted, of which direction, and how much had been moved by then.

@@ -362,6 +362,19 @@ def test_bad_requests_are_logged_once(server: Serving) -> None:
     assert server.errors().count("PROTOCOL_ERROR: PING: on stream 1") == 3
 
 
+def test_stream_errors_are_logged_with_their_reason(server: Serving) -> None:
+    """RST_STREAM cannot carry one."""
+    with wire(server) as one:
+        peer = Peer(one)
+        peer.send(peer.headers(1, request_fields(b"/", b"GET", (b"te", b"gzip"))))
+        peer.expect_reset(1, ErrorCode.PROTOCOL_ERROR)
+        peer.expect_serves(3)
+    server.wait_for_rest()
+    (line,) = server.errors().splitlines()
+    assert "[stream] 127.0.0.1:" in line
+    assert line.endswith(": stream 1: PROTOCOL_ERROR: te: other than trailers")
+
+
 def test_drain_over_a_socket() -> None:
     """GOAWAY twice, the accepted stream whole, then the end."""
     limits = Limits(shutdown_round_trip_seconds=DEADLINE)

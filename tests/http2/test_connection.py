@@ -67,6 +67,31 @@ def test_a_turn_ends() -> None:
     assert len(b"".join(connection.pending())) == len(frames)
 
 
+@pytest.mark.parametrize("field", [b"\x90", b"\x00\x01a\x01b", b"\x40\x01a\x01b"])
+def test_a_turn_ends_after_costly_header_blocks(field: bytes) -> None:
+    """An octet may be a field: what others wait for is work, not the number of frames."""
+    peer = alone()
+    connection = peer.mirror.connection
+    block = b"\x82\x84\x86\x01\x01x" + field * 240
+    # Each is another one: what is remembered is cheap.
+    different = [b"\x00\x01z\x03%03d" % number for number in range(201)]
+    requests = b"".join(
+        octets(r.HEADERS, 5, number, block + different[number]) for number in range(1, 201, 2)
+    )
+    connection.receive(requests, 1_000.0)
+    most = 100 * 16 // len(block) + 1
+    assert 0 < connection.requests <= most
+    turns = 1
+    while connection.backlog:
+        before = connection.requests
+        connection.sent(connection.output_octets, 1_000.0)
+        connection.receive(b"", 1_000.0)
+        assert connection.requests - before <= most
+        turns += 1
+    assert connection.requests == 100
+    assert turns >= 100 // most
+
+
 def test_requests_wait_while_output_waits() -> None:
     peer = alone()
     connection = peer.mirror.connection

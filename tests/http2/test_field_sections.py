@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -152,8 +153,27 @@ def test_a_private_state_remembers_little() -> None:
     for _ in range(3):
         client.receive(encode(encoder, (b"x-large", large), how=WITHOUT))
     assert client.state.private
-    assert 0 < len(client.state.known) <= 16
+    assert 0 < len(client.state.known) < 65_536 / 600
     assert all(len(block) < 1_000 for block in client.state.known)
+
+
+@pytest.mark.parametrize("fields", [0, 10, 120])
+def test_a_private_memory_is_bounded_in_octets(fields: int) -> None:
+    """Fields of few octets cost more than their octets."""
+    client, encoder = Client(FieldSectionMemory(NO_LIMITS)), Encoder()
+    client.receive(encode(encoder, (b"cookie", b"mine"), how=WITH))
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            extra = [(b"x-%d" % one, b"%d" % (number + one)) for one in range(fields)]
+            client.receive(encode(encoder, *extra, path=b"/%d" % number, how=WITHOUT))
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert client.state.known
+    assert client.state.octets <= 65_536
+    assert held <= 2 * 65_536
 
 
 @pytest.mark.parametrize("how", [WITH, WITHOUT])

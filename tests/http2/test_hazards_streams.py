@@ -21,7 +21,9 @@ from h2static.http2.service import ServerSettings
 from h2static.messages import Field
 from tests.conformance.cases import octets
 from tests.http2.hazards import LIMITS, alone, expect_calm, flood, head, reset, until_the_end
+from tests.support.applications import TableApplication
 from tests.support.peer import Peer, request_fields
+from tests.support.small_site import Later, response
 from tests.support.transports import Mirror
 
 
@@ -221,3 +223,16 @@ def test_hazard_83_requests_beyond_the_limit_now_and_then() -> None:
         peer.expect_reset(stream_id, ErrorCode.REFUSED_STREAM)
         peer.mirror.wait(0.1)
     peer.expect_alive()
+
+
+def test_hazard_32_work_for_a_stream_that_was_reset_is_not_done() -> None:
+    """The work counts, not the stream (CVE-2025-8671): what no thread has begun is given up."""
+    work = Later(response(200, b"late"))
+    site = TableApplication({b"/deferred": lambda _: work})
+    peer = Peer(Mirror(alone=True, application=lambda: site), replenish=False)
+    gone = peer.headers(1, path=b"/deferred")
+    stays = peer.headers(3, path=b"/deferred")
+    peer.send(gone, stays, RstStream(stream_id=1, code=ErrorCode.CANCEL))
+    peer.expect_response(3, 200, b"late")
+    assert len(site.requests) == 2
+    assert work.runs == 1

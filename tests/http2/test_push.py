@@ -7,7 +7,7 @@ from h2static.http2.frames import AltSvc, Data, GoAway, PriorityUpdate, RstStrea
 from h2static.http2.limits import Limits
 from h2static.http2.push import Memory, Plan, Promised
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.service import Answered, ServerSettings
 from h2static.messages import Answer, Hints, Request, Response
 from tests.support.peer import Peer
 from tests.support.replies import Promise, Section
@@ -223,3 +223,29 @@ def _all(peer: Peer) -> list[object]:
     events: list[object] = list(peer.events)
     peer.events.clear()
     return events
+
+
+def test_what_a_log_says_of_the_delivery() -> None:
+    request = Request(method=b"GET", scheme=b"http", authority=b"a", path=b"/", fields=())
+    promised = Promised(request, STYLE, 3)
+    link = ((b"link", b"x"),)
+    assert Plan().delivered() == ()
+    assert Plan(promises=[promised]).delivered() == ("1 push",)
+    assert Plan(promises=[promised] * 2, early=link, fields=link).delivered() == ("2 pushes", "103")
+    assert Plan(fields=link).delivered() == ("link",)
+    assert Plan(fields=((b"set-cookie", b"a=b"),)).delivered() == ()
+
+
+def test_the_journal_says_how_hints_were_delivered() -> None:
+    mirror = Mirror(application=PageSite, pusher=lambda: FixedPusher(b"/a.css", b"/b.css"))
+    journal: list[Answered] = []
+    mirror.connection.service.journal = journal
+    peer = Peer(mirror)
+    peer.request(1)
+    peer.expect_response(1, 200)
+    _all(peer)
+    assert {(one.request.path, one.pushed): one.delivered for one in journal} == {
+        (b"/", False): ("2 pushes",),
+        (b"/a.css", True): (),
+        (b"/b.css", True): (),
+    }

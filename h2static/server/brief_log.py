@@ -2,8 +2,8 @@
 
 Contract: one line for a request: time, method, path, status, size, duration where there is
 one to tell, and the protocol where it is not HTTP/2; pushed responses say so, and those with
-hints.  Control characters never reach the terminal.  Requests of the live reload client are left
-out: they are not the person's.
+hints how these were delivered.  Control characters never reach the terminal.  Requests of the live
+reload client are left out: they are not the person's.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ def brief_line(answered: Answered, protocol: str, epoch: float, *, color: bool) 
     notes = [] if protocol.startswith("HTTP/2") else [protocol]
     if answered.pushed:
         notes.append("pushed")
-    elif answered.response.hints is not None:
-        # What they came to (push, 103 or Link) is the client's to choose.
-        notes.append("hints")
+    notes += answered.delivered
     if answered.aborted:
         notes.append("aborted")
     size = _size(answered.octets) if answered.octets else "-"

@@ -287,7 +287,12 @@ class Opener:
 
         def note(finished: Finished) -> None:
             if self._access_log is not None:
-                answered = Answered(*finished[:5], pushed=False, aborted=finished.aborted)
+                answered = Answered(
+                    *finished[:5],
+                    pushed=False,
+                    aborted=finished.aborted,
+                    delivered=("link",) if finished.linked else (),
+                )
                 self._access_log.add(link.host, "HTTP/1.1", (answered,))
             if link.log is not None:
                 request, status = finished.request, finished.response.status

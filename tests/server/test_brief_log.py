@@ -21,12 +21,12 @@ def answered(
     method: bytes = b"GET",
     pushed: bool = False,
     aborted: bool = False,
-    hinted: bool = False,
+    delivered: tuple[str, ...] = (),
     finished: float = 1.0123,
 ) -> Answered:
     request = Request(method=method, scheme=b"https", authority=b"a", path=path, fields=())
-    response = Response(status=status, fields=(), hints=object() if hinted else None)
-    return Answered(request, response, octets, 1.0, finished, pushed, aborted)
+    response = Response(status=status, fields=())
+    return Answered(request, response, octets, 1.0, finished, pushed, aborted, delivered)
 
 
 def line(one: Answered, protocol: str = "HTTP/2.0", *, color: bool = False) -> str:
@@ -48,7 +48,8 @@ def test_no_duration_where_the_clock_saw_none() -> None:
     [
         (answered(), "HTTP/1.1", "ms  HTTP/1.1\n"),
         (answered(pushed=True), "HTTP/2.0", "ms  pushed\n"),
-        (answered(hinted=True), "HTTP/2.0", "ms  hints\n"),
+        (answered(delivered=("2 pushes", "103")), "HTTP/2.0", "ms  2 pushes  103\n"),
+        (answered(delivered=("link",)), "HTTP/1.1", "ms  HTTP/1.1  link\n"),
         (answered(aborted=True), "HTTP/1.1", "ms  HTTP/1.1  aborted\n"),
     ],
 )

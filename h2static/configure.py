@@ -8,6 +8,7 @@ raises :class:`~h2static.command_line.UsageError` (wrong usage, exit code 2) or
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -152,14 +153,24 @@ def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[st
         try:
             values["port"] = parse_port(operands[0])
         except ValueError as error:
-            hint = "; a file for --access-log is written --access-log=FILE"
-            raise UsageError(f"PORT: {error}{hint if 'access-log' in written else ''}") from None
+            raise UsageError(f"PORT: {error}{_hint(operands[0], written)}") from None
     if "htdocs" in values and "htdocs" in written:
         raise UsageError("-d/--htdocs does not go together with DOCROOT")
     for name in names[1:]:
         if not values[name]:
             raise UsageError(f"{name}: the value is empty")
     return values
+
+
+def _hint(word: str, written: Mapping[str, object]) -> str:
+    """What ``word`` may have been meant as, where a port was expected."""
+    if "access-log" in written:
+        return "; a file for --access-log is written --access-log=FILE"
+    # They import this module.
+    from h2static.commands import COMMANDS
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f"; did you mean h2static {near[0]}?" if near else ""
 
 
 def _root(path: str) -> str:

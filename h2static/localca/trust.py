@@ -18,6 +18,9 @@ from pathlib import Path
 
 from h2static.localca.certificates import AUTHORITY_NAME, Certificate
 
+#: What a terminal shows at least.
+_COLUMNS = 80
+
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Step:
@@ -110,17 +113,27 @@ def instructions(certificate: Certificate) -> str:
     """What ``h2static install-ca`` prints: who needs which commands."""
     lines = [
         f"The local certificate authority: {certificate.authority_file}",
-        f"SHA-256 {certificate.fingerprint}",
+        f"SHA-256 {certificate.fingerprint[:47]}",
+        f"        {certificate.fingerprint[48:]}",
         "",
         "To have it trusted, run h2static install-ca --yes, or by hand:",
     ]
     for step in install_steps(certificate.authority_file):
         lines.append("")
-        lines.append(f"  # {step.who}")
-        sudo = "sudo " if step.privileged else ""
-        lines.extend(f"  {sudo}{_shell(command)}" for command in step.commands)
+        needs = f" (with {step.needs[0]}: Debian package {step.needs[1]})" if step.needs else ""
+        lines.append(f"  # {step.who}{needs}")
+        for command in step.commands:
+            lines.extend(_shell(("sudo", *command) if step.privileged else command))
     return "\n".join(lines)
 
 
-def _shell(command: Sequence[str]) -> str:
-    return shlex.join(command)
+def _shell(command: Sequence[str]) -> list[str]:
+    """``command`` for a shell, in lines that a terminal does not break if words allow it."""
+    lines = [" "]
+    for word in map(shlex.quote, command):
+        # Two columns are for the space and the backslash after a line that goes on.
+        if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > _COLUMNS - 2:
+            lines[-1] += " \\"
+            lines.append("     ")
+        lines[-1] += f" {word}"
+    return lines

@@ -60,6 +60,7 @@ def test_operands(
         (["65536"], "PORT: '65536' is not a port number"),
         (["-1"], "-1: unknown option"),
         (["--access-log", "x.log", "80"], "is written --access-log=FILE"),
+        (["instal-ca"], "; did you mean h2static install-ca?"),
         (["80", "a", "b", "c", "d"], "d: too many arguments"),
         (["-d", "www", "80", "www"], "-d/--htdocs does not go together with DOCROOT"),
         (["--no-tls", "80", "k", "c"], "--no-tls does not go together with KEY and CERT"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,8 +41,29 @@ def test_instructions_name_everything(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("HOME", str(tmp_path))
     certificate = ensure_certificate(folder=tmp_path / "with space")
     text = instructions(certificate)
-    assert certificate.fingerprint in text
-    assert f"-i '{certificate.authority_file}'" in text
+    assert certificate.fingerprint in re.sub(r"\n *", ":", text)
+    assert f"'{certificate.authority_file}'" in text
+
+
+def test_instructions_fit_into_a_terminal_and_into_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    certificate = ensure_certificate(folder=tmp_path / "data")
+    shown = replace(certificate, authority_file="/home/somebody/.local/share/h2static/ca.pem")
+    text = instructions(shown)
+    assert max(map(len, text.splitlines())) <= 80
+    commands = [
+        shlex.split(line)
+        for line in text.replace("\\\n", "").splitlines()
+        if line.startswith("  ") and not line.startswith("  #") and ":" not in line[:12]
+    ]
+    assert commands == [
+        (["sudo"] if step.privileged else []) + list(command)
+        for step in install_steps(shown.authority_file)
+        for command in step.commands
+    ]
 
 
 def test_a_missing_program_is_named() -> None:

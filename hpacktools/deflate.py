@@ -122,7 +122,7 @@ def deflate_case(
         number_key: case.number,
         "input_length": input_length,
         "output_length": len(block),
-        "percentage_of_original_size": 100 * len(block) / input_length if input_length else 0.0,
+        "percentage_of_original_size": len(block) / input_length * 100 if input_length else 0.0,
         "wire": block.hex(),
         "headers": case.document["headers"],
     }

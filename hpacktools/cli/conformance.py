@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpacktools.conformance import corpus as places
+from hpacktools.conformance.external import UnusableCommandError, check_command
 from hpacktools.conformance.results import Report
 from hpacktools.conformance.runner import corpus_tasks, run_tasks, vector_tasks
 from hpacktools.conformance.suites import Task
@@ -154,7 +155,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     }
     try:
         return commands[options.command](options)
-    except (places.CorpusError, UnusableError) as error:
+    except (places.CorpusError, UnusableError, UnusableCommandError) as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -179,6 +180,9 @@ def _negative(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -> int:
     """Run the tasks and write the report wherever it is asked for."""
+    for command in (options.decoder, encoder):
+        if command:
+            check_command(command)
     start = time.monotonic()
     outcomes = run_tasks(tasks, jobs=options.jobs)
     report = Report(

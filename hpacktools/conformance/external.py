@@ -9,7 +9,9 @@ an ``error`` in its place, or ends before it while the exit code is not 0.
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Final
@@ -37,6 +39,26 @@ class Refused(CommandError):
 
     def __str__(self) -> str:
         return f"refused: {self.reason}"
+
+
+class UnusableCommandError(Exception):
+    """A command that cannot be started at all; the text says which and why."""
+
+
+def check_command(command: str) -> None:
+    """Find out before anything is run whether ``command`` can be.
+
+    Raises :class:`UnusableCommandError`.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UnusableCommandError(f"{command}: {error}") from None
+    if not words:
+        raise UnusableCommandError(f"{command!r} names no command")
+    if shutil.which(words[0]) is None:
+        reason = "cannot be executed" if os.path.exists(words[0]) else "command not found"
+        raise UnusableCommandError(f"{words[0]}: {reason}")
 
 
 def decode(command: str, cases: Sequence[Case]) -> list[Object]:

@@ -82,6 +82,14 @@ def test_output_is_that_of_deflatehd() -> None:
     assert result.code == 0
 
 
+def test_percentages_are_rounded_as_deflatehd_rounds() -> None:
+    """It divides first: 100 * 7 / 25 would be 28.0."""
+    cases = json.dumps({"cases": [{"headers": [{":method": "GET"}, {"user-agent": "11111"}]}]})
+    assert (
+        '"percentage_of_original_size": 28.000000000000004,' in run(deflate_main, stdin=cases).out
+    )
+
+
 def test_output_is_input_of_both() -> None:
     once = run(deflate_main, stdin=TWO).out
     assert run(deflate_main, stdin=once).out == once

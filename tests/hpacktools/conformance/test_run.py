@@ -192,11 +192,36 @@ class TestOtherImplementations:
         assert not document["passed"]
         assert message in document["failures"][0]["message"]
 
-    def test_a_command_that_is_not_there(self, corpus: Path) -> None:
-        document = report("run", corpus, "--decoder", "/nowhere/decoder")
-        assert document["failures"][0]["message"].endswith(
-            "cannot be run: No such file or directory"
-        )
+    @pytest.mark.parametrize("option", ["--decoder", "--encoder"])
+    @pytest.mark.parametrize(
+        ("command", "message"),
+        [
+            ("/nowhere/codec -x", "/nowhere/codec: command not found"),
+            ("no-such-codec", "no-such-codec: command not found"),
+            ("/etc", "/etc: cannot be executed"),
+            ("'unclosed", "'unclosed: No closing quotation"),
+            (" ", "' ' names no command"),
+        ],
+    )
+    def test_a_command_that_cannot_be_run(
+        self, corpus: Path, option: str, command: str, message: str
+    ) -> None:
+        """One line, and no story is run."""
+        result = conformance("run", corpus, option, command)
+        assert (result.code, result.out, result.err) == (2, "", f"hpack-conformance: {message}\n")
+
+    def test_a_command_that_cannot_decode_the_vectors(self) -> None:
+        result = conformance("negative", "--decoder", "no-such-codec")
+        expected = "hpack-conformance: no-such-codec: command not found\n"
+        assert (result.code, result.out, result.err) == (2, "", expected)
+
+    def test_a_command_that_is_no_program(self, corpus: Path, tmp_path: Path) -> None:
+        """The system says so when it is started: each story fails."""
+        broken = tmp_path / "broken"
+        broken.write_text("")
+        broken.chmod(0o755)
+        document = report("run", corpus, "--decoder", str(broken))
+        assert "cannot be run: Exec format error" in document["failures"][0]["message"]
 
     def test_encoder(self, corpus: Path) -> None:
         ours = shlex.join(

@@ -95,10 +95,16 @@ def completion(shell: str) -> str:
     by_name = {option.name: option for option in OPTIONS}
     for action in parser._actions:
         option = by_name[action.dest]
-        _complete(action, kinds.get(option.completes))
+        if option.argument is Argument.OPTIONAL:
+            # The next word is no value of it.
+            action.nargs = 0
+        else:
+            _complete(action, kinds.get(option.completes))
         action.choices = (option.schema or {}).get("enum")  # type: ignore[assignment]  # JSON
-        # Text with a bracket or a colon would have a meaning in zsh's scripts.
+        # Brackets and colons have a meaning in zsh's scripts.
         action.help = option.help.replace("[", "(").replace("]", ")")
+        if isinstance(action.metavar, str):
+            action.metavar = action.metavar.replace(":", " ")
     for operand in OPERANDS:
         added = parser.add_argument(operand.name, nargs="?", help=operand.help)
         _complete(added, kinds.get(operand.completes))

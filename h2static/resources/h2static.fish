@@ -51,7 +51,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --access-log --address --allow-host --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --drain-delay --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --drain-delay --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -103,7 +103,7 @@ complete -c h2static -n _shtab_h2static_using -s v -l verbose -d 'Print every fr
 complete -c h2static -n _shtab_h2static_using -l color -d 'Colour the frame log even when standard output is no terminal.'
 complete -c h2static -n _shtab_h2static_using -l hexdump -d 'Dump the octets of both directions, after decryption.'
 complete -c h2static -n _shtab_h2static_using -l quiet -d 'Print no banner.'
-complete -c h2static -n _shtab_h2static_using -l access-log -xka "(__fish_complete_path (commandline -ct))" -d 'Write one line for each request to FILE, or to standard output.'
+complete -c h2static -n _shtab_h2static_using -l access-log -d 'Write one line for each request to FILE, or to standard output.'
 complete -c h2static -n _shtab_h2static_using -l log-format -xka "combined json brief" -d 'Form of the access log: combined, json, or brief for people.'
 complete -c h2static -n _shtab_h2static_using -l error-log -xka "(__fish_complete_path (commandline -ct))" -d 'Write errors to FILE: one line for each broken connection or crossed limit.'
 complete -c h2static -n _shtab_h2static_using -s n -l workers -x -d 'Worker processes; '"'"'auto'"'"' starts one for each processor.'

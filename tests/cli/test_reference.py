@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import select
+import signal
 import subprocess
 from importlib.resources import files
 from pathlib import Path
@@ -63,6 +67,100 @@ def test_bash_completes(words: str, completions: list[str]) -> None:
         [bash, "--norc", "-c", script], capture_output=True, text=True, timeout=20, check=True
     )
     assert done.stdout.split() == completions
+
+
+#: What is typed after ``h2static``, and what stands there after the tabulator key.
+TYPED = [
+    ("--max-c", "--max-concurrent-streams"),
+    ("--etag d", "--etag digest"),
+    ("--push-mode h", "--push-mode hints"),
+    ("con", "config"),
+    ("--config FOLDER/some", "--config FOLDER/some.toml"),
+    ("--header '*:A: b' --verb", "--header '*:A: b' --verbose"),
+    ("-p /=/a.css --verb", "-p /=/a.css --verbose"),
+    ("8080 FOLDER/s", "8080 FOLDER/subfolder/"),
+    ("--access-log 8080 FOLDER/s", "--access-log 8080 FOLDER/subfolder/"),
+]
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    (tmp_path / "some.toml").touch()
+    (tmp_path / "subfolder").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("typed", "completed"), TYPED)
+def test_fish_completes(filled: Path, typed: str, completed: str) -> None:
+    fish = require_tool("fish", package="fish", optional=True)
+    script = files("h2static").joinpath("resources", COMPLETIONS["fish"])
+    line = f"h2static {typed.replace('FOLDER', str(filled))}"
+    program = 'source "$argv[1]"; complete -C "$argv[2]"'
+    done = subprocess.run(
+        [fish, "--no-config", "-c", program, str(script), line],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+        env={**os.environ, "HOME": str(filled)},
+    )
+    (candidate,) = done.stdout.splitlines()
+    # What follows the tabulator is an explanation.
+    last = completed.replace("FOLDER", str(filled)).split()[-1]
+    assert candidate.partition("\t")[0] == last
+
+
+#: Makes an interactive zsh ready: at each prompt it says so, and Ctrl-X shows what stands there.
+ZSH = """\
+unsetopt zle_bracketed_paste; fpath=({folder} $fpath); autoload -Uz compinit; compinit -D -u
+show() {{ zle -I; print -r -- "<""$BUFFER>"; BUFFER= }}; zle -N show; bindkey '^X' show
+PS1='re''ady: '
+"""
+
+
+class Zsh:
+    """An interactive shell behind a terminal."""
+
+    def __init__(self, program: str, home: Path) -> None:
+        pid, self._terminal = pty.fork()
+        if not pid:
+            # The child of a process with threads: nothing but this.
+            os.execve(program, [program, "-f", "-i"], {"HOME": str(home), "TERM": "dumb"})
+        self._pid = pid
+        folder = str(files("h2static").joinpath("resources"))
+        self._type(ZSH.format(folder=folder))
+        self._wait_for(b"ready: ")
+
+    def complete(self, typed: str) -> str:
+        """The line after the tabulator key was pressed behind ``typed``."""
+        self._type(f"{typed}\t\x18")
+        return self._wait_for(b">\r\n").rpartition(b"<")[2].partition(b">")[0].decode().rstrip()
+
+    def _type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def _wait_for(self, end: bytes) -> bytes:
+        seen = b""
+        while end not in seen:
+            assert select.select([self._terminal], [], [], 20)[0], seen
+            seen += os.read(self._terminal, 4096)
+        return seen
+
+    def close(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.close(self._terminal)
+        os.waitpid(self._pid, 0)
+
+
+def test_zsh_completes(filled: Path) -> None:
+    zsh = Zsh(require_tool("zsh", package="zsh", optional=True), filled)
+    try:
+        for typed, completed in TYPED:
+            line = f"h2static {typed}".replace("FOLDER", str(filled))
+            expected = f"h2static {completed}".replace("FOLDER", str(filled))
+            assert zsh.complete(line) == expected
+    finally:
+        zsh.close()
 
 
 def test_the_manual_page_has_everything_and_no_accidental_request() -> None:

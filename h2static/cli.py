@@ -4,7 +4,8 @@ Contract: :func:`main` returns the exit code, see :mod:`h2static.start`.
 
 Strategy: a server is wanted quickly, and both the supervisor and its first worker have modules to
 load.  Where the words look as if a server were wanted, the worker's process is launched before
-anything else is loaded, and the two load at the same time.
+anything else is loaded, and the two load at the same time.  Before that signals are held back, so
+that none that comes early is lost or leaves something behind.
 """
 
 from __future__ import annotations
@@ -12,18 +13,29 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from h2static.server.launching import Launched, launch
+from h2static.early_signals import EarlySignals
+
+if TYPE_CHECKING:
+    from h2static.server.launching import Launched
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments``, those of the process by default."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    launched = _launch_if_serving(words)
-    # After the launch: see the module.
-    from h2static.start import run
+    early_signals = EarlySignals()
+    try:
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        launched = _launch_if_serving(words)
+        # After the launch: see the module.
+        from h2static.start import run
 
-    return run(words, launched)
+        return run(words, early_signals, launched)
+    except KeyboardInterrupt:
+        # Nothing is open.  A worker that was launched ends when its line does, with this process.
+        return 0
+    finally:
+        early_signals.release()
 
 
 def _launch_if_serving(words: Sequence[str]) -> Launched | None:
@@ -33,6 +45,8 @@ def _launch_if_serving(words: Sequence[str]) -> Launched | None:
     """
     if not any(word.isdigit() for word in words):
         return None
+    from h2static.server.launching import launch
+
     with contextlib.suppress(OSError):
         return launch()
     return None

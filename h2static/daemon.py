@@ -52,8 +52,7 @@ class PidFile:
         with contextlib.suppress(OSError, ValueError):
             with open(path, encoding="ascii") as file:
                 other = int(file.read(32))
-            if other > 0 and other != os.getpid():
-                os.kill(other, 0)
+            if other > 0 and other != os.getpid() and _is_alive(other):
                 raise StartError(f"process {other} is alive, says {path}")
         try:
             with open(path, "w", encoding="ascii") as file:
@@ -65,3 +64,14 @@ class PidFile:
         """Remove the file."""
         with contextlib.suppress(OSError):
             os.unlink(self._path)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is such a process, whoever it belongs to."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True

@@ -7,6 +7,7 @@ Whatever is wrong is told in one line on standard error.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING
 
 from h2static import __version__
 from h2static.command_line import CommandLine, UsageError, parse
-from h2static.config import SERVER_NAME, Config, StartError
+from h2static.config import SERVER_NAME, Config, StartError, describe
 from h2static.configure import configure, with_files
 from h2static.options import OPERANDS, OPTIONS
 
 if TYPE_CHECKING:
+    from h2static.early_signals import EarlySignals
     from h2static.localca import Certificate
     from h2static.server.launching import Launched
+    from h2static.server.listeners import Listener
     from h2static.toml_config import FileConfig
 
 EXIT_STOPPED = 0
@@ -31,18 +34,24 @@ EXIT_NOT_STARTED = 1
 EXIT_USAGE = 2
 
 
-def run(words: list[str], launched: Launched | None = None) -> int:
+def run(words: list[str], early_signals: EarlySignals, launched: Launched | None = None) -> int:
     """Do what the command line ``words`` asks for.  Returns the exit code.
 
     ``launched``: a process that waits to be the first worker; it is ended when it is not needed.
     """
     spare = _Spare(launched)
     try:
-        return _run(words, spare)
+        return _run(words, early_signals, spare)
     except UsageError as error:
         return _fail(str(error), EXIT_USAGE)
     except StartError as error:
         return _fail(str(error), EXIT_NOT_STARTED)
+    except BrokenPipeError:
+        # ``h2static --help | head``: the reader has enough, and the interpreter need not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_NOT_STARTED
+    except OSError as error:
+        return _fail(describe(error), EXIT_NOT_STARTED)
     except KeyboardInterrupt:
         # Only before the supervisor listens to signals.
         return EXIT_STOPPED
@@ -67,6 +76,10 @@ class _Spare:
         if launched is not None:
             launched.discard()
 
+    def owns(self, descriptor: int) -> bool:
+        """Whether ``descriptor`` is the process's line, and nothing that the caller handed over."""
+        return self._launched is not None and self._launched.line.fileno() == descriptor
+
 
 def _fail(text: str, code: int) -> int:
     from h2static.server.error_log import escape
@@ -75,11 +88,13 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-def _run(words: list[str], spare: _Spare) -> int:
+def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
     if words and not words[0].startswith("-") and not words[0].isdigit():
         from h2static.commands import COMMANDS
 
         if words[0] in COMMANDS:
+            # Nothing is served: the process ends as others do.
+            early_signals.release()
             return COMMANDS[words[0]][0](words[1:])
     line = parse(words, OPTIONS)
     if line.values.get("help"):
@@ -94,7 +109,9 @@ def _run(words: list[str], spare: _Spare) -> int:
         return EXIT_STOPPED
     if line.values.get("print-config"):
         return _print_config(line)
-    return _serve(words, load(words), spare)
+    loaded = load(words)
+    early_signals.hold_all()
+    return _serve(words, loaded, spare)
 
 
 def _read_file(line: CommandLine) -> FileConfig:
@@ -151,24 +168,46 @@ def load(words: Sequence[str]) -> Loaded:
 
 
 def _serve(words: list[str], loaded: Loaded, spare: _Spare) -> int:
-    """Open the sockets and run the supervisor."""
-    from h2static.daemon import PidFile, leave_terminal
+    """Open the sockets, serve, and close them."""
     from h2static.server.descriptor_limit import raise_descriptor_limit
     from h2static.server.listeners import adopt_listeners, open_listeners
-    from h2static.server.notify import Notifier, take_sockets
-    from h2static.supervisor import Supervisor
+    from h2static.server.notify import take_sockets
 
     began = time.monotonic()
     config = loaded.config
     if config.ready_fd is not None:
-        _check_descriptor(config.ready_fd)
+        _check_descriptor(config.ready_fd, spare)
     raise_descriptor_limit()
-    folder = os.getcwd()
     inherited = take_sockets()
     if inherited:
         listeners = adopt_listeners(inherited, config)
     else:
         listeners = open_listeners(config, config.workers)
+    try:
+        _supervise(words, loaded, listeners, spare, began)
+    finally:
+        for listener in listeners:
+            listener.close()
+    return EXIT_STOPPED
+
+
+def _supervise(
+    words: list[str],
+    loaded: Loaded,
+    listeners: Sequence[Listener],
+    spare: _Spare,
+    began: float,
+) -> None:
+    """Leave the terminal if that is wanted, and run the supervisor.
+
+    ``began``: when the start began, in monotonic seconds.
+    """
+    from h2static.daemon import PidFile, leave_terminal
+    from h2static.server.notify import Notifier
+    from h2static.supervisor import Supervisor
+
+    config = loaded.config
+    folder = _working_folder()
     if config.daemon:
         # It would be the child of a process that ends.
         spare.discard()
@@ -186,21 +225,19 @@ def _serve(words: list[str], loaded: Loaded, spare: _Spare) -> int:
             port = next((one.port for one in listeners if one.port is not None), None)
             ready = {"port": port, "pid": os.getpid(), "urls": urls}
             _tell_ready(config.ready_fd, json.dumps(ready))
-        _warn_of_expiry(config)
         if serving is not None:
             serving()
 
     def reload() -> Config:
         # A daemon has left the folder that relative names are meant from.
-        os.chdir(folder)
+        if folder is not None:
+            os.chdir(folder)
         try:
             # The browser has been opened, or was closed for a reason.
-            again = replace(load(words).config, open=False)
+            return replace(load(words).config, open=False)
         finally:
             if config.daemon:
                 os.chdir("/")
-        _warn_of_expiry(again)
-        return again
 
     try:
         Supervisor(
@@ -214,7 +251,14 @@ def _serve(words: list[str], loaded: Loaded, spare: _Spare) -> int:
     finally:
         if pid_file is not None:
             pid_file.remove()
-    return EXIT_STOPPED
+
+
+def _working_folder() -> str | None:
+    """The working folder; ``None`` when it has been removed: nothing is relative to it then."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
 
 
 def _say(descriptor: int, text: str) -> None:
@@ -250,9 +294,11 @@ def _network_urls(config: Config, urls: Sequence[str]) -> list[str]:
     return [f"{config.scheme}://{host}:{port}/" for host in lan_addresses(config.addresses)]
 
 
-def _check_descriptor(descriptor: int) -> None:
-    """Find out before anything is opened, which might get that very number."""
+def _check_descriptor(descriptor: int, spare: _Spare) -> None:
+    """Find out before anything else is opened, which might get that very number."""
     try:
+        if spare.owns(descriptor):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         os.fstat(descriptor)
     except OSError as error:
         raise StartError(f"--ready-fd {descriptor}: {error.strerror}") from error
@@ -266,13 +312,3 @@ def _tell_ready(descriptor: int, line: str) -> None:
             os.close(descriptor)
     except OSError as error:
         raise StartError(f"--ready-fd {descriptor}: {error.strerror}") from error
-
-
-def _warn_of_expiry(config: Config) -> None:
-    if config.no_tls or config.cert_file is None:
-        return
-    from h2static.server.tls import expiry_warning
-
-    warning = expiry_warning(config.cert_file, time.time())
-    if warning is not None:
-        _say(2, f"h2static: {warning}")

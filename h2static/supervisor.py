@@ -45,6 +45,8 @@ _BACK_OFF = (0.1, 10.0)
 #: Seconds that workers have for closing after their grace has ended, or after being forced.
 _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
+#: Seconds between two looks at how long the certificate has to live.
+_EXPIRY_INTERVAL = 86_400.0
 #: Seconds that workers have to tell their counters.
 _COUNTERS_DEADLINE = 1.0
 
@@ -58,15 +60,15 @@ _SIGNALS = (
 )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Generation:
     """The workers of one configuration."""
 
     config: Config
     #: By slot.
     workers: dict[int, Worker] = field(default_factory=dict)
-    #: Whether it was told what the site warns of.
-    warned: bool = False
+    #: What the site warns of, as the worker of each slot said last.
+    warnings: dict[int, list[str]] = field(default_factory=dict)
 
     def serving(self) -> bool:
         """Whether every slot has a worker that accepts connections."""
@@ -170,6 +172,8 @@ class Supervisor:
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         for number in _SIGNALS:
             signal.signal(number, lambda *_: None)
+        # What came before anybody listened was held back, and comes now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(ours))
         return ours, theirs
 
@@ -199,13 +203,7 @@ class Supervisor:
 
     def _terminal_is_gone(self) -> bool:
         """Whether SIGHUP came because the terminal closed: then nobody is left to reload for."""
-        if not self._on_terminal:
-            return False
-        try:
-            os.tcgetpgrp(2)
-        except OSError:
-            return True
-        return False
+        return self._on_terminal and not os.isatty(2)
 
     # Workers
 
@@ -250,6 +248,8 @@ class Supervisor:
                     worker.state = WorkerState.SERVING
                     self._warn(generation, worker, message["warnings"])
                     self._on_serving(generation)
+                case Message.WARNED:
+                    self._warn(generation, worker, message["warnings"])
                 case Message.FAILED:
                     worker.failure = str(message["reason"])
                 case Message.COUNTED:
@@ -266,11 +266,12 @@ class Supervisor:
             self.stop()
 
     def _warn(self, generation: Generation, worker: Worker, warnings: object) -> None:
-        """Tell what the site warns of: once for each configuration, not for each worker."""
+        """Tell what the site warns of: each thing once, although every worker finds it."""
         assert isinstance(warnings, list)
-        if worker.slot == 0 and not generation.warned:
-            generation.warned = True
-            for warning in warnings:
+        told = {text for texts in generation.warnings.values() for text in texts}
+        generation.warnings[worker.slot] = warnings
+        for warning in warnings:
+            if warning not in told:
                 self.log.report("site", "", str(warning))
 
     def _on_serving(self, generation: Generation) -> None:
@@ -282,6 +283,8 @@ class Supervisor:
             self._announced = True
             self._announce()
             self._notifier.ready("serving")
+            self._watch_expiry()
+            self._reload_again_if_wanted()
 
     def _bury_the_dead(self) -> None:
         """Find the workers that ended, and do what their end asks for."""
@@ -338,6 +341,22 @@ class Supervisor:
         self.log.report("process", "", f"{reason}; next one in {delay:g} s")
         self._after(delay, lambda: self._start(generation, slot))
 
+    def _watch_expiry(self) -> None:
+        """Look at the certificate now and every day: it may not have been renewed in time."""
+        self._warn_of_expiry()
+        self._after(_EXPIRY_INTERVAL, self._watch_expiry)
+
+    def _warn_of_expiry(self) -> None:
+        """Tell when the certificate has not long to live."""
+        config = self._current.config
+        if config.no_tls or config.cert_file is None:
+            return
+        from h2static.server.tls import expiry_warning
+
+        warning = expiry_warning(config.cert_file, time.time())
+        if warning is not None:
+            self.log.report("tls", "", warning)
+
     # Reload
 
     def reload(self) -> None:
@@ -369,7 +388,7 @@ class Supervisor:
                 raise StartError(f"a reload cannot change {name}: stop and start the server")
 
     def _on_reload_deadline(self, generation: Generation) -> None:
-        if self._next is generation:
+        if self._next is generation and not self._stopping:
             self._give_up_reload(f"new workers did not start within {START_DEADLINE:g} s")
 
     def _give_up_reload(self, reason: str) -> None:
@@ -378,7 +397,10 @@ class Supervisor:
         generation, self._next = self._next, None
         if generation is not None:
             for worker in generation.workers.values():
-                self._retire(worker, grace=0.0)
+                # Some may have accepted connections before another one failed.
+                self._retire(worker, grace=generation.config.grace)
+        for listener in self._listeners:
+            listener.revert()
         self._notifier.ready("serving; the last reload failed")
         self._reload_again_if_wanted()
 
@@ -386,12 +408,15 @@ class Supervisor:
         """The new workers accept: the old ones finish what they have."""
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
+        for listener in self._listeners:
+            listener.settle()
         for worker in old.workers.values():
             self._retire(worker, grace=old.config.grace)
         self._change_log(old.config.error_log, self._current.config.error_log)
         self._deaths.clear()
         self.log.report("reload", "", "reloaded")
         self._notifier.ready("serving")
+        self._warn_of_expiry()
         self._reload_again_if_wanted()
 
     def _change_log(self, old: str | None, new: str | None) -> None:

@@ -31,6 +31,8 @@ class Message(StrEnum):
     # The worker says:
     #: It accepts connections; ``warnings`` are lines for the owner of the site.
     READY = "ready"
+    #: The ``warnings`` are others now.
+    WARNED = "warned"
     #: It cannot start; ``reason`` is one line.
     FAILED = "failed"
     #: The answer to :attr:`COUNTERS`; ``counters`` is an object.

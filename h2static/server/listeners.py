@@ -49,6 +49,8 @@ class Listener:
     sockets: list[socket.socket]
     #: Whether the socket came from outside (systemd): it is neither extended nor removed.
     inherited: bool = False
+    #: How many of the sockets are for good, see :meth:`extend`.
+    settled: int = 1
 
     def url(self, scheme: str) -> str:
         """The URL by which a client on this machine reaches the listener."""
@@ -67,12 +69,26 @@ class Listener:
         return f"{family}: listen {self.host}:{self.port}"
 
     def extend(self, slots: int) -> None:
-        """Open sockets until there is one for each of ``slots``, where slots have their own."""
+        """Bind sockets until there is one for each of ``slots``, where slots have their own.
+
+        They get no connection before :func:`begin_listening`, and are for good after
+        :meth:`settle`.  Raises ``OSError``.
+        """
         if self.port is None or self.inherited or not _SPREADS:
             return
         while len(self.sockets) < slots:
             family = self.sockets[0].family
             self.sockets.append(_bind(family, self.sockets[0].getsockname(), join=True))
+
+    def settle(self) -> None:
+        """Every socket has somebody who accepts from it."""
+        self.settled = len(self.sockets)
+
+    def revert(self) -> None:
+        """Close what :meth:`extend` opened: nobody will accept there, and who is sent there by the
+        kernel would wait for ever."""
+        while len(self.sockets) > self.settled:
+            self.sockets.pop().close()
 
     def for_slot(self, slot: int, slots: int) -> list[socket.socket]:
         """The sockets that ``slot`` of ``slots`` accepts from.
@@ -85,12 +101,21 @@ class Listener:
         return self.sockets[slot::slots]
 
     def close(self) -> None:
-        """Close the sockets; the name of a Unix domain socket goes too."""
-        for one in self.sockets:
-            one.close()
+        """Close the sockets; the name of a Unix domain socket goes too.  Safe to call twice."""
+        if not self.sockets:
+            # The name may be another server's by now.
+            return
+        while self.sockets:
+            self.sockets.pop().close()
         if self.port is None and not self.inherited:
             with contextlib.suppress(OSError):
                 os.unlink(self.host)
+
+
+def begin_listening(one: socket.socket) -> None:
+    """Have ``one`` accept connections, unless it does so already."""
+    if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        one.listen(BACKLOG)
 
 
 def open_listeners(config: Config, slots: int) -> list[Listener]:
@@ -172,8 +197,9 @@ def _open_all(config: Config, slots: int) -> list[Listener]:
             listener = Listener(host=host, port=port, sockets=[first])
             listeners.append(listener)
             listener.extend(slots)
+            listener.settle()
             for one in listener.sockets:
-                one.listen(BACKLOG)
+                begin_listening(one)
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -233,8 +259,6 @@ def _bind(family: int, address: tuple[object, ...], *, join: bool) -> socket.soc
         one.bind(address)
         if _SPREADS and not join:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if join:
-            one.listen(BACKLOG)
     except BaseException:
         one.close()
         raise

@@ -8,12 +8,13 @@ one beside other tasks.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import anyio
@@ -62,59 +63,66 @@ class Server:
         shared: bool,
         spin: float = SPIN_SECONDS,
         extension: Extension | None = None,
+        warn: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         """Prepare to serve.
 
         ``shared``: other processes serve the same addresses.  ``spin``: seconds to wait in the
-        poller after activity, while other tasks of the event loop wait.  Raises
+        poller after activity, while other tasks of the event loop wait.  ``warn`` is told what is
+        left out of the owner's files whenever that changes; by default the error log is.  Raises
         :class:`~h2static.config.StartError` when a file cannot be used.
         """
         self._config = config
-        try:
-            self.error_log = ErrorLog(config.error_log)
-            self._access_log = (
-                None
-                if config.access_log is None
-                else AccessLog(
-                    config.access_log,
-                    config.log_format,
-                    color=config.access_log == "-" and _colored(config),
-                )
-            )
-        except OSError as error:
-            raise StartError(f"cannot open the log {error.filename}: {error.strerror}") from error
-        pool = Pool(lambda text: self.error_log.report("internal", "", text))
-        try:
-            site = Site(config.site, clock=time.time, submit=pool.submit)
-        except (OSError, ValueError) as error:
-            pool.close()
-            raise StartError(describe(error)) from error
-        self._site = site
-        #: What was left out of the owner's files, one line each.
-        self.warnings = site.warnings
-        self._extension = extension
-        application: BatchApplication = site if extension is None else extension.wrap(site)
-        self._health = None
-        if config.health is not None:
-            application = self._health = HealthApplication(application, config.health)
-        self._driver = Driver(
-            config,
-            application,
-            self.error_log,
-            pool=pool,
-            access_log=self._access_log,
-            pusher=make_pusher(config, application),
-            spin=spin,
-        )
         context = None
         if not config.no_tls:
             from h2static.server.tls import make_context  # cleartext workers need no OpenSSL
 
             context = make_context(config, tickets=not shared)
+        with contextlib.ExitStack() as undo:
+            self._open_logs(undo)
+            pool = Pool(lambda text: self.error_log.report("internal", "", text))
+            undo.callback(pool.close)
+            try:
+                site = Site(config.site, clock=time.time, submit=pool.submit)
+            except (OSError, ValueError) as error:
+                raise StartError(describe(error)) from error
+            self._site = site
+            #: What was left out of the owner's files, one line each.
+            self.warnings = site.warnings
+            self._warn = warn or self._report_new(site.warnings)
+            self._extension = extension
+            application: BatchApplication = site if extension is None else extension.wrap(site)
+            self._health = None
+            if config.health is not None:
+                application = self._health = HealthApplication(application, config.health)
+            self._driver = Driver(
+                config,
+                application,
+                self.error_log,
+                pool=pool,
+                access_log=self._access_log,
+                pusher=make_pusher(config, application),
+                spin=spin,
+            )
+            undo.pop_all()
         for one in sockets:
             self._driver.add_listener(one, tls=context)
         self._lag = 0.0
         self._started = time.monotonic()
+
+    def _open_logs(self, undo: contextlib.ExitStack) -> None:
+        """Open the logs; ``undo`` closes them again.  Raises ``StartError``."""
+        config = self._config
+        self._access_log = None
+        try:
+            self.error_log = ErrorLog(config.error_log)
+            undo.callback(self.error_log.close)
+            if config.access_log is not None:
+                colored = config.access_log == "-" and _colored(config)
+                self._access_log = AccessLog(config.access_log, config.log_format, color=colored)
+                undo.callback(self._access_log.close)
+        except OSError as error:
+            raise StartError(f"cannot open the log {error.filename}: {error.strerror}") from error
 
     async def run(self) -> None:
         """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled."""
@@ -190,17 +198,27 @@ class Server:
                     self.error_log.report(
                         "log", "", f"{left_out} requests were left out of the access log"
                     )
-            told = self._tell_new_warnings(told)
+            told = self._tell_other_warnings(told)
             self.error_log.flush()
 
-    def _tell_new_warnings(self, told: tuple[str, ...]) -> tuple[str, ...]:
-        """Report what an edit of the owner's files brought."""
+    def _tell_other_warnings(self, told: tuple[str, ...]) -> tuple[str, ...]:
+        """Tell what an edit of the owner's files brought."""
         warnings = self._site.warnings
         if warnings is not told and warnings != told:
+            self._warn(warnings)
+        return warnings
+
+    def _report_new(self, told: Sequence[str]) -> Callable[[Sequence[str]], None]:
+        """What writes those warnings to the error log that were not among the last ones."""
+
+        def report(warnings: Sequence[str]) -> None:
+            nonlocal told
             for warning in warnings:
                 if warning not in told:
                     self.error_log.report("site", "", warning)
-        return warnings
+            told = warnings
+
+        return report
 
     async def _tidy(self) -> None:
         """Let deleted files go, now and then."""

@@ -33,6 +33,9 @@ class TrustedProxies:
         if not self._networks:
             return False
         address = ipaddress.ip_address(host.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            # A socket that was handed over may accept both families (RFC 4291 section 2.5.5.2).
+            address = address.ipv4_mapped
         return any(address in network for network in self._networks)
 
 

@@ -28,7 +28,9 @@ from h2static.server.channel import (
     receive_assignment,
 )
 from h2static.server.descriptor_limit import raise_descriptor_limit
+from h2static.server.error_log import BURST, MAX_LENGTH
 from h2static.server.launching import SUPERVISORS_SIGNALS
+from h2static.server.listeners import begin_listening
 from h2static.server.server import Extension, Server
 
 #: Seconds that streams get to finish when the supervisor died without a word.
@@ -51,11 +53,15 @@ def main() -> None:
             assignment.config,
             sockets,
             shared=assignment.config.workers > 1,
+            warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
             extension=make_extension(assignment.config, sockets, first=assignment.slot == 0),
         )
     except (StartError, OSError) as error:
-        line.sendall(encode(Message.FAILED, reason=str(error)))
+        _tell(line, Message.FAILED, reason=str(error))
         sys.exit(1)
+    for one in sockets:
+        # Those of new slots: nobody is to wait for a worker that could not start.
+        begin_listening(one)
     line.setblocking(False)
     anyio.run(_serve, server, assignment, line)
     # What is left are threads in blocking reads; nothing they could still do matters.
@@ -83,11 +89,22 @@ def make_extension(
     return DevExtension(config, page=page, tells=first)
 
 
+def _tell(line: socket.socket, message: Message, **values: object) -> None:
+    """Say ``message`` to the supervisor; that it is dead is told by the end of the line."""
+    with contextlib.suppress(OSError):
+        line.send(encode(message, **values))
+
+
+def _brief(warnings: Sequence[str]) -> list[str]:
+    """As many of ``warnings`` as the log would write, so that they always fit into the line."""
+    return [one[:MAX_LENGTH] for one in warnings[:BURST]]
+
+
 async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> None:
     """Serve until told to stop."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.run)
-        line.send(encode(Message.READY, warnings=server.warnings))
+        _tell(line, Message.READY, warnings=_brief(server.warnings))
         reader = LineReader()
         stopping = False
         while not reader.ended:
@@ -103,7 +120,7 @@ async def _serve(server: Server, assignment: Assignment, line: socket.socket) ->
                     case Message.REOPEN:
                         server.reopen_logs()
                     case Message.COUNTERS:
-                        line.send(encode(Message.COUNTED, counters=server.counters()))
+                        _tell(line, Message.COUNTED, counters=server.counters())
         server.error_log.report("process", "", "the supervisor died; this worker ends")
         await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
         tasks.cancel_scope.cancel()

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from h2static.config import Config, StartError
-from h2static.server.listeners import Listener, adopt_listeners, open_listeners
+from h2static.server.listeners import (
+    Listener,
+    adopt_listeners,
+    begin_listening,
+    open_listeners,
+)
 from h2static.site.config import SiteConfig
 from tests.support.processes import wait_until
 
@@ -154,6 +159,39 @@ def test_a_unix_domain_socket(tmp_path: Path) -> None:
         with pytest.raises(StartError, match="Address already in use"):
             open_listeners(config(f"unix:{path}"), 1)
     assert not path.exists()
+
+
+def test_closing_twice_removes_no_other_servers_name(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with opened(f"unix:{path}") as (ended,):
+        ended.close()
+        with opened(f"unix:{path}"):
+            ended.close()
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+
+
+@linux_only
+def test_sockets_of_new_slots_get_connections_once_a_worker_is_there() -> None:
+    with opened("127.0.0.1", slots=1) as (listener,), contextlib.ExitStack() as stack:
+        listener.extend(4)
+        for _ in range(16):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port_of(listener)), 10))
+        first = listener.sockets[0]
+        accepted = [0]
+
+        def accept() -> bool:
+            accepted[0] += accept_all(first)
+            return accepted[0] == 16
+
+        wait_until(accept, "all connections")
+        begin_listening(listener.sockets[3])
+        listener.revert()
+        assert listener.sockets == [first]
+        listener.extend(2)
+        listener.settle()
+        listener.revert()
+        assert len(listener.sockets) == 2
 
 
 def test_what_a_dead_server_left_is_replaced_and_nothing_else(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ V2 = (
         (("127.0.0.0/8",), "", False),
         (("10.0.0.0/8", "::1/128"), "::1", True),
         (("fe80::/10",), "fe80::1%eth0", True),
+        # As a socket for both families names a client that came by IPv4.
+        (("127.0.0.0/8",), "::ffff:127.0.0.1", True),
+        (("127.0.0.0/8",), "::ffff:192.0.2.1", False),
         (("unix",), "", True),
         (("unix",), "127.0.0.1", False),
     ],

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.http1.content import Chunked, KnownLength
-from h2static.http1.head import BadRequest
 from h2static.http1.limits import Limits
 
 GOOD = [

@@ -1,6 +1,8 @@
 """What an option is: how it is written, what it accepts, where it is explained.
 
-Contract: values and no behaviour; the rows are in the other modules of the package.
+Contract: values and no behaviour; the rows are in the other modules of the package.  The functions
+at the end make the rows of which there are many: parser and schema of a value come from the same
+limits.
 """
 
 from __future__ import annotations
@@ -8,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from h2static.options import values
+
+_E = TypeVar("_E", bound=StrEnum)
 
 #: What a JSON Schema says of a value.
 Schema: TypeAlias = dict[str, object]
@@ -128,3 +132,114 @@ SECONDS: Schema = {"type": "number", "minimum": 0}
 
 #: A file name or a path below the root.
 TEXT: Schema = {"type": "string", "minLength": 1}
+
+
+def integer_option(
+    *,
+    name: str,
+    group: Group,
+    minimum: int,
+    maximum: int,
+    default: str,
+    help: str,  # noqa: A002  the name it has in a row
+    letter: str = "",
+    metavar: str = "N",
+) -> Option:
+    """An option whose value is an integer from ``minimum`` to ``maximum``."""
+    return Option(
+        name=name,
+        letter=letter,
+        group=group,
+        argument=Argument.ONE,
+        metavar=metavar,
+        parse=values.integer(minimum, maximum),
+        default=default,
+        schema=integer_schema(minimum, maximum),
+        help=help,
+    )
+
+
+def size_option(
+    *,
+    name: str,
+    group: Group,
+    maximum: int,
+    default: str,
+    help: str,  # noqa: A002  as above
+    letter: str = "",
+) -> Option:
+    """An option whose value is a number of octets, at most ``maximum``."""
+    return Option(
+        name=name,
+        letter=letter,
+        group=group,
+        argument=Argument.ONE,
+        metavar="SIZE",
+        parse=values.size(maximum),
+        default=default,
+        schema=SIZE,
+        help=help,
+    )
+
+
+def seconds_option(
+    *,
+    name: str,
+    group: Group,
+    maximum: float,
+    default: str,
+    help: str,  # noqa: A002  as above
+) -> Option:
+    """An option whose value is a time, at most ``maximum`` seconds."""
+    return Option(
+        name=name,
+        group=group,
+        argument=Argument.ONE,
+        metavar="SECONDS",
+        parse=values.seconds(maximum),
+        default=default,
+        schema=SECONDS,
+        help=help,
+    )
+
+
+def choice_option(
+    *,
+    name: str,
+    group: Group,
+    what: str,
+    default: _E,
+    metavar: str,
+    help: str,  # noqa: A002  as above
+) -> Option:
+    """An option whose value is one of those of ``default``'s kind, which errors call ``what``."""
+    kind = type(default)
+    return Option(
+        name=name,
+        group=group,
+        argument=Argument.ONE,
+        metavar=metavar,
+        parse=values.choice(what, kind),
+        default=default.value,
+        schema={"enum": [item.value for item in kind]},
+        help=help,
+    )
+
+
+def file_option(
+    *,
+    name: str,
+    group: Group,
+    help: str,  # noqa: A002  as above
+    default: str = "",
+) -> Option:
+    """An option whose value is the path of a file on this machine."""
+    return Option(
+        name=name,
+        group=group,
+        argument=Argument.ONE,
+        metavar="FILE",
+        completes="file",
+        default=default,
+        help=help,
+    )

@@ -10,7 +10,15 @@ from h2static.config import (
     MAX_WINDOW_BITS,
 )
 from h2static.options import values
-from h2static.options.model import SIZE, Argument, Group, Option, integer_schema
+from h2static.options.model import (
+    Argument,
+    Group,
+    Option,
+    file_option,
+    integer_option,
+    integer_schema,
+    size_option,
+)
 
 LISTENING = (
     Option(
@@ -46,12 +54,9 @@ TLS = (
         group=Group.TLS,
         help="Demand a client certificate that a certificate of --client-ca vouches for.",
     ),
-    Option(
+    file_option(
         name="client-ca",
         group=Group.TLS,
-        argument=Argument.ONE,
-        metavar="FILE",
-        completes="file",
         help="PEM file with the certificate authorities for --verify-client.",
     ),
     Option(
@@ -64,70 +69,55 @@ TLS = (
         schema={"enum": list(values.GROUP_NAMES)},
         help=f"The one key exchange group to allow: {', '.join(values.GROUP_NAMES)}.",
     ),
-    Option(
+    file_option(
         name="dh-param-file",
         group=Group.TLS,
-        argument=Argument.ONE,
-        metavar="FILE",
-        completes="file",
         default="no DHE",
         help="PEM file with Diffie-Hellman parameters; enables DHE cipher suites of TLS 1.2.",
     ),
 )
 
 PROTOCOL = (
-    Option(
+    size_option(
         name="header-table-size",
         letter="c",
         group=Group.PROTOCOL,
-        argument=Argument.ONE,
-        metavar="SIZE",
-        parse=values.size(MAX_HEADER_TABLE_SIZE),
+        maximum=MAX_HEADER_TABLE_SIZE,
         default="not sent, 4096",
-        schema=SIZE,
         help="Size of the decoder's dynamic table, sent as SETTINGS_HEADER_TABLE_SIZE.",
     ),
-    Option(
+    size_option(
         name="encoder-header-table-size",
         group=Group.PROTOCOL,
-        argument=Argument.ONE,
-        metavar="SIZE",
-        parse=values.size(MAX_ENCODER_HEADER_TABLE_SIZE),
+        maximum=MAX_ENCODER_HEADER_TABLE_SIZE,
         default="4096",
-        schema=SIZE,
         help="Upper bound of the encoder's dynamic table; the client may allow less. At most 64K.",
     ),
-    Option(
+    integer_option(
         name="max-concurrent-streams",
         letter="m",
         group=Group.PROTOCOL,
-        argument=Argument.ONE,
-        metavar="N",
-        parse=values.integer(1, MAX_CONCURRENT_STREAMS),
+        minimum=1,
+        maximum=MAX_CONCURRENT_STREAMS,
         default="100",
-        schema=integer_schema(1, MAX_CONCURRENT_STREAMS),
         help="Streams that a client may have open at once.",
     ),
-    Option(
+    integer_option(
         name="window-bits",
         letter="w",
         group=Group.PROTOCOL,
-        argument=Argument.ONE,
-        metavar="N",
-        parse=values.integer(0, MAX_WINDOW_BITS),
+        minimum=0,
+        maximum=MAX_WINDOW_BITS,
         default="not sent, 65535 octets",
-        schema=integer_schema(0, MAX_WINDOW_BITS),
         help="Initial window of a stream: 2**N-1 octets.",
     ),
-    Option(
+    integer_option(
         name="connection-window-bits",
         letter="W",
         group=Group.PROTOCOL,
-        argument=Argument.ONE,
-        metavar="N",
-        parse=values.integer(0, MAX_WINDOW_BITS),
+        minimum=0,
+        maximum=MAX_WINDOW_BITS,
         default="65535 octets",
-        schema=integer_schema(0, MAX_WINDOW_BITS),
         help="Window of a connection: 2**N-1 octets.",
     ),
     Option(

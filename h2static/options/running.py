@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from h2static.config import DEFAULT_DEBOUNCE, MAX_DEBOUNCE, MAX_SECONDS, MAX_WORKERS, LogFormat
 from h2static.options import values
-from h2static.options.model import SECONDS, Argument, Group, Option, integer_schema
+from h2static.options.model import (
+    Argument,
+    Group,
+    Option,
+    choice_option,
+    file_option,
+    integer_option,
+    integer_schema,
+    seconds_option,
+)
 
 DEVELOPMENT = (
     Option(
@@ -32,14 +41,13 @@ DEVELOPMENT = (
         default="version control, node_modules, editors' temporary files",
         help="Do not reload for files or folders like GLOB either. Repeatable.",
     ),
-    Option(
+    integer_option(
         name="debounce",
         group=Group.DEVELOPMENT,
-        argument=Argument.ONE,
         metavar="MS",
-        parse=values.integer(0, MAX_DEBOUNCE),
+        minimum=0,
+        maximum=MAX_DEBOUNCE,
         default=str(DEFAULT_DEBOUNCE),
-        schema=integer_schema(0, MAX_DEBOUNCE),
         help="Reload once it was quiet for MS milliseconds.",
     ),
     Option(
@@ -89,22 +97,17 @@ LOGS = (
         default="none",
         help="Write one line for each request to FILE, or to standard output.",
     ),
-    Option(
+    choice_option(
         name="log-format",
         group=Group.LOGS,
-        argument=Argument.ONE,
         metavar="FORMAT",
-        parse=values.choice("log format", LogFormat),
-        default=LogFormat.COMBINED.value,
-        schema={"enum": [item.value for item in LogFormat]},
+        what="log format",
+        default=LogFormat.COMBINED,
         help="Form of the access log: combined, json, or brief for people.",
     ),
-    Option(
+    file_option(
         name="error-log",
         group=Group.LOGS,
-        argument=Argument.ONE,
-        metavar="FILE",
-        completes="file",
         default="standard error",
         help="Write errors to FILE: one line for each broken connection or crossed limit.",
     ),
@@ -128,12 +131,9 @@ PROCESSES = (
         group=Group.PROCESSES,
         help="Run in the background once the sockets accept. Needs -d or DOCROOT.",
     ),
-    Option(
+    file_option(
         name="pid-file",
         group=Group.PROCESSES,
-        argument=Argument.ONE,
-        metavar="FILE",
-        completes="file",
         help="Write the process id of the supervisor to FILE; removed at the end.",
     ),
     Option(
@@ -147,24 +147,18 @@ PROCESSES = (
         help="Write one JSON line with port, process id and URLs to descriptor N once the"
         " sockets accept.",
     ),
-    Option(
+    seconds_option(
         name="grace",
         group=Group.PROCESSES,
-        argument=Argument.ONE,
-        metavar="SECONDS",
-        parse=values.seconds(MAX_SECONDS),
+        maximum=MAX_SECONDS,
         default="30",
-        schema=SECONDS,
         help="Time that accepted requests get to finish when the server stops or reloads.",
     ),
-    Option(
+    seconds_option(
         name="drain-delay",
         group=Group.PROCESSES,
-        argument=Argument.ONE,
-        metavar="SECONDS",
-        parse=values.seconds(MAX_SECONDS),
+        maximum=MAX_SECONDS,
         default="0",
-        schema=SECONDS,
         help="Time between the health check turning 503 and the first GOAWAY when the server"
         " stops.",
     ),

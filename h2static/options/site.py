@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from h2static.options import values
-from h2static.options.model import SIZE, TEXT, Argument, Group, Option, Section
+from h2static.options.model import (
+    TEXT,
+    Argument,
+    Group,
+    Option,
+    Section,
+    choice_option,
+    file_option,
+    size_option,
+)
 from h2static.site import rules
 from h2static.site.config import EtagSource, HintSource
 from h2static.site.push import PushMode
@@ -134,23 +142,18 @@ FILES = (
         group=Group.FILES,
         help="Follow the files _headers and _redirects in the root, and answer 404 with 404.html.",
     ),
-    Option(
+    choice_option(
         name="etag",
         group=Group.FILES,
-        argument=Argument.ONE,
         metavar="SOURCE",
-        parse=values.choice("etag source", EtagSource),
-        default=EtagSource.AUTO.value,
-        schema={"enum": [item.value for item in EtagSource]},
+        what="etag source",
+        default=EtagSource.AUTO,
         help="What entity tags are made of: 'auto' is the content of small files, size and time of"
         " large ones; 'digest' is the content of all.",
     ),
-    Option(
+    file_option(
         name="mime-types-file",
         group=Group.FILES,
-        argument=Argument.ONE,
-        metavar="FILE",
-        completes="file",
         help="File in the format of /etc/mime.types that adds to the table of media types.",
     ),
     Option(
@@ -169,33 +172,26 @@ FILES = (
         help="What the page at PATH needs: pushed, or hinted at where a client takes no pushes."
         " Repeatable.",
     ),
-    Option(
+    file_option(
         name="push-rules",
         group=Group.PUSH,
-        argument=Argument.ONE,
-        metavar="FILE",
-        completes="file",
         help="JSON file with push rules, or a push manifest.",
     ),
-    Option(
+    choice_option(
         name="push-mode",
         group=Group.PUSH,
-        argument=Argument.ONE,
         metavar="MODE",
-        parse=values.choice("push mode", PushMode),
-        default=PushMode.AUTO.value,
-        schema={"enum": [item.value for item in PushMode]},
+        what="push mode",
+        default=PushMode.AUTO,
         help="'push': PUSH_PROMISE only; 'hints': 103 Early Hints and Link; 'link': a Link field"
         " only; 'off': nothing; 'auto': what the client can take.",
     ),
-    Option(
+    choice_option(
         name="hints",
         group=Group.PUSH,
-        argument=Argument.ONE,
         metavar="SOURCE",
-        parse=values.choice("hint source", HintSource),
-        default=HintSource.OFF.value,
-        schema={"enum": [item.value for item in HintSource]},
+        what="hint source",
+        default=HintSource.OFF,
         help="'auto' reads style sheets, scripts, fonts and preload links from the pages and"
         " treats them as rules.",
     ),
@@ -209,14 +205,11 @@ FILES = (
         group=Group.FILES,
         help="Send the content of POST and PUT requests back.",
     ),
-    Option(
+    size_option(
         name="cache-size",
         group=Group.FILES,
-        argument=Argument.ONE,
-        metavar="SIZE",
-        parse=values.size(2**40),
+        maximum=2**40,
         default="64M",
-        schema=SIZE,
         help="Memory of each worker for the content of small files.",
     ),
 )

@@ -16,7 +16,7 @@ from typing import cast
 
 from h2static.command_line import UsageError
 from h2static.config import LOOPBACK, Config, LogFormat, StartError, describe
-from h2static.options import OPTIONS
+from h2static.options import COMMAND_NAMES, OPTIONS
 from h2static.options.values import port as parse_port
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.push_rules import PushRules
@@ -166,10 +166,7 @@ def _hint(word: str, written: Mapping[str, object]) -> str:
     """What ``word`` may have been meant as, where a port was expected."""
     if "access-log" in written:
         return "; a file for --access-log is written --access-log=FILE"
-    # They import this module.
-    from h2static.commands import COMMANDS
-
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    near = difflib.get_close_matches(word, COMMAND_NAMES, n=1)
     return f"; did you mean h2static {near[0]}?" if near else ""
 
 

@@ -27,6 +27,7 @@ from h2static.options.running import DEVELOPMENT, LOGS, OTHER, PROCESSES
 from h2static.options.site import FILES
 
 __all__ = [
+    "COMMAND_NAMES",
     "OPERANDS",
     "OPTIONS",
     "UNSUPPORTED",
@@ -37,6 +38,9 @@ __all__ = [
     "Schema",
     "Section",
 ]
+
+#: What may stand in the place of PORT; :mod:`h2static.commands` has what they do.
+COMMAND_NAMES = ("config", "push-rules", "install-ca", "completion")
 
 OPERANDS: tuple[Operand, ...] = (
     Operand(

@@ -16,7 +16,7 @@ import pytest
 
 from h2static import reference
 from h2static.commands import COMMANDS, COMPLETIONS
-from h2static.options import OPTIONS
+from h2static.options import COMMAND_NAMES, OPTIONS
 from tests.support.tools import require_tool
 
 
@@ -42,6 +42,10 @@ def test_completions_know_every_option(shell: str, new: bool) -> None:
 def test_the_table_in_the_documentation_is_not_stale() -> None:
     kept = Path(__file__).parents[2].joinpath(reference.TABLE).read_text(encoding="utf-8")
     assert kept == reference.table(), "run python -m h2static.reference"
+
+
+def test_the_names_of_the_commands_are_those_of_the_commands() -> None:
+    assert tuple(COMMANDS) == COMMAND_NAMES
 
 
 def test_the_schema_is_json() -> None:

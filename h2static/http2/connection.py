@@ -182,9 +182,12 @@ class ServerConnection:
         """The kernel has taken ``count`` octets of ``pending``."""
         output = self.sender.output
         output.advance(count)
-        self.taken += count
+        if not output.octets:
+            self.write_progress = now
+            return
         # A drip is no progress: somebody may read one octet a minute.
-        if self.taken >= self.limits.stall_octets or not output.octets:
+        self.taken += count
+        if self.taken >= self.limits.stall_octets:
             self.write_progress = now
             self.taken = 0
 
@@ -414,9 +417,10 @@ class ServerConnection:
                 work -= stop - start >> _BLOCK_SHIFT
             position = stop
             self._plain(frame_type, flags, stream_id & r.MAXIMUM_STREAM_ID, data[start:stop])
-        self.buffer = data[position:]
-        if position:
-            self.frame_started = self.now
+        if position < end:
+            self.buffer = data[position:]
+            if position:
+                self.frame_started = self.now
 
     def _remembered(self, next_id: int, count: int, window: int, octets: int) -> None:
         """Book ``count`` requests that the frame loop has answered."""

@@ -31,14 +31,15 @@ class ServerSettings:
     #: The encoder's table is the smaller of this and what the peer allows.
     encoder_header_table_size: int = r.INITIAL_HEADER_TABLE_SIZE
     max_concurrent_streams: int = 100
-    #: Our SETTINGS_INITIAL_WINDOW_SIZE in octets; ``None``: not sent.
+    #: Our SETTINGS_INITIAL_WINDOW_SIZE in octets; ``None``: not sent; 0: opened by WINDOW_UPDATE
+    #: for each request that is accepted.
     initial_window_size: int | None = None
     connection_window_size: int = r.INITIAL_WINDOW_SIZE
     #: Octets of padding added to each HEADERS, DATA and PUSH_PROMISE frame, Pad Length included.
     padding: int = 0
     #: Answer when the field section is there instead of at the end of the request.
     early_response: bool = False
-    #: Trailer fields of every response with a body.
+    #: Trailer fields of every response that may have content, also where it has none.
     trailers: tuple[Field, ...] = ()
     no_content_length: bool = False
     #: Schemes that a request may name (RFC 9113 section 8.3.1).

@@ -117,6 +117,16 @@ def test_reopening(tmp_path: Path) -> None:
     assert path.read_text().count("\n") == 1
 
 
+def test_reopening_needs_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    log = AccessLog(str(path), LogFormat.COMBINED)
+    path.rename(tmp_path / "old")
+    log.reopen()
+    wait_until(path.exists, "the new file")
+    log.close()
+    assert path.read_text() == (tmp_path / "old").read_text() == ""
+
+
 def test_lines_go_into_a_pipe_whole(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)

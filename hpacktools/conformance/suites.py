@@ -121,7 +121,28 @@ def _decode_by_command(task: Task, story: Story, outcome: Outcome) -> None:
     for case, result in zip(story.cases, results, strict=True):
         difference = external.same_fields(result, case.fields or ())
         if difference:
-            outcome.fail(difference, case=case.number, wire=(case.wire or b"").hex())
+            _fail_of_command(outcome, story.cases, case, difference)
+
+
+def _fail_of_command(outcome: Outcome, cases: Sequence[Case], case: Case, message: str) -> None:
+    """Note what a command did with ``case``, with the block explained by our decoder."""
+    assert case.wire is not None
+    failure = outcome.fail(message, case=case.number, wire=case.wire.hex())
+    if failure is None:
+        return
+    decoder = Decoder()
+    for each in cases:
+        for size in each.table_sizes:
+            decoder.change_allowed(size)
+        if each is case:
+            break
+        assert each.wire is not None
+        try:
+            decoder.decode(each.wire)
+        except HPACKError:
+            # Behind a block that must be refused nothing can be explained.
+            return
+    _Before(decoder).explain_to(failure)
 
 
 class _Before:
@@ -309,7 +330,7 @@ def _vector_by_command(task: Task, story: Story, outcome: Outcome) -> None:
             if not message and table and result.get("header_table", table) != table:
                 message = f"the table is {result['header_table']}"
             if message:
-                outcome.fail(message, case=case.number, wire=(case.wire or b"").hex())
+                _fail_of_command(outcome, accepted, case, message)
     if len(accepted) == len(story.cases):
         return
     try:
@@ -318,4 +339,4 @@ def _vector_by_command(task: Task, story: Story, outcome: Outcome) -> None:
         return
     case = story.cases[-1]
     section = _expected(case)["section"]
-    outcome.fail(f"accepted, against {section}", case=case.number, wire=(case.wire or b"").hex())
+    _fail_of_command(outcome, story.cases, case, f"accepted, against {section}")

@@ -283,7 +283,27 @@ class TestNegative:
         body = "print(json.dumps({'cases': [{'headers': []} for case in cases]}))"
         document = report("negative", folder.parent, "--decoder", command(tmp_path, body))
         assert document["failures"][0]["message"] == "accepted, against RFC 7541 section 6.1"
+        explanation = document["failures"][0]["explanation"]
+        assert explanation["error"]["section"] == "RFC 7541 section 6.1"
         assert document["skipped"][0]["story"] == "malformed/n17_smallest_missing.json"
+
+    def test_a_block_that_a_command_misread_is_explained(self, tmp_path: Path) -> None:
+        """With the table as it is then: the second block of C.3 refers to an entry of the first."""
+        folder = tmp_path / "vectors" / "rfc7541"
+        folder.mkdir(parents=True)
+        (folder / "c3.json").write_bytes((VECTORS / "rfc7541/c3.json").read_bytes())
+        body = GOOD_DECODER.replace("print(", "out[1]['headers'].pop()\nprint(")
+        document = report("negative", folder.parent, "--decoder", command(tmp_path, body))
+        (failure,) = document["failures"]
+        steps = failure["explanation"]["representations"]
+        assert [step["octets"] for step in steps] == [
+            "82",
+            "86",
+            "84",
+            "be",
+            "58086e6f2d6361636865",
+        ]
+        assert (steps[3]["name"], steps[3]["value"]) == (":authority", "www.example.com")
 
     @pytest.mark.parametrize(
         ("case", "message"),

@@ -63,7 +63,9 @@ class DevExtension:
         self._application: DevApplication | None = None
         self._rules_looked_at = 0.0
         self.broker = Broker(now=time.monotonic())
-        self._tree = Tree(config.root, IgnoreRules(config.ignore))
+        self._tree = Tree(
+            config.root, IgnoreRules(config.ignore), follow_links=config.site.follow_symlinks
+        )
         self._watcher = Watcher(
             self._tree,
             debounce=config.debounce / 1000,

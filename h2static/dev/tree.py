@@ -8,8 +8,10 @@ whole tree: the same files give the same word in another process and after a res
 Assumes: called from one thread at a time.  Blocking calls (stat, read) are what this module is for.
 
 Strategy: the version is the exclusive or of one digest per file, so a change of one file costs one
-digest.  Contents are digested in small slices after the first scan (:meth:`Tree.learn`) or when a
-file changes for the first time; large ones never, then size and time decide.
+digest.  A folder behind a link is looked at under one name only: where it is below the root under
+its own, elsewhere under the name of the first link.  Contents are digested in small slices after
+the first scan (:meth:`Tree.learn`) or when a file changes for the first time; large ones never,
+then size and time decide.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ LEARN_FILES = 32
 LEARN_OCTETS = 2 << 20
 #: With more touched paths than this, looking at everything once is cheaper.
 MAX_TOUCHED = 200
-#: Folders that are reached through a symbolic link inside the root, under their other name.
-MAX_ALIASES = 1_000
+#: Symbolic links whose targets are known; more are a tree that was linked together by a tool.
+MAX_LINKS = 1_000
 
 
 class Kind(StrEnum):
@@ -69,10 +71,12 @@ class _File:
 class Tree:
     """The files below a root."""
 
-    def __init__(self, root: str, ignore: IgnoreRules) -> None:
+    def __init__(self, root: str, ignore: IgnoreRules, *, follow_links: bool = False) -> None:
+        """``follow_links``: what links outside the root lead to is served as well."""
         #: As it was given: what a link there leads to may be swapped.
         self.root = os.path.abspath(root)
         self._ignore = ignore
+        self._follow_links = follow_links
         self._files: dict[str, _File] = {}
         self._version = 0
         self._unlearned: deque[str] = deque()
@@ -81,6 +85,10 @@ class Tree:
         self.folders: set[str] = set()
         #: Pairs of a folder and another name of it.
         self._aliases: list[tuple[str, str]] = []
+        #: Folders outside the root, with the name of the link that leads to them.
+        self._outside: dict[str, str] = {}
+        #: Files that links lead to, with the names of these links.
+        self._linked_files: dict[str, set[str]] = {}
         #: Folders that could not be read.
         self.unreadable: set[str] = set()
 
@@ -212,8 +220,10 @@ class Tree:
         if stat.S_ISREG(status.st_mode):
             seen.add(path)
             self._refresh_file(path, status, changes)
-        elif stat.S_ISDIR(status.st_mode):
-            self._note_alias(path)
+            if entry.is_symlink():
+                self._note_linked_file(path)
+        elif stat.S_ISDIR(status.st_mode) and self._note_linked_folder(path):
+            pending.append(path)
 
     def _remove(self, path: str, changes: list[Change]) -> None:
         """Nothing has this name any more."""
@@ -248,23 +258,64 @@ class Tree:
     def relative(self, absolute: str) -> str | None:
         """The path below the root; ``None`` when it is not below it."""
         # macOS tells real paths, whatever path it was asked to watch.
-        for root in (self.root, os.path.realpath(self.root)):
-            if absolute == root:
-                return ""
-            below = root.rstrip("/") + "/"
+        places = [(self.root, ""), (os.path.realpath(self.root), "")]
+        for place, name in (*places, *self._outside.items()):
+            if absolute == place:
+                return name
+            below = place.rstrip("/") + "/"
             if absolute.startswith(below):
-                return absolute[len(below) :]
+                rest = absolute[len(below) :]
+                return f"{name}/{rest}" if name else rest
         return None
 
-    def _note_alias(self, path: str) -> None:
-        """A symbolic link to a folder: what changes there changes under this name as well."""
+    def names(self, absolute: str) -> set[str]:
+        """All paths below the root that change with what is at ``absolute``."""
+        path = self.relative(absolute)
+        found = set() if path is None else {path}
+        if self._linked_files:
+            real = absolute if path is None else os.path.join(os.path.realpath(self.root), path)
+            found |= self._linked_files.get(real, set())
+        return found
+
+    def places(self) -> frozenset[str]:
+        """The folders in which something may happen that changes the tree."""
+        own = {self._absolute(folder) for folder in self.folders}
+        if not self._linked_files:
+            return frozenset(own)
+        known = {os.path.realpath(self.root), *self._outside}
+        known |= {os.path.join(os.path.realpath(self.root), folder) for folder in self.folders}
+        return frozenset(own | ({os.path.dirname(one) for one in self._linked_files} - known))
+
+    def _is_reached(self, target: str) -> bool:
+        """Whether what a link leads to is served."""
+        root = os.path.realpath(self.root).rstrip("/") + "/"
+        return self._follow_links or target.startswith(root)
+
+    def _note_linked_file(self, path: str) -> None:
+        """A symbolic link to a file: what changes there changes under this name."""
+        target = os.path.realpath(self._absolute(path))
+        if self._is_reached(target) and len(self._linked_files) < MAX_LINKS:
+            self._linked_files.setdefault(target, set()).add(path)
+
+    def _note_linked_folder(self, path: str) -> bool:
+        """A symbolic link to a folder: whether to look at what is there under this name."""
         root = os.path.realpath(self.root).rstrip("/") + "/"
         target = os.path.realpath(self._absolute(path))
-        if not target.startswith(root) or len(self._aliases) >= MAX_ALIASES:
-            return
-        alias = (target[len(root) :], path)
+        # A folder that the root is in would hold everything again.
+        if not self._is_reached(target) or root.startswith(target.rstrip("/") + "/"):
+            return False
+        if len(self._aliases) + len(self._outside) >= MAX_LINKS:
+            return False
+        if target.startswith(root):
+            first = target[len(root) :]
+        else:
+            first = self._outside.setdefault(target, path)
+        if first == path:
+            return True
+        alias = (first, path)
         if alias not in self._aliases:
             self._aliases.append(alias)
+        return False
 
     def _under_other_names(self, change: Change) -> list[Change]:
         return [

@@ -118,15 +118,15 @@ class Watcher:
     def _watch(self) -> str | None:
         """Watch by notifications; returns why that does not work, ``None`` when stopped."""
         while not self._stop.is_set():
-            folders = frozenset(self._tree.folders)
+            places = self._tree.places()
             self._root = self._tree.root_identity()
             try:
-                with closing(self._notices(self._watched(folders), self._stop)) as notices:
+                with closing(self._notices(self._watched(places), self._stop)) as notices:
                     next(notices)
                     # What happened while the watches were set.
                     self._report(self._tree.refresh([""]))
-                    if self._tree.folders == folders:
-                        self._follow(notices, folders)
+                    if self._tree.places() == places:
+                        self._follow(notices, places)
             except StopIteration:
                 return None
             except (FileNotFoundError, PermissionError):
@@ -135,16 +135,19 @@ class Watcher:
                 self._report(self._tree.refresh([""]))
                 self._stop.wait(TURN if os.path.isdir(self._tree.root) else POLL_INTERVAL)
             except (OSError, RuntimeError) as error:
-                return _explain(error, len(folders))
+                return _explain(error, len(places))
         return None
 
-    def _watched(self, folders: frozenset[str]) -> list[str]:
+    def _watched(self, places: frozenset[str]) -> list[str]:
         """What to watch: every folder, where the system cannot leave out some of a tree."""
         if sys.platform != "linux":
-            return [self._tree.root]
-        return [f"{self._tree.root}/{folder}" if folder else self._tree.root for folder in folders]
+            below = self._tree.root.rstrip("/") + "/"
+            linked = {os.path.realpath(one) for one in places if os.path.islink(one)}
+            others = {one for one in places if not one.startswith(below)}
+            return sorted(linked | others | {self._tree.root})
+        return sorted(places)
 
-    def _follow(self, notices: Iterator[set[str]], folders: frozenset[str]) -> None:
+    def _follow(self, notices: Iterator[set[str]], places: frozenset[str]) -> None:
         """Gather and report until folders came or went."""
         touched: set[str] = set()
         first = last = looked = 0.0
@@ -155,26 +158,24 @@ class Watcher:
                 looked = now
                 if self._tree.root_identity() != self._root:
                     return
-            if notice:
+            # Beside files that links lead to much may happen that is nobody's business here.
+            paths = {name for path in notice for name in self._tree.names(path)}
+            if paths:
                 first = first if touched else now
                 last = now
-                touched |= notice
+                touched |= paths
             if touched:
                 quiet = now - last >= self._debounce
                 if quiet or now - first >= self._debounce * MAX_DEBOUNCES:
-                    paths = self._below_root(touched)
-                    self._report(self._tree.refresh(paths))
-                    touched.clear()
+                    folders = frozenset(self._tree.folders)
+                    self._report(self._tree.refresh(touched))
                     # A folder that was touched itself may be another one of the same name, which
                     # is not watched.
-                    if self._tree.folders != folders or not folders.isdisjoint(paths):
+                    if not folders.isdisjoint(touched) or self._tree.places() != places:
                         return
+                    touched.clear()
             else:
                 self._tree.learn()
-
-    def _below_root(self, touched: set[str]) -> list[str]:
-        relative = (self._tree.relative(path) for path in touched)
-        return [path for path in relative if path is not None]
 
     def _poll(self, reason: str) -> None:
         """Compare in intervals."""

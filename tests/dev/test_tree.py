@@ -163,6 +163,40 @@ def test_link_loops_end(root: Path) -> None:
     assert len(scanned(root)) == 2
 
 
+def test_a_linked_file_changes_with_its_target(root: Path) -> None:
+    (root / "first.css").symlink_to("css/a.css")
+    tree = scanned(root)
+    (root / "css" / "a.css").write_text("b{color:red}")
+    names = tree.names(str(root / "css" / "a.css"))
+    assert names == {"css/a.css", "first.css"}
+    assert [change.path for change in tree.refresh(names)] == ["css/a.css", "first.css"]
+
+
+def test_links_that_leave_the_root_are_followed_when_they_are_served(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "deep").mkdir()
+    (outside / "deep" / "x.css").write_text("x")
+    (outside / "back").symlink_to(root)
+    (outside / "again").symlink_to(outside)
+    (root / "linked").symlink_to(outside)
+    (root / "other").symlink_to(outside)
+    (root / "up").symlink_to(root.parent)
+    assert not scanned(root).names(str(outside / "deep" / "x.css"))
+    tree = Tree(str(root), IgnoreRules(), follow_links=True)
+    tree.scan()
+    first, second = sorted(["linked", "other"], key=lambda name: f"{name}/deep" not in tree.folders)
+    assert {name for name in tree.folders if "/" in name} == {f"{first}/deep"}
+    assert tree.names(str(outside / "deep" / "x.css")) == {f"{first}/deep/x.css"}
+    (outside / "deep" / "x.css").write_text("xx")
+    assert {change.path for change in tree.refresh([f"{first}/deep/x.css"])} >= {
+        f"{first}/deep/x.css",
+        f"{second}/deep/x.css",
+    }
+    assert str(root / first / "deep") in tree.places()
+
+
 def test_large_files_are_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree_module, "MAX_DIGESTED_SIZE", 10)
     (root / "large.bin").write_bytes(bytes(11))

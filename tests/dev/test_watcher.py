@@ -41,10 +41,12 @@ class Recorder:
 
 
 @contextmanager
-def watching(root: Path, notices: object = None) -> Iterator[Recorder]:
+def watching(
+    root: Path, notices: object = None, *, follow_links: bool = False
+) -> Iterator[Recorder]:
     recorder = Recorder()
     watcher = Watcher(
-        Tree(str(root), IgnoreRules()),
+        Tree(str(root), IgnoreRules(), follow_links=follow_links),
         debounce=0.03,
         on_change=recorder.changes.put,
         on_problem=recorder.problems.put,
@@ -91,6 +93,30 @@ def test_real_changes(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "new")
         assert recorder.next_paths() == ["new/b.js"]
         assert recorder.problems.empty()
+
+
+def test_what_links_lead_to(tmp_path: Path) -> None:
+    root, outside = tmp_path / "www", tmp_path / "outside"
+    (outside / "theme" / "deep").mkdir(parents=True)
+    (outside / "theme" / "deep" / "a.css").write_text("a")
+    (outside / "one.css").write_text("1")
+    root.mkdir()
+    (root / "node_modules").mkdir()
+    (root / "node_modules" / "lib.js").write_text("1")
+    (root / "theme").symlink_to(outside / "theme")
+    (root / "one.css").symlink_to(outside / "one.css")
+    (root / "lib.js").symlink_to("node_modules/lib.js")
+    with watching(root, follow_links=True) as recorder:
+        settle(recorder)
+        overwrite(outside / "theme" / "deep" / "a.css", "b{}")
+        assert recorder.next_paths() == ["theme/deep/a.css"]
+        replace(outside / "theme" / "deep" / "new.css", "b{}")
+        assert recorder.next_paths() == ["theme/deep/new.css"]
+        (outside / "nobody.css").write_text("1")
+        replace(outside / "one.css", "22")
+        assert recorder.next_paths() == ["one.css"]
+        replace(root / "node_modules" / "lib.js", "22")
+        assert recorder.next_paths() == ["lib.js"]
 
 
 def test_a_root_that_is_made_anew(tmp_path: Path) -> None:

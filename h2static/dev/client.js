@@ -308,7 +308,8 @@
         font: 14px/1.4 system-ui, sans-serif; color: CanvasText; background: Canvas;
         border: 1px solid color-mix(in srgb, CanvasText 25%, Canvas); border-left: 4px solid #d97706;
         border-radius: 8px; box-shadow: 0 4px 16px rgb(0 0 0 / 25%); }
-      ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere; }
+      ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere;
+        white-space: pre-line; }
       li + li { margin-top: .4rem; }
       button { all: unset; flex: none; padding: 0 .4rem; border-radius: 4px; cursor: pointer;
         font-size: 16px; line-height: 1.2; opacity: .7; }
@@ -329,17 +330,22 @@
       button.textContent = "×";
       button.setAttribute("aria-label", "Dismiss");
       button.addEventListener("click", () => {
-        dismissed = texts.join("\n");
+        dismissed = messages().join("\n");
         render();
       });
       box.append(list, button);
       shadow.append(box);
     }
 
+    function messages() {
+      return lost ? ["Connection to the server lost. Trying again…", ...texts] : texts;
+    }
+
     function render() {
-      const shown = lost ? ["Connection to the server lost. Trying again…", ...texts] : texts;
-      if (!lost && dismissed !== texts.join("\n")) dismissed = "";
-      if (!shown.length || (!lost && dismissed)) {
+      const shown = messages();
+      // What is new is shown, whatever was dismissed before.
+      if (dismissed !== shown.join("\n")) dismissed = "";
+      if (!shown.length || dismissed) {
         if (host) host.remove();
         return;
       }

@@ -271,6 +271,22 @@ def test_the_overlay_shows_under_any_policy(browser: Browser, root: Path) -> Non
     browser.wait(f"{OVERLAY}.includes('lost')")
     style = "getComputedStyle(document.querySelector('h2static-status')).position"
     assert browser.run(style) == "fixed"
+    # Its button works while there is no connection, too.
+    browser.run(
+        "document.querySelector('h2static-status').shadowRoot.querySelector('button').click()"
+    )
+    assert browser.run("document.querySelector('h2static-status')") is None
+
+
+def test_the_overlay_shows_each_problem_on_a_line_of_its_own(browser: Browser, root: Path) -> None:
+    words = ("-p", "/=/none.css", "-p", "/=/nothing.css")
+    with dev_server(browser, root, *words, tls=True) as server:
+        browser.visit(address(server))
+        browser.wait(f"{OVERLAY}.includes('/nothing.css')")
+        shown = "document.querySelector('h2static-status').shadowRoot.querySelector('li').innerText"
+        lines = browser.run(shown)
+        assert isinstance(lines, str)
+        assert len(lines.splitlines()) == 2
 
 
 def test_without_a_secure_context(browser: Browser, root: Path) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,8 +30,8 @@ from h2static.http2.push import Pusher
 from h2static.messages import Application
 from h2static.server.access_log import AccessLog
 from h2static.server.background import Background
+from h2static.server.console import Console
 from h2static.server.error_log import ErrorLog
-from h2static.server.frame_log import FrameLog, hexdump
 from h2static.server.link import Closed, Link, Phase
 from h2static.server.opener import Opener
 from h2static.server.poller import READABLE, WRITABLE, make_poller
@@ -96,16 +95,13 @@ class Driver:
             pusher=pusher,
             journal=access_log is not None,
         )
-        self._color = bool(config.color if config.color is not None else sys.stdout.isatty())
-        self._started = time.monotonic()
-        self._now = self._started
+        self._console = Console(config)
+        self._now = time.monotonic()
         self._poller = make_poller()
         self._links: dict[int, Link] = {}
         self._ready: deque[Link] = deque()
         self._accepted = 0
         self._totals: dict[str, int] = {"requests": 0, "resets": 0, "violations": 0}
-        #: Standard output has no reader any more.
-        self._unread = False
         self._draining = False
         self._stopped = False
         self._poller.register(self._pool.wakeup.fileno(), READABLE)
@@ -201,13 +197,13 @@ class Driver:
         while not self._stopped:
             events = poller.poll(0 if self._ready else self._spin)
             if not events and not self._ready:
-                self._flush_log()
+                self._console.flush()
                 await anyio.wait_readable(poller.fileno())
                 yielded = time.monotonic()
                 continue
             self._round(events)
             if self._now - yielded > _YIELD_SECONDS:
-                self._flush_log()
+                self._console.flush()
                 await anyio.lowlevel.checkpoint()
                 yielded = time.monotonic()
 
@@ -303,7 +299,7 @@ class Driver:
                 self._close(link)
             return None
         if link.hexdump and data:
-            self._print(f"recv {link.peer}\n{hexdump(data)}")
+            self._console.dump("recv", link.peer, data)
         return data
 
     def _process(self, link: Link, data: bytes) -> None:
@@ -356,7 +352,7 @@ class Driver:
             pieces = protocol.pending()
             count = link.write(pieces, octets)
             if link.hexdump and count:
-                self._print(f"send {link.peer}\n{hexdump(b''.join(pieces)[:count])}")
+                self._console.dump("send", link.peer, b"".join(pieces)[:count])
             if not count:
                 blocked = True
                 break
@@ -447,13 +443,7 @@ class Driver:
         """A socket was accepted."""
         self._accepted += 1
         link.hexdump = self._config.hexdump
-        if self._config.verbose:
-            link.log = FrameLog(
-                self._accepted,
-                self._print,
-                lambda: time.monotonic() - self._started,
-                color=self._color,
-            )
+        link.log = self._console.frame_log(self._accepted)
         self._links[link.descriptor] = link
         self._poller.register(link.descriptor, READABLE)
 
@@ -481,7 +471,7 @@ class Driver:
             for link in list(self._links.values()):
                 self.guarded(link, self._check)
             self._opener.resume()
-            self._flush_log()
+            self._console.flush()
             if self._ready:
                 # The loop may be waiting for the poller, which knows nothing of these.
                 self._wake()
@@ -516,18 +506,3 @@ class Driver:
         if journal:
             self._access_log.add(link.host, "HTTP/2.0", journal)
             journal.clear()
-
-    def _flush_log(self) -> None:
-        if self._config.verbose or self._config.hexdump:
-            try:
-                sys.stdout.flush()
-            except OSError:
-                self._unread = True
-
-    def _print(self, text: str) -> None:
-        """Write to standard output until its reader goes away (``h2static -v | head``)."""
-        if not self._unread:
-            try:
-                sys.stdout.write(text)
-            except OSError:
-                self._unread = True

@@ -251,7 +251,11 @@ class Opener:
         self._host.start(link, Refusal(HTTP1_REFUSED, problem), b"")
 
     def sniff(self, link: Link, data: bytes) -> None:
-        """Find out by the first octets what a client on cleartext speaks."""
+        """Find out by the first octets what a client on cleartext speaks.
+
+        SETTINGS wait for them, also where only HTTP/2 is spoken: a client of HTTP/1.1 takes what
+        comes before the 505 for nonsense and shows nobody the text.
+        """
         if data[:3] != r.PREFACE[: len(data[:3])]:
             if data[:1] == _TLS_HANDSHAKE:
                 self._host.start(link, Refusal(b"", "TLS on a cleartext port"), b"")

@@ -116,6 +116,9 @@ STRATEGIES: Final[dict[str, Callable[[], Strategy]]] = {
 }
 #: Every name that an option takes; ``naive`` uses no table at all, ``best`` knows the whole story.
 STRATEGY_NAMES: Final = (*STRATEGIES, "naive", "best")
+#: Annealing walks of ``best`` when the caller does not say: the raw stories of the http2jp corpus
+#: then take some twenty seconds.
+DEFAULT_EFFORT: Final = 5
 
 
 def encode_naively(

@@ -19,7 +19,7 @@ from hpacktools.conformance.suites import Task
 from hpacktools.conformance.text import render as render_text
 from hpacktools.jsonforms import pretty
 from hpacktools.stories import UnusableError
-from hpacktools.strategies import STRATEGY_NAMES
+from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
 
 from .options import HelpFormatter, count
 
@@ -118,7 +118,11 @@ def _add_generate(commands: _Commands) -> None:
     options.add_argument("--strategy", choices=STRATEGY_NAMES, default="default")
     options.add_argument("--no-huffman", action="store_true")
     options.add_argument(
-        "--effort", type=count, default=0, metavar="N", help="annealing walks of best"
+        "--effort",
+        type=count,
+        default=DEFAULT_EFFORT,
+        metavar="N",
+        help="annealing walks of best (default: %(default)s)",
     )
 
 

@@ -11,9 +11,9 @@ from typing import BinaryIO
 from hpacktools.codec import DEFAULT_TABLE_SIZE, Representation
 from hpacktools.deflate import Deflater, deflate_case
 from hpacktools.stories import Case, UnusableError
-from hpacktools.strategies import STRATEGY_NAMES
+from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
 
-from .options import HelpFormatter, count, table_size
+from .options import codec_parser, count, table_size
 from .reading import BadCase, open_input, read_documents, read_http1, read_lines, read_octets
 from .writing import Writer, bad_case, complain
 
@@ -22,15 +22,10 @@ COMMAND = "hpack-deflate"
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``hpack-deflate``."""
-    options = argparse.ArgumentParser(
-        prog=COMMAND,
-        allow_abbrev=False,
-        formatter_class=HelpFormatter,
-        description="Encode the header lists of JSON cases as HPACK header blocks (RFC 7541).",
-        epilog="Exit status: 0 all cases encoded, 1 a case failed, 2 unusable input or options.",
-    )
-    options.add_argument(
-        "files", nargs="*", default=["-"], metavar="FILE", help="input; standard input by default"
+    options = codec_parser(
+        COMMAND,
+        "Encode the header lists of JSON cases as HPACK header blocks (RFC 7541).",
+        "encoded",
     )
     options.add_argument(
         "-t",
@@ -56,12 +51,6 @@ def parser() -> argparse.ArgumentParser:
         help="largest table that the encoder keeps (default: %(default)s)",
     )
     options.add_argument(
-        "-d",
-        "--dump-header-table",
-        action="store_true",
-        help="write the dynamic table after each case",
-    )
-    options.add_argument(
         "--strategy",
         choices=STRATEGY_NAMES,
         default="default",
@@ -72,16 +61,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--effort",
         type=count,
-        default=0,
+        default=DEFAULT_EFFORT,
         metavar="N",
-        help="with --strategy best: search longer, with N walks of annealing (default: "
-        "%(default)s; 30 gain 2 or 3 octets in a thousand and take minutes)",
+        help="with --strategy best: search with N walks of annealing (default: %(default)s; 0 "
+        "takes a third of the time, 30 gain 1 or 2 octets in a thousand and take minutes)",
     )
     options.add_argument("--no-huffman", action="store_true", help="write plain strings only")
-    options.add_argument(
-        "--jsonl", action="store_true", help="read and write one case a line, flushed at once"
-    )
-    options.add_argument("--seqno", action="store_true", help="write seqno in the place of seq")
     return options
 
 

@@ -13,7 +13,7 @@ from hpacktools.inflate import Inflater, error_to_json, inflate_case
 from hpacktools.shapes import Object
 from hpacktools.stories import Case, UnusableError
 
-from .options import HelpFormatter
+from .options import codec_parser
 from .reading import BadCase, open_input, read_documents, read_lines, read_octets
 from .writing import Writer, bad_case, complain
 
@@ -26,21 +26,8 @@ COMMAND = "hpack-inflate"
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``hpack-inflate``."""
-    options = argparse.ArgumentParser(
-        prog=COMMAND,
-        allow_abbrev=False,
-        formatter_class=HelpFormatter,
-        description="Decode the HPACK header blocks (RFC 7541) of JSON cases.",
-        epilog="Exit status: 0 all cases decoded, 1 a case failed, 2 unusable input or options.",
-    )
-    options.add_argument(
-        "files", nargs="*", default=["-"], metavar="FILE", help="input; standard input by default"
-    )
-    options.add_argument(
-        "-d",
-        "--dump-header-table",
-        action="store_true",
-        help="write the dynamic table after each case",
+    options = codec_parser(
+        COMMAND, "Decode the HPACK header blocks (RFC 7541) of JSON cases.", "decoded"
     )
     options.add_argument(
         "--explain",
@@ -53,10 +40,6 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--color", action="store_true", help="with --explain: colours also without a terminal"
     )
-    options.add_argument(
-        "--jsonl", action="store_true", help="read and write one case a line, flushed at once"
-    )
-    options.add_argument("--seqno", action="store_true", help="write seqno in the place of seq")
     return options
 
 

@@ -8,9 +8,11 @@ long as the table is large.  When that clock is given, each field can be decided
 dynamic programming over its occurrences, with a price for every octet inserted; then the clock
 follows from the decisions.  A few rounds of this for each of several prices give starting points.
 Then improve: walk through the story, change one decision at a time, follow the changed course with
-its exact cost until it joins the old one, keep what is smaller.  With more effort, a change that
-makes later fields miss is repaired there before it is judged; and changes for the worse are kept
-sometimes, ever more rarely (simulated annealing).  The smallest is returned.
+its exact cost until it joins the old one, keep what is smaller.  With effort, changes for the
+worse are kept sometimes, ever more rarely (simulated annealing), and many come with a second one
+that restores the balance of the table: the insertion moves to the next occurrence of the field, or
+takes the place of one nearby.  With much effort, there are several starts, in which a change that
+makes later fields miss is repaired there before it is judged.  The smallest is returned.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Final
 from .codec import DEFAULT_TABLE_SIZE, Representation
 from .codec.table import STATIC_FIELDS
 from .stories import Case
+from .strategies import DEFAULT_EFFORT
 from .table_model import NEVER, Course, Model, State, build_model, follow
 
 #: Prices, in octets written for an octet inserted, for which a first guess is made.
@@ -53,7 +56,15 @@ _NEAR: Final = 300
 #: Temperatures of annealing in octets: at the first a change for the worse by that much is kept
 #: with probability 1/e.
 _HOT: Final = 3.0
-_COLD: Final = 0.05
+_WARM: Final = 1.5
+_COLD: Final = 0.3
+#: Of the changes in annealing, this share moves an insertion to or from the next occurrence of the
+#: field, and this share exchanges it with one among so many positions behind.
+_MOVED: Final = 0.3
+_EXCHANGED: Final = 0.5
+_NEARBY: Final = 24
+#: From this effort on several starts are worth their time.
+_MUCH: Final = 10
 #: A changed course that costs this many octets more than allowed hardly ever comes back.
 _HOPELESS: Final = 80
 #: With repairs it may cost more at first; and how many decisions are tried for a repair.
@@ -69,12 +80,12 @@ def plan_cases(
     *,
     limit: int = DEFAULT_TABLE_SIZE,
     huffman: bool = True,
-    effort: int = 0,
+    effort: int = DEFAULT_EFFORT,
 ) -> list[list[Representation]]:
     """Plan the cases of one connection: for each case a representation for each field.
 
     ``limit`` is the largest table, in octets, that the encoder keeps.  ``effort`` is the number of
-    annealing walks; with 0 there is none, and the whole http2jp corpus takes seconds.
+    annealing walks; with 0 there is none, which takes a third of the time of the default.
     """
     model = build_model(cases, limit=limit, huffman=huffman)
     choice = search(model, effort) if model.occurrences else []
@@ -98,19 +109,20 @@ def plan_cases(
 
 def search(model: Model, effort: int) -> list[bool]:
     """The best choice found for ``model``."""
-    if not effort:
-        guess = first_guess(model, _FEW_PRICES, _FEW_ROUNDS)
-        return _Search(model, guess).walk([0.0] * _FEW_WALKS)
-    greedy = [0.0] * _GREEDY_WALKS
+    if effort < _MUCH:
+        search = _Search(model, first_guess(model, _FEW_PRICES, _FEW_ROUNDS))
+        search.walk([0.0] * _FEW_WALKS)
+        search.anneal(_WARM, effort, _FEW_WALKS)
+        return search.best
     guess = first_guess(model, _PRICES, _ROUNDS)
     # Which number of repairs ends best differs from story to story.
     searches = [_Search(model, guess, repairs=repairs) for repairs in _REPAIRS]
     for each in searches:
-        each.walk(greedy)
+        each.walk([0.0] * _GREEDY_WALKS)
     best = min(searches, key=lambda each: each.best_cost)
-    annealing = _Search(model, best.best)
-    cooling = (_COLD / _HOT) ** (1 / effort)
-    return annealing.walk([*(_HOT * cooling**number for number in range(effort)), *greedy])
+    search = _Search(model, best.best)
+    search.anneal(_HOT, effort, _GREEDY_WALKS)
+    return search.best
 
 
 def first_guess(model: Model, prices: Sequence[float], rounds: int) -> list[bool]:
@@ -191,11 +203,21 @@ class _Search:
         self.cost, self.course = follow(model, choice, State(), 0, unknown)
         self.best = choice.copy()
         self.best_cost = self.cost
+        #: Whether changes come with a second one, as long as there are no repairs.
+        self.paired = False
         # Seeded: the result is the same every time.
         self.random = random.Random(7541)  # noqa: S311  # chance in a search, not a secret
 
-    def walk(self, temperatures: Sequence[float]) -> list[bool]:
-        """Walk through the story once for each temperature; returns the best choice seen."""
+    def anneal(self, hot: float, walks: int, greedy_walks: int) -> None:
+        """Cool down from the temperature ``hot`` in so many walks, then only improve."""
+        if walks:
+            self.paired = True
+            cooling = (_COLD / hot) ** (1 / walks)
+            self.walk([hot * cooling**number for number in range(walks)])
+            self.walk([0.0] * greedy_walks)
+
+    def walk(self, temperatures: Sequence[float]) -> None:
+        """Walk through the story once for each temperature; ``best`` is the best choice seen."""
         for temperature in temperatures:
             before = self.cost
             if temperature == 0.0 and self.cost > self.best_cost:
@@ -203,7 +225,6 @@ class _Search:
             self._walk_once(temperature)
             if temperature == 0.0 and self.cost == before:
                 break
-        return self.best
 
     def _restore(self) -> None:
         """Go on from the best choice."""
@@ -243,6 +264,10 @@ class _Search:
             allowed = -temperature * math.log(1.0 - self.random.random())
         changed = [place]
         self._flip(place)
+        second = self._second(place) if self.paired else NEVER
+        if second != NEVER:
+            self._flip(second)
+            changed.append(second)
         excess, course = self._follow(place, state, allowed + self.hopeless)
         missed = place
         for _ in range(self.repairs):
@@ -263,6 +288,9 @@ class _Search:
                 self._flip(each)
             return
         stop = place + len(course.octets)
+        if stop <= second != NEVER:
+            # The courses have joined before it: it had no part in this.
+            self._flip(second)
         self.course.octets[place:stop] = course.octets
         self.course.inserted[place:stop] = course.inserted
         self.course.oldest[place:stop] = course.oldest
@@ -270,6 +298,26 @@ class _Search:
         if self.cost < self.best_cost:
             self.best_cost = self.cost
             self.best = self.choice.copy()
+
+    def _second(self, place: int) -> int:
+        """The position of a decision to change together with that at ``place``, or ``NEVER``."""
+        chance = self.random.random()
+        if chance < _MOVED:
+            again = self.model.following[place]
+            moves = again != NEVER and self.choice[again] == self.choice[place]
+            return again if moves and self.model.free[again] else NEVER
+        if chance < _MOVED + _EXCHANGED:
+            return self._other_miss(place, place + 1 + int(self.random.random() * _NEARBY))
+        return NEVER
+
+    def _other_miss(self, place: int, start: int) -> int:
+        """The first position from ``start`` on, not far, that decides about another field than
+        that of ``place``, or ``NEVER``."""
+        occurrences, free, octets = self.model.occurrences, self.model.free, self.course.octets
+        for other in range(start, min(start + _NEARBY, len(occurrences))):
+            if octets[other] > 1 and free[other] and occurrences[other] != occurrences[place]:
+                return other
+        return NEVER
 
     def _flip(self, place: int) -> None:
         self.choice[place] = not self.choice[place]

@@ -165,7 +165,8 @@ class State:
     __slots__ = ("fields", "head", "names", "places", "queue", "used")
 
     def __init__(self) -> None:
-        #: Field or name -> number of its newest insertion; those below ``head`` are evicted.
+        #: Field or name -> number of its newest insertion; those below ``head`` are evicted (a name
+        #: may still be there then).
         self.fields: dict[int, int] = {}
         self.names: dict[int, int] = {}
         #: Insertions by number: field and position.
@@ -190,7 +191,11 @@ class State:
     def evict(self, model: Model, maximum: int) -> None:
         """Evict until the table holds ``maximum`` octets at most."""
         while self.used > maximum:
-            self.used -= model.size[self.queue[self.head]]
+            field = self.queue[self.head]
+            self.used -= model.size[field]
+            # What is evicted is forgotten, so that a copy costs what lives and not what ever lived.
+            if self.fields[field] == self.head:
+                del self.fields[field]
             self.head += 1
 
 
@@ -230,56 +235,58 @@ def follow(
     base, head, used = state.head, state.head, state.used
     queue, places = state.queue[base:], state.places[base:]
     count = base + len(queue)
-    end = len(occurrences)
+    first = places[0] if places else NEVER
     known_octets, known_inserted, known_oldest = known.octets, known.inserted, known.oldest
     octets: list[int] = []
     inserted: list[bool] = []
     oldest: list[int] = []
     excess = 0
-    last_difference = place = start
-    while place < end:
-        while used > cut[place]:
-            used -= size_of[queue[head - base]]
-            head += 1
-        oldest.append(places[head - base] if head < count else place)
+    last_difference = start
+    for place in range(start, len(occurrences)):
+        if known_oldest[place] > last_difference and first > last_difference:
+            break
+        if used > cut[place]:
+            while used > cut[place]:
+                used -= size_of[queue[head - base]]
+                head += 1
+            first = places[head - base] if head < count else NEVER
+        oldest.append(first if head < count else place)
         field = occurrences[place]
         number = fields.get(field, -1)
-        inserting = False
         if number >= head:
             cost = 1 if count - number <= _INDEX_ONE else index_octets(count - number)
-        else:
-            name = name_of[field]
-            inserting = choice[place]
-            cost = with_indexing[field] if inserting else without_indexing[field]
+            octets.append(cost)
+            inserted.append(False)
+            excess += cost - known_octets[place]
+            if known_inserted[place]:
+                last_difference = place
+            continue
+        name = name_of[field]
+        inserting = choice[place]
+        cost = with_indexing[field] if inserting else without_indexing[field]
+        if name >= 0:
+            number = names.get(name, -1)
+            if number >= head:
+                age = count - number
+                cost += _name_with_octets(age) if inserting else _name_without_octets(age)
+                cost -= name_octets[name] + 1
+        if inserting:
+            queue.append(field)
+            places.append(place)
+            fields[field] = count
             if name >= 0:
-                number = names.get(name, -1)
-                if number >= head:
-                    age = count - number
-                    cost += _name_with_octets(age) if inserting else _name_without_octets(age)
-                    cost -= name_octets[name] + 1
-            if inserting:
-                queue.append(field)
-                places.append(place)
-                fields[field] = count
-                if name >= 0:
-                    names[name] = count
-                count += 1
-                used += size_of[field]
-                while used > maximum[place]:
-                    used -= size_of[queue[head - base]]
-                    head += 1
+                names[name] = count
+            count += 1
+            used += size_of[field]
+            while used > maximum[place]:
+                used -= size_of[queue[head - base]]
+                head += 1
+            first = places[head - base] if head < count else NEVER
         octets.append(cost)
         inserted.append(inserting)
         excess += cost - known_octets[place]
         if inserting != known_inserted[place]:
             last_difference = place
-        place += 1
         if excess > bound:
-            break
-        if (
-            place < end
-            and known_oldest[place] > last_difference
-            and (head == count or places[head - base] > last_difference)
-        ):
             break
     return excess, Course(octets=octets, inserted=inserted, oldest=oldest)

@@ -25,6 +25,7 @@ from h2static.site.hashednames import is_content_hashed
         "chunk-X2-a9Bq_.js",  # rollup: a hash with a hyphen
         "entry.CHdo91hT.js",  # Nuxt, SvelteKit
         "app-Z7423ZV3.js",  # esbuild
+        "app-RDVPDRLU.js",
         "app-K5Q2ZWXA.css.map",
         "app.min.0a1b2c3d.css",
         "style.0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9.css",  # SHA-256
@@ -48,6 +49,9 @@ def test_hashed(name: str) -> None:
         "game-Level2Up.png",
         "a-DOCUMENT.pdf",
         "x-CHAPTER2.pdf",
+        "app-VERSION2.js",
+        "app-TEMPLATE.js",
+        "lib-33554432.js",
         "README-OVERVIEW.md",
         "face-deadbeef.png",
         "face-face2024.png",
@@ -92,7 +96,9 @@ BASE32 = string.ascii_uppercase + "234567"
     [
         ("index-{}.js".format, BASE64, 8, 0.7),
         ("index.{}.js".format, BASE64, 8, 0.7),
-        ("app-{}.js".format, BASE32, 8, 0.5),
+        ("app-{}.js".format, BASE32, 8, 0.85),
+        ("app-{}.css.map".format, BASE32, 8, 0.85),
+        ("app-{}.png".format, BASE32, 8, 0.5),
         ("main.{}.js".format, string.hexdigits[:16], 8, 0.88),
         ("main.{}.js".format, string.hexdigits[:16], 20, 0.99),
     ],

@@ -124,7 +124,7 @@ class Config:
     padding: int = 0
     #: Answer at the request's field section instead of at END_STREAM.
     early_response: bool = False
-    #: Trailer fields after every response with a body; names in lower case.
+    #: Trailer fields after every response that may have content; names in lower case.
     trailers: tuple[tuple[bytes, bytes], ...] = ()
     #: Leave ``content-length`` out of responses with a file.
     no_content_length: bool = False

@@ -143,7 +143,7 @@ PROTOCOL = (
         argument=Argument.MANY,
         metavar="FIELD",
         parse=values.trailer,
-        help="Send the trailer field 'name: value' after each body. Repeatable.",
+        help="Send the trailer field 'name: value' at the end of each response. Repeatable.",
     ),
     Option(
         name="no-content-length",

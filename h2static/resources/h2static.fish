@@ -89,7 +89,7 @@ complete -c h2static -n _shtab_h2static_using -s w -l window-bits -x -d 'Initial
 complete -c h2static -n _shtab_h2static_using -s W -l connection-window-bits -x -d 'Window of a connection: 2**N-1 octets.'
 complete -c h2static -n _shtab_h2static_using -s b -l padding -x -d 'Add up to N octets of padding to HEADERS, DATA and PUSH_PROMISE frames. A frame can carry 256; a larger N means that.'
 complete -c h2static -n _shtab_h2static_using -l early-response -d 'Answer when a request'"'"'s field section is there, without waiting for its content.'
-complete -c h2static -n _shtab_h2static_using -l trailer -x -d 'Send the trailer field '"'"'name: value'"'"' after each body. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l trailer -x -d 'Send the trailer field '"'"'name: value'"'"' at the end of each response. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l no-content-length -d 'Leave content-length out of responses that carry a file.'
 complete -c h2static -n _shtab_h2static_using -l http2-only -d 'Refuse HTTP/1.1, which browsers use without TLS.'
 complete -c h2static -n _shtab_h2static_using -l dev -d 'For editing a site: live reload, a request log, lists of files, pages that explain errors, and no answer that a browser keeps. Listens on loopback unless -a is given.'

@@ -2,7 +2,8 @@
 
 :func:`decode_block` and :func:`encode_block` map (table, block) to (fields, table) and back, so
 that results can be remembered; :class:`Decoder` and :class:`Encoder` keep a table for those who
-have one connection to follow.  See :mod:`~hpacktools.codec.decode` for what is refused.
+have one connection to follow.  The static table and the Huffman code come from the ``hpack``
+package; see :mod:`~hpacktools.codec.decode` for what is refused.
 """
 
 from .decode import NO_LIMITS, DecodedBlock, DecodeLimits, decode_block

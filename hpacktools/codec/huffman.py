@@ -13,20 +13,21 @@ time when the base is two.
 
 from __future__ import annotations
 
-from .constants import CODE_LENGTHS, EOS, huffman_codes
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
+
 from .errors import BlockError
 
+_EOS = 256
 _ROOT = 1
-_CODES = huffman_codes()
 #: Node -> the symbol whose code ends there.
 _SYMBOLS = {
     1 << length | code: symbol
-    for symbol, (code, length) in enumerate(zip(_CODES, CODE_LENGTHS, strict=True))
+    for symbol, (code, length) in enumerate(zip(REQUEST_CODES, REQUEST_CODES_LENGTH, strict=True))
 }
 #: Octet -> its code as text.
-_BITS = tuple(f"{_CODES[octet]:0{CODE_LENGTHS[octet]}b}" for octet in range(EOS))
+_BITS = tuple(f"{REQUEST_CODES[octet]:0{REQUEST_CODES_LENGTH[octet]}b}" for octet in range(256))
 #: Octet -> length of its code, as a translation table: the sum is then one call.
-_LENGTHS = bytes(CODE_LENGTHS[:EOS])
+_LENGTHS = bytes(REQUEST_CODES_LENGTH[:256])
 
 
 class _Node(dict[int, tuple[bytes, "_Node"]]):
@@ -52,7 +53,7 @@ class _Node(dict[int, tuple[bytes, "_Node"]]):
                 continue
             # RFC 7541 5.2: "A Huffman-encoded string literal containing the EOS symbol MUST be
             # treated as a decoding error."
-            if symbol == EOS:
+            if symbol == _EOS:
                 self[octet] = end = (b"", _DEAD)
                 return end
             symbols.append(symbol)

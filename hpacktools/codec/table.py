@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from . import constants
+from hpack.table import HeaderTable
 
 #: A field line: name and value.
 Field: TypeAlias = tuple[bytes, bytes]
@@ -28,7 +28,7 @@ DEFAULT_TABLE_SIZE: Final = 4096
 #: The static table; index 0 is not used (RFC 7541 Appendix A).
 STATIC_TABLE: Final[tuple[Field, ...]] = (
     (b"", b""),
-    *constants.STATIC_FIELDS,
+    *((bytes(name), bytes(value)) for name, value in HeaderTable.STATIC_TABLE),
 )
 #: Index of the newest entry of the dynamic table (RFC 7541 section 2.3.3).
 FIRST_DYNAMIC_INDEX: Final = len(STATIC_TABLE)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
-from hpack.table import HeaderTable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpacktools.codec import EMPTY_TABLE, STATIC_TABLE, DynamicTable, constants, entry_size
+from hpacktools.codec import EMPTY_TABLE, STATIC_TABLE, DynamicTable, entry_size
 from hpacktools.codec.table import STATIC_FIELDS, STATIC_NAMES
 
 AB = (b"a", b"b")
@@ -23,12 +21,6 @@ def test_static_table() -> None:
     assert len(STATIC_FIELDS) == 61
     assert STATIC_NAMES[b":status"] == 8
     assert b"" not in STATIC_NAMES
-
-
-def test_constants_are_those_of_the_hpack_package() -> None:
-    assert list(STATIC_TABLE[1:]) == list(HeaderTable.STATIC_TABLE)
-    assert list(constants.huffman_codes()) == REQUEST_CODES
-    assert list(constants.CODE_LENGTHS) == REQUEST_CODES_LENGTH
 
 
 def test_insertion_gives_another_table() -> None:

@@ -34,8 +34,6 @@ MASK_ADD = 0x20000000
 
 #: inotify(7): watch, mask, cookie, length of the name that follows.
 _EVENT = struct.Struct("iIII")
-#: Octets of events read at a time; the kernel keeps what is left.
-_READ = 64 * 1024
 
 
 class Event(NamedTuple):
@@ -82,15 +80,18 @@ class Inotify:
         """End a watch, if it has not ended with its file."""
         self._remove(self._descriptor, watch)
 
-    def pending(self) -> bool:
-        """Whether :meth:`read` has something to tell; costs one system call."""
+    def pending(self) -> int:
+        """Octets of what :meth:`read` has to tell; costs one system call."""
         ioctl(self._descriptor, FIONREAD, self._waiting)
-        return self._waiting[0] != 0
+        return self._waiting[0]
 
-    def read(self) -> list[Event]:
-        """What has happened, as far as one reading goes; to be called when it is pending."""
+    def read(self, octets: int) -> list[Event]:
+        """What has happened, up to what was pending; the kernel bounds its queue (16 384 events).
+
+        Less than everything would not do: what concerns the caller may stand last.
+        """
         try:
-            data = os.read(self._descriptor, _READ)
+            data = os.read(self._descriptor, octets)
         except BlockingIOError:
             return []
         events: list[Event] = []

@@ -93,7 +93,10 @@ class Notices:
         inotify = self._inotify
         if inotify is None:
             return False
-        changed = inotify.pending() and self._take(inotify.read())
+        pending = inotify.pending()
+        changed = pending > 0 and self._take(inotify.read(pending))
+        if self._inotify is None:
+            return False
         if 0 <= now - self._renewed < RENEWAL_SECONDS:
             return bool(self._way) and not changed
         self._renewed = now

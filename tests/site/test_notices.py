@@ -141,6 +141,16 @@ def test_what_others_do_beside_the_way_is_no_change(watching: Watching) -> None:
     assert watching.silent()
 
 
+def test_a_change_behind_many_others_is_heard(watching: Watching) -> None:
+    beside = [write(watching.base, f"beside{number}") for number in range(5000)]
+    watching.settle()
+    for path in beside:
+        path.unlink()
+    watching.file.write_text("new")
+    assert not watching.silent()
+    assert watching.silent()
+
+
 def test_silence_ends_by_itself(watching: Watching) -> None:
     watching.settle()
     watching.now += RENEWAL_SECONDS * 0.9
@@ -175,19 +185,22 @@ def test_more_events_than_the_queue_holds(
     assert not watching.silent()
 
 
-def test_the_end_of_a_file_system_ends_the_watching(watching: Watching) -> None:
+@pytest.mark.parametrize("later", [0.0, 2 * RENEWAL_SECONDS])
+def test_the_end_of_a_file_system_ends_the_watching(watching: Watching, later: float) -> None:
     watching.settle()
     inotify = watching.notices._inotify
     assert inotify is not None
 
     class Unmounted:
-        def pending(self) -> bool:
-            return True
+        def pending(self) -> int:
+            return 16
 
-        def read(self) -> list[object]:
+        def read(self, octets: int) -> list[object]:
+            assert octets == 16
             return [SimpleNamespace(watch=watching.watches[0], mask=0x2000, name=b"")]
 
     watching.notices._inotify = Unmounted()  # type: ignore[assignment]  # what it uses
+    watching.now += later
     for _ in range(3):
         assert not watching.silent()
         watching.now += 1
@@ -257,12 +270,11 @@ def test_events_name_what_happened(tmp_path: Path) -> None:
     inotify = Inotify()
     folder = inotify.add(os.fsencode(tmp_path), CREATE)
     assert not inotify.pending()
-    assert inotify.read() == []
+    assert inotify.read(4096) == []
     path = write(tmp_path, "a name")
     file = inotify.add(os.fsencode(path), MODIFY)
     path.write_text("x")
-    assert inotify.pending()
-    events = inotify.read()
+    events = inotify.read(inotify.pending())
     assert events[0] == (folder, CREATE, b"a name")
     assert {event[:2] for event in events[1:]} == {(file, MODIFY)}
     assert not inotify.pending()

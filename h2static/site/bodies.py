@@ -5,7 +5,8 @@ headings of a multipart body).  Its readers never block: they read what the page
 have the rest fetched by the ``submit`` they were given.  They return what the file had when the
 response was prepared or fail: a file that was truncated ends early, one that was rewritten in place
 raises ``OSError``.  A file that grew, as logs do, is sent up to its old length.  It counts as
-rewritten unless samples of what was sent, from its beginning and its end, are still in their place.
+rewritten unless samples of what was there, the file's first octets and the last that were sent, are
+still in their place.
 
 What :meth:`FileReader.read` returns may be a view of the reader's own buffer: it is valid until
 the next call of a method of the same reader.  A buffer that is used again is filled a fifth faster
@@ -17,6 +18,7 @@ Strategy: ``preadv`` with ``RWF_NOWAIT`` where the system has it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -35,6 +37,11 @@ READ_SIZE = 256 * 1024
 
 #: Octets of a sample: enough to tell what was written anew from what is as it was.
 SAMPLE_SIZE = 512
+
+#: A write sets the time of a file first and its size last, so that a file which just grows looks
+#: rewritten for a moment.  It is looked at so often before it counts as that; each look waits for
+#: the writer where the file system can (see :func:`_wait_for_writers`), else for a thread's turn.
+MAX_LOOKS = 100
 
 #: Octets of buffers that readers keep between reads: 64 readers at full speed.
 MAX_KEPT = 64 * READ_SIZE
@@ -69,10 +76,33 @@ def read_without_waiting(
         raise
 
 
+def take_sample(handle: FileHandle, version: FileVersion) -> bytes:
+    """The first octets of the file in state ``version``, which vouch for it when it grows.
+
+    Empty when they cannot be had at once, or when it is in another state by now.
+    """
+    sample = bytearray(SAMPLE_SIZE)
+    try:
+        count = read_without_waiting(handle.descriptor, sample, 0)
+    except OSError:
+        count = None
+    return bytes(sample[:count]) if count is not None and handle.version() == version else b""
+
+
+def _wait_for_writers(descriptor: int) -> None:
+    """Return when no write to the file is under way.
+
+    Looking for data takes the lock that a write holds, on ext4, btrfs, tmpfs and overlays of them;
+    on others it returns at once.
+    """
+    with contextlib.suppress(OSError):
+        os.lseek(descriptor, 0, getattr(os, "SEEK_DATA", os.SEEK_SET))
+
+
 class FileBody:
     """A body of pieces of one file."""
 
-    __slots__ = ("_pieces", "_submit", "_version", "handle", "length")
+    __slots__ = ("_pieces", "_sample", "_submit", "_version", "handle", "length")
 
     def __init__(
         self,
@@ -80,18 +110,20 @@ class FileBody:
         version: FileVersion,
         pieces: tuple[Piece, ...],
         submit: Submit,
+        sample: bytes = b"",
     ) -> None:
-        """``version`` is what the response says of the file."""
+        """``version`` is what the response says of the file, ``sample`` its first octets then."""
         #: The file, open as long as anybody holds this.
         self.handle = handle
         self._version = version
         self._pieces = pieces
         self._submit = submit
+        self._sample = sample
         self.length: int | None = sum(map(_piece_length, pieces))
 
     def open(self) -> FileReader:
         """Start a reading."""
-        return FileReader(self.handle, self._version, self._pieces, self._submit)
+        return FileReader(self.handle, self._version, self._pieces, self._submit, self._sample)
 
     def same_as(self, other: FileBody) -> bool:
         """Whether ``other`` gives the same octets of the same state of the same file."""
@@ -108,6 +140,7 @@ class FileReader:
         "_first",
         "_handle",
         "_last",
+        "_looks",
         "_offset",
         "_pieces",
         "_position",
@@ -122,6 +155,7 @@ class FileReader:
         version: FileVersion,
         pieces: tuple[Piece, ...],
         submit: Submit,
+        sample: bytes,
     ) -> None:
         self._handle: FileHandle | None = handle
         self._version = version
@@ -135,10 +169,12 @@ class FileReader:
         self._fetched: bytes | None = None
         self._error: OSError | None = None
         self._wanted = READ_SIZE
-        #: Samples of what was returned, each with its place in the file: the first octets and the
-        #: last ones.
-        self._first: tuple[int, bytes] | None = None
-        self._last = (0, b"")
+        #: Looks in a row that showed another time and the same size.
+        self._looks = 0
+        #: Samples of what was there, each with its place in the file: octets from before or of the
+        #: first reading, and the last that were returned.
+        self._first = (0, sample)
+        self._last = (0, sample)
 
     def read(self, size: int) -> bytes | memoryview | None:
         """See :class:`h2static.messages.BodyReader`; valid until the next call."""
@@ -186,10 +222,15 @@ class FileReader:
         version = handle.version()
         known = self._version
         if version.modified != known.modified or version.size != known.size:
+            if version.size == known.size and self._looks < MAX_LOOKS:
+                self._looks += 1
+                self._fetched = None
+                return None
             if version.size <= known.size or not self._samples_stay(handle):
                 raise OSError(errno.ESTALE, "the file was rewritten while it was sent")
             self._version = version
-        if self._first is None:
+            self._looks = 0
+        if not self._first[1]:
             self._first = (offset, bytes(data[:SAMPLE_SIZE]))
         start = max(len(data) - SAMPLE_SIZE, 0)
         self._last = (offset + start, bytes(data[start:]))
@@ -198,9 +239,9 @@ class FileReader:
     def _samples_stay(self, handle: FileHandle) -> bool:
         """Whether what was returned is still in the file, as far as can be told without waiting.
 
-        Before anything was returned nothing can vouch for the octets that are there now.
+        Without a sample nothing can vouch for the octets that are there now.
         """
-        if self._first is None:
+        if not self._first[1]:
             return False
         for offset, sample in (self._first, self._last):
             now = bytearray(len(sample))
@@ -231,9 +272,11 @@ class FileReader:
         if handle is None or isinstance(piece, bytes):
             wake()
             return
-        offset, wanted = piece[0] + self._offset, self._wanted
+        offset, wanted, grows = piece[0] + self._offset, self._wanted, self._looks > 0
 
         def fetch() -> None:
+            if grows:
+                _wait_for_writers(handle.descriptor)
             try:
                 self._fetched = os.pread(handle.descriptor, wanted, offset)
             except OSError as error:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 from h2static.messages import Body, Field, Response
-from h2static.site.bodies import FileBody, Piece, Submit
+from h2static.site.bodies import FileBody, Piece, Submit, take_sample
 from h2static.site.conditional import Validators, Verdict, evaluate, range_applies
 from h2static.site.criteria import Criteria
 from h2static.site.errors import SiteError
@@ -63,7 +63,8 @@ class FileBodyContent:
         """See :class:`Content`."""
         if all(isinstance(piece, tuple) and piece[0] == piece[1] for piece in pieces):
             return b""
-        return FileBody(self.handle, self.version, tuple(pieces), self.submit)
+        sample = take_sample(self.handle, self.version)
+        return FileBody(self.handle, self.version, tuple(pieces), self.submit, sample)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import errno
 import gc
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +14,10 @@ import pytest
 
 from h2static.messages import Body, BodyReader
 from h2static.site import bodies
-from h2static.site.bodies import READ_SIZE, FileBody, Piece
-from h2static.site.files import FileHandle
+from h2static.site.bodies import READ_SIZE, FileBody, Piece, take_sample
+from h2static.site.files import FileHandle, FileVersion
 from tests.site.harness import forget_pages, read_whole, write
+from tests.support.processes import DEADLINE
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -159,6 +162,16 @@ def test_a_truncated_file_fails(root: Path, monkeypatch: pytest.MonkeyPatch, wai
         reader.read(1000)
 
 
+def read_in_the_end(reader: BodyReader, size: int) -> bytes:
+    """What ``read`` gives when it has been waited for as often as it wants."""
+    for _ in range(bodies.MAX_LOOKS + 2):
+        data = reader.read(size)
+        if data is not None:
+            return bytes(data)
+        reader.wait(lambda: None)
+    raise AssertionError("the reader waits without end")
+
+
 def test_a_file_that_was_rewritten_in_place_fails(root: Path) -> None:
     path = write(root, "a", CONTENT)
     reader = body_of(path).open()
@@ -167,7 +180,78 @@ def test_a_file_that_was_rewritten_in_place_fails(root: Path) -> None:
         file.write(b"new")
     os.utime(path, (1, 1))
     with pytest.raises(OSError, match="rewritten"):
-        reader.read(1000)
+        read_in_the_end(reader, 1000)
+
+
+class HandleDuringWrite(FileHandle):
+    """A file whose time a write has set already and whose size it has not, for so many looks."""
+
+    __slots__ = ("hidden", "looks")
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self.hidden: FileVersion | None = None
+        self.looks = 0
+
+    def version(self) -> FileVersion:
+        version = super().version()
+        if self.hidden is None or not self.looks:
+            return version
+        self.looks -= 1
+        return version._replace(size=self.hidden.size)
+
+
+@pytest.mark.parametrize("looks", [1, 2, bodies.MAX_LOOKS - 1])
+def test_a_write_that_is_under_way_is_waited_for(root: Path, looks: int) -> None:
+    path = write(root, "a", CONTENT)
+    handle = HandleDuringWrite(os.open(path, os.O_RDONLY))
+    version = handle.version()
+    reader = FileBody(handle, version, ((0, version.size),), run_at_once).open()
+    sent = bytearray(reader.read(1000) or b"")
+    while len(sent) < len(CONTENT):
+        handle.hidden = handle.version()
+        with path.open("ab") as file:
+            file.write(b"more")
+        os.utime(path, ns=(0, handle.hidden.modified + 1))
+        handle.looks = looks
+        assert reader.read(100_000) is None
+        sent += read_in_the_end(reader, 100_000)
+    assert sent == CONTENT
+
+
+def test_a_file_that_others_append_to_all_the_time(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    ended = threading.Event()
+
+    def append() -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        for _ in range(100_000):
+            if ended.is_set():
+                break
+            os.write(descriptor, b"line\n")
+        os.close(descriptor)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(append)
+        complete = 0
+        try:
+            while complete < 20 and not writer.done():
+                handle = FileHandle(os.open(path, os.O_RDONLY))
+                version = handle.version()
+                sample = take_sample(handle, version)
+                if not sample:
+                    continue
+                whole = ((0, version.size),)
+                reader = FileBody(handle, version, whole, run_at_once, sample).open()
+                sent = 0
+                while part := read_in_the_end(reader, 8192):
+                    sent += len(part)
+                assert sent == version.size
+                complete += 1
+        finally:
+            ended.set()
+            writer.result(DEADLINE)
+    assert complete
 
 
 @pytest.mark.parametrize("first", [100, 1000, 300_000])
@@ -208,6 +292,32 @@ def test_a_file_that_was_rewritten_and_is_larger_fails(
         submitted.pop()()
     with pytest.raises(OSError, match="rewritten"):
         reader.read(1000)
+
+
+def test_a_sample_vouches_for_a_file_that_grew_before_it_was_read(root: Path) -> None:
+    path = write(root, "a", CONTENT)
+    handle = FileHandle(os.open(path, os.O_RDONLY))
+    version = handle.version()
+    sample = take_sample(handle, version)
+    assert sample == CONTENT[: len(sample)] != b""
+    body = FileBody(handle, version, ((1000, version.size),), run_at_once, sample)
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert read_whole(body) == CONTENT[1000:]
+    path.write_bytes(b"new" + CONTENT)
+    with pytest.raises(OSError, match="rewritten"):
+        read_whole(body)
+
+
+def test_there_is_no_sample_of_another_version(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(root, "a", CONTENT)
+    handle = FileHandle(os.open(path, os.O_RDONLY))
+    version = handle.version()
+    path.write_bytes(b"new" + CONTENT)
+    assert take_sample(handle, version) == b""
+    assert take_sample(handle, handle.version()) != b""
+    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    assert take_sample(handle, handle.version()) == b""
 
 
 def test_nothing_vouches_for_a_file_that_changed_before_it_was_read(root: Path) -> None:

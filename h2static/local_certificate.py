@@ -1,10 +1,12 @@
 """The certificate that serves when KEY and CERT are not given: made on this machine, for it.
 
-Contract: :func:`with_local_certificate` leaves a configuration that needs none as it is.
+Contract: :func:`with_local_certificate` leaves a configuration that needs none as it is.  That an
+authority which people may trust had to be replaced is told on standard error.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,11 @@ from h2static.config import Config, StartError
 if TYPE_CHECKING:
     from h2static.localca import Certificate
 
+_REPLACED = (
+    "h2static: the local certificate authority was made anew, because the old one could vouch for"
+    " public names and addresses; have the new one trusted with h2static install-ca --yes"
+)
+
 
 def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
     """The certificate, made or renewed where that is needed.  Raises ``StartError``."""
@@ -20,11 +27,14 @@ def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
     from h2static.localca import ensure_certificate
 
     try:
-        return ensure_certificate(names=names)
+        certificate = ensure_certificate(names=names)
     except (OSError, RuntimeError) as error:
         raise StartError(
             f"cannot keep a certificate for this machine ({error}): give KEY and CERT, or --no-tls"
         ) from error
+    if certificate.replaced:
+        print(_REPLACED, file=sys.stderr)
+    return certificate
 
 
 def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:

@@ -3,24 +3,29 @@
 Contract: :func:`ensure_certificate` gives the paths of a private key and a certificate for
 ``localhost``, ``127.0.0.1``, ``::1`` and the machine's names.  They are made once, kept in the
 user's data folder where only the user can read them, used again, and renewed before they expire;
-the authority stays the same, so it is trusted once.  Raises ``OSError`` when the folder cannot be
+the authority stays the same, so it is trusted once.  Any number of processes may ask at the same
+time, and the two files match whenever they are read.  Raises ``OSError`` when the folder cannot be
 used.
 
 Assumes: nobody else can write to the user's data folder.
 
-Strategy: the authority is constrained to the names of this machine (RFC 5280 section 4.2.1.10), so
-that its key, if it leaked, could vouch for no site of the world.  Files are written under another
-name and renamed, so that two starts at the same time do no harm.
+Strategy: the authority is constrained to names and addresses of local networks
+(:mod:`h2static.localca.constraints`), so that its key, if it leaked, could vouch for no site of the
+world; one that was made with wider constraints is replaced.  Everything is done under a lock, and
+files are renamed into their place.  A renewed certificate is for the same key as before, because
+those who read the two files hold no lock.
 """
 
 from __future__ import annotations
 
 import datetime
+import fcntl
 import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +35,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from h2static.localca.constraints import are_local, make_constraints, permits
 from h2static.localca.names import machine_names
 
 #: The authority's own validity, and the leaf's: browsers refuse leaves of more than 398 days
@@ -42,8 +48,6 @@ RENEW_DAYS = 30
 MAX_NAMES = 50
 #: What browsers and systems show.
 AUTHORITY_NAME = "h2static local CA"
-#: Every name that ends so belongs to this machine or its local network.
-_LOCAL_NAMES = ("localhost", "local", "test", "internal", "lan", "home.arpa")
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -59,6 +63,8 @@ class Certificate:
     fingerprint: str
     #: Whether the authority was made just now.
     new: bool
+    #: Whether it was made because the one before could vouch for public names or addresses.
+    replaced: bool = False
 
 
 def data_folder() -> Path:
@@ -80,25 +86,28 @@ def ensure_certificate(
     """A certificate that is valid now and for all ``names``, host names or addresses.
 
     ``localhost`` and the loopback addresses are always among them, and the machine's own names
-    unless it was renamed; ``names`` that the authority may not vouch for are left out (see
-    ``_LOCAL_NAMES``).  Raises ``OSError`` when the files cannot be read or written.
+    unless it was renamed; names that the authority may not vouch for are left out (see
+    :mod:`h2static.localca.constraints`).  Waits for other processes that do the same.  Raises
+    ``OSError`` when the files cannot be read or written.
     """
     place = folder if folder is not None else data_folder()
     moment = now if now is not None else datetime.datetime.now(datetime.UTC)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    authority_key, authority, new = _ensure_authority(place, moment)
-    wanted = _wanted_names(names, authority)
     key_file, cert_file = place / "localhost-key.pem", place / "localhost.pem"
-    if new or not _still_good(key_file, cert_file, wanted, authority, moment):
-        key, leaf = _make_leaf(authority_key, authority, wanted, moment)
-        _write(key_file, _pem_key(key), 0o600)
-        _write(cert_file, _pem(leaf) + _pem(authority), 0o600)
+    with _locked(place):
+        authority = _ensure_authority(place, moment)
+        wanted = _wanted_names(names, authority.certificate)
+        key = _ensure_leaf_key(key_file)
+        if not _still_good(key, cert_file, wanted, authority.certificate, moment):
+            leaf = _make_leaf(key, authority, wanted, moment)
+            _write(cert_file, _pem(leaf) + _pem(authority.certificate), 0o600)
     return Certificate(
         key_file=str(key_file),
         cert_file=str(cert_file),
         authority_file=str(place / "ca.pem"),
-        fingerprint=fingerprint(authority),
-        new=new,
+        fingerprint=fingerprint(authority.certificate),
+        new=authority.new,
+        replaced=authority.replaced,
     )
 
 
@@ -116,27 +125,10 @@ def _wanted_names(names: Sequence[str], authority: x509.Certificate) -> list[str
     RFC 5280 section 4.2.1.10: one name that the authority may not vouch for makes the whole
     certificate invalid.
     """
-    constraints = authority.extensions.get_extension_for_class(x509.NameConstraints).value
-    suffixes = [
-        name.value
-        for name in constraints.permitted_subtrees or ()
-        if isinstance(name, x509.DNSName)
-    ]
+    constraints = _constraints_of(authority)
     wanted = ["localhost", "127.0.0.1", "::1", *machine_names(), *(name.lower() for name in names)]
-    permitted = [
-        name
-        for name in wanted
-        if _is_address(name) or any(f".{name}".endswith(f".{suffix}") for suffix in suffixes)
-    ]
+    permitted = [name for name in wanted if permits(constraints, name)]
     return list(dict.fromkeys(permitted))[:MAX_NAMES]
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
@@ -152,26 +144,43 @@ def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
     return found
 
 
-def _ensure_authority(
-    place: Path, now: datetime.datetime
-) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate, bool]:
-    """The authority's key and certificate, and whether they were made just now."""
+@dataclass(slots=True, kw_only=True, frozen=True)
+class _Authority:
+    """The authority with its key."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+    #: See :class:`Certificate`.
+    new: bool = False
+    replaced: bool = False
+
+
+def _ensure_authority(place: Path, now: datetime.datetime) -> _Authority:
+    """The authority, made when there is none that is right."""
     key_file, cert_file = place / "ca-key.pem", place / "ca.pem"
+    too_wide = False
     try:
         key = _load_key(key_file)
         certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
+        too_wide = not are_local(_constraints_of(certificate))
         if (
-            _days_left(certificate, now) > LEAF_DAYS
+            not too_wide
+            and _days_left(certificate, now) > LEAF_DAYS
             and certificate.public_key() == key.public_key()
         ):
-            return key, certificate, False
-    except (FileNotFoundError, ValueError):
+            return _Authority(key=key, certificate=certificate)
+    except (FileNotFoundError, ValueError, x509.ExtensionNotFound):
         pass  # there is none yet, or it was damaged: a new one is made
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _make_authority(key, now)
     _write(key_file, _pem_key(key), 0o600)
     _write(cert_file, _pem(certificate), 0o644)
-    return key, certificate, True
+    return _Authority(key=key, certificate=certificate, new=True, replaced=too_wide)
+
+
+def _constraints_of(authority: x509.Certificate) -> x509.NameConstraints:
+    """Raises ``x509.ExtensionNotFound`` when there are none."""
+    return authority.extensions.get_extension_for_class(x509.NameConstraints).value
 
 
 def _make_authority(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> x509.Certificate:
@@ -182,45 +191,33 @@ def _make_authority(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> 
             x509.NameAttribute(NameOID.COMMON_NAME, f"{AUTHORITY_NAME} ({host})"),
         ]
     )
-    subtrees: list[x509.GeneralName] = [x509.DNSName(suffix) for suffix in _LOCAL_NAMES]
-    subtrees += [x509.DNSName(one) for one in machine_names()]
-    # Addresses are no names that DNS could be made to lie about; all of them are allowed, because
-    # the address in a local network changes from day to day.
-    subtrees += [
-        x509.IPAddress(ipaddress.ip_network("0.0.0.0/0")),
-        x509.IPAddress(ipaddress.ip_network("::/0")),
-    ]
     return (
         _builder(name, name, key, AUTHORITY_DAYS, now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.NameConstraints(permitted_subtrees=subtrees, excluded_subtrees=None), critical=True
-        )
+        .add_extension(make_constraints(machine_names()), critical=True)
         .sign(key, hashes.SHA256())
     )
 
 
 def _make_leaf(
-    authority_key: ec.EllipticCurvePrivateKey,
-    authority: x509.Certificate,
+    key: ec.EllipticCurvePrivateKey,
+    authority: _Authority,
     names: Sequence[str],
     now: datetime.datetime,
-) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
+) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    certificate = (
-        _builder(subject, authority.subject, key, LEAF_DAYS, now)
+    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    return (
+        _builder(subject, authority.certificate.subject, key, LEAF_DAYS, now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
         .add_extension(issuer_key, critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .sign(authority.key, hashes.SHA256())
     )
-    return key, certificate
 
 
 def _builder(
@@ -259,8 +256,27 @@ def _key_usage(*, signs: bool) -> x509.KeyUsage:
 # ---------------------------------------------------------------------- files
 
 
+@contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    """Keep other processes from doing the same at the same time; blocks until they are done."""
+    with open(place / "lock", "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # Closing the file, or the end of the process, lets the lock go.
+        yield
+
+
+def _ensure_leaf_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The key of every certificate that is made here."""
+    try:
+        return _load_key(path)
+    except (FileNotFoundError, ValueError):
+        key = ec.generate_private_key(ec.SECP256R1())
+        _write(path, _pem_key(key), 0o600)
+        return key
+
+
 def _still_good(
-    key_file: Path,
+    key: ec.EllipticCurvePrivateKey,
     cert_file: Path,
     names: Sequence[str],
     authority: x509.Certificate,
@@ -268,7 +284,6 @@ def _still_good(
 ) -> bool:
     """Whether the leaf on disk is valid long enough, for all names, and signed by the authority."""
     try:
-        key = _load_key(key_file)
         leaf = x509.load_pem_x509_certificate(cert_file.read_bytes())
         leaf.verify_directly_issued_by(authority)
         alternative = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

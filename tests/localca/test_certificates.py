@@ -7,6 +7,8 @@ import ipaddress
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from h2static.localca.certificates import (
     data_folder,
     ensure_certificate,
 )
+from tests.support.processes import DEADLINE
 
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -76,15 +79,15 @@ def test_more_names_make_a_new_leaf_only(tmp_path: Path) -> None:
 def test_a_renamed_machine_keeps_its_authority(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "gethostname", lambda: "first")
+    monkeypatch.setattr(socket, "gethostname", lambda: "first-pc")
     first = ensure_certificate(folder=tmp_path)
-    assert {"first", "first.local"} <= names_in(first.cert_file)
-    monkeypatch.setattr(socket, "gethostname", lambda: "second")
+    assert {"first-pc", "first-pc.local"} <= names_in(first.cert_file)
+    monkeypatch.setattr(socket, "gethostname", lambda: "second-pc")
     second = ensure_certificate(folder=tmp_path, names=["example.com"])
     assert second.fingerprint == first.fingerprint
     # The authority may vouch for .local, not for names that it did not know.
-    assert "second.local" in names_in(second.cert_file)
-    assert not {"second", "example.com"} & names_in(second.cert_file)
+    assert "second-pc.local" in names_in(second.cert_file)
+    assert not {"second-pc", "example.com"} & names_in(second.cert_file)
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "ca-key.pem", "localhost.pem", "localhost-key.pem"])
@@ -128,22 +131,139 @@ def test_openssl_accepts_it(tmp_path: Path, name: str) -> None:
     shake_hands(ensure_certificate(folder=tmp_path), name)
 
 
-def test_the_authority_cannot_vouch_for_the_world(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("host", "name"), [("box", "bank.example"), ("dev", "web.dev"), ("box", "1.1.1.1")]
+)
+def test_the_authority_cannot_vouch_for_the_world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, name: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
     ensure_certificate(folder=tmp_path)
-    authority_key = certificates._load_key(tmp_path / "ca-key.pem")
-    authority = x509.load_pem_x509_certificate((tmp_path / "ca.pem").read_bytes())
-    key, leaf = certificates._make_leaf(authority_key, authority, ["bank.example"], NOW)
-    (tmp_path / "localhost-key.pem").write_bytes(certificates._pem_key(key))
-    (tmp_path / "localhost.pem").write_bytes(certificates._pem(leaf))
-    forged = certificates.Certificate(
-        key_file=str(tmp_path / "localhost-key.pem"),
-        cert_file=str(tmp_path / "localhost.pem"),
-        authority_file=str(tmp_path / "ca.pem"),
+    forged = sign_whatever_is_asked(tmp_path, name)
+    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree"):
+        shake_hands(forged, name)
+
+
+def sign_whatever_is_asked(folder: Path, name: str) -> certificates.Certificate:
+    """What somebody could make who got hold of the authority's key."""
+    key = certificates._load_key(folder / "localhost-key.pem")
+    authority = certificates._Authority(
+        key=certificates._load_key(folder / "ca-key.pem"),
+        certificate=x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes()),
+    )
+    leaf = certificates._make_leaf(key, authority, [name], NOW)
+    (folder / "localhost.pem").write_bytes(certificates._pem(leaf))
+    return certificates.Certificate(
+        key_file=str(folder / "localhost-key.pem"),
+        cert_file=str(folder / "localhost.pem"),
+        authority_file=str(folder / "ca.pem"),
         fingerprint="",
         new=False,
     )
-    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree"):
-        shake_hands(forged, "bank.example")
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "named"),
+    [
+        ("toms-laptop", "toms-laptop", True),
+        ("toms-laptop", "toms-laptop.local", True),
+        ("laptop", "laptop.local", True),
+        ("laptop.lan", "laptop.lan", True),
+        ("laptop", "laptop", False),
+        ("laptop.example.com", "laptop.example.com", False),
+    ],
+)
+def test_names_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, name: str, named: bool
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    certificate = ensure_certificate(folder=tmp_path)
+    assert (name in names_in(certificate.cert_file)) is named
+    if named:
+        shake_hands(certificate, name)
+
+
+def test_public_addresses_are_left_out(tmp_path: Path) -> None:
+    certificate = ensure_certificate(
+        folder=tmp_path, names=["1.1.1.1", "2606:4700::1111", "10.0.0.7", "fe80::7", "fd00::7"]
+    )
+    assert {"10.0.0.7", "fe80::7", "fd00::7"} <= names_in(certificate.cert_file)
+    assert not {"1.1.1.1", "2606:4700::1111"} & names_in(certificate.cert_file)
+    shake_hands(certificate, "fd00::7")
+
+
+def test_an_authority_of_wider_constraints_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = x509.NameConstraints(
+        permitted_subtrees=[
+            x509.DNSName("localhost"),
+            x509.DNSName("dev"),
+            x509.IPAddress(ipaddress.ip_network("0.0.0.0/0")),
+        ],
+        excluded_subtrees=None,
+    )
+    with monkeypatch.context() as before:
+        before.setattr(certificates, "make_constraints", lambda names: wide)
+        before.setattr(certificates, "are_local", lambda constraints: True)
+        old = ensure_certificate(folder=tmp_path)
+    old_key = (tmp_path / "ca-key.pem").read_bytes()
+    new = ensure_certificate(folder=tmp_path)
+    assert (old.replaced, new.replaced) == (False, True)
+    assert new.fingerprint != old.fingerprint
+    assert (tmp_path / "ca-key.pem").read_bytes() != old_key
+    shake_hands(new, "localhost")
+    assert not ensure_certificate(folder=tmp_path).replaced
+
+
+#: Waits for a line, so that all of the processes go on at the same moment, and asks.
+ASK = """
+import ssl, sys
+from pathlib import Path
+from h2static.localca.certificates import ensure_certificate
+print("ready", flush=True)
+sys.stdin.readline()
+certificate = ensure_certificate(folder=Path(sys.argv[1]), names=[sys.argv[2]])
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate.cert_file, certificate.key_file)
+print(certificate.fingerprint, certificate.new)
+"""
+
+
+def test_many_starts_at_the_same_time(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASK, str(tmp_path / "data"), f"{number}.test"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(8)
+    ]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        said = [process.communicate(timeout=DEADLINE)[0].split() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    assert len({fingerprint for fingerprint, _ in said}) == 1
+    assert [new for _, new in said].count("True") == 1
+
+
+def test_a_renewed_certificate_is_for_the_same_key(tmp_path: Path) -> None:
+    first = ensure_certificate(folder=tmp_path, now=NOW)
+    key, leaf = Path(first.key_file).read_bytes(), Path(first.cert_file).read_bytes()
+    second = ensure_certificate(folder=tmp_path, now=NOW + LEAF_DAYS * DAY)
+    assert Path(second.cert_file).read_bytes() != leaf
+    assert Path(second.key_file).read_bytes() == key
 
 
 def test_folder_cannot_be_used(tmp_path: Path) -> None:

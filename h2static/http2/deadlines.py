@@ -40,12 +40,14 @@ def check(connection: ServerConnection, now: float) -> None:
         and now - connection.last_receive > limits.idle_seconds
     ):
         shutdown.begin(connection)
+    # Seen before this adds frames of its own.
+    socket_is_slow = connection.output_octets > 0
     for stream in list(connection.streams.values()):
         if stream.state is State.HALF_CLOSED_LOCAL and stream.received > limits.discarded_content:
             # The response was not whole yet when the content became too much (8.1).
             connection.reset(stream.id, ErrorCode.NO_ERROR)
             continue
-        violation = _stalled(connection, stream, now)
+        violation = _stalled(connection, stream, now, socket_is_slow=socket_is_slow)
         if violation is not None:
             violations.end_stream(connection, violation)
 
@@ -77,7 +79,9 @@ def _check_input(connection: ServerConnection, now: float) -> None:
             raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "frame not complete in time")
 
 
-def _stalled(connection: ServerConnection, stream: Stream, now: float) -> StreamViolation | None:
+def _stalled(
+    connection: ServerConnection, stream: Stream, now: float, *, socket_is_slow: bool
+) -> StreamViolation | None:
     """Whether a stream that waits for its peer has made too little progress."""
     limits = connection.limits
     if stream.waiting or (stream.remaining is None and stream.reader is not None):
@@ -90,18 +94,38 @@ def _stalled(connection: ServerConnection, stream: Stream, now: float) -> Stream
         return None
     # While a response waits only its octets count: content that keeps coming must not hold it.
     moved = stream.sent if sending else stream.received
-    if sending != stream.progress_sending:
-        # Once for each direction: a response begins, and it ends.
+    if sending:
+        # Its octets wait for the socket, or those of others whose turn it is.  A window may be
+        # exhausted long before what it allowed has left; if the socket takes nothing, the driver
+        # ends the connection.
+        held = socket_is_slow and (
+            stream.send_window > 0 or stream.entered_at == connection.sender.output.emptied
+        )
+    else:
+        # Content that has come may wait because we do not read.
+        held = not connection.wants_input
+    if held or sending != stream.progress_sending:
+        # The latter once for each direction: a response begins, and it ends.
         stream.progress_sending = sending
-        stream.progress_time = now
-        stream.progress_octets = moved
+        _begin_period(connection, stream, now, moved)
         return None
     period = limits.stall_seconds if sending else limits.content_seconds
     if now - stream.progress_time < period:
         return None
-    if moved - stream.progress_octets >= limits.stall_octets:
-        stream.progress_time = now
-        stream.progress_octets = moved
+    progress = moved - stream.progress_octets
+    if sending and stream.send_window > 0:
+        # The peer lets this stream send: it is another's turn, or the connection's window is held,
+        # and only in the first case content goes out.
+        progress = connection.sender.content - stream.progress_content
+    if progress >= limits.stall_octets:
+        _begin_period(connection, stream, now, moved)
         return None
     reason = "response stalled by flow control" if sending else "request content stalled"
     return StreamViolation(stream.id, ErrorCode.CANCEL, reason)
+
+
+def _begin_period(connection: ServerConnection, stream: Stream, now: float, moved: int) -> None:
+    """Progress of ``stream`` counts from here on; it has moved ``moved`` octets so far."""
+    stream.progress_time = now
+    stream.progress_octets = moved
+    stream.progress_content = connection.sender.content

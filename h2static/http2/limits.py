@@ -80,6 +80,7 @@ class Limits:
     turn_output: int = 524_288
     #: A body waits for windows at most this long without ``stall_octets`` of progress (or its
     #: rest, if that is less); WINDOW_UPDATE alone does not renew it (the "hold" of HTTP/2 Bomb).
+    #: While its own window is open, what other streams send counts too: it may not be its turn.
     stall_seconds: float = 60.0
     stall_octets: int = 4_096
 

@@ -47,6 +47,7 @@ class Sender:
     __slots__ = (
         "_forget",
         "blocked",
+        "content",
         "data_frames",
         "encoder",
         "initial_window",
@@ -73,6 +74,8 @@ class Sender:
         #: DATA frames sent, one at least for each response: what WINDOW_UPDATE frames are measured
         #: against.
         self.data_frames = 0
+        #: Octets of content that entered the output from streams that took their turns.
+        self.content = 0
         #: Readers that would block, for the owner to wait for.
         self.blocked: list[tuple[int, BodyReader]] = []
         self._forget = forget
@@ -220,13 +223,13 @@ class Sender:
             stream = self.scheduler.next()
             if stream is None:
                 return
-            if stream.send_window <= 0 and stream.remaining != 0:
+            if stream.send_window <= 0:
                 # Back in by WINDOW_UPDATE or SETTINGS.
                 self.scheduler.remove(stream)
                 continue
             if self.window <= 0:
                 return
-            if stream.reader is not None and stream.read_at == self.output.emptied:
+            if stream.reader is not None and stream.entered_at == self.output.emptied:
                 # What it returned last is still to be sent, and valid until it is read again.
                 return
             quantum = INCREMENTAL_QUANTUM if stream.incremental else budget
@@ -251,7 +254,6 @@ class Sender:
         if remaining is not None and remaining < allowance:
             allowance = remaining
         try:
-            stream.read_at = self.output.emptied
             data = reader.read(allowance)
         except OSError as error:
             # The octets that Content-Length promised cannot be had: never a short body that looks
@@ -260,7 +262,6 @@ class Sender:
                 stream.id, ErrorCode.INTERNAL_ERROR, f"reading failed: {error}"
             ) from error
         if data is None:
-            stream.read_at = -1
             stream.waiting = True
             self.scheduler.remove(stream)
             self.blocked.append((stream.id, reader))
@@ -280,6 +281,8 @@ class Sender:
         if stream.remaining is not None:
             stream.remaining -= length
         stream.sent += length
+        stream.entered_at = self.output.emptied
+        self.content += length
         trailers = self.service.settings.trailers
         end = r.END_STREAM if last and not trailers else 0
         if self.observer is None and not self.service.settings.padding:

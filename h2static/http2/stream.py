@@ -145,16 +145,17 @@ class Stream:
         "content_length",
         "credit",
         "delivered",
+        "entered_at",
         "head",
         "id",
         "incremental",
         "offset",
         "opened_at",
+        "progress_content",
         "progress_octets",
         "progress_sending",
         "progress_time",
         "queued",
-        "read_at",
         "reader",
         "receive_window",
         "received",
@@ -199,8 +200,8 @@ class Stream:
         self.send_window = send_window
         self.body: memoryview | None = None
         self.reader: BodyReader | None = None
-        #: ``Output.emptied`` when the reader was last read.
-        self.read_at = -1
+        #: ``Output.emptied`` when content last entered the output.
+        self.entered_at = -1
         self.offset = 0
         #: Octets of the body still to send; ``None`` while nobody knows how many.
         self.remaining: int | None = 0
@@ -209,10 +210,12 @@ class Stream:
         self.delivered: tuple[str, ...] = ()
         #: The reader would block, or the answer is being worked on in another thread.
         self.waiting = False
-        #: When progress was last counted, of which direction, and how much had been moved by then.
+        #: When progress was last counted, of which direction, how much had been moved by then, and
+        #: how much content by all streams together (:attr:`Sender.content`).
         self.progress_time = now
         self.progress_sending = False
         self.progress_octets = 0
+        self.progress_content = 0
 
     def advance(self, event: Input) -> None:
         """Move along :data:`TRANSITIONS`; raises what :func:`step` raises."""

@@ -8,6 +8,7 @@ a dumped table ``name_hex`` and ``value_hex`` say the same.  Other tools ignore 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from json import JSONDecoder
 from json.encoder import encode_basestring
@@ -121,6 +122,8 @@ def _object(members: list[tuple[str, JSON]]) -> Object:
 
 
 _decoder = JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+#: Insignificant whitespace (RFC 8259 section 2).
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def parse(text: str) -> JSON:
@@ -129,7 +132,7 @@ def parse(text: str) -> JSON:
     Raises ``ValueError``, whose text has line and column where they are known.
     """
     document, end = _parse_at(text, 0)
-    if text[end:].strip(" \t\r\n"):
+    if _skip_blanks(text, end) < len(text):
         raise ValueError(f"something follows the JSON document ({_place(text, end)})")
     return document
 
@@ -141,16 +144,23 @@ def parse_all(text: str) -> list[JSON]:
     while True:
         document, position = _parse_at(text, position)
         documents.append(document)
-        if not text[position:].strip(" \t\r\n"):
+        # By index: a copy of the rest for each document would take quadratic time.
+        position = _skip_blanks(text, position)
+        if position == len(text):
             return documents
 
 
+def _skip_blanks(text: str, position: int) -> int:
+    """The first position from ``position`` on that is no whitespace."""
+    blanks = _BLANKS.match(text, position)
+    assert blanks is not None
+    return blanks.end()
+
+
 def _parse_at(text: str, position: int) -> tuple[JSON, int]:
-    while position < len(text) and text[position] in " \t\r\n":
-        position += 1
     try:
         document: JSON
-        document, position = _decoder.raw_decode(text, position)
+        document, position = _decoder.raw_decode(text, _skip_blanks(text, position))
     except RecursionError:
         raise ValueError("objects and arrays are nested too deeply") from None
     return document, position

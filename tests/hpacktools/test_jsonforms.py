@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar, SupportsIndex
 
 import pytest
 from hypothesis import given
@@ -110,3 +110,22 @@ def test_documents_in_a_row() -> None:
     assert parse_all(' {"a": 1}\n{} [2]\n ') == [{"a": 1}, {}, [2]]
     with pytest.raises(ValueError, match="Expecting value"):
         parse_all(" ")
+
+
+class _Counted(str):
+    """Counts the characters that are copied out of it, and of all others."""
+
+    __slots__ = ()
+    copied: ClassVar[int] = 0
+
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        part = super().__getitem__(key)
+        _Counted.copied += len(part)
+        return part
+
+
+def test_the_rest_is_not_copied_for_each_document() -> None:
+    text = _Counted('{"a": 1}\n ' * 1000)
+    assert len(parse_all(text)) == 1000
+    assert parse(_Counted(" {}" + " " * 1000)) == {}
+    assert _Counted.copied <= len(text)

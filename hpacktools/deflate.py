@@ -1,4 +1,5 @@
-"""Encoding: :class:`Deflater` for one connection, :func:`deflate_case` for JSON.
+"""Encoding: :class:`Deflater` for one connection, :func:`story_deflater` for a known story,
+:func:`deflate_case` for JSON.
 
 The class offers what nghttp2's Python bindings offered as ``HDDeflater``.
 """
@@ -17,7 +18,7 @@ from .codec import (
 from .jsonforms import table_to_json
 from .shapes import JSON, Object
 from .stories import Case
-from .strategies import STRATEGIES, encode_naively
+from .strategies import DEFAULT_EFFORT, STRATEGIES, encode_naively
 
 _NEVER_INDEXED = Representation.NEVER_INDEXED
 
@@ -39,8 +40,7 @@ class Deflater:
         """``table_size``: the largest dynamic table that the encoder keeps, in octets.
 
         ``strategy`` is a name of :data:`hpacktools.strategies.STRATEGIES` or ``naive``.  Raises
-        ``ValueError`` for others; ``best`` needs a whole story
-        (:func:`hpacktools.best.plan_story`).
+        ``ValueError`` for others; ``best`` needs a whole story (:func:`story_deflater`).
         """
         if strategy != "naive" and strategy not in STRATEGIES:
             raise ValueError(f"no strategy {strategy!r} for single field sections")
@@ -98,11 +98,48 @@ class Deflater:
         return self._encoder.encode(fields, self._huffman)
 
 
+class _PlannedDeflater(Deflater):
+    """Encodes the field sections that a plan was made for, in order."""
+
+    def __init__(
+        self, table_size: int, plans: Iterable[Sequence[Representation]], *, huffman: bool
+    ) -> None:
+        super().__init__(table_size, strategy="linear", huffman=huffman)
+        self._plans = iter(plans)
+
+    def deflate(self, headers: Iterable[Field], sensitive: Collection[int] = ()) -> bytes:
+        """Encode the next field section as planned; the plan knows what is sensitive."""
+        return self.deflate_planned(list(headers), next(self._plans))
+
+
+def story_deflater(
+    cases: Sequence[Case],
+    table_size: int = DEFAULT_TABLE_SIZE,
+    *,
+    strategy: str = "default",
+    huffman: bool = True,
+    effort: int = DEFAULT_EFFORT,
+) -> Deflater:
+    """An encoder of the story ``cases`` with any strategy, ``best`` included.
+
+    ``best`` reads the cases now, with ``effort`` walks of annealing; the field sections to encode
+    must be theirs, in order.  The other strategies look neither at ``cases`` nor at ``effort``.
+    ``table_size`` in octets as for :class:`Deflater`.  Raises ``ValueError`` for an unknown
+    strategy.
+    """
+    if strategy != "best":
+        return Deflater(table_size, strategy=strategy, huffman=huffman)
+    # Needed by this strategy only, and slow to import.
+    from .best import plan_cases
+
+    plans = plan_cases(cases, limit=table_size, huffman=huffman, effort=effort)
+    return _PlannedDeflater(table_size, plans, huffman=huffman)
+
+
 def deflate_case(
     case: Case,
     deflater: Deflater,
     *,
-    plan: Sequence[Representation] | None = None,
     dump_table: bool = False,
     number_key: str = "seq",
 ) -> Object:
@@ -113,10 +150,7 @@ def deflate_case(
     assert case.fields is not None
     for size in case.table_sizes:
         deflater.change_table_size(size)
-    if plan is None:
-        block = deflater.deflate(case.fields, case.sensitive)
-    else:
-        block = deflater.deflate_planned(case.fields, plan)
+    block = deflater.deflate(case.fields, case.sensitive)
     input_length = sum(len(name) + len(value) for name, value in case.fields)
     result: Object = {
         number_key: case.number,

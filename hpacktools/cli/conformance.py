@@ -20,6 +20,7 @@ from hpacktools.conformance.text import render as render_text
 from hpacktools.jsonforms import pretty
 from hpacktools.stories import UnusableError
 from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
+from hpacktools.terminal import printable
 
 from .options import HelpFormatter, count
 
@@ -70,9 +71,8 @@ def _add_run(commands: _Commands) -> None:
     options.add_argument(
         "--effort",
         type=count,
-        default=0,
         metavar="N",
-        help="annealing walks of the strategy best (default: %(default)s)",
+        help="annealing walks of this encoder's strategy best (default: 0)",
     )
     _add_reports(options)
 
@@ -120,9 +120,8 @@ def _add_generate(commands: _Commands) -> None:
     options.add_argument(
         "--effort",
         type=count,
-        default=DEFAULT_EFFORT,
         metavar="N",
-        help="annealing walks of best (default: %(default)s)",
+        help=f"with --strategy best: annealing walks (default: {DEFAULT_EFFORT})",
     )
 
 
@@ -139,13 +138,16 @@ def _add_fetch(commands: _Commands) -> None:
 
 
 def _command(commands: _Commands, name: str, text: str) -> argparse.ArgumentParser:
-    return commands.add_parser(
+    options = commands.add_parser(
         name,
         help=text,
         description=text[0].upper() + text[1:] + ".",
         allow_abbrev=False,
         formatter_class=HelpFormatter,
     )
+    # For what argparse cannot find: options that do not go together.
+    options.set_defaults(refuse=options.error)
+    return options
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -158,32 +160,45 @@ def run(arguments: Sequence[str] | None = None) -> int:
         "fetch": _fetch,
     }
     try:
-        return commands[options.command](options)
+        code, text = commands[options.command](options)
     except (places.CorpusError, UnusableError, UnusableCommandError) as error:
-        print(f"{COMMAND}: {error}", file=sys.stderr)
+        print(printable(f"{COMMAND}: {error}"), file=sys.stderr)
+        return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{COMMAND}: {where}{error.strerror or error}", file=sys.stderr)
-    return 2
+        print(printable(f"{COMMAND}: {where}{error.strerror or error}"), file=sys.stderr)
+        return 2
+    # Not in the block above: what is wrong with standard output is not said there.
+    if getattr(options, "json", False):
+        # JSON is UTF-8 whatever the locale is.  Only a file's name can hold lone surrogates.
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    else:
+        sys.stdout.write(text)
+    return code
 
 
-def _run(options: argparse.Namespace) -> int:
+# Each command returns its exit code and what goes to standard output.
+
+
+def _run(options: argparse.Namespace) -> tuple[int, str]:
+    if options.effort is not None and (options.encoder or options.decoder):
+        options.refuse("--effort is for this encoder, --encoder and --decoder test another codec")
     tasks = corpus_tasks(
         places.find_corpus(options.corpus),
         decoder=options.decoder,
         encoder=options.encoder,
-        effort=options.effort,
+        effort=options.effort or 0,
     )
     return _report(options, tasks, encoder=options.encoder)
 
 
-def _negative(options: argparse.Namespace) -> int:
+def _negative(options: argparse.Namespace) -> tuple[int, str]:
     vectors = places.find_vectors(options.vectors)
     return _report(options, vector_tasks(vectors, decoder=options.decoder))
 
 
-def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -> int:
-    """Run the tasks and write the report wherever it is asked for."""
+def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -> tuple[int, str]:
+    """Run the tasks and write the report into the files that are asked for."""
     for command in (options.decoder, encoder):
         if command:
             check_command(command)
@@ -203,9 +218,10 @@ def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -
     if options.html:
         from hpacktools.conformance import html
 
-        Path(options.html).write_text(html.render(report), encoding="utf-8")
-    sys.stdout.write(pretty(report.to_json()) + "\n" if options.json else render_text(report))
-    return report.exit_code()
+        # Only a file's name can hold lone surrogates, which have no UTF-8 form.
+        Path(options.html).write_text(html.render(report), encoding="utf-8", errors="replace")
+    text = pretty(report.to_json()) + "\n" if options.json else render_text(report)
+    return report.exit_code(), text
 
 
 def _version() -> str:
@@ -216,9 +232,11 @@ def _version() -> str:
         return "unknown"
 
 
-def _generate(options: argparse.Namespace) -> int:
+def _generate(options: argparse.Namespace) -> tuple[int, str]:
     from hpacktools.conformance.generate import write_stories
 
+    if options.effort is not None and options.strategy != "best":
+        options.refuse("--effort goes with --strategy best")
     if options.source:
         source = Path(options.source)
     else:
@@ -232,18 +250,17 @@ def _generate(options: argparse.Namespace) -> int:
             Path(options.folder),
             strategy=options.strategy,
             huffman=not options.no_huffman,
-            effort=options.effort,
+            effort=DEFAULT_EFFORT if options.effort is None else options.effort,
         )
     except UnusableError:
         raise
     except ValueError as error:
         raise UnusableError(str(error)) from None
     print(f"{written} stories written to {options.folder}", file=sys.stderr)
-    return 0
+    return 0, ""
 
 
-def _fetch(options: argparse.Namespace) -> int:
+def _fetch(options: argparse.Namespace) -> tuple[int, str]:
     folder = Path(options.folder) if options.folder else places.cache_folder()
     places.fetch(folder, quiet=not sys.stderr.isatty())
-    print(f"{folder}: {places.STORIES} stories of commit {places.COMMIT}")
-    return 0
+    return 0, f"{folder}: {places.STORIES} stories of commit {places.COMMIT}\n"

@@ -8,13 +8,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
-from hpacktools.codec import DEFAULT_TABLE_SIZE, Representation
-from hpacktools.deflate import Deflater, deflate_case
+from hpacktools.codec import DEFAULT_TABLE_SIZE
+from hpacktools.deflate import deflate_case, story_deflater
 from hpacktools.stories import Case, UnusableError
 from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
 
 from .options import codec_parser, count, table_size
-from .reading import BadCase, open_input, read_documents, read_http1, read_lines, read_octets
+from .reading import (
+    BadCase,
+    lines_of,
+    open_input,
+    read_documents,
+    read_http1,
+    read_lines,
+    read_octets,
+)
 from .writing import Writer, bad_case, complain
 
 COMMAND = "hpack-deflate"
@@ -61,10 +69,10 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--effort",
         type=count,
-        default=DEFAULT_EFFORT,
         metavar="N",
-        help="with --strategy best: search with N walks of annealing (default: %(default)s; 0 "
-        "takes a third of the time, 30 gain 1 or 2 octets in a thousand and take minutes)",
+        help="with --strategy best: search with N walks of annealing (default: "
+        f"{DEFAULT_EFFORT}; 0 takes a third of the time, 30 gain 1 or 2 octets in a thousand and "
+        "take minutes)",
     )
     options.add_argument("--no-huffman", action="store_true", help="write plain strings only")
     return options
@@ -90,34 +98,25 @@ class _Run:
 
     def _connections(self, stream: BinaryIO) -> Iterable[Iterator[Case | BadCase]]:
         if self.options.http1text:
-            return [read_http1(stream)]
+            return [read_http1(lines_of(stream))]
         if self.options.jsonl:
-            return [read_lines(stream, "deflate-input")]
+            return [read_lines(lines_of(stream), "deflate-input")]
         return read_documents(read_octets(stream), "deflate-input")
 
     def _connection(self, name: str, cases: Iterator[Case | BadCase]) -> None:
         options = self.options
-        plans: Iterator[Sequence[Representation]] | None = None
-        strategy = options.strategy
-        if strategy == "best":
-            from hpacktools.best import plan_cases
-
-            cases = iter(self._with_setting(cases))
+        cases = self._with_setting(cases)
+        known: list[Case | BadCase] = []
+        if options.strategy == "best":
+            # It wants to know all of them; for the others they come one at a time.
             known = list(cases)
-            plans = iter(
-                plan_cases(
-                    [case for case in known if isinstance(case, Case)],
-                    limit=options.deflate_table_size,
-                    huffman=not options.no_huffman,
-                    effort=options.effort,
-                )
-            )
             cases = iter(known)
-            strategy = "linear"
-        else:
-            cases = self._with_setting(cases)
-        deflater = Deflater(
-            options.deflate_table_size, strategy=strategy, huffman=not options.no_huffman
+        deflater = story_deflater(
+            [case for case in known if isinstance(case, Case)],
+            options.deflate_table_size,
+            strategy=options.strategy,
+            huffman=not options.no_huffman,
+            effort=DEFAULT_EFFORT if options.effort is None else options.effort,
         )
         for case in cases:
             if isinstance(case, BadCase):
@@ -128,7 +127,6 @@ class _Run:
             result = deflate_case(
                 case,
                 deflater,
-                plan=None if plans is None else next(plans),
                 dump_table=options.dump_header_table,
                 number_key=self.number_key,
             )
@@ -164,6 +162,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     options = options_parser.parse_args(arguments)
     if options.jsonl and options.strategy == "best":
         options_parser.error("--strategy best needs the whole story, --jsonl sees one case a time")
+    if options.effort is not None and options.strategy != "best":
+        options_parser.error("--effort goes with --strategy best")
     encoding = _Run(options)
     for name in options.files:
         try:

@@ -33,6 +33,8 @@ class BadCase:
 def open_input(name: str) -> AbstractContextManager[BinaryIO]:
     """The file ``name``, or standard input for ``-``.  Raises :class:`UnusableError`."""
     if name == "-":
+        if sys.stdin is None:
+            raise UnusableError("is closed")
         return nullcontext(sys.stdin.buffer)
     try:
         return open(name, "rb")
@@ -44,6 +46,14 @@ def read_octets(stream: BinaryIO) -> bytes:
     """All of ``stream``.  Raises :class:`UnusableError`."""
     try:
         return stream.read()
+    except OSError as error:
+        raise UnusableError(error.strerror or str(error)) from None
+
+
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of ``stream``, each as soon as it is there.  Raises :class:`UnusableError`."""
+    try:
+        yield from stream
     except OSError as error:
         raise UnusableError(error.strerror or str(error)) from None
 

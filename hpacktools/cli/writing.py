@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from hpacktools.jsonforms import pretty
 from hpacktools.shapes import Object
+from hpacktools.terminal import printable
 
 from .reading import BadCase
 
@@ -56,6 +57,9 @@ def bad_case(case: BadCase, number_key: str) -> Object:
 
 
 def complain(command: str, source: str, text: str) -> None:
-    """One line on standard error: which command, which file, what is wrong."""
+    """One line on standard error: which command, which file, what is wrong.
+
+    All of it may be made of what the input holds, and is escaped.
+    """
     name = "standard input" if source == "-" else source
-    print(f"{command}: {name}: {text}", file=sys.stderr)
+    print(printable(f"{command}: {name}: {text}"), file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hpacktools.deflate import Deflater
+from hpacktools.deflate import story_deflater
 from hpacktools.shapes import JSON, Object
 from hpacktools.stories import Story, load_story
 
@@ -18,26 +18,16 @@ def encode_story(story: Story, *, strategy: str, huffman: bool, effort: int) -> 
 
     Raises ``ValueError`` when a case has no headers.
     """
-    plans = None
-    name = strategy
     if any(case.fields is None for case in story.cases):
         raise ValueError(f"{story.name}: a case has no headers")
-    if strategy == "best":
-        from hpacktools.best import plan_cases
-
-        plans = plan_cases(story.cases, huffman=huffman, effort=effort)
-        strategy = "linear"
-    deflater = Deflater(strategy=strategy, huffman=huffman)
+    deflater = story_deflater(story.cases, strategy=strategy, huffman=huffman, effort=effort)
     cases: list[JSON] = []
     for position, case in enumerate(story.cases):
         assert case.fields is not None
         sizes = case.table_sizes or ((_FIRST_SIZE,) if position == 0 else ())
         for size in sizes:
             deflater.change_table_size(size)
-        if plans is None:
-            block = deflater.deflate(case.fields, case.sensitive)
-        else:
-            block = deflater.deflate_planned(case.fields, plans[position])
+        block = deflater.deflate(case.fields, case.sensitive)
         document: Object = {"seqno": position}
         if len(sizes) > 1:
             document["header_table_sizes"] = list(sizes)
@@ -53,7 +43,7 @@ def encode_story(story: Story, *, strategy: str, huffman: bool, effort: int) -> 
         cases.append(document)
     plain = "" if huffman else ", plain strings"
     result: Object = {
-        "description": story.description or f"Encoded by hpacktools, strategy {name}{plain}.",
+        "description": story.description or f"Encoded by hpacktools, strategy {strategy}{plain}.",
     }
     if story.context:
         result["context"] = story.context

@@ -283,6 +283,14 @@ class TestBadInput:
         assert result.err.startswith(f"hpack-deflate: standard input: {reason}")
         assert "Overall" not in result.err
 
+    def test_names_cannot_write_to_the_terminal(self) -> None:
+        cases = json.dumps({"cases": [{"headers": [{"\x1b]0;x\x07": 5}]}]})
+        result = run(deflate_main, stdin=cases)
+        assert result.code == 1
+        first, _ = result.err.splitlines()
+        assert first.isprintable()
+        assert "\\x1b]0;x\\x07" in first
+
     def test_files(self, tmp_path: Path) -> None:
         good, bad = tmp_path / "good.json", tmp_path / "bad.json"
         good.write_text(TWO)
@@ -304,6 +312,8 @@ class TestBadInput:
             ["-S", "4294967296"],
             ["--strategy", "x"],
             ["--jsonl", "--strategy", "best"],
+            ["--effort", "5"],
+            ["--effort", "0", "--strategy", "linear"],
             ["--table", "1"],
         ],
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +95,89 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         running.stdin.close()
         assert running.wait(DEADLINE) == 1
         assert running.stderr.read() == b""
+
+
+CASES = json.dumps({"cases": [{"headers": [{"a": "b"}], "wire": "82"}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("deflate", []),
+        ("deflate", ["--jsonl"]),
+        ("deflate", ["--help"]),
+        ("inflate", []),
+        ("inflate", ["--explain"]),
+        ("conformance", ["negative", "--jobs", "1"]),
+        ("conformance", ["negative", "--jobs", "1", "--json"]),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_line(name: str, arguments: list[str]) -> None:
+    octets = b'{"headers": []}\n' if "--jsonl" in arguments else CASES
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*command(name), *arguments],
+            input=octets,
+            stdout=full,
+            # argparse forgives an unbuffered stream that --help cannot be written to.
+            env=os.environ | {"PYTHONUNBUFFERED": ""},
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=DEADLINE,
+        )
+    expected = f"hpack-{name}: standard output: No space left on device\n"
+    assert (done.returncode, done.stderr.decode()) == (2, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (">&-", "standard output: is closed"),
+        ("<&-", "standard input: is closed"),
+        # Can be opened, cannot be read from its beginning.
+        ("--jsonl /proc/self/mem", "/proc/self/mem: Input/output error"),
+        ("--http1text /proc/self/mem", "/proc/self/mem: Input/output error"),
+        ("/proc/self/mem", "/proc/self/mem: Input/output error"),
+    ],
+)
+def test_streams_that_cannot_be_used(arguments: str, reason: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join(command('deflate'))} {arguments}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert (done.returncode, done.stderr.decode()) == (2, f"hpack-deflate: {reason}\n")
+
+
+def test_text_is_escaped_where_the_encoding_lacks_it() -> None:
+    """An ellipsis stands for what is left out of a long value."""
+    value = b"v" * 300
+    block = b"\x00\x01a" + b"\x7f" + bytes([0x80 | (300 - 127) % 128, (300 - 127) // 128]) + value
+    done = subprocess.run(
+        [*command("inflate"), "--explain"],
+        input=json.dumps({"cases": [{"wire": block.hex()}]}).encode(),
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"v\\u2026 (300 octets)" in done.stdout
+
+
+def test_a_report_as_json_is_utf8_in_every_locale(tmp_path: Path) -> None:
+    (tmp_path / "unusual").mkdir()
+    (tmp_path / "unusual" / "\u65e5.json").write_text("{")
+    done = subprocess.run(
+        [*command("conformance"), "negative", str(tmp_path), "--json"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert json.loads(done.stdout)["problems"][0]["file"] == "unusual/\u65e5.json"
 
 
 def peak_memory(name: str, line: bytes, count: int) -> int:

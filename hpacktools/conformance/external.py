@@ -2,8 +2,14 @@
 
 Contract: the command gets a document with ``cases`` on standard input and writes one to standard
 output, as ``inflatehd`` and ``deflatehd`` do.  A decoder gets ``seqno``, ``header_table_size`` and
-``wire``; an encoder ``header_table_size`` and ``headers``.  A case is refused when the output has
-an ``error`` in its place, or ends before it while the exit code is not 0.
+``wire``; an encoder ``header_table_size`` and ``headers``.  It refuses a case
+
+- by an ``error`` in the place of the case, whatever the exit code is; or
+- by an exit code other than 0, whether its output ends before the case, in the middle of it, or has
+  every case: such a code says that one of them was refused, a short output says which.
+
+A command that is killed by a signal has refused nothing: it has crashed.  Shells tell of that by an
+exit code of 128 plus the signal, so these codes mean the same.
 """
 
 from __future__ import annotations
@@ -12,8 +18,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from hpacktools.codec import Field
@@ -29,16 +37,16 @@ class CommandError(Exception):
     """The command did not do what a decoder or encoder must do."""
 
 
-class Refused(CommandError):
-    """The command refused a case; ``number`` is its position."""
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Answer:
+    """What a command wrote."""
 
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(number, reason)
-        self.number = number
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"refused: {self.reason}"
+    #: The cases of its output, up to the first that it refused.
+    cases: list[Object]
+    #: Why it refused a case; empty where it refused none.
+    refusal: str = ""
+    #: Position of the refused case; ``None`` where the command does not tell.
+    refused: int | None = None
 
 
 class UnusableCommandError(Exception):
@@ -61,11 +69,10 @@ def check_command(command: str) -> None:
         raise UnusableCommandError(f"{words[0]}: {reason}")
 
 
-def decode(command: str, cases: Sequence[Case]) -> list[Object]:
-    """The cases that the decoder ``command`` writes, one for each of ``cases``.
+def decode(command: str, cases: Sequence[Case]) -> Answer:
+    """What the decoder ``command`` makes of ``cases``; each case of the answer has ``headers``.
 
-    Raises :class:`Refused` for the first that it refuses, :class:`CommandError` for anything else
-    that goes wrong.
+    Raises :class:`CommandError` when it does something else than decode or refuse.
     """
     documents: list[JSON] = []
     for position, case in enumerate(cases):
@@ -75,17 +82,16 @@ def decode(command: str, cases: Sequence[Case]) -> list[Object]:
         assert case.wire is not None
         document["wire"] = case.wire.hex()
         documents.append(document)
-    results = _run(command, documents)
-    for result in results:
-        if not is_headers(result.get("headers")):
-            raise CommandError("a case of the output has no header list")
-    return results
+    answer = _run(command, documents)
+    if not all(is_headers(result.get("headers")) for result in answer.cases):
+        raise CommandError("a case of the output has no header list")
+    return answer
 
 
-def encode(command: str, cases: Sequence[Case]) -> list[bytes]:
-    """The blocks that the encoder ``command`` writes, one for each of ``cases``.
+def encode(command: str, cases: Sequence[Case]) -> Answer:
+    """What the encoder ``command`` makes of ``cases``; each case of the answer has ``wire``.
 
-    Raises :class:`CommandError`.
+    Raises :class:`CommandError` when it does something else than encode or refuse.
     """
     documents: list[JSON] = []
     for case in cases:
@@ -96,13 +102,10 @@ def encode(command: str, cases: Sequence[Case]) -> list[bytes]:
         if case.table_sizes:
             document["header_table_size"] = case.table_sizes[-1]
         documents.append(document)
-    blocks = []
-    for result in _run(command, documents):
-        wire = result.get("wire")
-        if not is_hex(wire):
-            raise CommandError("a case of the output has no header block")
-        blocks.append(bytes.fromhex(str(wire)))
-    return blocks
+    answer = _run(command, documents)
+    if not all(is_hex(result.get("wire")) for result in answer.cases):
+        raise CommandError("a case of the output has no header block")
+    return answer
 
 
 def same_fields(result: Object, expected: Sequence[Field]) -> str:
@@ -126,7 +129,7 @@ def same_fields(result: Object, expected: Sequence[Field]) -> str:
     return ""
 
 
-def _run(command: str, cases: list[JSON]) -> list[Object]:
+def _run(command: str, cases: list[JSON]) -> Answer:
     try:
         done = subprocess.run(  # noqa: S603  # the user asks for this command
             shlex.split(command),
@@ -141,29 +144,52 @@ def _run(command: str, cases: list[JSON]) -> list[Object]:
         raise CommandError(f"cannot be run: {error.strerror or error}") from None
     except ValueError as error:
         raise CommandError(f"cannot be run: {error}") from None
+    if killer := _killer(done.returncode):
+        raise CommandError(f"killed by {killer}")
     complaint = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    reason = complaint[-1] if complaint else f"exit code {done.returncode}"
+    refusal = ""
+    if done.returncode:
+        refusal = complaint[-1] if complaint else f"exit code {done.returncode}"
+    return _read(done.stdout, len(cases), refusal)
+
+
+def _killer(code: int) -> str:
+    """The signal that ended a process, by its return code or by the exit code of a shell around
+    it; empty where none did."""
+    number = -code if code < 0 else code - 128
+    if code >= 0 and number not in signal.valid_signals():
+        return ""
     try:
-        document = parse(done.stdout.decode())
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        # A real-time signal.
+        return f"signal {number}"
+
+
+def _read(output: bytes, count: int, refusal: str) -> Answer:
+    """The answer in ``output`` to ``count`` cases; ``refusal`` is empty when the exit code is 0."""
+    try:
+        document = parse(output.decode())
     except ValueError as error:
-        if done.returncode:
+        if refusal:
             # inflatehd stops in the middle of its output: how far it came is not known.
-            raise Refused(-1, reason) from None
+            return Answer(cases=[], refusal=refusal)
         raise CommandError(f"its output is not JSON: {error}") from None
     results = document.get("cases") if isinstance(document, dict) else None
     if not isinstance(results, list):
         raise CommandError("its output has no cases")
-    checked: list[Object] = []
+    if len(results) > count:
+        raise CommandError(f"it wrote {len(results)} cases for {count}")
+    written: list[Object] = []
     for position, result in enumerate(results):
         if not isinstance(result, dict):
             raise CommandError(f"case {position} of its output is not an object")
         if "error" in result:
-            raise Refused(position, json.dumps(result["error"]))
-        checked.append(result)
-    if len(checked) < len(cases):
-        if done.returncode:
-            raise Refused(len(checked), reason)
-        raise CommandError(f"it wrote {len(checked)} cases of {len(cases)} and exit code 0")
-    if done.returncode:
-        raise CommandError(f"exit code {done.returncode} though no case failed: {reason}")
-    return checked
+            reason = json.dumps(result["error"])
+            return Answer(cases=written, refusal=reason, refused=position)
+        written.append(result)
+    if len(written) == count:
+        return Answer(cases=written, refusal=refusal)
+    if not refusal:
+        raise CommandError(f"it wrote {len(written)} cases of {count} and exit code 0")
+    return Answer(cases=written, refusal=refusal, refused=len(written))

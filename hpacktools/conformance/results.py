@@ -25,6 +25,8 @@ class Failure:
     wire: str = ""
     #: The block explained, as JSON; empty where there is nothing to explain.
     explanation: Object = field(default_factory=dict)
+    #: How many cases have failed by this.
+    cases: int = 1
 
     def to_json(self) -> Object:
         """As in a report."""
@@ -60,12 +62,26 @@ class Outcome:
     #: Why the story was not run; empty where it was.
     skipped: str = ""
 
-    def fail(self, message: str, *, case: int | None = None, wire: str = "") -> Failure | None:
-        """Note a failure; ``None`` when there are too many to keep."""
+    @property
+    def failure_count(self) -> int:
+        """All failures, kept or not."""
+        return sum(failure.cases for failure in self.failures) + self.more_failures
+
+    def fail(
+        self, message: str, *, case: int | None = None, wire: str = "", cases: int = 1
+    ) -> Failure | None:
+        """Note a failure, of ``cases`` cases; ``None`` when there are too many to keep."""
         if len(self.failures) >= KEPT_FAILURES:
-            self.more_failures += 1
+            self.more_failures += cases
             return None
-        failure = Failure(suite=self.suite, story=self.story, message=message, case=case, wire=wire)
+        failure = Failure(
+            suite=self.suite,
+            story=self.story,
+            message=message,
+            case=case,
+            wire=wire,
+            cases=cases,
+        )
         self.failures.append(failure)
         return failure
 
@@ -94,7 +110,7 @@ class Row:
         """Count one more story."""
         self.stories += 1
         self.blocks += outcome.blocks
-        self.failures += len(outcome.failures) + outcome.more_failures
+        self.failures += outcome.failure_count
         self.input_length += outcome.input_length
         self.output_length += outcome.output_length
 

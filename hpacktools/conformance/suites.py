@@ -1,17 +1,20 @@
 """The suites: one story each, as functions that run in any process.
 
 Contract: :func:`execute` never raises for what a story or a command does; it tells in the outcome.
+The blocks of an outcome are all cases of the story, done or not; in the suites ``decode`` and
+``encode`` each case that was not done is a failure, so that blocks without failures are those that
+passed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import hpack
 
-from hpacktools.codec import Decoder, Field, HPACKError, Representation
-from hpacktools.deflate import Deflater
+from hpacktools.codec import Decoder, Field, HPACKError
+from hpacktools.deflate import story_deflater
 from hpacktools.explanation import explain, explanation_to_json
 from hpacktools.jsonforms import ShapeError, table_to_json
 from hpacktools.stories import Case, Story, UnusableError, load_story
@@ -54,11 +57,16 @@ def execute(task: Task) -> Outcome:
     except (UnusableError, ShapeError) as error:
         outcome.problem = str(error)
     else:
+        if not story.cases:
+            outcome.skipped = "it has no cases"
+            return outcome
         run = {"decode": _decode, "encode": _encode, "vector": _vector}[task.kind]
         try:
             run(task, story, outcome)
         except external.CommandError as error:
             outcome.fail(f"{task.command}: {error}")
+            if task.kind != "vector":
+                _fail_undone(outcome, outcome.blocks - 1)
     return outcome
 
 
@@ -74,8 +82,16 @@ def _require(story: Story, outcome: Outcome, *, wire: bool, fields: bool) -> boo
     return True
 
 
+def _fail_undone(outcome: Outcome, count: int) -> None:
+    """Count ``count`` cases, which a failure kept from being run, as failures themselves."""
+    if count <= 0:
+        return
+    were = "case was" if count == 1 else "cases were"
+    outcome.fail(f"{count} more {were} not {outcome.suite}d", cases=count)
+
+
 def _measure(outcome: Outcome, fields: Sequence[Field], block: bytes) -> None:
-    outcome.blocks += 1
+    """Add the lengths of a case, in octets, to what ratios are made of."""
     outcome.input_length += sum(len(name) + len(value) for name, value in fields)
     outcome.output_length += len(block)
 
@@ -87,11 +103,12 @@ def _decode(task: Task, story: Story, outcome: Outcome) -> None:
     """Decode every block and compare the header list."""
     if not _require(story, outcome, wire=True, fields=True):
         return
+    outcome.blocks = len(story.cases)
     if task.command:
         _decode_by_command(task, story, outcome)
         return
     decoder = Decoder()
-    for case in story.cases:
+    for position, case in enumerate(story.cases, 1):
         for size in case.table_sizes:
             decoder.change_allowed(size)
         assert case.wire is not None
@@ -102,12 +119,7 @@ def _decode(task: Task, story: Story, outcome: Outcome) -> None:
             decoded = decoder.decode(case.wire)
         except HPACKError as error:
             before.explain_to(outcome.fail(str(error), case=case.number, wire=case.wire.hex()))
-            outcome.blocks = len(story.cases)
-            left = len(story.cases) - 1 - story.cases.index(case)
-            if left:
-                outcome.fail(f"{left} later cases were not decoded", case=case.number)
-                # Each of them counts.
-                outcome.more_failures += left - 1
+            _fail_undone(outcome, len(story.cases) - position)
             return
         if decoded.fields != case.fields:
             message = _difference(decoded.fields, case.fields)
@@ -117,11 +129,38 @@ def _decode(task: Task, story: Story, outcome: Outcome) -> None:
 def _decode_by_command(task: Task, story: Story, outcome: Outcome) -> None:
     for case in story.cases:
         _measure(outcome, case.fields or (), case.wire or b"")
-    results = external.decode(task.command, story.cases)
-    for case, result in zip(story.cases, results, strict=True):
+    answer = external.decode(task.command, story.cases)
+    # What it refused and what it did not come to is missing in the answer.
+    for case, result in zip(story.cases, answer.cases, strict=False):
         difference = external.same_fields(result, case.fields or ())
         if difference:
             _fail_of_command(outcome, story.cases, case, difference)
+    _fail_missing(task, outcome, story.cases, answer)
+
+
+def _fail_missing(
+    task: Task, outcome: Outcome, cases: Sequence[Case], answer: external.Answer
+) -> None:
+    """Count the case that a command refused, if it did, and those behind it as failures."""
+    missing = len(cases) - len(answer.cases)
+    # Where all cases were written but the exit code speaks of a refusal, it may be that of a case
+    # that has failed already.
+    if answer.refusal and (missing or not outcome.failures):
+        _fail_refusal(task, outcome, cases, answer)
+        _fail_undone(outcome, missing - 1)
+
+
+def _fail_refusal(
+    task: Task, outcome: Outcome, cases: Sequence[Case], answer: external.Answer
+) -> None:
+    """Note that a command refused what it must not refuse."""
+    message = f"{task.command}: refused: {answer.refusal}"
+    if answer.refused is None:
+        outcome.fail(message)
+    elif task.kind == "encode":
+        outcome.fail(message, case=cases[answer.refused].number)
+    else:
+        _fail_of_command(outcome, cases, cases[answer.refused], message)
 
 
 def _fail_of_command(outcome: Outcome, cases: Sequence[Case], case: Case, message: str) -> None:
@@ -181,20 +220,31 @@ def _encode(task: Task, story: Story, outcome: Outcome) -> None:
     if not _require(story, outcome, wire=False, fields=True):
         return
     cases = list(_with_changes(story.cases)) if task.change_sizes else story.cases
-    if task.command:
-        blocks = external.encode(task.command, cases)
-    else:
-        blocks = list(_blocks(task, cases))
+    outcome.blocks = len(cases)
+    if not task.command:
+        _decode_back(outcome, cases, _blocks(task, cases))
+        return
+    answer = external.encode(task.command, cases)
+    blocks = (bytes.fromhex(str(result["wire"])) for result in answer.cases)
+    if _decode_back(outcome, cases, blocks):
+        _fail_missing(task, outcome, cases, answer)
+
+
+def _decode_back(outcome: Outcome, cases: Sequence[Case], blocks: Iterable[bytes]) -> bool:
+    """Decode blocks, which may end before the cases do, and compare.
+
+    Returns whether all of them could be decoded: behind one that could not there is no table, and
+    all cases from there on have failed.
+    """
     independent = hpack.Decoder(max_header_list_size=2**30)
     strict = Decoder()
-    for case, block in zip(cases, blocks, strict=True):
+    for position, (case, block) in enumerate(zip(cases, blocks, strict=False), 1):
         assert case.fields is not None
         _measure(outcome, case.fields, block)
         for size in case.table_sizes:
             independent.max_allowed_table_size = size
             strict.change_allowed(size)
         before = _Before(strict)
-        message = ""
         try:
             theirs = [
                 (bytes(name), bytes(value)) for name, value in _decode_raw(independent, block)
@@ -203,12 +253,13 @@ def _encode(task: Task, story: Story, outcome: Outcome) -> None:
             strict.decode(block)
         except (hpack.HPACKError, HPACKError) as error:
             message = f"does not decode: {error}"
-        else:
-            if theirs != list(case.fields):
-                message = f"decodes to something else: {_difference(theirs, case.fields)}"
-        if message:
             before.explain_to(outcome.fail(message, case=case.number, wire=block.hex()))
-            return
+            _fail_undone(outcome, len(cases) - position)
+            return False
+        if theirs != list(case.fields):
+            message = f"decodes to something else: {_difference(theirs, case.fields)}"
+            before.explain_to(outcome.fail(message, case=case.number, wire=block.hex()))
+    return True
 
 
 def _decode_raw(decoder: hpack.Decoder, block: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -219,22 +270,14 @@ def _decode_raw(decoder: hpack.Decoder, block: bytes) -> Iterator[tuple[bytes, b
 
 
 def _blocks(task: Task, cases: Sequence[Case]) -> Iterator[bytes]:
-    plans: Sequence[Sequence[Representation]] | None = None
-    strategy = task.strategy
-    if strategy == "best":
-        from hpacktools.best import plan_cases
-
-        plans = plan_cases(cases, huffman=task.huffman, effort=task.effort)
-        strategy = "linear"
-    deflater = Deflater(strategy=strategy, huffman=task.huffman)
-    for position, case in enumerate(cases):
+    deflater = story_deflater(
+        cases, strategy=task.strategy, huffman=task.huffman, effort=task.effort
+    )
+    for case in cases:
         for size in case.table_sizes:
             deflater.change_table_size(size)
         assert case.fields is not None
-        if plans is None:
-            yield deflater.deflate(case.fields, case.sensitive)
-        else:
-            yield deflater.deflate_planned(case.fields, plans[position])
+        yield deflater.deflate(case.fields, case.sensitive)
 
 
 def _with_changes(cases: Sequence[Case]) -> Iterator[Case]:
@@ -269,6 +312,7 @@ def _vector(task: Task, story: Story, outcome: Outcome) -> None:
             return
     if not _require(story, outcome, wire=True, fields=False):
         return
+    outcome.blocks = len(story.cases)
     if not task.command:
         _vector_by_ours(story, outcome)
     elif any(len(case.table_sizes) > 1 for case in story.cases):
@@ -323,8 +367,11 @@ def _vector_by_command(task: Task, story: Story, outcome: Outcome) -> None:
     for case in story.cases:
         _measure(outcome, case.fields or (), case.wire or b"")
     if accepted:
-        results = external.decode(task.command, accepted)
-        for case, result in zip(accepted, results, strict=True):
+        answer = external.decode(task.command, accepted)
+        if answer.refusal:
+            _fail_refusal(task, outcome, accepted, answer)
+            return
+        for case, result in zip(accepted, answer.cases, strict=True):
             message = external.same_fields(result, case.fields or ())
             table = _expected(case).get("header_table")
             if not message and table and result.get("header_table", table) != table:
@@ -333,9 +380,7 @@ def _vector_by_command(task: Task, story: Story, outcome: Outcome) -> None:
                 _fail_of_command(outcome, accepted, case, message)
     if len(accepted) == len(story.cases):
         return
-    try:
-        external.decode(task.command, story.cases)
-    except external.Refused:
+    if external.decode(task.command, story.cases).refusal:
         return
     case = story.cases[-1]
     section = _expected(case)["section"]

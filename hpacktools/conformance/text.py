@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from hpacktools.terminal import printable
+
 from .results import Report, Row
 
 #: Failures that are listed; the JSON report has more.
@@ -20,8 +22,11 @@ _TITLES: Final = {
 
 
 def render(report: Report) -> str:
-    """The table, the failures, the verdict."""
-    return "\n".join(_lines(report)) + "\n"
+    """The table, the failures, the verdict.
+
+    Names come from files and messages from commands: every line is escaped.
+    """
+    return "\n".join(map(printable, _lines(report))) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -34,15 +39,15 @@ def _lines(report: Report) -> Iterator[str]:
     count = report.failure_count()
     if count:
         yield f"{count} failure{'' if count == 1 else 's'}:"
-        failures = report.failures()
-        for failure in failures[:LISTED]:
+        listed = report.failures()[:LISTED]
+        for failure in listed:
             case = "" if failure.case is None else f" case {failure.case}"
             yield f"  {failure.suite} {failure.story}{case}: {failure.message}"
             if failure.wire:
                 shown = failure.wire[:120] + ("…" if len(failure.wire) > 120 else "")
                 yield f"    wire {shown}"
-        if count > LISTED:
-            yield f"  and {count - min(LISTED, len(failures))} more"
+        if more := count - sum(failure.cases for failure in listed):
+            yield f"  and {more} more"
     yield verdict(report)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import hpacktools
 from hpacktools.cli import conformance_main
 from hpacktools.conformance.results import KEPT_FAILURES
 from hpacktools.schemas import problems
@@ -120,6 +121,8 @@ class TestRun:
         assert failure["explanation"]["representations"][0]["index"] == 2
         result = conformance("run", corpus)
         assert result.code == 1
+        assert "\n30 failures:\n" in result.out
+        assert f"\n  and {30 - KEPT_FAILURES} more\n" in result.out
         assert (
             "decode other/story_00.json case 0: field 0 is (b':method', b'GET'), not" in result.out
         )
@@ -130,7 +133,7 @@ class TestRun:
         document = report("run", corpus)
         assert [failure["message"] for failure in document["failures"]] == [
             "an indexed field with index 0 (octet 0, RFC 7541 section 6.1)",
-            "2 later cases were not decoded",
+            "2 more cases were not decoded",
         ]
 
     @pytest.mark.parametrize(
@@ -183,7 +186,9 @@ class TestOtherImplementations:
             ("print('{\"cases\": [1, 2]}')", "case 0 of its output is not an object"),
             ("print('[]')", "no cases"),
             ("print(json.dumps({'cases': [{'error': 'x'}] * 2}))", 'refused: "x"'),
-            (GOOD_DECODER + "sys.exit(3)", "exit code 3 though no case failed"),
+            (GOOD_DECODER + "sys.exit(3)", "refused: exit code 3"),
+            ("print(json.dumps({'cases': [{'headers': []}] * 3}))", "it wrote 3 cases for 2"),
+            ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11 (SIGSEGV)"),
             ("print(json.dumps({'cases': [{'headers': [{'a': 'b'}] * 2}] * 2}))", "field 0 is"),
         ],
     )
@@ -191,6 +196,103 @@ class TestOtherImplementations:
         document = report("run", corpus, "--decoder", command(tmp_path, body))
         assert not document["passed"]
         assert message in document["failures"][0]["message"]
+
+    @pytest.mark.parametrize(
+        ("body", "verdict"),
+        [
+            # It says nothing of where it stopped.
+            ("sys.exit(1)", "0 of 30 blocks decoded"),
+            ("import os; os.abort()", "0 of 30 blocks decoded"),
+            # It refuses the 21st case, by a short output and by an error object.
+            ("print(json.dumps({'cases': GET * 20})); sys.exit(1)", "20 of 30 blocks decoded"),
+            ("print(json.dumps({'cases': GET * 20 + [{'error': 1}] * 10}))", "20 of 30 blocks"),
+            # And the first is wrong.
+            ("print(json.dumps({'cases': BAD + GET * 19})); sys.exit(1)", "19 of 30 blocks"),
+            # One of those that it wrote, nobody knows which.
+            ("print(json.dumps({'cases': GET * 30})); sys.exit(1)", "29 of 30 blocks decoded"),
+            # It knows which: it is wrong.
+            ("print(json.dumps({'cases': BAD * 30})); sys.exit(1)", "0 of 30 blocks decoded"),
+        ],
+    )
+    def test_every_case_that_a_decoder_did_not_do_is_a_failure(
+        self, corpus: Path, tmp_path: Path, body: str, verdict: str
+    ) -> None:
+        get = {"wire": "82", "headers": [{":method": "GET"}]}
+        (corpus / "other" / "story_00.json").write_text(json.dumps({"cases": [get] * 30}))
+        body = (
+            "GET = [{'headers': [{':method': 'GET'}]}]\nBAD = [{'headers': [{'a': 'b'}]}]\n" + body
+        )
+        page = tmp_path / "report.html"
+        decoder = command(tmp_path, body)
+        result = conformance("run", corpus, "--decoder", decoder, "--html", page)
+        assert (result.code, f"\n{verdict}" in result.out) == (1, True), result.out
+        assert ("  and " in result.out) == ("BAD * 30" in body)
+        assert verdict in page.read_text()
+
+    @pytest.mark.parametrize(
+        ("body", "verdict"),
+        [
+            ("sys.exit(1)", "0 of 4 blocks encoded"),
+            ("import os; os.abort()", "0 of 4 blocks encoded"),
+            # The story of three cases stops after one, the story of one is complete.
+            ("write([WIRE]); sys.exit(len(cases) > 1)", "2 of 4"),
+            # The second block is an error: the third cannot be decoded either.
+            ("write([WIRE, '80', WIRE])", "2 of 4"),
+            # The second block is something else: the third counts for itself.
+            ("write([WIRE, '82', WIRE])", "3 of 4"),
+            # One of those that it wrote, nobody knows which.
+            ("write([WIRE, WIRE, WIRE]); sys.exit(1)", "2 of 4"),
+        ],
+    )
+    def test_every_case_that_an_encoder_did_not_do_is_a_failure(
+        self, corpus: Path, tmp_path: Path, body: str, verdict: str
+    ) -> None:
+        long, short = (hpacktools.Deflater(strategy="static") for _ in range(2))
+        wire = long.deflate([(b":method", b"GET"), (b":path", b"/"), (b"x-a", "caf\xe9".encode())])
+        body = (
+            f"WIRE = {wire.hex()!r} if len(cases) > 1 else "
+            f"{short.deflate([(b'x-b', b'c')]).hex()!r}\n"
+            "def write(wires):\n"
+            "    wires = wires[:len(cases)]\n"
+            "    print(json.dumps({'cases': [{'wire': wire} for wire in wires]}))\n" + body
+        )
+        result = conformance("run", corpus, "--encoder", command(tmp_path, body))
+        assert result.code == 1
+        assert f"\n{verdict}" in result.out, result.out
+
+    def test_equal_cases_are_counted_by_their_place(self, corpus: Path) -> None:
+        """Two cases that are the same text: the second is refused, for a reference is lost."""
+        case = {"seqno": 0, "wire": "be", "headers": [{"a": "b"}]}
+        first = {"wire": "4001610162", "headers": [{"a": "b"}]}
+        lost = {"seqno": 0, "wire": "20", "headers": []}
+        (corpus / "other" / "story_00.json").write_text(
+            json.dumps({"cases": [first, case, lost, case, case]})
+        )
+        assert report("run", corpus)["rows"][0]["failures"] == 2
+
+    def test_a_story_without_cases_is_skipped(self, corpus: Path) -> None:
+        (corpus / "other" / "story_00.json").write_text('{"cases": []}')
+        result = conformance("run", corpus, "--decoder", "false")
+        assert "skipped: other/story_00.json: it has no cases" in result.out
+        assert "0 of 0 blocks decoded" in result.out
+
+    def test_no_control_character_of_a_command_or_file_reaches_the_terminal(
+        self, corpus: Path, tmp_path: Path
+    ) -> None:
+        (corpus / "other" / "story_01.json").write_text(
+            json.dumps({"cases": [{"headers": [{"\x1b]0;x\x07": 5}]}]})
+        )
+        body = "sys.exit('\x1b[2Jgone\x9b')"
+        result = conformance("run", corpus, "--decoder", command(tmp_path, body))
+        assert "\\x1b[2Jgone\\x9b" in result.out
+        assert "\\x1b]0;x\\x07" in result.out
+        assert result.out.replace("\n", "").isprintable()
+
+    @pytest.mark.parametrize("option", ["--decoder", "--encoder"])
+    def test_effort_is_for_our_encoder_only(self, corpus: Path, option: str) -> None:
+        result = conformance("run", corpus, option, "true", "--effort", "2")
+        assert (result.code, result.out) == (2, "")
+        assert "run: error: --effort is for this encoder" in result.err
 
     @pytest.mark.parametrize("option", ["--decoder", "--encoder"])
     @pytest.mark.parametrize(
@@ -286,6 +388,61 @@ class TestNegative:
         explanation = document["failures"][0]["explanation"]
         assert explanation["error"]["section"] == "RFC 7541 section 6.1"
         assert document["skipped"][0]["story"] == "malformed/n17_smallest_missing.json"
+
+    @pytest.mark.parametrize(
+        ("end", "message"),
+        [
+            ("print(json.dumps({'cases': out[:-1]})); sys.exit(1)", ""),
+            ("print('{'); sys.exit(1)", ""),
+            ("sys.exit('no')", ""),
+            ("out[-1] = {'error': 'no'}; print(json.dumps({'cases': out}))", ""),
+            # Every case is written, the exit code alone tells.
+            ("print(json.dumps({'cases': out})); sys.exit(1)", ""),
+            ("print(json.dumps({'cases': out}))", "accepted, against RFC 7541 section 2.3.3"),
+            # A crash is no refusal, whatever was written before it.
+            ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by signal 11 (SIGSEGV)"),
+            ("os.abort()", "killed by signal 6 (SIGABRT)"),
+            ("sys.exit(128 + 11)", "killed by signal 11 (SIGSEGV)"),
+            ("os.kill(os.getpid(), signal.SIGRTMIN + 1)", "killed by signal "),
+            ("print('{', flush=True); os.abort()", "killed by signal 6 (SIGABRT)"),
+            # No signal has these numbers.
+            ("sys.exit(128)", ""),
+            ("sys.exit(255)", ""),
+        ],
+    )
+    def test_ways_to_refuse(self, tmp_path: Path, end: str, message: str) -> None:
+        """What the command does with a story whose last block refers to an evicted entry."""
+        folder = tmp_path / "vectors" / "malformed"
+        folder.mkdir(parents=True)
+        cases = [
+            {
+                "wire": "4001610162",
+                "headers": [{"a": "b"}],
+                "expect": {"result": "accept"},
+            },
+            {
+                "wire": "203fe11fbe",
+                "expect": {"result": "refuse", "section": "RFC 7541 section 2.3.3"},
+            },
+        ]
+        (folder / "n18.json").write_text(json.dumps({"cases": cases}))
+        body = (
+            "import os, signal\nout = [{'headers': [{'a': 'b'}]} for case in cases]\n"
+            f"if len(cases) == 1: print(json.dumps({{'cases': out}}))\nelse: {end}\n"
+        )
+        document = report("negative", folder.parent, "--decoder", command(tmp_path, body))
+        messages = [failure["message"] for failure in document["failures"]]
+        assert len(messages) == bool(message)
+        assert message in "".join(messages)
+
+    def test_a_story_to_be_accepted_must_not_end_with_an_exit_code(self, tmp_path: Path) -> None:
+        folder = tmp_path / "vectors" / "rfc7541"
+        folder.mkdir(parents=True)
+        (folder / "c3.json").write_bytes((VECTORS / "rfc7541/c3.json").read_bytes())
+        decoder = command(tmp_path, GOOD_DECODER + "sys.exit(1)")
+        document = report("negative", folder.parent, "--decoder", decoder)
+        (failure,) = document["failures"]
+        assert failure["message"] == f"{decoder}: refused: exit code 1"
 
     def test_a_block_that_a_command_misread_is_explained(self, tmp_path: Path) -> None:
         """With the table as it is then: the second block of C.3 refers to an entry of the first."""

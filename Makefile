@@ -1,14 +1,19 @@
 # What is needed: make, and Python 3.11 or later.  Everything else is installed into .venv.
 #
-#   make serve   h2static --no-tls -v 8080 ./www
-#   make test    the tests, with branch coverage and its floor
-#   make check   what CI runs: format, lint, types, tests
-#   make bench   h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
-#   make footprint  memory and start-up of the server, beside their limits
-#   make fuzz    longer searches for inputs that raise or differ by path; FACTOR=100
-#   make soak    the large counts: 10 000 edits, 10 000 under load, 10 000 swaps, 100 MiB downloads
-#   make format  rewrite the sources in the project's format
-#   make clean   remove what these targets made
+#   make serve         h2static --no-tls -v 8080 ./www
+#   make check         what CI runs: format-check, lint, types, test
+#   make test          the tests, with branch coverage and its floor
+#   make lint          ruff
+#   make types         mypy --strict
+#   make format-check  whether the sources are in the project's format
+#   make format        rewrite them so
+#   make corpus        fetch the HPACK stories that tests use, and verify them
+#   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
+#   make footprint     memory and start-up of the server, beside their limits
+#   make fuzz          longer searches for inputs that raise or differ by path; FACTOR=100
+#   make soak          the large counts: 10 000 edits, 10 000 under load, 10 000 swaps,
+#                      100 MiB downloads
+#   make clean         remove what these targets made
 
 VENV ?= .venv
 PORT ?= 8080
@@ -27,7 +32,7 @@ SOURCES := h2static hpacktools tests benchmarks
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve test check format format-check lint types bench footprint fuzz soak clean
+.PHONY: serve test check format format-check lint types corpus bench footprint fuzz soak clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -53,6 +58,9 @@ test: $(VENV)/.tools
 format: $(VENV)/.tools
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
+
+corpus: $(VENV)/.project
+	$(BIN)/hpack-conformance fetch
 
 bench: $(VENV)/.project
 	$(BIN)/python -m benchmarks.compare $(ARGS)

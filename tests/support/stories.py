@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hpacktools.conformance.corpus import VARIABLE, cache_folder
 from tests.support.tools import in_ci
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,12 +30,21 @@ def vectors(folder: str) -> list[Path]:
 
 
 def require_corpus() -> Path:
-    """The folder of http2jp/hpack-test-case; where it is missing the test is skipped."""
-    named = os.environ.get("HPACK_TEST_CASE")
-    corpus = Path(named) if named else REPOSITORY.parent / "shared" / "hpack-test-case"
-    if (corpus / "raw-data").is_dir():
-        return corpus
-    reason = f"no corpus in {corpus}: run hpack-conformance fetch and set HPACK_TEST_CASE"
+    """The folder of http2jp/hpack-test-case.
+
+    It is the one that ``HPACK_TEST_CASE`` names, else one beside this repository, else what
+    ``hpack-conformance fetch`` brought.  Where it is missing the test is skipped; under ``CI=true``
+    it fails.
+    """
+    named = os.environ.get(VARIABLE)
+    places = [REPOSITORY.parent / "shared" / "hpack-test-case", cache_folder()]
+    if named:
+        places = [Path(named)]
+    for corpus in places:
+        if (corpus / "raw-data").is_dir():
+            return corpus
+    looked = " or ".join(map(str, places))
+    reason = f"no corpus in {looked}: run hpack-conformance fetch, or set {VARIABLE}"
     if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -16,6 +16,7 @@ from hpacktools.conformance.corpus import CorpusError, digest, fetch, verify
 from hpacktools.schemas import problems
 from hpacktools.strategies import STRATEGY_NAMES
 from tests.hpacktools.cli.running import run
+from tests.support import stories
 from tests.support.stories import load, require_corpus
 from tests.support.tools import require_tool
 
@@ -96,6 +97,40 @@ def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fetch(tmp_path / "copy")
 
 
+class TestWhereTestsFindTheCorpus:
+    @pytest.fixture(autouse=True)
+    def nowhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A lone clone with an empty cache, in continuous integration."""
+        monkeypatch.setattr(stories, "REPOSITORY", tmp_path / "clone")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.delenv("HPACK_TEST_CASE", raising=False)
+        monkeypatch.setenv("CI", "true")
+
+    def test_beside_the_clone_then_where_fetch_puts_it(self, tmp_path: Path) -> None:
+        (places.cache_folder() / "raw-data").mkdir(parents=True)
+        assert require_corpus() == places.cache_folder()
+        shared = tmp_path / "shared" / "hpack-test-case"
+        (shared / "raw-data").mkdir(parents=True)
+        assert require_corpus() == shared
+
+    def test_a_named_copy_is_the_only_place(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (places.cache_folder() / "raw-data").mkdir(parents=True)
+        monkeypatch.setenv("HPACK_TEST_CASE", str(tmp_path / "named"))
+        with pytest.raises(pytest.fail.Exception, match=r"no corpus in .*/named: run"):
+            require_corpus()
+        (tmp_path / "named" / "raw-data").mkdir(parents=True)
+        assert require_corpus() == tmp_path / "named"
+
+    def test_what_is_missing_fails_in_ci_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(pytest.fail.Exception, match="run hpack-conformance fetch"):
+            require_corpus()
+        monkeypatch.delenv("CI")
+        with pytest.raises(pytest.skip.Exception, match="run hpack-conformance fetch"):
+            require_corpus()
+
+
 @pytest.mark.slow
 def test_a_copy_already_there_is_verified() -> None:
     corpus = require_corpus()
@@ -131,6 +166,15 @@ def test_generate(strategy: str, tmp_path: Path) -> None:
     corpus.mkdir()
     out.rename(corpus / "ours")
     assert run(conformance_main, "run", str(corpus), "--jobs", "1").code == 0
+
+
+def test_effort_is_for_best_only(tmp_path: Path) -> None:
+    arguments = ["generate", str(tmp_path / "out"), "--source", str(tmp_path)]
+    result = run(conformance_main, *arguments, "--effort", "3", "--strategy", "linear")
+    assert (result.code, result.out) == (2, "")
+    assert "generate: error: --effort goes with --strategy best" in result.err
+    (tmp_path / "story_00.json").write_text('{"cases": [{"headers": [{"a": "b"}]}]}')
+    assert run(conformance_main, *arguments, "--effort", "3", "--strategy", "best").code == 0
 
 
 def test_generate_needs_raw_stories(tmp_path: Path) -> None:

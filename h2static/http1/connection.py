@@ -482,7 +482,6 @@ class ServerConnection:
         self._end_exchange(self._progress.since, aborted=True)
         self._input.octets.clear()
         self._output.clear()
-        self.deferred.clear()
         self.blocked.clear()
         self.closing = True
         self.deadline = None
@@ -501,6 +500,8 @@ class ServerConnection:
             return
         self._close_reader(exchange)
         exchange.drop_upload()
+        # Nobody works for an exchange that is over.
+        self.deferred.clear()
         if self._note is not None and exchange.responded:
             self._note(exchange.finished(now, aborted=aborted))
 

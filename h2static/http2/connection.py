@@ -107,7 +107,7 @@ class ServerConnection:
         self.reset_streams: dict[int, None] = {}
         self.pending_priorities: dict[int, tuple[int, bool]] = {}
         self.requests = 0
-        #: Streams that either side has reset.
+        #: RST_STREAM frames of the peer, and streams that we have reset for an error.
         self.reset_count = 0
         # --- settings
         self.settings_received = False
@@ -147,9 +147,11 @@ class ServerConnection:
 
     @property
     def wants_input(self) -> bool:
-        """Whether the driver should read: not while too much output waits, nor after the end."""
+        """Whether the driver should read: not while too much output waits, nor after an error."""
+        if self.backlog or self.error is not None:
+            return False
         output = self.sender.output
-        return not self.backlog and output.octets - output.sent < self.limits.output_mark
+        return output.octets - output.sent < self.limits.output_mark
 
     @property
     def has_content(self) -> bool:
@@ -287,6 +289,7 @@ class ServerConnection:
     def abandon(self) -> None:
         """The connection is lost or over: give back everything."""
         self.release_streams()
+        self.deferred.clear()
         self.sender.output.clear()
         self.closing = True
 
@@ -463,15 +466,15 @@ class ServerConnection:
             del remembered[next(iter(remembered))]
         stream = self.streams.get(stream_id)
         if stream is not None:
-            self.forget(stream, aborted=True)
+            self.forget(stream)
 
-    def forget(self, stream: Stream, *, aborted: bool = False) -> None:
+    def forget(self, stream: Stream) -> None:
         """The stream is closed."""
         self.sender.scheduler.remove(stream)
         if stream.waiting and self.deferred:
             # Nobody works for a stream that is gone.
             self.deferred = [one for one in self.deferred if one[0] != stream.id]
-        self._note(stream, aborted=aborted)
+        self._note(stream)
         stream.release()
         if self.streams.pop(stream.id, None) is not None and stream.id % 2 == 0:
             self.promised -= 1
@@ -481,7 +484,7 @@ class ServerConnection:
     def release_streams(self) -> None:
         """All streams end here, without a frame."""
         for stream in self.streams.values():
-            self._note(stream, aborted=True)
+            self._note(stream)
             stream.release()
         self.streams.clear()
 
@@ -496,7 +499,8 @@ class ServerConnection:
             self.sender.emit(WindowUpdate(stream_id=0, increment=increment))
             self.receive_window += increment
 
-    def _note(self, stream: Stream, *, aborted: bool) -> None:
+    def _note(self, stream: Stream) -> None:
+        """The stream is over, and with it its response if that is not whole."""
         journal = self.service.journal
         if journal is not None and stream.response is not None:
             journal.append(
@@ -507,7 +511,7 @@ class ServerConnection:
                     stream.opened_at,
                     self.now,
                     stream.id % 2 == 0,
-                    aborted,
+                    stream.remaining != 0,
                     stream.delivered,
                 )
             )

@@ -2,18 +2,27 @@
 
 Contract: :class:`Background` takes what a protocol has put off (answers to be worked out, readings
 to be waited for), and brings each result back in the loop's thread, to a link that may be gone by
-then.
+then.  At most :data:`~h2static.server.pool.ANSWERS` answers are worked out at once.  Others stay
+with their protocol until their turn comes, and links have turns one after the other: what nobody
+waits for any more is not begun, and no client's answers wait for all of another's.
+
+Strategy: no queue of work, but a row of links that have some.  What waits is thereby bounded by the
+streams that are open (CVE-2023-44487: requests that are reset at once must not leave work behind).
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from h2static.messages import Application, BodyReader, Deferred, Response, Upload
 from h2static.server.error_log import ErrorLog
 from h2static.server.link import Link
-from h2static.server.pool import Pool
+from h2static.server.pool import ANSWERS, Pool
 from h2static.server.protocol import ProtocolConnection
+
+#: Links in the row from which on those that want nothing any more are looked for.
+_MANY = 64
 
 
 class Background:
@@ -37,31 +46,62 @@ class Background:
         self._clock = clock
         self._guarded = guarded
         self._ready = ready
+        #: Links with answers to be worked out, in the order of their turns.
+        self._row: OrderedDict[Link, None] = OrderedDict()
+        self._many = _MANY
+        #: Answers that threads work at.
+        self._running = 0
 
     def take(self, link: Link, protocol: ProtocolConnection) -> None:
-        """Start what ``protocol`` has put off."""
-        deferred, protocol.deferred = protocol.deferred, []
-        for stream_id, work in deferred:
-            self._pool.submit(self._answer_work(link, stream_id, work))
+        """Start what ``protocol`` has put off, now or when it is the link's turn."""
         blocked = protocol.blocked[:]
         protocol.blocked.clear()
         for stream_id, reader in blocked:
             self._wait_for(link, stream_id, reader)
+        if protocol.deferred:
+            self._line_up(link)
+            self._begin()
+
+    def _line_up(self, link: Link) -> None:
+        """Put ``link`` at the end of the row, unless it is there already."""
+        if len(self._row) >= self._many:
+            # Links that have closed; the others would get their turns only after these.
+            self._row = OrderedDict.fromkeys(one for one in self._row if _wants(one))
+            self._many = max(_MANY, 2 * len(self._row))
+        self._row.setdefault(link)
+
+    def _begin(self) -> None:
+        """Have answers worked out, one for each link in turn, as many as may be at once."""
+        while self._row and self._running < ANSWERS:
+            link, _ = self._row.popitem(last=False)
+            protocol = link.protocol
+            if protocol is None or not protocol.deferred:
+                continue
+            stream_id, work = protocol.deferred.pop(0)
+            if protocol.deferred:
+                self._row[link] = None
+            self._running += 1
+            self._pool.submit(self._answer_work(link, stream_id, work))
 
     def _answer_work(self, link: Link, stream_id: int, work: Deferred) -> Callable[[], None]:
         def run() -> None:
-            answer: Response | Upload
             try:
                 answer = work.run()
             except Exception as error:  # the client gets an answer in any case
                 text = f"{type(error).__name__}: {error}"
-                self._pool.post(lambda: self._error_log.report("internal", link.peer, text))
-                answer = self._application.refuse(500, None)
-            self._pool.post(lambda: self._answered(link, stream_id, answer))
+                self._pool.post(lambda: self._failed(link, stream_id, text))
+            else:
+                self._pool.post(lambda: self._answered(link, stream_id, answer))
 
         return run
 
+    def _failed(self, link: Link, stream_id: int, text: str) -> None:
+        self._error_log.report("internal", link.peer, text)
+        self._answered(link, stream_id, self._application.refuse(500, None))
+
     def _answered(self, link: Link, stream_id: int, answer: Response | Upload) -> None:
+        self._running -= 1
+        self._begin()
         protocol = link.protocol
         if protocol is None:
             if not isinstance(answer, Response):
@@ -81,3 +121,8 @@ class Background:
                 self._ready(link)
 
         reader.wait(lambda: self._pool.post(lambda: self._guarded(link, unblock)))
+
+
+def _wants(link: Link) -> bool:
+    """Whether ``link`` waits for an answer that nobody works at."""
+    return link.protocol is not None and bool(link.protocol.deferred)

@@ -18,6 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 #: Reads that wait for a disk at once; a disk has little use for more, and each is a thread.
 THREADS = 8
+#: Answers worked out at once (:mod:`h2static.server.background`): the threads that are left are for
+#: readings, so that downloads go on however many lists of files somebody asks for.
+ANSWERS = THREADS - 2
 
 
 class Pool:

@@ -17,7 +17,8 @@ class ProtocolConnection(Protocol):
     backlog: bool
     #: Close when nothing is left to send.
     closing: bool
-    #: Answers to be worked out in a thread, by stream.
+    #: Answers to be worked out in a thread, by stream; each is taken out when a thread begins with
+    #: it, and dropped here when nobody waits for it any more.
     deferred: list[tuple[int, Deferred]]
 
     @property

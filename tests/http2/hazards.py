@@ -15,7 +15,7 @@ from tests.support.transports import Mirror
 LIMITS = Limits()
 
 
-def alone(*, handshake: bool = True, **settings: int) -> Peer:
+def alone(*, handshake: bool = True) -> Peer:
     """A peer of a single connection, without replenishing windows."""
     return Peer(Mirror(alone=True), handshake=handshake, replenish=False)
 

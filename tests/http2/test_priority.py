@@ -53,8 +53,10 @@ def test_values(value: bytes, expected: tuple[int, bool]) -> None:
     assert parse_priority(value) == expected
 
 
-@given(st.binary(max_size=300))
+@given(st.one_of(st.binary(max_size=300), st.text("ui=?018,; ").map(str.encode)))
 def test_any_octets_are_a_priority(value: bytes) -> None:
     urgency, incremental = parse_priority(value)
     assert 0 <= urgency <= 7
-    assert incremental in (True, False)
+    # RFC 8941 section 3.2: a key alone is true.
+    members = [member.strip(b" \t").partition(b";")[0] for member in value.split(b",")]
+    assert not incremental or b"i" in members or b"i=?1" in members

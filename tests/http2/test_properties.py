@@ -263,7 +263,6 @@ def test_sessions_with_faults(name: str, data: st.DataObject) -> None:
 _PATHS = [b"/", b"/memory/0", b"/memory/20000", b"/file/40000", b"/slow/15000", b"/deferred"]
 
 _WORDS = st.sampled_from([b"", b"u=1", b"i"])
-_ENDS = st.sampled_from([b"", b"end", b"trailers"])
 
 polite_actions = st.one_of(
     st.tuples(

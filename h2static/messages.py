@@ -65,8 +65,8 @@ class BodyReader(Protocol):
     def read(self, size: int) -> bytes | memoryview | None:
         """The next octets, at most ``size`` of them, without blocking.
 
-        What is returned is valid until the next call of a method of the same reader, unless it is
-        ``bytes``.
+        What is returned is valid until the next ``read`` of the same reader, unless it is
+        ``bytes``; :meth:`close` does not change it.
 
         ``None``: nothing can be had without waiting; the caller calls :meth:`wait` and reads again
         when woken.  Empty: the body is at its end; before ``length`` octets were returned that

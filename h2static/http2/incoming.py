@@ -90,7 +90,7 @@ def _rst_stream(connection: ServerConnection, frame: RstStream) -> None:
         absent(connection, frame.stream_id, Input.RECEIVE_RST_STREAM)
     else:
         stream.advance(Input.RECEIVE_RST_STREAM)
-        connection.forget(stream, aborted=True)
+        connection.forget(stream)
     charge_reset(connection)
 
 

@@ -55,7 +55,8 @@ class Limits:
     settings_entries: int = 32
 
     # --- rates: (burst, refill per second)
-    #: Streams reset before they were answered, by either side (CVE-2023-44487, CVE-2025-8671).
+    #: RST_STREAM frames of the peer, whatever their streams have come to, and streams that we reset
+    #: for an error (CVE-2023-44487, CVE-2025-8671).
     #: Browsers reset a page's worth (some hundred) on navigation; hot reload does it often.
     resets_burst: int = 1_000
     resets_rate: float = 100.0

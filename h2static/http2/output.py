@@ -1,7 +1,7 @@
 """Octets on their way to the socket, as pieces.
 
 Contract: frames are appended as lists of pieces that are never copied together here.  The driver
-sends a prefix of :meth:`Output.pending` and says how much with :meth:`Output.advance`.  A stream
+sends a prefix of :attr:`Output.pieces` and says how much with :meth:`Output.advance`.  A stream
 counts as open until its last octet was handed to the kernel; :attr:`Output.ends` holds where each
 finished stream ended, so ``len(output.ends)`` is how many have not got that far.
 
@@ -22,6 +22,7 @@ class Output:
     def __init__(self) -> None:
         #: How often everything has been sent: pieces of a lower count are gone.
         self.emptied = 0
+        #: What to send next, in order.
         self.pieces: list[bytes | memoryview] = []
         #: Octets appended since the output was last empty.
         self.octets = 0
@@ -39,12 +40,8 @@ class Output:
         self.pieces.append(piece)
         self.octets += len(piece)
 
-    def pending(self) -> list[bytes | memoryview]:
-        """The pieces to send, in order.  Not to be changed."""
-        return self.pieces
-
     def advance(self, count: int) -> None:
-        """The kernel has taken the first ``count`` octets of what is pending."""
+        """The kernel has taken the first ``count`` octets of :attr:`pieces`."""
         self.sent += count
         if self.sent == self.octets:
             self.emptied += 1

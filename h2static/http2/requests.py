@@ -259,9 +259,10 @@ def _ask(connection: ServerConnection, request: Request) -> Answer:
 
 
 def _at_once(connection: ServerConnection, answer: Answer) -> bool:
-    if isinstance(answer, Response):
-        return answer.early or connection.service.settings.early_response
-    return not isinstance(answer, Deferred)
+    """Whether what the site says is carried out before the request's content is there."""
+    if connection.service.settings.early_response:
+        return True
+    return answer.early if isinstance(answer, Response) else not isinstance(answer, Deferred)
 
 
 def answered(connection: ServerConnection, stream: Stream, answer: Answer) -> None:
@@ -379,8 +380,12 @@ def _return_credit(connection: ServerConnection, octets: int) -> None:
 
 
 def _enough(connection: ServerConnection, stream: Stream) -> None:
-    """More content than anybody wants: the response goes out and the rest is declined."""
-    if stream.response is None:
+    """More content than anybody wants: the response goes out and the rest is declined.
+
+    An answer that a thread works out is waited for; no more content can come than the window of
+    the stream has left.
+    """
+    if stream.response is None and not stream.waiting:
         request = stream.request
         connection.sender.respond(stream, connection.service.application.refuse(413, request))
     if stream.state is State.HALF_CLOSED_LOCAL:
@@ -395,6 +400,10 @@ def _content_end(connection: ServerConnection, stream: Stream) -> None:
     if stream.content_length is not None and stream.received != stream.content_length:
         raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "less than content-length")
     if stream.state is State.CLOSED:
+        output = connection.sender.output
+        if len(output):
+            # The end of its response may be among what was not sent.
+            output.ends.append(output.octets)
         connection.forget(stream)
     elif stream.upload is not None:
         upload, stream.upload = stream.upload, None

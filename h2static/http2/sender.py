@@ -196,16 +196,17 @@ class Sender:
 
     def _end(self, stream: Stream) -> None:
         """The stream's last octet has entered the output."""
-        if stream.id % 2:
-            # What we promise does not count against the client's streams.
-            self.output.ends.append(self.output.octets)
         self.scheduler.remove(stream)
         stream.advance(Input.SEND_END_STREAM)
+        stream.remaining = 0
         if stream.reader is not None:
             stream.reader.close()
             stream.reader = None
         stream.body = None
         if stream.state is State.CLOSED:
+            if stream.id % 2:
+                # What we promise does not count against the client's streams.
+                self.output.ends.append(self.output.octets)
             self._forget(stream)
 
     def reset(self, stream_id: int, code: ErrorCode) -> None:

@@ -49,11 +49,15 @@ def acknowledged(connection: ServerConnection) -> None:
 
 
 def maybe_close(connection: ServerConnection) -> None:
-    """Close once the last accepted stream is done, or can never be."""
-    if connection.error is not None or connection.backlog:
+    """Close once the last accepted stream is done, or can never be.
+
+    It was not the last one if the client opens another before the output has left: only whoever
+    gets GOAWAY must not do that (section 6.8).
+    """
+    if connection.error is not None:
         return
-    if not connection.streams:
-        connection.closing = True
-    elif connection.eof and not connection.has_content:
+    done = not connection.streams
+    if not done and connection.eof and not connection.has_content:
         # No window will grow any more, no content arrive; what a thread works on may still go out.
-        connection.closing = not any(stream.waiting for stream in connection.streams.values())
+        done = not any(stream.waiting for stream in connection.streams.values())
+    connection.closing = done and not connection.backlog

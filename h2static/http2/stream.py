@@ -1,9 +1,10 @@
 """Stream states (RFC 9113 section 5.1) and what is kept of an open stream.
 
-Contract: :data:`TRANSITIONS` is the whole truth about which frame is legal in which state, for a
-server's streams: those that the client opens and those that it promises.  :meth:`Stream.advance`
-moves a stream along it.  A stream that is neither idle nor closed has a :class:`Stream`; the
-connection knows the closed and the idle ones by their identifiers alone.
+Contract: :data:`TRANSITIONS` is the whole truth about which frame a client may send in which state,
+for a server's streams: those that the client opens and those that are promised; and about what we
+send that moves a stream on.  DATA leaves it where it is, and a stream that we reset is forgotten.
+:meth:`Stream.advance` moves a stream along the table.  A stream that is neither idle nor closed has
+a :class:`Stream`; the connection knows the closed and the idle ones by their identifiers alone.
 """
 
 from __future__ import annotations
@@ -38,9 +39,7 @@ class Input(enum.IntEnum):
     RECEIVE_RST_STREAM = 4
     SEND_PUSH_PROMISE = 5
     SEND_HEADERS = 6
-    SEND_DATA = 7
-    SEND_END_STREAM = 8
-    SEND_RST_STREAM = 9
+    SEND_END_STREAM = 7
 
 
 class Wrong(enum.Enum):
@@ -75,7 +74,6 @@ TRANSITIONS: Final[dict[State, dict[Input, Outcome]]] = {
         _IN.RECEIVE_WINDOW_UPDATE: _ST.RESERVED_LOCAL,
         _IN.RECEIVE_RST_STREAM: _ST.CLOSED,
         _IN.SEND_HEADERS: _ST.HALF_CLOSED_REMOTE,
-        _IN.SEND_RST_STREAM: _ST.CLOSED,
     },
     _ST.OPEN: {
         _IN.RECEIVE_HEADERS: _ST.OPEN,
@@ -83,11 +81,8 @@ TRANSITIONS: Final[dict[State, dict[Input, Outcome]]] = {
         _IN.RECEIVE_END_STREAM: _ST.HALF_CLOSED_REMOTE,
         _IN.RECEIVE_WINDOW_UPDATE: _ST.OPEN,
         _IN.RECEIVE_RST_STREAM: _ST.CLOSED,
-        _IN.SEND_PUSH_PROMISE: _ST.OPEN,
         _IN.SEND_HEADERS: _ST.OPEN,
-        _IN.SEND_DATA: _ST.OPEN,
         _IN.SEND_END_STREAM: _ST.HALF_CLOSED_LOCAL,
-        _IN.SEND_RST_STREAM: _ST.CLOSED,
     },
     _ST.HALF_CLOSED_LOCAL: {
         _IN.RECEIVE_HEADERS: _ST.HALF_CLOSED_LOCAL,
@@ -95,18 +90,14 @@ TRANSITIONS: Final[dict[State, dict[Input, Outcome]]] = {
         _IN.RECEIVE_END_STREAM: _ST.CLOSED,
         _IN.RECEIVE_WINDOW_UPDATE: _ST.HALF_CLOSED_LOCAL,
         _IN.RECEIVE_RST_STREAM: _ST.CLOSED,
-        _IN.SEND_RST_STREAM: _ST.CLOSED,
     },
     _ST.HALF_CLOSED_REMOTE: {
         _IN.RECEIVE_HEADERS: Wrong.STREAM_CLOSED,
         _IN.RECEIVE_DATA: Wrong.STREAM_CLOSED,
         _IN.RECEIVE_WINDOW_UPDATE: _ST.HALF_CLOSED_REMOTE,
         _IN.RECEIVE_RST_STREAM: _ST.CLOSED,
-        _IN.SEND_PUSH_PROMISE: _ST.HALF_CLOSED_REMOTE,
         _IN.SEND_HEADERS: _ST.HALF_CLOSED_REMOTE,
-        _IN.SEND_DATA: _ST.HALF_CLOSED_REMOTE,
         _IN.SEND_END_STREAM: _ST.CLOSED,
-        _IN.SEND_RST_STREAM: _ST.CLOSED,
     },
     _ST.CLOSED: {
         _IN.RECEIVE_HEADERS: Wrong.CONNECTION_CLOSED,

@@ -60,7 +60,7 @@ def end_connection(connection: ServerConnection, violation: ConnectionViolation)
 
 
 def charge_reset(connection: ServerConnection) -> None:
-    """Count a stream that was reset (CVE-2023-44487, CVE-2025-8671)."""
+    """Count RST_STREAM of the peer, or for an error of its (CVE-2023-44487, CVE-2025-8671)."""
     connection.reset_count += 1
     _judge(connection, connection.resets.spend(1, connection.now), "too many streams reset")
 

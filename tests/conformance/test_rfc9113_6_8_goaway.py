@@ -165,6 +165,31 @@ def test_what_a_client_asked_for_beside_its_goaway_is_answered() -> None:
     assert peer.mirror.closed()
 
 
+def test_a_stream_after_the_goaway_of_a_client_is_finished() -> None:
+    """Only whoever gets GOAWAY must not open streams; this one opens before all was sent."""
+    peer = Peer(Mirror(alone=True))
+    peer.mirror.stop_taking()
+    peer.request(1)
+    closing = []
+    for frame in (GoAway(last_stream_id=0, code=0), peer.headers(3, path=b"/file/100000")):
+        peer.send(frame)
+        closing.append(peer.mirror.connection.closing)
+    assert closing == [True, False]
+    peer.mirror.go_on_taking()
+    peer.expect_response(1, 200, b"hello")
+    peer.expect_response(3, 200, pattern(100_000))
+    assert peer.mirror.closed()
+
+
+def test_nothing_is_read_after_an_error() -> None:
+    peer = prepared(Mirror(alone=True))
+    peer.mirror.stop_taking()
+    peer.send(octets(r.PING, 0, 1, bytes(8)))
+    connection = peer.mirror.connection
+    assert connection.output_octets < Limits().output_mark
+    assert not connection.wants_input
+
+
 def test_repeated_goaway_frames_are_glitches() -> None:
     peer = Peer(Mirror(limits=Limits(glitches_burst=100, glitches_rate=0.0)))
     peer.request(1, b"/silent")

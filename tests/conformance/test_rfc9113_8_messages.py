@@ -6,6 +6,7 @@ import pytest
 
 from h2static.http2 import registry as r
 from h2static.http2.frames import Data, Headers, RstStream
+from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import ServerSettings
 from h2static.messages import Field, Response
@@ -24,6 +25,8 @@ from tests.conformance.cases import (
 )
 from tests.support.applications import TableApplication
 from tests.support.peer import Peer, request_fields
+from tests.support.replies import Section
+from tests.support.small_site import pattern
 from tests.support.transports import Mirror
 
 _PROTOCOL = ErrorCode.PROTOCOL_ERROR
@@ -177,8 +180,17 @@ CASES = [
             (b"x-sum", b"1\r\n"),
         ]
     ],
+    stream_error(
+        "two sections of trailers, the first without END_STREAM",
+        _PROTOCOL,
+        OPEN,
+        lambda peer: [
+            Headers(stream_id=OPEN, flags=flags, fragment=peer.block([(b"x-sum", b"1")]))
+            for flags in (r.END_HEADERS, r.END_HEADERS | r.END_STREAM)
+        ],
+    ),
     connection_error(
-        "two sections of trailers",
+        "trailers after RST_STREAM",
         ErrorCode.STREAM_CLOSED,
         lambda peer: (
             octets(r.RST_STREAM, 0, BLOCKED, bytes(4)),
@@ -344,6 +356,22 @@ def test_an_early_answer_that_is_slower_than_the_request() -> None:
     assert not peer.mirror.connection.streams
 
 
+@pytest.mark.parametrize("window", [10, 100])
+def test_two_sections_of_trailers(window: int) -> None:
+    """The first one ends the request: what follows is for a stream that is half-closed, or closed
+    if all of the response was sent (section 5.1)."""
+    peer = Peer(settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, window)], replenish=False)
+    peer.request(1, b"/memory/40", b"POST", end_stream=False)
+    peer.send(peer.headers(1, [(b"x-sum", b"1")]), peer.headers(1, [(b"x-sum", b"1")]))
+    if window < 40:
+        peer.expect(Section)
+        peer.expect_reset(1, ErrorCode.STREAM_CLOSED)
+        peer.expect_serves(3)
+    else:
+        peer.expect_response(1, 200, pattern(40))
+        peer.expect_goaway(ErrorCode.STREAM_CLOSED, 1)
+
+
 def test_early_response_by_option() -> None:
     peer = Peer(Mirror(settings=ServerSettings(early_response=True)))
     peer.request(1, b"/", b"POST", end_stream=False)
@@ -354,6 +382,36 @@ def test_early_response_by_option() -> None:
     peer.send(peer.headers(3, [(b"x-sum", b"1")]))
     peer.expect_alive()
     assert not peer.mirror.connection.streams
+
+
+def test_early_response_by_option_that_a_thread_works_out() -> None:
+    peer = Peer(Mirror(settings=ServerSettings(early_response=True)))
+    peer.request(1, b"/deferred", b"POST", end_stream=False)
+    peer.expect_response(1, 200, b"worked out later")
+    peer.data(1, b"", end_stream=True)
+    peer.expect_alive()
+    assert not peer.mirror.connection.streams
+
+
+def test_early_response_by_option_that_comes_after_too_much_content() -> None:
+    """It is worked out already: nothing else is said in its place, and no more is read."""
+    peer = Peer(
+        Mirror(
+            alone=True,
+            settings=ServerSettings(early_response=True),
+            limits=Limits(discarded_content=1_000),
+        )
+    )
+    connection = peer.mirror.connection
+    # In one turn, before any work is done.
+    request = peer.headers(1, request_fields(b"/deferred", b"POST"), end_stream=False)
+    content = Data(stream_id=1, data=bytes(600)).serialize()
+    peer.send(request, *[content] * 3)
+    peer.expect_response(1, 200, b"worked out later")
+    assert not connection.deferred
+    peer.mirror.wait(1)
+    peer.expect_reset(1, ErrorCode.NO_ERROR)
+    assert len(peer.site.requests) == 1
 
 
 def test_without_the_option_the_request_is_awaited() -> None:

@@ -16,6 +16,7 @@ from h2static.http2.frames import (
 )
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
+from h2static.http2.service import Answered
 from tests.conformance.cases import OPEN, octets, prepared
 from tests.support.peer import Peer, request_fields
 from tests.support.small_site import SmallSite, pattern, response
@@ -181,6 +182,54 @@ def test_what_is_journalled() -> None:
     lines = [(line.request.path, line.octets, line.aborted) for line in service.journal]
     # The window had 65 535 octets, 20 of them for the four responses before.
     assert lines == [(b"/", 5, False)] * 4 + [(b"/memory/70000", 65_515, True), (b"/", 0, False)]
+
+
+def test_a_complete_response_is_journalled_as_such() -> None:
+    """However the stream or the connection ends after it."""
+    peer = alone(Limits(discarded_content=1_000))
+    journal: list[Answered] = []
+    peer.mirror.connection.service.journal = journal
+    for stream_id in (1, 3, 5, 7):
+        peer.request(stream_id, b"/early", b"POST", end_stream=False)
+        peer.expect_response(stream_id, 405)
+    peer.send(RstStream(stream_id=1, code=0))
+    peer.data(3, bytes(1_001))
+    peer.expect_reset(3, ErrorCode.NO_ERROR)
+    peer.mirror.wait(Limits().content_seconds + 1)
+    peer.expect_reset(5, ErrorCode.CANCEL)
+    peer.expect_reset(7, ErrorCode.CANCEL)
+    peer.request(9, b"/early", b"POST", end_stream=False)
+    peer.expect_response(9, 405)
+    peer.request(11, b"/events")
+    peer.expect_response(11, 200)
+    peer.request(13, b"/silent")
+    peer.request(15, b"/file/70000")
+    peer.pull()
+    peer.mirror.connection.abandon()
+    assert [(line.request.path, line.aborted) for line in journal] == [
+        *[(b"/early", False)] * 4,
+        (b"/events", False),
+        (b"/early", False),
+        (b"/silent", True),
+        (b"/file/70000", True),
+    ]
+
+
+def test_a_stream_counts_once_while_its_response_waits() -> None:
+    """Answered early, it is open until its request has ended and its response was sent."""
+    peer = Peer(replenish=False)
+    peer.mirror.stop_taking()
+    ids = range(1, 200, 2)
+    block = peer.headers(1, request_fields(b"/early", b"POST"), end_stream=False).fragment
+    peer.transport.deliver(b"".join(octets(r.HEADERS, r.END_HEADERS, s, block) for s in ids))
+    connection = peer.mirror.connection
+    assert connection.open_streams == 100
+    peer.transport.deliver(b"".join(octets(r.DATA, r.END_STREAM, s) for s in ids[:40]))
+    assert len(connection.streams) == 60
+    assert connection.open_streams == 100
+    peer.mirror.go_on_taking()
+    assert connection.open_streams == 60
+    assert connection.reset_count == 0
 
 
 def test_an_onlooker_sees_every_frame() -> None:

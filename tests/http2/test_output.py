@@ -11,7 +11,7 @@ from h2static.http2.output import Output
 
 def pending(output: Output) -> bytes:
     """All octets that wait."""
-    return b"".join(output.pending())
+    return b"".join(output.pieces)
 
 
 @given(

@@ -154,3 +154,13 @@ class Application(Protocol):
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """The response for a request that the protocol itself refuses (431, 400 …)."""
+
+
+class BatchApplication(Application, Protocol):
+    """An application that remembers, and has to know how long what it consulted is right."""
+
+    def new_batch(self) -> None:
+        """What was consulted may have changed since the last batch."""
+
+    def let_go(self) -> None:
+        """Remembered answers are not given any more."""

@@ -14,21 +14,20 @@ site's own functions.  Changed answers are remembered by the answer they were ma
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from importlib.resources import files
-from typing import Protocol
 
 from h2static.dev import guard, injection
 from h2static.dev.broker import Broker
 from h2static.dev.pages import host_page, missing_page
 from h2static.dev.policy import Extension, Origin, extend_meta_elements, extend_policies
+from h2static.dev.remembered import Remembered
 from h2static.dev.rewriting import Rewriter
 from h2static.messages import (
     Answer,
-    Application,
+    BatchApplication,
     Body,
     Deferred,
     Field,
@@ -37,6 +36,7 @@ from h2static.messages import (
     Response,
     Upload,
 )
+from h2static.site.bodies import FileBody
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
 from h2static.site.criteria import criteria_of
@@ -73,16 +73,6 @@ _POLICY = b"content-security-policy"
 _VARY = b"accept, sec-fetch-dest"
 
 
-class DevSite(Application, Protocol):
-    """What is asked of the application inside."""
-
-    def new_batch(self) -> None:
-        """What was consulted may have changed since the last batch."""
-
-    def let_go(self) -> None:
-        """Remembered answers are not given any more."""
-
-
 @dataclass(slots=True, kw_only=True, frozen=True)
 class DevOptions:
     """What the command line says."""
@@ -100,7 +90,7 @@ class DevApplication:
 
     def __init__(
         self,
-        inner: DevSite,
+        inner: BatchApplication,
         broker: Broker,
         options: DevOptions,
         *,
@@ -124,8 +114,11 @@ class DevApplication:
         self._nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
         self._fresh = Rewriter(_make_fresh)
         self._plain: dict[Request, Request] = {}
-        self._documents: dict[tuple[Response, Origin, bytes | None], _Document] = {}
-        self._document_octets = 0
+        self._documents = Remembered[tuple[Response, Origin, bytes | None], _Document](
+            entries=MAX_REMEMBERED, octets=MAX_REMEMBERED_OCTETS
+        )
+        #: The state of the tree that answers of this batch are of, or of a later one.
+        self._version: str | None = None
 
     # ------------------------------------------------------------------ the application
 
@@ -133,13 +126,17 @@ class DevApplication:
         """As the site; rules that turned out to be broken are told in every tab."""
         if self._stale:
             self._stale = False
-            self._inner.let_go()
+            self.let_go()
+        # First: what changes from now on the site may see or not, and the client hears of it.
+        self._version = self._broker.version
         self._inner.new_batch()
         self.tell_problems()
 
     def let_go(self) -> None:
         """As the site."""
         self._inner.let_go()
+        self._fresh.forget()
+        self._documents.forget()
 
     def tell_problems(self) -> None:
         """Tell every tab what is wrong with the rules, if it is something else than before.
@@ -218,14 +215,15 @@ class DevApplication:
 
     def _answer_document(self, request: Request) -> Answer:
         """The site's answer with the client in it, if it is HTML."""
+        version = self._version
         answer = self._inner.answer(self._unconditional(request))
         if isinstance(answer, Response):
             if not _is_document(answer):
                 # What the client asked for in the first place counts.
                 return self._freshen(self._inner.answer(request))
             if isinstance(answer.body, bytes):
-                return self._finish(request, answer)
-            return _Later(lambda: self._finish(request, answer))
+                return self._finish(request, answer, version)
+            return _Later(lambda: self._finish(request, answer, version))
         if isinstance(answer, Upload):
             return answer
         deferred: Deferred = answer
@@ -236,7 +234,7 @@ class DevApplication:
             if not isinstance(outcome, Response):
                 return outcome
             if _is_document(outcome):
-                return self._finish(request, outcome)
+                return self._finish(request, outcome, version)
             if self._options.friendly:
                 outcome = self._fresh.response(outcome)
             return _without_body(outcome) if request.method == b"HEAD" else outcome
@@ -259,8 +257,11 @@ class DevApplication:
             self._plain[request] = plain
         return plain
 
-    def _finish(self, request: Request, answer: Response) -> Response:
-        """The response to ``request``, made from the site's whole ``answer``."""
+    def _finish(self, request: Request, answer: Response, version: str | None) -> Response:
+        """The response to ``request``, made from the site's whole ``answer``.
+
+        ``version``: a state of the tree that the answer is not older than.
+        """
         origin = Origin(
             scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
         )
@@ -269,20 +270,14 @@ class DevApplication:
         document = self._documents.get(key)
         if document is None:
             document = self._make_document(answer, origin, request.path if missing else None)
-            # Others keep a file open, for which the site has a limit of its own.
-            if isinstance(answer.body, bytes):
-                self._remember(key, document)
-        return document.response(self, request, self._broker.version)
-
-    def _remember(self, key: tuple[Response, Origin, bytes | None], document: _Document) -> None:
-        if (
-            len(self._documents) >= MAX_REMEMBERED
-            or self._document_octets + document.length > MAX_REMEMBERED_OCTETS
-        ):
-            self._documents.clear()
-            self._document_octets = 0
-        self._documents[key] = document
-        self._document_octets += document.length
+            # One with a file keeps it open, for which the site has a limit of its own.
+            if answer.once or not isinstance(answer.body, bytes):
+                response = document.make(self, request, version)
+                response.once = True
+                return response
+            octets = len(answer.body) + document.length
+            document = self._documents.keep(key, document, octets)
+        return document.response(self, request, version)
 
     def _is_default_error(self, answer: Response, status: int) -> bool:
         return (
@@ -351,12 +346,15 @@ class _Document:
         hints: Hints | None,
         representation: Representation,
     ) -> None:
+        """``representation``: of which every response is made; its fields are left out."""
         self._status = status
         self._fields = fields
         self._hints = hints
         self._representation = representation
-        self._version: str | None = None
-        self._responses: dict[Request, Response] = {}
+        # Their bodies are the document's own octets.
+        self._responses = Remembered[tuple[Request, str | None], Response](
+            entries=MAX_REMEMBERED, octets=0
+        )
 
     @property
     def length(self) -> int:
@@ -365,20 +363,26 @@ class _Document:
 
     def response(self, maker: DevApplication, request: Request, version: str | None) -> Response:
         """The response to ``request`` while the tree is in the state ``version``."""
-        if version != self._version or len(self._responses) >= MAX_REMEMBERED:
-            self._responses.clear()
-            self._version = version
-        response = self._responses.get(request)
-        if response is None:
-            fields = self._fields
-            if version is not None:
-                # The client reads it to know whether the page is older than what it hears.
-                timing = b'h2static;desc="%b"' % version.encode()
-                fields += ((b"server-timing", timing),)
-            self._representation.fields = fields
-            response = maker._prepare(request, self._representation, self._status)
-            response.hints = self._hints
-            self._responses[request] = response
+        response = self._responses.get((request, version))
+        if response is not None:
+            return response
+        response = self.make(maker, request, version)
+        # Parts have octets of their own.
+        if not request.repeats or response.status == 206:
+            response.once = True
+            return response
+        return self._responses.keep((request, version), response, 0)
+
+    def make(self, maker: DevApplication, request: Request, version: str | None) -> Response:
+        """As :meth:`response`, but another one each time."""
+        fields = self._fields
+        if version is not None:
+            # The client reads it to know whether the page is older than what it hears.
+            timing = b'h2static;desc="%b"' % version.encode()
+            fields += ((b"server-timing", timing),)
+        representation = replace(self._representation, fields=fields)
+        response = maker._prepare(request, representation, self._status)
+        response.hints = self._hints
         return response
 
 
@@ -398,38 +402,38 @@ def _is_document(answer: Response) -> bool:
     fields = dict(answer.fields)
     media_type = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
     body = answer.body
-    if not isinstance(body, bytes) and (body.length is None or body.length > MAX_DOCUMENT):
+    if not isinstance(body, bytes) and (
+        not isinstance(body, FileBody) or body.length is None or body.length > MAX_DOCUMENT
+    ):
         return False
     return media_type in _HTML and b"content-encoding" not in fields
 
 
 def _without_body(response: Response) -> Response:
-    return Response(status=response.status, fields=response.fields, early=response.early)
+    return replace(response, body=b"", hints=None, once=True)
 
 
 def _octets_of(body: bytes | Body) -> bytes:
-    """All of a body; blocks.  Raises ``OSError`` when the file cannot be read to its end."""
+    """All of the body of a document; blocks.
+
+    Raises ``OSError`` when the file cannot be read to its end.
+    """
     if isinstance(body, bytes):
         return body
+    assert isinstance(body, FileBody)
+    assert body.length is not None
+    # Not by its reader: that has cold octets read by a thread of the pool, which this thread is one
+    # of, and all of them could wait for each other.  The whole is the file from its beginning; one
+    # that is rewritten meanwhile is a change, for which the page reloads.
     pieces: list[bytes] = []
-    reader = body.open()
-    try:
-        while True:
-            piece = reader.read(1 << 20)
-            if piece is None:
-                woken = threading.Event()
-                reader.wait(woken.set)
-                woken.wait()
-            elif piece:
-                pieces.append(bytes(piece))
-            else:
-                break
-    finally:
-        reader.close()
-    octets = b"".join(pieces)
-    if len(octets) != body.length:
-        raise OSError("the file changed while it was read")
-    return octets
+    offset = 0
+    while offset < body.length:
+        piece = os.pread(body.handle.descriptor, body.length - offset, offset)
+        if not piece:
+            raise OSError("the file changed while it was read")
+        pieces.append(piece)
+        offset += len(piece)
+    return b"".join(pieces)
 
 
 def _make_fresh(response: Response) -> Response:
@@ -438,16 +442,11 @@ def _make_fresh(response: Response) -> Response:
         name == b"cache-control" and value != _REVALIDATE for name, value in response.fields
     ):
         return response
-    return Response(
-        status=response.status,
-        fields=tuple(
-            (name, _REVALIDATE if name == b"cache-control" else value)
-            for name, value in response.fields
-        ),
-        body=response.body,
-        early=response.early,
-        hints=response.hints,
+    fields = tuple(
+        (name, _REVALIDATE if name == b"cache-control" else value)
+        for name, value in response.fields
     )
+    return replace(response, fields=fields)
 
 
 def _page(status: int, octets: bytes, *, head: bool) -> Response:

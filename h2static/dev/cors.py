@@ -7,10 +7,10 @@ stay closed.
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import replace
 
 from h2static.dev.rewriting import Rewriter
-from h2static.messages import Answer, Application, Field, Request, Response
+from h2static.messages import Answer, BatchApplication, Field, Request, Response
 
 _FIELDS: tuple[Field, ...] = (
     (b"access-control-allow-origin", b"*"),
@@ -34,16 +34,6 @@ _PREFLIGHT = Response(
 )
 
 
-class BatchApplication(Application, Protocol):
-    """An application that wants to know when a batch begins."""
-
-    def new_batch(self) -> None:
-        """What was consulted may have changed since the last batch."""
-
-    def let_go(self) -> None:
-        """Remembered answers are not given any more."""
-
-
 class CorsApplication:
     """Lets other origins read what the application inside answers."""
 
@@ -64,6 +54,7 @@ class CorsApplication:
     def let_go(self) -> None:
         """As the other application."""
         self._inner.let_go()
+        self._rewriter.forget()
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """As the other application."""
@@ -74,10 +65,4 @@ def _allow(response: Response) -> Response:
     """``response`` for everybody; fields that the site sets itself are left as they are."""
     present = {name for name, _ in response.fields}
     added = tuple(field for field in _FIELDS if field[0] not in present)
-    return Response(
-        status=response.status,
-        fields=response.fields + added,
-        body=response.body,
-        early=response.early,
-        hints=response.hints,
-    )
+    return replace(response, fields=response.fields + added)

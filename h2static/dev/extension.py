@@ -16,13 +16,14 @@ from collections.abc import Callable
 
 from h2static.config import Config
 from h2static.dev import open_page
-from h2static.dev.application import DevApplication, DevOptions, DevSite
+from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker
 from h2static.dev.cors import CorsApplication
 from h2static.dev.ignore import IgnoreRules
 from h2static.dev.tree import Change, Tree
 from h2static.dev.watcher import Watcher
 from h2static.localca import machine_names
+from h2static.messages import BatchApplication
 from h2static.site import Site
 
 #: Pages try to connect every second; hidden ones are slower, but one of them is enough.
@@ -78,9 +79,9 @@ class DevExtension:
     def _reloads(self) -> bool:
         return self._config.dev or self._config.live_reload
 
-    def wrap(self, site: Site) -> DevSite:
+    def wrap(self, site: Site) -> BatchApplication:
         """See :class:`h2static.server.server.Extension`."""
-        application: DevSite = site
+        application: BatchApplication = site
         if self._config.cors:
             application = CorsApplication(application)
         if not self._reloads:

@@ -12,8 +12,7 @@ import subprocess
 import sys
 import webbrowser
 
-#: What a worker ignores because it is the supervisor's.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+from h2static.server.launching import SUPERVISORS_SIGNALS
 
 
 def start(url: str) -> None:
@@ -25,7 +24,8 @@ def start(url: str) -> None:
 
 def main() -> None:
     """Open the URL of the command line."""
-    for number in _SIGNALS:
+    # A worker ignores them, and so would the browser.
+    for number in SUPERVISORS_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     url = sys.argv[1]
     if not webbrowser.open(url):

@@ -13,6 +13,7 @@ from html import escape
 from urllib.parse import quote, unquote_to_bytes
 
 from h2static.site.pages import page
+from h2static.site.paths import is_hidden
 
 #: Names that are suggested in place of one that does not exist.
 MAX_SUGGESTIONS = 5
@@ -82,7 +83,12 @@ def _similar(root: str, path: str) -> list[str]:
     folder: list[str] = []
     while parts[len(folder) : len(folder) + 1]:
         following = [*folder, parts[len(folder)]]
-        if len(following) == len(parts) or not os.path.isdir(os.path.join(root, *following)):
+        # What is hidden is not served, and its names are not told.
+        if (
+            len(following) == len(parts)
+            or is_hidden(os.fsencode(following[-1]))
+            or not os.path.isdir(os.path.join(root, *following))
+        ):
             break
         folder = following
     if len(folder) >= len(parts):
@@ -97,7 +103,7 @@ def _similar(root: str, path: str) -> list[str]:
             names = {
                 entry.name: entry.name + ("/" if entry.is_dir() else "")
                 for _, entry in zip(range(MAX_ENTRIES), entries, strict=False)
-                if not entry.name.startswith(".")
+                if not is_hidden(os.fsencode(entry.name))
             }
     except (OSError, ValueError):
         return []

@@ -1,7 +1,8 @@
 """Responses of a site, changed the same way each time.
 
 Contract: the same response object gives the same changed object as long as it is remembered, so
-that the memories of a protocol, which go by identity, keep working.
+that the memories of a protocol, which go by identity, keep working.  What nobody will give again
+(:attr:`h2static.messages.Response.once`) is not remembered, and the changed object says the same.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
+from h2static.dev.remembered import Remembered
 from h2static.messages import Answer, Deferred, Response, Upload
 
 #: Responses remembered; a page and what it loads are some dozens.
 MAX_REMEMBERED = 1_000
+#: Octets of their bodies, which the site may have let go.
+MAX_REMEMBERED_OCTETS = 16 << 20
 
 
 class Rewriter:
@@ -21,20 +25,27 @@ class Rewriter:
     def __init__(self, change: Callable[[Response], Response]) -> None:
         """``change`` is called from any thread and must not depend on anything else."""
         self._change = change
-        self._changed: dict[Response, Response] = {}
+        self._changed = Remembered[Response, Response](
+            entries=MAX_REMEMBERED, octets=MAX_REMEMBERED_OCTETS
+        )
 
     def response(self, response: Response) -> Response:
         """The changed response."""
         changed = self._changed.get(response)
-        if changed is None:
-            changed = self._change(response)
-            if not isinstance(response.body, bytes):
-                # It keeps a file open, for which the site has a limit of its own.
-                return changed
-            if len(self._changed) >= MAX_REMEMBERED:
-                self._changed.clear()
-            self._changed[response] = changed
-        return changed
+        if changed is not None:
+            return changed
+        changed = self._change(response)
+        if changed is response:
+            return response
+        # One with a file keeps it open, for which the site has a limit of its own.
+        if response.once or not isinstance(response.body, bytes):
+            changed.once = True
+            return changed
+        return self._changed.keep(response, changed, len(response.body))
+
+    def forget(self) -> None:
+        """The responses of before will not come any more."""
+        self._changed.forget()
 
     def answer(self, answer: Answer) -> Answer:
         """The same for an answer that may still be to come."""

@@ -6,11 +6,19 @@ Contract: nothing here raises or matters to a connection; when the reader goes a
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
 from h2static.config import Config
 from h2static.server.frame_log import FrameLog, hexdump
+
+
+def is_colored(config: Config) -> bool:
+    """Whether to colour what goes to standard output (https://no-color.org/)."""
+    if config.color is not None:
+        return config.color
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 class Console:
@@ -20,7 +28,7 @@ class Console:
         """The clock of the lines starts now."""
         self._verbose = config.verbose
         self._shows = config.verbose or config.hexdump
-        self._color = bool(config.color if config.color is not None else sys.stdout.isatty())
+        self._color = is_colored(config)
         self._started = time.monotonic()
         self._unread = False
 

@@ -19,7 +19,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 import anyio.lowlevel
@@ -56,13 +56,6 @@ _LINGER_SECONDS: Final = 1.0
 _WRITE_SECONDS: Final = 60.0
 #: Seconds between two looks while accepting pauses.
 _PAUSED_SWEEP_SECONDS: Final = 0.1
-
-
-class BatchApplication(Application, Protocol):
-    """An application that wants to know when a batch begins."""
-
-    def new_batch(self) -> None:
-        """What was consulted may have changed since the last batch."""
 
 
 class Driver:

@@ -6,9 +6,7 @@ Contract: an application around another one; whoever stops the server sets
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from h2static.messages import Answer, Application, Request, Response
+from h2static.messages import Answer, BatchApplication, Request, Response
 
 _FIELDS = (
     (b"server", b"h2static"),
@@ -22,14 +20,10 @@ def _response(status: int, text: bytes, *, head: bool) -> Response:
     return Response(status=status, fields=fields, body=b"" if head else text)
 
 
-class _Inner(Application, Protocol):
-    def new_batch(self) -> None: ...
-
-
 class HealthApplication:
     """Answers one path itself and leaves the rest to the application that it wraps."""
 
-    def __init__(self, inner: _Inner, path: str) -> None:
+    def __init__(self, inner: BatchApplication, path: str) -> None:
         """Answer ``path``; its query does not matter."""
         self._inner = inner
         self._path = path.encode("ascii")
@@ -53,6 +47,10 @@ class HealthApplication:
     def new_batch(self) -> None:
         """As the other application."""
         self._inner.new_batch()
+
+    def let_go(self) -> None:
+        """As the other application."""
+        self._inner.let_go()
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """As the other application."""

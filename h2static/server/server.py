@@ -9,7 +9,6 @@ one beside other tasks.
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import socket
 import sys
@@ -20,8 +19,10 @@ from typing import Protocol
 import anyio
 
 from h2static.config import Config, StartError, describe
+from h2static.messages import BatchApplication
 from h2static.server.access_log import AccessLog
-from h2static.server.driver import SPIN_SECONDS, BatchApplication, Driver
+from h2static.server.console import is_colored
+from h2static.server.driver import SPIN_SECONDS, Driver
 from h2static.server.error_log import ErrorLog
 from h2static.server.health import HealthApplication
 from h2static.server.pool import Pool
@@ -95,6 +96,7 @@ class Server:
             self._health = None
             if config.health is not None:
                 application = self._health = HealthApplication(application, config.health)
+            self._application = application
             self._driver = Driver(
                 config,
                 application,
@@ -118,7 +120,7 @@ class Server:
             self.error_log = ErrorLog(config.error_log)
             undo.callback(self.error_log.close)
             if config.access_log is not None:
-                colored = config.access_log == "-" and _colored(config)
+                colored = config.access_log == "-" and is_colored(config)
                 self._access_log = AccessLog(config.access_log, config.log_format, color=colored)
                 undo.callback(self._access_log.close)
         except OSError as error:
@@ -224,19 +226,12 @@ class Server:
         """Let deleted files go, now and then."""
         while True:
             await anyio.sleep(_TIDY_INTERVAL)
-            self._site.let_go()
+            self._application.let_go()
 
     def _close_logs(self) -> None:
         if self._access_log is not None:
             self._access_log.close()
         self.error_log.close()
-
-
-def _colored(config: Config) -> bool:
-    """Whether to colour what goes to standard output."""
-    if config.color is not None:
-        return config.color
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def memory_kib() -> int:

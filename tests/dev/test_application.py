@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +16,14 @@ from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker
 from h2static.dev.cors import CorsApplication
 from h2static.messages import Answer, Deferred, Request, Response
-from h2static.site import Site, SiteConfig
+from h2static.site import Site, SiteConfig, bodies
+from h2static.site.bodies import FileBody
 from h2static.site.push import PushHints
 from h2static.site.push_rules import parse_push_option
+from h2static.site.representation import prepare
 from h2static.site.rules import parse_cache_rule
-from tests.support.applications import PiecesBody, text_response
+from tests.support.applications import text_response
+from tests.support.processes import DEADLINE
 
 PAGE = b"<!doctype html><html><head><title>x</title></head><body>y</body></html>"
 ELEMENT = b'<script src="/.h2static/client.js" defer="defer"></script>'
@@ -33,10 +40,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def much_later() -> float:
+    """A time at which every file has been as it is for long, so that answers are remembered."""
+    return time.time() + 3600
+
+
 class Dev:
     """A site in dev mode and what is asked of it."""
 
-    def __init__(self, root: Path, *, friendly: bool = True, push: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        friendly: bool = True,
+        push: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         config = SiteConfig(
             root=str(root),
             listing=True,
@@ -44,7 +63,7 @@ class Dev:
             push=tuple(map(parse_push_option, push)),
         )
         self.broker = Broker(now=0.0)
-        self.site = Site(config, clock=time.time)
+        self.site = Site(config, clock=clock)
         options = DevOptions(root=str(root), allowed_hosts=("dev.test",), friendly=friendly)
         self.problems: tuple[str, ...] = ()
         self.application = DevApplication(
@@ -65,14 +84,18 @@ class Dev:
         request = Request(
             method=method, scheme=b"https", authority=authority, path=path, fields=fields
         )
-        answer = self.application.answer(request)
-        if isinstance(answer, Deferred):
-            answer = answer.run()
-        assert isinstance(answer, Response)
-        return answer
+        self.application.new_batch()
+        return finished(self.application.answer(request))
 
     def visit(self, path: bytes, *fields: tuple[bytes, bytes], method: bytes = b"GET") -> Response:
         return self.ask(path, *NAVIGATION, *fields, method=method)
+
+
+def finished(answer: Answer) -> Response:
+    if isinstance(answer, Deferred):
+        answer = answer.run()
+    assert isinstance(answer, Response)
+    return answer
 
 
 def fields(response: Response) -> dict[bytes, bytes]:
@@ -135,13 +158,47 @@ def test_ranges_are_of_the_octets_that_are_sent(dev: Dev) -> None:
     assert stale.status == 200
 
 
-def test_the_same_request_gets_the_same_response_object(dev: Dev) -> None:
-    request = Request(
-        method=b"GET", scheme=b"https", authority=b"localhost", path=b"/", fields=NAVIGATION
-    )
-    dev.application.answer(request)
-    first = dev.application.answer(request)
-    assert dev.application.answer(request) is first
+REPEATED = Request(
+    method=b"GET",
+    scheme=b"https",
+    authority=b"localhost",
+    path=b"/",
+    fields=NAVIGATION,
+    repeats=True,
+)
+
+
+def test_a_request_that_repeats_gets_the_same_response_object(root: Path) -> None:
+    dev = Dev(root, clock=much_later)
+    finished(dev.application.answer(REPEATED))
+    first = finished(dev.application.answer(REPEATED))
+    assert finished(dev.application.answer(REPEATED)) is first
+    assert not first.once
+
+
+def test_what_will_not_come_again_is_not_remembered(root: Path) -> None:
+    """A response that the site makes anew each time, and a request whose octets were new."""
+    page = Response(status=200, fields=((b"content-type", b"text/html"),), body=PAGE, once=True)
+    options = DevOptions(root=str(root))
+    application = DevApplication(Cold(page), Broker(now=0.0), options, clock=time.time)
+    assert finished(application.answer(REPEATED)).once
+    assert len(application._documents) == 0
+    page.once = False
+    assert not finished(application.answer(REPEATED)).once
+    assert finished(application.answer(replace(REPEATED, repeats=False))).once
+    part = replace(REPEATED, fields=(*NAVIGATION, (b"range", b"bytes=0-9")))
+    assert finished(application.answer(part)).once
+    assert len(application._documents) == 1
+
+
+def test_documents_are_forgotten_with_the_answers_of_the_site(root: Path) -> None:
+    dev = Dev(root, clock=much_later)
+    dev.visit(b"/")
+    dev.ask(b"/app.0123abcd.js")
+    assert dev.application._documents.octets > 0
+    dev.application.let_go()
+    assert dev.application._documents.octets == 0
+    assert len(dev.application._fresh._changed) == 0
 
 
 def test_an_edit_is_seen_at_once(dev: Dev, root: Path) -> None:
@@ -160,6 +217,38 @@ def test_the_version_of_the_tree_goes_with_the_page(dev: Dev) -> None:
     etag = fields(dev.visit(b"/"))[b"etag"]
     unchanged = dev.visit(b"/", (b"if-none-match", etag))
     assert fields(unchanged)[b"server-timing"] == b'h2static;desc="0123"'
+
+
+def test_a_page_is_never_older_than_its_version(dev: Dev) -> None:
+    dev.broker.set_version("0123", [])
+    dev.application.new_batch()
+    # An edit is noticed after the site looked at its files.
+    dev.broker.set_version("4567", [])
+    page = finished(dev.application.answer(REPEATED))
+    assert fields(page)[b"server-timing"] == b'h2static;desc="0123"'
+    dev.application.new_batch()
+    page = finished(dev.application.answer(REPEATED))
+    assert fields(page)[b"server-timing"] == b'h2static;desc="4567"'
+
+
+def test_the_version_stays_when_another_thread_answers_in_between(
+    dev: Dev, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nested: list[Response] = []
+
+    def interrupted(*arguments: object) -> Response:
+        if not nested:
+            nested.append(text_response(200, b""))
+            dev.broker.set_version("4567", [])
+            nested.append(dev.visit(b"/"))
+        return prepare(*arguments)  # type: ignore[arg-type]  # as they came
+
+    dev.broker.set_version("0123", [])
+    dev.visit(b"/")
+    monkeypatch.setattr(application_module, "prepare", interrupted)
+    dev.broker.set_version("0124", [])
+    assert fields(dev.visit(b"/"))[b"server-timing"] == b'h2static;desc="0124"'
+    assert fields(nested[1])[b"server-timing"] == b'h2static;desc="4567"'
 
 
 def test_policies_are_extended(root: Path) -> None:
@@ -185,6 +274,25 @@ def test_large_documents(root: Path) -> None:
     visited = Dev(root).visit(b"/large.html")
     assert isinstance(visited.body, bytes)
     assert len(visited.body) == len(content) + len(ELEMENT)
+
+
+def test_cold_documents_need_no_second_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All threads of the pool may be busy, each with such a document."""
+    (root / "large.html").write_bytes(PAGE + b"<p>" * 1_000_000)
+    waiting: list[Callable[[], None]] = []
+    site = Site(SiteConfig(root=str(root)), clock=time.time, submit=waiting.append)
+    options = DevOptions(root=str(root))
+    application = DevApplication(site, Broker(now=0.0), options, clock=time.time)
+    monkeypatch.setattr(bodies, "read_without_waiting", lambda *arguments: None)
+    answer = application.answer(replace(REPEATED, path=b"/large.html"))
+    executor = ThreadPoolExecutor(1)
+    try:
+        assert executor.submit(finished, answer).result(DEADLINE).status == 200
+    finally:
+        # A thread that waits for one of the site's would wait for ever.
+        for job in waiting:
+            job()
+        executor.shutdown()
 
 
 def test_frames_and_fetches_get_the_page_as_it_is(dev: Dev) -> None:
@@ -221,12 +329,11 @@ def test_remembered_documents_are_bounded_in_octets(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(application_module, "MAX_REMEMBERED_OCTETS", 2_000)
-    dev = Dev(root)
+    dev = Dev(root, clock=much_later)
     for number in range(10):
         (root / f"{number}.html").write_bytes(PAGE + b"." * 500)
         dev.visit(b"/%d.html" % number)
-    documents = dev.application._documents.values()
-    assert 0 < sum(document.length for document in documents) <= 2_000
+    assert 0 < dev.application._documents.octets <= 2_000
 
 
 class Cold:
@@ -283,18 +390,15 @@ def test_answers_that_need_a_thread(tmp_path: Path, media_type: bytes, body: byt
 
 
 def test_a_document_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
-    response = Response(
-        status=200,
-        fields=((b"content-type", b"text/html"), (b"content-length", b"9")),
-        body=PiecesBody([b"abc", None, b"d"], 9),
-    )
+    (tmp_path / "large.html").write_bytes(PAGE + b"<p>" * 1_000_000)
+    site = Site(SiteConfig(root=str(tmp_path)), clock=time.time)
+    response = finished(site.answer(replace(REPEATED, path=b"/large.html")))
+    assert isinstance(response.body, FileBody)
+    os.truncate(tmp_path / "large.html", 1_000)
     application = DevApplication(
         Cold(response), Broker(now=0.0), DevOptions(root=str(tmp_path)), clock=time.time
     )
-    request = Request(
-        method=b"GET", scheme=b"http", authority=b"localhost", path=b"/", fields=NAVIGATION
-    )
-    answer = application.answer(request)
+    answer = application.answer(REPEATED)
     assert isinstance(answer, Deferred)
     # The driver answers 500 and says so in the log.
     with pytest.raises(OSError, match="changed while it was read"):
@@ -336,6 +440,21 @@ def test_missing_page_shows_nothing_outside_the_root(root: Path) -> None:
     response = Dev(root).visit(b"/link/secre.html")
     assert isinstance(response.body, bytes)
     assert b"secret" not in response.body
+
+
+def test_missing_page_tells_no_hidden_names(root: Path) -> None:
+    (root / ".git").mkdir()
+    (root / ".git" / "configuration").write_text("x")
+    (root / ".well-known").mkdir()
+    (root / ".well-known" / "security.txt").write_text("x")
+    dev = Dev(root)
+    for path in (b"/.git/configuratio", b"/%2Egit/configuratio", b"/sub/../.git/configuratio"):
+        body = dev.visit(path).body
+        assert isinstance(body, bytes)
+        assert b"configuration" not in body
+    body = dev.visit(b"/.well-known/securty.txt").body
+    assert isinstance(body, bytes)
+    assert b"/.well-known/security.txt" in body
 
 
 def test_missing_page_escapes(dev: Dev) -> None:
@@ -431,8 +550,8 @@ def test_no_cors_by_default(dev: Dev) -> None:
     assert not [name for name, _ in response.fields if name.startswith(b"access-control")]
 
 
-def test_cors_when_asked(dev: Dev) -> None:
-    application = CorsApplication(dev.site)
+def test_cors_when_asked(root: Path) -> None:
+    application = CorsApplication(Dev(root, clock=much_later).site)
     request = Request(
         method=b"GET", scheme=b"https", authority=b"localhost", path=b"/a.css", fields=()
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 import pytest
 
-from h2static.dev import rewriting
+from h2static.dev import application, cors, rewriting
 from h2static.dev.rewriting import Rewriter, RewrittenUpload
 from h2static.messages import Deferred, Response, Upload
 from tests.support.applications import EchoUpload, PiecesBody, text_response
@@ -45,6 +46,41 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(10):
         assert marked(rewriter.answer(text_response(200, b"x")))
     assert len(rewriter._changed) <= 2
+
+
+def test_the_memory_is_bounded_in_octets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "MAX_REMEMBERED_OCTETS", 100)
+    rewriter = Rewriter(mark)
+    for _ in range(10):
+        assert marked(rewriter.answer(text_response(200, b"x" * 30)))
+    assert 0 < rewriter._changed.octets <= 100
+    assert marked(rewriter.answer(text_response(200, b"x" * 101)))
+    assert 0 < rewriter._changed.octets <= 100
+
+
+@pytest.mark.parametrize("body", [b"x", PiecesBody([b"x"], 1)])
+def test_what_is_given_once_is_not_kept(body: bytes | PiecesBody) -> None:
+    rewriter = Rewriter(mark)
+    response = Response(status=200, fields=(), body=body, once=isinstance(body, bytes))
+    changed = rewriter.response(response)
+    assert changed.once
+    assert len(rewriter._changed) == 0
+
+
+@pytest.mark.parametrize("change", [cors._allow, application._make_fresh])
+def test_everything_else_stays(change: Callable[[Response], Response]) -> None:
+    fields = ((b"cache-control", b"max-age=9"),)
+    response = Response(status=200, fields=fields, body=b"x", once=True, early=True)
+    changed = change(response)
+    assert changed is not response
+    assert (changed.body, changed.once, changed.early) == (b"x", True, True)
+
+
+def test_forgetting() -> None:
+    rewriter = Rewriter(mark)
+    rewriter.response(text_response(200, b"x"))
+    rewriter.forget()
+    assert rewriter._changed.octets == 0
 
 
 def test_open_files_are_not_kept() -> None:

@@ -13,6 +13,7 @@ class Inner:
 
     def __init__(self) -> None:
         self.batches = 0
+        self.kept = True
         self.response = Response(status=404, fields=())
 
     def answer(self, request: Request) -> Answer:
@@ -23,6 +24,9 @@ class Inner:
 
     def new_batch(self) -> None:
         self.batches += 1
+
+    def let_go(self) -> None:
+        self.kept = False
 
 
 def ask(application: HealthApplication, method: bytes, path: bytes) -> Response:
@@ -69,4 +73,6 @@ def test_the_rest_is_passed_on() -> None:
     application = HealthApplication(inner, "/up")
     application.new_batch()
     assert inner.batches == 1
+    application.let_go()
+    assert not inner.kept
     assert application.refuse(431, None).status == 431

@@ -195,7 +195,7 @@ def test_cleartext_on_the_tls_port(watched: RunningServer) -> None:
 
 def test_tls_on_the_cleartext_port(folder: Path, certificate: Certificate) -> None:
     with running("--no-tls", "-a", "127.0.0.1", "0", str(folder)) as cleartext:
-        refused(cleartext, certificate.client_context("h2"), "")
+        refused(cleartext, certificate.client_context("h2"), "TLS on a cleartext port")
 
 
 def test_a_thousand_abrupt_ends(watched: RunningServer, certificate: Certificate) -> None:

@@ -1,0 +1,65 @@
+"""What was made and may be asked for again, within bounds.
+
+Contract: a :class:`Remembered` never holds more entries or octets than it was told; when one more
+would be too much, everything is forgotten at once.  It may be used by several threads: for one key
+all of them get the same object.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Remembered(Generic[Key, Value]):
+    """Values by key."""
+
+    def __init__(self, *, entries: int, octets: int) -> None:
+        """Hold at most ``entries`` values, which together keep at most ``octets`` octets alive."""
+        self._max_entries = entries
+        self._max_octets = octets
+        self._lock = threading.Lock()
+        self._values: dict[Key, Value] = {}
+        self._octets = 0
+
+    def __len__(self) -> int:
+        """How many values there are."""
+        return len(self._values)
+
+    @property
+    def octets(self) -> int:
+        """Octets that the values keep alive."""
+        return self._octets
+
+    def get(self, key: Key) -> Value | None:
+        """The value of ``key``; ``None`` when there is none."""
+        return self._values.get(key)
+
+    def keep(self, key: Key, value: Value, octets: int) -> Value:
+        """Hold ``value``, which keeps ``octets`` alive, unless it is too large.
+
+        Returns the value to use: that of another thread when it came first.
+        """
+        if octets > self._max_octets:
+            return value
+        with self._lock:
+            known = self._values.get(key)
+            if known is not None:
+                return known
+            if len(self._values) >= self._max_entries or self._octets + octets > self._max_octets:
+                self._clear()
+            self._values[key] = value
+            self._octets += octets
+        return value
+
+    def forget(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._values.clear()
+        self._octets = 0

@@ -67,6 +67,7 @@ def configure(
     for name, needed in _NEEDS.items():
         if values.get(name) and not any(_is_on(values.get(other)) for other in needed):
             raise UsageError(f"--{name} needs --{' or --'.join(needed)}")
+    _check_allow_host(values)
     if "port" not in values:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
     if values.get("daemon") is True and "htdocs" not in values:
@@ -93,6 +94,19 @@ def configure(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _check_allow_host(values: Mapping[str, object]) -> None:
+    """Refuse ``--allow-host`` where nobody asks for names: neither dev mode, live reload nor a
+    certificate that is made for this machine."""
+    certified = not values.get("no-tls") and "key" not in values
+    if (
+        values.get("allow-host")
+        and not certified
+        and not values.get("dev")
+        and not values.get("live-reload")
+    ):
+        raise UsageError("--allow-host needs --dev or --live-reload")
 
 
 def _is_on(value: object) -> bool:

@@ -25,7 +25,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from h2static.command_line import UsageError
 from h2static.config import Config, StartError, describe
@@ -246,6 +246,9 @@ class Supervisor:
             match message["type"]:
                 case Message.READY if worker.state is WorkerState.STARTING:
                     worker.state = WorkerState.SERVING
+                    if worker.slot == 0:
+                        # It has opened the browser; its successors are not to do so again.
+                        generation.config = replace(generation.config, open=False)
                     self._warn(generation, worker, message["warnings"])
                     self._on_serving(generation)
                 case Message.WARNED:

@@ -56,7 +56,8 @@ DEVELOPMENT = (
         argument=Argument.MANY,
         metavar="NAME",
         default="localhost, addresses, this machine's names",
-        help="In dev mode answer to NAME as well; *.NAME stands for names under it. Repeatable.",
+        help="In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate"
+        " that is made on this machine is for NAME too, if that is a local name. Repeatable.",
     ),
     Option(
         name="cors",

@@ -35,6 +35,8 @@ from h2static.server.server import Extension, Server
 
 #: Seconds that streams get to finish when the supervisor died without a word.
 _ORPHAN_GRACE = 5.0
+#: Addresses that a browser on this machine reaches as ``localhost``.
+_LOCALHOST = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
 
 
 def main() -> None:
@@ -82,11 +84,20 @@ def make_extension(
         return None
     from h2static.dev.extension import DevExtension
 
-    ports = [one.getsockname()[1] for one in sockets if one.family != socket.AF_UNIX]
-    page = None
-    if config.open and ports and first:
-        page = f"{config.scheme}://localhost:{ports[0]}/"
+    page = _page(config.scheme, sockets) if config.open and first else None
     return DevExtension(config, page=page, tells=first)
+
+
+def _page(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
+    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``."""
+    places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
+    if not places:
+        return None
+    for host, port in places:
+        if host in _LOCALHOST:
+            return f"{scheme}://localhost:{port}/"
+    host, port = places[0]
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:

@@ -73,6 +73,8 @@ def test_operands(
         (["--push-cookie", "80"], "--push-cookie needs --push or --push-rules or --hints"),
         (["--push-cookie", "--hints", "off", "80"], "--push-cookie needs --push or"),
         (["--ignore", "x", "80"], "--ignore needs --dev or --live-reload"),
+        (["--no-tls", "--allow-host", "x", "80"], "--allow-host needs --dev or --live-reload"),
+        (["--allow-host", "x", "80", "k", "c"], "--allow-host needs --dev or --live-reload"),
         (["-D", "80"], "-D/--daemon needs -d PATH or DOCROOT"),
         (["-D", "0", "www"], "--daemon with port 0 needs --ready-fd"),
     ],

@@ -1,0 +1,108 @@
+"""The browser that ``--open`` opens: at which address, and by which worker."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from h2static import supervisor as supervisor_module
+from h2static.config import Config
+from h2static.dev.extension import DevExtension
+from h2static.server.channel import Message, encode
+from h2static.server.launching import Launched
+from h2static.server.notify import Notifier
+from h2static.server.processes import Worker
+from h2static.server.worker import make_extension
+from h2static.site.config import SiteConfig
+from h2static.supervisor import Supervisor
+
+
+def opening(folder: Path) -> Config:
+    return Config(port=0, no_tls=True, open=True, site=SiteConfig(root=str(folder)))
+
+
+class Bound(socket.socket):
+    """A socket that says it is bound to ``place``."""
+
+    place: tuple[str, int]
+
+    def getsockname(self) -> tuple[str, int]:
+        return self.place
+
+
+@pytest.mark.parametrize(
+    ("hosts", "page"),
+    [
+        (["127.0.0.1", "::1"], "http://localhost:8000/"),
+        (["0.0.0.0", "::"], "http://localhost:8000/"),
+        (["192.168.1.5"], "http://192.168.1.5:8000/"),
+        (["192.168.1.5", "127.0.0.1"], "http://localhost:8001/"),
+        (["fd00::5"], "http://[fd00::5]:8000/"),
+        ([], None),
+    ],
+)
+def test_the_page_is_where_the_server_listens(
+    tmp_path: Path, hosts: Sequence[str], page: str | None
+) -> None:
+    sockets = []
+    for number, host in enumerate(hosts):
+        bound = Bound(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        bound.place = (host, 8000 + number)
+        sockets.append(bound)
+    try:
+        extension = make_extension(opening(tmp_path), sockets, first=True)
+        assert isinstance(extension, DevExtension)
+        assert extension._page == page
+        others = make_extension(opening(tmp_path), sockets, first=False)
+        assert isinstance(others, DevExtension)
+        assert others._page is None
+    finally:
+        for bound in sockets:
+            bound.close()
+
+
+def test_the_successor_of_a_worker_does_not_open_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Worker] = []
+    said: list[bool] = []
+    lines: list[socket.socket] = []
+    nobody: Any = None  # no process: nothing is asked of it
+
+    def start_worker(
+        config: Config,
+        *,
+        slot: int,
+        sockets: Sequence[socket.socket],
+        now: float,
+        launched: Launched | None = None,
+    ) -> Worker:
+        said.append(config.open)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        lines.extend((ours, theirs))
+        theirs.sendall(encode(Message.READY, warnings=[]))
+        worker = Worker(slot=slot, process=nobody, line=ours, started=now)
+        started.append(worker)
+        return worker
+
+    monkeypatch.setattr(supervisor_module, "start_worker", start_worker)
+    config = opening(tmp_path)
+    supervisor = Supervisor(
+        config, [], reload=lambda: config, announce=lambda: None, notifier=Notifier()
+    )
+    try:
+        generation = supervisor._current
+        for _ in range(2):
+            supervisor._start(generation, 0)
+            supervisor._listen(generation, started[-1])
+        assert said == [True, False]
+    finally:
+        supervisor._selector.close()
+        supervisor.log.close()
+        for line in lines:
+            line.close()

@@ -2,7 +2,8 @@
 
 Contract: an :class:`EchoUpload` takes octets as they come, holds a little of them in memory and the
 rest in a temporary file without a name, and answers with them.  One upload and all uploads of a
-worker together are bounded; what does not fit is answered with 413.  The octets come back as
+worker together are bounded, and count until nobody holds their octets any more, which is when the
+response was sent; what does not fit is answered with 413.  The octets come back as
 ``application/octet-stream``: whatever was sent, a browser does not run it.
 
 Blocking: writing to the temporary file may wait for a disk; as a rule the page cache takes it.
@@ -67,6 +68,24 @@ class _SpooledHandle(FileHandle):
         self._budget.held_files -= 1
 
 
+class _HeldOctets(bytes):
+    """Content in memory, which counts as long as the response or a piece on its way holds it."""
+
+    # A ``bytes``, because a view of one keeps it: what waits for the socket still counts.
+    _budget: UploadBudget
+
+    @classmethod
+    def of(cls, octets: bytearray, budget: UploadBudget) -> _HeldOctets:
+        """A copy of ``octets``, which ``budget`` has counted already."""
+        made = cls(octets)
+        made._budget = budget
+        return made
+
+    def __del__(self) -> None:
+        self._budget.held -= len(self)
+        self._budget.held_in_memory -= len(self)
+
+
 class EchoUpload:
     """One upload; see :class:`h2static.messages.Upload`."""
 
@@ -79,8 +98,7 @@ class EchoUpload:
         self._submit = submit
         self._size = 0
         #: What is in memory; empty once there is a file.
-        self._parts: list[bytes] = []
-        self._in_memory = 0
+        self._memory = bytearray()
         self._file: IO[bytes] | None = None
 
     def receive(self, data: bytes) -> Response | None:
@@ -100,8 +118,7 @@ class EchoUpload:
             and size <= budget.one_in_memory
             and budget.held_in_memory + len(data) <= budget.together_in_memory
         ):
-            self._parts.append(bytes(data))
-            self._in_memory += len(data)
+            self._memory += data
             budget.held_in_memory += len(data)
             return None
         try:
@@ -119,13 +136,12 @@ class EchoUpload:
         """Move what is in memory to a file."""
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by abandon
         self._budget.held_files += 1
-        self._file.writelines(self._parts)
+        self._file.write(self._memory)
         self._clear_memory()
 
     def _clear_memory(self) -> None:
-        self._parts.clear()
-        self._budget.held_in_memory -= self._in_memory
-        self._in_memory = 0
+        self._budget.held_in_memory -= len(self._memory)
+        self._memory.clear()
 
     def _end(self, status: int) -> Response:
         self.abandon()
@@ -136,7 +152,7 @@ class EchoUpload:
         body: bytes | Body
         size = self._size
         try:
-            body = b"".join(self._parts) if self._file is None else self._spooled(self._file)
+            body = self._in_memory() if self._file is None else self._spooled(self._file)
         except OSError:
             return self._refuse(500)
         finally:
@@ -147,6 +163,13 @@ class EchoUpload:
         head[b"content-type"] = DEFAULT_TYPE
         head[NOSNIFF[0]] = NOSNIFF[1]
         return Response(status=200, fields=tuple(head.items()), body=body, once=True)
+
+    def _in_memory(self) -> bytes:
+        octets = _HeldOctets.of(self._memory, self._budget)
+        # From here on they count for that object.
+        self._size = 0
+        self._memory.clear()
+        return octets
 
     def _spooled(self, file: IO[bytes]) -> Body:
         file.flush()

@@ -108,6 +108,47 @@ def test_memory_of_all_uploads_is_bounded(budget: UploadBudget) -> None:
     assert is_empty(budget)
 
 
+@pytest.mark.parametrize("size", [1, 100, 101])
+def test_content_counts_until_the_last_piece_of_it_was_sent(
+    budget: UploadBudget, size: int
+) -> None:
+    """A client that takes nothing holds what it sent, wherever that waits."""
+    content = os.urandom(size)
+    taking = upload(budget)
+    assert taking.receive(content) is None
+    in_memory = size if size <= budget.one_in_memory else 0
+    response = taking.complete()
+    taking.abandon()
+    assert (budget.held, budget.held_in_memory) == (size, in_memory)
+    waiting: list[memoryview] = []
+    if isinstance(response.body, bytes):
+        waiting += (memoryview(response.body)[:1], memoryview(response.body)[1:])
+        assert b"".join(waiting) == content
+    del response, taking
+    gc.collect()
+    assert budget.held_in_memory == in_memory
+    waiting.clear()
+    gc.collect()
+    assert is_empty(budget)
+
+
+def test_completed_uploads_leave_no_room_in_memory(budget: UploadBudget) -> None:
+    """What has no room in memory goes to files, and then nowhere."""
+    responses = []
+    for _ in range(5):
+        taking = upload(budget)
+        assert taking.receive(bytes(70)) is None
+        responses.append(taking.complete())
+        assert budget.held_in_memory <= budget.together_in_memory
+    assert (budget.held, budget.held_in_memory, budget.held_files) == (350, 140, 3)
+    refused = upload(budget).receive(bytes(70))
+    assert refused is not None
+    assert refused.status == 503
+    responses.clear()
+    gc.collect()
+    assert is_empty(budget)
+
+
 def test_the_number_of_files_is_bounded(budget: UploadBudget) -> None:
     uploads = [upload(budget) for _ in range(3)]
     for taking in uploads:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from h2static.command_line import UsageError, parse_value
 from h2static.config import StartError
 from h2static.options import OPERANDS, OPTIONS, Argument, Option, Schema
+from h2static.site.plain_files import read_plain_file
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -62,8 +63,7 @@ def read_file(path: str) -> FileConfig:
     Raises ``UsageError``, or ``StartError`` when the file cannot be read.
     """
     try:
-        with open(path, "rb") as file:
-            octets = file.read(MAX_LENGTH + 1)
+        octets = read_plain_file(path, MAX_LENGTH + 1)
     except OSError as error:
         raise StartError(f"cannot read the configuration: {path}: {error.strerror}") from error
     if len(octets) > MAX_LENGTH:
@@ -71,9 +71,11 @@ def read_file(path: str) -> FileConfig:
     try:
         # Some editors begin a file with a byte order mark.
         written = tomllib.loads(octets.decode("utf-8-sig"))
+        _check(path, written)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
-    _check(path, written)
+    except RecursionError:
+        raise UsageError(f"{path}: not usable as TOML: nested too deeply") from None
     folder = os.path.dirname(os.path.abspath(path))
     values = {name: _value(name, what, path, folder) for name, what in written.items()}
     return FileConfig(written=written, values=values)

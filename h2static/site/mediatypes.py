@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from h2static.site.plain_files import read_plain_file
+
 #: RFC 2046 section 4.5.1: what is to be said of octets of which nothing is known.
 DEFAULT_TYPE = b"application/octet-stream"
 #: A file of media types is a list made by people; Debian's has 2400 lines and 76 KiB.
@@ -179,11 +181,10 @@ def parse_mime_types(text: str, source: str) -> dict[bytes, bytes]:
 
 def read_mime_types(path: str) -> dict[bytes, bytes]:
     """:func:`parse_mime_types` of a file; raises ``OSError`` too."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        text = file.read(MAX_MIME_TYPES_FILE + 1)
-    if len(text) > MAX_MIME_TYPES_FILE:
-        raise ValueError(f"{path}: longer than {MAX_MIME_TYPES_FILE} characters")
-    return parse_mime_types(text, path)
+    octets = read_plain_file(path, MAX_MIME_TYPES_FILE + 1)
+    if len(octets) > MAX_MIME_TYPES_FILE:
+        raise ValueError(f"{path}: longer than {MAX_MIME_TYPES_FILE} octets")
+    return parse_mime_types(octets.decode("utf-8", "replace"), path)
 
 
 def _with_charset(type_: bytes) -> bytes:

@@ -2,15 +2,17 @@
 
 Contract: :class:`NetlifyFiles` holds what the two files say, and reads them again when they
 change; they are part of what every answer depends on.  Faults at the start raise ``ValueError``
-with file and line.  Faults later are warnings, and what was read before stays in force.
+with file and line.  Faults later are warnings, and what was read before stays in force.  It is a
+fault as well when a file is there and cannot be read; a file that is absent says nothing.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, replace
 
-from h2static.site.files import FileVersion, OpenFile, Trace, Walk
+from h2static.site.files import FileVersion, Folder, OpenFile, Trace, Walk
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern
 from h2static.site.redirects import Redirect, parse_redirects
 from h2static.site.rules import HeaderRule, parse_field_name, parse_field_value
@@ -85,47 +87,84 @@ class NetlifyFiles:
     def refresh(self, walk: Walk, trace: Trace, *, strict: bool = False) -> NetlifyRules:
         """Look at the files, and read them if they changed.
 
-        Raises ``ValueError`` for faults when ``strict``, and ``OSError`` when a file is there and
-        cannot be read.
+        Raises ``ValueError`` for faults when ``strict``, and ``OSError`` when there is no root.
         """
-        files = [self._open(walk, name) for name in FILES]
-        versions = tuple(None if file is None else file.version for file in files)
-        settled = all(trace.is_settled(version) for version in versions)
+        root = walk.root()
         old, known = self._known
-        if known == versions:
-            return old
+        versions: tuple[FileVersion | None, ...] | None = None
         try:
-            rules = self._parse([None if file is None else _read(file) for file in files])
+            files = [_open(walk, root, name) for name in FILES]
+            versions = tuple(None if file is None else file.version for file in files)
+            if known == versions:
+                return old
+            rules = self._parse(*map(_read, files, FILES))
         except ValueError as error:
             if strict:
                 raise
-            rules = NetlifyRules(
-                headers=old.headers, redirects=old.redirects, warnings=(str(error),)
-            )
-        # What has not settled is read again the next time.
-        self._known = (rules, versions if settled else None)
+            warnings = (str(error),)
+            # Others know the rules by identity.
+            rules = old if old.warnings == warnings else replace(old, warnings=warnings)
+            if isinstance(error, _UnreadableError):
+                # It may be readable the next time without a change of any version.
+                trace.settled = False
+                versions = None
+        if versions is not None and not all(map(trace.is_settled, versions)):
+            # What has not settled is read again the next time.
+            versions = None
+        self._known = (rules, versions)
         return rules
 
-    def _open(self, walk: Walk, name: bytes) -> OpenFile | None:
-        try:
-            found = walk.step(walk.root(), name)
-        except FileNotFoundError:
-            return None
-        return found if isinstance(found, OpenFile) else None
-
-    def _parse(self, texts: list[str | None]) -> NetlifyRules:
-        headers_text, redirects_text = texts
-        headers, warnings = parse_headers(headers_text or "", HEADERS_FILE.decode())
-        redirects, more = parse_redirects(redirects_text or "", REDIRECTS_FILE.decode())
+    def _parse(self, headers_text: str, redirects_text: str) -> NetlifyRules:
+        headers, warnings = parse_headers(headers_text, HEADERS_FILE.decode())
+        redirects, more = parse_redirects(redirects_text, REDIRECTS_FILE.decode())
         return NetlifyRules(headers=headers, redirects=redirects, warnings=warnings + more)
 
 
-def _read(file: OpenFile) -> str:
-    octets = os.pread(file.handle.descriptor, MAX_FILE + 1, 0)
-    name = os.path.basename(file.path).decode()
+class _UnreadableError(ValueError):
+    """A file is there and cannot be read."""
+
+    def __init__(self, name: bytes, error: OSError) -> None:
+        super().__init__(f"{name.decode()}: {error.strerror}")
+
+
+def _open(walk: Walk, root: Folder, name: bytes) -> OpenFile | None:
+    """One of the files; ``None`` when there is nothing under its name.
+
+    Raises ``ValueError`` when it is no file or cannot be opened.
+    """
+    found: OpenFile | Folder | None
+    try:
+        found = walk.step(root, name)
+    except FileNotFoundError:
+        found = None
+    except OSError as error:
+        raise _UnreadableError(name, error) from None
+    if isinstance(found, Folder) or (found is None and _is_in_the_way(root, name)):
+        raise ValueError(f"{name.decode()}: not a regular file of the site")
+    return found
+
+
+def _is_in_the_way(root: Folder, name: bytes) -> bool:
+    """Whether what was not found is there as something else: a FIFO, a link that leads nowhere."""
+    try:
+        mode = os.lstat(name, dir_fd=root.descriptor).st_mode
+    except OSError:
+        return False
+    # A regular file has come just now.
+    return not stat.S_ISREG(mode)
+
+
+def _read(file: OpenFile | None, name: bytes) -> str:
+    """What a file says; empty when there is none.  Raises ``ValueError``."""
+    if file is None:
+        return ""
+    try:
+        octets = os.pread(file.handle.descriptor, MAX_FILE + 1, 0)
+    except OSError as error:
+        raise _UnreadableError(name, error) from None
     if len(octets) > MAX_FILE:
-        raise ValueError(f"{name}: longer than {MAX_FILE} octets")
+        raise ValueError(f"{name.decode()}: longer than {MAX_FILE} octets")
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{name}: not UTF-8") from None
+        raise ValueError(f"{name.decode()}: not UTF-8") from None

@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from h2static.site.plain_files import read_plain_file
 from h2static.site.push_rules import ALWAYS, Condition, PushRule, decode_path
 from h2static.site.push_targets import (
     CrossOrigin,
@@ -51,8 +52,7 @@ def load_push_rules(file: str | Path) -> tuple[PushRule, ...]:
 
     Raises :class:`PushFileError`, or ``OSError`` when the file cannot be read.
     """
-    with Path(file).open("rb") as stream:
-        octets = stream.read(MAX_FILE + 1)
+    octets = read_plain_file(file, MAX_FILE + 1)
     if len(octets) > MAX_FILE:
         raise PushFileError(f"{file}: larger than {MAX_FILE} octets")
     try:
@@ -68,7 +68,14 @@ def read_push_rules(text: str, file: str) -> tuple[PushRule, ...]:
 
     Raises :class:`PushFileError`.
     """
-    document = _read_json(text, file)
+    try:
+        return _read_document(_read_json(text, file), file)
+    except RecursionError:
+        raise PushFileError(f"{file}: not usable as JSON: nested too deeply") from None
+
+
+def _read_document(document: Json, file: str) -> tuple[PushRule, ...]:
+    """The rules in a JSON document.  Raises :class:`PushFileError`."""
     if not isinstance(document, dict) or "rules" in document:
         _validate(document, "push-rules", None, file)
         return tuple(_rules_of(document["rules"], file))
@@ -104,8 +111,8 @@ def _read_json(text: str, file: str) -> Json:
         raise PushFileError(f"{place}: not JSON: {error.msg}{shown}") from None
     except PushFileError:
         raise
-    except (RecursionError, ValueError) as error:
-        # Nested too deeply, or a number of more digits than Python converts.
+    except ValueError as error:
+        # A number of more digits than Python converts.
         raise PushFileError(f"{file}: not usable as JSON: {error}") from None
 
 

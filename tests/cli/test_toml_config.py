@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -143,6 +144,21 @@ def test_a_file_that_is_too_long_or_no_text(tmp_path: Path) -> None:
     (tmp_path / "h2static.toml").write_bytes(b"\xff")
     with pytest.raises(UsageError, match="not TOML"):
         read_file(str(tmp_path / "h2static.toml"))
+
+
+def test_a_file_that_is_no_regular_file(tmp_path: Path) -> None:
+    """A server that reads it again must not wait for whoever may write to it."""
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(StartError, match="fifo: Not a regular file"):
+        read_file(str(tmp_path / "fifo"))
+    with pytest.raises(StartError, match="Is a directory"):
+        read_file(str(tmp_path))
+
+
+@pytest.mark.parametrize("depth", [900, 10_000])
+def test_a_file_that_is_nested_too_deeply(tmp_path: Path, depth: int) -> None:
+    with pytest.raises(UsageError, match="not usable as TOML: nested too deeply"):
+        read_file(write(tmp_path, f"workers = {'[' * depth}{']' * depth}"))
 
 
 def test_every_pattern_of_the_schema_has_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,11 @@ def test_a_file_that_is_none_of_media_types(tmp_path: Path) -> None:
         read_mime_types(str(path))
     with pytest.raises(FileNotFoundError):
         read_mime_types(str(tmp_path / "missing"))
+    with pytest.raises(IsADirectoryError):
+        read_mime_types(str(tmp_path))
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="Not a regular file"):
+        read_mime_types(str(tmp_path / "fifo"))
 
 
 def test_the_default_promises_nothing() -> None:

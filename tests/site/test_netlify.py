@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -145,3 +148,115 @@ def test_edits_count_for_the_next_request(root: Path) -> None:
     assert client.site.warnings == ()
     write(root, "_headers", "/*\n  X-A: 1\n")
     assert field(client.get("/a"), "x-a") == "1"
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def link_to_nowhere(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def link_out(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def not_text(path: Path) -> None:
+    path.write_bytes(b"/* /\xff\n")
+
+
+def too_long(path: Path) -> None:
+    path.write_bytes(b"#" * (MAX_FILE + 1))
+
+
+#: What may come in the place of a file, and what is said of it.
+IN_THE_WAY = [
+    (Path.mkdir, "not a regular file"),
+    (os.mkfifo, "not a regular file"),
+    (loop, "Too many levels of symbolic links"),
+    (link_to_nowhere, "not a regular file"),
+    (link_out, "not a regular file"),
+    (not_text, "not UTF-8"),
+    (too_long, "longer than"),
+]
+
+
+@pytest.mark.parametrize(("make", "complaint"), IN_THE_WAY)
+@pytest.mark.parametrize("name", ["_headers", "_redirects"])
+def test_a_file_that_cannot_be_read_stops_the_start(
+    root: Path, name: str, make: Callable[[Path], None], complaint: str
+) -> None:
+    make(root / name)
+    with pytest.raises(ValueError, match=f"^{name}: .*{complaint}"):
+        make_client(root, netlify=True)
+    client = make_client(root, netlify=True, lenient=True)
+    assert complaint in client.site.warnings[0]
+    assert client.status("/") == 404
+
+
+@pytest.mark.parametrize(("make", "complaint"), IN_THE_WAY)
+@pytest.mark.parametrize("name", ["_headers", "_redirects"])
+def test_a_file_that_cannot_be_read_any_more_keeps_its_rules(
+    root: Path, name: str, make: Callable[[Path], None], complaint: str
+) -> None:
+    write(root, "a.txt", "a")
+    write(root, "_headers", "/*\n  X-A: 1\n")
+    write(root, "_redirects", "/old /a.txt\n")
+    client = make_client(root, netlify=True)
+    client.clock.settle()
+
+    def has_rules() -> bool:
+        response = client.get("/a.txt")
+        redirected = field(client.get("/old"), "location") == "/a.txt"
+        return response.status == 200 and field(response, "x-a") == "1" and redirected
+
+    assert has_rules()
+    (root / name).unlink()
+    make(root / name)
+    for _ in range(2):
+        assert has_rules()
+        (warning,) = client.site.warnings
+        assert warning.startswith(f"{name}: ")
+        assert complaint in warning
+    if (root / name).is_dir():
+        (root / name).rmdir()
+    else:
+        (root / name).unlink()
+    # Without a file there are no rules.
+    assert not has_rules()
+    assert client.site.warnings == ()
+
+
+@pytest.mark.parametrize("call", ["open", "pread"])
+def test_a_file_that_may_be_read_again_is_read_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Without any trace in a folder: whoever may not read it now may later."""
+    path = write(root, "_headers", "/*\n  X-A: 1\n")
+    write(root, "a.txt", "a")
+    client = make_client(root, netlify=True)
+    client.clock.settle()
+    assert field(client.get("/a.txt"), "x-a") == "1"
+    path.write_text("/*\n  X-A: 2\n")
+    client.clock.settle()
+    real_open, real_pread = os.open, os.pread
+
+    def refuse_open(name: bytes, flags: int, *, dir_fd: int | None = None) -> int:
+        if name == b"_headers":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real_open(name, flags, dir_fd=dir_fd)
+
+    def refuse_pread(descriptor: int, size: int, offset: int) -> bytes:
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            raise OSError(errno.EIO, "Input/output error")
+        return real_pread(descriptor, size, offset)
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(os, call, refuse_open if call == "open" else refuse_pread)
+        response = client.get("/a.txt")
+        assert (response.status, field(response, "x-a")) == (200, "1")
+        (warning,) = client.site.warnings
+        assert warning in ("_headers: Permission denied", "_headers: Input/output error")
+    assert field(client.get("/a.txt"), "x-a") == "2"
+    assert client.site.warnings == ()

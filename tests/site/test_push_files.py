@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -203,7 +205,7 @@ def test_bad_files(document: object, message: str) -> None:
         ('{"rules": [\n', "f.json:2:1: not JSON: Expecting value"),
         ('{"rules": [], "rules": []}', 'f.json: "rules" stands twice in one object'),
         ("NaN", "f.json: NaN is not JSON"),
-        ("[" * 100_000, "f.json: not usable as JSON: "),
+        ("[" * 100_000, "f.json: not usable as JSON: nested too deeply"),
         ("1" * 5000, "f.json: not usable as JSON: "),
     ],
 )
@@ -329,3 +331,19 @@ def test_any_json_gives_rules_or_one_line(document: object) -> None:
 @given(st.text())
 def test_any_text_gives_rules_or_one_line(text: str) -> None:
     assert "\n" not in outcome(text)
+
+
+def test_nesting_at_the_edge_of_what_can_be_read() -> None:
+    """What can still be parsed may be too deep to be checked or told."""
+    for depth in range(sys.getrecursionlimit()):
+        with pytest.raises(PushFileError, match=r"^f\.json: .*(an object|nested too deeply)"):
+            read_push_rules("[" * depth + "1" + "]" * depth, "f.json")
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="Not a regular file"):
+        load_push_rules(path)
+    with pytest.raises(IsADirectoryError):
+        load_push_rules(tmp_path)

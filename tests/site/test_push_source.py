@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from h2static.site.config import SiteConfig
+from h2static.site.push_files import MAX_FILE
 from h2static.site.push_rules import parse_push_option
 from h2static.site.push_source import PushSource
 
@@ -92,6 +93,30 @@ def test_the_old_rules_stay_while_the_file_is_broken(file: Path) -> None:
     assert "$.rules: expected an array, found 1" in warning
     assert targets(source) == ["/old.css"]
     assert not source.refresh(look_at_targets=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda path: None, "No such file or directory"),
+        (Path.mkdir, "Is a directory"),
+        (os.mkfifo, "Not a regular file"),
+        (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
+        (lambda path: path.write_bytes(b"\xff"), "not UTF-8"),
+        (lambda path: path.write_bytes(b" " * (MAX_FILE + 1)), "larger than"),
+    ],
+)
+def test_the_old_rules_stay_whatever_is_in_the_place_of_the_file(
+    file: Path, make: Callable[[Path], object], complaint: str
+) -> None:
+    file.write_text(RULES % "old.css")
+    source = PushSource(config(file), everything)
+    file.unlink()
+    make(file)
+    assert source.refresh(look_at_targets=False)
+    (warning,) = source.warnings
+    assert complaint in warning
+    assert targets(source) == ["/old.css"]
 
 
 def test_more_rules_than_there_may_be(file: Path) -> None:

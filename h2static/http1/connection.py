@@ -88,8 +88,10 @@ class ServerConnection:
         self.blocked: list[tuple[int, BodyReader]] = []
         self._body_blocked = False
         self._chunk_lines_left = 0
-        #: When the socket last took something.
+        #: When the peer was last seen to take octets in earnest, and how many it took since.
         self.write_progress = now
+        self._taken = 0
+        self._now = now
 
     # ------------------------------------------------------------------ what the driver asks
 
@@ -132,8 +134,13 @@ class ServerConnection:
 
     def sent(self, count: int, now: float) -> None:
         """The kernel has taken ``count`` octets of :meth:`pending`."""
-        self.write_progress = now
+        self._now = now
         self._output.advance(count)
+        # A drip is no progress: somebody may read one octet a minute.
+        self._taken += count
+        if not self._output.octets or self._taken >= self._limits.stall_octets:
+            self.write_progress = now
+            self._taken = 0
         self._progress.count(count, now)
         self._set_deadline()
 
@@ -153,6 +160,7 @@ class ServerConnection:
 
     def _advance(self, now: float) -> None:
         """Do everything that the input allows, one request after the other."""
+        self._now = now
         started = self._number
         self._chunk_lines_left = self._limits.chunk_lines_per_turn
         self.backlog = False
@@ -175,10 +183,12 @@ class ServerConnection:
             else:
                 break
         if self._ended and not self.backlog:
-            self._end_input(now)
+            self._end_input()
+        if self._draining and self._exchange is None and not self.backlog:
+            self.closing = True
         self._set_deadline()
 
-    def _end_input(self, now: float) -> None:
+    def _end_input(self) -> None:
         """No more will come than was used."""
         exchange = self._exchange
         if exchange is None:
@@ -188,7 +198,7 @@ class ServerConnection:
         elif exchange.reader is not None and not exchange.length_known:
             # Half-closed clients get the rest of what has an end; events have none, and nothing
             # else would tell that nobody listens any more.
-            self._end_exchange(now, aborted=True)
+            self._end_exchange()
             self.closing = True
 
     def _begin(self, now: float) -> bool:
@@ -360,7 +370,7 @@ class ServerConnection:
 
     def _finish(self, now: float) -> None:
         """Both messages are complete: next request, or the end."""
-        self._end_exchange(now, aborted=False)
+        self._end_exchange()
         self._progress.restart(now)
         if not self._framer.next_exchange() or self._draining:
             self.closing = True
@@ -377,8 +387,8 @@ class ServerConnection:
         if isinstance(response.body, bytes) and not head_request:
             self._output.add(response.body)
         if exchange is not None:
-            exchange.responded, exchange.response = True, response
-        self._end_exchange(now, aborted=False)
+            exchange.responded, exchange.response, exchange.sent = True, response, True
+        self._end_exchange()
         self._input.octets.clear()
         self.closing = True
 
@@ -386,6 +396,7 @@ class ServerConnection:
 
     def pump(self, now: float, budget: int) -> None:
         """Move content into the output until about ``budget`` octets wait there."""
+        self._now = now
         while self._output.octets < budget and not self.closing and self.has_content:
             exchange = self._exchange
             assert exchange is not None
@@ -420,6 +431,7 @@ class ServerConnection:
 
     def unblock(self, stream_id: int, now: float) -> None:
         """The body that was in :attr:`blocked` can be read again."""
+        self._now = now
         exchange = self._exchange
         if exchange is not None and exchange.number == stream_id:
             self._body_blocked = False
@@ -447,6 +459,7 @@ class ServerConnection:
 
     def check(self, now: float) -> None:
         """End what took too long, if :attr:`deadline` has passed."""
+        self._now = now
         if self.deadline is None or now < self.deadline:
             return
         exchange = self._exchange
@@ -466,11 +479,16 @@ class ServerConnection:
     # ------------------------------------------------------------------ the end
 
     def drain(self, now: float) -> None:
-        """Finish the request that is being answered, then close; bodies without an end, end."""
+        """Finish the request that is being answered, then close; bodies without an end, end.
+
+        Of requests that wait for their turn one more is answered: it gets the ``close`` that tells
+        of the others that they were not processed (RFC 9112 section 9.6).
+        """
+        self._now = now
         self._draining = True
         exchange = self._exchange
         if exchange is None:
-            self.closing = True
+            self.closing = not self.backlog
         elif exchange.reader is not None and not exchange.length_known:
             self._close_reader(exchange)
             self._end_response(exchange)
@@ -479,7 +497,7 @@ class ServerConnection:
 
     def abandon(self) -> None:
         """The connection is lost: give back everything."""
-        self._end_exchange(self._progress.since, aborted=True)
+        self._end_exchange()
         self._input.octets.clear()
         self._output.clear()
         self.blocked.clear()
@@ -489,11 +507,11 @@ class ServerConnection:
     def _break(self, reason: str) -> None:
         """End the connection with the message incomplete: the client must be able to see it."""
         self.problem = reason
-        self._end_exchange(self._progress.since, aborted=True)
+        self._end_exchange()
         self._input.octets.clear()
         self.closing = True
 
-    def _end_exchange(self, now: float, *, aborted: bool) -> None:
+    def _end_exchange(self) -> None:
         """The exchange is over: note it, and give back what it holds."""
         exchange, self._exchange = self._exchange, None
         if exchange is None:
@@ -503,7 +521,7 @@ class ServerConnection:
         # Nobody works for an exchange that is over.
         self.deferred.clear()
         if self._note is not None and exchange.responded:
-            self._note(exchange.finished(now, aborted=aborted))
+            self._note(exchange.finished(self._now))
 
     def _close_reader(self, exchange: Exchange) -> None:
         if exchange.close_reader():

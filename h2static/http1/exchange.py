@@ -100,11 +100,17 @@ class Exchange:
         self.reader = None
         return True
 
-    def finished(self, now: float, *, aborted: bool) -> Finished:
-        """What to note of an exchange with a response."""
+    def finished(self, now: float) -> Finished:
+        """What to note of an exchange with a response, which is over."""
         assert self.response is not None
         return Finished(
-            self.head.request, self.response, self.octets, self.started, now, aborted, self.linked
+            self.head.request,
+            self.response,
+            self.octets,
+            self.started,
+            now,
+            not self.sent,
+            self.linked,
         )
 
 

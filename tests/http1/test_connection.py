@@ -337,6 +337,59 @@ def test_finished_responses_are_noted() -> None:
     assert entries == [(b"/a", 200, 6, False), (b"/body", 200, 3, True)]
 
 
+@pytest.mark.parametrize("headers", [b"Expect: 100-continue\r\n", b""])
+def test_a_complete_response_is_noted_as_such(headers: bytes) -> None:
+    """The connection ends with content left, which is nothing that the response lacks."""
+    noted: list[Finished] = []
+    early = text_response(405, b"no", early=True)
+    connection = ServerConnection(
+        TableApplication({b"/a": lambda _: early}),
+        secure=False,
+        now=5.0,
+        date=lambda: DATE,
+        note=noted.append,
+    )
+    connection.receive(b"POST /a HTTP/1.1\r\nHost: x\r\n%sContent-Length: 5\r\n\r\n" % headers, 6.0)
+    connection.sent(connection.output_octets, 8.0)
+    connection.abandon()
+    assert [(one.octets, one.finished, one.aborted) for one in noted] == [(2, 8.0, False)]
+
+
+def test_how_long_a_stalled_response_took() -> None:
+    body = PiecesBody([bytes(100_000)], 100_000)
+    noted: list[Finished] = []
+    connection = ServerConnection(
+        body_application(body, ((b"content-length", b"100000"),)),
+        secure=False,
+        now=5.0,
+        date=lambda: DATE,
+        note=noted.append,
+    )
+    connection.receive(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n", 5.0)
+    connection.pump(5.0, 50_000)
+    connection.sent(40_000, 10.0)
+    connection.check(40.0)
+    connection.check(70.5)
+    assert [(one.finished, one.aborted) for one in noted] == [(70.5, True)]
+
+
+def test_a_socket_that_takes_a_drip() -> None:
+    """An octet now and then is no progress in writing, also of the last response; honest slowness
+    is."""
+    harness = Harness(TableApplication({b"/a": lambda _: text_response(200, bytes(50_000))}))
+    connection = harness.connection
+    connection.receive(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 1_000.0)
+    assert connection.closing
+    for second in range(100):
+        connection.sent(1, 1_000.0 + second)
+    assert connection.write_progress == 1_000.0
+    for second in range(100, 110):
+        connection.sent(500, 1_000.0 + second)
+    assert connection.write_progress > 1_100.0
+    connection.sent(connection.output_octets, 1_200.0)
+    assert connection.write_progress == 1_200.0
+
+
 def test_head_does_not_open_the_body() -> None:
     body = PiecesBody([b"abc"], 3)
     harness = Harness(body_application(body, ((b"content-length", b"3"),)))
@@ -671,6 +724,32 @@ def test_drain_idle() -> None:
     harness = Harness()
     harness.feed(GET)
     harness.connection.drain(harness.now)
+    assert harness.closing()
+
+
+def test_drain_with_requests_that_wait_for_their_turn() -> None:
+    """One more is answered, so that the client learns which were not processed."""
+    harness = Harness()
+    harness.connection.receive(GET * 40, harness.now)
+    answered = harness.connection.requests
+    assert harness.connection.backlog
+    assert answered < 39
+    harness.connection.drain(harness.now)
+    assert not harness.closing()
+    harness.flush()
+    replies = harness.replies()
+    assert [b"connection" in reply.fields for reply in replies] == [False] * answered + [True]
+    assert harness.closing()
+
+
+def test_drain_with_half_a_request_that_waits_for_its_turn() -> None:
+    """Nothing is there that could be answered."""
+    harness = Harness()
+    harness.connection.receive(GET * 32 + GET[:9], harness.now)
+    assert harness.connection.backlog
+    harness.connection.drain(harness.now)
+    harness.flush()
+    assert len(harness.replies()) == 32
     assert harness.closing()
 
 

@@ -136,9 +136,9 @@ class Upload(Protocol):
 
 @runtime_checkable
 class Deferred(Protocol):
-    """An answer that needs a medium that would block."""
+    """A response that needs a medium that would block."""
 
-    def run(self) -> Response | Upload:
+    def run(self) -> Response:
         """Do the work, blocking; called once, in another thread."""
 
 

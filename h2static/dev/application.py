@@ -228,11 +228,9 @@ class DevApplication:
             return answer
         deferred: Deferred = answer
 
-        def run() -> Response | Upload:
+        def run() -> Response:
             # The site may be asked in the other thread only, so the whole has to do here.
             outcome = deferred.run()
-            if not isinstance(outcome, Response):
-                return outcome
             if _is_document(outcome):
                 return self._finish(request, outcome, version)
             if self._options.friendly:
@@ -387,12 +385,12 @@ class _Document:
 
 
 class _Later:
-    """An answer that needs a thread."""
+    """A response that needs a thread."""
 
-    def __init__(self, run: Callable[[], Response | Upload]) -> None:
+    def __init__(self, run: Callable[[], Response]) -> None:
         self._run = run
 
-    def run(self) -> Response | Upload:
+    def run(self) -> Response:
         """See :class:`h2static.messages.Deferred`."""
         return self._run()
 

@@ -80,15 +80,12 @@ class RewrittenUpload:
 
 
 class RewrittenDeferred:
-    """An answer to come, which is changed when it is there."""
+    """A response to come, which is changed when it is there."""
 
     def __init__(self, deferred: Deferred, change: Callable[[Response], Response]) -> None:
         self._deferred = deferred
         self._change = change
 
-    def run(self) -> Response | Upload:
+    def run(self) -> Response:
         """See :class:`h2static.messages.Deferred`."""
-        answer = self._deferred.run()
-        if isinstance(answer, Response):
-            return self._change(answer)
-        return RewrittenUpload(answer, self._change)
+        return self._change(self._deferred.run())

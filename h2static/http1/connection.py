@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from h2static.http1.content import Chunked
-from h2static.http1.exchange import Exchange, Finished, reason_phrase
+from h2static.http1.exchange import Exchange, Finished
 from h2static.http1.framer import Framer
 from h2static.http1.head import BadRequest
 from h2static.http1.input import Input
@@ -286,15 +286,13 @@ class ServerConnection:
 
     # ------------------------------------------------------------------ answers
 
-    def respond(self, stream_id: int, answer: Response | Upload, now: float) -> None:
-        """Give the answer that a :class:`Deferred` came to; ignored when nobody waits for it."""
+    def respond(self, stream_id: int, response: Response, now: float) -> None:
+        """Give the response of a :class:`Deferred`; ignored when nobody waits for it."""
         exchange = self._exchange
         if exchange is None or exchange.number != stream_id or not exchange.waiting:
-            if not isinstance(answer, Response):
-                answer.abandon()
             return
         exchange.waiting = False
-        self._take_answer(exchange, answer, now)
+        self._take_answer(exchange, response, now)
         self._advance(now)
 
     def _take_answer(self, exchange: Exchange, answer: Answer, now: float) -> None:
@@ -326,7 +324,7 @@ class ServerConnection:
         if response.hints is not None and self._add_fields is not None:
             added = self._add_fields(request, response)
             exchange.linked = bool(added)
-        self._send_head(response, added, last=self._must_close(exchange))
+        self._framer.head(response, added, self._date(), last=self._must_close(exchange))
         self._progress.restart(now)
         # RFC 9110 section 9.3.2: "the server MUST NOT send content in the response" to HEAD.
         body = response.body if request.method != b"HEAD" else b""
@@ -383,7 +381,7 @@ class ServerConnection:
             self._break(self.problem)
             return
         response = self._application.refuse(error.status, None)
-        self._send_head(response, (), last=True)
+        self._framer.head(response, (), self._date(), last=True)
         if isinstance(response.body, bytes) and not head_request:
             self._output.add(response.body)
         if exchange is not None:
@@ -437,14 +435,6 @@ class ServerConnection:
             self._body_blocked = False
             self._progress.restart(now)
             self._set_deadline()
-
-    def _send_head(self, response: Response, added: tuple[Field, ...], *, last: bool) -> None:
-        """Put status and fields into the output; ``last``: the connection ends with it."""
-        fields = [*response.fields, *added, (b"date", self._date())]
-        if last:
-            fields.append((b"connection", b"close"))
-        reason = reason_phrase(response)
-        self._framer.head(response.status, fields, reason)
 
     # ------------------------------------------------------------------ time
 

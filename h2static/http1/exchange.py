@@ -5,7 +5,6 @@ Contract: plain state; :mod:`h2static.http1.connection` decides.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import NamedTuple
 
 from h2static.http1.content import Chunked, Content, KnownLength
@@ -112,11 +111,3 @@ class Exchange:
             not self.sent,
             self.linked,
         )
-
-
-def reason_phrase(response: Response) -> bytes:
-    """A reason phrase: for people who read the octets; clients ignore it (RFC 9112 section 4)."""
-    try:
-        return HTTPStatus(response.status).phrase.encode("ascii")
-    except ValueError:
-        return b""

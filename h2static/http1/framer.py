@@ -12,11 +12,13 @@ request; of content it is told only what it counts.
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import h11
 
 from h2static.http1.limits import Limits
 from h2static.http1.output import Output
-from h2static.messages import Field
+from h2static.messages import Field, Response
 
 #: The end of a content in chunks.  Decoding costs ``h11`` some 25 µs for each chunk, and a client
 #: decides how many there are; so it is told of none of them.
@@ -66,9 +68,15 @@ class Framer:
         """Send an informational response without fields."""
         self._send(h11.InformationalResponse(status_code=status, headers=[]))
 
-    def head(self, status: int, fields: list[Field], reason: bytes) -> None:
-        """Send status and fields of a final response."""
-        self._send(h11.Response(status_code=status, headers=fields, reason=reason))
+    def head(
+        self, response: Response, added: tuple[Field, ...], date: bytes, *, last: bool
+    ) -> None:
+        """Send status and fields of a final response; ``last``: the connection ends with it."""
+        fields = [*response.fields, *added, (b"date", date)]
+        if last:
+            fields.append((b"connection", b"close"))
+        reason = _reason_phrase(response)
+        self._send(h11.Response(status_code=response.status, headers=fields, reason=reason))
 
     def data(self, octets: bytes) -> bool:
         """Send content; false when it is more than was announced."""
@@ -89,3 +97,11 @@ class Framer:
     def _send(self, event: h11.Event) -> None:
         for piece in self._h11.send_with_data_passthrough(event) or ():
             self._output.add(piece)
+
+
+def _reason_phrase(response: Response) -> bytes:
+    """A reason phrase: for people who read the octets; clients ignore it (RFC 9112 section 4)."""
+    try:
+        return HTTPStatus(response.status).phrase.encode("ascii")
+    except ValueError:
+        return b""

@@ -40,7 +40,7 @@ from h2static.http2.settings import announced
 from h2static.http2.shutdown import Shutdown
 from h2static.http2.stream import Stream
 from h2static.http2.violations import end_connection, end_stream, guarded
-from h2static.messages import BodyReader, Deferred, Response, Upload
+from h2static.messages import BodyReader, Deferred, Response
 
 #: What takes the plain path in one turn, some milliseconds: frames, and a header block once more
 #: for each ``2**_BLOCK_SHIFT`` octets; one octet of it may be a whole field to decode and check.
@@ -243,16 +243,14 @@ class ServerConnection:
             end_connection(self, violation)
         self._after()
 
-    def respond(self, stream_id: int, answer: Response | Upload, now: float) -> None:
-        """Bring the answer that a thread has worked out; the stream may be gone."""
+    def respond(self, stream_id: int, response: Response, now: float) -> None:
+        """Bring the response that a thread has worked out; the stream may be gone."""
         self.now = now
         stream = self.streams.get(stream_id)
         if stream is None or self.error is not None:
-            if not isinstance(answer, Response):
-                answer.abandon()
             return
         stream.waiting = False
-        guarded(self, lambda: requests.answered(self, stream, answer))
+        guarded(self, lambda: requests.answered(self, stream, response))
         self._after()
 
     def unblock(self, stream_id: int, now: float) -> None:

@@ -266,7 +266,7 @@ def _at_once(connection: ServerConnection, answer: Answer) -> bool:
 
 
 def answered(connection: ServerConnection, stream: Stream, answer: Answer) -> None:
-    """Carry out what the site, or a thread, says about a request."""
+    """Carry out what the site says about a request."""
     if isinstance(answer, Response):
         push.respond(connection, stream, answer)
     elif isinstance(answer, Deferred):

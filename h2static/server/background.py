@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from h2static.messages import Application, BodyReader, Deferred, Response, Upload
+from h2static.messages import Application, BodyReader, Deferred, Response
 from h2static.server.error_log import ErrorLog
 from h2static.server.link import Link
 from h2static.server.pool import ANSWERS, Pool
@@ -86,12 +86,12 @@ class Background:
     def _answer_work(self, link: Link, stream_id: int, work: Deferred) -> Callable[[], None]:
         def run() -> None:
             try:
-                answer = work.run()
+                response = work.run()
             except Exception as error:  # the client gets an answer in any case
                 text = f"{type(error).__name__}: {error}"
                 self._pool.post(lambda: self._failed(link, stream_id, text))
             else:
-                self._pool.post(lambda: self._answered(link, stream_id, answer))
+                self._pool.post(lambda: self._answered(link, stream_id, response))
 
         return run
 
@@ -99,17 +99,15 @@ class Background:
         self._error_log.report("internal", link.peer, text)
         self._answered(link, stream_id, self._application.refuse(500, None))
 
-    def _answered(self, link: Link, stream_id: int, answer: Response | Upload) -> None:
+    def _answered(self, link: Link, stream_id: int, response: Response) -> None:
         self._running -= 1
         self._begin()
         protocol = link.protocol
         if protocol is None:
-            if not isinstance(answer, Response):
-                answer.abandon()
             return
 
         def bring(link: Link) -> None:
-            protocol.respond(stream_id, answer, self._clock())
+            protocol.respond(stream_id, response, self._clock())
             self._ready(link)
 
         self._guarded(link, bring)

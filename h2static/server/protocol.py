@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from h2static.messages import BodyReader, Deferred, Response, Upload
+from h2static.messages import BodyReader, Deferred, Response
 
 
 class ProtocolConnection(Protocol):
@@ -60,8 +60,8 @@ class ProtocolConnection(Protocol):
     def sent(self, count: int, now: float) -> None:
         """``count`` octets of ``pending`` were taken by the kernel."""
 
-    def respond(self, stream_id: int, answer: Response | Upload, now: float) -> None:
-        """Bring a deferred answer."""
+    def respond(self, stream_id: int, response: Response, now: float) -> None:
+        """Bring a deferred response."""
 
     def unblock(self, stream_id: int, now: float) -> None:
         """A blocked reading can go on."""
@@ -113,7 +113,7 @@ class Refusal:
         rest = b"".join(self._pieces)[count:]
         self._pieces = [rest] if rest else []
 
-    def respond(self, stream_id: int, answer: Response | Upload, now: float) -> None:
+    def respond(self, stream_id: int, response: Response, now: float) -> None:
         """Nothing is ever deferred."""
 
     def unblock(self, stream_id: int, now: float) -> None:

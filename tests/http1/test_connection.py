@@ -455,20 +455,10 @@ def test_a_failing_medium_breaks_the_connection(opens: bool) -> None:
     assert harness.sent.count(b"HTTP/1.1 ") == 1
 
 
-def test_an_upload_that_nobody_waits_for_any_more_is_abandoned() -> None:
+def test_an_answer_that_nobody_waits_for_any_more() -> None:
     harness = Harness()
-    upload = EchoUpload(10)
-    harness.connection.respond(1, upload, harness.now)
-    assert upload.abandoned
-
-
-def test_a_deferred_upload() -> None:
-    harness = Harness(TableApplication({b"/echo": lambda request: Later()}))
-    harness.feed(post(b"hello") + GET)
-    ((number, _),) = harness.connection.deferred
-    harness.connection.respond(number, EchoUpload(10), harness.now)
-    harness.flush()
-    assert [reply.body for reply in harness.replies()] == [b"hello", b"GET /a"]
+    harness.connection.respond(1, text_response(200, b"late"), harness.now)
+    assert not harness.connection.output_octets
 
 
 def test_nothing_is_taken_after_the_end() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.messages import Answer, Deferred, Field, Request, Response, Upload
+from h2static.messages import Answer, Deferred, Field, Request, Response
 from h2static.site.push import (
     MAX_LINK,
     MAX_PROMISES,
@@ -329,7 +329,7 @@ class FakeSite:
 class Later:
     """A file that is not in the page cache."""
 
-    def run(self) -> Response | Upload:
+    def run(self) -> Response:
         raise AssertionError("not run here")
 
 

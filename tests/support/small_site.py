@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from h2static.messages import Answer, Body, BodyReader, Request, Response, Upload
+from h2static.messages import Answer, Body, BodyReader, Request, Response
 from tests.support.applications import EchoUpload, PiecesBody
 
 #: What can be asked for; N is a number of octets.
@@ -50,11 +50,11 @@ def response(status: int, body: bytes | Body, *, early: bool = False) -> Respons
 class Later:
     """A deferred answer."""
 
-    def __init__(self, answer: Response | Upload) -> None:
+    def __init__(self, answer: Response) -> None:
         self.answer = answer
         self.runs = 0
 
-    def run(self) -> Response | Upload:
+    def run(self) -> Response:
         self.runs += 1
         return self.answer
 

@@ -275,6 +275,8 @@ class FileReader:
         offset, wanted, grows = piece[0] + self._offset, self._wanted, self._looks > 0
 
         def fetch() -> None:
+            if self._handle is None:
+                return  # nobody waits any more
             if grows:
                 _wait_for_writers(handle.descriptor)
             try:

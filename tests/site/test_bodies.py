@@ -110,6 +110,21 @@ def test_a_read_in_flight_keeps_the_file_open(root: Path, monkeypatch: pytest.Mo
         os.fstat(descriptor)
 
 
+def test_nothing_is_read_for_a_reader_that_was_closed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_pages(monkeypatch)
+    submitted: list[Callable[[], None]] = []
+    reader = body_of(write(root, "a", CONTENT), submit=submitted.append).open()
+    assert reader.read(1000) is None
+    woken: list[bool] = []
+    reader.wait(lambda: woken.append(True))
+    reader.close()
+    monkeypatch.setattr(os, "pread", lambda *_: pytest.fail("read for nobody"))
+    submitted.pop()()
+    assert not woken
+
+
 def test_errors_of_the_medium_come_out_of_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> bytes:
         raise OSError(errno.EIO, "the disk is broken")

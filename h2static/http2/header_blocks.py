@@ -19,7 +19,13 @@ from typing import Final
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
 from h2static.messages import WITHOUT_CONTENT, Answer, Field, Response
-from hpacktools.codec import EMPTY_TABLE, DynamicTable, Representation, encode_block
+from hpacktools.codec import (
+    EMPTY_TABLE,
+    DynamicTable,
+    Representation,
+    encode_block,
+    needed_size_updates,
+)
 
 #: Values that differ from response to response would only drive useful entries out (nghttp2's list,
 #: and ours).
@@ -182,18 +188,13 @@ class HeaderBlockMemory:
     def resized(self, state: EncoderState, maximum: int) -> EncoderState:
         """The state after the peer allowed a table of ``maximum`` octets.
 
-        RFC 7541 section 4.2: at most two updates, the smallest size in between and the final one.
         Equal repeats change nothing.
         """
-        table_maximum = state.table.maximum
-        if state.pending:
-            smallest = min(state.pending[0], maximum)
-            pending = (maximum,) if smallest == maximum else (smallest, maximum)
-        elif maximum == table_maximum:
-            return state
-        else:
-            pending = (maximum,)
-        return self._shared(state.table, pending)
+        current = state.table.maximum
+        # What is pending begins with the smallest maximum that there was, unless none was smaller.
+        smallest = min(current, maximum, *state.pending)
+        pending = needed_size_updates(current, smallest, maximum)
+        return state if pending == state.pending else self._shared(state.table, pending)
 
     def block(
         self, state: EncoderState, response: Response, extra: tuple[Field, ...] = ()

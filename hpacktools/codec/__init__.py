@@ -7,7 +7,7 @@ package; see :mod:`~hpacktools.codec.decode` for what is refused.
 """
 
 from .decode import NO_LIMITS, DecodedBlock, DecodeLimits, decode_block
-from .encode import Representation, encode_block
+from .encode import Representation, encode_block, needed_size_updates
 from .errors import BlockError, FieldLimitError, HPACKError
 from .integers import decode_integer, encode_integer
 from .stateful import Decoder, Encoder
@@ -47,4 +47,5 @@ __all__ = [
     "encode_integer",
     "encode_string",
     "entry_size",
+    "needed_size_updates",
 ]

@@ -95,6 +95,7 @@ def decode_block(
 
     Raises :class:`BlockError` or :class:`FieldLimitError`.
     """
+    # One function, although it is long: a call for each field would cost as much as the field.
     end = len(block)
     position = 0
     if required is not None or (end and block[0] & 0xE0 == 0x20):

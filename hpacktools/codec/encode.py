@@ -50,6 +50,17 @@ _WITH_INDEXING = int(Representation.WITH_INDEXING)
 _NEVER_INDEXED = int(Representation.NEVER_INDEXED)
 
 
+def needed_size_updates(current: int, smallest: int, final: int) -> tuple[int, ...]:
+    """The size updates with which the next block has to begin (RFC 7541 section 4.2).
+
+    Octets: the table's maximum is ``current``, it may be ``final`` from now on, and ``smallest`` is
+    the least of all that it might have been since the last block, these two included.
+    """
+    if smallest < current and smallest < final:
+        return (smallest, final)
+    return (final,) if final != current else ()
+
+
 def encode_block(
     fields: Iterable[tuple[bytes, bytes, Representation]],
     table: DynamicTable,

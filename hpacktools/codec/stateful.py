@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .decode import NO_LIMITS, DecodedBlock, DecodeLimits, decode_block
-from .encode import Representation, encode_block
+from .encode import Representation, encode_block, needed_size_updates
 from .errors import BlockError, HPACKError
 from .table import DEFAULT_TABLE_SIZE, EMPTY_TABLE, DynamicTable
 
@@ -89,12 +89,7 @@ class Encoder:
 
     def pending_updates(self) -> tuple[int, ...]:
         """The size updates with which the next block begins (RFC 7541 section 4.2)."""
-        current = self.table.maximum
-        if self._smallest < current and self._smallest < self._final:
-            return (self._smallest, self._final)
-        if self._final != current:
-            return (self._final,)
-        return ()
+        return needed_size_updates(self.table.maximum, self._smallest, self._final)
 
     def encode(
         self, fields: Iterable[tuple[bytes, bytes, Representation]], huffman: bool = True

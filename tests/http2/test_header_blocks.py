@@ -285,3 +285,8 @@ def test_equal_sizes_change_nothing() -> None:
     state = one.start()
     assert one.resized(state, 4_096) is state
     assert one.resized(one.resized(state, 100), 100) is one.resized(state, 100)
+    # RFC 7541 section 4.2: nothing has changed for the next block.
+    assert one.resized(one.resized(state, 8_192), 4_096) is state
+    assert one.resized(one.resized(state, 8_192), 6_000).pending == (6_000,)
+    assert one.resized(one.resized(state, 100), 4_096).pending == (100, 4_096)
+    assert one.resized(one.resized(one.resized(state, 100), 4_096), 50).pending == (50,)

@@ -24,6 +24,7 @@ class Criteria(NamedTuple):
     if_range: bytes | None = None
     if_unmodified_since: bytes | None = None
     range: bytes | None = None
+    sec_fetch_dest: bytes | None = None
 
 
 #: Field names in the order of the attributes of :class:`Criteria`, from the third on.

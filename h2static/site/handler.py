@@ -55,6 +55,7 @@ class Site:
         self._clock = clock
         self._submit = submit
         self._has_listings = config.listing
+        self._tells_pages = config.spa is not None
         self._uploads = UploadBudget() if config.echo_upload else None
         self._has_batches = False
         #: Answers that other threads made and this one has not remembered yet.
@@ -110,9 +111,11 @@ class Site:
             return EchoUpload(
                 self._uploads, lambda status: self.refuse(status, request), self._submit
             )
-        if not self._has_listings:
-            # Browsers send another Accept for a picture than for a page.
-            criteria = criteria._replace(accept=None)
+        # Browsers send another Accept for a picture than for a page: it counts only where something
+        # depends on it.
+        if not self._tells_pages:
+            accept = criteria.accept if self._has_listings else None
+            criteria = criteria._replace(accept=accept, sec_fetch_dest=None)
         response = self._answers.find_equal(request, criteria)
         if response is not None:
             return response

@@ -74,3 +74,20 @@ def prefers_json(accept: bytes | None) -> bool:
     weights = parse_weights(accept)
     json = weights.get(b"application/json", 0)
     return json > 0 and json >= weights.get(b"text/html", 0)
+
+
+#: Values of ``sec-fetch-dest`` (Fetch Metadata) of requests for what is shown as a page.
+_PAGES = (b"document", b"iframe", b"frame", b"fencedframe", b"embed", b"object")
+
+
+def wants_page(accept: bytes | None, destination: bytes | None) -> bool:
+    """Whether a page would be of use, by ``accept`` and ``sec-fetch-dest``.
+
+    Who names HTML gets it, whatever it is for: frameworks fetch parts of pages.  Anything (``*/*``)
+    is what browsers accept for scripts and data, too.
+    """
+    weights = parse_weights(accept) if accept is not None else {b"*/*": 1000}
+    if b"text/html" in weights:
+        return weights[b"text/html"] > 0
+    anything = weights.get(b"text/*", weights.get(b"*/*", 0))
+    return anything > 0 and (destination is None or destination in _PAGES)

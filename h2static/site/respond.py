@@ -28,7 +28,13 @@ from h2static.site.errors import SiteError, is_lasting, status_of
 from h2static.site.files import Folder, OpenFile, Trace, Walk
 from h2static.site.listing import listing_json, listing_page, read_listing
 from h2static.site.mediatypes import MediaTypes, read_mime_types
-from h2static.site.negotiation import CODINGS, IDENTITY, choose_coding, prefers_json
+from h2static.site.negotiation import (
+    CODINGS,
+    IDENTITY,
+    choose_coding,
+    prefers_json,
+    wants_page,
+)
 from h2static.site.netlify import FILES as NETLIFY_FILES
 from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
@@ -158,10 +164,17 @@ class Responder:
         return self.refuse(criteria, 503)
 
     def refuse(self, criteria: Criteria, status: int) -> Outcome:
-        """The server's own page for ``status``; reads no file."""
+        """The response for ``status``, whose body is octets; waits for no file."""
         work = _Work(self, criteria, blocking=False)
         work.trace.settled = False
-        return work.finish(work.default_error(SiteError(status)))
+        error = SiteError(status)
+        try:
+            response = work.error(error)
+        except (WouldBlockError, ChangedError):
+            response = work.default_error(error)
+        if not isinstance(response.body, bytes):
+            response = work.default_error(error)
+        return work.finish(response)
 
     def warnings(self) -> tuple[str, ...]:
         """What was left out of the owner's files, one line each."""
@@ -200,10 +213,10 @@ class _Work:
             with self.responder.walk(self.trace) as walk:
                 response = self._by_method(walk)
         except SiteError as error:
-            response = self._error(error)
+            response = self.error(error)
         except OSError as error:
             self.trace.settled &= is_lasting(error)
-            response = self._error(SiteError(status_of(error)))
+            response = self.error(SiteError(status_of(error)))
         return self.finish(response)
 
     def _by_method(self, walk: Walk) -> Response:
@@ -246,11 +259,14 @@ class _Work:
     def _is_page(self, target: Target) -> bool:
         """Whether a path may be one that a single-page application routes by itself.
 
-        A missing script or image is missing: HTML in its place would only hide the fault.
+        A missing script or image is missing, and so is what an application fetches: HTML in its
+        place would only hide the fault.
         """
         name = target.names[-1] if target.names else b""
         media_types = self.responder.media_types
-        return not media_types.knows(name) or media_types.of(name).startswith(b"text/html")
+        if media_types.knows(name) and not media_types.of(name).startswith(b"text/html"):
+            return False
+        return wants_page(self.criteria.accept, self.criteria.sec_fetch_dest)
 
     def _rewritten(self, target: Target, *, directory: bool) -> Response:
         """301 to another way of writing the path; relative to the host, query kept."""
@@ -409,10 +425,10 @@ class _Work:
                 variants[coding] = sibling
         return variants
 
-    def _error(self, error: SiteError) -> Response:
+    def error(self, error: SiteError) -> Response:
         """The response for ``error``: the owner's page, or the server's own."""
         names = self.responder.error_files.get(error.status)
-        if names is not None and self.criteria.method in READ_METHODS:
+        if names is not None:
             try:
                 with self.responder.walk(self.trace) as walk:
                     response = self._serve_names(walk, names, error.status)

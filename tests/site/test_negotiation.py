@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from h2static.site.negotiation import choose_coding, parse_weights, prefers_json
+from h2static.site.negotiation import choose_coding, parse_weights, prefers_json, wants_page
 
 ALL = {b"identity": 1000, b"br": 200, b"zstd": 250, b"gzip": 300}
 GZIP = {b"identity": 1000, b"gzip": 300}
@@ -77,6 +77,28 @@ def test_content_coding(
 )
 def test_json(accept: bytes | None, json: bool) -> None:
     assert prefers_json(accept) is json
+
+
+@pytest.mark.parametrize(
+    ("accept", "destination", "page"),
+    [
+        (None, None, True),
+        (b"text/html,application/xhtml+xml,*/*;q=0.8", b"document", True),
+        (b"text/html", b"empty", True),
+        (b"text/html;q=0, */*", None, False),
+        (b"*/*", None, True),
+        (b"*/*", b"iframe", True),
+        (b"*/*", b"empty", False),
+        (b"*/*", b"script", False),
+        (b"text/*", None, True),
+        (b"text/css,*/*;q=0.1", b"style", False),
+        (b"application/json", None, False),
+        (b"image/avif,image/webp", b"image", False),
+        (b"", None, False),
+    ],
+)
+def test_pages(accept: bytes | None, destination: bytes | None, page: bool) -> None:
+    assert wants_page(accept, destination) is page
 
 
 def test_a_field_of_64_kib_takes_no_time() -> None:

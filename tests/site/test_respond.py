@@ -348,6 +348,10 @@ def test_a_single_page_application(root: Path) -> None:
     for path in ("/app.js", "/img/logo.png", "/.git/config", "/a%2fb"):
         assert client.status(path) == 404
     assert client.status("/folder") == 301
+    # What it fetches, and scripts without an extension, are missing when they are missing.
+    assert client.status("/api/users", accept="application/json") == 404
+    assert client.status("/chunks/app", accept="*/*", sec_fetch_dest="script") == 404
+    assert client.status("/users/5", accept="text/html,*/*;q=0.8", sec_fetch_dest="document") == 200
 
 
 def test_error_pages_of_the_owner(root: Path) -> None:
@@ -367,11 +371,32 @@ def test_error_pages_of_the_owner(root: Path) -> None:
     response = client.get("/a", range="bytes=9-")
     assert (response.status, octets_of(response)) == (416, b"no such part")
     assert field(response, "content-range") == "bytes */7"
+    for method, status in (("POST", 405), ("OPTIONS", 400), ("FOO", 501)):
+        path = "/%00" if status == 400 else "/a"
+        response = make_client(
+            root, error_page=(ErrorPage(status=status, file="errors/404.html"),)
+        ).get(path, method)
+        assert (response.status, octets_of(response)) == (status, b"nothing here")
     # The page vanishes: the server has its own.
     (root / "errors/404.html").unlink()
     response = client.get("/nope")
     assert response.status == 404
     assert b"Not Found" in octets_of(response)
+
+
+def test_refusals_have_the_owners_page_when_it_can_be_had_at_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, "small.html", "refused")
+    write(root, "large.html", "refused" * 200_000)
+    for file, own in (("small.html", False), ("large.html", True)):
+        client = make_client(root, error_page=(ErrorPage(status=431, file=file),))
+        body = octets_of(client.site.refuse(431, None))
+        assert (b"refused" in body) is not own
+        assert octets_of(client.site.refuse(503, None)) != b"refused"
+    client = make_client(root, error_page=(ErrorPage(status=431, file="small.html"),))
+    forget_pages(monkeypatch)
+    assert b"<!doctype html>" in octets_of(client.site.refuse(431, None))
 
 
 # Any: the options are of different types.

@@ -124,7 +124,7 @@ def _read_file(line: CommandLine) -> FileConfig:
 
 def _print_config(line: CommandLine) -> int:
     """Print what the command line and the file together say, once it is known to be valid."""
-    from h2static.toml_config import render
+    from h2static.toml_config import from_words, render
 
     file = _read_file(line)
     config = configure(line.operands, line.values, file.values)
@@ -136,7 +136,7 @@ def _print_config(line: CommandLine) -> int:
             decided[option.name] = path
     if config.key_file is not None:
         decided.update(key=config.key_file, cert=config.cert_file)
-    print(render({**file.written, **line.written, **decided}), end="")
+    print(render({**file.written, **from_words(line.written), **decided}), end="")
     return EXIT_STOPPED
 
 

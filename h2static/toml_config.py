@@ -185,6 +185,33 @@ def _value(name: str, written: object, path: str, folder: str) -> object:
     return value
 
 
+def from_words(written: Mapping[str, object]) -> dict[str, object]:
+    """What a command line says, by option name, as a file says it: numbers are no texts there."""
+    said: dict[str, object] = {}
+    for name, value in written.items():
+        option = _IN_FILE.get(name)
+        numbers = option is not None and _takes_numbers(option.schema or {})
+        said[name] = _number(value) if numbers and isinstance(value, str) else value
+    return said
+
+
+def _takes_numbers(one: Schema) -> bool:
+    forms = one.get("anyOf", [])
+    assert isinstance(forms, list)
+    return one.get("type") in ("integer", "number") or any(map(_takes_numbers, forms))
+
+
+def _number(text: str) -> object:
+    """The number that ``text`` writes, or ``text`` if it is something else, as ``auto``."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
 def render(written: Mapping[str, object]) -> str:
     """A configuration file that says ``written``; comments tell the defaults of the rest."""
     lines = [f"{name} = {_toml(written[name])}" for name in _OPERANDS if name in written]

@@ -144,7 +144,6 @@ PROCESSES = (
         metavar="N",
         parse=values.file_descriptor,
         schema=integer_schema(1, 2**16),
-        in_file=False,
         help="Write one JSON line with port, process id and URLs to descriptor N once the"
         " sockets accept.",
     ),

@@ -168,6 +168,25 @@ def test_print_config(
     assert outcome(capsys, "--config", "y.toml", "--print-config")[1] == out
 
 
+def test_a_printed_configuration_is_valid(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    words = ["-m", "5", "-n", "2", "-w", "20", "-W", "21", "-b", "8", "--grace", "1.5"]
+    words += ["-c", "4K", "--cache-size", "4096", "--ready-fd", "1", "--dev", "--debounce", "50"]
+    words += ["--trailer", "a: 5", "--header", "*:A: 5", "--index", "5", "--access-log=5"]
+    code, out, _ = outcome(capsys, "--no-tls", *words, "--print-config", "81", "www")
+    assert code == 0
+    (folder / "p.toml").write_text(out)
+    assert outcome(capsys, "config", "--check", "p.toml")[0] == 0
+    said = tomllib.loads(out)
+    assert (said["workers"], said["grace"], said["header-table-size"]) == (2, 1.5, "4K")
+    assert (said["index"], said["trailer"]) == ("5", ["a: 5"])
+    assert outcome(capsys, "--config", "p.toml", "--print-config")[1] == out
+    auto = outcome(capsys, "-n", "auto", "--print-config", "81", "www")[1]
+    assert tomllib.loads(auto)["workers"] == "auto"
+
+
 def test_push_rules_of_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = outcome(capsys, "push-rules", str(folder / "www"))
     assert code == 0

@@ -100,3 +100,13 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str, str]] = {
         "Print the completion script for a shell.",
     ),
 }
+
+#: What may come next, for completion, by the words from the command's name on: one of some words,
+#: or a path as in ``Option.completes``.  After any other words of a command comes nothing.
+NEXT_WORDS: dict[str, tuple[str, ...] | str] = {
+    "config": ("--check", "--schema"),
+    "config --check": "file",
+    "push-rules": "directory",
+    "install-ca": ("--yes",),
+    "completion": tuple(COMPLETIONS),
+}

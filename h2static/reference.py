@@ -6,7 +6,9 @@ writes them, run in a checkout.  A test compares the files with what this module
 cannot go stale.
 
 Strategy: completions come from ``shtab``, a small library that turns an ``argparse`` parser into
-scripts; it is needed by developers only, because the scripts are part of the package.
+scripts; it is needed by developers only, because the scripts are part of the package.  A command
+stands in the place of an operand, which ``shtab`` does not know; so what comes after a command is
+completed by lines of ours, in front of those in its functions.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from h2static import __version__
 from h2static.command_line import build_parser
-from h2static.commands import COMMANDS, COMPLETIONS
+from h2static.commands import COMMANDS, COMPLETIONS, NEXT_WORDS
 from h2static.help_text import explanation, head
 from h2static.options import OPERANDS, OPTIONS, UNSUPPORTED, Argument, Group, Option
 from h2static.toml_config import schema
@@ -36,6 +39,82 @@ serves a folder over HTTP/2, with TLS or, with
 without, and speaks nghttpd's options.
 Without KEY and CERT it makes a certificate for this machine.
 """
+
+
+class _Hook(NamedTuple):
+    """How a script gets lines of ours."""
+
+    #: Line of ``shtab`` with which the function begins that completes; in fish, that says whether
+    #: its completions apply.
+    function: str
+    #: What is put behind that line.  ARMS become one for each entry of ``NEXT_WORDS``, MORE a
+    #: pattern of all longer lines with a command, NAMES the commands.
+    lines: str
+    #: A function that this needs, or nothing.
+    helper: str
+    #: What completes a path, by ``Option.completes``, and in the place of ``{}`` words.
+    actions: dict[str, str]
+
+
+_HOOKS = {
+    "bash": _Hook(
+        function="\n_shtab_h2static() {\n",
+        # First: bash leaves the name of a file to redirect to to what follows, others do it.
+        lines="""\
+  local IFS=$' \\t\\n'
+  case "${COMP_WORDS[*]:1:COMP_CWORD-1}" in
+    *[\\<\\>]) ;;
+ARMS
+    MORE) COMPREPLY=(); return ;;
+  esac
+""",
+        # Version 3 of bash has no compopt.
+        helper="""\
+# reply as compgen with these arguments does
+_h2static_reply() {
+  local line
+  COMPREPLY=()
+  [ "$1" = -W ] || compopt -o filenames 2>/dev/null
+  while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
+    compgen "$@" -- "${COMP_WORDS[COMP_CWORD]}")
+}""",
+        actions={
+            "file": "_h2static_reply -f",
+            "directory": "_h2static_reply -d",
+            "words": "_h2static_reply -W '{}'",
+        },
+    ),
+    "zsh": _Hook(
+        function="\n_shtab_h2static() {\n",
+        lines="""\
+  case "${words[2,CURRENT-1]}" in
+ARMS
+    MORE) return 1 ;;
+  esac
+""",
+        helper="",
+        actions={"file": "_files", "directory": "_files -/", "words": "compadd -- {}"},
+    ),
+    "fish": _Hook(
+        function="\nfunction _shtab_h2static_using\n",
+        lines="""\
+  set -l words (commandline -opc)
+  contains -- "$words[2]" NAMES; and return 1
+""",
+        helper="""\
+# Condition helper: true if these words are all that stands before the one to complete.
+function _h2static_after
+  set -l words (commandline -opc)
+  set -e words[1]
+  test "$words" = "$argv"
+end""",
+        actions={
+            "file": "(__fish_complete_path (commandline -ct))",
+            "directory": "(__fish_complete_directories)",
+            "words": "{}",
+        },
+    ),
+}
 
 _SIGNALS = (
     (
@@ -111,7 +190,8 @@ def completion(shell: str) -> str:
         if operand.key == "port":
             # Any number is right; what can be completed in its place are the commands.
             added.choices = list(COMMANDS)
-    script: str = shtab.complete(parser, shell=shell)
+    script: str = shtab.complete(parser, shell=shell, preamble=_HOOKS[shell].helper)
+    script = _with_commands(script, shell)
     return "\n".join(line.rstrip() for line in script.splitlines()) + "\n"
 
 
@@ -119,6 +199,29 @@ def _complete(action: argparse.Action, kind: object) -> None:
     """Have ``action`` completed as ``kind`` in the way that ``shtab`` looks for it."""
     if kind is not None:
         action.complete = kind  # type: ignore[attr-defined]  # shtab's own attribute
+
+
+def _with_commands(script: str, shell: str) -> str:
+    """``script`` for ``shell``, which then completes also what comes after a command.
+
+    Raises :class:`ValueError` when ``shtab`` writes other functions than it did.
+    """
+    hook = _HOOKS[shell]
+    by_words = {
+        words: hook.actions[what]
+        if isinstance(what, str)
+        else hook.actions["words"].format(" ".join(what))
+        for words, what in NEXT_WORDS.items()
+    }
+    if shell == "fish":
+        for words, action in by_words.items():
+            script += f"complete -c h2static -n '_h2static_after {words}' -xka '{action}'\n"
+    lines = hook.lines.replace("NAMES", " ".join(COMMANDS))
+    arms = (f"    '{words}') {action}; return ;;" for words, action in by_words.items())
+    lines = lines.replace("ARMS", "\n".join(arms))
+    lines = lines.replace("MORE", "|".join(f"'{name} '*" for name in COMMANDS))
+    end = script.index(hook.function) + len(hook.function)
+    return script[:end] + lines + script[end:]
 
 
 def manual() -> str:

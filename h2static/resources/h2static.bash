@@ -60,6 +60,17 @@ _shtab_h2static__h_nargs=0
 _shtab_h2static___help_nargs=0
 
 
+# Custom Preamble
+# reply as compgen with these arguments does
+_h2static_reply() {
+  local line
+  COMPREPLY=()
+  [ "$1" = -W ] || compopt -o filenames 2>/dev/null
+  while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
+    compgen "$@" -- "${COMP_WORDS[COMP_CWORD]}")
+}
+# End Custom Preamble
+
 # $1=COMP_WORDS[1]
 _shtab_compgen_files() {
   compgen -f -- $1  # files
@@ -120,6 +131,16 @@ _set_new_action() {
 #     x="hello"
 #     ${!x} -> ${hello} -> "world"
 _shtab_h2static() {
+  local IFS=$' \t\n'
+  case "${COMP_WORDS[*]:1:COMP_CWORD-1}" in
+    *[\<\>]) ;;
+    'config') _h2static_reply -W '--check --schema'; return ;;
+    'config --check') _h2static_reply -f; return ;;
+    'push-rules') _h2static_reply -d; return ;;
+    'install-ca') _h2static_reply -W '--yes'; return ;;
+    'completion') _h2static_reply -W 'bash zsh fish'; return ;;
+    'config '*|'push-rules '*|'install-ca '*|'completion '*) COMPREPLY=(); return ;;
+  esac
   local completing_word="${COMP_WORDS[COMP_CWORD]}"
   local previous_word="${COMP_WORDS[COMP_CWORD-1]}"
   local completed_positional_actions

@@ -4,6 +4,14 @@
 # 2) Ensure a binary named h2static is in your PATH
 # See also: https://fishshell.com/docs/current/completions.html#where-to-put-completions
 
+# Custom Preamble
+# Condition helper: true if these words are all that stands before the one to complete.
+function _h2static_after
+  set -l words (commandline -opc)
+  set -e words[1]
+  test "$words" = "$argv"
+end
+# End Custom Preamble
 
 # Parse current commandline:
 # - _shtab_h2static_cmdpath=(sub)command path seen so far
@@ -46,6 +54,8 @@ end
 
 # Condition helper: true if the current (sub)command path equals the given one.
 function _shtab_h2static_using
+  set -l words (commandline -opc)
+  contains -- "$words[2]" config push-rules install-ca completion; and return 1
   _shtab_h2static_scan
   test "$_shtab_h2static_cmdpath" = "$argv"
 end
@@ -121,3 +131,8 @@ complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 1' -ka "(__fish_complete_directories)" -d 'Folder to serve (default: the current folder).'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 2' -ka "(__fish_complete_path (commandline -ct))" -d 'Private key in a PEM file.'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 3' -ka "(__fish_complete_path (commandline -ct))" -d 'Certificate chain in a PEM file.'
+complete -c h2static -n '_h2static_after config' -xka '--check --schema'
+complete -c h2static -n '_h2static_after config --check' -xka '(__fish_complete_path (commandline -ct))'
+complete -c h2static -n '_h2static_after push-rules' -xka '(__fish_complete_directories)'
+complete -c h2static -n '_h2static_after install-ca' -xka '--yes'
+complete -c h2static -n '_h2static_after completion' -xka 'bash zsh fish'

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from h2static import reference
-from h2static.commands import COMMANDS, COMPLETIONS
+from h2static.commands import COMMANDS, COMPLETIONS, NEXT_WORDS
 from h2static.options import COMMAND_NAMES, OPTIONS
 from tests.support.tools import require_tool
 
@@ -37,6 +37,8 @@ def test_completions_know_every_option(shell: str, new: bool) -> None:
     written = r" -l ([a-z0-9-]+)" if shell == "fish" else r"--([a-z][a-z0-9-]+)"
     found = set(re.findall(written, script))
     assert found >= {option.name for option in OPTIONS}, "run python -m h2static.reference"
+    for words in NEXT_WORDS:
+        assert f"{words}'" in script, "run python -m h2static.reference"
 
 
 def test_the_table_in_the_documentation_is_not_stale() -> None:
@@ -48,29 +50,12 @@ def test_the_names_of_the_commands_are_those_of_the_commands() -> None:
     assert tuple(COMMANDS) == COMMAND_NAMES
 
 
+def test_completion_knows_what_comes_after_each_command() -> None:
+    assert {words.split()[0] for words in NEXT_WORDS} == set(COMMANDS)
+
+
 def test_the_schema_is_json() -> None:
     assert json.loads(reference.resources()[reference.SCHEMA])["type"] == "object"
-
-
-@pytest.mark.parametrize(
-    ("words", "completions"),
-    [
-        ("--max-c", ["--max-concurrent-streams"]),
-        ("--etag d", ["digest"]),
-        ("--push-mode h", ["hints"]),
-        ("con", ["config"]),
-    ],
-)
-def test_bash_completes(words: str, completions: list[str]) -> None:
-    bash = require_tool("bash", package="bash")
-    script = kept("h2static.bash") + (
-        f"COMP_WORDS=(h2static {words}); COMP_CWORD={len(words.split())};"
-        f" COMP_LINE='h2static {words}'; _shtab_h2static; echo ${{COMPREPLY[*]}}"
-    )
-    done = subprocess.run(
-        [bash, "--norc", "-c", script], capture_output=True, text=True, timeout=20, check=True
-    )
-    assert done.stdout.split() == completions
 
 
 #: What is typed after ``h2static``, and what stands there after the tabulator key.
@@ -84,6 +69,22 @@ TYPED = [
     ("-p /=/a.css --verb", "-p /=/a.css --verbose"),
     ("8080 FOLDER/s", "8080 FOLDER/subfolder/"),
     ("--access-log 8080 FOLDER/s", "--access-log 8080 FOLDER/subfolder/"),
+    # A folder may have the name of a command.
+    ("8080 config --verb", "8080 config --verbose"),
+    ("config ", "config --"),
+    ("config --c", "config --check"),
+    ("config --s", "config --schema"),
+    ("config --verb", "config --verb"),
+    ("config --check FOLDER/some", "config --check FOLDER/some.toml"),
+    ("config --schema FOLDER/some", "config --schema FOLDER/some"),
+    ("push-rules FOLDER/s", "push-rules FOLDER/subfolder/"),
+    ("push-rules FOLDER/subfolder FOLDER/s", "push-rules FOLDER/subfolder FOLDER/s"),
+    ("install-ca --", "install-ca --yes"),
+    ("install-ca FOLDER/s", "install-ca FOLDER/s"),
+    ("completion b", "completion bash"),
+    ("completion z", "completion zsh"),
+    ("completion FOLDER/s", "completion FOLDER/s"),
+    ("completion fish > FOLDER/some", "completion fish > FOLDER/some.toml"),
 ]
 
 
@@ -108,37 +109,44 @@ def test_fish_completes(filled: Path, typed: str, completed: str) -> None:
         check=True,
         env={**os.environ, "HOME": str(filled)},
     )
-    (candidate,) = done.stdout.splitlines()
     # What follows the tabulator is an explanation.
+    candidates = [line.partition("\t")[0] for line in done.stdout.splitlines()]
     last = completed.replace("FOLDER", str(filled)).split()[-1]
-    assert candidate.partition("\t")[0] == last
+    common = os.path.commonprefix(candidates)  # noqa: RUF071  # of words, not of paths
+    assert (common or line.split()[-1]) == last
 
 
-#: Makes an interactive zsh ready: at each prompt it says so, and Ctrl-X shows what stands there.
+#: Makes an interactive shell ready: at each prompt it says so, and Ctrl-T shows what stands there.
+BASH = """\
+bind 'set enable-bracketed-paste off'; source {folder}/h2static.bash
+show() {{ echo "<""$READLINE_LINE>"; READLINE_LINE=; }}; bind -x '"\\C-t": show'
+PS1='re''ady: '
+"""
 ZSH = """\
 unsetopt zle_bracketed_paste; fpath=({folder} $fpath); autoload -Uz compinit; compinit -D -u
-show() {{ zle -I; print -r -- "<""$BUFFER>"; BUFFER= }}; zle -N show; bindkey '^X' show
+show() {{ zle -I; print -r -- "<""$BUFFER>"; BUFFER= }}; zle -N show; bindkey '^T' show
 PS1='re''ady: '
 """
 
 
-class Zsh:
+class Shell:
     """An interactive shell behind a terminal."""
 
-    def __init__(self, program: str, home: Path) -> None:
+    def __init__(self, words: list[str], ready: str, home: Path) -> None:
         pid, self._terminal = pty.fork()
         if not pid:
             # The child of a process with threads: nothing but this.
-            os.execve(program, [program, "-f", "-i"], {"HOME": str(home), "TERM": "dumb"})
+            os.execve(words[0], words, {"HOME": str(home), "TERM": "dumb"})
         self._pid = pid
         folder = str(files("h2static").joinpath("resources"))
-        self._type(ZSH.format(folder=folder))
+        self._type(ready.format(folder=folder))
         self._wait_for(b"ready: ")
 
     def complete(self, typed: str) -> str:
         """The line after the tabulator key was pressed behind ``typed``."""
-        self._type(f"{typed}\t\x18")
-        return self._wait_for(b">\r\n").rpartition(b"<")[2].partition(b">")[0].decode().rstrip()
+        self._type(f"{typed}\t\x14")
+        end = b">\r\n"
+        return self._wait_for(end).rpartition(b"<")[2].partition(end)[0].decode().rstrip()
 
     def _type(self, text: str) -> None:
         os.write(self._terminal, text.encode())
@@ -156,15 +164,19 @@ class Zsh:
         os.waitpid(self._pid, 0)
 
 
-def test_zsh_completes(filled: Path) -> None:
-    zsh = Zsh(require_tool("zsh", package="zsh", optional=True), filled)
+@pytest.mark.parametrize(
+    ("name", "options", "ready"), [("bash", ["--norc", "-i"], BASH), ("zsh", ["-f", "-i"], ZSH)]
+)
+def test_bash_and_zsh_complete(filled: Path, name: str, options: list[str], ready: str) -> None:
+    program = require_tool(name, package=name, optional=name == "zsh")
+    shell = Shell([program, *options], ready, filled)
     try:
         for typed, completed in TYPED:
             line = f"h2static {typed}".replace("FOLDER", str(filled))
             expected = f"h2static {completed}".replace("FOLDER", str(filled))
-            assert zsh.complete(line) == expected
+            assert shell.complete(line) == expected
     finally:
-        zsh.close()
+        shell.close()
 
 
 def test_the_manual_page_has_everything_and_no_accidental_request() -> None:

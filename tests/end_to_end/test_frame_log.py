@@ -100,9 +100,14 @@ def rest(server: RunningServer | RunningNghttpd) -> int:
 def log_since(server: RunningServer | RunningNghttpd, before: int) -> str:
     """The log behind ``before``, once a connection is in it and no longer open."""
     wait_until(
-        lambda: len(log := server.stdout()) > before and _at_rest(log), "the connection's end"
+        lambda: _CLOSED.search((log := server.stdout())[before:]) is not None and _at_rest(log),
+        "the connection's end",
     )
     return server.stdout()[before:]
+
+
+#: The end of a connection, in colour or without.
+_CLOSED = re.compile(r"\](?:\x1b\[[\d;]*m)* closed\n")
 
 
 def _at_rest(log: str) -> bool:

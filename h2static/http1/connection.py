@@ -184,8 +184,10 @@ class ServerConnection:
                 break
         if self._ended and not self.backlog:
             self._end_input()
-        if self._draining and self._exchange is None and not self.backlog:
-            self.closing = True
+        if self._draining:
+            self._progress.hurry(now)
+            if self._exchange is None and not (self.backlog or self._progress.awaits_head):
+                self.closing = True
         self._set_deadline()
 
     def _end_input(self) -> None:
@@ -472,18 +474,15 @@ class ServerConnection:
         """Finish the request that is being answered, then close; bodies without an end, end.
 
         Of requests that wait for their turn one more is answered: it gets the ``close`` that tells
-        of the others that they were not processed (RFC 9112 section 9.6).
+        of the others that they were not processed (RFC 9112 section 9.6).  So does the first of a
+        connection, and one that has begun to come.
         """
-        self._now = now
         self._draining = True
         exchange = self._exchange
-        if exchange is None:
-            self.closing = not self.backlog
-        elif exchange.reader is not None and not exchange.length_known:
+        if exchange is not None and exchange.reader is not None and not exchange.length_known:
             self._close_reader(exchange)
             self._end_response(exchange)
-            self._advance(now)
-        self._set_deadline()
+        self._advance(now)
 
     def abandon(self) -> None:
         """The connection is lost: give back everything."""

@@ -24,6 +24,10 @@ class Limits:
     #: From accept, or from a request's first octet, to the end of its header section (slowloris).
     header_seconds: float = 10.0
 
+    #: The same when the server drains: what a client was going to ask on a new connection, or has
+    #: begun to ask, is on its way, and it would not ask it again.
+    last_word_seconds: float = 1.0
+
     # --- pipelining (RFC 9112 section 9.3.2)
     #: Octets of further requests that may wait while one is answered; then reading stops.
     pipelined: int = 65_536

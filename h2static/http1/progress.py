@@ -47,6 +47,18 @@ class Progress:
         self._head_since = None
         self.restart(now)
 
+    @property
+    def awaits_head(self) -> bool:
+        """Whether a header section is expected: the first of the connection, or one that began."""
+        return self._head_since is not None
+
+    def hurry(self, now: float) -> None:
+        """The header section that is expected has ``last_word_seconds`` at most from ``now`` on."""
+        limits = self._limits
+        if self._head_since is not None:
+            latest = now - limits.header_seconds + limits.last_word_seconds
+            self._head_since = min(self._head_since, latest)
+
     def deadline(self, exchange: Exchange | None, *, output: bool, blocked: bool) -> float | None:
         """When what is waited for is late; ``None``: nothing is waited for that is the peer's.
 

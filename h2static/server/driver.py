@@ -448,9 +448,11 @@ class Driver:
             # SETTINGS go ahead: a client that reads them together with the whole answer may never
             # acknowledge them (nghttp does not).
             self._write(link)
-            protocol.receive(data, self._now)
         if self._draining:
+            # First: an answer of HTTP/1.1 has to say that it is the last.
             protocol.drain(self._now)
+        if data:
+            protocol.receive(data, self._now)
         self._write(link)
 
     # ------------------------------------------------------------------ time

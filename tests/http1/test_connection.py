@@ -725,7 +725,6 @@ def test_drain_with_requests_that_wait_for_their_turn() -> None:
     assert harness.connection.backlog
     assert answered < 39
     harness.connection.drain(harness.now)
-    assert not harness.closing()
     harness.flush()
     replies = harness.replies()
     assert [b"connection" in reply.fields for reply in replies] == [False] * answered + [True]
@@ -733,13 +732,38 @@ def test_drain_with_requests_that_wait_for_their_turn() -> None:
 
 
 def test_drain_with_half_a_request_that_waits_for_its_turn() -> None:
-    """Nothing is there that could be answered."""
     harness = Harness()
     harness.connection.receive(GET * 32 + GET[:9], harness.now)
     assert harness.connection.backlog
     harness.connection.drain(harness.now)
     harness.flush()
     assert len(harness.replies()) == 32
+    assert not harness.closing()
+    harness.feed(GET[9:])
+    assert harness.replies()[-1].fields[b"connection"] == b"close"
+    assert harness.closing()
+
+
+@pytest.mark.parametrize("begun", [b"", GET[:9]])
+@pytest.mark.parametrize("comes", [True, False])
+def test_drain_of_a_connection_that_has_not_asked(begun: bytes, comes: bool) -> None:
+    harness = Harness()
+    if begun:
+        harness.feed(begun)
+    harness.connection.drain(harness.now)
+    assert not harness.closing()
+    harness.now += Limits().last_word_seconds - 0.1
+    harness.connection.check(harness.now)
+    assert not harness.closing()
+    if comes:
+        harness.feed(GET[len(begun) :])
+        (reply,) = harness.replies()
+        assert (reply.status, reply.fields[b"connection"]) == (200, b"close")
+    else:
+        harness.now += 0.2
+        harness.connection.check(harness.now)
+        harness.flush()
+        assert [reply.status for reply in harness.replies()] == ([408] if begun else [])
     assert harness.closing()
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +20,13 @@ from hpacktools.conformance.results import Report
 from hpacktools.conformance.runner import corpus_tasks, run_tasks, vector_tasks
 from hpacktools.conformance.suites import Task
 from hpacktools.conformance.text import render as render_text
+from hpacktools.conformance.workers import WorkerError, leave
 from hpacktools.jsonforms import pretty
 from hpacktools.stories import UnusableError
 from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
 from hpacktools.terminal import printable
 
-from .options import HelpFormatter, count
+from .options import HelpFormatter, count, named
 
 COMMAND = "hpack-conformance"
 
@@ -58,13 +62,14 @@ def _add_run(commands: _Commands) -> None:
     )
     options.add_argument(
         "corpus",
+        type=named,
         nargs="?",
         metavar="CORPUS",
         help=f"folder of the corpus (default: ${places.VARIABLE}, then the fetched copy)",
     )
     options.add_argument(
         "--encoder",
-        default="",
+        type=named,
         metavar="CMD",
         help="test this command, which reads headers and writes wire, as deflatehd does",
     )
@@ -82,7 +87,11 @@ def _add_negative(commands: _Commands) -> None:
         commands, "negative", "run the vectors: what must be refused, what is unusual, Appendix C"
     )
     options.add_argument(
-        "vectors", nargs="?", metavar="FOLDER", help="folder of vectors (default: those here)"
+        "vectors",
+        type=named,
+        nargs="?",
+        metavar="FOLDER",
+        help="folder of vectors (default: those here)",
     )
     _add_reports(options)
 
@@ -91,13 +100,17 @@ def _add_reports(options: argparse.ArgumentParser) -> None:
     """What ``run`` and ``negative`` have in common."""
     options.add_argument(
         "--decoder",
-        default="",
+        type=named,
         metavar="CMD",
         help="test this command, which reads wire and writes headers, as inflatehd does",
     )
     options.add_argument("--json", action="store_true", help="write the report as JSON")
-    options.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML too")
-    options.add_argument("--html", metavar="FILE", help="write the report as a page too")
+    options.add_argument(
+        "--junit", type=named, metavar="FILE", help="write the report as JUnit XML too"
+    )
+    options.add_argument(
+        "--html", type=named, metavar="FILE", help="write the report as a page too"
+    )
     options.add_argument(
         "--jobs",
         type=count,
@@ -109,9 +122,10 @@ def _add_reports(options: argparse.ArgumentParser) -> None:
 
 def _add_generate(commands: _Commands) -> None:
     options = _command(commands, "generate", "write this encoder's stories in the corpus format")
-    options.add_argument("folder", metavar="DIR", help="where to write them")
+    options.add_argument("folder", type=named, metavar="DIR", help="where to write them")
     options.add_argument(
         "--source",
+        type=named,
         metavar="FOLDER",
         help=f"folder of raw stories (default: {places.RAW} of the corpus)",
     )
@@ -131,6 +145,7 @@ def _add_fetch(commands: _Commands) -> None:
     )
     options.add_argument(
         "folder",
+        type=named,
         nargs="?",
         metavar="FOLDER",
         help="where to put it, or a copy to verify (default: a cache folder)",
@@ -161,7 +176,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     }
     try:
         code, text = commands[options.command](options)
-    except (places.CorpusError, UnusableError, UnusableCommandError) as error:
+    except (places.CorpusError, UnusableError, UnusableCommandError, WorkerError) as error:
         print(printable(f"{COMMAND}: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
@@ -185,16 +200,16 @@ def _run(options: argparse.Namespace) -> tuple[int, str]:
         options.refuse("--effort is for this encoder, --encoder and --decoder test another codec")
     tasks = corpus_tasks(
         places.find_corpus(options.corpus),
-        decoder=options.decoder,
-        encoder=options.encoder,
+        decoder=options.decoder or "",
+        encoder=options.encoder or "",
         effort=options.effort or 0,
     )
-    return _report(options, tasks, encoder=options.encoder)
+    return _report(options, tasks, encoder=options.encoder or "")
 
 
 def _negative(options: argparse.Namespace) -> tuple[int, str]:
     vectors = places.find_vectors(options.vectors)
-    return _report(options, vector_tasks(vectors, decoder=options.decoder))
+    return _report(options, vector_tasks(vectors, decoder=options.decoder or ""))
 
 
 def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -> tuple[int, str]:
@@ -203,7 +218,8 @@ def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -
         if command:
             check_command(command)
     start = time.monotonic()
-    outcomes = run_tasks(tasks, jobs=options.jobs)
+    with _ended_in_order():
+        outcomes = run_tasks(tasks, jobs=options.jobs)
     report = Report(
         version=_version(),
         decoder=options.decoder or "hpacktools",
@@ -222,6 +238,23 @@ def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -
         Path(options.html).write_text(html.render(report), encoding="utf-8", errors="replace")
     text = pretty(report.to_json()) + "\n" if options.json else render_text(report)
     return report.exit_code(), text
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Make the signals that end a program leave the block in order, as Ctrl-C does, so that nothing
+    that runs in it is left behind."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # Who ignores one, as nohup does, means it.
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _version() -> str:

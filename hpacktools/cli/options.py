@@ -56,3 +56,14 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 999999")
     return int(text)
+
+
+def named(text: str) -> str:
+    """The argument of an option: a command or a file.
+
+    An empty one is not taken for none: a variable that is not set would test, without a word,
+    something else than what its user means.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty")
+    return text

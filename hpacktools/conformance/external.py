@@ -8,6 +8,9 @@ output, as ``inflatehd`` and ``deflatehd`` do.  A decoder gets ``seqno``, ``head
 - by an exit code other than 0, whether its output ends before the case, in the middle of it, or has
   every case: such a code says that one of them was refused, a short output says which.
 
+A decoder that has no text for a field that is not UTF-8 may write ``{}`` in the place of the field,
+as ``inflatehd`` does.
+
 A command that is killed by a signal has refused nothing: it has crashed.  Shells tell of that by an
 exit code of 128 plus the signal, so these codes mean the same.
 """
@@ -19,22 +22,15 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from hpacktools.codec import Field
 from hpacktools.jsonforms import fields_to_json, parse
 from hpacktools.shapes import JSON, Object, is_headers, is_hex
 from hpacktools.stories import Case
 
-#: A command that takes longer for one story is stopped, in seconds.
-TIMEOUT: Final = 60.0
-
-
-class CommandError(Exception):
-    """The command did not do what a decoder or encoder must do."""
+from .command import CommandError, run_command
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -83,9 +79,14 @@ def decode(command: str, cases: Sequence[Case]) -> Answer:
         document["wire"] = case.wire.hex()
         documents.append(document)
     answer = _run(command, documents)
-    if not all(is_headers(result.get("headers")) for result in answer.cases):
+    if not all(_is_header_list(result.get("headers")) for result in answer.cases):
         raise CommandError("a case of the output has no header list")
     return answer
+
+
+def _is_header_list(value: JSON) -> bool:
+    """A header list, in which ``{}`` may stand for a field that is not UTF-8."""
+    return type(value) is list and is_headers([header for header in value if header != {}])
 
 
 def encode(command: str, cases: Sequence[Case]) -> Answer:
@@ -129,28 +130,52 @@ def same_fields(result: Object, expected: Sequence[Field]) -> str:
     return ""
 
 
+def same_table(result: Object, expected: Object) -> str:
+    """What differs between the dumped table of ``result`` and ``expected``; empty if nothing.
+
+    A command need not dump its table, and octets that are not UTF-8 cannot be compared where it
+    does not write ``name_hex`` and ``value_hex``.
+    """
+    found = result.get("header_table", expected)
+    if isinstance(found, dict):
+        wanted, entries = expected["entries"], found.get("entries")
+        assert isinstance(wanted, list)
+        if (
+            isinstance(entries, list)
+            and len(entries) == len(wanted)
+            and all(map(_is_entry, entries, wanted))
+            and all(found.get(key) == expected[key] for key in ("size", "max_size"))
+        ):
+            return ""
+    return f"the table is {json.dumps(found)}"
+
+
+def _is_entry(found: JSON, wanted: JSON) -> bool:
+    """Whether an entry of a dumped table is the one that is ``wanted``, as far as it tells."""
+    assert isinstance(wanted, dict)
+    if not isinstance(found, dict):
+        return False
+    untold = {
+        key for key in ("name", "value") if f"{key}_hex" in wanted and f"{key}_hex" not in found
+    }
+    untold |= {f"{key}_hex" for key in untold}
+    return all(found.get(key) == value for key, value in wanted.items() if key not in untold)
+
+
 def _run(command: str, cases: list[JSON]) -> Answer:
     try:
-        done = subprocess.run(  # noqa: S603  # the user asks for this command
-            shlex.split(command),
-            input=json.dumps({"cases": cases}).encode(),
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise CommandError(f"no answer within {TIMEOUT:.0f} s") from None
+        done = run_command(shlex.split(command), json.dumps({"cases": cases}).encode())
     except OSError as error:
         raise CommandError(f"cannot be run: {error.strerror or error}") from None
     except ValueError as error:
         raise CommandError(f"cannot be run: {error}") from None
-    if killer := _killer(done.returncode):
+    if killer := _killer(done.code):
         raise CommandError(f"killed by {killer}")
-    complaint = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    complaint = done.errors.decode("utf-8", "replace").strip().splitlines()
     refusal = ""
-    if done.returncode:
-        refusal = complaint[-1] if complaint else f"exit code {done.returncode}"
-    return _read(done.stdout, len(cases), refusal)
+    if done.code:
+        refusal = complaint[-1] if complaint else f"exit code {done.code}"
+    return _read(done.output, len(cases), refusal)
 
 
 def _killer(code: int) -> str:

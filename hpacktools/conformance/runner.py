@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -15,11 +13,20 @@ from hpacktools.strategies import STRATEGY_NAMES
 from .corpus import RAW, VECTOR_FOLDERS, stories_in
 from .results import Outcome
 from .suites import Task, execute
+from .workers import Workers
 
 #: Strategies whose plain form (without Huffman coding) is run too: all but the slow one.
 _ALSO_PLAIN: Final = tuple(name for name in STRATEGY_NAMES if name != "best")
 #: Rounds of progress shown in a second at most.
 _REFRESH: Final = 10.0
+#: Characters of the bar.
+_WIDTH: Final = 30
+#: What is in every task, and in every one that starts a command, beside the octets of the story.
+_TASK_WEIGHT: Final = 1_000
+_COMMAND_WEIGHT: Final = 1_000_000
+#: How much longer than decoding a story encoding it takes, and that with the strategy best.
+_ENCODE_WEIGHT: Final = 5
+_BEST_WEIGHT: Final = 75
 
 
 def corpus_tasks(
@@ -98,27 +105,38 @@ def vector_tasks(vectors: Path, *, decoder: str = "") -> list[Task]:
 class Progress:
     """A bar on a terminal; elsewhere nothing."""
 
-    def __init__(self, total: int, stream: TextIO | None = None) -> None:
+    def __init__(self, weights: Sequence[float], stream: TextIO | None = None) -> None:
+        """``weights``: how long each task takes, in any unit."""
         self._stream = sys.stderr if stream is None else stream
         self._shown = self._stream.isatty()
-        self._total = total
-        self._done = 0
+        self._weights = weights
+        self._total = sum(weights)
+        self._done = 0.0
+        self._stories = 0
         self._failures = 0
         self._next = 0.0
+        self._show()
 
-    def add(self, outcome: Outcome) -> None:
-        """One more story is done."""
-        self._done += 1
+    def add(self, number: int, outcome: Outcome) -> None:
+        """The task ``number`` is done."""
+        self._done += self._weights[number]
+        self._stories += 1
         self._failures += len(outcome.failures) + bool(outcome.problem)
+        self._show()
+
+    def _show(self) -> None:
         now = time.monotonic()
-        if self._shown and (now >= self._next or self._done == self._total):
-            self._next = now + 1 / _REFRESH
-            width = 30
-            full = width * self._done // max(self._total, 1)
-            bar = "█" * full + "░" * (width - full)
-            failed = f", {self._failures} failed" if self._failures else ""
-            self._stream.write(f"\r{bar} {self._done}/{self._total} stories{failed}\x1b[K")
-            self._stream.flush()
+        count = len(self._weights)
+        if not self._shown or (now < self._next and self._stories < count):
+            return
+        self._next = now + 1 / _REFRESH
+        # What has been added up may differ from the sum by rounding.
+        part = 1.0 if self._stories == count else min(self._done / self._total, 1.0)
+        full = int(_WIDTH * part)
+        bar = "█" * full + "░" * (_WIDTH - full)
+        failed = f", {self._failures} failed" if self._failures else ""
+        self._stream.write(f"\r{bar} {part:4.0%} {self._stories}/{count} stories{failed}\x1b[K")
+        self._stream.flush()
 
     def close(self) -> None:
         """Remove the bar."""
@@ -128,40 +146,39 @@ class Progress:
 
 
 def run_tasks(tasks: Sequence[Task], *, jobs: int) -> list[Outcome]:
-    """Run all tasks in ``jobs`` processes; the outcomes are in the order of the tasks."""
-    progress = Progress(len(tasks))
+    """Run all tasks in ``jobs`` processes; the outcomes are in the order of the tasks.
+
+    Raises :class:`~hpacktools.conformance.workers.WorkerError`.
+    """
+    weights = list(map(_weight, tasks))
+    progress = Progress(weights)
+    outcomes: dict[int, Outcome] = {}
     try:
         if jobs <= 1 or len(tasks) <= 1:
-            return list(_watched(map(execute, tasks), progress))
-        return _run_in_processes(tasks, jobs, progress)
+            for number, task in enumerate(tasks):
+                outcomes[number] = execute(task)
+                progress.add(number, outcomes[number])
+        else:
+            # The longest first, so that none is left over at the end.
+            order = sorted(range(len(tasks)), key=lambda number: -weights[number])
+            with Workers(min(jobs, len(tasks))) as workers:
+                for number, outcome in workers.run(tasks, order):
+                    outcomes[number] = outcome
+                    progress.add(number, outcome)
     finally:
         progress.close()
-
-
-def _watched(outcomes: Iterable[Outcome], progress: Progress) -> Iterable[Outcome]:
-    for outcome in outcomes:
-        progress.add(outcome)
-        yield outcome
-
-
-def _run_in_processes(tasks: Sequence[Task], jobs: int, progress: Progress) -> list[Outcome]:
-    """The longest first, so that none is left over at the end."""
-    # Spawned: the same on every platform, and nothing of this process is inherited.
-    context = multiprocessing.get_context("spawn")
-    order = sorted(range(len(tasks)), key=lambda number: -_weight(tasks[number]))
-    outcomes: list[Outcome | None] = [None] * len(tasks)
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = {number: pool.submit(execute, tasks[number]) for number in order}
-        for number, future in futures.items():
-            outcomes[number] = future.result()
-            progress.add(outcomes[number])  # type: ignore[arg-type]  # set in the line above
-    return [outcome for outcome in outcomes if outcome is not None]
+    return [outcomes[number] for number in range(len(tasks))]
 
 
 def _weight(task: Task) -> float:
-    """How long a task takes, roughly."""
+    """How long a task takes, roughly: in octets of a story that is decoded."""
     try:
         size = Path(task.path).stat().st_size
     except OSError:
-        return 0
-    return size * (100.0 if task.strategy == "best" else 1.0)
+        size = 0
+    if task.command:
+        return _COMMAND_WEIGHT + size
+    if task.kind != "encode":
+        return _TASK_WEIGHT + size
+    factor = _BEST_WEIGHT * (1 + 0.4 * task.effort) if task.strategy == "best" else _ENCODE_WEIGHT
+    return _TASK_WEIGHT + factor * size

@@ -17,9 +17,11 @@ from hpacktools.codec import Decoder, Field, HPACKError
 from hpacktools.deflate import story_deflater
 from hpacktools.explanation import explain, explanation_to_json
 from hpacktools.jsonforms import ShapeError, table_to_json
+from hpacktools.shapes import Object
 from hpacktools.stories import Case, Story, UnusableError, load_story
 
 from . import external
+from .command import CommandError
 from .results import Failure, Outcome
 
 #: The sizes that the size-changing run of an encoder is given, at one and two thirds of a story.
@@ -63,7 +65,7 @@ def execute(task: Task) -> Outcome:
         run = {"decode": _decode, "encode": _encode, "vector": _vector}[task.kind]
         try:
             run(task, story, outcome)
-        except external.CommandError as error:
+        except CommandError as error:
             outcome.fail(f"{task.command}: {error}")
             if task.kind != "vector":
                 _fail_undone(outcome, outcome.blocks - 1)
@@ -321,9 +323,9 @@ def _vector(task: Task, story: Story, outcome: Outcome) -> None:
         _vector_by_command(task, story, outcome)
 
 
-def _expected(case: Case) -> dict[str, object]:
+def _expected(case: Case) -> Object:
     expected = case.document.get("expect")
-    return dict(expected) if isinstance(expected, dict) else {}
+    return expected if isinstance(expected, dict) else {}
 
 
 def _vector_by_ours(story: Story, outcome: Outcome) -> None:
@@ -374,8 +376,8 @@ def _vector_by_command(task: Task, story: Story, outcome: Outcome) -> None:
         for case, result in zip(accepted, answer.cases, strict=True):
             message = external.same_fields(result, case.fields or ())
             table = _expected(case).get("header_table")
-            if not message and table and result.get("header_table", table) != table:
-                message = f"the table is {result['header_table']}"
+            if not message and isinstance(table, dict):
+                message = external.same_table(result, table)
             if message:
                 _fail_of_command(outcome, accepted, case, message)
     if len(accepted) == len(story.cases):

@@ -21,7 +21,7 @@ from typing import assert_never
 from h2static.http1.content import Chunked
 from h2static.http1.exchange import Exchange, Finished
 from h2static.http1.framer import Framer
-from h2static.http1.head import BadRequest
+from h2static.http1.head import STATUSES_OF_LIMITS, BadRequest
 from h2static.http1.input import Input
 from h2static.http1.limits import Limits
 from h2static.http1.output import Output
@@ -80,6 +80,8 @@ class ServerConnection:
         self.closing = False
         #: Why the connection ends early, for the error log; ``None`` when it ends as it should.
         self.problem: str | None = None
+        #: Limits that the peer has crossed.
+        self.limit_hits = 0
         #: When :meth:`check` has something to do, monotonic seconds; ``None``: never.
         self.deadline: float | None = now + self._limits.header_seconds
         #: Answers that are to be run in a thread, with the number to respond to.
@@ -378,6 +380,7 @@ class ServerConnection:
     def _refuse(self, error: BadRequest, now: float, *, head_request: bool) -> None:
         """Answer a request that cannot be understood, and end the connection."""
         self.problem = str(error)
+        self.limit_hits += error.status in STATUSES_OF_LIMITS
         exchange = self._exchange
         if exchange is not None and exchange.responded:
             self._break(self.problem)
@@ -457,14 +460,13 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None and not self._output.octets and not self._input.octets:
             self.closing = True
-        elif exchange is None and self._output.octets:
-            self._break("response not read in time")
-        elif exchange is None or exchange.content_left:
+        elif not self._output.octets if exchange is None else exchange.content_left:
             # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
             if exchange is not None:
                 exchange.drop_upload()
             self._refuse(BadRequest(408, "request not complete in time"), now, head_request=False)
         else:
+            self.limit_hits += 1
             self._break("response not read in time")
         self._set_deadline()
 

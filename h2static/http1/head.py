@@ -41,6 +41,10 @@ _CONNECTION_FIELDS = frozenset(
 )
 
 
+#: Statuses that say that a limit was crossed, of time or of length.
+STATUSES_OF_LIMITS = (408, 413, 414, 431)
+
+
 class BadRequest(Exception):
     """A request that is refused with ``status``; ``reason`` is one line for the error log."""
 

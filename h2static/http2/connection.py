@@ -58,11 +58,12 @@ class ServerConnection:
     __slots__ = (
         "backlog", "block_headers", "buffer", "closing", "credit", "decoder", "deferred", "eof",
         "error", "expects_preface", "frame_started", "glitches", "idle_gaps", "last_processed",
-        "last_receive", "limits", "next_id", "next_promised_id", "now", "observer", "opened_at",
-        "peer_goaway", "peer_max_streams", "peer_no_rfc7540_priorities", "pending_priorities",
-        "promised", "push_enabled", "push_memory", "receive_window", "report", "requests",
-        "reset_count", "reset_streams", "resets", "sender", "service", "settings_acknowledged",
-        "settings_received", "shutdown", "streams", "taken", "update_credit", "write_progress",
+        "last_receive", "limit_hits", "limits", "next_id", "next_promised_id", "now", "observer",
+        "opened_at", "peer_goaway", "peer_max_streams", "peer_no_rfc7540_priorities",
+        "pending_priorities", "promised", "push_enabled", "push_memory", "receive_window", "report",
+        "requests", "reset_count", "reset_streams", "resets", "sender", "service",
+        "settings_acknowledged", "settings_received", "shutdown", "streams", "taken",
+        "update_credit", "write_progress",
     )  # fmt: skip
 
     def __init__(
@@ -107,8 +108,8 @@ class ServerConnection:
         self.reset_streams: dict[int, None] = {}
         self.pending_priorities: dict[int, tuple[int, bool]] = {}
         self.requests = 0
-        #: RST_STREAM frames of the peer, and streams that we have reset for an error.
-        self.reset_count = 0
+        #: RST_STREAM frames of the peer and streams that we reset for an error; limits crossed.
+        self.reset_count = self.limit_hits = 0
         # --- settings
         self.settings_received = False
         self.settings_acknowledged = False

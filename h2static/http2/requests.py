@@ -18,7 +18,7 @@ from h2static.http2.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY
 from h2static.http2.registry import ErrorCode
 from h2static.http2.stream import Input, State, Stream, step
 from h2static.http2.stream_ids import absent, state_of_absent
-from h2static.http2.violations import charge_glitch
+from h2static.http2.violations import charge_glitch, tell_limit
 from h2static.messages import Answer, Deferred, Request, Response
 from hpacktools.codec import DecodedBlock, FieldLimitError, HPACKError
 
@@ -92,6 +92,7 @@ def _block(connection: ServerConnection, frame: Headers, block: bytes) -> None:
     if decoded.truncated:
         # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
         charge_glitch(connection, connection.limits.oversized_section_glitches)
+        tell_limit(connection, stream_id, "more fields than allowed, or longer ones (431)")
         _refuse(connection, stream_id, 431, _unread(decoded), end_stream=end_stream)
         return
     try:

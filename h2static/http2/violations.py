@@ -19,6 +19,9 @@ from h2static.http2.registry import ErrorCode
 if TYPE_CHECKING:
     from h2static.http2.connection import ServerConnection
 
+#: What errors say when a bound was crossed, and nothing was malformed.
+_CODES_OF_LIMITS = (ErrorCode.ENHANCE_YOUR_CALM, ErrorCode.REFUSED_STREAM, ErrorCode.CANCEL)
+
 
 def guarded(connection: ServerConnection, action: Callable[[], None]) -> None:
     """Run ``action``; what it raises becomes a frame."""
@@ -39,8 +42,7 @@ def end_stream(connection: ServerConnection, violation: StreamViolation) -> None
     """
     if connection.observer is not None:
         connection.observer.violation(violation.reason, violation.code, violation.stream_id)
-    if connection.report is not None:
-        connection.report(violation)
+    _report(connection, violation)
     connection.reset(violation.stream_id, violation.code)
     charge_reset(connection)
 
@@ -48,6 +50,7 @@ def end_stream(connection: ServerConnection, violation: StreamViolation) -> None
 def end_connection(connection: ServerConnection, violation: ConnectionViolation) -> None:
     """GOAWAY, and nothing after it."""
     connection.error = violation
+    connection.limit_hits += violation.code in _CODES_OF_LIMITS
     if connection.observer is not None:
         connection.observer.violation(violation.reason, violation.code, 0)
     connection.release_streams()
@@ -57,6 +60,17 @@ def end_connection(connection: ServerConnection, violation: ConnectionViolation)
     connection.backlog = False
     connection.goaway(connection.last_processed, violation.code, violation.reason.encode())
     connection.closing = True
+
+
+def tell_limit(connection: ServerConnection, stream_id: int, reason: str) -> None:
+    """Count and report a limit that was crossed, where a response answers it and nothing ends."""
+    _report(connection, StreamViolation(stream_id, ErrorCode.ENHANCE_YOUR_CALM, reason))
+
+
+def _report(connection: ServerConnection, violation: StreamViolation) -> None:
+    connection.limit_hits += violation.code in _CODES_OF_LIMITS
+    if connection.report is not None:
+        connection.report(violation)
 
 
 def charge_reset(connection: ServerConnection) -> None:

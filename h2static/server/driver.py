@@ -94,7 +94,7 @@ class Driver:
         self._links: dict[int, Link] = {}
         self._ready: deque[Link] = deque()
         self._accepted = 0
-        self._totals: dict[str, int] = {"requests": 0, "resets": 0, "violations": 0}
+        self._totals = {"requests": 0, "resets": 0, "limit_hits": 0, "violations": 0}
         self._draining = False
         self._stopped = False
         self._poller.register(self._pool.wakeup.fileno(), READABLE)
@@ -153,7 +153,7 @@ class Driver:
         self._wake()
 
     def counters(self) -> dict[str, int]:
-        """Connections, streams, requests, resets and violations; totals since the start."""
+        """Connections, streams, requests, resets, limit hits and violations, since the start."""
         totals = dict(self._totals)
         totals["accepted"] = self._accepted
         totals["connections"] = len(self._links)
@@ -163,6 +163,7 @@ class Driver:
                 totals["streams"] += link.protocol.open_streams
                 totals["requests"] += getattr(link.protocol, "requests", 0)
                 totals["resets"] += getattr(link.protocol, "reset_count", 0)
+                totals["limit_hits"] += getattr(link.protocol, "limit_hits", 0)
         return totals
 
     def _wake(self) -> None:
@@ -410,6 +411,7 @@ class Driver:
             return
         self._totals["requests"] += getattr(protocol, "requests", 0)
         self._totals["resets"] += getattr(protocol, "reset_count", 0)
+        self._totals["limit_hits"] += getattr(protocol, "limit_hits", 0)
         link.protocol = None
         if link.log is not None:
             link.log.closed()
@@ -480,13 +482,16 @@ class Driver:
             if protocol.output_octets or protocol.closing:
                 self._write(link)
             if protocol.output_octets and self._write_stalled(link, protocol):
+                self._totals["limit_hits"] += 1
                 self._error_log.report("connection", link.peer, "the peer takes no octets")
                 self._close(link)
         elif link.phase is Phase.LINGER:
             if self._now - link.phase_since > _LINGER_SECONDS:
                 self._close(link)
         elif self._now - link.opened_at > _OPENING_SECONDS:
-            self._error_log.report("connection", link.peer, "nothing was asked in time")
+            if not self._draining:
+                self._totals["limit_hits"] += 1
+                self._error_log.report("connection", link.peer, "nothing was asked in time")
             self._close(link)
 
     def _write_stalled(self, link: Link, protocol: ProtocolConnection) -> bool:

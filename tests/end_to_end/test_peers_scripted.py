@@ -178,6 +178,9 @@ def test_an_early_answer_ends_the_request(server: RunningServer) -> None:
         peer.expect_response(3, 200)
 
 
+COUNTED = {"requests": 3, "resets": 2, "streams": 0, "limit_hits": 0, "violations": 0}
+
+
 def test_the_counters_know_what_happened(root: Path) -> None:
     with running(*ADDRESS, "0", str(root)) as server:
         with closing(Wire(server.port)) as wire:
@@ -189,15 +192,25 @@ def test_the_counters_know_what_happened(root: Path) -> None:
             fields = request_fields(b"/", b"GET", (b"connection", b"close"))
             peer.send(peer.headers(7, fields))
             peer.expect_alive_with(1, 3, 5, 7)
-            assert _counted(server) == {"requests": 3, "resets": 2, "streams": 2, "violations": 0}
+            assert _counted(server) == {**COUNTED, "streams": 2}
+            many = [(b"x-a", b"1")] * 300
+            peer.send(peer.headers(9, request_fields(b"/", b"HEAD", *many)))
+            peer.expect_response(9, 431)
+            server.wait_for_stderr("stream 9: ENHANCE_YOUR_CALM: more fields than allowed")
+            assert _counted(server) == {**COUNTED, "streams": 2, "requests": 4, "limit_hits": 1}
             peer.send(b"\0\0\0\6\0\0\0\0\0")
             while wire.take():
                 pass
         wait_until(lambda: _counted(server)["streams"] == 0, "the connection's end")
-        assert _counted(server) == {"requests": 3, "resets": 2, "streams": 0, "violations": 1}
+        assert _counted(server) == {**COUNTED, "requests": 4, "limit_hits": 1, "violations": 1}
+        with closing(Wire(server.port)) as wire:
+            wire.deliver(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"x: 1\r\n" * 300 + b"\r\n")
+            assert wire.take().startswith(b"HTTP/1.1 431 ")
+        wait_until(lambda: _counted(server)["violations"] == 2, "the other connection's end")
+        assert _counted(server) == {**COUNTED, "requests": 4, "limit_hits": 2, "violations": 2}
 
 
 def _counted(server: RunningServer) -> dict[str, object]:
     counters = server.counters()[0]["counters"]
     assert isinstance(counters, dict)
-    return {name: counters[name] for name in ("requests", "resets", "streams", "violations")}
+    return {name: counters[name] for name in COUNTED}

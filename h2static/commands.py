@@ -2,7 +2,8 @@
 ``completion``.
 
 Contract: each takes the words after its name, prints to standard output and returns the exit code;
-it raises ``UsageError`` or ``StartError`` for what is wrong.
+it raises ``UsageError`` or ``StartError`` for what is wrong.  ``-h`` or ``--help`` among the words
+prints how the command is written and what it does.
 """
 
 from __future__ import annotations
@@ -77,24 +78,40 @@ def completion(words: Sequence[str]) -> int:
     return 0
 
 
-#: By name: what runs, how it is written and what it does, for help text and manual page.
-COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str, str]] = {
-    "config": (
+#: What runs, how it is written and what it does.
+_Command = tuple[Callable[[Sequence[str]], int], str, str]
+
+
+def _command(run: Callable[[Sequence[str]], int], written: str, text: str) -> _Command:
+    """The command ``run``, which also tells about itself."""
+
+    def run_or_help(words: Sequence[str]) -> int:
+        if "-h" in words or "--help" in words:
+            print(f"Usage: h2static {written}\n\n{text}")
+            return 0
+        return run(words)
+
+    return run_or_help, written, text
+
+
+#: By name; also for help text and manual page.
+COMMANDS: dict[str, _Command] = {
+    "config": _command(
         config,
         "config --check FILE | --schema",
         "Check a configuration file, or print the JSON Schema of such files.",
     ),
-    "push-rules": (
+    "push-rules": _command(
         push_rules,
         "push-rules DOCROOT",
         "Print push rules for the pages of a folder, as --push-rules reads them.",
     ),
-    "install-ca": (
+    "install-ca": _command(
         install_ca,
         "install-ca [--yes]",
         "Tell how the local certificate authority is trusted; with --yes, do it.",
     ),
-    "completion": (
+    "completion": _command(
         completion,
         "completion bash|zsh|fish",
         "Print the completion script for a shell.",

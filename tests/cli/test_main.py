@@ -17,6 +17,7 @@ import pytest
 
 import h2static
 from h2static.cli import main
+from h2static.commands import COMMANDS
 from tests.support.processes import command, run, running
 
 
@@ -45,6 +46,14 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("Usage: h2static [OPTION]... PORT [DOCROOT]\n")
     assert outcome(capsys, "-h", "8080") == (0, out, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    _, written, text = COMMANDS[name]
+    help_text = f"Usage: h2static {written}\n\n{text}\n"
+    for words in (["--help"], ["-h"], ["--check", "--help"]):
+        assert outcome(capsys, name, *words) == (0, help_text, "")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Request log lines for a person who watches a terminal.
 
-Contract: one line for a request: time, method, path, status, size, duration where there is
-one to tell, and the protocol where it is not HTTP/2; pushed responses say so, and those with
-hints how these were delivered.  Control characters never reach the terminal.  Requests of the live
-reload client are left out: they are not the person's.
+Contract: one line for a request: time, method, status, path, size, duration and protocol; pushed
+responses say so, and those with hints how these were delivered.  What is said of every request
+stands in columns, as long as paths are short enough for 80 of them.  Control characters never reach
+the terminal.  Requests of the live reload client are left out: they are not the person's.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from h2static.http2.service import Answered
 
 #: What live reload asks for by itself.
 _OWN_PREFIX = b"/.h2static/"
+#: With a path of so many characters and "2 pushes" behind it a line has 80.
+_PATH_WIDTH = 22
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
 #: Colours by the first digit of the status.
 _COLOURS = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
-#: Milliseconds that are worth telling.  The clock is read once for all that a wake-up brings, so
-#: what was answered at once took none by it.
-_SHORTEST = 0.05
-_UNITS = ("B", "kB", "MB", "GB")
+_SIZES = ("B", "kB", "MB", "GB")
+_DURATIONS = ("ms", "s")
+#: Milliseconds.  The clock is read once for all that a wake-up brings: what was answered at once
+#: took none by it.
+_SHORTEST = 0.1
 
 
 def brief_line(answered: Answered, protocol: str, epoch: float, *, color: bool) -> str:
@@ -32,36 +35,36 @@ def brief_line(answered: Answered, protocol: str, epoch: float, *, color: bool) 
         return ""
     clock = time.strftime("%H:%M:%S", time.localtime(answered.finished + epoch))
     status = answered.response.status
-    notes = [] if protocol.startswith("HTTP/2") else [protocol]
-    if answered.pushed:
-        notes.append("pushed")
+    method, path = _printable(request.method), _printable(request.path)
+    size = _amount(answered.octets, _SIZES) if answered.octets else "-"
+    notes = ["pushed"] if answered.pushed else []
     notes += answered.delivered
     if answered.aborted:
         notes.append("aborted")
-    size = _size(answered.octets) if answered.octets else "-"
-    spent = (answered.finished - answered.started) * 1000
-    if spent >= _SHORTEST:
-        notes.insert(0, f"{spent:.1f} ms")
-    path, method = _printable(request.path), _printable(request.method)
-    if not color:
-        words = [clock, f"{method:<4}", str(status), path, size, *notes]
-        return "  ".join(words) + "\n"
-    tint = _COLOURS.get(status // 100, "")
-    tail = "  ".join([size, *notes])
+    columns = f"{size:>6}  {_duration(answered):>7}  {protocol.removesuffix('.0'):<8}"
+    tail = "  ".join([columns, *notes]).rstrip()
+    dim, tint, reset = (_DIM, _COLOURS.get(status // 100, ""), _RESET) if color else ("", "", "")
     return (
-        f"{_DIM}{clock}{_RESET}  {method:<4}  {tint}{status}{_RESET}  {path}"
-        f"  {_DIM}{tail}{_RESET}\n"
+        f"{dim}{clock}{reset}  {method:<4}  {tint}{status}{reset}  {path:<{_PATH_WIDTH}}"
+        f"  {dim}{tail}{reset}\n"
     )
 
 
-def _size(octets: int) -> str:
-    """``octets`` in two or three digits."""
-    amount = float(octets)
-    for unit in _UNITS:
-        if amount < 1000 or unit == _UNITS[-1]:
+def _duration(answered: Answered) -> str:
+    """How long it took, in two or three digits."""
+    spent = (answered.finished - answered.started) * 1000
+    return _amount(spent, _DURATIONS) if spent >= _SHORTEST else f"<{_SHORTEST} ms"
+
+
+def _amount(amount: float, units: tuple[str, ...]) -> str:
+    """``amount`` in two or three digits, with the unit that makes it so."""
+    whole = isinstance(amount, int)
+    for unit in units:
+        # What would be rounded up to four digits takes the next unit.
+        if amount < 999.5 or unit == units[-1]:
             break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+        amount, whole = amount / 1000, False
+    return f"{amount:.0f} {unit}" if whole or amount >= 9.95 else f"{amount:.1f} {unit}"
 
 
 def _printable(octets: bytes) -> str:

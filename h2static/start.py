@@ -280,7 +280,8 @@ def _banner(
         lines.append("           h2static install-ca tells how browsers come to trust it:")
         lines.append(f"           SHA-256 {certificate.fingerprint[:47]}")
         lines.append(f"                   {certificate.fingerprint[48:]}")
-    lines.append("  Ctrl-C stops the server.")
+    stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
+    lines.append(f"  {stop} stops the server.")
     return "\n".join(lines)
 
 

@@ -27,6 +27,7 @@ LISTENING = (
         group=Group.LISTENING,
         argument=Argument.MANY,
         metavar="ADDR",
+        parse=values.address,
         default="every interface, IPv4 and IPv6",
         help="Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.",
     ),

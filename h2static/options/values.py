@@ -112,6 +112,13 @@ def port(text: str) -> int:
     return _number(text)
 
 
+def address(text: str) -> str:
+    """What to listen at; that a host exists is found out later."""
+    if text == "unix:":
+        raise ValueError("the path of the socket is missing behind 'unix:'")
+    return text_value(text)
+
+
 def text_value(text: str) -> str:
     """Text that is not empty: a path or a name."""
     if not text:
@@ -126,7 +133,10 @@ def workers(maximum: int) -> Callable[[str], int]:
     count = integer(1, maximum)
 
     def parse(text: str) -> int:
-        return 0 if text == "auto" else count(text)
+        try:
+            return 0 if text == "auto" else count(text)
+        except ValueError as error:
+            raise ValueError(f"{error}, nor 'auto'") from None
 
     return parse
 

@@ -117,6 +117,10 @@ class FrameLog:
         """The connection is over."""
         self._line("closed")
 
+    def plain(self, text: str) -> None:
+        """A line that does not say which connection it is about, as nghttpd has some."""
+        self._write(text + "\n")
+
     def line(self, text: str) -> None:
         """Anything else about the connection, safe to print."""
         self._line(text)

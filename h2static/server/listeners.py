@@ -128,7 +128,7 @@ def open_listeners(config: Config, slots: int) -> list[Listener]:
             return _open_all(config, slots)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or config.port != 0 or attempt == _PORT_ATTEMPTS - 1:
-                raise StartError(str(error)) from error
+                raise StartError(error.strerror) from error
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -184,15 +184,13 @@ def _open_all(config: Config, slots: int) -> list[Listener]:
             except OSError as error:
                 if optional and listeners and error.errno != errno.EADDRINUSE:
                     continue
-                if config.port == 0 and error.errno == errno.EADDRINUSE:
-                    raise
                 shown = f"[{host}]" if ":" in host else host
-                hint = ""
+                text = f"cannot listen at {shown}:{port}: {error.strerror}"
                 if error.errno == errno.EADDRINUSE:
-                    hint = _suggest_port(family, host, port)
-                raise StartError(
-                    f"cannot listen at {shown}:{port}: {error.strerror}{hint}"
-                ) from error
+                    if config.port == 0:
+                        raise OSError(error.errno, text) from error
+                    text += _suggest_port(family, host, port)
+                raise StartError(text) from error
             port = first.getsockname()[1]
             listener = Listener(host=host, port=port, sockets=[first])
             listeners.append(listener)

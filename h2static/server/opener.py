@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -24,7 +26,7 @@ from h2static.messages import Application
 from h2static.server import proxy_protocol
 from h2static.server.access_log import AccessLog
 from h2static.server.error_log import ErrorLog
-from h2static.server.frame_log import escape
+from h2static.server.frame_log import FrameLog, escape
 from h2static.server.link import Closed, Link, Phase
 from h2static.server.poller import READABLE, WRITABLE, Poller
 from h2static.server.protocol import HTTP1_REFUSED, ProtocolConnection, Refusal
@@ -237,7 +239,7 @@ class Opener:
             raise Closed(str(error)) from error
         chosen = tls.selected_alpn_protocol()
         if link.log is not None:
-            link.log.line(f"The negotiated protocol: {chosen or 'none'}")
+            _show_handshake(link.log, tls, chosen)
         if chosen == "h2":
             self._host.start(link, self._http2(link, self._services.secure), b"")
             return
@@ -312,3 +314,11 @@ class Opener:
             note=note,
             add_fields=pusher.link_fields if isinstance(pusher, SitePusher) else None,
         )
+
+
+def _show_handshake(log: FrameLog, tls: ssl.SSLSocket, chosen: str | None) -> None:
+    """What nghttpd shows of a handshake, on the streams where it does."""
+    reused = "SSL/TLS session reused\n" if tls.session_reused else ""
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"SSL/TLS handshake completed\n{reused}".encode("ascii"))
+    log.plain(f"The negotiated protocol: {chosen or 'none'}")

@@ -535,7 +535,8 @@ def test_tls_shows_what_was_negotiated(
         )
         assert done.stdout == b"p { color: teal }\n"
         log_since(server, 0)
-        assert f"] The negotiated protocol: {protocol}\n" in server.stdout()
+        assert f"\nThe negotiated protocol: {protocol}\n" in server.stdout()
+        assert server.stderr().endswith("\nSSL/TLS handshake completed\n")
         # What is dumped has been decrypted.
         octets = dumped(server.stdout())
         assert b"p { color: teal }\n" in octets["send"]

@@ -480,6 +480,7 @@ def test_a_daemon(site: Path, tmp_path: Path) -> None:
     ) as server:  # fmt: skip
         assert server.wait() == 0, "the process that was started ends once the daemon serves"
         assert server.pid == int(file.read_text()) != server.process.pid
+        assert f"  kill {server.pid} stops the server.\n" in server.stderr()
         try:
             assert os.readlink(f"/proc/{server.pid}/cwd") == "/"
             assert os.readlink(f"/proc/{server.pid}/fd/2") == os.devnull

@@ -123,6 +123,11 @@ def test_a_port_that_another_one_of_us_has_is_an_error(slots: int) -> None:
             open_listeners(config(port=port), slots)
 
 
+def test_two_addresses_that_cannot_have_one_port() -> None:
+    with pytest.raises(StartError, match=r"^cannot listen at 127\.0\.0\.1:\d+: Address already"):
+        open_listeners(config("0.0.0.0", "127.0.0.1"), 1)
+
+
 def test_all_or_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -10,6 +10,7 @@ from typing import Final
 
 from .codec import FIRST_DYNAMIC_INDEX, Field, entry_size
 from .explanation import Explanation, Kind, Step
+from .terminal import printable
 
 _COLOURS: Final = {
     Kind.INDEXED: "36",
@@ -55,6 +56,10 @@ class Renderer:
     def render(self, title: str, explanation: Explanation) -> str:
         """The whole block, with a last line feed."""
         return "\n".join(self._lines(title, explanation)) + "\n"
+
+    def render_undecoded(self, title: str, reason: str) -> str:
+        """One line in the place of a block that cannot be explained."""
+        return f"{self._paint(title, _BOLD)} {self._paint(printable(reason), _RED)}\n"
 
     def _lines(self, title: str, explanation: Explanation) -> Iterator[str]:
         count = len(explanation.block)

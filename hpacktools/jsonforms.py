@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from json import JSONDecoder
+from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
 from typing import NoReturn
 
 from .codec import FIRST_DYNAMIC_INDEX, DynamicTable, Field, entry_size
-from .shapes import JSON, Object
+from .shapes import JSON, Object, Repeated
 
 
 class ShapeError(ValueError):
@@ -112,13 +112,27 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def _object(members: list[tuple[str, JSON]]) -> Object:
-    """An object without two members of one name: which of them counts nobody can say."""
     result = dict(members)
     if len(result) != len(members):
         names = [name for name, _ in members]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"an object has the member {twice!r} twice")
+        return Repeated(result, next(name for name in names if names.count(name) > 1))
     return result
+
+
+def find_repeated(value: JSON, path: str) -> ShapeError | None:
+    """What to say of the first object in ``value``, which is at ``path``, that has a member twice;
+    ``None`` where there is no such object."""
+    if isinstance(value, Repeated):
+        return ShapeError(path, f"has the member {value.member!r} twice")
+    places: Iterable[tuple[str, JSON]] = ()
+    if isinstance(value, list):
+        places = ((f"{path}[{position}]", item) for position, item in enumerate(value))
+    elif isinstance(value, dict):
+        places = ((f"{path}.{name}", member) for name, member in value.items())
+    for place, item in places:
+        if error := find_repeated(item, place):
+            return error
+    return None
 
 
 _decoder = JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
@@ -126,14 +140,17 @@ _decoder = JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constan
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
-def parse(text: str) -> JSON:
-    """Parse one JSON document.
+def parse(text: str, *, first_line: int = 1) -> JSON:
+    """Parse one JSON document; an object with a member twice is a
+    :class:`~hpacktools.shapes.Repeated`.
 
-    Raises ``ValueError``, whose text has line and column where they are known.
+    ``first_line`` is the number of the line that the text begins with.  Raises ``ValueError``,
+    whose text has line and column where they are known.
     """
-    document, end = _parse_at(text, 0)
+    document, end = _parse_at(text, 0, first_line)
     if _skip_blanks(text, end) < len(text):
-        raise ValueError(f"something follows the JSON document ({_place(text, end)})")
+        place = _place(text, _skip_blanks(text, end), first_line)
+        raise ValueError(f"something follows the JSON document: {place}")
     return document
 
 
@@ -142,7 +159,7 @@ def parse_all(text: str) -> list[JSON]:
     documents = []
     position = 0
     while True:
-        document, position = _parse_at(text, position)
+        document, position = _parse_at(text, position, 1)
         documents.append(document)
         # By index: a copy of the rest for each document would take quadratic time.
         position = _skip_blanks(text, position)
@@ -157,18 +174,20 @@ def _skip_blanks(text: str, position: int) -> int:
     return blanks.end()
 
 
-def _parse_at(text: str, position: int) -> tuple[JSON, int]:
+def _parse_at(text: str, position: int, first_line: int) -> tuple[JSON, int]:
     try:
         document: JSON
         document, position = _decoder.raw_decode(text, _skip_blanks(text, position))
     except RecursionError:
         raise ValueError("objects and arrays are nested too deeply") from None
+    except JSONDecodeError as error:
+        raise ValueError(f"{error.msg}: {_place(text, error.pos, first_line)}") from None
     return document, position
 
 
-def _place(text: str, position: int) -> str:
-    line = text.count("\n", 0, position) + 1
-    return f"line {line}, column {position - text.rfind(chr(10), 0, position)}"
+def _place(text: str, position: int, first_line: int) -> str:
+    line = first_line + text.count("\n", 0, position)
+    return f"line {line} column {position - text.rfind(chr(10), 0, position)}"
 
 
 def pretty(value: JSON, indent: str = "") -> str:

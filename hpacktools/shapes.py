@@ -18,6 +18,21 @@ JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | Non
 #: A JSON object.
 Object: TypeAlias = dict[str, JSON]
 
+
+class Repeated(dict[str, "JSON"]):
+    """An object that has a member twice: nobody can say which of the two counts.
+
+    No function here takes it for an object.
+    """
+
+    __slots__ = ("member",)
+
+    def __init__(self, members: Object, member: str) -> None:
+        super().__init__(members)
+        #: The name of the first member that comes again.
+        self.member = member
+
+
 #: SETTINGS values have 32 bits (RFC 9113 section 6.5.1).
 MAX_SETTING = 2**32 - 1
 

@@ -15,7 +15,15 @@ from os import PathLike
 
 from .codec import Field
 from .jsonforms import ShapeError, fields_from_json, parse
-from .shapes import JSON, Object, is_deflate_case, is_inflate_case, is_story_case, is_text
+from .shapes import (
+    JSON,
+    Object,
+    Repeated,
+    is_deflate_case,
+    is_inflate_case,
+    is_story_case,
+    is_text,
+)
 
 #: What a case is read for -> the recogniser of its shape.
 _RECOGNISERS: dict[str, Callable[[JSON], bool]] = {
@@ -135,6 +143,8 @@ def cases_of(document: JSON) -> list[JSON]:
     """
     if not isinstance(document, dict):
         raise ShapeError("$", "the root is not an object")
+    if isinstance(document, Repeated):
+        raise ShapeError("$", f"the root object has the member {document.member!r} twice")
     cases = document.get("cases")
     if cases is None:
         raise ShapeError("$", "the root object has no member 'cases'")

@@ -125,20 +125,23 @@ class _Run:
         failed: int | None = None
         for case in cases:
             if isinstance(case, BadCase):
-                self._fail(name, case.number, f"{case.path}: {case.reason}")
+                reason = f"{case.path}: {case.reason}"
+                self._fail(name, case.number, reason)
                 failed = case.number if failed is None else failed
-                continue
-            if failed is not None:
-                self._lost(name, case, failed)
-                continue
-            explanation = self._explanation(case, inflater)
-            sys.stdout.write(self.renderer.render(f"case {case.number}", explanation))
-            sys.stdout.flush()
-            if explanation.error is not None:
-                self._fail(name, case.number, str(explanation.error))
-                failed = case.number
+                text = self.renderer.render_undecoded(f"case {case.number}", reason)
+            elif failed is not None:
+                reason = self._lost(name, case, failed)
+                text = self.renderer.render_undecoded(f"case {case.number}", reason)
             else:
-                inflater.inflate(explanation.block)
+                explanation = self._explanation(case, inflater)
+                text = self.renderer.render(f"case {case.number}", explanation)
+                if explanation.error is not None:
+                    self._fail(name, case.number, str(explanation.error))
+                    failed = case.number
+                else:
+                    inflater.inflate(explanation.block)
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
     def _lost(self, name: str, case: Case, failed: int) -> str:
         reason = f"not decoded: the table is lost since case {failed}"

@@ -86,11 +86,14 @@ def _cases(cases: list[JSON], kind: str) -> Iterator[Case | BadCase]:
 def read_lines(stream: Iterable[bytes], kind: str) -> Iterator[Case | BadCase]:
     """One connection, a JSON object on each line; empty lines do not count."""
     position = 0
-    for line in stream:
+    for number, line in enumerate(stream, 1):
         if not line.strip():
             continue
         try:
-            document = parse(decode_text(line))
+            document = parse(decode_text(line.rstrip(b"\r\n")), first_line=number)
+        except UnusableError as error:
+            reason = f"not JSON: {error}: line {number}"
+            yield BadCase(number=position, path=f"$[{position}]", reason=reason)
         except ValueError as error:
             yield BadCase(number=position, path=f"$[{position}]", reason=f"not JSON: {error}")
         else:

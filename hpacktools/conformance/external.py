@@ -200,14 +200,15 @@ def _read(output: bytes, count: int, refusal: str) -> Answer:
             # inflatehd stops in the middle of its output: how far it came is not known.
             return Answer(cases=[], refusal=refusal)
         raise CommandError(f"its output is not JSON: {error}") from None
-    results = document.get("cases") if isinstance(document, dict) else None
+    results = document.get("cases") if type(document) is dict else None
     if not isinstance(results, list):
         raise CommandError("its output has no cases")
     if len(results) > count:
         raise CommandError(f"it wrote {len(results)} cases for {count}")
     written: list[Object] = []
     for position, result in enumerate(results):
-        if not isinstance(result, dict):
+        # Nor is one with a member twice.
+        if type(result) is not dict:
             raise CommandError(f"case {position} of its output is not an object")
         if "error" in result:
             reason = json.dumps(result["error"])

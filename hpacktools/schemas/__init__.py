@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterable
 from importlib import resources
 from typing import Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from hpacktools.jsonforms import ShapeError
+from hpacktools.jsonforms import ShapeError, find_repeated
 from hpacktools.shapes import JSON, Object
 
 #: The schemas by name; each is the file ``NAME.json`` beside this module.
@@ -56,6 +57,9 @@ def problems(name: str, document: JSON, definition: str | None = None) -> list[S
 
 def explain_case(name: str, document: JSON, path: str) -> ShapeError:
     """What is most wrong with a case of a document of the kind ``name``; ``path`` is its place."""
+    if repeated := find_repeated(document, path):
+        # A schema cannot say that.
+        return repeated
     error = best_match(_validator(name, "case").iter_errors(document))
     assert error is not None, "the recogniser and the schema disagree"
     return _shape_error(error, path)
@@ -80,8 +84,21 @@ def _reason(error: ValidationError) -> str:
             assert isinstance(error.schema, dict)
             expected = str(error.schema.get("description", "of the right form"))
             return f"{_quote(value)}: must be {expected[0].lower()}{expected[1:].rstrip('.')}"
+        case "const":
+            return f"{_quote(value)} is not {_quote(error.validator_value)}"
+        case "anyOf" | "oneOf" if error.context:
+            return _reason_of_all(error.context)
         case _:
             return error.message if len(error.message) < 300 else error.message[:300] + "…"
+
+
+def _reason_of_all(errors: Iterable[ValidationError]) -> str:
+    """Why none of several alternatives is right."""
+    errors = list(errors)
+    types = [str(error.validator_value) for error in errors if error.validator == "type"]
+    if len(types) == len(errors):
+        return f"{_quote(errors[0].instance)} is not of type {' or '.join(dict.fromkeys(types))}"
+    return ", and ".join(dict.fromkeys(map(_reason, errors)))
 
 
 def _quote(value: object) -> str:

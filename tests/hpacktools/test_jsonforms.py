@@ -13,6 +13,7 @@ from hpacktools.codec import DynamicTable
 from hpacktools.jsonforms import (
     fields_from_json,
     fields_to_json,
+    find_repeated,
     parse,
     parse_all,
     pretty,
@@ -94,8 +95,7 @@ def test_pretty_is_json(value: Any) -> None:
         ("", "line 1 column 1"),
         ("{", "line 1 column 2"),
         ("\n {]", "line 2 column 3"),
-        ("{} x", "something follows the JSON document"),
-        ('{"a": 1, "b": 2, "a": 3}', "member 'a' twice"),
+        ("{}\n x", "something follows the JSON document: line 2 column 2"),
         ("NaN", "NaN is not JSON"),
         ('{"a": Infinity}', "Infinity is not JSON"),
         ("[" * 100_000, "nested too deeply"),
@@ -104,6 +104,19 @@ def test_pretty_is_json(value: Any) -> None:
 def test_not_json(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse(text)
+
+
+def test_lines_are_counted_from_the_first() -> None:
+    for text in ("[1,\n}", "{}\n}"):
+        with pytest.raises(ValueError, match=r"line 11 column 1$"):
+            parse(text, first_line=10)
+
+
+def test_a_member_that_comes_twice_is_found() -> None:
+    document = parse('{"a": [0, {"b": 1, "c": {}, "c": 2, "b": 3}]}')
+    error = find_repeated(document, "$")
+    assert str(error) == "$.a[1]: has the member 'b' twice"
+    assert find_repeated(parse('{"a": [{"b": 1}, 2]}'), "$") is None
 
 
 def test_documents_in_a_row() -> None:

@@ -167,6 +167,16 @@ def test_quirks_of_the_corpus_are_legal() -> None:
             "$.cases[3].header_table_size",
             "greater than the maximum",
         ),
+        (
+            {"headers": [], "header_table_size": "x"},
+            "$.cases[3].header_table_size",
+            '"x" is not of type integer or null',
+        ),
+        (
+            {"headers": [], "sensitive": [None]},
+            "$.cases[3].sensitive[0]",
+            "null is not of type integer or string",
+        ),
     ],
 )
 def test_reasons(case: Any, path: str, reason: str) -> None:
@@ -174,6 +184,21 @@ def test_reasons(case: Any, path: str, reason: str) -> None:
         read_case(case, 3, "deflate-input")
     assert raised.value.path == path
     assert reason in raised.value.reason
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ({}, "$.cases[0]: 'headers' is missing, and 'wire' is missing"),
+        (
+            {"wire": "", "expect": {"result": "x", "section": "y"}},
+            '$.cases[0].expect.result: "x" is not "refuse"',
+        ),
+        ({"wire": "", "expect": 5}, "$.cases[0].expect: 5 is not of type object"),
+    ],
+)
+def test_reasons_of_stories(case: Any, reason: str) -> None:
+    assert str(explain_case("story", case, "$.cases[0]")) == reason
 
 
 @pytest.mark.parametrize("wire", ["8", "zz", "82 84", "82\n", "é"])

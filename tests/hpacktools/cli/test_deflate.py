@@ -14,6 +14,7 @@ from hpacktools.cli import deflate_main, inflate_main
 from hpacktools.schemas import problems
 from hpacktools.strategies import STRATEGY_NAMES
 from tests.hpacktools.cli.running import run
+from tests.support.stories import load, vectors
 
 GET = [{":method": "GET"}, {":path": "/"}]
 TWO = json.dumps(
@@ -175,6 +176,17 @@ def test_octets_in_and_out() -> None:
     assert back["octets"] == octets
 
 
+@pytest.mark.parametrize("options", [[], ["-d", "--seqno"]])
+def test_what_is_written_validates(options: list[str]) -> None:
+    """Of stories that have no headers in some cases, too."""
+    for path in [*vectors("rfc7541"), *vectors("unusual"), *vectors("malformed")]:
+        result = run(deflate_main, *options, str(path))
+        assert problems("deflate-output", json.loads(result.out)) == []
+        lines = "".join(json.dumps(case) + "\n" for case in load(path)["cases"]) + "{\n"
+        for line in run(deflate_main, *options, "--jsonl", stdin=lines).lines:
+            assert problems("deflate-output", line, "case") == []
+
+
 @pytest.mark.parametrize("strategy", STRATEGY_NAMES)
 @pytest.mark.parametrize("plain", [False, True])
 def test_strategies(strategy: str, plain: bool) -> None:
@@ -270,7 +282,7 @@ class TestBadInput:
         [
             (b"", "not JSON: Expecting value: line 1 column 1"),
             (b"{", "not JSON: "),
-            (b'{"a": 1, "a": 2}', "not JSON: an object has the member 'a' twice"),
+            (b'{"a": 1, "a": 2}', "$: the root object has the member 'a' twice"),
             (b"\xff", "not UTF-8 at octet 0"),
             (b"[]", "$: the root is not an object"),
             (b"{}", "$: the root object has no member 'cases'"),
@@ -282,6 +294,20 @@ class TestBadInput:
         assert (result.code, result.out) == (2, "")
         assert result.err.startswith(f"hpack-deflate: standard input: {reason}")
         assert "Overall" not in result.err
+
+    @pytest.mark.parametrize(
+        ("bad", "path"),
+        [
+            ('{"headers": [{"a": "b"}, {"a": "b", "a": "c"}]}', "$.cases[1].headers[1]"),
+            ('{"headers": [], "headers": []}', "$.cases[1]"),
+        ],
+    )
+    def test_a_member_that_comes_twice_fails_its_case(self, bad: str, path: str) -> None:
+        result = run(deflate_main, stdin=f'{{"cases": [{{"headers": []}}, {bad}]}}')
+        assert result.code == 1
+        assert result.cases[0]["wire"] == ""
+        assert result.cases[1]["error"]["path"] == path
+        assert "twice" in result.cases[1]["error"]["message"]
 
     def test_names_cannot_write_to_the_terminal(self) -> None:
         cases = json.dumps({"cases": [{"headers": [{"\x1b]0;x\x07": 5}]}]})
@@ -344,6 +370,14 @@ class TestLines:
         assert [("error" in case) for case in result.lines] == [False, True, True, False]
         assert result.lines[1]["error"]["path"] == "$[1]"
         assert result.lines[2]["error"]["path"] == "$[2]"
+
+    def test_errors_name_the_line_of_the_input(self) -> None:
+        result = run(deflate_main, "--jsonl", stdin=b'\n{\n\n{"headers": []} 5\n\xff\n')
+        assert [case["error"]["message"] for case in result.lines] == [
+            "not JSON: Expecting property name enclosed in double quotes: line 2 column 2",
+            "not JSON: something follows the JSON document: line 4 column 17",
+            "not JSON: not UTF-8 at octet 0: line 5",
+        ]
 
 
 def test_like_deflatehd(tmp_path: Path) -> None:

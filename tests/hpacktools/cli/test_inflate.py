@@ -186,12 +186,30 @@ class TestExplain:
         )
         assert result.code == 1
         assert "error: an indexed field with index 0" in result.out
-        assert result.out.count("case ") == 1
+        second, third = result.out.splitlines()[-2:]
+        assert second == "case 1 not decoded: the table is lost since case 0"
+        assert third.startswith('case 2 $.cases[2].wire: "x": must be an even number')
         assert len(result.err.splitlines()) == 3
+
+    def test_no_control_character_of_the_input_reaches_the_terminal(self) -> None:
+        case = '{"wire": 5, "\\u001b]0;x\\u0007": {"a": 1, "a": 2}}'
+        result = run(inflate_main, "--explain", stdin=f'{{"cases": [{case}]}}')
+        assert "\\x1b]0;x\\x07" in result.out
+        assert result.out.removesuffix("\n").isprintable()
 
     def test_lines(self) -> None:
         result = run(inflate_main, "--explain", "--json", "--jsonl", stdin='{"wire": "82"}\n')
         assert result.lines[0]["representations"][0]["index"] == 2
+
+
+@pytest.mark.parametrize("options", [["-d", "--seqno"], ["--explain", "--json"]])
+def test_what_is_written_validates(options: list[str]) -> None:
+    for path in [*vectors("rfc7541"), *vectors("unusual"), *vectors("malformed")]:
+        result = run(inflate_main, *options, str(path))
+        assert problems("inflate-output", json.loads(result.out)) == []
+        lines = "".join(json.dumps(case) + "\n" for case in load(path)["cases"]) + "{\n"
+        for line in run(inflate_main, *options, "--jsonl", stdin=lines).lines:
+            assert problems("inflate-output", line, "case") == []
 
 
 @pytest.mark.parametrize(

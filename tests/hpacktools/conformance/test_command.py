@@ -159,7 +159,8 @@ class TestInterruption:
         (tmp_path / "sitecustomize.py").write_text(
             "import signal, sys, threading\n"
             "if '--multiprocessing-fork' in sys.orig_argv:\n"
-            f"    open({str(tmp_path / 'fifo')!r}, 'w').write(str(signal.pthread_sigmask(signal.SIG_BLOCK, [])))\n"
+            "    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+            f"    open({str(tmp_path / 'fifo')!r}, 'w').write(str(mask))\n"
             "    threading.Event().wait(300)\n"
         )
         running = start(

@@ -40,7 +40,8 @@ class Deflater:
         """``table_size``: the largest dynamic table that the encoder keeps, in octets.
 
         ``strategy`` is a name of :data:`hpacktools.strategies.STRATEGIES` or ``naive``.  Raises
-        ``ValueError`` for others; ``best`` needs a whole story (:func:`story_deflater`).
+        ``ValueError`` for others (``best`` needs a whole story: :func:`story_deflater`) and for
+        what is no table size.
         """
         if strategy != "naive" and strategy not in STRATEGIES:
             raise ValueError(f"no strategy {strategy!r} for single field sections")
@@ -58,7 +59,8 @@ class Deflater:
     def change_table_size(self, size: int) -> None:
         """The peer's SETTINGS_HEADER_TABLE_SIZE is now ``size`` octets.
 
-        The next block begins with the size updates that this needs (RFC 7541 section 4.2).
+        The next block begins with the size updates that this needs (RFC 7541 section 4.2).  Raises
+        ``ValueError`` for what is no value of the setting.
         """
         self._encoder.change_maximum(size)
 
@@ -66,8 +68,16 @@ class Deflater:
         """Encode a field section; names and values are octets.
 
         ``sensitive`` are the positions of fields that are never to be indexed
-        (RFC 7541 section 7.1.3).
+        (RFC 7541 section 7.1.3).  Raises ``TypeError`` for a name or value that is not ``bytes``
+        and ``ValueError`` for a position where no field is; nothing has changed then.
         """
+        headers = list(headers)
+        for position, (name, value) in enumerate(headers):
+            if type(name) is not bytes or type(value) is not bytes:
+                # The value may be a secret.
+                raise TypeError(f"name and value of field {position} are not bytes")
+        if sensitive and not set(sensitive) <= set(range(len(headers))):
+            raise ValueError(f"sensitive are {list(sensitive)}, of {len(headers)} fields")
         choose = self._choose
         size = self._encoder.table.maximum
         if pending := self._encoder.pending_updates():

@@ -90,8 +90,11 @@ def explain(
 ) -> Explanation:
     """Explain ``block`` (RFC 7541 sections 3.2 and 6).  Never raises for a block.
 
-    ``allowed`` and ``required`` are as for :func:`hpacktools.codec.decode_block`.
+    ``allowed`` and ``required`` are as for :func:`hpacktools.codec.decode_block`.  Raises
+    ``TypeError`` for a block that is not ``bytes``.
     """
+    if not isinstance(block, bytes):
+        raise TypeError(f"a block is bytes, not {type(block).__name__}")
     error = None
     end = len(block)
     try:

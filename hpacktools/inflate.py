@@ -42,15 +42,19 @@ class Inflater:
         """The encoder has acknowledged SETTINGS_HEADER_TABLE_SIZE ``size`` (octets).
 
         If its table is larger, the next block must begin with a size update (RFC 7541 section 4.2).
+        Raises ``ValueError`` for what is no value of the setting.
         """
         self._decoder.change_allowed(size)
 
-    def inflate(self, block: bytes) -> list[Field]:
+    def inflate(self, block: bytes | bytearray | memoryview) -> list[Field]:
         """Decode a whole header block; names and values are octets.
 
         Raises :class:`~hpacktools.codec.HPACKError`; the table is lost then, and every later block
-        raises too.
+        raises too.  Raises ``TypeError`` for what has no octets.
         """
+        if type(block) is not bytes:
+            # Entries of the table are parts of the block: they must not change with it.
+            block = bytes(memoryview(block))
         return list(self._decode(block).fields)
 
     def _decode(self, block: bytes) -> DecodedBlock:

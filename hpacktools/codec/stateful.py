@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from .decode import NO_LIMITS, DecodedBlock, DecodeLimits, decode_block
 from .encode import Representation, encode_block, needed_size_updates
 from .errors import BlockError, HPACKError
-from .table import DEFAULT_TABLE_SIZE, EMPTY_TABLE, DynamicTable
+from .table import DEFAULT_TABLE_SIZE, EMPTY_TABLE, DynamicTable, checked_size
 
 
 class Decoder:
@@ -21,7 +21,10 @@ class Decoder:
     __slots__ = ("allowed", "failure", "limits", "required", "table")
 
     def __init__(self, limits: DecodeLimits = NO_LIMITS, allowed: int = DEFAULT_TABLE_SIZE) -> None:
-        """``allowed``: SETTINGS_HEADER_TABLE_SIZE in octets, if other than the default."""
+        """``allowed``: SETTINGS_HEADER_TABLE_SIZE in octets, if other than the default.
+
+        Raises ``ValueError`` for what is no value of the setting.
+        """
         self.table: DynamicTable = EMPTY_TABLE
         self.limits = limits
         self.allowed = DEFAULT_TABLE_SIZE
@@ -35,8 +38,9 @@ class Decoder:
         """The encoder has acknowledged SETTINGS_HEADER_TABLE_SIZE ``allowed`` (octets).
 
         Where that is less than the table's maximum, the next block must begin with a size update.
+        Raises ``ValueError`` for what is no value of the setting.
         """
-        self.allowed = allowed
+        self.allowed = checked_size(allowed)
         if allowed < self.table.maximum and (self.required is None or allowed < self.required):
             self.required = allowed
 
@@ -71,9 +75,10 @@ class Encoder:
 
     def __init__(self, limit: int = DEFAULT_TABLE_SIZE) -> None:
         """``limit``: the largest table, in octets, that this encoder keeps, whatever the peer
-        allows.  A limit below the default is announced in the first block."""
+        allows.  A limit below the default is announced in the first block.  Raises
+        ``ValueError`` for what is no table size."""
         self.table: DynamicTable = EMPTY_TABLE
-        self.limit = limit
+        self.limit = checked_size(limit)
         self._final = DEFAULT_TABLE_SIZE
         self._smallest = DEFAULT_TABLE_SIZE
         self.change_maximum(DEFAULT_TABLE_SIZE)
@@ -82,9 +87,10 @@ class Encoder:
         """The peer's SETTINGS_HEADER_TABLE_SIZE is now ``maximum`` (octets).
 
         The size updates that this needs are written with the next block: none, the final size, or
-        the smallest and the final one, however many changes came in between.
+        the smallest and the final one, however many changes came in between.  Raises
+        ``ValueError`` for what is no value of the setting.
         """
-        self._final = min(maximum, self.limit)
+        self._final = min(checked_size(maximum), self.limit)
         self._smallest = min(self._smallest, self._final)
 
     def pending_updates(self) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ and value is made on first use and travels with the table.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -41,6 +42,16 @@ STATIC_FIELDS: Final[dict[Field, int]] = {
 STATIC_NAMES: Final[dict[bytes, int]] = {
     STATIC_TABLE[index][0]: index for index in range(FIRST_DYNAMIC_INDEX - 1, 0, -1)
 }
+
+
+def checked_size(size: int) -> int:
+    """``size`` if it is a value of SETTINGS_HEADER_TABLE_SIZE (octets; RFC 9113 section 6.5.2).
+
+    Raises ``ValueError`` for other numbers, ``TypeError`` for what is no whole number.
+    """
+    if not 0 <= operator.index(size) < 2**32:
+        raise ValueError(f"a table size is from 0 to {2**32 - 1} octets, not {size}")
+    return size
 
 
 def entry_size(field: Field) -> int:

@@ -24,6 +24,7 @@ p.verdict { font-weight: 600; } p.bad { color: var(--bad); } .soft { color: var(
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; } thead th { color: var(--soft); }
+@media (max-width: 40rem) { table { font-size: .8rem; } th, td { padding: .25rem .3rem; } }
 tr.suite th { text-align: left; padding-top: 1rem; } td.bad { color: var(--bad); font-weight: 600; }
 .chart { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem;
   align-items: center; }

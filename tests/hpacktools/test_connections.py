@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from typing import Any
 
 import hpack
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import hpacktools.deflate
 import hpacktools.inflate
-from hpacktools import Deflater, Inflater
+from hpacktools import Deflater, Inflater, explain
 from hpacktools.codec import HPACKError, Representation
 from hpacktools.strategies import (
     REMEMBERED_FIELDS,
@@ -160,3 +161,40 @@ class TestDefault:
             choose(b"%d" % number, b"", 4096)
         seen, shares = (cell.cell_contents for cell in choose.__closure__ or ())
         assert (len(seen), len(shares)) == (REMEMBERED_FIELDS, REMEMBERED_NAMES)
+
+
+@pytest.mark.parametrize("size", [-1, 2**32])
+def test_what_is_no_table_size_is_refused_at_once(size: int) -> None:
+    for use in (Deflater().change_table_size, Inflater().change_table_size, Deflater):
+        with pytest.raises(ValueError, match="a table size is from 0 to 4294967295 octets"):
+            use(size)
+
+
+def test_text_is_no_octets() -> None:
+    deflater = Deflater(strategy="linear")
+    fields: Any = [(b"a", b"b"), ("x-token", "secret")]
+    with pytest.raises(TypeError, match="name and value of field 1 are not bytes"):
+        deflater.deflate(fields)
+    assert deflater.table.entries == ()
+    text: Any = "82"
+    with pytest.raises(TypeError):
+        Inflater().inflate(text)
+    with pytest.raises(TypeError, match="a block is bytes, not str"):
+        explain(text)
+
+
+@pytest.mark.parametrize("sensitive", [{1}, {-1}, {0, 5}, {b"a"}])
+def test_a_sensitive_field_that_is_not_there(sensitive: Any) -> None:
+    """It would go into the table without a word."""
+    with pytest.raises(ValueError, match="sensitive are "):
+        Deflater().deflate([(b"a", b"b")], sensitive)
+
+
+def test_a_block_in_a_buffer() -> None:
+    """What is done to the buffer afterwards does not matter."""
+    buffer = bytearray.fromhex("4001610162")
+    inflater = Inflater()
+    inflater.inflate(buffer)
+    buffer[:] = bytes(len(buffer))
+    assert inflater.table.entries == ((b"a", b"b"),)
+    assert inflater.inflate(memoryview(b"\xbe")) == [(b"a", b"b")]

@@ -192,7 +192,7 @@ def test_reasons(case: Any, path: str, reason: str) -> None:
         ({}, "$.cases[0]: 'headers' is missing, and 'wire' is missing"),
         (
             {"wire": "", "expect": {"result": "x", "section": "y"}},
-            '$.cases[0].expect.result: "x" is not "refuse"',
+            '$.cases[0].expect: "x" is not "accept", and "x" is not "refuse"',
         ),
         ({"wire": "", "expect": 5}, "$.cases[0].expect: 5 is not of type object"),
     ],

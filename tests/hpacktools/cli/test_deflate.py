@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -380,14 +381,29 @@ class TestLines:
         ]
 
 
-def test_like_deflatehd(tmp_path: Path) -> None:
-    """Octet by octet, where nghttp2's tool is installed."""
+def by_deflatehd(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """What nghttp2's tool writes, where it is installed."""
     theirs = shutil.which("deflatehd")
     if theirs is None:
         pytest.skip("deflatehd is missing: build nghttp2 with jansson")
-    import subprocess
+    return subprocess.run(
+        [theirs, *arguments], input=TWO.encode(), capture_output=True, check=True, timeout=30
+    )
 
-    done = subprocess.run([theirs, "-d"], input=TWO.encode(), capture_output=True, check=True)
-    ours = run(deflate_main, "-d", "--strategy=nghttp2", stdin=TWO)
+
+@pytest.mark.parametrize(
+    "sizes", [[], ["-s", "100"], ["-s", "8192", "-S", "6000"], ["-s", "8192", "-S", "0"]]
+)
+def test_like_deflatehd(sizes: list[str]) -> None:
+    """Octet by octet."""
+    done = by_deflatehd("-d", *sizes)
+    ours = run(deflate_main, "-d", "--strategy=nghttp2", *sizes, stdin=TWO)
     assert json.loads(ours.out) == json.loads(done.stdout)
     assert ours.err == done.stderr.decode()
+
+
+def test_without_the_size_update_of_deflatehd_that_changes_nothing() -> None:
+    done = by_deflatehd("-s", "8192")
+    ours = run(deflate_main, "--strategy=nghttp2", "-s", "8192", stdin=TWO)
+    theirs = [case["wire"] for case in json.loads(done.stdout)["cases"]]
+    assert theirs == ["3fe11f" + ours.cases[0]["wire"], ours.cases[1]["wire"]]

@@ -106,3 +106,14 @@ def test_nothing_decodes_after_a_failure() -> None:
         decoder.decode(b"\x82")
     assert decoder.failure is first.value
     assert second.value.__cause__ is first.value
+
+
+@pytest.mark.parametrize("size", [-1, 2**32])
+def test_what_is_no_table_size_is_refused_at_once(size: int) -> None:
+    for use in (Encoder().change_maximum, Decoder().change_allowed, Encoder):
+        with pytest.raises(ValueError, match="a table size is from 0 to 4294967295 octets"):
+            use(size)
+    with pytest.raises(ValueError, match="a table size"):
+        Decoder(allowed=size)
+    with pytest.raises(TypeError):
+        Encoder().change_maximum(0.5)  # type: ignore[arg-type]  # what the test is about

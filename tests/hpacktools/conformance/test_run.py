@@ -20,6 +20,7 @@ from hpacktools.conformance.runner import Progress
 from hpacktools.strategies import STRATEGY_NAMES
 from tests.hpacktools.cli.running import run
 from tests.hpacktools.conformance.running import GOOD_DECODER, command, conformance, report
+from tests.support.browser import browsing
 from tests.support.stories import VECTORS, require_corpus
 
 
@@ -394,6 +395,23 @@ class TestReports:
         path = tmp_path / "report.html"
         conformance("negative", "--html", path)
         assert 'class="bar"' not in path.read_text()
+
+    @pytest.mark.slow
+    def test_html_fits_into_a_narrow_window(self, tmp_path: Path) -> None:
+        path = tmp_path / "report.html"
+        rows = [{":path": "/" + "x" * 10_000}] * 100
+        (tmp_path / "corpus" / "a-codec-of-some-name").mkdir(parents=True)
+        case = {"wire": "82", "headers": rows}
+        story = tmp_path / "corpus" / "a-codec-of-some-name" / "story_00.json"
+        story.write_text(json.dumps({"cases": [case] * 10}))
+        conformance("run", tmp_path / "corpus", "--html", path)
+        with browsing(tmp_path, "--window-size=500,900") as browser:
+            browser.driver.get(path.as_uri())
+            right, width = browser.driver.execute_script(
+                "return [document.querySelector('table').getBoundingClientRect().right,"
+                " document.documentElement.clientWidth]"
+            )
+        assert 0 < right <= width
 
     def test_a_report_that_cannot_be_written(self, corpus: Path, tmp_path: Path) -> None:
         result = conformance("run", corpus, "--html", tmp_path / "no" / "x.html")

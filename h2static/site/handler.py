@@ -75,6 +75,14 @@ class Site:
         """
         return self._responder.push_source.refresh(look_at_targets=look_at_targets)
 
+    def refresh_netlify(self) -> None:
+        """Read ``_headers`` and ``_redirects`` again if they changed, as each answer does.
+
+        For those who want to know of :attr:`warnings` before anything is asked.  Blocks; may be
+        called in another thread.
+        """
+        self._responder.refresh_netlify()
+
     def new_batch(self) -> None:
         """Say that all requests answered from now on until the next call were read before."""
         self._has_batches = True

@@ -12,6 +12,7 @@ looked at, which start the work over a few times.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -175,6 +176,15 @@ class Responder:
         if not isinstance(response.body, bytes):
             response = work.default_error(error)
         return work.finish(response)
+
+    def refresh_netlify(self) -> None:
+        """Read the files for Netlify again if they changed; without a root they say what they
+        said."""
+        if self.netlify is None:
+            return
+        trace = Trace(self.clock())
+        with contextlib.suppress(OSError), self.walk(trace) as walk:
+            self.netlify.refresh(walk, trace)
 
     def warnings(self) -> tuple[str, ...]:
         """What was left out of the owner's files, one line each."""

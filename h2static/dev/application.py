@@ -4,7 +4,8 @@ Contract: an application around a site.  It answers the client's script and the 
 the client into documents that a person looks at, and makes every answer one that browsers ask for
 again (``no-cache``).  Documents with the client in them are representations of their own: length,
 entity tag, ranges and conditional requests are those of the octets that are really sent.  A request
-for a name that is not this machine's gets nothing (DNS rebinding).
+for a name that is not this machine's gets nothing (DNS rebinding).  Documents in which the client
+cannot work stay as they are, and :attr:`DevApplication.warnings` tells of them.
 
 Strategy: for a document the site is asked for the whole, uncompressed, unconditional answer; what
 the client's request says about validators and ranges is then applied to the changed octets, by the
@@ -20,9 +21,15 @@ from hashlib import blake2b
 from importlib.resources import files
 
 from h2static.dev import guard, injection
-from h2static.dev.broker import Broker
+from h2static.dev.broker import Broker, State
 from h2static.dev.pages import host_page, missing_page
-from h2static.dev.policy import Extension, Origin, extend_meta_elements, extend_policies
+from h2static.dev.policy import (
+    Extension,
+    Origin,
+    extend_meta_elements,
+    extend_policies,
+    lets_client_work,
+)
 from h2static.dev.remembered import Remembered
 from h2static.dev.rewriting import Rewriter
 from h2static.messages import (
@@ -42,7 +49,7 @@ from h2static.site.contents import content_tag
 from h2static.site.criteria import criteria_of
 from h2static.site.errors import SiteError
 from h2static.site.pages import error_page
-from h2static.site.representation import OctetContent, Representation, prepare
+from h2static.site.representation import OctetContent, Representation, join_vary, prepare
 
 #: Larger documents are sent as they are.
 MAX_DOCUMENT = 32 << 20
@@ -50,6 +57,8 @@ MAX_DOCUMENT = 32 << 20
 MAX_REMEMBERED = 500
 #: Octets of remembered documents; what is more is made again.
 MAX_REMEMBERED_OCTETS = 64 << 20
+#: Documents without the client that are told of.
+MAX_WARNINGS = 20
 _REVALIDATE = b"no-cache"
 _HTML = (b"text/html", b"application/xhtml+xml")
 #: Fields that :class:`Representation` writes itself.
@@ -69,8 +78,8 @@ _OWN_FIELDS = frozenset(
     )
 )
 _POLICY = b"content-security-policy"
-#: What a document with the client depends on besides what the site's own answer does.
-_VARY = b"accept, sec-fetch-dest"
+#: What it depends on whether a document has the client in it.
+_VARY = b"accept, sec-fetch-dest, x-requested-with"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -112,13 +121,15 @@ class DevApplication:
         self._client = files("h2static.dev").joinpath("client.js").read_bytes()
         # Pages cannot know it beforehand, which is all that a nonce is for.
         self._nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
-        self._fresh = Rewriter(_make_fresh)
+        self._without_client = Rewriter(_make_fresh if options.friendly else _name_variants)
         self._plain: dict[Request, Request] = {}
         self._documents = Remembered[tuple[Response, Origin, bytes | None], _Document](
             entries=MAX_REMEMBERED, octets=MAX_REMEMBERED_OCTETS
         )
         #: The state of the tree that answers of this batch are of, or of a later one.
-        self._version: str | None = None
+        self._state: State | None = None
+        #: By path.
+        self._warnings: dict[bytes, str] = {}
 
     # ------------------------------------------------------------------ the application
 
@@ -128,15 +139,20 @@ class DevApplication:
             self._stale = False
             self.let_go()
         # First: what changes from now on the site may see or not, and the client hears of it.
-        self._version = self._broker.version
+        self._state = self._broker.state
         self._inner.new_batch()
         self.tell_problems()
 
     def let_go(self) -> None:
         """As the site."""
         self._inner.let_go()
-        self._fresh.forget()
+        self._without_client.forget()
         self._documents.forget()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Which documents cannot reload, one line each; may be asked in any thread."""
+        return tuple(self._warnings.values())
 
     def tell_problems(self) -> None:
         """Tell every tab what is wrong with the rules, if it is something else than before.
@@ -170,10 +186,7 @@ class DevApplication:
             return self._answer_own(request, path.decode("latin-1"))
         if injection.wants_client(request):
             return self._answer_document(request)
-        return self._freshen(self._inner.answer(request))
-
-    def _freshen(self, answer: Answer) -> Answer:
-        return self._fresh.answer(answer) if self._options.friendly else answer
+        return self._without_client.answer(self._inner.answer(request))
 
     # ------------------------------------------------------------------ client and events
 
@@ -215,15 +228,15 @@ class DevApplication:
 
     def _answer_document(self, request: Request) -> Answer:
         """The site's answer with the client in it, if it is HTML."""
-        version = self._version
+        state = self._state
         answer = self._inner.answer(self._unconditional(request))
         if isinstance(answer, Response):
             if not _is_document(answer):
                 # What the client asked for in the first place counts.
-                return self._freshen(self._inner.answer(request))
+                return self._without_client.answer(self._inner.answer(request))
             if isinstance(answer.body, bytes):
-                return self._finish(request, answer, version)
-            return _Later(lambda: self._finish(request, answer, version))
+                return self._finish(request, answer, state)
+            return _Later(lambda: self._finish(request, answer, state))
         if isinstance(answer, Upload):
             return answer
         deferred: Deferred = answer
@@ -232,9 +245,8 @@ class DevApplication:
             # The site may be asked in the other thread only, so the whole has to do here.
             outcome = deferred.run()
             if _is_document(outcome):
-                return self._finish(request, outcome, version)
-            if self._options.friendly:
-                outcome = self._fresh.response(outcome)
+                return self._finish(request, outcome, state)
+            outcome = self._without_client.response(outcome)
             return _without_body(outcome) if request.method == b"HEAD" else outcome
 
         return _Later(run)
@@ -255,10 +267,10 @@ class DevApplication:
             self._plain[request] = plain
         return plain
 
-    def _finish(self, request: Request, answer: Response, version: str | None) -> Response:
+    def _finish(self, request: Request, answer: Response, state: State | None) -> Response:
         """The response to ``request``, made from the site's whole ``answer``.
 
-        ``version``: a state of the tree that the answer is not older than.
+        ``state``: a state of the tree that the answer is not older than.
         """
         origin = Origin(
             scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
@@ -267,42 +279,42 @@ class DevApplication:
         key = (answer, origin, request.path if missing else None)
         document = self._documents.get(key)
         if document is None:
-            document = self._make_document(answer, origin, request.path if missing else None)
+            document = self._make_document(answer, origin, request.path, missing=missing)
             # One with a file keeps it open, for which the site has a limit of its own.
             if answer.once or not isinstance(answer.body, bytes):
-                response = document.make(self, request, version)
+                response = document.make(self, request, state)
                 response.once = True
                 return response
             octets = len(answer.body) + document.length
             document = self._documents.keep(key, document, octets)
-        return document.response(self, request, version)
+        return document.response(self, request, state)
 
     def _is_default_error(self, answer: Response, status: int) -> bool:
         return (
             self._options.friendly and answer.status == status and answer.body == error_page(status)
         )
 
-    def _make_document(self, answer: Response, origin: Origin, missing: bytes | None) -> _Document:
+    def _make_document(
+        self, answer: Response, origin: Origin, target: bytes, *, missing: bool
+    ) -> _Document:
         """Put the client into a document and extend its policies."""
-        if missing is not None:
-            octets = missing_page(self._options.root, missing.partition(b"?")[0])
-        else:
-            octets = _octets_of(answer.body)
-        extension = Extension(origin=origin, spare_nonce=self._nonce)
-        octets = extend_meta_elements(octets, extension)
-        fields: list[Field] = []
-        for name, value in answer.fields:
-            if name == _POLICY:
-                value = extend_policies(value.decode("latin-1"), extension).encode("latin-1")
-            if name not in _OWN_FIELDS:
-                fields.append((name, value))
-        octets = injection.inject(octets, nonce=extension.nonce)
+        path = target.partition(b"?")[0]
+        octets = missing_page(self._options.root, path) if missing else _octets_of(answer.body)
+        fields = tuple(field for field in answer.fields if field[0] not in _OWN_FIELDS)
+        policies = [value.decode("latin-1") for name, value in fields if name == _POLICY]
+        if all(map(lets_client_work, policies)):
+            octets, fields = self._with_client(octets, fields, origin)
+            self._warnings.pop(path, None)
+        elif len(self._warnings) < MAX_WARNINGS:
+            self._warnings[path] = (
+                f"{path.decode('latin-1')}: no live reload: its Content-Security-Policy says"
+                " sandbox without allow-scripts and allow-same-origin"
+            )
         given = dict(answer.fields)
-        vary = b", ".join(filter(None, (given.get(b"vary"), _VARY)))
         cache_control = given.get(b"cache-control", _REVALIDATE)
         return _Document(
             status=answer.status,
-            fields=tuple(fields),
+            fields=fields,
             hints=answer.hints,
             representation=Representation(
                 content=OctetContent(octets=octets),
@@ -314,10 +326,24 @@ class DevApplication:
                     if answer.status == 200
                     else None
                 ),
-                vary=vary,
+                vary=join_vary(given.get(b"vary", b""), _VARY),
                 ranges=answer.status == 200,
             ),
         )
+
+    def _with_client(
+        self, octets: bytes, fields: tuple[Field, ...], origin: Origin
+    ) -> tuple[bytes, tuple[Field, ...]]:
+        """A document and its fields, with the client in it and policies that allow it."""
+        extension = Extension(origin=origin, spare_nonce=self._nonce)
+        octets = extend_meta_elements(octets, extension)
+        extended = [
+            (name, extend_policies(value.decode("latin-1"), extension).encode("latin-1"))
+            if name == _POLICY
+            else (name, value)
+            for name, value in fields
+        ]
+        return injection.inject(octets, nonce=extension.nonce), tuple(extended)
 
     def _prepare(self, request: Request, representation: Representation, status: int) -> Response:
         """Apply what ``request`` says about validators and ranges."""
@@ -350,7 +376,7 @@ class _Document:
         self._hints = hints
         self._representation = representation
         # Their bodies are the document's own octets.
-        self._responses = Remembered[tuple[Request, str | None], Response](
+        self._responses = Remembered[tuple[Request, State | None], Response](
             entries=MAX_REMEMBERED, octets=0
         )
 
@@ -359,24 +385,24 @@ class _Document:
         """Octets that it takes."""
         return self._representation.length
 
-    def response(self, maker: DevApplication, request: Request, version: str | None) -> Response:
-        """The response to ``request`` while the tree is in the state ``version``."""
-        response = self._responses.get((request, version))
+    def response(self, maker: DevApplication, request: Request, state: State | None) -> Response:
+        """The response to ``request`` while the tree is in this state."""
+        response = self._responses.get((request, state))
         if response is not None:
             return response
-        response = self.make(maker, request, version)
+        response = self.make(maker, request, state)
         # Parts have octets of their own.
         if not request.repeats or response.status == 206:
             response.once = True
             return response
-        return self._responses.keep((request, version), response, 0)
+        return self._responses.keep((request, state), response, 0)
 
-    def make(self, maker: DevApplication, request: Request, version: str | None) -> Response:
+    def make(self, maker: DevApplication, request: Request, state: State | None) -> Response:
         """As :meth:`response`, but another one each time."""
         fields = self._fields
-        if version is not None:
+        if state is not None:
             # The client reads it to know whether the page is older than what it hears.
-            timing = b'h2static;desc="%b"' % version.encode()
+            timing = b'h2static;desc="%b"' % state.words().encode()
             fields += ((b"server-timing", timing),)
         representation = replace(self._representation, fields=fields)
         response = maker._prepare(request, representation, self._status)
@@ -395,16 +421,19 @@ class _Later:
         return self._run()
 
 
+def _is_html(fields: dict[bytes, bytes]) -> bool:
+    return fields.get(b"content-type", b"").partition(b";")[0].strip().lower() in _HTML
+
+
 def _is_document(answer: Response) -> bool:
     """Whether the client can be put into ``answer``."""
     fields = dict(answer.fields)
-    media_type = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
     body = answer.body
     if not isinstance(body, bytes) and (
         not isinstance(body, FileBody) or body.length is None or body.length > MAX_DOCUMENT
     ):
         return False
-    return media_type in _HTML and b"content-encoding" not in fields
+    return _is_html(fields) and b"content-encoding" not in fields
 
 
 def _without_body(response: Response) -> Response:
@@ -434,8 +463,20 @@ def _octets_of(body: bytes | Body) -> bytes:
     return b"".join(pieces)
 
 
+def _name_variants(response: Response) -> Response:
+    """``response`` as one that is not given to whoever would get the document with the client."""
+    fields = dict(response.fields)
+    # 304 does not tell the type.  What it says replaces what a cache has stored (RFC 9111 section
+    # 3.2): better too much for a style sheet than too little for a document.
+    if response.status != 304 and not _is_html(fields):
+        return response
+    fields[b"vary"] = join_vary(fields.get(b"vary", b""), _VARY)
+    return replace(response, fields=tuple(fields.items()))
+
+
 def _make_fresh(response: Response) -> Response:
     """``response`` as one that is asked for again each time."""
+    response = _name_variants(response)
     if not any(
         name == b"cache-control" and value != _REVALIDATE for name, value in response.fields
     ):

@@ -29,6 +29,30 @@ RETRY_MILLISECONDS = 1_000
 Data = Mapping[str, object]
 
 
+@dataclass(slots=True, kw_only=True, frozen=True)
+class State:
+    """A state of the tree, and when it was found.
+
+    The processes of a server find a change one after the other, and a client may hear one of them
+    and then another: by the moment it knows who is behind.
+    """
+
+    #: The word for what all files are (:attr:`h2static.dev.tree.Tree.version`).
+    version: str
+    #: A number that the processes of one server share; moments of another one mean nothing.
+    server: int
+    #: Milliseconds of the machine's clock that is never set.
+    moment: int
+
+    def data(self) -> dict[str, object]:
+        """As an event carries it."""
+        return {"version": self.version, "server": self.server, "moment": self.moment}
+
+    def words(self) -> str:
+        """As a document's ``Server-Timing`` field carries it."""
+        return f"{self.version} {self.server} {self.moment}"
+
+
 def format_event(name: str, data: Data) -> bytes:
     """One event as it stands in the stream."""
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
@@ -119,16 +143,16 @@ class Broker:
     def __init__(self, *, now: float) -> None:
         self._lock = threading.Lock()
         self._readers: set[EventReader] = set()
-        self._version: str | None = None
+        self._state: State | None = None
         self._problems: dict[str, str] = {}
         self._last_comment = now
         self._connected = threading.Event()
         self._closed = False
 
     @property
-    def version(self) -> str | None:
+    def state(self) -> State | None:
         """The state of the tree; ``None`` until it is known."""
-        return self._version
+        return self._state
 
     @property
     def clients(self) -> int:
@@ -147,7 +171,7 @@ class Broker:
         """Start a stream; its first event says what the state is."""
         with self._lock:
             retry = f"retry: {RETRY_MILLISECONDS}\n".encode()
-            reader = EventReader(self, retry + format_event("hello", self._state()))
+            reader = EventReader(self, retry + format_event("hello", self._hello()))
             if self._closed:
                 # Asked for before the client knew that the server goes: it will come back.
                 reader.end()
@@ -161,14 +185,15 @@ class Broker:
         with self._lock:
             self._readers.discard(reader)
 
-    def set_version(self, version: str, changes: list[dict[str, str]]) -> None:
+    def set_state(self, state: State, changes: list[dict[str, str]]) -> None:
         """The tree has a new state; ``changes``: path and kind of each file that changed."""
         with self._lock:
-            previous, self._version = self._version, version
+            previous, self._state = self._state, state
         if previous is None or not changes:
-            self.publish("hello", self._state())
+            self.publish("hello", self._hello())
         else:
-            self.publish("change", {"previous": previous, "version": version, "changes": changes})
+            data = {"previous": previous.version, **state.data(), "changes": changes}
+            self.publish("change", data)
 
     def set_problem(self, kind: str, text: str | None) -> None:
         """Something that limits the service (``None``: no longer); every tab shows it."""
@@ -179,10 +204,11 @@ class Broker:
                 del self._problems[kind]
             else:
                 self._problems[kind] = text
-        self.publish("hello", self._state())
+        self.publish("hello", self._hello())
 
-    def _state(self) -> Data:
-        return {"version": self._version, "problems": list(self._problems.values())}
+    def _hello(self) -> Data:
+        state = {"version": None} if self._state is None else self._state.data()
+        return {**state, "problems": list(self._problems.values())}
 
     def publish(self, name: str, data: Data) -> None:
         """Tell every client."""

@@ -5,7 +5,9 @@
  * page and keeps the scroll position.  All tabs of an origin share one connection (whoever holds the
  * lock "h2static" has it and passes on what it hears).  After a pause (sleep, restart of the server,
  * back/forward cache) the page reloads only if a file changed meanwhile: the server's word for the
- * state of all files is compared.  A page in the back/forward cache holds nothing open.
+ * state of all files is compared.  A server may be several processes, which find a change one after
+ * the other: a state that one of them found before the state of the page is no news.  A page in the
+ * back/forward cache holds nothing open.
  *
  * Runs under any Content-Security-Policy that lets this file and the event stream be loaded: no
  * inline style or script is made, no HTML is parsed.
@@ -18,10 +20,11 @@
   if (window[once] || window.top !== window || !document.currentScript) return;
   window[once] = true;
 
-  const eventsUrl = new URL("events", document.currentScript.src).href;
+  // Not by the page's base, nor by what the script's address means after a <base>.
+  const eventsUrl = `${location.origin}/.h2static/events`;
   const busterName = "h2static";
   const scrollKey = "h2static.scroll";
-  const caughtUpKey = "h2static.caught-up";
+  const reloadedKey = "h2static.reloaded";
   const image = /\.(?:apng|avif|bmp|gif|ico|jpe?g|png|svg|webp)$/i;
   const firstRetry = 200;
   const slowestRetry = 1000;
@@ -29,40 +32,51 @@
 
   // ---------------------------------------------------------------- the state of the files
 
-  let known = versionOfThisPage();
-  let problems = [];
+  /** What the answer says that this page is; null: nothing. */
+  const label = labelOfThisPage();
+  /** What this page is made from. */
+  let known = label && stateOfThisPage();
   let leaving = false;
 
-  function versionOfThisPage() {
+  function labelOfThisPage() {
     const [navigation] = performance.getEntriesByType("navigation");
     const timings = (navigation && navigation.serverTiming) || [];
     const timing = timings.find(({ name }) => name === "h2static");
-    return timing ? timing.description : null;
+    if (!timing) return null;
+    const [version, server, moment] = timing.description.split(" ");
+    return { version, server: Number(server), moment: Number(moment) };
   }
 
-  function hear(name, data) {
+  function stateOfThisPage() {
+    const last = JSON.parse(stored(reloadedKey));
+    if (last === null || last.page !== thisPage()) return label;
+    // It was reloaded for a state that the process that answered had not found yet,
+    const early = last.state.server === label.server && last.state.moment > label.moment;
+    // or it comes from a service worker's cache and stays what it was: one reload is enough.
+    return early || last.label === label.version ? last.state : label;
+  }
+
+  /** Whether a server that says `state` may know more than one that said `other`. */
+  function isNews(state, other) {
+    return state.server !== other.server || state.moment > other.moment;
+  }
+
+  function hear(name, { version, server, moment, previous, changes, problems }) {
     if (leaving) return;
-    if (name === "hello") {
-      problems = data.problems;
-      overlay.show(problems);
-      catchUp(data.version);
-    } else if (name === "change" && data.version !== known) {
-      const missed = known !== null && known !== data.previous;
-      known = data.version;
-      if (missed) reload();
-      else apply(data.changes);
+    if (name === "hello") overlay.show(problems);
+    if (version === null) return;
+    const state = { version, server, moment };
+    const before = known;
+    if (before !== null && before.version === version) {
+      if (isNews(state, before)) known = state;
+    } else if (name === "change" && (before === null || before.version === previous)) {
+      known = state;
+      apply(changes);
+    } else if (before === null || isNews(state, before)) {
+      known = state;
+      // Something was missed.
+      if (before !== null) reload();
     }
-  }
-
-  function catchUp(version) {
-    if (version === null || version === known) return;
-    const behind = known !== null;
-    known = version;
-    if (!behind) return;
-    // A page that comes from a service worker's cache stays behind: reload once, not for ever.
-    if (stored(caughtUpKey) === version) return;
-    store(caughtUpKey, version);
-    reload();
   }
 
   // ---------------------------------------------------------------- what a change asks for
@@ -94,6 +108,8 @@
   function reload() {
     if (leaving) return;
     leaving = true;
+    const reason = { page: thisPage(), label: label && label.version, state: known };
+    store(reloadedKey, JSON.stringify(reason));
     store(scrollKey, JSON.stringify([location.href, window.scrollX, window.scrollY]));
     location.reload();
   }
@@ -269,9 +285,13 @@
     }
   }
 
+  function thisPage() {
+    return location.pathname + location.search;
+  }
+
   function bust(address) {
     const url = new URL(address, document.baseURI);
-    url.searchParams.set(busterName, known || Date.now());
+    url.searchParams.set(busterName, known ? known.version : Date.now());
     return url.href;
   }
 
@@ -382,6 +402,10 @@
   let retryDelay = firstRetry;
   let retryTimer = 0;
   let lostTimer = 0;
+  /** Whether the other tabs were told. */
+  let toldLost = false;
+  /** What the connection began with; null while there is none. */
+  let lastHello = null;
   let running = false;
   const canShare = "locks" in navigator && "BroadcastChannel" in window;
 
@@ -416,6 +440,9 @@
     if (abort) abort.abort();
     if (release) release();
     if (channel) channel.close();
+    clearTimeout(lostTimer);
+    lostTimer = 0;
+    toldLost = false;
     abort = release = channel = null;
   }
 
@@ -423,16 +450,15 @@
   function listen(name, data) {
     if (name === "join" || name === "nudge") {
       if (release === null) return;
+      if (name === "join" && toldLost) tell("lost");
       if (source === null) retry(0);
-      else if (name === "join" && lastHello) tell("hello", { ...lastHello, version: known });
+      else if (name === "join" && lastHello) tell("hello", { ...lastHello, ...known });
     } else if (name === "lost") {
       if (release === null) overlay.lose();
     } else {
       hear(name, data);
     }
   }
-
-  let lastHello = null;
 
   function tell(name, data) {
     if (channel) channel.postMessage({ name, data });
@@ -447,6 +473,7 @@
         retryDelay = firstRetry;
         clearTimeout(lostTimer);
         lostTimer = 0;
+        toldLost = false;
         if (name === "hello") lastHello = data;
         // First the others: this page may be gone afterwards.
         tell(name, data);
@@ -463,6 +490,7 @@
   }
 
   function lose() {
+    toldLost = true;
     overlay.lose();
     tell("lost");
   }
@@ -475,7 +503,7 @@
   function disconnect() {
     clearTimeout(retryTimer);
     if (source) source.close();
-    source = null;
+    source = lastHello = null;
   }
 
   function awake() {

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from h2static.config import Config
 from h2static.dev import open_page
 from h2static.dev.application import DevApplication, DevOptions
-from h2static.dev.broker import Broker
+from h2static.dev.broker import Broker, State
 from h2static.dev.cors import CorsApplication
 from h2static.dev.ignore import IgnoreRules
 from h2static.dev.tree import Change, Tree
@@ -63,6 +63,8 @@ class DevExtension:
         self._site: Site | None = None
         self._application: DevApplication | None = None
         self._rules_looked_at = 0.0
+        # All workers have one parent, and no later server has the same.
+        self._server = os.getppid()
         self.broker = Broker(now=time.monotonic())
         self._tree = Tree(
             config.root, IgnoreRules(config.ignore), follow_links=config.site.follow_symlinks
@@ -98,6 +100,11 @@ class DevExtension:
         self._application.tell_problems()
         return self._application
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """See :class:`h2static.server.server.Extension`."""
+        return () if self._application is None else self._application.warnings
+
     def start(self) -> None:
         """See :class:`h2static.server.server.Extension`."""
         if self._reloads:
@@ -124,7 +131,9 @@ class DevExtension:
     def _changed(self, changes: list[Change]) -> None:
         """First called with nothing, when the tree is known."""
         told = [{"path": f"/{change.path}", "kind": change.kind.value} for change in changes]
-        self.broker.set_version(self._tree.version, told[:_TOLD])
+        moment = int(time.monotonic() * 1000)
+        state = State(version=self._tree.version, server=self._server, moment=moment)
+        self.broker.set_state(state, told[:_TOLD])
         if changes:
             names = ", ".join(_printable(change.path) for change in changes[:_SHOWN])
             more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
@@ -132,7 +141,7 @@ class DevExtension:
             alone = self._config.workers == 1 and not self.broker.clients
             nobody = " (no page is connected)" if alone else ""
             self._report(f"changed {names}{more}{nobody}")
-
+            self._refresh_netlify()
             self._refresh_rules(look_at_targets=True)
 
     def _turn(self, now: float) -> None:
@@ -140,6 +149,12 @@ class DevExtension:
         if now - self._rules_looked_at >= _RULES_INTERVAL:
             self._rules_looked_at = now
             self._refresh_rules(look_at_targets=False)
+
+    def _refresh_netlify(self) -> None:
+        """What is broken is told when it breaks, not when somebody asks for a page."""
+        if self._site is not None and self._application is not None:
+            self._site.refresh_netlify()
+            self._application.tell_problems()
 
     def _refresh_rules(self, *, look_at_targets: bool) -> None:
         site, application = self._site, self._application

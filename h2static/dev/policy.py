@@ -1,7 +1,8 @@
 """Content-Security-Policy: allow the client, and nothing else.
 
 Contract: :func:`extend_policies` takes what a ``Content-Security-Policy`` field says and gives what
-it must say so that the client's script may be loaded and may open its event stream.  A policy that
+it must say so that the client's script may be loaded and may open its event stream;
+:func:`lets_client_work` tells where that is no use.  A policy that
 allows both already comes back unchanged, octet for octet.  Nothing that was allowed becomes
 forbidden, and no more is allowed than the two addresses.
 
@@ -61,6 +62,21 @@ class Extension:
     spare_nonce: str
     #: The nonce that the script element must carry.
     nonce: str | None = None
+
+
+def lets_client_work(field: str) -> bool:
+    """Whether documents under the policies of ``field`` run scripts in the origin that they come
+    from.
+
+    A sandbox takes both away unless it is told otherwise (HTML, "sandboxing"), and to an opaque
+    origin nothing is the same origin, which alone may hear events.
+    """
+    sandboxes = (_parse(policy).get("sandbox") for policy in field.split(","))
+    return all(
+        {"allow-scripts", "allow-same-origin"} <= {flag.lower() for flag in flags}
+        for flags in sandboxes
+        if flags is not None
+    )
 
 
 def extend_policies(field: str, extension: Extension) -> str:

@@ -43,6 +43,10 @@ class Extension(Protocol):
     def wrap(self, site: Site) -> BatchApplication:
         """The application to serve in place of ``site``."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the owner of the site is to know by now, one line each."""
+
     def start(self) -> None:
         """Serving begins."""
 
@@ -206,6 +210,8 @@ class Server:
     def _tell_other_warnings(self, told: tuple[str, ...]) -> tuple[str, ...]:
         """Tell what an edit of the owner's files brought."""
         warnings = self._site.warnings
+        if self._extension is not None:
+            warnings += self._extension.warnings
         if warnings is not told and warnings != told:
             self._warn(warnings)
         return warnings

@@ -13,7 +13,7 @@ import pytest
 
 from h2static.dev import application as application_module
 from h2static.dev.application import DevApplication, DevOptions
-from h2static.dev.broker import Broker
+from h2static.dev.broker import Broker, State
 from h2static.dev.cors import CorsApplication
 from h2static.messages import Answer, Deferred, Request, Response
 from h2static.site import Site, SiteConfig, bodies
@@ -21,7 +21,7 @@ from h2static.site.bodies import FileBody
 from h2static.site.push import PushHints
 from h2static.site.push_rules import parse_push_option
 from h2static.site.representation import prepare
-from h2static.site.rules import parse_cache_rule
+from h2static.site.rules import parse_cache_rule, parse_header_rule
 from tests.support.applications import text_response
 from tests.support.processes import DEADLINE
 
@@ -91,11 +91,20 @@ class Dev:
         return self.ask(path, *NAVIGATION, *fields, method=method)
 
 
+def state(version: str, moment: int = 1) -> State:
+    return State(version=version, server=7, moment=moment)
+
+
 def finished(answer: Answer) -> Response:
     if isinstance(answer, Deferred):
         answer = answer.run()
     assert isinstance(answer, Response)
     return answer
+
+
+def bytes_of(response: Response) -> bytes:
+    assert isinstance(response.body, bytes)
+    return response.body
 
 
 def fields(response: Response) -> dict[bytes, bytes]:
@@ -198,7 +207,7 @@ def test_documents_are_forgotten_with_the_answers_of_the_site(root: Path) -> Non
     assert dev.application._documents.octets > 0
     dev.application.let_go()
     assert dev.application._documents.octets == 0
-    assert len(dev.application._fresh._changed) == 0
+    assert len(dev.application._without_client._changed) == 0
 
 
 def test_an_edit_is_seen_at_once(dev: Dev, root: Path) -> None:
@@ -212,23 +221,31 @@ def test_an_edit_is_seen_at_once(dev: Dev, root: Path) -> None:
 
 def test_the_version_of_the_tree_goes_with_the_page(dev: Dev) -> None:
     assert b"server-timing" not in fields(dev.visit(b"/"))
-    dev.broker.set_version("0123", [])
-    assert fields(dev.visit(b"/"))[b"server-timing"] == b'h2static;desc="0123"'
+    dev.broker.set_state(state("0123"), [])
+    assert fields(dev.visit(b"/"))[b"server-timing"] == b'h2static;desc="0123 7 1"'
     etag = fields(dev.visit(b"/"))[b"etag"]
     unchanged = dev.visit(b"/", (b"if-none-match", etag))
-    assert fields(unchanged)[b"server-timing"] == b'h2static;desc="0123"'
+    assert fields(unchanged)[b"server-timing"] == b'h2static;desc="0123 7 1"'
 
 
 def test_a_page_is_never_older_than_its_version(dev: Dev) -> None:
-    dev.broker.set_version("0123", [])
+    dev.broker.set_state(state("0123"), [])
     dev.application.new_batch()
     # An edit is noticed after the site looked at its files.
-    dev.broker.set_version("4567", [])
+    dev.broker.set_state(state("4567"), [])
     page = finished(dev.application.answer(REPEATED))
-    assert fields(page)[b"server-timing"] == b'h2static;desc="0123"'
+    assert fields(page)[b"server-timing"] == b'h2static;desc="0123 7 1"'
     dev.application.new_batch()
     page = finished(dev.application.answer(REPEATED))
-    assert fields(page)[b"server-timing"] == b'h2static;desc="4567"'
+    assert fields(page)[b"server-timing"] == b'h2static;desc="4567 7 1"'
+
+
+def test_the_same_version_of_a_later_moment_is_told_as_such(dev: Dev) -> None:
+    for moment in (1, 2):
+        dev.broker.set_state(state("0123", moment), [])
+        dev.application.new_batch()
+        page = finished(dev.application.answer(REPEATED))
+        assert fields(page)[b"server-timing"] == b'h2static;desc="0123 7 %d"' % moment
 
 
 def test_the_version_stays_when_another_thread_answers_in_between(
@@ -239,16 +256,16 @@ def test_the_version_stays_when_another_thread_answers_in_between(
     def interrupted(*arguments: object) -> Response:
         if not nested:
             nested.append(text_response(200, b""))
-            dev.broker.set_version("4567", [])
+            dev.broker.set_state(state("4567"), [])
             nested.append(dev.visit(b"/"))
         return prepare(*arguments)  # type: ignore[arg-type]  # as they came
 
-    dev.broker.set_version("0123", [])
+    dev.broker.set_state(state("0123"), [])
     dev.visit(b"/")
     monkeypatch.setattr(application_module, "prepare", interrupted)
-    dev.broker.set_version("0124", [])
-    assert fields(dev.visit(b"/"))[b"server-timing"] == b'h2static;desc="0124"'
-    assert fields(nested[1])[b"server-timing"] == b'h2static;desc="4567"'
+    dev.broker.set_state(state("0124"), [])
+    assert fields(dev.visit(b"/"))[b"server-timing"] == b'h2static;desc="0124 7 1"'
+    assert fields(nested[1])[b"server-timing"] == b'h2static;desc="4567 7 1"'
 
 
 def test_policies_are_extended(root: Path) -> None:
@@ -259,6 +276,41 @@ def test_policies_are_extended(root: Path) -> None:
     assert isinstance(document, bytes)
     assert b"https://localhost:8443/.h2static/client.js" in document
     assert ELEMENT in document
+
+
+def test_a_document_in_a_sandbox_has_no_client_and_is_told_of(root: Path) -> None:
+    def site(*policies: str) -> Site:
+        rules = tuple(parse_header_rule(f"*.html:content-security-policy: {p}") for p in policies)
+        return Site(SiteConfig(root=str(root), header=rules), clock=time.time)
+
+    def visit(application: DevApplication, path: bytes) -> Response:
+        request = replace(REPEATED, path=path)
+        return finished(application.answer(request))
+
+    options = DevOptions(root=str(root))
+    sandboxed = site("default-src 'none', sandbox allow-scripts")
+    application = DevApplication(sandboxed, Broker(now=0.0), options, clock=time.time)
+    assert not application.warnings
+    for _ in range(2):
+        page = visit(application, b"/index.html?query")
+        assert page.body == PAGE
+        policy = fields(page)[b"content-security-policy"]
+        assert policy == b"default-src 'none', sandbox allow-scripts"
+    (warning,) = application.warnings
+    assert warning.startswith("/index.html: no live reload: ")
+    application._inner = site()
+    assert ELEMENT in bytes_of(visit(application, b"/index.html"))
+    assert not application.warnings
+
+
+def test_warnings_of_documents_without_the_client_are_bounded(root: Path) -> None:
+    header = (parse_header_rule("/*:content-security-policy: sandbox"),)
+    site = Site(SiteConfig(root=str(root), header=header), clock=time.time)
+    options = DevOptions(root=str(root))
+    application = DevApplication(site, Broker(now=0.0), options, clock=time.time)
+    for number in range(2 * application_module.MAX_WARNINGS):
+        finished(application.answer(replace(REPEATED, path=b"/%d" % number)))
+    assert len(application.warnings) == application_module.MAX_WARNINGS
 
 
 def test_hints_go_with_the_page(root: Path) -> None:
@@ -420,6 +472,21 @@ def test_live_reload_alone_leaves_cache_rules_as_they_are(root: Path) -> None:
     assert ELEMENT in dev.visit(b"/none").body  # type: ignore[operator]  # small pages are octets
     assert dev.ask(b"/", authority=b"other.test").status == 200
     assert dev.ask(b"/.h2static/events", authority=b"other.test").status == 421
+
+
+@pytest.mark.parametrize("friendly", [True, False])
+def test_both_variants_of_a_document_say_what_they_depend_on(root: Path, friendly: bool) -> None:
+    """A cache must not give the one without the client to who navigates there."""
+    dev = Dev(root, friendly=friendly)
+    names = b"accept, sec-fetch-dest, x-requested-with"
+    fetched = dev.ask(b"/")
+    etag = (b"if-none-match", fields(fetched)[b"etag"])
+    answers = [dev.ask(b"/", etag), dev.ask(b"/", method=b"HEAD"), dev.ask(b"/none"), fetched]
+    assert [one.status for one in answers] == [304, 200, 404, 200]
+    for response in (*answers, dev.visit(b"/")):
+        vary = fields(response)[b"vary"]
+        assert vary.removeprefix(b"accept-encoding, ") == names
+    assert b"sec-fetch-dest" not in fields(dev.ask(b"/a.css")).get(b"vary", b"")
 
 
 def test_missing_page_helps(dev: Dev, root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 
-from h2static.dev.broker import MAX_WAITING, Broker, EventReader
+from h2static.dev.broker import MAX_WAITING, Broker, EventReader, State
 
 
 def events(octets: bytes) -> list[tuple[str, dict[str, object]]]:
@@ -17,6 +17,10 @@ def events(octets: bytes) -> list[tuple[str, dict[str, object]]]:
     return found
 
 
+def state(version: str, moment: int = 1) -> State:
+    return State(version=version, server=7, moment=moment)
+
+
 def drain(reader: EventReader) -> bytes:
     octets = b""
     while piece := reader.read(100):
@@ -26,28 +30,28 @@ def drain(reader: EventReader) -> bytes:
 
 def test_a_stream_starts_with_hello() -> None:
     broker = Broker(now=0.0)
-    broker.set_version("a", [])
+    broker.set_state(state("a"), [])
     octets = drain(broker.open_reader())
     assert octets.startswith(b"retry: 1000\n")
-    assert events(octets) == [("hello", {"version": "a", "problems": []})]
+    assert events(octets) == [("hello", {"version": "a", "server": 7, "moment": 1, "problems": []})]
 
 
 def test_every_stream_gets_every_event() -> None:
     broker = Broker(now=0.0)
-    broker.set_version("a", [])
+    broker.set_state(state("a"), [])
     readers = [broker.open_reader() for _ in range(10)]
     for reader in readers:
         drain(reader)
     change = {"path": "/a.css", "kind": "modified"}
-    broker.set_version("b", [change])
-    expected = ("change", {"previous": "a", "version": "b", "changes": [change]})
-    assert [events(drain(reader)) for reader in readers] == [[expected]] * 10
+    broker.set_state(state("b", 2), [change])
+    data = {"previous": "a", "version": "b", "server": 7, "moment": 2, "changes": [change]}
+    assert [events(drain(reader)) for reader in readers] == [[("change", data)]] * 10
 
 
 def test_a_client_that_came_before_the_first_scan_hears_the_version() -> None:
     broker = Broker(now=0.0)
     reader = broker.open_reader()
-    broker.set_version("a", [])
+    broker.set_state(state("a"), [])
     versions = [data["version"] for _, data in events(drain(reader))]
     assert versions == [None, "a"]
 

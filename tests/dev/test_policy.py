@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from h2static.dev.policy import Extension, Origin, extend_meta_elements, extend_policies
+from h2static.dev.policy import (
+    Extension,
+    Origin,
+    extend_meta_elements,
+    extend_policies,
+    lets_client_work,
+)
 
 ORIGIN = Origin(scheme="https", authority="localhost:8443")
 JS = "https://localhost:8443/.h2static/client.js"
@@ -137,6 +143,21 @@ def test_ipv6_has_no_host_source() -> None:
 def test_meta(document: str, expected: str) -> None:
     extension = Extension(origin=ORIGIN, spare_nonce="spare")
     assert extend_meta_elements(document.encode(), extension) == expected.encode()
+
+
+@pytest.mark.parametrize(
+    ("field", "works"),
+    [
+        ("default-src 'none'", True),
+        ("sandbox", False),
+        ("img-src *; Sandbox allow-scripts", False),
+        ("sandbox allow-same-origin", False),
+        ("sandbox Allow-Scripts allow-forms allow-same-origin", True),
+        ("sandbox allow-scripts allow-same-origin, sandbox allow-scripts", False),
+    ],
+)
+def test_sandboxes(field: str, works: bool) -> None:
+    assert lets_client_work(field) is works
 
 
 def test_meta_nonce_is_used() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import struct
@@ -209,6 +210,45 @@ def test_restart_reloads_only_what_changed(browser: Browser, root: Path, tls: bo
         assert browser.run(LOADS) == 2
 
 
+def test_a_page_that_comes_back_hears_that_the_connection_is_lost(
+    browser: Browser, root: Path, tls: bool
+) -> None:
+    """From the one that tries to connect, although it told the others before."""
+    with dev_server(browser, root, tls=tls) as server:
+        browser.visit(address(server, "/other.html"))
+        browser.new_tab(address(server))
+        browser.wait_connected()
+        browser.run("window.marker = 'same page'")
+        browser.run("location.href = '/other.html'")
+        browser.wait("document.title", "other")
+        browser.wait_connected()
+    browser.wait(f"{OVERLAY}.includes('lost')")
+    browser.run("history.back()")
+    browser.wait("document.title", "first")
+    assert browser.run("window.marker") == "same page"
+    browser.wait(f"{OVERLAY}.includes('lost')")
+
+
+def test_a_page_with_a_foreign_base(browser: Browser, root: Path, tls: bool) -> None:
+    """It reloads, and so do the pages that it shares its connection with."""
+    base = '<!doctype html><head><title>first</title><base href="https://base.test/a/">'
+    (root / "based.html").write_text(f"{base}<script>{COUNTER}</script>")
+    with dev_server(browser, root, tls=tls) as server:
+        browser.visit(address(server, "/based.html"))
+        based = browser.driver.current_window_handle
+        browser.new_tab(address(server))
+        browser.wait_connected()
+        retitle(root / "index.html", "second")
+        browser.wait("document.title", "second")
+        browser.driver.switch_to.window(based)
+        browser.wait(LOADS, 2)
+        browser.wait_connected()
+        retitle(root / "based.html", "second")
+        browser.wait("document.title", "second")
+        asked = "performance.getEntriesByType('resource').map((entry) => entry.name)"
+        assert browser.run(f"{asked}.filter((name) => name.includes('base.test'))") == []
+
+
 def test_back_and_forward_use_the_cache(
     browser: Browser, server: RunningServer, root: Path
 ) -> None:
@@ -356,6 +396,77 @@ def test_a_page_that_stays_behind_reloads_once(browser: Browser, root: Path) -> 
         # It hears the same again, and stays.
         browser.wait_connected()
         assert browser.run(LOADS) == 2
+
+
+#: A page that plays a server of several processes.  ``window.loads`` has for each load what the
+#: page says that it is, and the events that it hears.
+PROCESSES = """
+const [label, events] = window.loads[Number(sessionStorage.loads || 0)] || [null, []];
+const state = ([version, moment, server = 7]) => ({ version, server, moment });
+const words = ({ version, server, moment }) => `${version} ${server} ${moment}`;
+const timings = label ? [{ name: "h2static", description: words(state(label)) }] : [];
+performance.getEntriesByType = () => [{ serverTiming: timings }];
+sessionStorage.loads = Number(sessionStorage.loads || 0) + 1;
+window.EventSource = class extends EventTarget {
+  constructor() {
+    super();
+    setTimeout(() => {
+      for (const [name, version, previous] of events) {
+        const changes = [{ path: "/x.html", kind: "modified" }];
+        const data = JSON.stringify({ ...state(version), previous, changes, problems: [] });
+        this.dispatchEvent(new MessageEvent(name, { data }));
+      }
+      // A page that is going to reload has noted where it was scrolled to.
+      sessionStorage.stays = sessionStorage.getItem("h2static.scroll") === null;
+    });
+  }
+  close() {}
+};
+"""
+OLD, NEW, NEWER = ["a", 10], ["b", 20], ["c", 30]
+CHANGED = ("change", NEW, "a")
+
+
+@pytest.mark.parametrize(
+    "loads",
+    [
+        # What the first load hears, what the next one is said to be, and what that one hears.
+        pytest.param([(OLD, [CHANGED]), (NEW, [("hello", NEW)])], id="one"),
+        pytest.param(
+            [(OLD, [CHANGED]), (["a", 12], [("hello", NEW)])], id="the page's process is behind"
+        ),
+        pytest.param(
+            [(OLD, [CHANGED]), (["a", 12], [("hello", ["a", 12]), ("change", ["b", 22], "a")])],
+            id="and the same one is listened to",
+        ),
+        pytest.param(
+            [(OLD, [CHANGED]), (NEW, [("hello", ["a", 12]), ("change", ["b", 22], "a")])],
+            id="the process that is listened to is behind",
+        ),
+        pytest.param([(OLD, [("hello", NEW)]), (OLD, [("hello", NEW)])], id="after a pause"),
+        pytest.param(
+            [(OLD, [CHANGED]), (NEW, [("hello", NEW), ("change", NEWER, "b")]), (NEWER, [])],
+            id="two edits",
+        ),
+        pytest.param(
+            [(OLD, [CHANGED]), (["a", 12], [("hello", OLD), ("change", NEWER, "a")]), (NEWER, [])],
+            id="two edits, which one process found as one",
+        ),
+        pytest.param(
+            [(["a", 9000, 6], [("hello", NEW)]), (NEW, [("hello", NEW)])], id="another server"
+        ),
+    ],
+)
+def test_a_page_reloads_once_whichever_process_answers(
+    browser: Browser, root: Path, loads: list[object]
+) -> None:
+    (root / "processes.js").write_text(f"window.loads = {json.dumps(loads)};{PROCESSES}")
+    (root / "index.html").write_text("<!doctype html><script src='processes.js'></script>")
+    with dev_server(browser, root, tls=True) as server:
+        browser.driver.get(address(server))
+        browser.wait(LOADS, len(loads))
+        browser.wait("sessionStorage.stays", "true")
+        assert browser.run(LOADS) == len(loads)
 
 
 def test_a_deleted_page_comes_back(browser: Browser, server: RunningServer, root: Path) -> None:

@@ -79,6 +79,42 @@ def test_broken_from_the_start(
         assert link_of(server) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("_headers", "/*\n  no colon here\n", "_headers:2"),
+        ("_redirects", "/a\n", "_redirects:1"),
+    ],
+)
+@pytest.mark.parametrize("mode", [(), ("-n", "2")])
+def test_broken_while_nothing_is_asked_for(
+    root: Path, name: str, content: str, told: str, mode: tuple[str, ...]
+) -> None:
+    with dev(root, "--netlify", *mode) as server, EventClient(server.port) as events:
+        while events.next("hello")["version"] is None:
+            pass
+        replace(root / name, content)
+        problems(events, told)
+        server.wait_for_stderr(told)
+        replace(root / name, "")
+        problems(events, "")
+        assert server.stderr().count(told) == 1
+
+
+def test_a_page_that_cannot_reload_is_told_of_once(root: Path) -> None:
+    """Its origin is opaque, and events are for pages of this origin only."""
+    header = ("--header", "/index.html:content-security-policy: sandbox allow-scripts")
+    with dev(root, *header, "-n", "2") as server:
+        for _ in range(10):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            with contextlib.closing(connection):
+                fields = {"host": f"localhost:{server.port}", "accept": "text/html"}
+                connection.request("GET", "/", headers=fields)
+                assert b"<script" not in connection.getresponse().read()
+        server.wait_for_stderr("/: no live reload: its Content-Security-Policy says sandbox")
+        assert server.stderr().count("no live reload") == 1
+
+
 def test_push_rules_are_read_again(root: Path) -> None:
     """They lie outside the root; old ones stay while the file is broken."""
     rules = root.parent / "push.json"

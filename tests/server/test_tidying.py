@@ -27,6 +27,10 @@ class Around:
         self.site = site
         return self
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
     def start(self) -> None:
         """Nothing to do."""
 

@@ -28,6 +28,10 @@ _MOST_PIECES: Final = 1_024
 _LARGE_PIECE: Final = 1_024
 #: Octets of one TLS write: full records, and little to copy again after a short write.
 _TLS_CHUNK: Final = 131_072
+#: The most content of a TLS record (RFC 8446 section 5.1).
+_TLS_RECORD: Final = 16_384
+#: Linux.
+_CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)
 
 
 class Phase(IntEnum):
@@ -161,10 +165,25 @@ class Link:
                 size += len(pieces[count])
                 count += 1
             chunk = self.tls_chunk = b"".join(pieces[:count])
-        taken = self.tls.send(chunk)
+        if len(chunk) > _TLS_RECORD and _CORK is not None:
+            # OpenSSL writes record by record: a segment of its own for each, and a reader who is
+            # woken as often, costs a fifth of the throughput.
+            self._cork(_CORK, on=True)
+            try:
+                taken = self.tls.send(chunk)
+            finally:
+                self._cork(_CORK, on=False)
+        else:
+            taken = self.tls.send(chunk)
         # After a short write the rest is offered anew with what came since.
         self.tls_chunk = b""
         return taken
+
+    def _cork(self, option: int, *, on: bool) -> None:
+        """Have the kernel wait for full segments, or send what is left."""
+        # A Unix domain socket knows no segments.
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.IPPROTO_TCP, option, on)
 
     def shut_down(self) -> None:
         """Say that nothing more will be sent: close_notify, then the end of the stream."""

@@ -24,7 +24,7 @@ MIB = 1024 * KIB
 
 STARTS = 7
 IDLE_CONNECTIONS = 400
-BUSY_CONNECTIONS = 50
+BUSY_CONNECTIONS = 100
 REQUESTS = 1000
 
 #: What is to be reached, in the unit that is printed.
@@ -87,21 +87,17 @@ def fresh_worker(place: peers.Place) -> float:
 def idle_connection(place: peers.Place, *, tls: bool, connections: int, requests: int) -> float:
     """KiB for each connection that has made ``requests`` different requests and then waits.
 
-    As many connections come and go before the first reading, one at a time, so that what the server
-    remembers for all of them does not count.
+    As many connections were made before the first reading and stay: what the server remembers for
+    all of them does not count, nor do those that are measured get memory that others gave back.
     """
     generator = random.Random(SEED)
     paths = [f"/{number}.txt" for number in range(requests)]
     with peers.running("h2static", place, tls=tls) as server:
-        for _ in range(connections):
-            generator.shuffle(paths)
-            client = Client(server.port, tls=tls)
-            for path in paths:
-                answer(client, path)
-            client.close()
-        clients = []
-        before = settled(server.process.pid)
-        for _ in range(connections):
+        clients: list[Client] = []
+        before = 0
+        while len(clients) < 2 * connections:
+            if len(clients) == connections:
+                before = settled(server.process.pid)
             generator.shuffle(paths)
             client = Client(server.port, tls=tls)
             clients.append(client)

@@ -20,7 +20,15 @@ from __future__ import annotations
 from typing import Final
 
 from h2static.http2.fields import RequestHead
-from hpacktools.codec import EMPTY_TABLE, DecodedBlock, DecodeLimits, DynamicTable, decode_block
+from hpacktools.codec import (
+    EMPTY_TABLE,
+    DecodedBlock,
+    DecodeLimits,
+    DynamicTable,
+    Field,
+    HPACKError,
+    decode_block,
+)
 
 #: Field names whose values are somebody's secret.
 SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
@@ -30,6 +38,9 @@ DEFAULT_OCTETS: Final = 8 * 1024 * 1024
 #: Octets that a private state may hold for its connection: the requests for a page's subresources,
 #: some dozen with the fields and cookies that browsers send.
 _PRIVATE_OCTETS: Final = 65_536
+#: Fields that the tables of all connections share before they are forgotten; one block may go
+#: beyond.  They have 128 octets at most, so that this is half a MiB.
+_INTERNED: Final = 2_048
 #: Blocks seen once, by hash: enough to notice repetition, small enough to forget.
 _SIGHTED: Final = 8_192
 #: What an entry costs beside its octets (objects, dictionary slots), measured roughly.
@@ -72,7 +83,7 @@ class DecoderState:
 class FieldSectionMemory:
     """The decoding of one kind of connection (same settings, same schemes) in one worker."""
 
-    __slots__ = ("_limit", "_limits", "_octets", "_sighted", "_states", "enabled")
+    __slots__ = ("_interned", "_limit", "_limits", "_octets", "_sighted", "_states", "enabled")
 
     def __init__(
         self, limits: DecodeLimits, *, octets: int = DEFAULT_OCTETS, enabled: bool = True
@@ -82,6 +93,8 @@ class FieldSectionMemory:
         self._octets = 0
         self._states: dict[tuple[DynamicTable, int, int | None], DecoderState] = {}
         self._sighted: set[int] = set()
+        #: Clients ask for the same paths: a table of ninety entries takes ten KiB by itself.
+        self._interned: dict[Field, Field] = {}
         self.enabled = enabled
 
     def start(self, allowed: int) -> DecoderState:
@@ -103,19 +116,40 @@ class FieldSectionMemory:
 
         Raises :class:`hpacktools.codec.HPACKError`; the state is spent then.
         """
-        decoded = decode_block(
-            block,
-            state.table,
-            allowed=state.allowed,
-            required=state.required,
-            limits=self._limits,
-        )
+        interned = self._interned
+        if len(interned) > _INTERNED:
+            interned.clear()
+        try:
+            decoded = decode_block(
+                block,
+                state.table,
+                allowed=state.allowed,
+                required=state.required,
+                limits=self._limits,
+                interned=interned,
+            )
+        except HPACKError:
+            # There may be secrets in what came before the error.
+            interned.clear()
+            raise
         if decoded.table is state.table and state.required is None:
             return decoded, state
         # What a soft limit has cut off may be in the table, whatever it was.
-        private = state.private or decoded.truncated or is_sensitive(decoded)
+        sensitive = decoded.truncated or is_sensitive(decoded)
+        if sensitive:
+            self._forget_secrets(decoded)
+        private = state.private or sensitive
         after = DecoderState(decoded.table, state.allowed, None, private)
         return decoded, after if private or not self.enabled else self._met(after)
+
+    def _forget_secrets(self, decoded: DecodedBlock) -> None:
+        """Keep what is somebody's in that connection's table only."""
+        interned = self._interned
+        if decoded.truncated:
+            interned.clear()
+        for field in decoded.fields:
+            if field[0] in SENSITIVE:
+                interned.pop(field, None)
 
     def remember(
         self,

@@ -27,6 +27,8 @@ from .table import (
 
 #: Most dynamic table size updates in one block; RFC 7541 section 4.2 never needs more.
 MAX_SIZE_UPDATES: Final = 2
+#: Octets of name and value up to which a field is looked for among equal ones.
+INTERNED_SIZE: Final = 128
 #: As a limit: none.
 UNLIMITED: Final = 2**63 - 1
 
@@ -85,13 +87,16 @@ def decode_block(
     allowed: int = 4096,
     required: int | None = None,
     limits: DecodeLimits = NO_LIMITS,
+    interned: dict[Field, Field] | None = None,
 ) -> DecodedBlock:
     """Decode a whole header block against ``table`` (RFC 7541 section 3.2).
 
     ``allowed`` is the SETTINGS_HEADER_TABLE_SIZE, in octets, that the encoder has acknowledged:
     the upper bound of size updates (section 6.3).  ``required``, if given, says that the block must
     begin with a size update to that value or less, because the encoder acknowledged such a setting
-    and its table was larger (section 4.2; RFC 9113 section 4.3.1).
+    and its table was larger (section 4.2; RFC 9113 section 4.3.1).  ``interned``, if given, holds
+    fields of at most :data:`INTERNED_SIZE` octets that tables hold: equal ones become one object,
+    for whoever keeps many tables; the caller bounds it.
 
     Raises :class:`BlockError` or :class:`FieldLimitError`.
     """
@@ -156,6 +161,8 @@ def decode_block(
             if octet >= 0x40:
                 if builder is None:
                     builder = TableBuilder(table)
+                if interned is not None and len(name) + len(value) <= INTERNED_SIZE:
+                    field = interned.setdefault(field, field)
                 builder.insert(field)
                 last_index = FIRST_DYNAMIC_INDEX - 1 + len(builder.items) - builder.head
             elif octet >= 0x10 and not truncated:

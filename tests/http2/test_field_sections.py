@@ -265,6 +265,55 @@ def test_acknowledging_the_same_size_changes_nothing() -> None:
     assert memory.acknowledged(state, 100) is smaller
 
 
+def test_tables_share_equal_fields() -> None:
+    """Connections that ask for the same in another order have different tables of one content."""
+    memory = FieldSectionMemory(NO_LIMITS)
+    paths = [b"/%d" % number for number in range(40)]
+    tables = []
+    for order in (paths, paths[::-1], paths[20:] + paths[:20]):
+        client, encoder = Client(memory), Encoder()
+        for path in order:
+            client.receive(encode(encoder, path=path))
+        tables.append({field: field for field in client.state.table.entries})
+    first, *others = tables
+    for other in others:
+        assert first.keys() == other.keys()
+        assert all(other[field] is first[field] for field in first)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("name", sorted(SENSITIVE))
+def test_secrets_and_long_fields_are_in_their_own_table_only(name: bytes, broken: bool) -> None:
+    memory = FieldSectionMemory(NO_LIMITS)
+    encoder = Encoder()
+    long = (b"x-long", bytes(200))
+    block = encode(encoder, (name, b"secret"), long)
+    if broken:
+        with pytest.raises(HPACKError):
+            memory.decode(memory.start(4_096), block + b"\x80")
+    else:
+        _, state = memory.decode(memory.start(4_096), block)
+        assert {(name, b"secret"), long} < set(state.table.entries)
+        assert memory._interned
+    assert (name, b"secret") not in memory._interned
+    assert long not in memory._interned
+
+
+def test_secrets_behind_a_soft_limit_are_in_their_own_table_only() -> None:
+    memory = FieldSectionMemory(DecodeLimits(soft_fields=5))
+    crumbs = [(b"x-%d" % number, b"v") for number in range(3)]
+    memory.decode(memory.start(4_096), encode(Encoder(), *crumbs, (b"cookie", b"secret")))
+    assert (b"cookie", b"secret") not in memory._interned
+
+
+def test_what_tables_share_is_bounded() -> None:
+    memory = FieldSectionMemory(NO_LIMITS)
+    client, encoder = Client(memory), Encoder()
+    for number in range(10_000):
+        client.receive(encode(encoder, path=b"/%d" % number))
+        assert len(memory._interned) <= 2_100
+
+
 def test_sensitive_blocks() -> None:
     encoder = Encoder()
     state = FieldSectionMemory(NO_LIMITS).start(4_096)

@@ -28,7 +28,7 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 COVERAGE_FLOOR ?= 93
 
 BIN := $(VENV)/bin
-SOURCES := h2static hpacktools tests benchmarks
+SOURCES := h2static hpacktools tests benchmarks docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:

@@ -21,7 +21,7 @@ SAMPLER = Path(__file__).parent / "sampler"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 #: What only a worker has on its command line.
-WORKER = "h2static.server.worker"
+WORKER = "h2static.process.worker"
 
 #: Lines of each part of a report.
 TOP = 25

@@ -10,7 +10,7 @@ From the command line: ``h2static --no-tls 8080 ./www``.  In a program::
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from h2static.version import __version__
 
 __all__ = ["Config", "LogFormat", "Serving", "SiteConfig", "StartError", "__version__", "serve"]
 

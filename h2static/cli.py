@@ -1,6 +1,6 @@
 """The command ``h2static``: its entry point.
 
-Contract: :func:`main` returns the exit code, see :mod:`h2static.start`.
+Contract: :func:`main` returns the exit code, see :mod:`h2static.command.start`.
 
 Strategy: a server is wanted quickly, and both the supervisor and its first worker have modules to
 load.  Where the words look as if a server were wanted, the worker's process is launched before
@@ -15,10 +15,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from h2static.early_signals import EarlySignals
+from h2static.process.early_signals import EarlySignals
 
 if TYPE_CHECKING:
-    from h2static.server.launching import Launched
+    from h2static.process.launching import Launched
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = sys.argv[1:] if arguments is None else list(arguments)
         launched = _launch_if_serving(words)
         # After the launch: see the module.
-        from h2static.start import run
+        from h2static.command.start import run
 
         return run(words, early_signals, launched)
     except KeyboardInterrupt:
@@ -45,7 +45,7 @@ def _launch_if_serving(words: Sequence[str]) -> Launched | None:
     """
     if not any(word.isdigit() for word in words):
         return None
-    from h2static.server.launching import launch
+    from h2static.process.launching import launch
 
     with contextlib.suppress(OSError):
         return launch()

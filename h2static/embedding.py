@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import anyio
 
 from h2static.config import Config
+from h2static.process.worker import make_extension
 from h2static.server.listeners import open_listeners
 from h2static.server.server import Server
-from h2static.server.worker import make_extension
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)

@@ -23,29 +23,31 @@ FRONT = "h2static"
 #: From the top to the bottom.  Units of one line do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     (FRONT,),
-    ("h2static.options",),
-    ("h2static.server.worker",),
+    ("h2static.command",),
+    ("h2static.process",),
     ("h2static.dev",),
     ("h2static.server",),
+    ("h2static.logs",),
     ("h2static.config", "h2static.localca"),
     ("h2static.http2", "h2static.http1", "h2static.site"),
-    ("h2static.messages",),
+    ("h2static.http",),
     ("hpacktools",),
     ("hpacktools.codec",),
+    ("h2static.version",),
 )
 
 #: What these units may import of this project, besides themselves.
 ONLY: dict[str, frozenset[str]] = {
-    "h2static.http2": frozenset({"h2static.messages", "hpacktools.codec"}),
-    "h2static.http1": frozenset({"h2static.messages"}),
-    "h2static.site": frozenset({"h2static.messages"}),
-    "h2static.messages": frozenset(),
+    "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
+    "h2static.http1": frozenset({"h2static.http"}),
+    "h2static.site": frozenset({"h2static.http"}),
+    "h2static.http": frozenset(),
     "hpacktools": frozenset({"hpacktools.codec"}),
     "hpacktools.codec": frozenset(),
 }
 
 #: Layers that do no input or output on sockets, start nothing, read no clock and log nothing.
-PURE = ("h2static.messages", "h2static.http2", "h2static.site", "hpacktools.codec")
+PURE = ("h2static.http", "h2static.http2", "h2static.site", "hpacktools.codec")
 IMPURE_MODULES = frozenset(
     [
         "anyio",
@@ -204,8 +206,8 @@ def test_pure_layers_read_no_clock() -> None:
         ("h2static/site/x.py", "from time import time", "no sockets"),
         ("h2static/site/x.py", "from .. import http2", "not point downwards"),
         ("h2static/server/x.py", "from h2static import cli", "not point downwards"),
-        ("h2static/messages.py", "import h2static.site", "not point downwards"),
-        ("hpacktools/x.py", "import h2static.messages", "not point downwards"),
+        ("h2static/http/x.py", "import h2static.site", "not point downwards"),
+        ("hpacktools/x.py", "import h2static.http", "not point downwards"),
         ("hpacktools/codec/x.py", "from hpacktools import stories", "not point downwards"),
         ("h2static/server/x.py", "from h2static import serve", "not point downwards"),
         ("h2static/nowhere/x.py", "import os", "has no layer"),

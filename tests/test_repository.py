@@ -15,6 +15,8 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+import h2static
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 WWW = REPOSITORY / "www"
 
@@ -48,18 +50,17 @@ def test_stands_at_the_top(name: str) -> None:
     assert (REPOSITORY / name).exists()
 
 
-def test_version_is_the_same_everywhere() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    import h2static
-
-    assert h2static.__version__ == project["version"]
+def test_version_stands_in_one_place() -> None:
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    assert "version" in settings["project"]["dynamic"]
+    place = settings["tool"]["hatch"]["version"]["path"]
+    assert f'"{h2static.__version__}"' in (REPOSITORY / place).read_text()
 
 
 def test_changelog_begins_with_the_version() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     first = re.search("^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert first is not None
-    assert re.fullmatch(re.escape(project["version"]) + r" - \d{4}-\d\d-\d\d", first[1])
+    assert re.fullmatch(re.escape(h2static.__version__) + r" - \d{4}-\d\d-\d\d", first[1])
 
 
 def test_make_targets_are_documented() -> None:

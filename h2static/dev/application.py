@@ -32,7 +32,7 @@ from h2static.dev.policy import (
 )
 from h2static.dev.remembered import Remembered
 from h2static.dev.rewriting import Rewriter
-from h2static.messages import (
+from h2static.http.messages import (
     Answer,
     BatchApplication,
     Body,
@@ -44,9 +44,9 @@ from h2static.messages import (
     Upload,
 )
 from h2static.site.bodies import FileBody
+from h2static.site.cache_key import cache_key_of
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
-from h2static.site.criteria import criteria_of
 from h2static.site.errors import SiteError
 from h2static.site.pages import error_page
 from h2static.site.representation import OctetContent, Representation, join_vary, prepare
@@ -137,15 +137,15 @@ class DevApplication:
         """As the site; rules that turned out to be broken are told in every tab."""
         if self._stale:
             self._stale = False
-            self.let_go()
+            self.release()
         # First: what changes from now on the site may see or not, and the client hears of it.
         self._state = self._broker.state
         self._inner.new_batch()
         self.tell_problems()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """As the site."""
-        self._inner.let_go()
+        self._inner.release()
         self._without_client.forget()
         self._documents.forget()
 
@@ -173,7 +173,7 @@ class DevApplication:
         return self._inner.refuse(status, request)
 
     def answer(self, request: Request) -> Answer:
-        """See :class:`h2static.messages.Application`."""
+        """See :class:`h2static.http.messages.Application`."""
         path = request.path.partition(b"?")[0]
         own = path.startswith(injection.PREFIX.encode())
         # With live reload alone the site is answered under any name, as without it.
@@ -348,7 +348,7 @@ class DevApplication:
     def _prepare(self, request: Request, representation: Representation, status: int) -> Response:
         """Apply what ``request`` says about validators and ranges."""
         try:
-            return prepare(criteria_of(request), representation, self._clock(), status)
+            return prepare(cache_key_of(request), representation, self._clock(), status)
         except SiteError as error:
             refusal = self._inner.refuse(error.status, request)
             return Response(
@@ -417,7 +417,7 @@ class _Later:
         self._run = run
 
     def run(self) -> Response:
-        """See :class:`h2static.messages.Deferred`."""
+        """See :class:`h2static.http.messages.Deferred`."""
         return self._run()
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from h2static.messages import BodyReader
+from h2static.http.messages import BodyReader
 
 #: Octets that may wait for one client; events are some hundred octets, so it slept for long.
 MAX_WAITING = 65_536
@@ -72,7 +72,7 @@ class EventBody:
 
 
 class EventReader:
-    """One client's stream.  Implements :class:`h2static.messages.BodyReader`."""
+    """One client's stream.  Implements :class:`h2static.http.messages.BodyReader`."""
 
     __slots__ = ("_broker", "_ended", "_lock", "_size", "_waiting", "_wake")
 

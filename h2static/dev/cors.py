@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from h2static.dev.rewriting import Rewriter
-from h2static.messages import Answer, BatchApplication, Field, Request, Response
+from h2static.http.messages import Answer, BatchApplication, Field, Request, Response
 
 _FIELDS: tuple[Field, ...] = (
     (b"access-control-allow-origin", b"*"),
@@ -42,7 +42,7 @@ class CorsApplication:
         self._rewriter = Rewriter(_allow)
 
     def answer(self, request: Request) -> Answer:
-        """See :class:`h2static.messages.Application`."""
+        """See :class:`h2static.http.messages.Application`."""
         if request.method == b"OPTIONS" and request.field(b"access-control-request-method"):
             return _PREFLIGHT
         return self._rewriter.answer(self._inner.answer(request))
@@ -51,9 +51,9 @@ class CorsApplication:
         """As the other application."""
         self._inner.new_batch()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """As the other application."""
-        self._inner.let_go()
+        self._inner.release()
         self._rewriter.forget()
 
     def refuse(self, status: int, request: Request | None) -> Response:

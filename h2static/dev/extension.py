@@ -22,8 +22,8 @@ from h2static.dev.cors import CorsApplication
 from h2static.dev.ignore import IgnoreRules
 from h2static.dev.tree import Change, Tree
 from h2static.dev.watcher import Watcher
+from h2static.http.messages import BatchApplication
 from h2static.localca import machine_names
-from h2static.messages import BatchApplication
 from h2static.site import Site
 
 #: Pages try to connect every second; hidden ones are slower, but one of them is enough.

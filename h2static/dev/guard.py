@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 from fnmatch import fnmatchcase
 
-from h2static.messages import Request
+from h2static.http.messages import Request
 
 #: Names that resolve to this machine only (RFC 6761 section 6.3).
 _LOCAL_NAMES = ("localhost", "*.localhost")

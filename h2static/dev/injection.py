@@ -17,7 +17,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from h2static.messages import Request
+from h2static.http.messages import Request
 
 #: Everything that dev mode adds to a site is below this path.
 PREFIX = "/.h2static/"

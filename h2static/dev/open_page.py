@@ -12,7 +12,7 @@ import subprocess
 import sys
 import webbrowser
 
-from h2static.server.launching import SUPERVISORS_SIGNALS
+from h2static.process.launching import SUPERVISORS_SIGNALS
 
 
 def start(url: str) -> None:

@@ -2,7 +2,8 @@
 
 Contract: the same response object gives the same changed object as long as it is remembered, so
 that the memories of a protocol, which go by identity, keep working.  What nobody will give again
-(:attr:`h2static.messages.Response.once`) is not remembered, and the changed object says the same.
+(:attr:`h2static.http.messages.Response.once`) is not remembered, and the changed object says the
+same.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from h2static.dev.remembered import Remembered
-from h2static.messages import Answer, Deferred, Response, Upload
+from h2static.http.messages import Answer, Deferred, Response, Upload
 
 #: Responses remembered; a page and what it loads are some dozens.
 MAX_REMEMBERED = 1_000
@@ -66,16 +67,16 @@ class RewrittenUpload:
         self._change = change
 
     def receive(self, data: bytes) -> Response | None:
-        """See :class:`h2static.messages.Upload`."""
+        """See :class:`h2static.http.messages.Upload`."""
         response = self._upload.receive(data)
         return None if response is None else self._change(response)
 
     def complete(self) -> Response:
-        """See :class:`h2static.messages.Upload`."""
+        """See :class:`h2static.http.messages.Upload`."""
         return self._change(self._upload.complete())
 
     def abandon(self) -> None:
-        """See :class:`h2static.messages.Upload`."""
+        """See :class:`h2static.http.messages.Upload`."""
         self._upload.abandon()
 
 
@@ -87,5 +88,5 @@ class RewrittenDeferred:
         self._change = change
 
     def run(self) -> Response:
-        """See :class:`h2static.messages.Deferred`."""
+        """See :class:`h2static.http.messages.Deferred`."""
         return self._change(self._deferred.run())

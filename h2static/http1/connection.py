@@ -18,15 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from h2static.http1.content import Chunked
-from h2static.http1.exchange import Exchange, Finished
-from h2static.http1.framer import Framer
-from h2static.http1.head import STATUSES_OF_LIMITS, BadRequest
-from h2static.http1.input import Input
-from h2static.http1.limits import Limits
-from h2static.http1.output import Output
-from h2static.http1.progress import Progress
-from h2static.messages import (
+from h2static.http.messages import (
     Answer,
     Application,
     Body,
@@ -37,6 +29,14 @@ from h2static.messages import (
     Response,
     Upload,
 )
+from h2static.http1.content import Chunked
+from h2static.http1.exchange import Exchange, Finished
+from h2static.http1.framer import Framer
+from h2static.http1.head import STATUSES_OF_LIMITS, BadRequest
+from h2static.http1.input import Input
+from h2static.http1.limits import Limits
+from h2static.http1.output import Output
+from h2static.http1.progress import Progress
 
 #: What one read of a body asks for; a body is never read ahead further than the output budget.
 _READ_SIZE = 65_536

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from h2static.http.messages import BodyReader, Request, Response, Upload
 from h2static.http1.content import Chunked, Content, KnownLength
 from h2static.http1.head import CHUNKED, Head
 from h2static.http1.limits import Limits
-from h2static.messages import BodyReader, Request, Response, Upload
 
 
 class Finished(NamedTuple):

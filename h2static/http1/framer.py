@@ -16,9 +16,9 @@ from http import HTTPStatus
 
 import h11
 
+from h2static.http.messages import Field, Response
 from h2static.http1.limits import Limits
 from h2static.http1.output import Output
-from h2static.messages import Field, Response
 
 #: The end of a content in chunks.  Decoding costs ``h11`` some 25 µs for each chunk, and a client
 #: decides how many there are; so it is told of none of them.

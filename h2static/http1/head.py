@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from h2static.http.messages import Field, Request
 from h2static.http1.limits import Limits
-from h2static.messages import Field, Request
 
 #: RFC 9112 section 3.3: a server's fixed authority is that of requests which name none.
 DEFAULT_AUTHORITY = b"localhost"

@@ -18,7 +18,7 @@ connections process what it has read.
 
 Strategy: one loop looks at each frame.  A remembered request with nothing special about it is
 answered there in a few dictionary look-ups; every other frame becomes an object and goes to its
-handler in :mod:`h2static.http2.incoming`.  Both paths give the same octets.  Errors are raised by
+handler in :mod:`h2static.http2.receiver`.  Both paths give the same octets.  Errors are raised by
 scope and become frames in one place, :mod:`h2static.http2.violations`.
 """
 
@@ -26,10 +26,12 @@ from __future__ import annotations
 
 from collections import deque
 
-from h2static.http2 import deadlines, incoming, requests, shutdown
+from h2static.http.messages import BodyReader, Deferred, Response
+from h2static.http2 import deadlines, requests, shutdown
+from h2static.http2 import receiver as incoming
 from h2static.http2 import registry as r
+from h2static.http2.decoding import DecoderState
 from h2static.http2.errors import ConnectionViolation, Misuse, ProtocolViolation, StreamViolation
-from h2static.http2.field_sections import DecoderState
 from h2static.http2.frames import AltSvc, GoAway, Settings, WindowUpdate, parse, unpack_header
 from h2static.http2.limits import Budget
 from h2static.http2.push import Memory, asked
@@ -40,7 +42,6 @@ from h2static.http2.settings import announced
 from h2static.http2.shutdown import Shutdown
 from h2static.http2.stream import Stream
 from h2static.http2.violations import end_connection, end_stream, guarded
-from h2static.messages import BodyReader, Deferred, Response
 
 #: What takes the plain path in one turn, some milliseconds: frames, and a header block once more
 #: for each ``2**_BLOCK_SHIFT`` octets; one octet of it may be a whole field to decode and check.

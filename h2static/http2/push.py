@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from h2static.http.messages import Answer, Deferred, Field, Hints, Request, Response
+from h2static.http.priority import DEFAULT_INCREMENTAL
+from h2static.http.semantics import RequestHead
 from h2static.http2 import registry as r
-from h2static.http2.fields import RequestHead
 from h2static.http2.frames import Continuation, PushPromise
-from h2static.http2.priority import DEFAULT_INCREMENTAL
 from h2static.http2.stream import Input, State, Stream
-from h2static.messages import Answer, Deferred, Field, Hints, Request, Response
 
 if TYPE_CHECKING:
     from h2static.http2.connection import ServerConnection

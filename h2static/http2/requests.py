@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from h2static.http.messages import Answer, Deferred, Request, Response
+from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY
+from h2static.http.semantics import Malformed, RequestHead, validate_request, validate_trailers
 from h2static.http2 import push
 from h2static.http2 import registry as r
 from h2static.http2.errors import ConnectionViolation, StreamViolation
-from h2static.http2.fields import Malformed, RequestHead, validate_request, validate_trailers
 from h2static.http2.frames import Continuation, Data, Headers, WindowUpdate
-from h2static.http2.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY
 from h2static.http2.registry import ErrorCode
 from h2static.http2.stream import Input, State, Stream, step
 from h2static.http2.stream_ids import absent, state_of_absent
 from h2static.http2.violations import charge_glitch, tell_limit
-from h2static.messages import Answer, Deferred, Request, Response
 from hpacktools.codec import DecodedBlock, FieldLimitError, HPACKError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-from h2static.http2.priority import LOWEST_URGENCY
+from h2static.http.priority import LOWEST_URGENCY
 
 
 class Schedulable(Protocol):

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from h2static.http.messages import WITHOUT_CONTENT, BodyReader, Field, Response
 from h2static.http2 import registry as r
+from h2static.http2.encoding import Block, EncoderState
 from h2static.http2.errors import ConnectionViolation, StreamViolation
 from h2static.http2.frames import (
     Continuation,
@@ -24,13 +26,11 @@ from h2static.http2.frames import (
     RstStream,
     frame_head,
 )
-from h2static.http2.header_blocks import Block, EncoderState
 from h2static.http2.output import Output
 from h2static.http2.registry import ErrorCode
 from h2static.http2.scheduler import Scheduler
 from h2static.http2.service import Observer, Service
 from h2static.http2.stream import Input, State, Stream
-from h2static.messages import WITHOUT_CONTENT, BodyReader, Field, Response
 
 #: Content octets of one DATA frame; the smallest SETTINGS_MAX_FRAME_SIZE that a peer can have.
 DATA_SIZE: Final = r.MINIMUM_MAX_FRAME_SIZE

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
+from h2static.http.messages import Answer, Application, Field, Request, Response
 from h2static.http2 import registry as r
+from h2static.http2.decoding import FieldSectionMemory
+from h2static.http2.encoding import HeaderBlockMemory
 from h2static.http2.errors import StreamViolation
-from h2static.http2.field_sections import FieldSectionMemory
 from h2static.http2.frames import Frame
-from h2static.http2.header_blocks import HeaderBlockMemory
 from h2static.http2.limits import Limits
 from h2static.http2.push import Pusher
-from h2static.messages import Answer, Application, Field, Request, Response
 from hpacktools.codec import DecodeLimits
 
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import enum
 from typing import Final, TypeAlias
 
+from h2static.http.messages import BodyReader, Request, Response, Upload
+from h2static.http.semantics import RequestHead
 from h2static.http2.errors import ConnectionViolation, Misuse, StreamViolation
-from h2static.http2.fields import RequestHead
 from h2static.http2.registry import ErrorCode
-from h2static.messages import BodyReader, Request, Response, Upload
 
 
 class State(enum.IntEnum):

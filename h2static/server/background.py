@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from h2static.messages import Application, BodyReader, Deferred, Response
-from h2static.server.error_log import ErrorLog
+from h2static.http.messages import Application, BodyReader, Deferred, Response
+from h2static.logs.errors import ErrorLog
+from h2static.server.engine import Engine
 from h2static.server.link import Link
 from h2static.server.pool import ANSWERS, Pool
-from h2static.server.protocol import ProtocolConnection
 
 #: Links in the row from which on those that want nothing any more are looked for.
 _MANY = 64
@@ -52,7 +52,7 @@ class Background:
         #: Answers that threads work at.
         self._running = 0
 
-    def take(self, link: Link, protocol: ProtocolConnection) -> None:
+    def take(self, link: Link, protocol: Engine) -> None:
         """Start what ``protocol`` has put off, now or when it is the link's turn."""
         blocked = protocol.blocked[:]
         protocol.blocked.clear()

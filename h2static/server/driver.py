@@ -25,18 +25,18 @@ import anyio
 import anyio.lowlevel
 
 from h2static.config import Config
+from h2static.http.messages import Application
 from h2static.http2.limits import Limits
 from h2static.http2.push import Pusher
-from h2static.messages import Application
-from h2static.server.access_log import AccessLog
+from h2static.logs.access import AccessLog
+from h2static.logs.console import Console
+from h2static.logs.errors import ErrorLog
+from h2static.server.acceptor import Acceptor
 from h2static.server.background import Background
-from h2static.server.console import Console
-from h2static.server.error_log import ErrorLog
+from h2static.server.engine import Engine
 from h2static.server.link import Closed, Link, Phase
-from h2static.server.opener import Opener
 from h2static.server.poller import READABLE, WRITABLE, make_poller
 from h2static.server.pool import Pool
-from h2static.server.protocol import ProtocolConnection
 from h2static.server.services import make_services
 
 #: Seconds of waiting in the poller after activity, before the event loop is asked.
@@ -98,7 +98,7 @@ class Driver:
         self._draining = False
         self._stopped = False
         self._poller.register(self._pool.wakeup.fileno(), READABLE)
-        self._opener = Opener(
+        self._acceptor = Acceptor(
             self,
             self._poller,
             config,
@@ -126,11 +126,11 @@ class Driver:
 
     def add_listener(self, sock: socket.socket, *, tls: ssl.SSLContext | None) -> None:
         """Accept from a listening socket, which is the driver's from now on."""
-        self._opener.add_listener(sock, tls)
+        self._acceptor.add_listener(sock, tls)
 
     def stop_accepting(self) -> None:
         """Give the listeners up; the supervisor still holds them."""
-        self._opener.stop()
+        self._acceptor.stop()
 
     def drain(self, now: float) -> None:
         """Have every connection finish what it has accepted, and close (RFC 9113 section 6.8)."""
@@ -203,14 +203,14 @@ class Driver:
 
     def _round(self, events: list[tuple[int, int]]) -> None:
         """Read everything, then answer everything."""
-        self._opener.new_round()
+        self._acceptor.new_round()
         self._now = time.monotonic()
         arrived: list[tuple[Link, bytes]] = []
         accepting: list[int] = []
         for descriptor, event in events:
             link = self._links.get(descriptor)
             if link is None:
-                if self._opener.listens_at(descriptor):
+                if self._acceptor.listens_at(descriptor):
                     accepting.append(descriptor)
                 else:
                     self._pool.run_posted()
@@ -231,11 +231,11 @@ class Driver:
             link = self._ready.popleft()
             link.queued = False
             if link.phase is Phase.HANDSHAKE:
-                self.guarded(link, self._opener.handshake)
+                self.guarded(link, self._acceptor.handshake)
             elif link.phase is Phase.OPEN:
                 self.guarded(link, self._turn)
         for descriptor in accepting:
-            self._opener.accept(descriptor)
+            self._acceptor.accept(descriptor)
 
     def queue(self, link: Link) -> None:
         """Give the link another turn, at the tail."""
@@ -272,7 +272,7 @@ class Driver:
             self.queue(link)
             return None
         if link.phase is Phase.PROXY:
-            self.guarded(link, self._opener.read_proxy_header)
+            self.guarded(link, self._acceptor.read_proxy_header)
             return None
         try:
             data = link.read()
@@ -310,7 +310,7 @@ class Driver:
             elif not data:
                 self._close(link)
             elif link.phase is Phase.SNIFF:
-                self._opener.sniff(link, link.buffer + data)
+                self._acceptor.sniff(link, link.buffer + data)
         except Closed:
             self._close(link)
         except Exception as error:  # a bug must not end the others' connections
@@ -374,7 +374,7 @@ class Driver:
         if events != link.events:
             self.watch(link, events)
 
-    def _closing(self, link: Link, protocol: ProtocolConnection) -> None:
+    def _closing(self, link: Link, protocol: Engine) -> None:
         """The protocol is done: tell why if it was the peer's fault, close if all is sent."""
         if protocol.problem is not None and not link.reported:
             link.reported = True
@@ -432,7 +432,7 @@ class Driver:
         with contextlib.suppress(OSError):
             link.socket.close()
 
-    # ------------------------------------------------------------------ for the opener
+    # ------------------------------------------------------------------ for the acceptor
 
     def admit(self, link: Link) -> None:
         """A socket was accepted."""
@@ -442,7 +442,7 @@ class Driver:
         self._links[link.descriptor] = link
         self._poller.register(link.descriptor, READABLE)
 
-    def start(self, link: Link, protocol: ProtocolConnection, data: bytes) -> None:
+    def start(self, link: Link, protocol: Engine, data: bytes) -> None:
         """It is known what a link speaks, and ``data`` has come already."""
         link.protocol = protocol
         link.phase = Phase.OPEN
@@ -462,12 +462,14 @@ class Driver:
     async def _sweeper(self) -> None:
         """Look at deadlines, now and then."""
         while True:
-            await anyio.sleep(_SWEEP_SECONDS if not self._opener.pauses else _PAUSED_SWEEP_SECONDS)
+            await anyio.sleep(
+                _SWEEP_SECONDS if not self._acceptor.pauses else _PAUSED_SWEEP_SECONDS
+            )
             self._now = time.monotonic()
             self._services.cleartext.blocks.tick(time.time())
             for link in list(self._links.values()):
                 self.guarded(link, self._check)
-            self._opener.resume()
+            self._acceptor.resume()
             self._console.flush()
             if self._ready:
                 # The loop may be waiting for the poller, which knows nothing of these.
@@ -494,7 +496,7 @@ class Driver:
                 self._error_log.report("connection", link.peer, "nothing was asked in time")
             self._close(link)
 
-    def _write_stalled(self, link: Link, protocol: ProtocolConnection) -> bool:
+    def _write_stalled(self, link: Link, protocol: Engine) -> bool:
         progress = max(getattr(protocol, "write_progress", 0.0), link.opened_at)
         return self._now - max(progress, link.phase_since) > _WRITE_SECONDS
 

@@ -6,7 +6,7 @@ Contract: an application around another one; whoever stops the server sets
 
 from __future__ import annotations
 
-from h2static.messages import Answer, BatchApplication, Request, Response
+from h2static.http.messages import Answer, BatchApplication, Request, Response
 
 _FIELDS = (
     (b"server", b"h2static"),
@@ -48,9 +48,9 @@ class HealthApplication:
         """As the other application."""
         self._inner.new_batch()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """As the other application."""
-        self._inner.let_go()
+        self._inner.release()
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """As the other application."""

@@ -16,9 +16,9 @@ import ssl
 from enum import IntEnum
 from typing import Final
 
-from h2static.server.frame_log import FrameLog
+from h2static.logs.frames import FrameLog
+from h2static.server.engine import Engine
 from h2static.server.poller import READABLE
-from h2static.server.protocol import ProtocolConnection
 
 #: What one read takes: a turn's input.
 READ_SIZE: Final = 65_536
@@ -92,7 +92,7 @@ class Link:
         self.buffer = b""
         #: https on cleartext is right: a trusted proxy has taken off the TLS.
         self.cleartext_from_proxy = False
-        self.protocol: ProtocolConnection | None = None
+        self.protocol: Engine | None = None
         #: What the poller watches the descriptor for.
         self.events = READABLE
         #: Whether the link waits for a turn.

@@ -1,16 +1,17 @@
 """What a response's hints come to: the site's push rules, for the HTTP/2 layer.
 
 Contract: :class:`SitePusher` is what :class:`h2static.http2.push.Pusher` asks for.  The decision is
-made in :mod:`h2static.site.push`; here it becomes requests, answers and fields.
+made in :mod:`h2static.site.hints.delivery`; here it becomes requests, answers and fields.
 """
 
 from __future__ import annotations
 
 from h2static.config import Config
+from h2static.http.messages import Application, Field, Hints, Request, Response
 from h2static.http2.push import Memory, Plan, Promised
-from h2static.messages import Application, Field, Hints, Request, Response
 from h2static.site.config import HintSource
-from h2static.site.push import (
+from h2static.site.hints.cookie import read_digest
+from h2static.site.hints.delivery import (
     Client,
     PushHints,
     PushMemory,
@@ -19,7 +20,6 @@ from h2static.site.push import (
     digest_field,
     promises,
 )
-from h2static.site.push_cookie import read_digest
 
 
 def make_pusher(config: Config, application: Application) -> SitePusher | None:

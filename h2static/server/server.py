@@ -19,11 +19,11 @@ from typing import Protocol
 import anyio
 
 from h2static.config import Config, StartError, describe
-from h2static.messages import BatchApplication
-from h2static.server.access_log import AccessLog
-from h2static.server.console import is_colored
+from h2static.http.messages import BatchApplication
+from h2static.logs.access import AccessLog
+from h2static.logs.console import is_colored
+from h2static.logs.errors import ErrorLog
 from h2static.server.driver import SPIN_SECONDS, Driver
-from h2static.server.error_log import ErrorLog
 from h2static.server.health import HealthApplication
 from h2static.server.pool import Pool
 from h2static.server.pusher import make_pusher
@@ -232,7 +232,7 @@ class Server:
         """Let deleted files go, now and then."""
         while True:
             await anyio.sleep(_TIDY_INTERVAL)
-            self._application.let_go()
+            self._application.release()
 
     def _close_logs(self) -> None:
         if self._access_log is not None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from h2static.config import Config
+from h2static.http.messages import Application
 from h2static.http2 import registry as r
 from h2static.http2.limits import Limits
 from h2static.http2.push import Pusher
 from h2static.http2.service import ServerSettings, Service, make_service
-from h2static.messages import Application
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Contract: this package knows neither HTTP/2 nor an event loop.  It reads files, and nothing else: no
 sockets, no clock (the time is a function that it is given), no threads (blocking jobs go to a
-function that it is given).  It is an :class:`h2static.messages.Application`.
+function that it is given).  It is an :class:`h2static.http.messages.Application`.
 
 Strategy: :class:`Site` looks up remembered answers (``memory``); what is not remembered is made by
 ``respond``, which opens files safely (``files``), reads small ones (``contents``) and puts the
@@ -15,9 +15,9 @@ __all__ = ["EtagSource", "Site", "SiteConfig"]
 
 if TYPE_CHECKING:
     from h2static.site.config import EtagSource, SiteConfig
-    from h2static.site.handler import Site
+    from h2static.site.site import Site
 
-_HOMES = {"EtagSource": "config", "SiteConfig": "config", "Site": "handler"}
+_HOMES = {"EtagSource": "config", "SiteConfig": "config", "Site": "site"}
 
 
 def __getattr__(name: str) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from h2static.messages import Request
+from h2static.http.messages import Request
 
 #: RFC 3986 section 3.2.2 without userinfo, which RFC 9113 section 8.3.1 forbids.
 _AUTHORITY = re.compile(

@@ -177,7 +177,7 @@ class FileReader:
         self._last = (0, sample)
 
     def read(self, size: int) -> bytes | memoryview | None:
-        """See :class:`h2static.messages.BodyReader`; valid until the next call."""
+        """See :class:`h2static.http.messages.BodyReader`; valid until the next call."""
         handle = self._handle
         if handle is None or size <= 0:
             return b""
@@ -267,7 +267,7 @@ class FileReader:
             self._buffer = None
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """See :class:`h2static.messages.BodyReader`."""
+        """See :class:`h2static.http.messages.BodyReader`."""
         handle, piece = self._handle, self._pieces[self._position]
         if handle is None or isinstance(piece, bytes):
             wake()

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from h2static.site.criteria import Criteria
-from h2static.site.httpdate import parse_http_date
+from h2static.http.dates import parse_http_date
+from h2static.site.cache_key import CacheKey
 
 #: RFC 9110 section 8.8.3: ``entity-tag = [ weak ] opaque-tag``.
 _TAG = rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -42,24 +42,24 @@ class Validators:
     modified: int | None
 
 
-def evaluate(criteria: Criteria, validators: Validators, now: float) -> Verdict:
+def evaluate(cache_key: CacheKey, validators: Validators, now: float) -> Verdict:
     """Apply the preconditions in the order of RFC 9110 section 13.2.2."""
-    if criteria.if_match is not None:
-        if not _matches(criteria.if_match, validators.etag, weakly=False):
+    if cache_key.if_match is not None:
+        if not _matches(cache_key.if_match, validators.etag, weakly=False):
             return Verdict.PRECONDITION_FAILED
-    elif criteria.if_unmodified_since is not None:
+    elif cache_key.if_unmodified_since is not None:
         # RFC 9110 section 13.1.4: "MUST ignore [it] if the received field value is not a valid
         # HTTP-date" and "if the resource does not have a modification date available".
-        date = parse_http_date(criteria.if_unmodified_since, now)
+        date = parse_http_date(cache_key.if_unmodified_since, now)
         if date is not None and validators.modified is not None and validators.modified > date:
             return Verdict.PRECONDITION_FAILED
-    if criteria.if_none_match is not None:
+    if cache_key.if_none_match is not None:
         # RFC 9110 section 13.1.3: "MUST ignore If-Modified-Since if the request contains an
         # If-None-Match header field".
-        if _matches(criteria.if_none_match, validators.etag, weakly=True):
+        if _matches(cache_key.if_none_match, validators.etag, weakly=True):
             return Verdict.NOT_MODIFIED
-    elif criteria.if_modified_since is not None:
-        date = parse_http_date(criteria.if_modified_since, now)
+    elif cache_key.if_modified_since is not None:
+        date = parse_http_date(cache_key.if_modified_since, now)
         if date is not None and validators.modified is not None and validators.modified <= date:
             return Verdict.NOT_MODIFIED
     return Verdict.PROCEED

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from h2static.site.push import PushMode
-from h2static.site.push_rules import PushRule
+from h2static.site.hints.delivery import PushMode
+from h2static.site.hints.rules import PushRule
 from h2static.site.rules import CacheRule, ErrorPage, HeaderRule
 
 #: Content of small files that a worker holds: the files of most sites altogether.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from h2static.messages import Field
+from h2static.http.messages import Field
 
 #: What the file system's refusals mean to a client; other errors are 500.
 _STATUS_OF_ERROR = {

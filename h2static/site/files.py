@@ -3,7 +3,7 @@
 Contract: :class:`Walk` opens regular files and folders by name, one name at a time, and never
 leaves the root: not by ``..``, not by a symbolic link, and not when folders are exchanged for links
 in between.  Everything that is said of a file comes from its descriptor.  FIFOs, devices and
-sockets are not opened.  What was looked at is recorded in a :class:`Trace`.
+sockets are not opened.  What was looked at is recorded in a :class:`Dependencies`.
 
 Strategy: each name is opened relative to the descriptor of its folder with ``O_NOFOLLOW``, so that
 only this module follows links: it reads them and walks their target, name by name, from the folder
@@ -25,7 +25,7 @@ MAX_LINKS = 40
 #: A name that changes its kind between two system calls is looked at so many times.
 MAX_ATTEMPTS = 4
 #: A file that changed less than this before it was looked at may change again without any visible
-#: trace: the clocks of file systems tick in steps of up to two seconds (FAT).
+#: dependencies: the clocks of file systems tick in steps of up to two seconds (FAT).
 SETTLING_NANOSECONDS = 2_000_000_000
 
 # Absent on macOS; there a folder must be readable to be passed through.
@@ -55,7 +55,7 @@ def version_of(status: os.stat_result) -> FileVersion:
     )
 
 
-class Trace:
+class Dependencies:
     """The files and folders that an answer depends on, as they were when they were looked at."""
 
     __slots__ = ("settled", "settled_before", "versions")
@@ -117,13 +117,13 @@ class Folder(NamedTuple):
 class Walk:
     """One way through the tree; a context manager that closes the folders it opened."""
 
-    def __init__(self, root: bytes, trace: Trace, *, follow_symlinks: bool) -> None:
+    def __init__(self, root: bytes, dependencies: Dependencies, *, follow_symlinks: bool) -> None:
         """``root`` is an absolute path, whose links are always followed.
 
         ``follow_symlinks`` lets links lead out of the root.
         """
         self._root_path = root
-        self._trace = trace
+        self._dependencies = dependencies
         self._no_follow = 0 if follow_symlinks else os.O_NOFOLLOW
         self._links = 0
         self._folders: list[int] = []
@@ -147,7 +147,7 @@ class Walk:
             try:
                 descriptor = os.open(self._root_path, _FOLDER)
             except OSError:
-                self._trace.note(self._root_path, None)
+                self._dependencies.note(self._root_path, None)
                 raise
             self._root = self._enter(descriptor, self._root_path, None)
         return self._root
@@ -181,9 +181,9 @@ class Walk:
             status = os.fstat(descriptor)
             if stat.S_ISREG(status.st_mode):
                 version = version_of(status)
-                self._trace.note(path, version)
+                self._dependencies.note(path, version)
                 return OpenFile(handle, version, path)
-        self._trace.settled = False
+        self._dependencies.settled = False
         raise FileNotFoundError(errno.ENOENT, "not a regular file")
 
     def peek(self, folder: Folder, name: bytes) -> FileVersion | None:
@@ -196,7 +196,9 @@ class Walk:
             return version_of(status)
         if stat.S_ISLNK(status.st_mode):
             # A walk of its own: its folders are closed, and its links are counted, one by one.
-            with Walk(self._root_path, self._trace, follow_symlinks=not self._no_follow) as walk:
+            with Walk(
+                self._root_path, self._dependencies, follow_symlinks=not self._no_follow
+            ) as walk:
                 found = walk.step(folder, name)
                 return None if isinstance(found, Folder) else found.version
         if not stat.S_ISDIR(status.st_mode):
@@ -211,21 +213,21 @@ class Walk:
         except FileNotFoundError:
             if follow:
                 # A link to nowhere: its target may appear without a change of this folder.
-                self._trace.note(path, None)
+                self._dependencies.note(path, None)
             raise
 
     def _enter(self, descriptor: int, path: bytes, parent: Folder | None) -> Folder:
         self._folders.append(descriptor)
         # Before any name in it is looked up: a change from now on makes another version.
         version = version_of(os.fstat(descriptor))
-        self._trace.note(path, version)
+        self._dependencies.note(path, version)
         return Folder(descriptor, path, parent, version)
 
     def _pursue(self, folder: Folder, target: bytes) -> Folder | OpenFile:
         """Follow a link in ``folder`` to ``target``."""
         self._links += 1
         if self._links > MAX_LINKS:
-            self._trace.settled = False
+            self._dependencies.settled = False
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if target.startswith(b"/"):
             return self._reenter(target)
@@ -250,7 +252,7 @@ class Walk:
         if path.startswith(below) and b".." not in path.split(b"/"):
             return self._pursue(self.root(), path[len(below) :])
         # What the path outside the root leads through may change unseen.
-        self._trace.settled = False
+        self._dependencies.settled = False
         # What is resolved here is only a guess of names: they are walked like any others.
         real, root = os.path.realpath(path), os.path.realpath(self._root_path)
         if real != root and not real.startswith(join(root, b"")):

@@ -12,7 +12,7 @@ import os
 import stat
 from dataclasses import dataclass, replace
 
-from h2static.site.files import FileVersion, Folder, OpenFile, Trace, Walk
+from h2static.site.files import Dependencies, FileVersion, Folder, OpenFile, Walk
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern
 from h2static.site.redirects import Redirect, parse_redirects
 from h2static.site.rules import HeaderRule, parse_field_name, parse_field_value
@@ -84,7 +84,9 @@ class NetlifyFiles:
         """The rules as they were read last."""
         return self._known[0]
 
-    def refresh(self, walk: Walk, trace: Trace, *, strict: bool = False) -> NetlifyRules:
+    def refresh(
+        self, walk: Walk, dependencies: Dependencies, *, strict: bool = False
+    ) -> NetlifyRules:
         """Look at the files, and read them if they changed.
 
         Raises ``ValueError`` for faults when ``strict``, and ``OSError`` when there is no root.
@@ -106,9 +108,9 @@ class NetlifyFiles:
             rules = old if old.warnings == warnings else replace(old, warnings=warnings)
             if isinstance(error, _UnreadableError):
                 # It may be readable the next time without a change of any version.
-                trace.settled = False
+                dependencies.settled = False
                 versions = None
-        if versions is not None and not all(map(trace.is_settled, versions)):
+        if versions is not None and not all(map(dependencies.is_settled, versions)):
             # What has not settled is read again the next time.
             versions = None
         self._known = (rules, versions)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
-from h2static.messages import Body, Field, Response
+from h2static.http.dates import format_http_date
+from h2static.http.messages import Body, Field, Response
 from h2static.site.bodies import FileBody, Piece, Submit, take_sample
+from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators, Verdict, evaluate, range_applies
-from h2static.site.criteria import Criteria
 from h2static.site.errors import SiteError
 from h2static.site.files import FileHandle, FileVersion
-from h2static.site.httpdate import format_http_date
 from h2static.site.ranges import Span, content_range, parse_ranges, unsatisfied_range
 
 #: Names the product, not the version: a version is of use to attackers only.
@@ -69,7 +69,7 @@ class FileBodyContent:
 
 @dataclass(slots=True, kw_only=True)
 class Representation:
-    """What a resource is at the moment, for one way of negotiating it."""
+    """What a resource is at present, for one way of negotiating it."""
 
     content: Content
     #: Octets of the content.
@@ -108,27 +108,27 @@ class Representation:
 
 
 def prepare(
-    criteria: Criteria, representation: Representation, now: float, status: int = 200
+    cache_key: CacheKey, representation: Representation, now: float, status: int = 200
 ) -> Response:
     """The response to a GET or HEAD request.
 
     Raises :class:`SiteError` for 412 and 416, and what the content raises.
     """
     if status == 200 and representation.validators is not None:
-        verdict = evaluate(criteria, representation.validators, now)
+        verdict = evaluate(cache_key, representation.validators, now)
         if verdict is Verdict.PRECONDITION_FAILED:
             raise SiteError(412)
         if verdict is Verdict.NOT_MODIFIED:
             return _not_modified(representation)
         # RFC 9110 section 14.2: "A server MUST ignore a Range header field received with a
         # request method that is unrecognized or for which range handling is not defined."
-        if criteria.range is not None and criteria.method == b"GET" and representation.ranges:
-            spans = _requested_spans(criteria, representation, representation.validators, now)
+        if cache_key.range is not None and cache_key.method == b"GET" and representation.ranges:
+            spans = _requested_spans(cache_key, representation, representation.validators, now)
             if spans is not None:
                 return _partial(representation, spans, representation.validators)
     whole: list[Piece] = [(0, representation.length)]
     # RFC 9110 section 9.3.2: HEAD is GET, "except that the server MUST NOT send content".
-    body = b"" if criteria.method == b"HEAD" else representation.content.body(whole)
+    body = b"" if cache_key.method == b"HEAD" else representation.content.body(whole)
     return Response(
         status=status, fields=with_rules(representation.head(), representation.fields), body=body
     )
@@ -157,13 +157,13 @@ def _not_modified(representation: Representation) -> Response:
 
 
 def _requested_spans(
-    criteria: Criteria, representation: Representation, validators: Validators, now: float
+    cache_key: CacheKey, representation: Representation, validators: Validators, now: float
 ) -> tuple[Span, ...] | None:
     """The spans to send; ``None`` for the whole representation."""
-    assert criteria.range is not None
-    if not range_applies(criteria.if_range, validators, now):
+    assert cache_key.range is not None
+    if not range_applies(cache_key.if_range, validators, now):
         return None
-    spans = parse_ranges(criteria.range, representation.length)
+    spans = parse_ranges(cache_key.range, representation.length)
     if spans is None:
         return None
     if not spans:

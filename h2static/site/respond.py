@@ -1,4 +1,4 @@
-"""From the criteria of a request to a response, by looking at the files.
+"""From the cache key of a request to a response, by looking at the files.
 
 Contract: :meth:`Responder.respond` looks at everything anew, remembers nothing and changes nothing
 that another thread could miss; it may run in any thread.  Its :class:`Outcome` says what the
@@ -19,14 +19,17 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
-from h2static.messages import Field, Response
+from h2static.http.messages import Field, Response
 from h2static.site.bodies import Submit
+from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents, FileContent, WouldBlockError, content_tag
-from h2static.site.criteria import Criteria
 from h2static.site.errors import SiteError, is_lasting, status_of
-from h2static.site.files import Folder, OpenFile, Trace, Walk
+from h2static.site.files import Dependencies, Folder, OpenFile, Walk
+from h2static.site.hints.delivery import PushHints
+from h2static.site.hints.planner import PushPlanner
+from h2static.site.hints.source import PushSource
 from h2static.site.listing import listing_json, listing_page, read_listing
 from h2static.site.mediatypes import MediaTypes, read_mime_types
 from h2static.site.negotiation import (
@@ -40,9 +43,6 @@ from h2static.site.netlify import FILES as NETLIFY_FILES
 from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
 from h2static.site.paths import Target, encode_path, join_path, parse_target
-from h2static.site.push import PushHints
-from h2static.site.push_planner import PushPlanner
-from h2static.site.push_source import PushSource
 from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
 from h2static.site.representation import SERVER, OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import REVALIDATE, Rules, default_cache_control
@@ -75,7 +75,7 @@ class Outcome:
     """A response and what it was made of."""
 
     response: Response
-    trace: Trace
+    dependencies: Dependencies
     #: Contents that were read or used.
     contents: list[FileContent] = field(default_factory=list)
 
@@ -119,19 +119,19 @@ class Responder:
         self.netlify = NetlifyFiles() if config.netlify else None
         self.push_source = PushSource(config, self._has_file)
         self._rules: tuple[NetlifyRules, Rules] | None = None
-        with self.walk(Trace(clock())) as walk:
+        with self.walk(Dependencies(clock())) as walk:
             if config.spa is not None:
                 _check_file(walk, config.spa, "spa")
             for page in config.error_page:
                 _check_file(walk, page.file, f"error-page {page.status}")
             if self.netlify is not None:
-                self.netlify.refresh(walk, Trace(clock()), strict=not config.lenient)
+                self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
 
     def _has_file(self, path: bytes) -> bool:
         """Whether an encoded path leads to something that is served."""
         try:
             target = parse_target(path)
-            with self.walk(Trace(self.clock())) as walk:
+            with self.walk(Dependencies(self.clock())) as walk:
                 place: Folder | OpenFile = walk.root()
                 names = (*target.names, self.index) if target.directory else target.names
                 for name in names:
@@ -142,9 +142,9 @@ class Responder:
             return False
         return isinstance(place, OpenFile)
 
-    def walk(self, trace: Trace) -> Walk:
+    def walk(self, dependencies: Dependencies) -> Walk:
         """A new walk through the tree."""
-        return Walk(self.root, trace, follow_symlinks=self.config.follow_symlinks)
+        return Walk(self.root, dependencies, follow_symlinks=self.config.follow_symlinks)
 
     def rules(self, netlify: NetlifyRules) -> Rules:
         """All rules, with those of the ``_headers`` file as it is now."""
@@ -155,19 +155,19 @@ class Responder:
             known = self._rules = (netlify, rules)
         return known[1]
 
-    def respond(self, criteria: Criteria, *, blocking: bool) -> Outcome:
-        """Answer a request with these criteria from the files as they are now."""
+    def respond(self, cache_key: CacheKey, *, blocking: bool) -> Outcome:
+        """Answer a request with this cache key from the files as they are now."""
         for _ in range(MAX_ATTEMPTS):
             try:
-                return _Work(self, criteria, blocking=blocking).outcome()
+                return _Work(self, cache_key, blocking=blocking).outcome()
             except ChangedError:
                 continue
-        return self.refuse(criteria, 503)
+        return self.refuse(cache_key, 503)
 
-    def refuse(self, criteria: Criteria, status: int) -> Outcome:
+    def refuse(self, cache_key: CacheKey, status: int) -> Outcome:
         """The response for ``status``, whose body is octets; waits for no file."""
-        work = _Work(self, criteria, blocking=False)
-        work.trace.settled = False
+        work = _Work(self, cache_key, blocking=False)
+        work.dependencies.settled = False
         error = SiteError(status)
         try:
             response = work.error(error)
@@ -182,9 +182,9 @@ class Responder:
         said."""
         if self.netlify is None:
             return
-        trace = Trace(self.clock())
-        with contextlib.suppress(OSError), self.walk(trace) as walk:
-            self.netlify.refresh(walk, trace)
+        dependencies = Dependencies(self.clock())
+        with contextlib.suppress(OSError), self.walk(dependencies) as walk:
+            self.netlify.refresh(walk, dependencies)
 
     def warnings(self) -> tuple[str, ...]:
         """What was left out of the owner's files, one line each."""
@@ -200,40 +200,40 @@ class Responder:
 class _Work:
     """One answering: what was asked, and what was found on the way."""
 
-    def __init__(self, responder: Responder, criteria: Criteria, *, blocking: bool) -> None:
+    def __init__(self, responder: Responder, cache_key: CacheKey, *, blocking: bool) -> None:
         now = responder.clock()
         self.responder = responder
-        self.criteria = criteria
+        self.cache_key = cache_key
         self.blocking = blocking
         self.now = now
-        self.trace = Trace(now)
-        self.source = FileSource(responder.shared, self.trace, now, blocking=blocking)
+        self.dependencies = Dependencies(now)
+        self.source = FileSource(responder.shared, self.dependencies, now, blocking=blocking)
         self.netlify = NetlifyRules() if responder.netlify is None else responder.netlify.rules
         self.rules = responder.rules(self.netlify)
         #: The decoded path of the request, for rules; as sent until it is decoded.
-        self.path = criteria.path.partition(b"?")[0]
+        self.path = cache_key.path.partition(b"?")[0]
 
     def finish(self, response: Response) -> Outcome:
         """The outcome with ``response``."""
-        return Outcome(response=response, trace=self.trace, contents=self.source.used)
+        return Outcome(response=response, dependencies=self.dependencies, contents=self.source.used)
 
     def outcome(self) -> Outcome:
         """Answer."""
         try:
-            with self.responder.walk(self.trace) as walk:
+            with self.responder.walk(self.dependencies) as walk:
                 response = self._by_method(walk)
         except SiteError as error:
             response = self.error(error)
         except OSError as error:
-            self.trace.settled &= is_lasting(error)
+            self.dependencies.settled &= is_lasting(error)
             response = self.error(SiteError(status_of(error)))
         return self.finish(response)
 
     def _by_method(self, walk: Walk) -> Response:
         if self.responder.netlify is not None:
-            self.netlify = self.responder.netlify.refresh(walk, self.trace)
+            self.netlify = self.responder.netlify.refresh(walk, self.dependencies)
             self.rules = self.responder.rules(self.netlify)
-        method, path = self.criteria.method, self.criteria.path
+        method, path = self.cache_key.method, self.cache_key.path
         if method in READ_METHODS:
             return self._read(walk, parse_target(path))
         if method == b"OPTIONS":
@@ -276,7 +276,7 @@ class _Work:
         media_types = self.responder.media_types
         if media_types.knows(name) and not media_types.of(name).startswith(b"text/html"):
             return False
-        return wants_page(self.criteria.accept, self.criteria.sec_fetch_dest)
+        return wants_page(self.cache_key.accept, self.cache_key.sec_fetch_dest)
 
     def _rewritten(self, target: Target, *, directory: bool) -> Response:
         """301 to another way of writing the path; relative to the host, query kept."""
@@ -350,10 +350,10 @@ class _Work:
         if not self.blocking:
             raise WouldBlockError
         # The files' sizes and dates change without a change of the folder.
-        self.trace.settled = False
+        self.dependencies.settled = False
         private = NETLIFY_FILES if self.responder.netlify is not None and not names else ()
         listing = read_listing(walk, folder, names, private)
-        if prefers_json(self.criteria.accept):
+        if prefers_json(self.cache_key.accept):
             octets, media_type = listing_json(listing), b"application/json"
         else:
             octets, media_type = listing_page(listing), b"text/html; charset=utf-8"
@@ -366,7 +366,7 @@ class _Work:
             vary=b"accept",
             fields=self.rules.fields(self.path),
         )
-        return prepare(self.criteria, representation, self.now)
+        return prepare(self.cache_key, representation, self.now)
 
     def _file(
         self, walk: Walk, folder: Folder, names: Names, original: OpenFile, status: int = 200
@@ -375,7 +375,7 @@ class _Work:
         name = names[-1]
         variants = self._variants(walk, folder, name, original)
         sizes = {coding: file.version.size for coding, file in variants.items()}
-        coding = choose_coding(self.criteria.accept_encoding, sizes)
+        coding = choose_coding(self.cache_key.accept_encoding, sizes)
         content, length, validators = self.source.content(variants[coding])
         media_type = self.responder.media_types.of(name)
         cache_control, file_path = REVALIDATE, None
@@ -393,7 +393,7 @@ class _Work:
             ranges=status == 200,
             fields=self.rules.fields(self.path, file_path),
         )
-        response = prepare(self.criteria, representation, self.now, status)
+        response = prepare(self.cache_key, representation, self.now, status)
         planner = self.responder.push_source.planner
         if planner is not None and response.status == 200:
             response.hints = self._hints(planner, original, media_type)
@@ -427,7 +427,7 @@ class _Work:
             except FileNotFoundError:
                 continue
             except OSError:
-                self.trace.settled = False
+                self.dependencies.settled = False
                 continue
             if isinstance(sibling, OpenFile) and (
                 sibling.version.modified >= original.version.modified
@@ -440,12 +440,12 @@ class _Work:
         names = self.responder.error_files.get(error.status)
         if names is not None:
             try:
-                with self.responder.walk(self.trace) as walk:
+                with self.responder.walk(self.dependencies) as walk:
                     response = self._serve_names(walk, names, error.status)
             except FileNotFoundError:
                 pass
             except (SiteError, OSError):
-                self.trace.settled = False
+                self.dependencies.settled = False
             else:
                 response.fields += error.fields
                 return response
@@ -455,7 +455,7 @@ class _Work:
         """The response for ``error`` with the server's own page."""
         error_gzip = self.responder.config.error_gzip
         octets, coding = self.responder.error_pages.get(
-            error.status, self.criteria.accept_encoding if error_gzip else None
+            error.status, self.cache_key.accept_encoding if error_gzip else None
         )
         representation = Representation(
             content=OctetContent(octets=octets),
@@ -466,7 +466,7 @@ class _Work:
             vary=b"accept-encoding" if error_gzip else b"",
             fields=(*error.fields, *self.rules.fields(self.path)),
         )
-        response = prepare(self.criteria, representation, self.now, error.status)
+        response = prepare(self.cache_key, representation, self.now, error.status)
         # Whatever the content of such a request is, it does not change the answer.
         response.early = error.status in (405, 501)
         return response

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from h2static.messages import Field
+from h2static.http.messages import Field
 from h2static.site.hashednames import is_content_hashed
 
 #: RFC 9110 section 8.8: validators make it safe to store everything and ask before reuse.

@@ -20,7 +20,7 @@ from h2static.site.contents import (
     digest_content,
     read_content,
 )
-from h2static.site.files import FileHandle, FileVersion, OpenFile, Trace
+from h2static.site.files import Dependencies, FileHandle, FileVersion, OpenFile
 from h2static.site.representation import Content, FileBodyContent, OctetContent
 
 
@@ -43,10 +43,12 @@ class Shared:
 class FileSource:
     """The reading for one answer."""
 
-    def __init__(self, shared: Shared, trace: Trace, now: float, *, blocking: bool) -> None:
+    def __init__(
+        self, shared: Shared, dependencies: Dependencies, now: float, *, blocking: bool
+    ) -> None:
         """Without ``blocking``, what would wait for a disk raises ``WouldBlockError``."""
         self._shared = shared
-        self._trace = trace
+        self._dependencies = dependencies
         self._now = now
         self._blocking = blocking
         #: Contents that were read or used.
@@ -60,7 +62,7 @@ class FileSource:
         if known is None:
             known = self._read(file)
             # It may have changed while it was read: the version is that of the content.
-            self._trace.note(file.path, known.version)
+            self._dependencies.note(file.path, known.version)
         self.used.append(known)
         validators = self._validators(known.etag, known.version)
         if known.octets is None:
@@ -72,13 +74,13 @@ class FileSource:
         if self._shared.digest_all:
             if known is None:
                 known = digest_content(
-                    file.handle, version, self._trace.settled_before, blocking=self._blocking
+                    file.handle, version, self._dependencies.settled_before, blocking=self._blocking
                 )
             self.used.append(known)
             etag = known.etag
         else:
             etag = b'"%x-%x"' % (version.size, version.modified)
-            if not self._trace.is_settled(version):
+            if not self._dependencies.is_settled(version):
                 # RFC 9110 section 8.8.1: a validator that may stay the same when the content
                 # changes is weak.
                 etag = b"W/" + etag
@@ -93,7 +95,7 @@ class FileSource:
         return Validators(etag=etag, modified=modified)
 
     def _read(self, file: OpenFile) -> FileContent:
-        settled_before = self._trace.settled_before
+        settled_before = self._dependencies.settled_before
         return read_content(file.handle, file.version, settled_before, blocking=self._blocking)
 
     def load(self, file: OpenFile, etag: bytes) -> bytes:

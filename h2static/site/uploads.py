@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from h2static.messages import Body, Response
+from h2static.http.messages import Body, Response
 from h2static.site.bodies import FileBody, Submit
 from h2static.site.files import FileHandle
 from h2static.site.mediatypes import DEFAULT_TYPE
@@ -87,7 +87,7 @@ class _HeldOctets(bytes):
 
 
 class EchoUpload:
-    """One upload; see :class:`h2static.messages.Upload`."""
+    """One upload; see :class:`h2static.http.messages.Upload`."""
 
     def __init__(
         self, budget: UploadBudget, refuse: Callable[[int], Response], submit: Submit

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from h2static.http.messages import Field
 from h2static.http2 import registry as r
 from h2static.http2.frames import Settings
 from h2static.http2.registry import ErrorCode
-from h2static.messages import Field
 from tests.support.peer import Peer
 
 _AUTHORITY = (b":authority", b"test.example")

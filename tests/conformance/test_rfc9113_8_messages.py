@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from h2static.http.messages import Field, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import Data, Headers, RstStream
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import ServerSettings
-from h2static.messages import Field, Response
 from tests.conformance.cases import (
     BLOCKED,
     IDLE,

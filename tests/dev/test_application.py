@@ -15,11 +15,11 @@ from h2static.dev import application as application_module
 from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker, State
 from h2static.dev.cors import CorsApplication
-from h2static.messages import Answer, Deferred, Request, Response
+from h2static.http.messages import Answer, Deferred, Request, Response
 from h2static.site import Site, SiteConfig, bodies
 from h2static.site.bodies import FileBody
-from h2static.site.push import PushHints
-from h2static.site.push_rules import parse_push_option
+from h2static.site.hints.delivery import PushHints
+from h2static.site.hints.rules import parse_push_option
 from h2static.site.representation import prepare
 from h2static.site.rules import parse_cache_rule, parse_header_rule
 from tests.support.applications import text_response
@@ -205,7 +205,7 @@ def test_documents_are_forgotten_with_the_answers_of_the_site(root: Path) -> Non
     dev.visit(b"/")
     dev.ask(b"/app.0123abcd.js")
     assert dev.application._documents.octets > 0
-    dev.application.let_go()
+    dev.application.release()
     assert dev.application._documents.octets == 0
     assert len(dev.application._without_client._changed) == 0
 
@@ -409,7 +409,7 @@ class Cold:
     def new_batch(self) -> None:
         """Nothing to forget."""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """As above."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from h2static.dev.guard import host_allowed, same_origin
-from h2static.messages import Request
+from h2static.http.messages import Request
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.dev.injection import inject, script_element, wants_client
-from h2static.messages import Request
+from h2static.http.messages import Request
 
 #: ``@`` marks where the element goes.
 PLACES = [

@@ -9,7 +9,7 @@ import pytest
 
 from h2static.dev import application, cors, rewriting
 from h2static.dev.rewriting import Rewriter, RewrittenUpload
-from h2static.messages import Deferred, Response
+from h2static.http.messages import Deferred, Response
 from tests.support.applications import EchoUpload, PiecesBody, text_response
 
 

@@ -159,7 +159,7 @@ def test_the_version_survives_a_restart(root: Path) -> None:
 
 
 @pytest.fixture
-def opener(tmp_path: Path) -> tuple[dict[str, str], Path]:
+def acceptor(tmp_path: Path) -> tuple[dict[str, str], Path]:
     """An environment in which a browser is a script, and what it writes down."""
     opened = tmp_path / "opened"
     script = tmp_path / "browser"
@@ -168,17 +168,17 @@ def opener(tmp_path: Path) -> tuple[dict[str, str], Path]:
     return {"BROWSER": f"{script} %s"}, opened
 
 
-def test_open(root: Path, opener: tuple[dict[str, str], Path]) -> None:
-    environment, opened = opener
+def test_open(root: Path, acceptor: tuple[dict[str, str], Path]) -> None:
+    environment, opened = acceptor
     with dev(root, "--open", environment=environment) as server:
         wait_until(opened.exists, "the browser was called")
         wait_until(lambda: opened.read_text() == f"http://localhost:{server.port}/\n", "the URL")
 
 
 def test_open_is_not_needed_when_a_page_comes_back(
-    root: Path, opener: tuple[dict[str, str], Path]
+    root: Path, acceptor: tuple[dict[str, str], Path]
 ) -> None:
-    environment, opened = opener
+    environment, opened = acceptor
     port = free_port()
     stop = threading.Event()
 

@@ -32,7 +32,7 @@ from h2static.http2.frames import (
     Unknown,
     WindowUpdate,
 )
-from h2static.server.frame_log import escape, hexdump
+from h2static.logs.frames import escape, hexdump
 from tests.support.certificates import make_certificate
 from tests.support.clients import nghttp
 from tests.support.clients_site import write_site

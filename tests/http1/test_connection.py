@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from h2static.http.messages import Answer, BodyReader, Request, Response
 from h2static.http1.connection import ServerConnection
 from h2static.http1.exchange import Finished
 from h2static.http1.limits import Limits
-from h2static.messages import Answer, BodyReader, Request, Response
 from tests.http1.harness import DATE, Harness, ask
 from tests.http1.test_head import REFUSED
 from tests.support.applications import EchoUpload, PiecesBody, TableApplication, text_response

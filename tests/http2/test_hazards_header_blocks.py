@@ -10,6 +10,7 @@ import tracemalloc
 
 import pytest
 
+from h2static.http.messages import Field
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Continuation,
@@ -18,7 +19,6 @@ from h2static.http2.frames import (
 )
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
-from h2static.messages import Field
 from hpacktools.codec import encode_string
 from tests.conformance.cases import IDLE, OPEN, octets, prepared
 from tests.http2.hazards import GET, LIMITS, alone, flood, head, until_the_end

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from h2static.http.messages import Field
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     GoAway,
@@ -18,7 +19,6 @@ from h2static.http2.frames import (
 )
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import ServerSettings
-from h2static.messages import Field
 from tests.conformance.cases import octets
 from tests.http2.hazards import LIMITS, alone, expect_calm, flood, head, reset, until_the_end
 from tests.support.applications import TableApplication

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from h2static.http.messages import Hints, Request, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Data,
@@ -27,7 +28,6 @@ from h2static.http2.limits import Limits
 from h2static.http2.push import Memory, Plan, Promised
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import ServerSettings, make_service
-from h2static.messages import Hints, Request, Response
 from tests.conformance.cases import octets
 from tests.http2 import sessions
 from tests.support.peer import Peer, request_fields

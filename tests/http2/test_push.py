@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from h2static.http.messages import Answer, Hints, Request, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import AltSvc, Data, GoAway, PriorityUpdate, RstStream, Settings
 from h2static.http2.limits import Limits
 from h2static.http2.push import Memory, Plan, Promised
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import Answered, ServerSettings
-from h2static.messages import Answer, Hints, Request, Response
 from tests.support.peer import Peer
 from tests.support.replies import Promise, Section
 from tests.support.small_site import Later, pattern, response

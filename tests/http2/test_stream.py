@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h2static.http.messages import Request
+from h2static.http.semantics import RequestHead
 from h2static.http2.errors import ConnectionViolation, Misuse, StreamViolation
-from h2static.http2.fields import RequestHead
 from h2static.http2.registry import ErrorCode
 from h2static.http2.stream import TRANSITIONS, Input, State, Stream, step
-from h2static.messages import Request
 
 _I, _S = Input, State
 _RECEIVED = [i for i in Input if i.name.startswith("RECEIVE")]

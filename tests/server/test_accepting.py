@@ -16,9 +16,9 @@ import pytest
 
 from h2static.config import Config
 from h2static.http2.limits import Limits
-from h2static.server.error_log import ErrorLog
+from h2static.logs.errors import ErrorLog
+from h2static.server.acceptor import Acceptor, Host
 from h2static.server.link import Link
-from h2static.server.opener import Host, Opener
 from h2static.server.poller import READABLE
 from h2static.server.services import make_services
 from h2static.site.config import SiteConfig
@@ -93,7 +93,7 @@ class FakeHost:
 
 
 class Accepting:
-    """An opener with one listener."""
+    """An acceptor with one listener."""
 
     def __init__(self, folder: Path, *errors: int) -> None:
         self.now = 1000.0
@@ -104,7 +104,7 @@ class Accepting:
         self.log = ErrorLog(str(self.path))
         application = TableApplication()
         config = Config(site=SiteConfig(root=str(folder)), port=0, no_tls=True)
-        self.opener = Opener(
+        self.acceptor = Acceptor(
             cast("Host", self.host),
             self.poller,
             config,
@@ -114,13 +114,13 @@ class Accepting:
             access_log=None,
             clock=lambda: self.now,
         )
-        self.opener.add_listener(cast("socket.socket", self.listener), None)
+        self.acceptor.add_listener(cast("socket.socket", self.listener), None)
 
     def accept(self) -> None:
-        self.opener.accept(DESCRIPTOR)
+        self.acceptor.accept(DESCRIPTOR)
 
     def pauses(self) -> bool:
-        return self.opener.pauses
+        return self.acceptor.pauses
 
     def lines(self) -> list[str]:
         """What was logged, without the time."""
@@ -139,10 +139,10 @@ def test_accepting_pauses_and_goes_on(tmp_path: Path, number: int) -> None:
     assert one.poller.watched == {}, "a level-triggered poller would spin"
     assert one.lines() == [f"accept] accepting pauses: {os.strerror(number)}"]
     one.now += 0.1
-    one.opener.resume()
+    one.acceptor.resume()
     assert one.poller.watched == {}, "too early"
     one.now += 0.2
-    one.opener.resume()
+    one.acceptor.resume()
     assert one.poller.watched == {DESCRIPTOR: READABLE}
     assert not one.pauses()
     one.accept()
@@ -156,7 +156,7 @@ def test_a_pause_that_was_too_short_is_followed_by_another(tmp_path: Path, numbe
         one.accept()
         assert one.pauses()
         one.now += 1
-        one.opener.resume()
+        one.acceptor.resume()
     one.accept()
     assert not one.pauses()
     assert len(one.lines()) == 2
@@ -165,11 +165,11 @@ def test_a_pause_that_was_too_short_is_followed_by_another(tmp_path: Path, numbe
 def test_stopping_while_accepting_pauses(tmp_path: Path) -> None:
     one = Accepting(tmp_path, errno.ENFILE)
     one.accept()
-    one.opener.stop()
+    one.acceptor.stop()
     one.now += 1
-    one.opener.resume()
+    one.acceptor.resume()
     assert one.poller.watched == {}
-    assert not one.opener.listens_at(DESCRIPTOR)
+    assert not one.acceptor.listens_at(DESCRIPTOR)
 
 
 #: Errors of the network that accept(2) passes on: they are of that one connection.

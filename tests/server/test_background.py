@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from h2static.http.messages import Answer, BodyReader, Deferred, Request, Response
 from h2static.http2.frames import RstStream
 from h2static.http2.registry import ErrorCode
-from h2static.messages import Answer, BodyReader, Deferred, Request, Response
+from h2static.logs.errors import ErrorLog
 from h2static.server.background import Background
-from h2static.server.error_log import ErrorLog
+from h2static.server.engine import Refusal
 from h2static.server.link import Link
 from h2static.server.pool import ANSWERS, THREADS, Pool
-from h2static.server.protocol import Refusal
 from tests.support.applications import TableApplication, text_response
 from tests.support.peer import Peer
 from tests.support.processes import DEADLINE, wait_until

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from h2static import supervisor as supervisor_module
 from h2static.config import Config
-from h2static.server.notify import Notifier
-from h2static.server.processes import Worker
+from h2static.process import supervisor as supervisor_module
+from h2static.process.supervisor import Supervisor
+from h2static.process.systemd import Notifier
+from h2static.process.workers import Worker
 from h2static.site.config import SiteConfig
-from h2static.supervisor import Supervisor
 
 
 class Asking:

@@ -14,10 +14,10 @@ from typing import cast
 import hpack
 
 from h2static.config import LogFormat
+from h2static.http.messages import Answer, BodyReader, Request, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import Headers, Ping, Settings, unpack_header
-from h2static.messages import Answer, BodyReader, Request, Response
-from h2static.server.access_log import AccessLog
+from h2static.logs.access import AccessLog
 from h2static.server.link import Link
 from h2static.server.poller import WRITABLE
 from tests.support.applications import TableApplication, text_response

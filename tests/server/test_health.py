@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from h2static.messages import Answer, Request, Response
+from h2static.http.messages import Answer, Request, Response
 from h2static.server.health import HealthApplication
 
 
@@ -25,7 +25,7 @@ class Inner:
     def new_batch(self) -> None:
         self.batches += 1
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self.kept = False
 
 
@@ -73,6 +73,6 @@ def test_the_rest_is_passed_on() -> None:
     application = HealthApplication(inner, "/up")
     application.new_batch()
     assert inner.batches == 1
-    application.let_go()
+    application.release()
     assert not inner.kept
     assert application.refuse(431, None).status == 431

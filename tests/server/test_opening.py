@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from h2static import supervisor as supervisor_module
 from h2static.config import Config
 from h2static.dev.extension import DevExtension
-from h2static.server.channel import Message, encode
-from h2static.server.launching import Launched
-from h2static.server.notify import Notifier
-from h2static.server.processes import Worker
-from h2static.server.worker import make_extension
+from h2static.process import supervisor as supervisor_module
+from h2static.process.control_channel import Message, encode
+from h2static.process.launching import Launched
+from h2static.process.supervisor import Supervisor
+from h2static.process.systemd import Notifier
+from h2static.process.worker import make_extension
+from h2static.process.workers import Worker
 from h2static.site.config import SiteConfig
-from h2static.supervisor import Supervisor
 
 
 def opening(folder: Path) -> Config:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from h2static.config import Config
-from h2static.messages import Answer, BatchApplication, Request, Response
+from h2static.http.messages import Answer, BatchApplication, Request, Response
 from h2static.server import server as server_module
 from h2static.server.server import Server
 from h2static.site import Site
@@ -50,7 +50,7 @@ class Around:
     def new_batch(self) -> None:
         """As above."""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self.let_go_of.set()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from h2static.messages import Body, Request, Response
+from h2static.http.messages import Body, Request, Response
 from h2static.site import Site, SiteConfig
 
 
@@ -130,7 +130,7 @@ def forget_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def turn_off_notices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be on a system without inotify."""
-    monkeypatch.setattr("h2static.site.notices.LOCAL_FILE_SYSTEMS", frozenset())
+    monkeypatch.setattr("h2static.site.change_watch.LOCAL_FILE_SYSTEMS", frozenset())
 
 
 def make_client(root: Path, clock: Clock | None = None, **options: object) -> Client:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h2static.http.dates import format_http_date
+from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators, Verdict, evaluate, range_applies
-from h2static.site.criteria import Criteria
-from h2static.site.httpdate import format_http_date
 
 MODIFIED = 1_700_000_000
 NOW = MODIFIED + 1000.0
@@ -82,7 +82,7 @@ PROCEED, NOT_MODIFIED, FAILED = (
     ],
 )
 def test_preconditions(fields: dict[str, bytes], validators: Validators, verdict: Verdict) -> None:
-    assert evaluate(Criteria(b"GET", b"/", **fields), validators, NOW) is verdict
+    assert evaluate(CacheKey(b"GET", b"/", **fields), validators, NOW) is verdict
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_field_of_64_kib_takes_no_time() -> None:
         b'W/"' * 21845,
         b" " * 65536,
     ):
-        evaluate(Criteria(b"GET", b"/", if_none_match=value), STRONG, NOW)
+        evaluate(CacheKey(b"GET", b"/", if_none_match=value), STRONG, NOW)
     assert time.process_time() - started < 0.25
 
 
@@ -131,7 +131,7 @@ def test_a_field_of_64_kib_takes_no_time() -> None:
 def test_lists_of_entity_tags(tags: list[bytes], separator: bytes) -> None:
     value = separator.join(tags)
     weakly = b'"a"' in tags or b'W/"a"' in tags
-    verdict = evaluate(Criteria(b"GET", b"/", if_none_match=value), STRONG, NOW)
+    verdict = evaluate(CacheKey(b"GET", b"/", if_none_match=value), STRONG, NOW)
     assert (verdict is NOT_MODIFIED) == weakly
-    verdict = evaluate(Criteria(b"GET", b"/", if_match=value), STRONG, NOW)
+    verdict = evaluate(CacheKey(b"GET", b"/", if_match=value), STRONG, NOW)
     assert (verdict is PROCEED) == (b'"a"' in tags)

@@ -18,10 +18,10 @@ import pytest
 
 from h2static.site.files import (
     MAX_LINKS,
+    Dependencies,
     FileHandle,
     Folder,
     OpenFile,
-    Trace,
     Walk,
     version_of,
 )
@@ -30,9 +30,13 @@ from tests.site.harness import write
 LATER = 2e10
 
 
-def find(root: Path, path: str, *, follow: bool = False, trace: Trace | None = None) -> bytes | str:
+def find(
+    root: Path, path: str, *, follow: bool = False, dependencies: Dependencies | None = None
+) -> bytes | str:
     """What a walk finds at ``path``: the content of a file, ``folder``, or the error's name."""
-    with Walk(os.fsencode(root), trace or Trace(LATER), follow_symlinks=follow) as walk:
+    with Walk(
+        os.fsencode(root), dependencies or Dependencies(LATER), follow_symlinks=follow
+    ) as walk:
         place: Folder | OpenFile = walk.root()
         try:
             for name in path.split("/"):
@@ -159,44 +163,46 @@ def test_nothing_stays_open(root: Path) -> None:
 def test_the_trace_has_everything_that_was_looked_at(root: Path) -> None:
     write(root, "a/b/c")
     (root / "l").symlink_to("a/b")
-    trace = Trace(LATER)
-    find(root, "l/c", trace=trace)
+    dependencies = Dependencies(LATER)
+    find(root, "l/c", dependencies=dependencies)
     expected = [root, root / "a", root / "a/b", root / "a/b/c"]
-    assert trace.versions == {os.fsencode(path): version_of(path.stat()) for path in expected}
-    assert trace.settled
+    assert dependencies.versions == {
+        os.fsencode(path): version_of(path.stat()) for path in expected
+    }
+    assert dependencies.settled
 
 
 @pytest.mark.parametrize("age", [0.0, 1.9])
 def test_young_files_and_folders_have_not_settled(root: Path, age: float) -> None:
     path = write(root, "a")
-    trace = Trace(path.stat().st_ctime + age)
-    find(root, "a", trace=trace)
-    assert not trace.settled
+    dependencies = Dependencies(path.stat().st_ctime + age)
+    find(root, "a", dependencies=dependencies)
+    assert not dependencies.settled
 
 
 def test_what_the_trace_cannot_watch_has_not_settled(root: Path, outside: Path) -> None:
     (root / "out").symlink_to(outside / "secret")
     os.mkfifo(root / "fifo")
     for name in ("out", "fifo"):
-        trace = Trace(LATER)
-        find(root, name, trace=trace)
-        assert not trace.settled
+        dependencies = Dependencies(LATER)
+        find(root, name, dependencies=dependencies)
+        assert not dependencies.settled
 
 
 def test_a_link_to_nowhere_is_watched_when_links_are_followed(root: Path) -> None:
     (root / "l").symlink_to("../missing")
-    trace = Trace(LATER)
-    find(root, "l", follow=True, trace=trace)
-    assert trace.versions[os.fsencode(root / "l")] is None
-    assert trace.settled
+    dependencies = Dependencies(LATER)
+    find(root, "l", follow=True, dependencies=dependencies)
+    assert dependencies.versions[os.fsencode(root / "l")] is None
+    assert dependencies.settled
 
 
 def test_a_version_that_differs_from_what_was_seen_unsettles() -> None:
-    trace = Trace(LATER)
-    trace.note(b"/a", None)
-    assert trace.settled
-    trace.note(b"/a", version_of(os.stat("/")))
-    assert not trace.settled
+    dependencies = Dependencies(LATER)
+    dependencies.note(b"/a", None)
+    assert dependencies.settled
+    dependencies.note(b"/a", version_of(os.stat("/")))
+    assert not dependencies.settled
 
 
 def test_a_handle_closes_with_its_last_user(root: Path) -> None:

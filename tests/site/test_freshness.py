@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from h2static.messages import Request, Response
+from h2static.http.messages import Request, Response
 from h2static.site import EtagSource
+from h2static.site.cache_key import CacheKey
 from h2static.site.contents import SMALL_FILE, content_tag
-from h2static.site.criteria import Criteria
 from h2static.site.respond import Outcome
 from tests.site.harness import (
     Client,
@@ -389,9 +389,9 @@ def test_a_changed_mode_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     looked_at: list[str] = []
     respond = client.site._responder.respond
 
-    def spy(criteria: Criteria, *, blocking: bool) -> Outcome:
+    def spy(cache_key: CacheKey, *, blocking: bool) -> Outcome:
         looked_at.append("a")
-        return respond(criteria, blocking=blocking)
+        return respond(cache_key, blocking=blocking)
 
     monkeypatch.setattr(client.site._responder, "respond", spy)
     assert kept(client, question)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from h2static.messages import Field, Request, Response
+from h2static.http.messages import Field, Request, Response
 from h2static.site.contents import SMALL_FILE
-from h2static.site.handler import DeferredAnswer
 from h2static.site.rules import ErrorPage, parse_cache_rule, parse_header_rule
+from h2static.site.site import DeferredAnswer
 from tests.site.harness import Client, field, make_client, octets_of, request, write
 
 FILES = {

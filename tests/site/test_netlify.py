@@ -232,7 +232,7 @@ def test_a_file_that_cannot_be_read_any_more_keeps_its_rules(
 def test_a_file_that_may_be_read_again_is_read_again(
     root: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """Without any trace in a folder: whoever may not read it now may later."""
+    """Without any dependencies in a folder: whoever may not read it now may later."""
     path = write(root, "_headers", "/*\n  X-A: 1\n")
     write(root, "a.txt", "a")
     client = make_client(root, netlify=True)

@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 
 import pytest
 
-from h2static.messages import Response
+from h2static.http.messages import Response
 from h2static.site import EtagSource
 from h2static.site.contents import SMALL_FILE, FileContent, read_content
 from h2static.site.files import Walk
-from h2static.site.handler import DeferredAnswer
 from h2static.site.rules import ErrorPage, parse_cache_rule, parse_header_rule
+from h2static.site.site import DeferredAnswer
 from tests.site.harness import Client, field, forget_pages, make_client, octets_of, request, write
 
 LARGE = SMALL_FILE + 1000

@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn
 
 import pytest
 
-from h2static.messages import Response
+from h2static.http.messages import Response
 from h2static.site.uploads import EchoUpload, UploadBudget
 from tests.site.harness import field, make_client, octets_of, request
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from h2static.messages import Answer, BodyReader, Request, Response, Upload
+from h2static.http.messages import Answer, BodyReader, Request, Response, Upload
 
 
 def text_response(status: int, text: bytes, *, early: bool = False) -> Response:

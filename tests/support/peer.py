@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import hpack
 
+from h2static.http.messages import Field
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Continuation,
@@ -34,7 +35,6 @@ from h2static.http2.frames import (
     unpack_header,
 )
 from h2static.http2.registry import ErrorCode
-from h2static.messages import Field
 from tests.support.replies import Event, Promise, Reply, Section
 from tests.support.small_site import SmallSite
 from tests.support.transports import Mirror, Transport

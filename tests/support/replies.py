@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from h2static.http.messages import Field
 from h2static.http2.frames import Frame
-from h2static.messages import Field
 
 
 @dataclass(slots=True, kw_only=True)

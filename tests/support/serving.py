@@ -18,11 +18,11 @@ from pathlib import Path
 import anyio
 
 from h2static.config import Config
+from h2static.http.messages import Application
 from h2static.http2.limits import Limits
-from h2static.messages import Application
-from h2static.server.access_log import AccessLog
+from h2static.logs.access import AccessLog
+from h2static.logs.errors import ErrorLog
 from h2static.server.driver import Driver
-from h2static.server.error_log import ErrorLog
 from h2static.server.pool import Pool
 from h2static.site.config import SiteConfig
 from tests.support.processes import DEADLINE, wait_until

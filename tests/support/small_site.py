@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from h2static.messages import Answer, Body, BodyReader, Request, Response
+from h2static.http.messages import Answer, Body, BodyReader, Request, Response
 from tests.support.applications import EchoUpload, PiecesBody
 
 #: What can be asked for; N is a number of octets.

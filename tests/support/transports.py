@@ -20,12 +20,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from h2static.http.messages import Application, Field
 from h2static.http2.connection import ServerConnection
 from h2static.http2.frames import Frame
 from h2static.http2.limits import Limits
 from h2static.http2.push import Pusher
 from h2static.http2.service import Observer, ServerSettings, Service, make_service
-from h2static.messages import Application, Field
 from tests.support.processes import DEADLINE
 from tests.support.small_site import SmallSite
 

@@ -1,0 +1,129 @@
+"""The commands of ``h2static`` that serve nothing: ``config``, ``push-rules``, ``install-ca`` and
+``completion``.
+
+Contract: each takes the words after its name, prints to standard output and returns the exit code;
+it raises ``UsageError`` or ``StartError`` for what is wrong.  ``-h`` or ``--help`` among the words
+prints how the command is written and what it does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+
+from h2static.command.command_line import UsageError
+from h2static.command.configure import configure, with_files
+from h2static.config import StartError
+
+#: The files with completions, by shell.
+COMPLETIONS = {"bash": "h2static.bash", "zsh": "_h2static", "fish": "h2static.fish"}
+
+
+def config(words: Sequence[str]) -> int:
+    """Check a configuration file, or print the schema of such files."""
+    from h2static.command.toml_config import read_file, schema
+
+    if list(words) == ["--schema"]:
+        print(json.dumps(schema(), indent=2))
+        return 0
+    names = [word for word in words if word != "--check"]
+    if len(names) != 1 or names[0].startswith("-") or len(words) > 2:
+        raise UsageError("usage: h2static config --check FILE, or h2static config --schema")
+    values = read_file(names[0]).values
+    with_files(configure([], {}, {"port": 0, **values}))
+    print(f"{names[0]}: valid")
+    return 0
+
+
+def push_rules(words: Sequence[str]) -> int:
+    """Print push rules for the pages of a folder, read from the pages."""
+    from h2static.site.hints.export import rules_of_folder
+
+    if len(words) != 1 or words[0].startswith("-"):
+        raise UsageError("usage: h2static push-rules DOCROOT > rules.json")
+    try:
+        print(rules_of_folder(words[0]), end="")
+    except OSError as error:
+        raise StartError(f"{words[0]}: {error.strerror}") from error
+    except ValueError as error:
+        raise StartError(f"{words[0]}: {error}") from error
+    return 0
+
+
+def install_ca(words: Sequence[str]) -> int:
+    """Tell how the local certificate authority is trusted, or have it trusted."""
+    from h2static.command.local_certificate import local_certificate
+    from h2static.localca import install, install_steps, instructions
+
+    if list(words) not in ([], ["--yes"]):
+        raise UsageError("usage: h2static install-ca [--yes]")
+    certificate = local_certificate()
+    if not words:
+        print(instructions(certificate))
+        return 0
+    problems = install(install_steps(certificate.authority_file))
+    if problems:
+        raise StartError("; ".join(problems))
+    print(f"trusted from now on: SHA-256 {certificate.fingerprint}")
+    return 0
+
+
+def completion(words: Sequence[str]) -> int:
+    """Print the completion script for a shell."""
+    if len(words) != 1 or words[0] not in COMPLETIONS:
+        raise UsageError(f"usage: h2static completion {'|'.join(COMPLETIONS)}")
+    script = files("h2static").joinpath("resources", COMPLETIONS[words[0]])
+    print(script.read_text(encoding="utf-8"), end="")
+    return 0
+
+
+#: What runs, how it is written and what it does.
+_Command = tuple[Callable[[Sequence[str]], int], str, str]
+
+
+def _command(run: Callable[[Sequence[str]], int], written: str, text: str) -> _Command:
+    """The command ``run``, which also tells about itself."""
+
+    def run_or_help(words: Sequence[str]) -> int:
+        if "-h" in words or "--help" in words:
+            print(f"Usage: h2static {written}\n\n{text}")
+            return 0
+        return run(words)
+
+    return run_or_help, written, text
+
+
+#: By name; also for help text and manual page.
+COMMANDS: dict[str, _Command] = {
+    "config": _command(
+        config,
+        "config --check FILE | --schema",
+        "Check a configuration file, or print the JSON Schema of such files.",
+    ),
+    "push-rules": _command(
+        push_rules,
+        "push-rules DOCROOT",
+        "Print push rules for the pages of a folder, as --push-rules reads them.",
+    ),
+    "install-ca": _command(
+        install_ca,
+        "install-ca [--yes]",
+        "Tell how the local certificate authority is trusted; with --yes, do it.",
+    ),
+    "completion": _command(
+        completion,
+        "completion bash|zsh|fish",
+        "Print the completion script for a shell.",
+    ),
+}
+
+#: What may come next, for completion, by the words from the command's name on: one of some words,
+#: or a path as in ``Option.completes``.  After any other words of a command comes nothing.
+NEXT_WORDS: dict[str, tuple[str, ...] | str] = {
+    "config": ("--check", "--schema"),
+    "config --check": "file",
+    "push-rules": "directory",
+    "install-ca": ("--yes",),
+    "completion": tuple(COMPLETIONS),
+}

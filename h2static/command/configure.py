@@ -1,0 +1,204 @@
+"""From written values to a :class:`~h2static.config.Config`.
+
+Contract: :func:`configure` takes what the command line and the configuration file say, lets the
+command line win, checks what the file system and the operands decide, and returns a ``Config`` or
+raises :class:`~h2static.command.command_line.UsageError` (wrong usage, exit code 2) or
+:class:`StartError` (the machine does not have what was asked for, exit code 1), each with one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import cast
+
+from h2static.command.command_line import UsageError
+from h2static.command.options import COMMAND_NAMES, OPTIONS
+from h2static.command.options.values import port as parse_port
+from h2static.config import LOOPBACK, Config, LogFormat, StartError, describe
+from h2static.site.config import HintSource, SiteConfig
+from h2static.site.hints.rules import PushRules
+
+#: Names of options and operands whose attribute in ``Config`` has another name.
+_ATTRIBUTES = {
+    "address": "addresses",
+    "trailer": "trailers",
+    "trusted-proxy": "trusted_proxies",
+    "key": "key_file",
+    "cert": "cert_file",
+}
+#: Decided here, or of no interest to a server.
+_NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
+#: What has no meaning without TLS.
+_OF_TLS = ("key", "cert", "verify-client", "client-ca", "groups", "dh-param-file")
+#: Options that do nothing without one of others.
+_NEEDS = {
+    "client-ca": ("verify-client",),
+    "log-format": ("access-log", "dev"),
+    "push-cookie": ("push", "push-rules", "hints"),
+    "ignore": ("dev", "live-reload"),
+    "debounce": ("dev", "live-reload"),
+}
+#: Values that are paths on this machine.
+_PATHS = {item.name for item in OPTIONS if item.completes} | {"key", "cert"}
+_SITE_ATTRIBUTES = {item.name for item in fields(SiteConfig)}
+
+
+def configure(
+    operands: Sequence[str], written: Mapping[str, object], from_file: Mapping[str, object]
+) -> Config:
+    """Decide everything.
+
+    ``operands`` are the words of the command line that are no options, ``written`` its options by
+    name, ``from_file`` the values of a configuration file by name (operands under ``port``,
+    ``htdocs``, ``key`` and ``cert``); all values are parsed.
+    """
+    values = {**from_file, **_operands(operands, written), **written}
+    if values.get("no-tls") is True:
+        if len(operands) > 2:
+            raise UsageError("--no-tls does not go together with KEY and CERT")
+        for name in _OF_TLS:
+            if written.get(name) and written.get("no-tls"):
+                raise UsageError(f"--{name} does not go together with --no-tls")
+            # What a file says of TLS has no meaning then.
+            values.pop(name, None)
+    for name, needed in _NEEDS.items():
+        if values.get(name) and not any(_is_on(values.get(other)) for other in needed):
+            raise UsageError(f"--{name} needs --{' or --'.join(needed)}")
+    _check_allow_host(values)
+    if "port" not in values:
+        raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
+    if values.get("daemon") is True and "htdocs" not in values:
+        raise UsageError("-D/--daemon needs -d PATH or DOCROOT")
+    server: dict[str, object] = {}
+    site: dict[str, object] = {}
+    for name, value in values.items():
+        if name in _NOT_COPIED:
+            continue
+        attribute = _ATTRIBUTES.get(name, name.replace("-", "_"))
+        of_site = attribute in _SITE_ATTRIBUTES
+        (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
+    if server.get("dev") is True:
+        _apply_dev(server, site)
+    try:
+        return Config(
+            port=cast("int", values["port"]),
+            workers=_workers(cast("int", values.get("workers", 1))),
+            site=SiteConfig(
+                root=_root(cast("str", values.get("htdocs", "."))),
+                **site,  # type: ignore[arg-type]  # parsed by the option of the same name
+            ),
+            **server,  # type: ignore[arg-type]  # as above
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _check_allow_host(values: Mapping[str, object]) -> None:
+    """Refuse ``--allow-host`` where nobody asks for names: neither dev mode, live reload nor a
+    certificate that is made for this machine."""
+    certified = not values.get("no-tls") and "key" not in values
+    if (
+        values.get("allow-host")
+        and not certified
+        and not values.get("dev")
+        and not values.get("live-reload")
+    ):
+        raise UsageError("--allow-host needs --dev or --live-reload")
+
+
+def _is_on(value: object) -> bool:
+    """Whether an option with ``value`` does anything."""
+    return bool(value) and value is not HintSource.OFF
+
+
+def with_files(config: Config) -> Config:
+    """``config`` with what is in the files that its options name, as far as workers need not read
+    them: the rules of ``--push-rules`` count as if the command line had said them.
+
+    Raises ``UsageError`` for what is wrong in such a file, ``StartError`` when it cannot be read.
+    """
+    site = config.site
+    try:
+        if site.mime_types_file is not None:
+            from h2static.site.mediatypes import read_mime_types
+
+            read_mime_types(site.mime_types_file)
+        # A lenient site reads them itself, and again when they change.
+        if site.push_rules is not None and not site.lenient:
+            from h2static.site.hints.rule_files import load_push_rules
+
+            rules = load_push_rules(site.push_rules)
+            site = replace(site, push=site.push + rules, push_rules=None)
+        PushRules(site.push)
+    except OSError as error:
+        raise StartError(describe(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return replace(config, site=site)
+
+
+def _apply_dev(server: dict[str, object], site: dict[str, object]) -> None:
+    """What ``--dev`` stands for, where nothing else was said."""
+    server["live_reload"] = True
+    server.setdefault("addresses", LOOPBACK)
+    if "access_log" not in server:
+        server["access_log"] = "-"
+        server.setdefault("log_format", LogFormat.BRIEF)
+    site["listing"] = site["lenient"] = True
+
+
+def _absolute(path: object) -> object:
+    """``path`` whatever the working folder becomes; ``-`` is a standard stream."""
+    return path if path == "-" else os.path.abspath(cast("str", path))
+
+
+def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[str, object]:
+    """The operands by name: PORT, PORT DOCROOT, PORT KEY CERT or PORT DOCROOT KEY CERT."""
+    if len(operands) > 4:
+        raise UsageError(f"{operands[4]}: too many arguments; the last is CERT")
+    names = {0: (), 1: ("port",), 2: ("port", "htdocs"), 3: ("port", "key", "cert")}.get(
+        len(operands), ("port", "htdocs", "key", "cert")
+    )
+    values: dict[str, object] = dict(zip(names, operands, strict=True))
+    if "port" in values:
+        try:
+            values["port"] = parse_port(operands[0])
+        except ValueError as error:
+            raise UsageError(f"PORT: {error}{_hint(operands[0], written)}") from None
+    if "htdocs" in values and "htdocs" in written:
+        raise UsageError("-d/--htdocs does not go together with DOCROOT")
+    for name in names[1:]:
+        if not values[name]:
+            raise UsageError(f"{name}: the value is empty")
+    return values
+
+
+def _hint(word: str, written: Mapping[str, object]) -> str:
+    """What ``word`` may have been meant as, where a port was expected."""
+    if "access-log" in written:
+        return "; a file for --access-log is written --access-log=FILE"
+    near = difflib.get_close_matches(word, COMMAND_NAMES, n=1)
+    return f"; did you mean h2static {near[0]}?" if near else ""
+
+
+def _root(path: str) -> str:
+    """The folder to serve as an absolute path; its links stay, so that they can be swapped."""
+    root = os.path.abspath(path)
+    if not os.path.isdir(root):
+        what = "is not a folder" if os.path.exists(root) else "does not exist"
+        raise StartError(f"the folder to serve {what}: {root}")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise StartError(f"the folder to serve cannot be read: {root}")
+    return root
+
+
+def _workers(count: int) -> int:
+    """``count``, or for 0 the number of processors that this process may use."""
+    if count:
+        return count
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

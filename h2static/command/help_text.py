@@ -1,0 +1,76 @@
+"""The text of ``h2static --help``, from the option table.
+
+Contract: every line fits 80 columns; every option and operand appears once.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from h2static.command.options import UNSUPPORTED, Argument, Group, Operand, Option
+
+_WIDTH = 80
+#: Column where explanations begin; a longer option gets a line of its own.
+_COLUMN = 26
+
+_USAGE = """\
+Usage: h2static [OPTION]... PORT [DOCROOT]
+       h2static [OPTION]... PORT [DOCROOT] KEY CERT
+       h2static COMMAND ...
+
+Serve a folder over HTTP/2.
+"""
+
+_NOTES = """\
+SIZE takes K, M and G, powers of 1024. -d does not go together with DOCROOT.
+Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage.
+"""
+
+
+def render(
+    options: Sequence[Option],
+    operands: Sequence[Operand],
+    commands: Sequence[tuple[str, str]],
+) -> str:
+    """The whole help text; ``commands``: how each is written and what it does."""
+    parts = [_USAGE, _section("Arguments", [(item.name, item.help) for item in operands])]
+    for group in Group:
+        rows = [(head(item), explanation(item)) for item in options if item.group is group]
+        if rows:
+            parts.append(_section(group.value, rows))
+    missing = [(f"--{name}", reason) for name, reason in UNSUPPORTED.items()]
+    parts.append(_section("Options of nghttpd that are missing, and why", missing))
+    parts.append(_section("Commands, in the place of PORT", commands))
+    parts.append(_NOTES)
+    return "\n".join(parts)
+
+
+def head(option: Option) -> str:
+    """How ``option`` is written: ``-a, --address ADDR``."""
+    letter = f"-{option.letter}, " if option.letter else "    "
+    if option.argument is Argument.NONE:
+        return f"{letter}--{option.name}"
+    if option.argument is Argument.OPTIONAL:
+        return f"{letter}--{option.name}[={option.metavar}]"
+    return f"{letter}--{option.name} {option.metavar}"
+
+
+def explanation(option: Option) -> str:
+    """What ``option`` does, with its default."""
+    return f"{option.help} (default: {option.default})" if option.default else option.help
+
+
+def _section(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    lines = [f"{title}:"]
+    for name, text in rows:
+        wrapped = textwrap.wrap(
+            text, _WIDTH - _COLUMN, break_long_words=False, break_on_hyphens=False
+        )
+        first = f"  {name}"
+        if len(first) < _COLUMN - 1:
+            lines.append(f"{first:<{_COLUMN}}{wrapped.pop(0)}")
+        else:
+            lines.append(first)
+        lines.extend(" " * _COLUMN + line for line in wrapped)
+    return "\n".join(lines) + "\n"

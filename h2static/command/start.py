@@ -1,0 +1,315 @@
+"""What the command ``h2static`` does with its words.
+
+Contract: :func:`run` returns the exit code: 0 stopped on request, 1 could not start, 2 wrong usage.
+Whatever is wrong is told in one line on standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from h2static.command.command_line import CommandLine, UsageError, parse
+from h2static.command.configure import configure, with_files
+from h2static.command.options import OPERANDS, OPTIONS
+from h2static.config import SERVER_NAME, Config, StartError, describe
+from h2static.version import __version__
+
+if TYPE_CHECKING:
+    from h2static.command.toml_config import FileConfig
+    from h2static.localca import Certificate
+    from h2static.process.early_signals import EarlySignals
+    from h2static.process.launching import Launched
+    from h2static.server.listeners import Listener
+
+EXIT_STOPPED = 0
+EXIT_NOT_STARTED = 1
+EXIT_USAGE = 2
+
+
+def run(words: list[str], early_signals: EarlySignals, launched: Launched | None = None) -> int:
+    """Do what the command line ``words`` asks for.  Returns the exit code.
+
+    ``launched``: a process that waits to be the first worker; it is ended when it is not needed.
+    """
+    spare = _Spare(launched)
+    try:
+        return _run(words, early_signals, spare)
+    except UsageError as error:
+        return _fail(str(error), EXIT_USAGE)
+    except StartError as error:
+        return _fail(str(error), EXIT_NOT_STARTED)
+    except BrokenPipeError:
+        # ``h2static --help | head``: the reader has enough, and the interpreter need not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_NOT_STARTED
+    except OSError as error:
+        return _fail(describe(error), EXIT_NOT_STARTED)
+    except KeyboardInterrupt:
+        # Only before the supervisor listens to signals.
+        return EXIT_STOPPED
+    finally:
+        spare.discard()
+
+
+class _Spare:
+    """The process that was launched in advance, as long as nobody has taken it."""
+
+    def __init__(self, launched: Launched | None) -> None:
+        self._launched = launched
+
+    def take(self) -> Launched | None:
+        """The process; it belongs to the caller."""
+        launched, self._launched = self._launched, None
+        return launched
+
+    def discard(self) -> None:
+        """End the process unless it was taken."""
+        launched = self.take()
+        if launched is not None:
+            launched.discard()
+
+    def owns(self, descriptor: int) -> bool:
+        """Whether ``descriptor`` is the process's line, and nothing that the caller handed over."""
+        return self._launched is not None and self._launched.line.fileno() == descriptor
+
+
+def _fail(text: str, code: int) -> int:
+    from h2static.logs.errors import escape
+
+    print(f"h2static: {escape(text)}", file=sys.stderr)
+    return code
+
+
+def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
+    if words and not words[0].startswith("-") and not words[0].isdigit():
+        from h2static.command.commands import COMMANDS
+
+        if words[0] in COMMANDS:
+            # Nothing is served: the process ends as others do.
+            early_signals.release()
+            return COMMANDS[words[0]][0](words[1:])
+    line = parse(words, OPTIONS)
+    if line.values.get("help"):
+        from h2static.command.commands import COMMANDS
+        from h2static.command.help_text import render
+
+        commands = [(written, text) for _, written, text in COMMANDS.values()]
+        print(render(OPTIONS, OPERANDS, commands), end="")
+        return EXIT_STOPPED
+    if line.values.get("version"):
+        print(f"{SERVER_NAME} {__version__}")
+        return EXIT_STOPPED
+    if line.values.get("print-config"):
+        return _print_config(line)
+    loaded = load(words)
+    early_signals.hold_all()
+    return _serve(words, loaded, spare)
+
+
+def _read_file(line: CommandLine) -> FileConfig:
+    """What the file of ``--config`` says; nothing without that option."""
+    from h2static.command.toml_config import FileConfig, read_file
+
+    path = line.values.get("config")
+    return FileConfig(written={}, values={}) if path is None else read_file(str(path))
+
+
+def _print_config(line: CommandLine) -> int:
+    """Print what the command line and the file together say, once it is known to be valid."""
+    from h2static.command.toml_config import from_words, render
+
+    file = _read_file(line)
+    config = configure(line.operands, line.values, file.values)
+    decided: dict[str, object] = {"port": config.port, "htdocs": config.root}
+    for option in OPTIONS:
+        # The output may be saved anywhere: a path must not be relative to a folder any more.
+        path = getattr(config, option.key, None) or getattr(config.site, option.key, None)
+        if option.completes == "file" and isinstance(path, str):
+            decided[option.name] = path
+    if config.key_file is not None:
+        decided.update(key=config.key_file, cert=config.cert_file)
+    print(render({**file.written, **from_words(line.written), **decided}), end="")
+    return EXIT_STOPPED
+
+
+@dataclass(slots=True, kw_only=True)
+class Loaded:
+    """What a command line comes to."""
+
+    config: Config
+    #: The certificate of this machine, if that is the one to be used.
+    certificate: Certificate | None
+
+
+def load(words: Sequence[str]) -> Loaded:
+    """The configuration that the command line ``words`` asks for.
+
+    Files that its options name, but for those below the root, are read and checked now: what is
+    wrong is told before anything is started or replaced.  Raises ``UsageError`` or ``StartError``.
+    """
+    line = parse(words, OPTIONS)
+    config = with_files(configure(line.operands, line.values, _read_file(line).values))
+    if config.no_tls:
+        return Loaded(config=config, certificate=None)
+    from h2static.command.local_certificate import with_local_certificate
+    from h2static.server.tls import make_context
+
+    config, certificate = with_local_certificate(config)
+    make_context(config, tickets=False)
+    return Loaded(config=config, certificate=certificate)
+
+
+def _serve(words: list[str], loaded: Loaded, spare: _Spare) -> int:
+    """Open the sockets, serve, and close them."""
+    from h2static.process.systemd import take_sockets
+    from h2static.server.descriptor_limit import raise_descriptor_limit
+    from h2static.server.listeners import adopt_listeners, open_listeners
+
+    began = time.monotonic()
+    config = loaded.config
+    if config.ready_fd is not None:
+        _check_descriptor(config.ready_fd, spare)
+    raise_descriptor_limit()
+    inherited = take_sockets()
+    if inherited:
+        listeners = adopt_listeners(inherited, config)
+    else:
+        listeners = open_listeners(config, config.workers)
+    try:
+        _supervise(words, loaded, listeners, spare, began)
+    finally:
+        for listener in listeners:
+            listener.close()
+    return EXIT_STOPPED
+
+
+def _supervise(
+    words: list[str],
+    loaded: Loaded,
+    listeners: Sequence[Listener],
+    spare: _Spare,
+    began: float,
+) -> None:
+    """Leave the terminal if that is wanted, and run the supervisor.
+
+    ``began``: when the start began, in monotonic seconds.
+    """
+    from h2static.process.daemon import PidFile, leave_terminal
+    from h2static.process.supervisor import Supervisor
+    from h2static.process.systemd import Notifier
+
+    config = loaded.config
+    folder = _working_folder()
+    if config.daemon:
+        # It would be the child of a process that ends.
+        spare.discard()
+    serving = leave_terminal() if config.daemon else None
+    pid_file = PidFile(config.pid_file) if config.pid_file is not None else None
+    urls = [listener.url(config.scheme) for listener in listeners]
+
+    def announce() -> None:
+        if config.verbose:
+            _say(1, "\n".join(listener.describe() for listener in listeners))
+        if not config.quiet:
+            seconds = time.monotonic() - began
+            _say(2, _banner(config, urls, loaded.certificate, seconds))
+        if config.ready_fd is not None:
+            port = next((one.port for one in listeners if one.port is not None), None)
+            ready = {"port": port, "pid": os.getpid(), "urls": urls}
+            _tell_ready(config.ready_fd, json.dumps(ready))
+        if serving is not None:
+            serving()
+
+    def reload() -> Config:
+        # A daemon has left the folder that relative names are meant from.
+        if folder is not None:
+            os.chdir(folder)
+        try:
+            # The browser has been opened, or was closed for a reason.
+            return replace(load(words).config, open=False)
+        finally:
+            if config.daemon:
+                os.chdir("/")
+
+    try:
+        Supervisor(
+            config,
+            listeners,
+            reload=reload,
+            announce=announce,
+            notifier=Notifier(),
+            launched=spare.take(),
+        ).run()
+    finally:
+        if pid_file is not None:
+            pid_file.remove()
+
+
+def _working_folder() -> str | None:
+    """The working folder; ``None`` when it has been removed: nothing is relative to it then."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
+
+
+def _say(descriptor: int, text: str) -> None:
+    """Write lines to a standard stream; that nobody reads them is no reason not to serve."""
+    with contextlib.suppress(OSError):
+        os.write(descriptor, text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def _banner(
+    config: Config, urls: Sequence[str], certificate: Certificate | None, seconds: float
+) -> str:
+    """What a person wants to know when the server has started."""
+    lines = [f"{SERVER_NAME} {__version__}, ready in {seconds * 1000:.0f} ms"]
+    lines.append(f"  serving  {config.root}")
+    lines.extend(f"  at       {url}" for url in urls)
+    lines.extend(f"  network  {url}" for url in _network_urls(config, urls))
+    if certificate is not None:
+        lines.append("  TLS      with a certificate for development, made on this machine;")
+        lines.append("           h2static install-ca tells how browsers come to trust it:")
+        lines.append(f"           SHA-256 {certificate.fingerprint[:47]}")
+        lines.append(f"                   {certificate.fingerprint[48:]}")
+    stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
+    lines.append(f"  {stop} stops the server.")
+    return "\n".join(lines)
+
+
+def _network_urls(config: Config, urls: Sequence[str]) -> list[str]:
+    """In dev mode: how a telephone in the same network reaches a server on every interface."""
+    if not config.dev or not urls:
+        return []
+    from h2static.localca.names import lan_addresses
+
+    port = urls[0].rstrip("/").rpartition(":")[2]
+    return [f"{config.scheme}://{host}:{port}/" for host in lan_addresses(config.addresses)]
+
+
+def _check_descriptor(descriptor: int, spare: _Spare) -> None:
+    """Find out before anything else is opened, which might get that very number."""
+    try:
+        if spare.owns(descriptor):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        os.fstat(descriptor)
+    except OSError as error:
+        raise StartError(f"--ready-fd {descriptor}: {error.strerror}") from error
+
+
+def _tell_ready(descriptor: int, line: str) -> None:
+    """Write ``line`` to ``descriptor`` and close it, unless it is a standard stream."""
+    try:
+        os.write(descriptor, line.encode("utf-8") + b"\n")
+        if descriptor > 2:
+            os.close(descriptor)
+    except OSError as error:
+        raise StartError(f"--ready-fd {descriptor}: {error.strerror}") from error

@@ -1,0 +1,252 @@
+"""Configuration files: TOML, every option under its long name.
+
+Contract: :func:`read_file` returns what a file says, checked by the JSON Schema that the option
+table yields and parsed by the same parsers as the command line, or raises
+:class:`~h2static.command.command_line.UsageError` with one line that names the file and the key,
+or the line where the file is not TOML.  Paths in a file are relative to its folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from h2static.command.command_line import UsageError, parse_value
+from h2static.command.options import OPERANDS, OPTIONS, Argument, Option, Schema
+from h2static.config import StartError
+from h2static.site.plain_files import read_plain_file
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+#: Octets of a configuration file; one that is larger is no configuration file.
+MAX_LENGTH = 1024 * 1024
+
+_IN_FILE = {option.name: option for option in OPTIONS if option.in_file}
+_OPERANDS = {operand.key: operand for operand in OPERANDS if operand.key not in _IN_FILE}
+
+
+@dataclass(slots=True, kw_only=True)
+class FileConfig:
+    """What a configuration file says."""
+
+    #: As it was written, by option or operand name.
+    written: dict[str, object]
+    #: The same, parsed.
+    values: dict[str, object]
+
+
+def schema() -> Schema:
+    """The JSON Schema (2020-12) of a configuration file."""
+    properties: dict[str, Schema] = {
+        name: {**operand.schema, "description": operand.help} for name, operand in _OPERANDS.items()
+    }
+    properties.update((name, option.file_schema()) for name, option in _IN_FILE.items())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of h2static",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def read_file(path: str) -> FileConfig:
+    """Read the configuration file ``path``.
+
+    Raises ``UsageError``, or ``StartError`` when the file cannot be read.
+    """
+    try:
+        octets = read_plain_file(path, MAX_LENGTH + 1)
+    except OSError as error:
+        raise StartError(f"cannot read the configuration: {path}: {error.strerror}") from error
+    if len(octets) > MAX_LENGTH:
+        raise UsageError(f"{path}: longer than {MAX_LENGTH} octets")
+    try:
+        # Some editors begin a file with a byte order mark.
+        written = tomllib.loads(octets.decode("utf-8-sig"))
+        _check(path, written)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path}: not usable as TOML: nested too deeply") from None
+    folder = os.path.dirname(os.path.abspath(path))
+    values = {name: _value(name, what, path, folder) for name, what in written.items()}
+    return FileConfig(written=written, values=values)
+
+
+def _check(path: str, written: Mapping[str, object]) -> None:
+    """Check ``written`` by the schema.  Raises ``UsageError``."""
+    # Start-up without a configuration file does not wait for it.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(schema()).iter_errors(written))
+    if error is not None:
+        raise UsageError(f"{path}: {_explain(error)}")
+
+
+def _explain(error: ValidationError) -> str:
+    """What is wrong where, in one line."""
+    if not error.absolute_path and error.validator == "additionalProperties":
+        assert isinstance(error.instance, dict)
+        known = [*_IN_FILE, *_OPERANDS]
+        unknown = min(error.instance.keys() - set(known))
+        near = difflib.get_close_matches(unknown, known, n=1)
+        return f"{unknown}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator in ("anyOf", "oneOf"):
+        meant = _meant(error)
+        if meant is not None:
+            return _explain(meant)
+        assert isinstance(error.validator_value, list)
+        expected = " or ".join(map(_expectation, error.validator_value))
+    elif error.validator in ("type", "pattern"):
+        assert isinstance(error.schema, dict)
+        expected = _expectation(error.schema)
+    else:
+        return f"{where}: {_shorten(error.message)}"
+    return f"{where}: expected {expected}, not {_shown(error.instance)}"
+
+
+def _meant(error: ValidationError) -> ValidationError | None:
+    """The fault in the one of several forms that a value was meant to have."""
+    from jsonschema.exceptions import best_match
+
+    forms: dict[object, list[ValidationError]] = {}
+    for inner in error.context or ():
+        forms.setdefault(inner.schema_path[0], []).append(inner)
+    meant = [
+        form
+        for form in forms.values()
+        if not any(one.validator in ("type", "const") and not one.path for one in form)
+    ]
+    return best_match(meant[0]) if len(meant) == 1 else None
+
+
+#: The patterns of the schema in words.
+_PATTERNS = {
+    "^[0-9]+[KMGkmg]?$": "digits with K, M or G behind them if wanted",
+    "^[^=]+$": "a pattern without '='",
+    "^[^:]+$": "a pattern without ':'",
+    "^/[^=]*$": "a path that begins with / and has no '='",
+    "^[^,]+$": "a target without ','",
+}
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "number": "a number",
+    "object": "a table",
+    "string": "text",
+}
+
+
+def _expectation(one: Mapping[str, object]) -> str:
+    """What a value has to be, in words."""
+    if "const" in one:
+        return _shown(one["const"])
+    if "pattern" in one:
+        return _PATTERNS[str(one["pattern"])]
+    return _TYPES.get(str(one.get("type")), "another value")
+
+
+def _shown(value: object) -> str:
+    """``value`` as a file has it."""
+    try:
+        return _shorten(_toml(value))
+    except TypeError:
+        # A date, for which no option has a use.
+        return _shorten(str(value))
+
+
+def _shorten(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def _value(name: str, written: object, path: str, folder: str) -> object:
+    """The parsed value of the key ``name``."""
+    where = f"{path}: {name}"
+    option = _IN_FILE.get(name)
+    if option is None:
+        return written if name == "port" else os.path.join(folder, str(written))
+    if isinstance(written, dict):
+        assert option.section is not None
+        written = option.section.texts(written)
+    value = parse_value(option, written, where)
+    if option.completes and value != "-":
+        return os.path.join(folder, str(value))
+    return value
+
+
+def from_words(written: Mapping[str, object]) -> dict[str, object]:
+    """What a command line says, by option name, as a file says it: numbers are no texts there."""
+    said: dict[str, object] = {}
+    for name, value in written.items():
+        option = _IN_FILE.get(name)
+        numbers = option is not None and _takes_numbers(option.schema or {})
+        said[name] = _number(value) if numbers and isinstance(value, str) else value
+    return said
+
+
+def _takes_numbers(one: Schema) -> bool:
+    forms = one.get("anyOf", [])
+    assert isinstance(forms, list)
+    return one.get("type") in ("integer", "number") or any(map(_takes_numbers, forms))
+
+
+def _number(text: str) -> object:
+    """The number that ``text`` writes, or ``text`` if it is something else, as ``auto``."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+def render(written: Mapping[str, object]) -> str:
+    """A configuration file that says ``written``; comments tell the defaults of the rest."""
+    lines = [f"{name} = {_toml(written[name])}" for name in _OPERANDS if name in written]
+    sections = []
+    for name, option in _IN_FILE.items():
+        if name not in written:
+            lines.append(f"# {name}: {_default(option)}")
+        elif isinstance(written[name], dict):
+            sections.append(f"{name} = {_toml(written[name])}")
+        else:
+            lines.append(f"{name} = {_toml(written[name])}")
+    return "\n".join([*lines, *sections]) + "\n"
+
+
+def _default(option: Option) -> str:
+    if option.default:
+        return option.default
+    return "false" if option.argument is Argument.NONE else "none"
+
+
+#: Octets that are no UTF-8, as Python has them in text.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+_NOT_ASCII = re.compile("[\x7f-\U0010ffff]")
+
+
+def _toml(value: object) -> str:
+    """``value`` in TOML; tables are written in one line."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str) and _NO_TEXT.search(value):
+        raise UsageError(f"{value!r} is not UTF-8: a configuration file cannot say it")
+    # A basic string of TOML is written like a string of JSON; so are numbers and truth values.
+    # But surrogate pairs are no escapes in TOML, and DEL has to be one.
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_ASCII.sub(lambda match: f"\\U{ord(match[0]):08x}", text)

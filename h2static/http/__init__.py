@@ -1,0 +1,1 @@
+"""The waist: what protocol engines and applications share (RFC 9110)."""

@@ -1,0 +1,187 @@
+"""Request field sections: what makes them well-formed (RFC 9113 sections 8.1 to 8.3).
+
+Contract: :func:`validate_request` turns the decoded fields of a header block into a
+:class:`RequestHead` or raises :class:`Malformed`; :func:`validate_trailers` checks trailers.  Both
+are pure: the same fields give an equal result, so results may be remembered.  Whether the authority
+is well formed and the path names something is the site's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from h2static.http.messages import Field, Request
+from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY, parse_priority
+
+#: RFC 9110 section 5.1 and RFC 9113 section 8.2.1: a token without upper case letters.
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+#: RFC 9113 section 8.2.1 forbids NUL, CR and LF; the other control characters are invalid by
+#: RFC 9110 section 5.5 and would end up in logs.
+_BAD_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: What cannot be in ``:path``: control characters, space, fragment (RFC 9113 section 8.3.1).
+_BAD_IN_PATH = re.compile(rb"[\x00-\x20\x7f#]")
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*")
+_DIGITS = re.compile(rb"[0-9]{1,19}")
+
+#: RFC 9113 section 8.2.2.
+_CONNECTION_SPECIFIC: Final = frozenset(
+    (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
+)
+_PSEUDO: Final = frozenset((b":method", b":scheme", b":authority", b":path"))
+
+
+class Malformed(Exception):
+    """The message is malformed (RFC 9113 section 8.1.1): a stream error PROTOCOL_ERROR."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class RequestHead:
+    """A request with what the protocol itself reads from its field section."""
+
+    request: Request
+    #: The Content-Length field, if any.
+    content_length: int | None
+    urgency: int
+    incremental: bool
+    #: ``Expect: 100-continue`` (RFC 9110 section 10.1.1).
+    expects_continue: bool
+
+
+def _shown(name: bytes) -> str:
+    """``name`` in quotation marks, for a reason that people read; all but ASCII is escaped."""
+    return repr(name).removeprefix("b")
+
+
+def _check_value(name: bytes, value: bytes) -> None:
+    # "A field value MUST NOT contain the zero value, line feed, or carriage return at any
+    # position", "MUST NOT start or end with an ASCII whitespace character" (8.2.1).
+    if _BAD_IN_VALUE.search(value) is not None:
+        raise Malformed(f"{_shown(name)}: control character in the value")
+    if value and (value[0] in b" \t" or value[-1] in b" \t"):
+        raise Malformed(f"{_shown(name)}: white space around the value")
+
+
+def _check_field(name: bytes, value: bytes) -> None:
+    # "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a, or 0x7f-0xff"
+    # (8.2.1).
+    if _NAME.fullmatch(name) is None:
+        raise Malformed(f"{_shown(name)}: not a field name")
+    # "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
+    # fields"; such a message "MUST be treated as malformed" (8.2.2).
+    if name in _CONNECTION_SPECIFIC:
+        raise Malformed(f"{_shown(name)}: connection-specific")
+    # "it MUST NOT contain any value other than 'trailers'" (8.2.2).
+    if name == b"te" and value.lower() != b"trailers":
+        raise Malformed("te: other than trailers")
+    _check_value(name, value)
+
+
+def _content_length(values: list[bytes]) -> int | None:
+    if not values:
+        return None
+    # RFC 9110 section 8.6: "a recipient … MUST … reject the message as invalid" when values differ.
+    first = values[0]
+    if _DIGITS.fullmatch(first) is None or any(value != first for value in values):
+        raise Malformed("content-length: not one number")
+    return int(first)
+
+
+def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
+    method = pseudo.get(b":method")
+    if method is None or _TOKEN.fullmatch(method) is None:
+        raise Malformed(":method is missing or not a token")
+    if method == b"CONNECT":
+        # "The ':scheme' and ':path' pseudo-header fields MUST be omitted"; ":authority" is there
+        # (8.5).
+        if b":scheme" in pseudo or b":path" in pseudo or not pseudo.get(b":authority"):
+            raise Malformed("CONNECT with :scheme or :path, or without :authority")
+        return
+    # "All HTTP/2 requests MUST include exactly one valid value for the ':method', ':scheme', and
+    # ':path' pseudo-header fields, unless they are CONNECT requests" (8.3.1).
+    scheme = pseudo.get(b":scheme")
+    if scheme is None or _SCHEME.fullmatch(scheme) is None:
+        raise Malformed(":scheme is missing or not a scheme")
+    path = pseudo.get(b":path")
+    if not path:
+        raise Malformed(":path is missing or empty")
+    if _BAD_IN_PATH.search(path) is not None:
+        raise Malformed(":path with a control character, space or fragment")
+    if path[0] != 0x2F and not (path == b"*" and method == b"OPTIONS"):
+        raise Malformed(":path is neither origin form nor * of OPTIONS")
+
+
+def _split_pseudo(fields: tuple[Field, ...]) -> tuple[dict[bytes, bytes], int]:
+    """The pseudo-header fields, and how many there are."""
+    pseudo: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if name[:1] != b":":
+            break
+        # "Endpoints MUST treat a request … that contains undefined or invalid pseudo-header fields
+        # as malformed"; "The same pseudo-header field name MUST NOT appear more than once" (8.3).
+        if name not in _PSEUDO:
+            raise Malformed(f"{_shown(name)}: not a pseudo-header field of a request")
+        if name in pseudo:
+            raise Malformed(f"{_shown(name)}: repeated")
+        _check_value(name, value)
+        pseudo[name] = value
+    return pseudo, len(pseudo)
+
+
+def validate_request(fields: tuple[Field, ...], *, end_stream: bool) -> RequestHead:
+    """The request that a first field section carries.
+
+    ``end_stream``: no content follows.  Raises :class:`Malformed`.
+    """
+    pseudo, start = _split_pseudo(fields)
+    regular: list[Field] = []
+    lengths: list[bytes] = []
+    urgency, incremental = DEFAULT_URGENCY, DEFAULT_INCREMENTAL
+    priority: bytes | None = None
+    expects_continue = False
+    host: bytes | None = None
+    for field in fields[start:]:
+        name, value = field
+        # "All pseudo-header fields MUST appear in a field block before all regular field lines"
+        # (8.3): a late one fails here, a colon is in no field name.
+        _check_field(name, value)
+        if name == b"content-length":
+            lengths.append(value)
+        elif name == b"priority":
+            # Several lines are one list (RFC 9110 section 5.3); later members win.
+            priority = value if priority is None else priority + b", " + value
+            urgency, incremental = parse_priority(priority)
+        elif name == b"expect":
+            expects_continue = value.lower() == b"100-continue"
+        elif name == b"host" and host is None:
+            host = value
+        regular.append(field)
+    _check_pseudo(pseudo)
+    content_length = _content_length(lengths)
+    # "A request or response is also malformed if the value of a Content-Length header field does
+    # not equal the sum of the DATA frame payload lengths" (8.1.1).
+    if end_stream and content_length:
+        raise Malformed("content-length without content")
+    authority = pseudo.get(b":authority")
+    return RequestHead(
+        request=Request(
+            method=pseudo[b":method"],
+            scheme=pseudo.get(b":scheme", b""),
+            authority=authority if authority is not None else host or b"",
+            path=pseudo.get(b":path", b""),
+            fields=tuple(regular),
+        ),
+        content_length=content_length,
+        urgency=urgency,
+        incremental=incremental,
+        expects_continue=expects_continue,
+    )
+
+
+def validate_trailers(fields: tuple[Field, ...]) -> None:
+    """Raise :class:`Malformed` unless ``fields`` may be trailers (RFC 9113 section 8.1)."""
+    for name, value in fields:
+        # "Trailers MUST NOT include pseudo-header fields" (8.1): a colon is in no field name.
+        _check_field(name, value)

@@ -1,0 +1,233 @@
+"""What header blocks mean: decoding and validation, remembered (RFC 7541, RFC 9113 section 8.2).
+
+Contract: decoding is a pure function of (table state, block); validity of a whole request is a pure
+function of the fields.  :class:`FieldSectionMemory` therefore remembers, for all connections of a
+worker that share its settings, which request a block is in a given state, and which state follows.
+It remembers first blocks that end their stream; everything else takes the plain path.
+With the memory off nothing on the wire changes.
+
+Assumes: blocks are passed in the order in which they arrived on their connection.
+
+Strategy: a state object stands for the contents of a dynamic table and its bounds; equal states of
+different connections become the same object on second sight.  What came never-indexed, a cookie or
+an authorization is not shared (RFC 7541 section 7.1): a block that carries one is not remembered in
+a shared state, and a table that holds one makes its state private to the connection.
+The memory is bounded in octets; at the bound it forgets everything and begins anew.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2static.http.semantics import RequestHead
+from hpacktools.codec import (
+    EMPTY_TABLE,
+    DecodedBlock,
+    DecodeLimits,
+    DynamicTable,
+    Field,
+    HPACKError,
+    decode_block,
+)
+
+#: Field names whose values are somebody's secret.
+SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
+
+#: Octets for one worker: some ten thousand different requests.
+DEFAULT_OCTETS: Final = 8 * 1024 * 1024
+#: Octets that a private state may hold for its connection: the requests for a page's subresources,
+#: some dozen with the fields and cookies that browsers send.
+_PRIVATE_OCTETS: Final = 65_536
+#: Fields that the tables of all connections share before they are forgotten; one block may go
+#: beyond.  They have 128 octets at most, so that this is half a MiB.
+_INTERNED: Final = 2_048
+#: Blocks seen once, by hash: enough to notice repetition, small enough to forget.
+_SIGHTED: Final = 8_192
+#: What an entry costs beside its octets (objects, dictionary slots), measured roughly.
+_ENTRY_OVERHEAD: Final = 600
+_FIELD_OVERHEAD: Final = 120
+
+
+class Known:
+    """What a remembered block is."""
+
+    __slots__ = ("head", "request", "state")
+
+    def __init__(self, head: RequestHead, state: DecoderState | None) -> None:
+        self.head = head
+        self.request = head.request
+        #: The state after the block; ``None`` when it is the same.
+        self.state = state
+
+
+class DecoderState:
+    """Where a connection's header decoding stands.  Immutable but for what is remembered in it."""
+
+    __slots__ = ("allowed", "known", "octets", "private", "required", "table")
+
+    def __init__(
+        self, table: DynamicTable, allowed: int, required: int | None, private: bool
+    ) -> None:
+        self.table = table
+        #: The SETTINGS_HEADER_TABLE_SIZE that the peer has acknowledged.
+        self.allowed = allowed
+        #: The next block must begin with a size update to at most this (RFC 7541 section 4.2).
+        self.required = required
+        self.private = private
+        #: Block -> what it is in this state.
+        self.known: dict[bytes, Known] = {}
+        #: What that costs where the state is private; shared ones are counted together.
+        self.octets = 0
+
+
+class FieldSectionMemory:
+    """The decoding of one kind of connection (same settings, same schemes) in one worker."""
+
+    __slots__ = ("_interned", "_limit", "_limits", "_octets", "_sighted", "_states", "enabled")
+
+    def __init__(
+        self, limits: DecodeLimits, *, octets: int = DEFAULT_OCTETS, enabled: bool = True
+    ) -> None:
+        self._limits = limits
+        self._limit = octets
+        self._octets = 0
+        self._states: dict[tuple[DynamicTable, int, int | None], DecoderState] = {}
+        self._sighted: set[int] = set()
+        #: Clients ask for the same paths: a table of ninety entries takes ten KiB by itself.
+        self._interned: dict[Field, Field] = {}
+        self.enabled = enabled
+
+    def start(self, allowed: int) -> DecoderState:
+        """The state of a new connection whose peer has acknowledged ``allowed``."""
+        return self._shared(DecoderState(EMPTY_TABLE, allowed, None, False))
+
+    def acknowledged(self, state: DecoderState, allowed: int) -> DecoderState:
+        """The state after the peer has acknowledged SETTINGS_HEADER_TABLE_SIZE ``allowed``.
+
+        RFC 9113 section 4.3.1: once a smaller size is acknowledged, the next block must begin with
+        a size update.
+        """
+        required = allowed if allowed < state.table.maximum else None
+        after = DecoderState(state.table, allowed, required, state.private)
+        return after if state.private else self._shared(after)
+
+    def decode(self, state: DecoderState, block: bytes) -> tuple[DecodedBlock, DecoderState]:
+        """Decode ``block`` in ``state``: what it holds, and the state after it.
+
+        Raises :class:`hpacktools.codec.HPACKError`; the state is spent then.
+        """
+        interned = self._interned
+        if len(interned) > _INTERNED:
+            interned.clear()
+        try:
+            decoded = decode_block(
+                block,
+                state.table,
+                allowed=state.allowed,
+                required=state.required,
+                limits=self._limits,
+                interned=interned,
+            )
+        except HPACKError:
+            # There may be secrets in what came before the error.
+            interned.clear()
+            raise
+        if decoded.table is state.table and state.required is None:
+            return decoded, state
+        # What a soft limit has cut off may be in the table, whatever it was.
+        sensitive = decoded.truncated or is_sensitive(decoded)
+        if sensitive:
+            self._forget_secrets(decoded)
+        private = state.private or sensitive
+        after = DecoderState(decoded.table, state.allowed, None, private)
+        return decoded, after if private or not self.enabled else self._met(after)
+
+    def _forget_secrets(self, decoded: DecodedBlock) -> None:
+        """Keep what is somebody's in that connection's table only."""
+        interned = self._interned
+        if decoded.truncated:
+            interned.clear()
+        for field in decoded.fields:
+            if field[0] in SENSITIVE:
+                interned.pop(field, None)
+
+    def remember(
+        self,
+        state: DecoderState,
+        block: bytes,
+        decoded: DecodedBlock,
+        head: RequestHead,
+        after: DecoderState,
+    ) -> DecoderState:
+        """Offer what ``block`` was in ``state``; returns the state to go on with.
+
+        For blocks that begin and end a request.  Kept on second sight.
+        """
+        if not self.enabled:
+            return after
+        cost = (
+            _ENTRY_OVERHEAD
+            + 2 * len(block)
+            + decoded.list_size
+            + _FIELD_OVERHEAD * decoded.field_count
+        )
+        if state.private:
+            if state.octets + cost <= _PRIVATE_OCTETS:
+                state.octets += cost
+                head.request.repeats = True
+                state.known[block] = Known(head, after if after is not state else None)
+            return after
+        if is_sensitive(decoded):
+            return after
+        if not self._is_second_sight(hash((id(state), block))):
+            return after
+        self._charge(cost)
+        shared = self._shared(state)
+        after = shared if after is state else self._shared(after)
+        head.request.repeats = True
+        shared.known[block] = Known(head, after if after is not shared else None)
+        return after
+
+    def _met(self, state: DecoderState) -> DecoderState:
+        """The one state that stands for ``state``, if an equal one was met before.
+
+        Connections of one kind of client have equal tables after their first requests, whatever
+        these asked for: what was learnt on one then serves all.
+        """
+        key = (state.table, state.allowed, state.required)
+        shared = self._states.get(key)
+        if shared is not None:
+            return shared
+        return self._shared(state) if self._is_second_sight(hash(key)) else state
+
+    def _is_second_sight(self, sight: int) -> bool:
+        if sight in self._sighted:
+            return True
+        if len(self._sighted) >= _SIGHTED:
+            self._sighted.clear()
+        self._sighted.add(sight)
+        return False
+
+    def _shared(self, state: DecoderState) -> DecoderState:
+        """The one state that stands for all that equal ``state``; it is forgotten with the rest."""
+        key = (state.table, state.allowed, state.required)
+        shared = self._states.get(key)
+        if shared is None:
+            self._charge(_ENTRY_OVERHEAD + 8 * len(state.table.entries) + state.table.size)
+            shared = self._states[key] = state
+        return shared
+
+    def _charge(self, octets: int) -> None:
+        self._octets += octets
+        if self._octets > self._limit:
+            for state in self._states.values():
+                state.known.clear()
+            self._states.clear()
+            self._octets = octets
+
+
+def is_sensitive(decoded: DecodedBlock) -> bool:
+    """Whether a block carries what must not be shared between connections."""
+    if decoded.never_indexed:
+        return True
+    return any(name in SENSITIVE for name, _ in decoded.fields)

@@ -1,0 +1,1 @@
+"""What the server writes about its work: access log, error log, frame log, console."""

@@ -1,0 +1,215 @@
+"""The access log: one line for each finished request.
+
+Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats and writes.  When
+the medium is slower than the requests, at most :data:`MAX_WAITING` wait; later ones are left out
+and counted (:meth:`AccessLog.take_left_out`).
+
+Assumes: one thread calls :meth:`AccessLog.add`; ``deque`` appends are atomic.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import stat
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, assert_never
+
+from h2static.config import LogFormat
+from h2static.http2.service import Answered
+from h2static.logs.brief import brief_line
+
+#: Requests that wait for the writer: a second of the fastest load, some tens of MiB.
+MAX_WAITING = 65536
+#: Seconds that a request waits at most before it is written: lines go out in batches.
+_INTERVAL = 0.5
+#: The same for a person who watches.
+_BRIEF_INTERVAL = 0.1
+#: Lines of one ``write``.
+_BATCH = 512
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Finished(NamedTuple):
+    """A finished request and where it came from."""
+
+    #: Address of the client without its port.
+    peer: str
+    #: ``HTTP/2.0`` or ``HTTP/1.1``.
+    protocol: str
+    answered: Answered
+
+
+class AccessLog:
+    """Writes records to a file or to standard output, from a thread of its own."""
+
+    def __init__(self, path: str, form: LogFormat, *, color: bool = False) -> None:
+        """Open ``path`` for appending, ``-`` being standard output.  Raises ``OSError``.
+
+        ``color`` is for :attr:`LogFormat.BRIEF` on a terminal.
+        """
+        self._path = path
+        self._color = color
+        self._form = form
+        self._descriptor = 1 if path == "-" else _open(path)
+        self._waiting: deque[Finished] = deque()
+        self._left_out = 0
+        self._reopen = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="access log", daemon=True)
+        self._thread.start()
+
+    def add(self, peer: str, protocol: str, answered: Iterable[Answered]) -> None:
+        """Have the requests that ``peer`` got answered written soon."""
+        for one in answered:
+            if len(self._waiting) < MAX_WAITING:
+                self._waiting.append(Finished(peer, protocol, one))
+            else:
+                self._left_out += 1
+
+    def take_left_out(self) -> int:
+        """How many records were left out since the last call."""
+        count, self._left_out = self._left_out, 0
+        return count
+
+    def reopen(self) -> None:
+        """Have the file opened again soon, after it was renamed, and before the next lines."""
+        self._reopen = True
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Write what waits, for at most ``timeout`` seconds, and end."""
+        self._stopping.set()
+        self._thread.join(timeout)
+        if not self._thread.is_alive() and self._path != "-":
+            os.close(self._descriptor)
+
+    def _run(self) -> None:
+        interval = _BRIEF_INTERVAL if self._form is LogFormat.BRIEF else _INTERVAL
+        while not self._stopping.wait(interval):
+            self._drain()
+        self._drain()
+
+    def _drain(self) -> None:
+        while True:
+            # Also where nothing waits: whoever renamed the file may wait for the new one.
+            self._open_again_if_asked()
+            if not self._waiting:
+                return
+            count = min(_BATCH, len(self._waiting))
+            # Finished requests carry monotonic time; the wall clock may have been set since.
+            epoch = time.time() - time.monotonic()
+            lines = [
+                format_line(self._waiting.popleft(), epoch, self._form, color=self._color)
+                for _ in range(count)
+            ]
+            # The medium may be full or the reader gone; serving goes on.
+            with contextlib.suppress(OSError):
+                for octets in self._writes(lines):
+                    _write_all(self._descriptor, octets)
+
+    def _writes(self, lines: list[str]) -> Iterator[bytes]:
+        """``lines`` as they are to be written: nobody else's octets may come into a line.
+
+        Appending to a file is atomic; writing to a pipe is up to ``PIPE_BUF`` octets (POSIX).
+        """
+        encoded = [line.encode("utf-8", "backslashreplace") for line in lines]
+        if not stat.S_ISFIFO(os.fstat(self._descriptor).st_mode):
+            yield b"".join(encoded)
+            return
+        together = b""
+        for line in encoded:
+            if together and len(together) + len(line) > select.PIPE_BUF:
+                yield together
+                together = b""
+            together += line
+        yield together
+
+    def _open_again_if_asked(self) -> None:
+        if not self._reopen or self._path == "-":
+            return
+        self._reopen = False
+        with contextlib.suppress(OSError):
+            descriptor = _open(self._path)
+            os.close(self._descriptor)
+            self._descriptor = descriptor
+
+
+def format_line(finished: Finished, epoch: float, form: LogFormat, *, color: bool = False) -> str:
+    """A line with its end; ``epoch`` added to monotonic time gives seconds since 1970."""
+    if form is LogFormat.COMBINED:
+        return _combined(finished, epoch)
+    if form is LogFormat.JSON:
+        return _json(finished, epoch)
+    if form is LogFormat.BRIEF:
+        return brief_line(finished.answered, finished.protocol, epoch, color=color)
+    assert_never(form)
+
+
+def _combined(finished: Finished, epoch: float) -> str:
+    """The line that Apache and nginx call "combined"."""
+    answered, request = finished.answered, finished.answered.request
+    moment = time.gmtime(answered.finished + epoch)
+    stamp = (
+        f"{moment.tm_mday:02d}/{_MONTHS[moment.tm_mon - 1]}/{moment.tm_year}"
+        f":{moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d} +0000"
+    )
+    line = f"{_quoted(request.method)} {_quoted(request.path)} {finished.protocol}"
+    referer = _quoted(request.field(b"referer") or b"-")
+    agent = _quoted(request.field(b"user-agent") or b"-")
+    return (
+        f'{finished.peer} - - [{stamp}] "{line}" {answered.response.status} {answered.octets}'
+        f' "{referer}" "{agent}"\n'
+    )
+
+
+def _quoted(octets: bytes) -> str:
+    """``octets`` as they can stand between quotation marks."""
+    if octets.isalnum():
+        return octets.decode("ascii")
+    return "".join(
+        chr(one) if 0x20 <= one < 0x7F and one not in b'"\\' else f"\\x{one:02x}" for one in octets
+    )
+
+
+def _json(finished: Finished, epoch: float) -> str:
+    answered, request = finished.answered, finished.answered.request
+    entry: dict[str, object] = {
+        "time": round(answered.finished + epoch, 3),
+        "peer": finished.peer,
+        "protocol": finished.protocol,
+        "method": _text(request.method),
+        "scheme": _text(request.scheme),
+        "authority": _text(request.authority),
+        "path": _text(request.path),
+        "status": answered.response.status,
+        "octets": answered.octets,
+        "duration": round(answered.finished - answered.started, 6),
+        "pushed": answered.pushed,
+        "aborted": answered.aborted,
+    }
+    for name in (b"referer", b"user-agent"):
+        value = request.field(name)
+        if value is not None:
+            entry[name.decode("ascii")] = _text(value)
+    return json.dumps(entry, separators=(",", ":")) + "\n"
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "backslashreplace")
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _write_all(descriptor: int, octets: bytes) -> None:
+    """Write all of ``octets``; a pipe may take them in parts.  Raises ``OSError``."""
+    view = memoryview(octets)
+    while view:
+        view = view[os.write(descriptor, view) :]

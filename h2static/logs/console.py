@@ -1,0 +1,60 @@
+"""What a worker shows on standard output: frames (``-v``) and octets (``--hexdump``).
+
+Contract: nothing here raises or matters to a connection; when the reader goes away
+(``h2static -v | head``), the rest is not written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from h2static.config import Config
+from h2static.logs.frames import FrameLog, hexdump
+
+
+def is_colored(config: Config) -> bool:
+    """Whether to colour what goes to standard output (https://no-color.org/)."""
+    if config.color is not None:
+        return config.color
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+class Console:
+    """Standard output, shared by all connections of a worker."""
+
+    def __init__(self, config: Config) -> None:
+        """The clock of the lines starts now."""
+        self._verbose = config.verbose
+        self._shows = config.verbose or config.hexdump
+        self._color = is_colored(config)
+        self._started = time.monotonic()
+        self._unread = False
+
+    def frame_log(self, number: int) -> FrameLog | None:
+        """The frame log of connection ``number``, if one is wanted."""
+        if not self._verbose:
+            return None
+        return FrameLog(
+            number, self._write, lambda: time.monotonic() - self._started, color=self._color
+        )
+
+    def dump(self, verb: str, peer: str, octets: bytes) -> None:
+        """Show octets; ``verb`` is ``recv`` or ``send``."""
+        self._write(f"{verb} {peer}\n{hexdump(octets)}")
+
+    def flush(self) -> None:
+        """Have what was written be seen."""
+        if self._shows:
+            try:
+                sys.stdout.flush()
+            except OSError:
+                self._unread = True
+
+    def _write(self, text: str) -> None:
+        if not self._unread:
+            try:
+                sys.stdout.write(text)
+            except OSError:
+                self._unread = True

@@ -1,0 +1,82 @@
+"""Launching the interpreter of a worker, which may be done before it is known what it is to do.
+
+Contract: :func:`launch` returns at once; the worker loads its modules and then waits on its line
+for an :class:`~h2static.process.control_channel.Assignment`.  When the line is closed before one
+has come, the worker ends silently.
+
+Assumes nothing of the package, so that the command can launch its first worker before it has loaded
+anything itself: the two then load side by side.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+#: What a worker runs.  With ``-P`` the current folder is not searched for modules: it may be the
+#: very folder that is served.  The package's own place comes last, for a checkout that is not
+#: installed.
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); from h2static.process.worker import main; main()"
+)
+
+
+#: Signals that concern the supervisor only, though a terminal or a service manager sends them to
+#: every process.
+SUPERVISORS_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Launched:
+    """A worker process that waits for its assignment."""
+
+    process: subprocess.Popen[bytes]
+    line: socket.socket
+
+    def discard(self) -> None:
+        """End the process, which is not needed after all."""
+        self.line.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def launch(*, silent: bool = False) -> Launched:
+    """Start the interpreter of a worker.
+
+    ``silent``: what it writes goes nowhere.  Raises ``OSError`` when the system has no room for
+    another process.
+    """
+    ours, theirs = socket.socketpair()
+    output = subprocess.DEVNULL if silent else None
+    try:
+        place = str(Path(__file__).parents[2])
+        command = [sys.executable, "-P", "-c", _PROGRAM, place, str(theirs.fileno())]
+        # The child begins with them blocked, and nothing can end it before it ignores them; what
+        # comes for us meanwhile waits.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SUPERVISORS_SIGNALS)
+        try:
+            process = subprocess.Popen(  # noqa: S603 -- our own interpreter and program
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[theirs.fileno()],
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return Launched(process=process, line=ours)

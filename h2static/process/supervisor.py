@@ -1,0 +1,517 @@
+"""The supervisor: keeps the sockets, starts workers, replaces them, and hears the signals.
+
+Contract: :meth:`Supervisor.run` returns when the last worker has ended.  The
+listening sockets stay open as long as anybody is to accept from them, whatever happens to workers:
+nothing that waits in a backlog is lost, and no connect is refused.
+
+Strategy: one thread, one ``selectors`` loop, no event-loop framework, so that the process that must
+not fail stays small.  There is always a supervisor, also over a single worker: a reload then is
+always the same (new workers take over the sockets, old ones finish), and Ctrl-C, a broken worker
+and ``kill -9`` mean the same with one worker and with many.
+
+Signals: ``SIGTERM`` and ``SIGINT`` stop, the second one forces; ``SIGHUP`` reloads; ``SIGUSR1``
+reopens the logs; ``SIGUSR2`` writes counters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from h2static.command.command_line import UsageError
+from h2static.config import Config, StartError, describe
+from h2static.logs.errors import ErrorLog
+from h2static.process.control_channel import Message
+from h2static.process.launching import Launched
+from h2static.process.systemd import Notifier
+from h2static.process.workers import Worker, WorkerState, start_worker
+from h2static.server.listeners import Listener
+
+#: Seconds a worker has to say that it accepts connections before a start or reload is given up.
+START_DEADLINE = 30.0
+#: Seconds a worker has to live for its death to count as the first one.
+_SETTLED = 10.0
+#: Seconds before a worker that died at once is replaced; doubled each time, up to the second value.
+_BACK_OFF = (0.1, 10.0)
+#: Seconds that workers have for closing after their grace has ended, or after being forced.
+_CLOSING = 3.0
+_FORCED_CLOSING = 1.0
+#: Seconds between two looks at how long the certificate has to live.
+_EXPIRY_INTERVAL = 86_400.0
+#: Seconds that workers have to tell their counters.
+_COUNTERS_DEADLINE = 1.0
+
+_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGCHLD,
+)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Generation:
+    """The workers of one configuration."""
+
+    config: Config
+    #: By slot.
+    workers: dict[int, Worker] = field(default_factory=dict)
+    #: What the site warns of, as the worker of each slot said last.
+    warnings: dict[int, list[str]] = field(default_factory=dict)
+
+    def serving(self) -> bool:
+        """Whether every slot has a worker that accepts connections."""
+        return len(self.workers) == self.config.workers and all(
+            worker.state is WorkerState.SERVING for worker in self.workers.values()
+        )
+
+
+class Supervisor:
+    """Runs the workers of a configuration until told to stop."""
+
+    def __init__(
+        self,
+        config: Config,
+        listeners: Sequence[Listener],
+        *,
+        reload: Callable[[], Config],
+        announce: Callable[[], None],
+        notifier: Notifier,
+        launched: Launched | None = None,
+    ) -> None:
+        """Prepare to run.
+
+        ``reload`` reads the configuration again; it raises ``UsageError`` or ``StartError`` when
+        that is broken.  ``announce`` is called once, when every worker accepts connections.
+        ``launched``: a process that waits to be the first worker.  Raises ``StartError`` when
+        the error log cannot be opened.
+        """
+        self._listeners = listeners
+        self._reload_config = reload
+        self._announce = announce
+        self._notifier = notifier
+        self._launched = launched
+        try:
+            self.log = ErrorLog(config.error_log)
+        except OSError as error:
+            raise StartError(f"cannot open the log {describe(error)}") from error
+        self._current = Generation(config=config)
+        self._next: Generation | None = None
+        self._retired: set[Worker] = set()
+        self._reload_wanted = False
+        self._announced = False
+        self._stopping = False
+        #: Why the first workers could not start.
+        self._failure = ""
+        self._deaths: dict[int, int] = {}
+        self._counters: dict[int, object] | None = None
+        self._counters_of: list[Worker] = []
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timer_numbers = itertools.count()
+        self._on_terminal = os.isatty(2)
+
+    def run(self) -> None:
+        """Serve until stopped.
+
+        Raises :class:`~h2static.config.StartError` when the first workers cannot start.
+        """
+        ends = self._listen_to_signals()
+        try:
+            for slot in range(self._current.config.workers):
+                self._start(self._current, slot)
+            self._after(START_DEADLINE, self._on_start_deadline)
+            while not (self._stopping and not self._everybody()):
+                for key, _ in self._selector.select(self._until_next_timer()):
+                    key.data()
+                self._run_timers()
+        finally:
+            for worker in self._everybody():
+                worker.process.kill()
+                worker.process.wait()
+            signal.set_wakeup_fd(-1)
+            for end in ends:
+                end.close()
+            self._close_listeners()
+            self._selector.close()
+            self.log.close()
+        if self._failure:
+            raise StartError(self._failure)
+
+    # Time
+
+    def _after(self, delay: float, action: Callable[[], None]) -> None:
+        when = time.monotonic() + delay
+        heapq.heappush(self._timers, (when, next(self._timer_numbers), action))
+
+    def _until_next_timer(self) -> float | None:
+        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+
+    def _run_timers(self) -> None:
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            heapq.heappop(self._timers)[2]()
+
+    # Signals
+
+    def _listen_to_signals(self) -> tuple[socket.socket, socket.socket]:
+        """Have signals arrive as octets on a socket, so that they interrupt nothing."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: None)
+        # What came before anybody listened was held back, and comes now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(ours))
+        return ours, theirs
+
+    def _hear(self, line: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            for number in line.recv(4096):
+                self._on_signal(signal.Signals(number))
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        match number:
+            case signal.SIGTERM | signal.SIGINT:
+                self.stop()
+            case signal.SIGHUP if self._terminal_is_gone():
+                self.stop()
+            case signal.SIGHUP:
+                self.reload()
+            case signal.SIGUSR1:
+                self.log.reopen()
+                for worker in self._everybody():
+                    worker.tell(Message.REOPEN)
+            case signal.SIGUSR2:
+                self._ask_for_counters()
+            case signal.SIGCHLD:
+                self._bury_the_dead()
+            case _:
+                raise AssertionError(f"nobody listens to {number}")
+
+    def _terminal_is_gone(self) -> bool:
+        """Whether SIGHUP came because the terminal closed: then nobody is left to reload for."""
+        return self._on_terminal and not os.isatty(2)
+
+    # Workers
+
+    def _everybody(self) -> list[Worker]:
+        """Every worker that may be alive."""
+        workers = [*self._current.workers.values(), *self._retired]
+        if self._next is not None:
+            workers.extend(self._next.workers.values())
+        return workers
+
+    def _start(self, generation: Generation, slot: int) -> None:
+        """Start the worker of ``slot``, and try again later when the system refuses."""
+        if self._stopping or generation not in (self._current, self._next):
+            return
+        slots = generation.config.workers
+        sockets = [one for item in self._listeners for one in item.for_slot(slot, slots)]
+        launched, self._launched = self._launched, None
+        try:
+            worker = start_worker(
+                generation.config,
+                slot=slot,
+                sockets=sockets,
+                now=time.monotonic(),
+                launched=launched,
+            )
+        except OSError as error:
+            self._replace_later(generation, slot, f"cannot start: {error.strerror}")
+            return
+        generation.workers[slot] = worker
+        self._selector.register(
+            worker.line, selectors.EVENT_READ, lambda: self._listen(generation, worker)
+        )
+
+    def _listen(self, generation: Generation, worker: Worker) -> None:
+        """Take what ``worker`` says."""
+        if worker.line.fileno() < 0:
+            # Its death was noticed in the same round of the loop.
+            return
+        for message in worker.reader.read(worker.line):
+            match message["type"]:
+                case Message.READY if worker.state is WorkerState.STARTING:
+                    worker.state = WorkerState.SERVING
+                    if worker.slot == 0:
+                        # It has opened the browser; its successors are not to do so again.
+                        generation.config = replace(generation.config, open=False)
+                    self._warn(generation, worker, message["warnings"])
+                    self._on_serving(generation)
+                case Message.WARNED:
+                    self._warn(generation, worker, message["warnings"])
+                case Message.FAILED:
+                    worker.failure = str(message["reason"])
+                case Message.COUNTED:
+                    self._on_counters(worker, message["counters"])
+        if worker.reader.ended:
+            # Its death follows as SIGCHLD; until then the line would be readable for ever.
+            self._selector.unregister(worker.line)
+            self._bury_the_dead()
+
+    def _on_start_deadline(self) -> None:
+        if not self._announced and not self._stopping:
+            self._failure = f"workers did not start within {START_DEADLINE:g} s"
+            self.stop()
+            self.stop()
+
+    def _warn(self, generation: Generation, worker: Worker, warnings: object) -> None:
+        """Tell what the site warns of: each thing once, although every worker finds it."""
+        assert isinstance(warnings, list)
+        told = {text for texts in generation.warnings.values() for text in texts}
+        generation.warnings[worker.slot] = warnings
+        for warning in warnings:
+            if warning not in told:
+                self.log.report("site", "", str(warning))
+
+    def _on_serving(self, generation: Generation) -> None:
+        if not generation.serving():
+            return
+        if generation is self._next:
+            self._hand_over()
+        elif not self._announced:
+            self._announced = True
+            self._announce()
+            self._notifier.ready("serving")
+            self._watch_expiry()
+            self._reload_again_if_wanted()
+
+    def _bury_the_dead(self) -> None:
+        """Find the workers that ended, and do what their end asks for."""
+        for worker in self._everybody():
+            if worker.process.poll() is None:
+                continue
+            # What it said last may explain its end.
+            if not worker.reader.ended:
+                generation = self._generation_of(worker)
+                if generation is not None:
+                    self._listen_to_last_words(worker)
+            if worker.line.fileno() in self._selector.get_map():
+                self._selector.unregister(worker.line)
+            worker.line.close()
+            self._on_end(worker)
+
+    def _listen_to_last_words(self, worker: Worker) -> None:
+        for message in worker.reader.read(worker.line):
+            if message["type"] == Message.FAILED:
+                worker.failure = str(message["reason"])
+
+    def _generation_of(self, worker: Worker) -> Generation | None:
+        """The generation that ``worker`` serves in; ``None`` when it is retired."""
+        for generation in (self._current, self._next):
+            if generation is not None and generation.workers.get(worker.slot) is worker:
+                return generation
+        return None
+
+    def _on_end(self, worker: Worker) -> None:
+        generation = self._generation_of(worker)
+        if generation is None:
+            self._retired.discard(worker)
+            return
+        del generation.workers[worker.slot]
+        if worker.state is WorkerState.STOPPING:
+            return
+        if generation is self._next:
+            self._give_up_reload(f"a new worker could not start: {worker.how_it_ended()}")
+        elif worker.state is WorkerState.STARTING and not self._announced:
+            self._failure = worker.how_it_ended()
+            self.stop()
+        else:
+            if time.monotonic() - worker.started > _SETTLED:
+                self._deaths.pop(worker.slot, None)
+            what = f"worker {worker.slot} (process {worker.process.pid}) died"
+            self._replace_later(generation, worker.slot, f"{what}: {worker.how_it_ended()}")
+
+    def _replace_later(self, generation: Generation, slot: int, reason: str) -> None:
+        """Start the successor of a worker: at once the first time, then with growing delays."""
+        deaths = self._deaths.get(slot, 0)
+        self._deaths[slot] = deaths + 1
+        shortest, longest = _BACK_OFF
+        delay = min(shortest * 2**deaths, longest) if deaths else 0.0
+        self.log.report("process", "", f"{reason}; next one in {delay:g} s")
+        self._after(delay, lambda: self._start(generation, slot))
+
+    def _watch_expiry(self) -> None:
+        """Look at the certificate now and every day: it may not have been renewed in time."""
+        self._warn_of_expiry()
+        self._after(_EXPIRY_INTERVAL, self._watch_expiry)
+
+    def _warn_of_expiry(self) -> None:
+        """Tell when the certificate has not long to live."""
+        config = self._current.config
+        if config.no_tls or config.cert_file is None:
+            return
+        from h2static.server.tls import expiry_warning
+
+        warning = expiry_warning(config.cert_file, time.time())
+        if warning is not None:
+            self.log.report("tls", "", warning)
+
+    # Reload
+
+    def reload(self) -> None:
+        """Read the configuration again and have new workers take over."""
+        if self._stopping:
+            return
+        if self._next is not None or not self._announced:
+            self._reload_wanted = True
+            return
+        self._notifier.reloading()
+        try:
+            config = self._reload_config()
+            self._check_reload(config)
+            for listener in self._listeners:
+                listener.extend(config.workers)
+        except (UsageError, StartError, OSError) as error:
+            self._give_up_reload(str(error))
+            return
+        generation = self._next = Generation(config=config)
+        for slot in range(config.workers):
+            self._start(generation, slot)
+        self._after(START_DEADLINE, lambda: self._on_reload_deadline(generation))
+
+    def _check_reload(self, config: Config) -> None:
+        """Refuse what a reload cannot change: it would have to close sockets."""
+        old = self._current.config
+        for name in ("port", "addresses", "daemon", "pid_file"):
+            if getattr(old, name) != getattr(config, name):
+                raise StartError(f"a reload cannot change {name}: stop and start the server")
+
+    def _on_reload_deadline(self, generation: Generation) -> None:
+        if self._next is generation and not self._stopping:
+            self._give_up_reload(f"new workers did not start within {START_DEADLINE:g} s")
+
+    def _give_up_reload(self, reason: str) -> None:
+        """Go on with the old configuration."""
+        self.log.report("reload", "", f"reload failed, the old configuration goes on: {reason}")
+        generation, self._next = self._next, None
+        if generation is not None:
+            for worker in generation.workers.values():
+                # Some may have accepted connections before another one failed.
+                self._retire(worker, grace=generation.config.grace)
+        for listener in self._listeners:
+            listener.revert()
+        self._notifier.ready("serving; the last reload failed")
+        self._reload_again_if_wanted()
+
+    def _hand_over(self) -> None:
+        """The new workers accept: the old ones finish what they have."""
+        assert self._next is not None
+        old, self._current, self._next = self._current, self._next, None
+        for listener in self._listeners:
+            listener.settle()
+        for worker in old.workers.values():
+            self._retire(worker, grace=old.config.grace)
+        self._change_log(old.config.error_log, self._current.config.error_log)
+        self._deaths.clear()
+        self.log.report("reload", "", "reloaded")
+        self._notifier.ready("serving")
+        self._warn_of_expiry()
+        self._reload_again_if_wanted()
+
+    def _change_log(self, old: str | None, new: str | None) -> None:
+        """Write to another file from now on, if that is what was asked for."""
+        if old == new:
+            return
+        try:
+            log = ErrorLog(new)
+        except OSError as error:
+            self.log.report("log", "", f"cannot open the log {describe(error)}")
+            return
+        self.log.close()
+        self.log = log
+
+    def _reload_again_if_wanted(self) -> None:
+        if self._reload_wanted:
+            self._reload_wanted = False
+            self.reload()
+
+    def _retire(self, worker: Worker, *, grace: float) -> None:
+        """Have ``worker`` finish and end; it is killed when it does not."""
+        self._retired.add(worker)
+        worker.stop(delay=0.0, grace=grace)
+        self._kill_after(worker, grace + _CLOSING)
+
+    def _kill_after(self, worker: Worker, delay: float) -> None:
+        def kill() -> None:
+            if worker.process.poll() is None:
+                self.log.report("process", "", f"worker {worker.slot} did not end: killed")
+                worker.process.kill()
+
+        self._after(delay, kill)
+
+    # The end
+
+    def stop(self) -> None:
+        """Have every worker finish and end; the second time, end at once."""
+        if self._stopping:
+            for worker in self._everybody():
+                worker.tell(Message.FORCE)
+                self._kill_after(worker, _FORCED_CLOSING)
+            return
+        self._stopping = True
+        self._notifier.stopping()
+        config = self._current.config
+        for worker in self._everybody():
+            worker.stop(delay=config.drain_delay, grace=config.grace)
+            self._kill_after(worker, config.drain_delay + config.grace + _CLOSING)
+        # A connect after that is refused at once, instead of waiting for nobody.
+        self._after(config.drain_delay, self._close_listeners)
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    # Counters
+
+    def _ask_for_counters(self) -> None:
+        if self._counters is not None:
+            return
+        asked: dict[int, object] = {}
+        self._counters = asked
+        self._counters_of = self._everybody()
+        for worker in self._counters_of:
+            worker.tell(Message.COUNTERS)
+
+        def give_up() -> None:
+            # The deadline of a question that was answered must not cut the next one short.
+            if self._counters is asked:
+                self._write_counters()
+
+        self._after(_COUNTERS_DEADLINE, give_up)
+
+    def _on_counters(self, worker: Worker, counters: object) -> None:
+        if self._counters is None:
+            return
+        self._counters[worker.process.pid] = counters
+        if len(self._counters) == len(self._counters_of):
+            self._write_counters()
+
+    def _write_counters(self) -> None:
+        """Write one JSON line; a worker that did not answer in time shows as ``null``."""
+        if self._counters is None:
+            return
+        workers = [
+            {
+                "slot": worker.slot,
+                "pid": worker.process.pid,
+                "state": worker.state.name.lower(),
+                "counters": self._counters.get(worker.process.pid),
+            }
+            for worker in self._counters_of
+        ]
+        self._counters = None
+        self.log.write_line(json.dumps({"pid": os.getpid(), "workers": workers}))

@@ -1,0 +1,145 @@
+"""A worker process: one server on the sockets that the supervisor handed over.
+
+Contract: the process does what its :class:`~h2static.process.control_channel.Assignment` says
+until the supervisor says otherwise or dies.  Signals of a terminal or of a service manager are
+ignored: they go to the supervisor, which knows what they mean for all.
+
+Assumes: started by :mod:`h2static.process.supervisor`, with the number of its line's
+descriptor as last argument.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+import anyio
+
+from h2static.config import Config, StartError
+from h2static.logs.errors import BURST, MAX_LENGTH
+from h2static.process.control_channel import (
+    Assignment,
+    LineReader,
+    Message,
+    encode,
+    receive_assignment,
+)
+from h2static.process.launching import SUPERVISORS_SIGNALS
+from h2static.server.descriptor_limit import raise_descriptor_limit
+from h2static.server.listeners import begin_listening
+from h2static.server.server import Extension, Server
+
+#: Seconds that streams get to finish when the supervisor died without a word.
+_ORPHAN_GRACE = 5.0
+#: Addresses that a browser on this machine reaches as ``localhost``.
+_LOCALHOST = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+
+
+def main() -> None:
+    """Run the worker process."""
+    for number in SUPERVISORS_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
+    raise_descriptor_limit()
+    line = socket.socket(fileno=int(sys.argv[-1]))
+    try:
+        assignment, sockets = receive_assignment(line)
+    except (EOFError, ConnectionError):
+        return
+    try:
+        server = Server(
+            assignment.config,
+            sockets,
+            shared=assignment.config.workers > 1,
+            warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
+            extension=make_extension(assignment.config, sockets, first=assignment.slot == 0),
+        )
+    except (StartError, OSError) as error:
+        _tell(line, Message.FAILED, reason=str(error))
+        sys.exit(1)
+    for one in sockets:
+        # Those of new slots: nobody is to wait for a worker that could not start.
+        begin_listening(one)
+    line.setblocking(False)
+    anyio.run(_serve, server, assignment, line)
+    # What is left are threads in blocking reads; nothing they could still do matters.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os._exit(0)
+
+
+def make_extension(
+    config: Config, sockets: Sequence[socket.socket], *, first: bool
+) -> Extension | None:
+    """What the configuration asks for around the site; imported only then.
+
+    ``first``: whether it is for this process to talk to the person at the terminal, and to open a
+    browser; one of several does.
+    """
+    if not (config.dev or config.live_reload or config.cors or config.open):
+        return None
+    from h2static.dev.extension import DevExtension
+
+    page = _page(config.scheme, sockets) if config.open and first else None
+    return DevExtension(config, page=page, tells=first)
+
+
+def _page(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
+    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``."""
+    places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
+    if not places:
+        return None
+    for host, port in places:
+        if host in _LOCALHOST:
+            return f"{scheme}://localhost:{port}/"
+    host, port = places[0]
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
+
+
+def _tell(line: socket.socket, message: Message, **values: object) -> None:
+    """Say ``message`` to the supervisor; that it is dead is told by the end of the line."""
+    with contextlib.suppress(OSError):
+        line.send(encode(message, **values))
+
+
+def _brief(warnings: Sequence[str]) -> list[str]:
+    """As many of ``warnings`` as the log would write, so that they always fit into the line."""
+    return [one[:MAX_LENGTH] for one in warnings[:BURST]]
+
+
+async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> None:
+    """Serve until told to stop."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.run)
+        _tell(line, Message.READY, warnings=_brief(server.warnings))
+        reader = LineReader()
+        stopping = False
+        while not reader.ended:
+            await anyio.wait_readable(line)
+            for message in reader.read(line):
+                match message["type"]:
+                    case Message.STOP if not stopping:
+                        stopping = True
+                        tasks.start_soon(_stop, server, message, tasks.cancel_scope)
+                    case Message.FORCE:
+                        server.force()
+                        tasks.cancel_scope.cancel()
+                    case Message.REOPEN:
+                        server.reopen_logs()
+                    case Message.COUNTERS:
+                        _tell(line, Message.COUNTED, counters=server.counters())
+        server.error_log.report("process", "", "the supervisor died; this worker ends")
+        await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
+        tasks.cancel_scope.cancel()
+
+
+async def _stop(server: Server, message: dict[str, object], scope: anyio.CancelScope) -> None:
+    delay, grace = message["delay"], message["grace"]
+    assert isinstance(delay, int | float)
+    assert isinstance(grace, int | float)
+    await server.stop(delay=delay, grace=grace)
+    scope.cancel()

@@ -1,0 +1,90 @@
+"""Worker processes as the supervisor sees them.
+
+Contract: :func:`start_worker` returns at once; what becomes of the worker is told through its line
+and by its exit status.  A worker is a fresh interpreter, not a fork: it holds nothing of the
+supervisor but the sockets it needs, which it gets through its line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from h2static.config import Config
+from h2static.process.control_channel import (
+    Assignment,
+    LineReader,
+    Message,
+    encode,
+    send_assignment,
+)
+from h2static.process.launching import Launched, launch
+
+
+class WorkerState(Enum):
+    """Where in its life a worker is."""
+
+    #: It has not said that it accepts connections.
+    STARTING = auto()
+    SERVING = auto()
+    #: It was told to end.
+    STOPPING = auto()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Worker:
+    """A worker process."""
+
+    slot: int
+    process: subprocess.Popen[bytes]
+    line: socket.socket
+    #: Seconds on the monotonic clock.
+    started: float
+    state: WorkerState = WorkerState.STARTING
+    reader: LineReader = field(default_factory=LineReader)
+    #: Why it could not start, in its own words.
+    failure: str = ""
+
+    def tell(self, message: Message, **values: object) -> None:
+        """Send ``message``; a worker that cannot take it is dead or as good as dead."""
+        with contextlib.suppress(OSError):
+            self.line.send(encode(message, **values))
+
+    def stop(self, *, delay: float, grace: float) -> None:
+        """Have it finish what it has accepted and end."""
+        if self.state is not WorkerState.STOPPING:
+            self.state = WorkerState.STOPPING
+            self.tell(Message.STOP, delay=delay, grace=grace)
+
+    def how_it_ended(self) -> str:
+        """Its end in words; it must have ended."""
+        status = self.process.returncode
+        if self.failure:
+            return self.failure
+        return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def start_worker(
+    config: Config,
+    *,
+    slot: int,
+    sockets: Sequence[socket.socket],
+    now: float,
+    launched: Launched | None = None,
+) -> Worker:
+    """Start a worker for ``slot`` that accepts from ``sockets``.
+
+    ``launched``: a process that waits for an assignment.  Raises ``OSError`` when the system has no
+    room for another one.
+    """
+    if launched is None:
+        launched = launch(silent=config.daemon)
+    # A process that is dead already takes nothing; its end is noticed as any other.
+    with contextlib.suppress(OSError):
+        send_assignment(launched.line, Assignment(config=config, slot=slot), sockets)
+    launched.line.setblocking(False)
+    return Worker(slot=slot, process=launched.process, line=launched.line, started=now)

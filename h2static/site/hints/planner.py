@@ -1,0 +1,104 @@
+"""The push rules of a running site: which hints a file's response gets.
+
+Contract: :class:`PushPlanner` gives the :class:`~h2static.site.hints.delivery.PushHints` of a
+response from the rules and, with ``--hints auto``, from the page itself.  ``None`` means that there
+are none, which is the usual case and is found out by one look-up.
+
+Strategy: a page is read once for each version; what was found is kept for a bounded number of
+pages.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes
+
+from h2static.site.hints import html as html_hints
+from h2static.site.hints.delivery import PushHints, PushMode
+from h2static.site.hints.rules import (
+    ALWAYS,
+    Condition,
+    Entry,
+    PushRule,
+    PushRules,
+    describe_missing,
+    names_path,
+)
+
+#: Pages whose targets are kept; one takes a few hundred octets for each target.
+MAX_PAGES = 1024
+
+#: What is read from a page counts for those who look at it, not for what fetches it in passing.
+_NAVIGATION = Condition(navigation=True)
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class PushConfig:
+    """Everything about pushes that was decided before a server starts."""
+
+    #: ``-p`` and ``--push-rules``, in the order in which they were written.
+    rules: tuple[PushRule, ...] = ()
+    #: ``--push-mode``.
+    mode: PushMode = PushMode.AUTO
+    #: ``--hints auto``: read pages for what they need.
+    from_html: bool = False
+    #: ``--push-cookie``: let clients remember what they were pushed.
+    cookie: bool = False
+
+
+class PushPlanner:
+    """Hints for responses; one for each worker."""
+
+    def __init__(self, config: PushConfig) -> None:
+        """Raises ``ValueError`` for more rules than there may be."""
+        self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else ())
+        self._from_html = config.from_html and config.mode is not PushMode.OFF
+        self._pages: OrderedDict[tuple[bytes, bytes], PushHints | None] = OrderedDict()
+
+    @property
+    def active(self) -> bool:
+        """False when no response can have hints."""
+        return self._from_html or bool(self._rules.rules)
+
+    def drop_missing(self, exists: Callable[[bytes], bool]) -> list[str]:
+        """Drop targets that name no file; return a line about each, to be reported at start.
+
+        ``exists`` is told an encoded path without query.
+        """
+        gone = self._rules.missing(exists)
+        self._rules = self._rules.without(gone)
+        return describe_missing(gone)
+
+    def hints_for(
+        self, path: bytes, version: bytes, read_html: Callable[[], bytes] | None = None
+    ) -> PushHints | None:
+        """The hints of a 200 response.
+
+        ``path``: the request's, decoded, without query.  ``version``: the file's entity tag.
+        ``read_html``: the page's octets; ``None`` when it is no HTML.
+        """
+        if not self._from_html or read_html is None:
+            entries = self._rules.entries_for(path)
+            return PushHints(entries=entries) if entries else None
+        key = (path, version)
+        # Several threads may be here: each step leaves the memory whole, and nobody relies on the
+        # one before.
+        if key in self._pages:
+            return self._pages.get(key)
+        hints = self._pages[key] = self._read_page(path, read_html())
+        if len(self._pages) > MAX_PAGES:
+            self._pages.popitem(last=False)
+        return hints
+
+    def _read_page(self, path: bytes, html: bytes) -> PushHints | None:
+        """What the rules say, and then what they left out of the page."""
+        entries: list[Entry] = list(self._rules.entries_for(path))
+        named = {target.url for condition, target in entries if condition == ALWAYS}
+        entries.extend(
+            (_NAVIGATION, target)
+            for target in html_hints.targets_in(html, quote_from_bytes(path))
+            if target.url not in named and not names_path(target, path)
+        )
+        return PushHints(entries=tuple(entries)) if entries else None

@@ -1,0 +1,154 @@
+"""Push rules: which targets a response for a path brings along.
+
+Contract: :class:`PushRules` answers, for the decoded path of a request without its query, which
+targets the rules name, in the order of the rules and each once.  Rules are immutable; what a user
+wrote wrongly raised ``ValueError`` before there was a rule.
+
+Strategy: rules without wildcards are found in a dictionary; the few others are tried in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from h2static.site.hints.targets import PushTarget, make_target
+from h2static.site.rules import Pattern, parse_pattern
+
+#: More rules than this are a generated file that should have been a pattern.
+MAX_RULES = 4096
+#: Targets of one rule: pushing more than a client may have streams helps nobody.
+MAX_TARGETS = 100
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Condition:
+    """What must hold besides the path; ``None`` means that it does not matter."""
+
+    #: Whether the request must be a top-level navigation, or must not be one.
+    navigation: bool | None = None
+    #: Whether the client must be here for the first time, or must have been here before.
+    first_visit: bool | None = None
+
+    def holds(self, *, navigation: bool, first_visit: bool) -> bool:
+        """Whether a request with these properties meets the condition."""
+        return self.navigation in (None, navigation) and self.first_visit in (None, first_visit)
+
+
+ALWAYS = Condition()
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class PushRule:
+    """Targets for the paths that match."""
+
+    #: Decoded path; with ``pattern`` as :func:`h2static.site.rules.parse_pattern` reads it.
+    path: str
+    #: Whether ``*`` in ``path`` stands for other characters than itself.
+    pattern: bool = False
+    condition: Condition = ALWAYS
+    targets: tuple[PushTarget, ...]
+
+
+#: What a rule adds to a response: a target and when it counts.
+Entry = tuple[Condition, PushTarget]
+
+
+def parse_push_option(text: str) -> PushRule:
+    """The rule in ``PATH=TARGET[,TARGET...]``, the argument of ``-p`` as nghttpd has it.
+
+    ``PATH`` is compared as it is written; a target may have a query.
+
+    Raises ``ValueError`` with one line that says what is wrong.
+    """
+    path, equals, targets = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not PATH=TARGET[,TARGET...]")
+    if not path.startswith("/"):
+        raise ValueError(f"the path {path!r} does not begin with /")
+    if "?" in path:
+        raise ValueError(f"the path {path!r} has a query; requests are compared without theirs")
+    names = targets.split(",")
+    if len(names) > MAX_TARGETS:
+        raise ValueError(f"{len(names)} targets for {path}; the limit is {MAX_TARGETS}")
+    return PushRule(path=decode_path(path), targets=tuple(make_target(name) for name in names))
+
+
+def decode_path(path: str) -> str:
+    """A path without its percent-encoding; octets that are no UTF-8 as surrogates."""
+    octets = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
+    return octets.decode("utf-8", "surrogateescape")
+
+
+class PushRules:
+    """All rules of a server."""
+
+    def __init__(self, rules: Iterable[PushRule] = ()) -> None:
+        """Raises ``ValueError`` for more than :data:`MAX_RULES` rules, or a wrong pattern."""
+        self.rules = tuple(rules)
+        if len(self.rules) > MAX_RULES:
+            raise ValueError(f"{len(self.rules)} push rules; the limit is {MAX_RULES}")
+        self._exact: dict[bytes, list[int]] = {}
+        self._patterns: list[tuple[int, Pattern]] = []
+        for number, rule in enumerate(self.rules):
+            if rule.pattern and "*" in rule.path:
+                self._patterns.append((number, parse_pattern(rule.path)))
+            else:
+                path = rule.path.encode("utf-8", "surrogateescape")
+                self._exact.setdefault(path, []).append(number)
+
+    def entries_for(self, path: bytes) -> tuple[Entry, ...]:
+        """Targets for the decoded ``path``, each once, without the path itself."""
+        numbers = self._exact.get(path, [])
+        if self._patterns:
+            matching = [number for number, pattern in self._patterns if pattern.matches(path)]
+            numbers = sorted([*numbers, *matching])
+        found: dict[Entry, None] = {}
+        for number in numbers:
+            rule = self.rules[number]
+            for target in rule.targets:
+                if not names_path(target, path):
+                    found[rule.condition, target] = None
+        return tuple(found)
+
+    def missing(self, exists: Callable[[bytes], bool]) -> list[tuple[PushRule, PushTarget]]:
+        """Targets of this origin that name no file, with the rules that name them.
+
+        ``exists`` says whether a ``:path`` without query leads to a file; it is asked once for
+        each path.
+        """
+        known: dict[bytes, bool] = {}
+        found = []
+        for rule in self.rules:
+            for target in rule.targets:
+                if target.url.startswith("/") and not target.url.startswith("//"):
+                    path = target.path.partition(b"?")[0]
+                    if path not in known:
+                        known[path] = exists(path)
+                    if not known[path]:
+                        found.append((rule, target))
+        return found
+
+    def without(self, gone: Iterable[tuple[PushRule, PushTarget]]) -> PushRules:
+        """These rules without the targets that :meth:`missing` returned."""
+        urls = {target.url for _, target in gone}
+        return PushRules(
+            PushRule(
+                path=rule.path,
+                pattern=rule.pattern,
+                condition=rule.condition,
+                targets=tuple(target for target in rule.targets if target.url not in urls),
+            )
+            for rule in self.rules
+        )
+
+
+def names_path(target: PushTarget, path: bytes) -> bool:
+    """Whether ``target`` is the resource at the decoded ``path``: a page does not bring itself."""
+    return unquote_to_bytes(target.url.partition("?")[0]) == path
+
+
+def describe_missing(gone: Iterable[tuple[PushRule, PushTarget]]) -> list[str]:
+    """One line for each of what :meth:`PushRules.missing` returned."""
+    return [f"push rule for {rule.path}: no file at {target.url}" for rule, target in gone]

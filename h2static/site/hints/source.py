@@ -1,0 +1,104 @@
+"""Where the push rules of a site come from, and what becomes of them when that changes.
+
+Contract: :attr:`PushSource.planner` plans the hints of responses.  A site that serves the world
+reads its rules once, and faults in them are raised.  With ``lenient`` faults become warnings, and
+:meth:`PushSource.refresh` looks whether the file, or what its targets name, is another by now; what
+was read before stays in force while a file is broken.
+
+Assumes: one thread at a time makes and refreshes; others read the attributes at any time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeAlias
+
+from h2static.site.config import HintSource, SiteConfig
+from h2static.site.hints.planner import PushConfig, PushPlanner
+from h2static.site.hints.rule_files import load_push_rules
+from h2static.site.hints.rules import PushRule, PushRules
+
+#: What tells states of a file apart; ``None``: there is none.
+_FileState: TypeAlias = tuple[int, int, int, int, int] | None
+
+
+class PushSource:
+    """The push rules of one site as they are now."""
+
+    def __init__(self, config: SiteConfig, exists: Callable[[bytes], bool]) -> None:
+        """``exists`` tells whether an encoded path without query leads to a file.
+
+        Raises ``ValueError`` or ``OSError`` for faults, unless the configuration is lenient.
+        """
+        self._config = config
+        self._exists = exists
+        self._state: _FileState = None
+        self._from_file: tuple[PushRule, ...] = ()
+        self._fault: tuple[str, ...] = ()
+        #: ``None`` when no response can have hints.
+        self.planner: PushPlanner | None = None
+        #: What is left out or cannot be used, one line each.
+        self.warnings: tuple[str, ...] = ()
+        if config.push_rules is not None:
+            self._read_file(config.push_rules)
+        if config.push or config.push_rules or config.hints is HintSource.AUTO:
+            planner, self.warnings = self._plan()
+            self.planner = planner if planner.active else None
+
+    def refresh(self, *, look_at_targets: bool) -> bool:
+        """Read the rules again if their file changed; whether there is another planner now.
+
+        ``look_at_targets``: find out as well whether files that the rules name have come or gone.
+        Blocks.
+        """
+        file = self._config.push_rules
+        changed = file is not None and _state_of(file) != self._state
+        if changed:
+            assert file is not None
+            self._read_file(file)
+        elif not look_at_targets or not (self._config.push or self._from_file):
+            return False
+        planner, warnings = self._plan()
+        if not changed and warnings == self.warnings:
+            return False
+        self.warnings = warnings
+        self.planner = planner if planner.active else None
+        return True
+
+    def _read_file(self, file: str) -> None:
+        """Take the rules of ``file``; where it is broken, those of before stay."""
+        # Before it is read: what is written meanwhile makes another state.
+        self._state = _state_of(file)
+        try:
+            rules = load_push_rules(file)
+            PushRules(self._config.push + rules)
+        except (ValueError, OSError) as error:
+            if not self._config.lenient:
+                raise
+            text = f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self._fault = (text,)
+        else:
+            self._from_file, self._fault = rules, ()
+
+    def _plan(self) -> tuple[PushPlanner, tuple[str, ...]]:
+        """A planner for the rules as they are, and what there is to say about them."""
+        config = self._config
+        planner = PushPlanner(
+            PushConfig(
+                rules=config.push + self._from_file,
+                mode=config.push_mode,
+                from_html=config.hints is HintSource.AUTO,
+                cookie=config.push_cookie,
+            )
+        )
+        missing = planner.drop_missing(self._exists)
+        return planner, (*self._fault, *missing)
+
+
+def _state_of(file: str) -> _FileState:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,0 +1,373 @@
+"""Remembered answers, and the proof that they are still right.
+
+Contract: a remembered response is returned only when every file and folder that it depends on is
+proven to be in the version that it depends on: it was looked at in the current batch, or it is
+watched and nothing has happened to anything that is watched since it was looked at
+(:mod:`h2static.site.change_watch`).  A file is looked at once per batch at most, whatever the
+number of answers that depend on it.  An answer that was made while something had not settled counts
+for its own batch only.
+
+A file that was found unchanged is kept open without access (O_PATH): that its folder is the same
+says that the name still stands for it, and its own change time says that it has not changed, for
+half of what looking it up by name costs.  Its watch is that of the open file, not of a name.
+
+Bounds: see the constants.  When one is reached everything is forgotten at once; what is in use
+comes back with its next request.
+
+Strategy: two dictionaries.  ``Request`` objects compare by identity and come back for the same
+octets of a client, so the first costs one look-up; the second is by cache key, for what is
+equal and not the same.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+from dataclasses import dataclass
+from os import fstat
+from weakref import WeakValueDictionary
+
+from h2static.http.messages import Request, Response
+from h2static.site.bodies import FileBody
+from h2static.site.cache_key import CacheKey
+from h2static.site.change_watch import NO_WATCH, ChangeWatch
+from h2static.site.files import FileVersion, version_of
+from h2static.site.respond import Outcome
+
+#: Responses by cache key; one takes one to two KiB.
+MAX_ANSWERS = 8192
+#: Requests by identity.
+MAX_REQUESTS = 8192
+#: Large files that answers keep open, of the 1024 descriptors that a process has at least.
+MAX_OPEN_FILES = 128
+#: Files that are kept open to prove that they are unchanged; a quarter of what the process may
+#: open, so that connections always find descriptors.
+MAX_HELD_FILES = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+#: Octets of bodies that no other memory counts: parts of files, lists, files that are still young.
+MAX_OWN_OCTETS = 8 * 1024 * 1024
+#: Bodies up to this size are not counted: :data:`MAX_ANSWERS` of them are little.
+FREE_OCTETS = 2048
+#: Octets of what is compared (path and fields, in a request all fields).  Browsers send less; what
+#: is longer is answered and not remembered.
+MAX_KEY = 4096
+
+#: Linux: a descriptor that refers to a file and needs no right to read it; elsewhere there is none.
+_O_PATH: int = getattr(os, "O_PATH", 0)
+#: Files kept open now, in this process.
+_held = [0]
+#: No watch was asked for yet; or it was, and there is none.
+UNTRIED, UNWATCHED = -1, -2
+
+
+class Epoch:
+    """The batch that is being answered, and since when nothing has happened."""
+
+    __slots__ = ("batch", "change_watch", "since")
+
+    def __init__(self, change_watch: ChangeWatch | None) -> None:
+        """``change_watch``: ``None`` where names may lead through places that nobody watches."""
+        self.change_watch = change_watch
+        self.batch = 1
+        #: The first batch after the last change: what is watched and was looked at since is proven.
+        self.since = 1
+
+    def begin(self, now: float) -> None:
+        """Begin a batch: all its requests have been read."""
+        self.batch += 1
+        if self.change_watch is None or not self.change_watch.silent(now):
+            self.since = self.batch
+
+
+class PathState:
+    """A path and the version that was last seen there."""
+
+    __slots__ = (
+        "__weakref__",
+        "batch",
+        "changed",
+        "descriptor",
+        "epoch",
+        "folder",
+        "folder_version",
+        "held",
+        "path",
+        "version",
+        "watch",
+    )
+
+    def __init__(self, path: bytes, folder: PathState | None, epoch: Epoch) -> None:
+        """``folder``: the state of the folder that holds the path's last name, if known."""
+        self.path = path
+        self.version: FileVersion | None = None
+        #: The batch in which it was last looked at.
+        self.batch = 0
+        self.folder = folder
+        #: The file itself, while its name is proven by its folder.
+        self.descriptor = -1
+        self.folder_version: FileVersion | None = None
+        #: The file's change time in nanoseconds.
+        self.changed = -1
+        self.held = _held
+        self.epoch = epoch
+        #: The number of its watch, or one of the two below.
+        self.watch = UNTRIED
+
+    def __del__(self) -> None:
+        self._let_go()
+
+    def is_proven(self) -> bool:
+        """Whether looking again would show nothing else."""
+        epoch = self.epoch
+        return self.batch >= (epoch.since if self.watch >= 0 else epoch.batch)
+
+    def look(self) -> None:
+        """See what is there now."""
+        self.batch = self.epoch.batch
+        version = self.version
+        folder = self.folder
+        if self.descriptor >= 0:
+            assert folder is not None
+            if not folder.is_proven():
+                folder.look()
+            if self.watch == UNTRIED and folder.watch >= 0:
+                self.watch = self._watched(self.descriptor, is_folder=False)
+            # Any change of octets, name, mode or length sets the change time, which nobody can set
+            # back.
+            if (
+                folder.version is self.folder_version
+                and fstat(self.descriptor).st_ctime_ns == self.changed
+            ):
+                return
+            self._let_go()
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            self.version = None
+            self._let_go()
+            return
+        # The same object for the same version: comparing identities is what makes a hit cheap.
+        if (
+            version is None
+            or status.st_ctime_ns != version.changed
+            or status.st_mtime_ns != version.modified
+            or status.st_ino != version.inode
+            or status.st_size != version.size
+            or status.st_dev != version.device
+        ):
+            self.version = version_of(status)
+            self._let_go()
+        elif stat.S_ISREG(status.st_mode):
+            if folder is not None:
+                self._hold(folder, version)
+        elif self.watch == UNTRIED:
+            self._watch_folder(version)
+
+    def _hold(self, folder: PathState, version: FileVersion) -> None:
+        """Keep the file open if it is what its name stands for in its folder as it is now."""
+        if _O_PATH == 0 or self.held[0] >= MAX_HELD_FILES:
+            return
+        if not folder.is_proven():
+            folder.look()
+        if folder.version is None:
+            return
+        try:
+            descriptor = os.open(self.path, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        self.held[0] += 1
+        self.descriptor = descriptor
+        self.folder_version = folder.version
+        self.changed = version.changed
+        if folder.watch >= 0:
+            self.watch = self._watched(descriptor, is_folder=False)
+        # A link, or another file since: its name is looked up each time.
+        if version_of(fstat(descriptor)) != version:
+            self._let_go()
+
+    def _watch_folder(self, version: FileVersion) -> None:
+        """Watch a folder whose name is proven: by its folder's watch, or as the root."""
+        change_watch = self.epoch.change_watch
+        if change_watch is None or (
+            self.path != change_watch.root if self.folder is None else self.folder.watch < 0
+        ):
+            return
+        try:
+            descriptor = os.open(self.path, os.O_DIRECTORY | _O_PATH | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            self.watch = self._watched(descriptor, is_folder=True)
+            # From now on nothing happens unseen; until now nothing has.
+            if version_of(fstat(descriptor)) != version:
+                self._let_go()
+        finally:
+            os.close(descriptor)
+
+    def _watched(self, descriptor: int, *, is_folder: bool) -> int:
+        change_watch = self.epoch.change_watch
+        assert self.version is not None
+        if change_watch is None:
+            return UNWATCHED
+        watch = change_watch.watch(descriptor, self.version.device, folder=is_folder)
+        return UNWATCHED if watch == NO_WATCH else watch
+
+    def _let_go(self) -> None:
+        if self.watch >= 0:
+            assert self.epoch.change_watch is not None
+            self.epoch.change_watch.release(self.watch)
+        self.watch = UNTRIED
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self.held[0] -= 1
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class CachedResponse:
+    """A remembered response."""
+
+    response: Response
+    #: ``None`` when changes might go unseen.
+    dependencies: tuple[tuple[PathState, FileVersion | None], ...] | None
+    #: The batch in which it was last found to be right.
+    batch: int
+    #: Whether everything that it depends on is watched.
+    watched: bool = False
+
+
+class ResponseCache:
+    """The memory of one site; used by one thread."""
+
+    def __init__(self, change_watch: ChangeWatch | None) -> None:
+        """``change_watch``: see :class:`Epoch`."""
+        self.epoch = Epoch(change_watch)
+        #: Responses to request objects that come again; right while :func:`is_fresh` says so.
+        self.by_request: dict[Request, CachedResponse] = {}
+        self._by_key: dict[CacheKey, CachedResponse] = {}
+        self._path_states: WeakValueDictionary[bytes, PathState] = WeakValueDictionary()
+        #: Identities of the open files that answers hold.
+        self._open_files: set[int] = set()
+        self._own_octets = 0
+
+    def find_equal(self, request: Request, cache_key: CacheKey) -> Response | None:
+        """The answer to an equal request, if it is known and right."""
+        answer = self._by_key.get(cache_key)
+        if answer is None or not is_fresh(answer, self.epoch):
+            return None
+        if (
+            request.repeats
+            and sum(len(name) + len(value) for name, value in request.fields) <= MAX_KEY
+        ):
+            if len(self.by_request) >= MAX_REQUESTS:
+                self.by_request.clear()
+            self.by_request[request] = answer
+        return answer.response
+
+    def remember(self, cache_key: CacheKey, outcome: Outcome, batch: int) -> Response:
+        """Keep an answer that was made in ``batch``, or in none that is known (0).
+
+        Returns the response to send: the one that was remembered where the new one is equal.
+        """
+        response = outcome.response
+        if sum(map(len, filter(None, cache_key))) > MAX_KEY:
+            response.once = True
+            return response
+        dependencies = None
+        if outcome.dependencies.settled:
+            dependencies = tuple(
+                self._dependency(path, version)
+                for path, version in outcome.dependencies.versions.items()
+            )
+        response.once = dependencies is None
+        answer = self._by_key.get(cache_key)
+        if answer is not None and same_response(answer.response, response):
+            answer.dependencies = dependencies
+            answer.batch = batch
+            answer.watched = False
+            answer.response.once = response.once
+            return answer.response
+        self._count(outcome)
+        self._by_key[cache_key] = CachedResponse(
+            response=response, dependencies=dependencies, batch=batch
+        )
+        return response
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self.by_request.clear()
+        self._by_key.clear()
+        self._open_files.clear()
+        self._own_octets = 0
+
+    def _count(self, outcome: Outcome) -> None:
+        """Make room for the answer of ``outcome``, and count it."""
+        body = outcome.response.body
+        open_files = {id(body.handle)} if isinstance(body, FileBody) else set[int]()
+        own_octets = 0
+        if isinstance(body, bytes) and len(body) > FREE_OCTETS:
+            shared = any(item.settled and item.octets is body for item in outcome.contents)
+            own_octets = 0 if shared else len(body)
+        if (
+            len(self._open_files | open_files) > MAX_OPEN_FILES
+            or self._own_octets + own_octets > MAX_OWN_OCTETS
+            or len(self._by_key) >= MAX_ANSWERS
+        ):
+            self.forget()
+        self._open_files |= open_files
+        self._own_octets += own_octets
+
+    def _dependency(
+        self, path: bytes, version: FileVersion | None
+    ) -> tuple[PathState, FileVersion | None]:
+        path_state = self._path_states.get(path)
+        if path_state is None:
+            folder = self._path_states.get(os.path.dirname(path))
+            path_state = self._path_states[path] = PathState(path, folder, self.epoch)
+            path_state.version = version
+        elif path_state.version == version:
+            version = path_state.version
+        return path_state, version
+
+
+def is_fresh(answer: CachedResponse, epoch: Epoch) -> bool:
+    """Whether everything that ``answer`` depends on is as it was."""
+    batch, since = epoch.batch, epoch.since
+    if answer.batch >= (since if answer.watched else batch):
+        return True
+    dependencies = answer.dependencies
+    if dependencies is None:
+        return False
+    watched = True
+    for path_state, version in dependencies:
+        if path_state.batch < (since if path_state.watch >= 0 else batch):
+            folder = path_state.folder
+            # What PathState.look does first, without a call: this is done for each request.
+            if (
+                path_state.descriptor >= 0
+                and path_state.watch != UNTRIED
+                and folder is not None
+                and folder.batch >= (since if folder.watch >= 0 else batch)
+                and folder.version is path_state.folder_version
+                and fstat(path_state.descriptor).st_ctime_ns == path_state.changed
+            ):
+                path_state.batch = batch
+            else:
+                path_state.look()
+        if path_state.version is not version and path_state.version != version:
+            return False
+        watched = watched and path_state.watch >= 0
+    answer.batch = batch
+    answer.watched = watched
+    return True
+
+
+def same_response(one: Response, other: Response) -> bool:
+    """Whether two responses have the same octets."""
+    if one.status != other.status or one.fields != other.fields or one.early != other.early:
+        return False
+    if one.hints is not other.hints:
+        return False
+    if isinstance(one.body, FileBody) and isinstance(other.body, FileBody):
+        return one.body.same_as(other.body)
+    return isinstance(one.body, bytes) and one.body == other.body

@@ -1,0 +1,168 @@
+"""The site: what a protocol asks for answers.
+
+Contract: :meth:`Site.answer` is called by one thread and does not wait for a disk: what would,
+comes back as a :class:`~h2static.http.messages.Deferred`.  It never raises for a request.  Equal
+requests get the same ``Response`` object as long as no file that it depends on has changed.
+
+Freshness: an answer is never older than its batch.  A protocol that answers several requests at a
+time calls :meth:`Site.new_batch` after reading them and before answering them; one that never does
+gets every file looked at for every request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+
+from h2static.http.messages import Answer, Request, Response
+from h2static.site.authority import authority_is_valid
+from h2static.site.bodies import Submit
+from h2static.site.cache_key import CacheKey, cache_key_of
+from h2static.site.change_watch import ChangeWatch
+from h2static.site.config import SiteConfig
+from h2static.site.contents import Contents, WouldBlockError
+from h2static.site.respond import UPLOAD_METHODS, Outcome, Responder
+from h2static.site.response_cache import ResponseCache, is_fresh
+from h2static.site.uploads import EchoUpload, UploadBudget
+
+
+def run_at_once(job: Callable[[], None]) -> None:
+    """Run a job in the calling thread: for programs without a pool of threads."""
+    job()
+
+
+class Site:
+    """A folder and the rules by which it is served."""
+
+    def __init__(
+        self, config: SiteConfig, *, clock: Callable[[], float], submit: Submit = run_at_once
+    ) -> None:
+        """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
+
+        Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
+        does not exist or has faults.
+        """
+        root = os.path.abspath(os.fsencode(config.root))
+        if not os.path.isdir(root):
+            raise NotADirectoryError(f"{config.root} is not a folder")
+        self._contents = Contents(config.cache_size)
+        self._responder = Responder(config, root, self._contents, clock, submit)
+        # Where links may lead anywhere, changes on the way there would go unseen.
+        change_watch = None if config.follow_symlinks else ChangeWatch(root)
+        self._answers = ResponseCache(change_watch)
+        self._epoch = self._answers.epoch
+        self._clock = clock
+        self._submit = submit
+        self._has_listings = config.listing
+        self._tells_pages = config.spa is not None
+        self._uploads = UploadBudget() if config.echo_upload else None
+        self._has_batches = False
+        #: Answers that other threads made and this one has not remembered yet.
+        self._made: deque[tuple[CacheKey, Outcome]] = deque()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
+        return self._responder.warnings()
+
+    def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
+        """Read the push rules again if they changed, where the configuration is lenient.
+
+        ``look_at_targets``: also find out which files that they name have come or gone.  Where it
+        is true, :meth:`release` is to be called, so that answers of before are not given any more.
+        Blocks; may be called in another thread, one at a time.
+        """
+        return self._responder.push_source.refresh(look_at_targets=look_at_targets)
+
+    def refresh_netlify(self) -> None:
+        """Read ``_headers`` and ``_redirects`` again if they changed, as each answer does.
+
+        For those who want to know of :attr:`warnings` before anything is asked.  Blocks; may be
+        called in another thread.
+        """
+        self._responder.refresh_netlify()
+
+    def new_batch(self) -> None:
+        """Say that all requests answered from now on until the next call were read before."""
+        self._has_batches = True
+        self._epoch.begin(self._clock())
+
+    def release(self) -> None:
+        """Close the files that remembered answers keep open.
+
+        To be called about once a minute: a file that was deleted takes its place on the disk until
+        nobody has it open any more.  What is in use comes back with its next request.
+        """
+        self._answers.forget()
+
+    def answer(self, request: Request) -> Answer:
+        """See :class:`h2static.http.messages.Application`."""
+        if not self._has_batches:
+            self._epoch.begin(self._clock())
+        known = self._answers.by_request.get(request)
+        epoch = self._epoch
+        if known is not None and (
+            known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch)
+        ):
+            return known.response
+        return self._answer_anew(request)
+
+    def _answer_anew(self, request: Request) -> Answer:
+        while self._made:
+            cache_key, outcome = self._made.popleft()
+            self._remember(cache_key, outcome, batch=0)
+        if not authority_is_valid(request):
+            return self.refuse(400, request)
+        cache_key = cache_key_of(request)
+        if cache_key.method in UPLOAD_METHODS and self._uploads is not None:
+            return EchoUpload(
+                self._uploads, lambda status: self.refuse(status, request), self._submit
+            )
+        # Browsers send another Accept for a picture than for a page: it counts only where something
+        # depends on it.
+        if not self._tells_pages:
+            accept = cache_key.accept if self._has_listings else None
+            cache_key = cache_key._replace(accept=accept, sec_fetch_dest=None)
+        response = self._answers.find_equal(request, cache_key)
+        if response is not None:
+            return response
+        try:
+            outcome = self._responder.respond(cache_key, blocking=False)
+        except WouldBlockError:
+            return DeferredAnswer(self._responder, cache_key, self._made)
+        return self._remember(cache_key, outcome, self._epoch.batch)
+
+    def _remember(self, cache_key: CacheKey, outcome: Outcome, batch: int) -> Response:
+        dropped = False
+        for content in outcome.contents:
+            dropped |= self._contents.remember(content)
+        if dropped:
+            # Answers hold the octets that are to make room.
+            self._answers.forget()
+        return self._answers.remember(cache_key, outcome, batch)
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """See :class:`h2static.http.messages.Application`."""
+        cache_key = CacheKey(b"GET", b"/") if request is None else cache_key_of(request)
+        return self._responder.refuse(cache_key, status).response
+
+
+class DeferredAnswer:
+    """An answer that has to wait for a disk."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        cache_key: CacheKey,
+        made: deque[tuple[CacheKey, Outcome]],
+    ) -> None:
+        self._responder = responder
+        self._cache_key = cache_key
+        self._made = made
+
+    def run(self) -> Response:
+        """See :class:`h2static.http.messages.Deferred`."""
+        outcome = self._responder.respond(self._cache_key, blocking=True)
+        self._made.append((self._cache_key, outcome))
+        return outcome.response

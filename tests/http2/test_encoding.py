@@ -1,0 +1,292 @@
+"""``h2static.http2.encoding``: pure, by the second, and bounded."""
+
+from __future__ import annotations
+
+import hpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from h2static.http.messages import Field, Response
+from h2static.http2 import registry as r
+from h2static.http2.encoding import EncoderState, HeaderBlockMemory, http_date
+from h2static.http2.frames import Data, Headers
+from tests.support.small_site import pattern, response
+
+NOON = 1_795_262_400.0
+
+
+def memory(**options: int | bool | bytes) -> HeaderBlockMemory:
+    """At noon."""
+    one = HeaderBlockMemory(**options)  # type: ignore[arg-type]  # passed on as they are
+    one.tick(NOON)
+    return one
+
+
+class Client:
+    """Decodes with the hpack package."""
+
+    def __init__(self) -> None:
+        self.decoder = hpack.Decoder()
+
+    def decode(self, block: bytes) -> tuple[Field, ...]:
+        fields = self.decoder.decode(block, raw=True)
+        return tuple((bytes(name), bytes(value)) for name, value in fields)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, b"Thu, 01 Jan 1970 00:00:00 GMT"),
+        (784_111_777, b"Sun, 06 Nov 1994 08:49:37 GMT"),
+        (951_782_400.9, b"Tue, 29 Feb 2000 00:00:00 GMT"),
+        (NOON, b"Sat, 21 Nov 2026 12:00:00 GMT"),
+        (4_102_444_799, b"Thu, 31 Dec 2099 23:59:59 GMT"),
+    ],
+)
+def test_dates(seconds: float, text: bytes) -> None:
+    """RFC 9110 section 5.6.7; the example is the RFC's."""
+    assert http_date(seconds) == text
+
+
+def test_the_same_response_is_encoded_once() -> None:
+    one, answer = memory(), response(200, b"x")
+    state = one.start()
+    first = one.block(state, answer)
+    assert first.state is not None
+    state = first.state
+    second = one.block(state, answer)
+    assert second.state is None
+    assert one.block(state, answer) is second
+    # Another connection gets the same object.
+    assert one.block(one.start(), answer) is first
+    assert len(second.block) < len(first.block)
+
+
+def test_off_gives_the_same_octets() -> None:
+    answers = [response(200, b"x"), response(404, b"no"), response(200, pattern(20_000))]
+    on, off = memory(), memory(enabled=False)
+    for _ in range(3):
+        states = [on.start(), off.start()]
+        for answer in answers * 2:
+            blocks = [on.block(states[0], answer), off.block(states[1], answer)]
+            assert blocks[0].block == blocks[1].block
+            states = [
+                state if block.state is None else block.state
+                for state, block in zip(states, blocks, strict=True)
+            ]
+    assert off.block(off.start(), answers[0]) is not off.block(off.start(), answers[0])
+
+
+def test_the_date_is_this_seconds() -> None:
+    one, answer, client = memory(), response(200, b"x"), Client()
+    state = one.start()
+    for number in range(5):
+        one.tick(NOON + number / 2)
+        state = one.current(state)
+        block = one.block(state, answer)
+        date = dict(client.decode(block.block))[b"date"]
+        assert date == http_date(NOON + number // 2) == one.date
+        state = state if block.state is None else block.state
+        assert one.second == int(NOON + number / 2)
+
+
+def test_time_may_go_back() -> None:
+    one, answer, client = memory(), response(200, b"x"), Client()
+    for moment in (NOON, NOON - 3_600):
+        one.tick(moment)
+        state = one.current(one.start())
+        assert dict(client.decode(one.block(state, answer).block))[b"date"] == http_date(moment)
+
+
+def test_values_that_differ_from_file_to_file_stay_out_of_the_table() -> None:
+    """So that the blocks of different files share one state."""
+    one, client = memory(), Client()
+    state = one.start()
+    for number in range(200):
+        fields: tuple[Field, ...] = (
+            (b"server", b"h2static"),
+            (b"content-type", b"text/plain"),
+            (b"content-length", b"%d" % number),
+            (b"etag", b'"%d"' % number),
+            (b"last-modified", http_date(number)),
+            (b"location", b"/%d" % number),
+        )
+        block = one.block(state, Response(status=200, fields=fields))
+        assert set(fields) < set(client.decode(block.block))
+        state = state if block.state is None else block.state
+    assert {name for name, _ in state.table.entries} == {b"server", b"content-type", b"date"}
+
+
+def test_secrets_are_never_indexed() -> None:
+    """RFC 7541 section 7.1.3."""
+    one = memory()
+    fields = ((b"set-cookie", b"id=secret"), (b"server", b"h2static"))
+    block = one.block(one.start(), Response(status=200, fields=fields))
+    assert block.state is not None
+    assert b"set-cookie" not in [name for name, _ in block.state.table.entries]
+    decoded = hpack.Decoder().decode(block.block, raw=True)
+    (cookie,) = [field for field in decoded if field[0] == b"set-cookie"]
+    assert isinstance(cookie, hpack.NeverIndexedHeaderTuple)
+
+
+@pytest.mark.parametrize(
+    ("body", "ready"),
+    [
+        (b"", 0),
+        (b"x", 1),
+        (pattern(16_384), 16_384),
+        (pattern(16_385), -1),
+    ],
+    ids=["empty", "one", "16384", "16385"],
+)
+def test_ready_frames(body: bytes, ready: int) -> None:
+    """What goes out at once is what the plain path would write."""
+    one = memory()
+    block = one.block(one.start(), response(200, body))
+    assert block.ready == ready
+    if ready < 0:
+        return
+    flags = r.END_HEADERS | (0 if body else r.END_STREAM)
+    expected = Headers(stream_id=7, flags=flags, fragment=block.block).serialize()
+    identifier = (7).to_bytes(4, "big")
+    pieces = block.head + identifier + block.tail
+    if body:
+        expected += Data(stream_id=7, flags=r.END_STREAM, data=body).serialize()
+        pieces += identifier + block.body
+    assert pieces == expected
+    assert block.size == len(expected)
+
+
+def test_some_responses_are_never_ready() -> None:
+    one = memory(plain=True)
+    assert one.block(one.start(), response(200, b"x")).ready == -1
+    large = Response(status=200, fields=((b"x-large", b"\xff" * 20_000),))
+    two = memory()
+    assert two.block(two.start(), large).ready == -1
+
+
+def test_extra_fields_are_not_remembered() -> None:
+    one, answer = memory(), response(200, b"x")
+    state = one.start()
+    extra = ((b"link", b"</a>; rel=preload"),)
+    first = one.block(state, answer, extra)
+    assert first.ready == -1
+    assert one.block(state, answer, extra) is not first
+    assert set(extra) < set(Client().decode(first.block))
+
+
+def test_options_of_the_fields() -> None:
+    answer = response(200, b"x")
+    plain = dict(memory().fields(answer))
+    assert plain[b"content-length"] == b"1"
+    assert plain[b"date"] == http_date(NOON)
+    assert b"trailer" not in plain
+    assert b"content-length" not in dict(memory(no_content_length=True).fields(answer))
+    assert dict(memory(trailer=b"x-a").fields(answer))[b"trailer"] == b"x-a"
+    assert dict(memory(trailer=b"x-a").fields(response(200, b"")))[b"trailer"] == b"x-a"
+    for status in (204, 304):
+        assert b"trailer" not in dict(memory(trailer=b"x-a").fields(response(status, b"")))
+
+
+def test_states_are_bounded() -> None:
+    """A client that has every response enter another field makes another table each time."""
+    bound = 100_000
+    one = memory(octets=bound)
+    state = one.start()
+    entered = 0
+    for number in range(2_000):
+        section = ((b":status", b"200"), (b"content-language", b"%04d" % number))
+        _, after = one.encode(state, section)
+        entered += after is not state
+        state = after
+        # Each table has some twenty entries or more, and what finds them.
+        assert len(one._states) <= bound // 1_000 + 20
+    assert entered == 2_000
+
+
+def test_boundaries_do_not_enter_the_table() -> None:
+    """A client can think of many sets of ranges."""
+    one = memory()
+    state = one.start()
+    kind = b"multipart/byteranges; boundary="
+    _, after = one.encode(state, ((b":status", b"206"), (b"content-type", kind + b"1")))
+    assert all(not value.startswith(kind) for _, value in after.table.entries)
+    assert one.encode(after, ((b"content-type", kind + b"2"),))[1] is after
+
+
+def test_the_memory_is_bounded() -> None:
+    """Also for a connection that goes on with a state that was forgotten."""
+    bound = 50_000
+    one = memory(octets=bound)
+    state = one.start()
+    answers = [response(200, b"%d" % number) for number in range(2_000)]
+    held: list[EncoderState] = []
+    for answer in answers:
+        block = one.block(state, answer)
+        state = state if block.state is None else block.state
+        held.append(state)
+        blocks = sum(len(each.blocks) for each in {id(each): each for each in held}.values())
+        assert blocks <= bound / 500
+
+
+def test_states_of_past_seconds_hold_no_blocks() -> None:
+    """Idle connections keep them."""
+    one, answer = memory(), response(200, b"x")
+    block = one.block(one.start(), answer)
+    assert block.state is not None
+    one.block(block.state, answer)
+    assert block.state.blocks
+    one.tick(NOON + 1)
+    assert not block.state.blocks
+
+
+@given(
+    actions=st.lists(
+        st.one_of(
+            st.sampled_from([0, 1, 50, 100, 4_096, 65_536]),
+            st.sampled_from(["a", "b", "c"]),
+        ),
+        max_size=25,
+    )
+)
+@settings(deadline=None)
+def test_a_client_that_changes_its_table_decodes_everything(actions: list[int | str]) -> None:
+    """RFC 7541 section 4.2: the smallest and the last size, in the next block."""
+    one = memory()
+    answers = {
+        "a": response(200, b"x"),
+        "b": Response(status=404, fields=((b"x-b", b"b" * 40), (b"server", b"s"))),
+        "c": Response(status=200, fields=tuple((b"x-%d" % n, b"v" * 20) for n in range(9))),
+    }
+    client, state = Client(), one.start()
+    for action in actions:
+        if isinstance(action, int):
+            client.decoder.max_allowed_table_size = max(
+                client.decoder.max_allowed_table_size, action
+            )
+            state = one.resized(state, min(action, 4_096))
+            assert len(state.pending) <= 2
+            continue
+        answer = answers[action]
+        block = one.block(state, answer)
+        assert client.decode(block.block) == one.fields(answer)
+        state = state if block.state is None else block.state
+        assert not state.pending
+        assert client.decoder.header_table_size == state.table.maximum
+        entries = tuple(
+            (bytes(n), bytes(v)) for n, v in client.decoder.header_table.dynamic_entries
+        )
+        assert entries == state.table.entries
+
+
+def test_equal_sizes_change_nothing() -> None:
+    one = memory()
+    state = one.start()
+    assert one.resized(state, 4_096) is state
+    assert one.resized(one.resized(state, 100), 100) is one.resized(state, 100)
+    # RFC 7541 section 4.2: nothing has changed for the next block.
+    assert one.resized(one.resized(state, 8_192), 4_096) is state
+    assert one.resized(one.resized(state, 8_192), 6_000).pending == (6_000,)
+    assert one.resized(one.resized(state, 100), 4_096).pending == (100, 4_096)
+    assert one.resized(one.resized(one.resized(state, 100), 4_096), 50).pending == (50,)

@@ -15,14 +15,15 @@ from h2static.version import __version__
 __all__ = ["Config", "LogFormat", "Serving", "SiteConfig", "StartError", "__version__", "serve"]
 
 if TYPE_CHECKING:
-    from h2static.config import Config, LogFormat, StartError
+    from h2static.config import Config, LogFormat
     from h2static.embedding import Serving, serve
+    from h2static.errors import StartError
     from h2static.site.config import SiteConfig
 
 _HOMES = {
     "Config": "h2static.config",
     "LogFormat": "h2static.config",
-    "StartError": "h2static.config",
+    "StartError": "h2static.errors",
     "Serving": "h2static.embedding",
     "serve": "h2static.embedding",
     "SiteConfig": "h2static.site.config",

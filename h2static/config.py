@@ -59,10 +59,6 @@ _RANGES = {
 }
 
 
-class StartError(Exception):
-    """The server cannot start; the text is one line that says what and where (exit code 1)."""
-
-
 def describe(error: OSError | ValueError) -> str:
     """What is wrong, and with which file, in one line."""
     if isinstance(error, OSError) and error.filename is not None:

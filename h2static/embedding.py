@@ -40,7 +40,7 @@ async def serve(config: Config) -> AsyncIterator[Serving]:
 
     The sockets accept when the block begins.  Logs go where ``config`` says; there is no banner.
 
-    Raises :class:`~h2static.config.StartError` when a socket, a file or the folder cannot be used,
+    Raises :class:`~h2static.errors.StartError` when a socket, a file or the folder cannot be used,
     and ``ValueError`` for what only a process of its own can have: several workers, a daemon, a
     process id file, a ready descriptor; also for TLS without a key and a certificate.
     """

@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.http",),
     ("hpacktools",),
     ("hpacktools.codec",),
-    ("h2static.version",),
+    ("h2static.errors", "h2static.version"),
 )
 
 #: What these units may import of this project, besides themselves.
@@ -175,11 +175,13 @@ def test_imports_point_downwards() -> None:
     assert [problem for path in sources() for problem in problems_in(path)] == []
 
 
-def test_the_front_has_no_circles() -> None:
-    front = {module_name(path): path for path in sources() if unit_of(module_name(path)) == FRONT}
+def test_no_circles() -> None:
+    modules = {module_name(path): path for path in sources()}
     imports = {
-        module: {name for _, name in imports_of(path) if name in front and name != module}
-        for module, path in front.items()
+        module: {name for _, name in imports_of(path) if name in modules and name != module}
+        for module, path in modules.items()
+        # Its parts do not own their state yet: they know the connection that they belong to.
+        if not module.startswith("h2static.http2.")
     }
     assert imports["h2static.cli"]
     TopologicalSorter(imports).prepare()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from h2static.command.options import UNSUPPORTED, Argument, Option
+from h2static.errors import UsageError
 
 _ARE_ARGUMENTS = "KEY and CERT are arguments: PORT [DOCROOT] KEY CERT"
 #: What other servers call what is called otherwise here.
@@ -36,10 +37,6 @@ _WORDING = {
     "ignored explicit argument": "takes no value, but there is",
     "expected one argument": "needs a value",
 }
-
-
-class UsageError(Exception):
-    """The command line or a configuration file is wrong; the text is one line (exit code 2)."""
 
 
 @dataclass(slots=True, kw_only=True)

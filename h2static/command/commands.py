@@ -12,9 +12,8 @@ import json
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from h2static.command.command_line import UsageError
 from h2static.command.configure import configure, with_files
-from h2static.config import StartError
+from h2static.errors import StartError, UsageError
 
 #: The files with completions, by shell.
 COMPLETIONS = {"bash": "h2static.bash", "zsh": "_h2static", "fish": "h2static.fish"}

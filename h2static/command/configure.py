@@ -2,7 +2,7 @@
 
 Contract: :func:`configure` takes what the command line and the configuration file say, lets the
 command line win, checks what the file system and the operands decide, and returns a ``Config`` or
-raises :class:`~h2static.command.command_line.UsageError` (wrong usage, exit code 2) or
+raises :class:`~h2static.errors.UsageError` (wrong usage, exit code 2) or
 :class:`StartError` (the machine does not have what was asked for, exit code 1), each with one line.
 """
 
@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import cast
 
-from h2static.command.command_line import UsageError
 from h2static.command.options import COMMAND_NAMES, OPTIONS
 from h2static.command.options.values import port as parse_port
-from h2static.config import LOOPBACK, Config, LogFormat, StartError, describe
+from h2static.config import LOOPBACK, Config, LogFormat, describe
+from h2static.errors import StartError, UsageError
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
 

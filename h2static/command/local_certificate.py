@@ -10,7 +10,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from h2static.config import Config, StartError
+from h2static.config import Config
+from h2static.errors import StartError
 
 if TYPE_CHECKING:
     from h2static.localca import Certificate

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from h2static.command.command_line import CommandLine, UsageError, parse
+from h2static.command.command_line import CommandLine, parse
 from h2static.command.configure import configure, with_files
 from h2static.command.options import OPERANDS, OPTIONS
-from h2static.config import SERVER_NAME, Config, StartError, describe
+from h2static.config import SERVER_NAME, Config, describe
+from h2static.errors import StartError, UsageError
 from h2static.version import __version__
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 Contract: :func:`read_file` returns what a file says, checked by the JSON Schema that the option
 table yields and parsed by the same parsers as the command line, or raises
-:class:`~h2static.command.command_line.UsageError` with one line that names the file and the key,
+:class:`~h2static.errors.UsageError` with one line that names the file and the key,
 or the line where the file is not TOML.  Paths in a file are relative to its folder.
 """
 
@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from h2static.command.command_line import UsageError, parse_value
+from h2static.command.command_line import parse_value
 from h2static.command.options import OPERANDS, OPTIONS, Argument, Option, Schema
-from h2static.config import StartError
+from h2static.errors import StartError, UsageError
 from h2static.site.plain_files import read_plain_file
 
 if TYPE_CHECKING:

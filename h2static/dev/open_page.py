@@ -12,8 +12,6 @@ import subprocess
 import sys
 import webbrowser
 
-from h2static.process.launching import SUPERVISORS_SIGNALS
-
 
 def start(url: str) -> None:
     """Open ``url``; returns once the browser was started, or when a text browser ends."""
@@ -24,9 +22,10 @@ def start(url: str) -> None:
 
 def main() -> None:
     """Open the URL of the command line."""
-    # A worker ignores them, and so would the browser.
-    for number in SUPERVISORS_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+    # What a worker ignores, the browser would ignore as well.
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
+            signal.signal(number, signal.SIG_DFL)
     url = sys.argv[1]
     if not webbrowser.open(url):
         print(f"No browser could be opened; the page is at {url}", file=sys.stderr)

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Callable
 
-from h2static.config import StartError
+from h2static.errors import StartError
 
 
 def leave_terminal() -> Callable[[], None]:
@@ -45,7 +45,7 @@ class PidFile:
     def __init__(self, path: str) -> None:
         """Write the file.
 
-        Raises :class:`~h2static.config.StartError` when it cannot be written, or names a process
+        Raises :class:`~h2static.errors.StartError` when it cannot be written, or names a process
         that is alive.
         """
         self._path = path

@@ -27,8 +27,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from h2static.command.command_line import UsageError
-from h2static.config import Config, StartError, describe
+from h2static.config import Config, describe
+from h2static.errors import StartError, UsageError
 from h2static.logs.errors import ErrorLog
 from h2static.process.control_channel import Message
 from h2static.process.launching import Launched
@@ -125,7 +125,7 @@ class Supervisor:
     def run(self) -> None:
         """Serve until stopped.
 
-        Raises :class:`~h2static.config.StartError` when the first workers cannot start.
+        Raises :class:`~h2static.errors.StartError` when the first workers cannot start.
         """
         ends = self._listen_to_signals()
         try:

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 
 import anyio
 
-from h2static.config import Config, StartError
+from h2static.config import Config
+from h2static.errors import StartError
 from h2static.logs.errors import BURST, MAX_LENGTH
 from h2static.process.control_channel import (
     Assignment,

@@ -1,7 +1,7 @@
 """Listening sockets: one for each address and worker slot.
 
 Contract: :func:`open_listeners` binds everything or nothing and raises
-:class:`~h2static.config.StartError` that names the address.  A port that anybody else listens on is
+:class:`~h2static.errors.StartError` that names the address.  A port that anybody else listens on is
 an error, also when that is another h2static.  The sockets accept as soon as the function returns.
 
 Strategy: on Linux each slot has a socket of its own in one ``SO_REUSEPORT`` group, and the kernel
@@ -23,7 +23,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from h2static.config import LOOPBACK, Config, StartError
+from h2static.config import LOOPBACK, Config
+from h2static.errors import StartError
 
 #: Connections that wait for a worker; the kernel lowers it to its own limit (net.core.somaxconn).
 BACKLOG = 4096
@@ -121,7 +122,7 @@ def begin_listening(one: socket.socket) -> None:
 def open_listeners(config: Config, slots: int) -> list[Listener]:
     """Open the sockets of every address of ``config`` for ``slots`` workers.
 
-    Raises :class:`~h2static.config.StartError`.
+    Raises :class:`~h2static.errors.StartError`.
     """
     for attempt in range(_PORT_ATTEMPTS):
         try:
@@ -135,7 +136,7 @@ def open_listeners(config: Config, slots: int) -> list[Listener]:
 def adopt_listeners(descriptors: Sequence[int], config: Config) -> list[Listener]:
     """Listeners over sockets that another process opened (systemd's socket activation).
 
-    Raises :class:`~h2static.config.StartError` when one is no listening stream socket, or listens
+    Raises :class:`~h2static.errors.StartError` when one is no listening stream socket, or listens
     at another port than ``config`` says.
     """
     listeners: list[Listener] = []

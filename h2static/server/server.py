@@ -18,7 +18,8 @@ from typing import Protocol
 
 import anyio
 
-from h2static.config import Config, StartError, describe
+from h2static.config import Config, describe
+from h2static.errors import StartError
 from h2static.http.messages import BatchApplication
 from h2static.logs.access import AccessLog
 from h2static.logs.console import is_colored
@@ -75,7 +76,7 @@ class Server:
         ``shared``: other processes serve the same addresses.  ``spin``: seconds to wait in the
         poller after activity, while other tasks of the event loop wait.  ``warn`` is told what is
         left out of the owner's files whenever that changes; by default the error log is.  Raises
-        :class:`~h2static.config.StartError` when a file cannot be used.
+        :class:`~h2static.errors.StartError` when a file cannot be used.
         """
         self._config = config
         context = None

@@ -1,7 +1,7 @@
 """TLS contexts by RFC 9113 section 9.2.
 
 Contract: :func:`make_context` returns a context that a worker uses for all its connections, or
-raises :class:`~h2static.config.StartError` that names the file and what is wrong with it.  Nothing
+raises :class:`~h2static.errors.StartError` that names the file and what is wrong with it.  Nothing
 ever asks for a password.
 
 Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client without ``h2`` by
@@ -16,7 +16,8 @@ import ssl
 import stat
 from typing import NoReturn
 
-from h2static.config import Config, StartError
+from h2static.config import Config
+from h2static.errors import StartError
 
 # RFC 9113 section 9.2.2: "An HTTP/2 deployment over TLS 1.2 SHOULD NOT use any of the prohibited
 # cipher suites listed in Appendix A": ephemeral key exchange and AEAD are what remains.
@@ -37,7 +38,7 @@ def make_context(
     time.  (Session identifiers of TLS 1.2 cannot be turned off from Python; a process that does not
     know one makes a full handshake.)
 
-    Raises :class:`~h2static.config.StartError`.
+    Raises :class:`~h2static.errors.StartError`.
     """
     assert config.key_file is not None
     assert config.cert_file is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from h2static.command.command_line import UsageError, parse
+from h2static.command.command_line import parse
 from h2static.command.options import OPTIONS, UNSUPPORTED, Argument
+from h2static.errors import UsageError
 
 PARSED: list[tuple[list[str], dict[str, object], list[str]]] = [
     (["8080"], {}, ["8080"]),

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from h2static.command.command_line import UsageError, parse
+from h2static.command.command_line import parse
 from h2static.command.configure import configure
 from h2static.command.options import OPTIONS
-from h2static.config import Config, StartError
+from h2static.config import Config
+from h2static.errors import StartError, UsageError
 from h2static.site.config import SiteConfig
 
 

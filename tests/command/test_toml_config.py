@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from h2static.command.command_line import UsageError
 from h2static.command.options import OPERANDS, OPTIONS
 from h2static.command.toml_config import _PATTERNS, MAX_LENGTH, read_file, render, schema
-from h2static.config import LogFormat, StartError
+from h2static.config import LogFormat
+from h2static.errors import StartError, UsageError
 
 
 def write(folder: Path, text: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from h2static.config import Config, StartError
+from h2static.config import Config
+from h2static.errors import StartError
 from h2static.server.server import Server
 from h2static.site.config import SiteConfig
 from tests.support.certificates import make_certificate

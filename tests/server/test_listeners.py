@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from h2static.config import Config, StartError
+from h2static.config import Config
+from h2static.errors import StartError
 from h2static.server.listeners import (
     Listener,
     adopt_listeners,

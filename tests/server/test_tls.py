@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from h2static.config import Config, StartError
+from h2static.config import Config
+from h2static.errors import StartError
 from h2static.server.tls import expiry_warning, make_context
 from h2static.site.config import SiteConfig
 from tests.support.certificates import Certificate, make_certificate

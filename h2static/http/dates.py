@@ -79,3 +79,21 @@ def _seconds(match: re.Match[bytes], now: float) -> int | None:
         return None
     midnight = datetime(year, month, day, tzinfo=UTC).toordinal() - datetime(1970, 1, 1).toordinal()
     return midnight * 86400 + hour * 3600 + minute * 60 + second
+
+
+class DateField:
+    """The value of the Date field for the present second (RFC 9110 section 6.6.1)."""
+
+    __slots__ = ("second", "value")
+
+    def __init__(self) -> None:
+        #: Seconds since 1970 that :attr:`value` says; -1 before the first tick.
+        self.second = -1
+        self.value = b""
+
+    def tick(self, wall_clock: float) -> None:
+        """Time is ``wall_clock`` seconds since 1970; cheap while the second is the same."""
+        second = int(wall_clock)
+        if second != self.second:
+            self.second = second
+            self.value = format_http_date(second)

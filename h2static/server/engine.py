@@ -1,29 +1,39 @@
-"""What the driver needs of a protocol connection, HTTP/2 or HTTP/1.1.
+"""What the driver needs of a protocol engine, HTTP/2 or HTTP/1.1.
 
-Contract: as :class:`h2static.http2.connection.ServerConnection` describes it; no I/O here.
+Contract: as :class:`h2static.http2.connection.Connection` describes it; no I/O here.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
-from h2static.http.messages import BodyReader, Deferred, Response
+from h2static.http.bodies import BodyReader
+from h2static.http.counters import Counters
+from h2static.http.exchange import Job
+from h2static.http.messages import Response
 
 
 class Engine(Protocol):
-    """One connection's protocol, without I/O.  ``now`` is monotonic, in seconds."""
+    """One connection's protocol, without I/O.  ``now`` is monotonic, in seconds.
 
-    #: Octets were received that wait for the connection's next turn.
+    An engine is given ``notify`` when it is made, and calls it when an exchange was used outside of
+    the calls below: the driver then gives the connection a turn (:meth:`take_turn`).
+    """
+
+    #: Octets were received, or actions of exchanges are queued, that wait for the next turn.
     backlog: bool
     #: Close when nothing is left to send.
     closing: bool
-    #: Answers to be worked out in a thread, by stream; each is taken out when a thread begins with
-    #: it, and dropped here when nobody waits for it any more.
-    deferred: list[tuple[int, Deferred]]
-
-    @property
-    def blocked(self) -> list[tuple[int, BodyReader]]:
-        """Readings to be waited for, by stream; the driver empties the list."""
+    #: What the connection has counted so far.
+    counters: Counters
+    #: Work for threads, by stream; each is taken out when a thread begins with it, and dropped here
+    #: when nobody waits for it any more.
+    jobs: deque[tuple[int, Job]]
+    #: Readings to be waited for, by stream; the driver empties the list.
+    blocked: list[tuple[int, BodyReader]]
+    #: When the peer was last seen to take octets in earnest.
+    write_progress: float
 
     @property
     def output_octets(self) -> int:
@@ -51,6 +61,9 @@ class Engine(Protocol):
     def receive_eof(self, now: float) -> None:
         """The peer has ended its side."""
 
+    def take_turn(self, now: float) -> None:
+        """Go on with what is in the backlog."""
+
     def pump(self, now: float, budget: int) -> None:
         """Move content into the output until about ``budget`` octets wait there."""
 
@@ -60,26 +73,41 @@ class Engine(Protocol):
     def sent(self, count: int, now: float) -> None:
         """``count`` octets of ``pending`` were taken by the kernel."""
 
-    def respond(self, stream_id: int, response: Response, now: float) -> None:
-        """Bring a deferred response."""
+    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+        """A job of ``jobs`` was done, or has failed (``None``); the stream may be gone."""
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """A blocked reading can go on."""
+        """A reading of ``blocked`` can go on; the stream may be gone."""
+
+    def deadline(self) -> float | None:
+        """When ``check`` may have something to do, at the earliest; ``None``: never.
+
+        Asked after every turn, so it is cheap: connections with streams open say half a second.
+        """
 
     def check(self, now: float) -> None:
-        """Act on deadlines."""
+        """Act on deadlines that have passed."""
 
     def drain(self, now: float) -> None:
         """Finish what was accepted, then close."""
 
     def abandon(self) -> None:
-        """The connection is lost."""
+        """The connection is lost or over: give back everything."""
 
 
 class Refusal:
-    """A protocol that says one thing and closes: for clients that speak something else."""
+    """An engine that says one thing and closes: for clients that speak something else."""
 
-    __slots__ = ("_pieces", "backlog", "blocked", "closing", "deferred", "problem")
+    __slots__ = (
+        "_pieces",
+        "backlog",
+        "blocked",
+        "closing",
+        "counters",
+        "jobs",
+        "problem",
+        "write_progress",
+    )
 
     wants_input = False
     has_content = False
@@ -89,9 +117,11 @@ class Refusal:
         self._pieces: list[bytes | memoryview] = [reply] if reply else []
         self.backlog = False
         self.closing = True
-        self.deferred: list[tuple[int, Deferred]] = []
+        self.counters = Counters()
+        self.jobs: deque[tuple[int, Job]] = deque()
         self.blocked: list[tuple[int, BodyReader]] = []
         self.problem: str | None = problem
+        self.write_progress = 0.0
 
     @property
     def output_octets(self) -> int:
@@ -103,6 +133,9 @@ class Refusal:
     def receive_eof(self, now: float) -> None:
         """Nothing that comes matters."""
 
+    def take_turn(self, now: float) -> None:
+        """There is never a backlog."""
+
     def pump(self, now: float, budget: int) -> None:
         """There is no content."""
 
@@ -113,14 +146,18 @@ class Refusal:
         rest = b"".join(self._pieces)[count:]
         self._pieces = [rest] if rest else []
 
-    def respond(self, stream_id: int, response: Response, now: float) -> None:
-        """Nothing is ever deferred."""
+    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+        """There are no jobs."""
 
     def unblock(self, stream_id: int, now: float) -> None:
         """Nothing is ever blocked."""
 
-    def check(self, now: float) -> None:
+    def deadline(self) -> float | None:
         """The linger deadline of the driver is enough."""
+        return None
+
+    def check(self, now: float) -> None:
+        """There are no deadlines."""
 
     def drain(self, now: float) -> None:
         """It is closing already."""

@@ -1,0 +1,13 @@
+"""Field lines as octets (RFC 9110 section 5).
+
+Names are in lower case; values are as they came or go.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+#: A field line: name in lower case, value (RFC 9113 section 8.2).
+Field: TypeAlias = tuple[bytes, bytes]
+#: A field section, or a part of one, in its order.
+Fields: TypeAlias = tuple[Field, ...]

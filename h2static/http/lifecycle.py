@@ -1,0 +1,44 @@
+"""What an application may want to know of the server around it.
+
+Contract: a :class:`Lifecycle` is told when serving begins, of each batch, when memory is to be
+given back, and when serving ends.  All of it is optional: what an application does not override
+does
+nothing.  Whoever assembles a server finds out once which applications want to know, with
+:func:`lifecycle_of`.
+"""
+
+from __future__ import annotations
+
+
+class Lifecycle:
+    """A base class; see the module.  All methods are called in the loop's thread."""
+
+    __slots__ = ()
+
+    def start(self) -> None:
+        """Serving begins."""
+
+    def new_batch(self) -> None:
+        """All requests answered from now on until the next call were read before this call."""
+
+    def release(self) -> None:
+        """Give back what is only remembered: files that are kept open, responses held in memory.
+
+        Called about twice a minute: a deleted file takes its place on the disk until nobody has it
+        open any more.
+        """
+
+    def drain(self) -> None:
+        """The server is about to stop: end what would never end by itself."""
+
+    def stop(self) -> None:
+        """Serving has ended."""
+
+
+#: Of those who want to know nothing.
+_SILENT = Lifecycle()
+
+
+def lifecycle_of(application: object) -> Lifecycle:
+    """The lifecycle of ``application``: itself where it has one."""
+    return application if isinstance(application, Lifecycle) else _SILENT

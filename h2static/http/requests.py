@@ -1,0 +1,71 @@
+"""Requests, and who makes them.
+
+Contract: plain values; see :mod:`h2static.http.messages`, which gives them together with responses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from h2static.http.fields import Fields
+
+#: Where a socket is bound or connected: host and port, or the path of a Unix domain socket.
+Address: TypeAlias = tuple[str, int] | str
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Request:
+    """A request whose field section is valid (RFC 9113 sections 8.2 and 8.3.1).
+
+    What "valid" leaves to the application: whether ``authority`` is well formed, whether ``path``
+    names something, whether the method is known.
+    """
+
+    #: ``GET``, ``HEAD`` …, as sent; methods are case-sensitive.
+    method: bytes
+    #: ``http`` or ``https`` as the client wrote it.
+    scheme: bytes
+    #: ``:authority``, or the Host field where that is absent; empty when the client sent neither.
+    authority: bytes
+    #: ``:path``: origin form with the query, or ``*``.
+    path: bytes
+    #: The field section without pseudo-header fields.  Cookie crumbs (RFC 9113 section 8.2.3) stay
+    #: apart: joined they could take thousands of times the octets that they came in.
+    fields: Fields
+    #: The same octets will give this very object again: it is worth remembering by identity.
+    repeats: bool = False
+    #: What the connection or stream is to become: ``:protocol`` of an extended CONNECT (RFC 8441),
+    #: or the token of an accepted Upgrade (RFC 9110 section 7.8); empty for an ordinary request.
+    protocol: bytes = b""
+
+    def field(self, name: bytes) -> bytes | None:
+        """The value of the field ``name`` (lower case), repeated lines joined by ``, ``.
+
+        Cookie crumbs are joined by ``; `` (RFC 9113 section 8.2.3).  ``None`` when the field is
+        absent (RFC 9110 section 5.3).
+        """
+        values = [value for key, value in self.fields if key == name]
+        if not values:
+            return None
+        if len(values) == 1:
+            return values[0]
+        return (b"; " if name == b"cookie" else b", ").join(values)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Client:
+    """Who asks: what belongs to a connection and so cannot stand in a shared :class:`Request`."""
+
+    #: The client's address without its port; what a trusted proxy says where there is one.  Empty
+    #: for a Unix domain socket.
+    host: str = ""
+    port: int = 0
+    #: As logs write it: ``HTTP/2.0``, ``HTTP/1.1``.
+    version: str
+    #: Whether the connection itself is a TLS connection.
+    secure: bool = False
+    #: The name that the client asked for in its TLS handshake (SNI), if any.
+    server_name: str | None = None
+    #: The address of ours that the client reached.
+    local: Address = ""

@@ -25,8 +25,10 @@ from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import host_page
 from h2static.dev.rewriting import Rewriter
 from h2static.dev.source import DocumentSource
+from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange
-from h2static.http.messages import Body, Fields, Request, Response
+from h2static.http.fields import SERVER_FIELD, Fields
+from h2static.http.messages import Request, Response
 from h2static.http.wrapper import WrappedExchange, Wrapper
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
@@ -254,7 +256,7 @@ class DevApplication(Wrapper):
 
 def _events(body: bytes | Body) -> Response:
     fields: Fields = (
-        (b"server", b"h2static"),
+        SERVER_FIELD,
         (b"cache-control", b"no-store"),
         (b"content-type", b"text/event-stream"),
         (b"cross-origin-resource-policy", b"same-origin"),
@@ -266,7 +268,7 @@ def _events(body: bytes | Body) -> Response:
 
 def _page(status: int, octets: bytes, *, head: bool) -> Response:
     fields = (
-        (b"server", b"h2static"),
+        SERVER_FIELD,
         (b"cache-control", b"no-store"),
         (b"content-length", b"%d" % len(octets)),
         (b"content-type", b"text/html; charset=utf-8"),

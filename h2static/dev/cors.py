@@ -15,18 +15,19 @@ from h2static.dev.injection import PREFIX
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.rewriting import Rewriter
 from h2static.http.exchange import Application, Exchange
-from h2static.http.messages import Field, Request, Response
+from h2static.http.fields import SERVER_FIELD, Fields
+from h2static.http.messages import Request, Response
 from h2static.http.wrapper import WrappedExchange, Wrapper
 
 _OWN_PATHS = PREFIX.encode("ascii")
-_FIELDS: tuple[Field, ...] = (
+_FIELDS: Fields = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"*"),
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"timing-allow-origin", b"*"),
 )
-_PREFLIGHT_FIELDS: tuple[Field, ...] = (
-    (b"server", b"h2static"),
+_PREFLIGHT_FIELDS: Fields = (
+    SERVER_FIELD,
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
     (b"access-control-allow-headers", b"*"),

@@ -34,8 +34,10 @@ from h2static.dev.policy import (
 )
 from h2static.dev.remembered import Remembered
 from h2static.dev.views import ViewBody
+from h2static.http.bodies import Body
+from h2static.http.fields import Fields
 from h2static.http.hints import Hints
-from h2static.http.messages import Body, Fields, Request, Response
+from h2static.http.messages import Request, Response
 from h2static.site.bodies import FileBody, Piece
 from h2static.site.cache_key import cache_key_of
 from h2static.site.conditional import Validators

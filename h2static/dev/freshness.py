@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from h2static.http.messages import Fields, Response
+from h2static.http.fields import Fields
+from h2static.http.messages import Response
 
 REVALIDATE: Final = b"no-cache"
 #: What it depends on whether a document has the client in it.

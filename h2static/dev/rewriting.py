@@ -30,9 +30,10 @@ class Rewriter:
         if changed is not None:
             return changed
         changed = self._change(response)
-        if self._may_hold(response):
+        octets = self._octets_to_hold(response)
+        if octets is not None:
             changed.prepared = True
-            return self._changed.keep(response, changed, len(response.body))
+            return self._changed.keep(response, changed, octets)
         if changed is not response:
             changed.prepared = False
         return changed
@@ -44,14 +45,16 @@ class Rewriter:
         changed = self._changed.get(response)
         if changed is not None:
             return changed
-        return self.response(response) if self._may_hold(response) else None
+        # To change and remember it has no effects that anybody could see.
+        return None if self._octets_to_hold(response) is None else self.response(response)
 
-    def _may_hold(self, response: Response) -> bool:
-        # One with a file would keep it open, for which the site has a limit of its own.
+    def _octets_to_hold(self, response: Response) -> int | None:
+        """What remembering ``response`` keeps alive; ``None`` if it is not to be remembered."""
         body = response.body
-        return (
-            response.prepared and isinstance(body, bytes) and self._changed.has_room_for(len(body))
-        )
+        # One with a file would keep it open, for which the site has a limit of its own.
+        if not response.prepared or not isinstance(body, bytes):
+            return None
+        return len(body) if self._changed.has_room_for(len(body)) else None
 
     @property
     def octets(self) -> int:

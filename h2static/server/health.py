@@ -8,11 +8,12 @@ which whoever stops the server does some time before the server drains, and at t
 from __future__ import annotations
 
 from h2static.http.exchange import Application, Exchange
+from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Request, Response
 from h2static.http.wrapper import Wrapper
 
 _FIELDS = (
-    (b"server", b"h2static"),
+    SERVER_FIELD,
     (b"cache-control", b"no-store"),
     (b"content-type", b"text/plain; charset=utf-8"),
 )

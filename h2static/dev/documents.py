@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 from h2static.dev import injection
@@ -63,6 +63,35 @@ _OWN_FIELDS = frozenset(
     )
 )
 _POLICY = b"content-security-policy"
+
+
+class DocumentRequest(NamedTuple):
+    """A request for a document, and what follows from it."""
+
+    #: What the client asked.
+    request: Request
+    #: The request for the whole, uncompressed representation, which the site is asked.
+    whole: Request
+    origin: Origin
+
+
+def document_request(request: Request) -> DocumentRequest:
+    """What follows from ``request``."""
+    return DocumentRequest(
+        request,
+        Request(
+            method=b"GET",
+            scheme=request.scheme,
+            authority=request.authority,
+            path=request.path,
+            fields=tuple(field for field in request.fields if field[0] == b"accept"),
+            repeats=request.repeats,
+        ),
+        Origin(
+            scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
+        ),
+    )
+
 
 #: Digest of the content, fields, status and origin: the same ones give the same rewritten document.
 _ContentKey: TypeAlias = tuple[bytes, Fields, int, Origin]
@@ -191,7 +220,7 @@ class Documents:
         """The site's responses of before will not come any more."""
         self._remembered.forget()
 
-    def takes(self, request: Request, response: Response) -> bool:
+    def takes(self, asked: DocumentRequest, response: Response) -> bool:
         """Whether the client can be put into ``response``."""
         if not is_html(response.fields) or any(
             name == b"content-encoding" for name, _ in response.fields
@@ -203,7 +232,7 @@ class Documents:
         if not isinstance(body, FileBody) or body.length is None:
             return False
         if body.length > self._limits.document:
-            self._warn(request, f"it is larger than {self._limits.document} octets")
+            self._warn(asked.request, f"it is larger than {self._limits.document} octets")
             return False
         return True
 
@@ -211,30 +240,35 @@ class Documents:
         """Whether :meth:`respond` may have to wait for a disk."""
         return not isinstance(response.body, bytes) or self._is_missing(response)
 
-    def recall(self, request: Request, response: Response, state: State | None) -> Response | None:
+    def recall(
+        self, asked: DocumentRequest, response: Response, state: State | None
+    ) -> Response | None:
         """What :meth:`respond` would give, if it has given it before."""
-        document = self._remembered.get(self._key(request, response))
-        return None if document is None else document.recall(request, state)
+        document = self._remembered.get(self._key(asked, response))
+        return None if document is None else document.recall(asked.request, state)
 
-    def respond(self, request: Request, response: Response, state: State | None) -> Response | None:
-        """The response to ``request``, made from the site's whole ``response``.
+    def respond(
+        self, asked: DocumentRequest, response: Response, state: State | None
+    ) -> Response | None:
+        """The response to what was asked, made from the site's ``response`` for the whole.
 
         ``None``: so many documents are being sent that this one is to be sent as it is.
 
         ``state``: a state of the tree that ``response`` is not older than.  Raises ``OSError`` when
         a file cannot be read to its end.
         """
-        key = self._key(request, response)
+        request, origin = asked.request, asked.origin
+        key = self._key(asked, response)
         document = self._remembered.get(key)
         if document is None:
             # One with a file would keep it open, for which the site has a limit of its own.
             if not response.prepared or not isinstance(response.body, bytes):
-                rewritten = self._shared(request, response, key[1])
+                rewritten = self._shared(request, response, origin)
                 if rewritten is None:
                     return None
                 return self._made(self._document(response, rewritten), request, state)
             octets = self._octets(request, response)
-            rewritten = self._rewritten(request, response, key[1], octets)
+            rewritten = self._rewritten(request, response, origin, octets)
             document = self._document(response, rewritten)
             held = len(response.body) + len(rewritten.octets)
             if not self._remembered.has_room_for(held):
@@ -252,11 +286,8 @@ class Documents:
 
     # ------------------------------------------------------------------ parts of it
 
-    def _key(self, request: Request, response: Response) -> _ResponseKey:
-        origin = Origin(
-            scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
-        )
-        return response, origin, request.path if self._is_missing(response) else None
+    def _key(self, asked: DocumentRequest, response: Response) -> _ResponseKey:
+        return response, asked.origin, asked.request.path if self._is_missing(response) else None
 
     def _is_missing(self, response: Response) -> bool:
         """Whether to say more about a missing file than ``response`` does."""

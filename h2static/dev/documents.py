@@ -7,7 +7,7 @@ the octets that are really sent.  Documents in which the client cannot work stay
 
 Strategy: a document that the site gives again (a prepared response) is remembered by the identity
 of that response.  All others are found by their content while a stream is being sent them, so that
-any number of streams hold one copy; they are read and rewritten one at a time.  Parts are views.
+any number of streams hold one copy; files are read and rewritten one at a time.  Parts are views.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from h2static.dev.policy import (
 )
 from h2static.dev.remembered import Remembered
 from h2static.dev.views import ViewBody
+from h2static.dev.whole_files import digest_of, digest_whole, read_whole
 from h2static.http.bodies import Body
 from h2static.http.fields import Fields
 from h2static.http.hints import Hints
@@ -191,7 +192,7 @@ class Documents:
         self._in_use: WeakValueDictionary[_ContentKey, Rewritten] = WeakValueDictionary()
         #: Held while the former is used.
         self._lock = threading.Lock()
-        #: Held while a file is read and rewritten, which takes three times its octets.
+        #: Held while a file is read and rewritten, which takes two or three times its octets.
         self._making = threading.Lock()
         #: By path.
         self._warnings: dict[bytes, str] = {}
@@ -214,7 +215,7 @@ class Documents:
     def octets_in_use(self) -> int:
         """Octets of the documents that nothing but streams holds."""
         with self._lock:
-            return self._count_in_use()
+            return sum(len(one.octets) for one in self._in_use.values())
 
     def forget(self) -> None:
         """The site's responses of before will not come any more."""
@@ -308,28 +309,35 @@ class Documents:
         """
         if isinstance(response.body, bytes):
             return self._found(request, response, origin)
+        # Most often it is in use: digesting a file takes no room.
+        digest = digest_whole(response.body)
+        known = self._used(digest, response, origin)
+        if known is not None:
+            return known
         with self._making:
-            return self._found(request, response, origin)
+            return self._used(digest, response, origin) or self._found(request, response, origin)
 
     def _found(self, request: Request, response: Response, origin: Origin) -> Rewritten | None:
         octets = self._octets(request, response)
-        # Not by the file's version: one that was just written may be written again without any
-        # change of its times.
-        key = (blake2b(octets).digest(), response.fields, response.status, origin)
-        with self._lock:
-            known = self._in_use.get(key)
-            if known is not None:
-                return known
-            full = self._count_in_use() + len(octets) > self._limits.documents_in_use
-        if full:
+        digest = digest_of(octets)
+        known = self._used(digest, response, origin)
+        if known is not None:
+            return known
+        if self.octets_in_use + len(octets) > self._limits.documents_in_use:
             self._warn(request, "too many documents are being sent")
             return None
         made = self._rewritten(request, response, origin, octets)
         with self._lock:
-            return self._in_use.setdefault(key, made)
+            return self._in_use.setdefault((digest, response.fields, response.status, origin), made)
 
-    def _count_in_use(self) -> int:
-        return sum(len(one.octets) for one in self._in_use.values())
+    def _used(self, digest: bytes, response: Response, origin: Origin) -> Rewritten | None:
+        """What is in use and made of the same content and fields.
+
+        Not of the same version of a file: one that was just written may be written again without
+        any change of its times.
+        """
+        with self._lock:
+            return self._in_use.get((digest, response.fields, response.status, origin))
 
     def _rewritten(
         self, request: Request, response: Response, origin: Origin, octets: bytes
@@ -416,26 +424,3 @@ class Documents:
 
 def _path(request: Request) -> bytes:
     return request.path.partition(b"?")[0]
-
-
-def read_whole(body: bytes | Body) -> bytes:
-    """All of the body of a document; blocks.
-
-    Raises ``OSError`` when the file cannot be read to its end.
-    """
-    if isinstance(body, bytes):
-        return body
-    assert isinstance(body, FileBody)
-    assert body.length is not None
-    # Not by its reader: that has cold octets read by a thread of the pool, which this thread is one
-    # of, and all of them could wait for each other.  The whole is the file from its beginning; one
-    # that is rewritten meanwhile is a change, for which the page reloads.
-    pieces: list[bytes] = []
-    offset = 0
-    while offset < body.length:
-        piece = os.pread(body.handle.descriptor, body.length - offset, offset)
-        if not piece:
-            raise OSError("the file changed while it was read")
-        pieces.append(piece)
-        offset += len(piece)
-    return b"".join(pieces)

@@ -1,6 +1,7 @@
 """What the driver needs of a protocol engine, HTTP/2 or HTTP/1.1.
 
-Contract: as :class:`h2static.http2.connection.Connection` describes it; no I/O here.
+Contract: octets in, octets out, nothing here waits, raises or does I/O.  The driver calls an engine
+when there is something to do, and asks it afterwards what it needs.
 """
 
 from __future__ import annotations

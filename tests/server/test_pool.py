@@ -69,8 +69,8 @@ def test_no_wakeup_is_lost(pool: Pool) -> None:
     ran: list[int] = []
 
     def post() -> None:
-        for number in range(count):
-            pool.post(lambda: ran.append(number))
+        for _ in range(count):
+            pool.post(lambda: ran.append(1))
 
     threads = [threading.Thread(target=post) for _ in range(3)]
     for thread in threads:

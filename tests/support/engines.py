@@ -1,11 +1,11 @@
 """A fake protocol: one line is a request, so that the server can be tested without HTTP.
 
-Promise: :class:`LineEngine` is an :class:`h2static.server.engine.Engine`.  A client sends lines; each
-is a stream with the number of the line, from 1 on.  ``/path`` is a request, whose response is its
-status, a space and its body, and a line end.  ``cancel N`` takes a request back, ``wait N`` has the
+Promise: :class:`LineEngine` is an :class:`h2static.server.engine.Engine`.  A client sends lines;
+each is a stream with the number of the line, from 1 on.  ``/path`` is a request, whose response is
+its status, a space, its body and a line end.  ``cancel N`` takes a request back, ``wait N`` has the
 engine ask for a deadline in N seconds, which is answered by ``checked``, ``fail`` raises, ``quit``
-ends the connection.  :class:`LineEngines` is an :class:`h2static.server.entrance.Engines` that makes
-them.
+ends the connection.  :class:`LineEngines` is an :class:`h2static.server.entrance.Engines` that
+makes them.
 """
 
 from __future__ import annotations

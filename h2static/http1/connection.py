@@ -340,7 +340,9 @@ class ServerConnection:
             if exchange.head.expects_continue and not self._input.octets:
                 self._responder.inform(exchange, 100)
         response = exchange.response
-        if response is not None and (
+        if exchange.aborted is not None or response is None:
+            return
+        if (
             response.early
             or exchange.sink is not None
             or not exchange.content_left
@@ -429,6 +431,8 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None:
             return Wait.SOCKET if self._output.octets else Wait.REQUEST
+        if self._acted:
+            return Wait.NOBODY
         if exchange.reads_content:
             return Wait.CONTENT
         if self._output.octets or self._sender.can_move:

@@ -141,8 +141,8 @@ class Responder:
     def end(self, exchange: Exchange, now: float) -> None:
         """The exchange is over, and so is the response that it may have: tell of it."""
         complete = exchange.begun and self.sender.complete
-        self.sender.close()
         exchange.finish(lost=not complete)
+        self.sender.close()
         if exchange.begun and exchange.response is not None:
             self._note(
                 Finished(

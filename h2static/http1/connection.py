@@ -40,10 +40,6 @@ from h2static.http1.responder import Responder
 from h2static.http1.sender import READ_SIZE, Sender
 
 
-def _nothing() -> None:
-    """Nobody wants to know."""
-
-
 class ServerConnection:
     """The protocol of one connection; its methods are those of ``Engine``, described there."""
 
@@ -63,7 +59,7 @@ class ServerConnection:
         *,
         limits: Limits | None = None,
         memory: Memory | None = None,
-        notify: Callable[[], None] = _nothing,
+        notify: Callable[[], None] = lambda: None,
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
@@ -90,7 +86,7 @@ class ServerConnection:
         self._number = 0
         self._chunk_lines_left = 0
         self._now = now
-        #: A call of the driver is under way: what the application says is done at its end.
+        #: A call is under way: what the application says is done at its end.
         self._inside = False
         #: The application has said something that was not done yet.
         self._acted = False
@@ -116,8 +112,7 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None or exchange.reads_content:
             return True
-        # A sink that has had enough: what the client sends now stays in the kernel's buffers, and
-        # its own.
+        # When a sink has had enough, what the client sends stays in the kernel's buffers.
         return not exchange.paused and len(self._input.octets) < self._limits.pipelined
 
     @property
@@ -133,7 +128,7 @@ class ServerConnection:
     @property
     def open_streams(self) -> int:
         """Requests that are not finished: one at most."""
-        return 0 if self._exchange is None else 1
+        return int(self._exchange is not None)
 
     def pending(self) -> list[bytes | memoryview]:
         """The pieces to send, in order."""
@@ -188,7 +183,7 @@ class ServerConnection:
             self._notify()
 
     def _advance(self, now: float) -> None:
-        """Do everything that the input and the application allow, one request after the other."""
+        """Do everything that the input and the application allow, request by request."""
         started = self._number
         self._chunk_lines_left = self._limits.chunk_lines_per_turn
         self.backlog = False
@@ -303,6 +298,7 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None or exchange.number != stream_id:
             return
+        self._inside = True
         if response is None:
             response = self._application.refuse(500, exchange.request)
         exchange.respond(response)
@@ -340,14 +336,16 @@ class ServerConnection:
             if exchange.head.expects_continue and not self._input.octets:
                 self._responder.inform(exchange, 100)
         response = exchange.response
-        if exchange.aborted is not None or response is None:
-            return
         if (
-            response.early
-            or exchange.sink is not None
-            or not exchange.content_left
-            # The client waits for a word, or would send more than anybody reads.
-            or self._persistence.is_last(exchange)
+            exchange.aborted is None
+            and response is not None
+            and (
+                response.early
+                or exchange.sink is not None
+                or not exchange.content_left
+                # The client waits for a word, or would send more than anybody reads.
+                or self._persistence.is_last(exchange)
+            )
         ):
             self._respond(exchange, response, now)
 
@@ -382,7 +380,7 @@ class ServerConnection:
         self.counters.limit_hits += error.status in STATUSES_OF_LIMITS
         self._persistence.draining = True
         exchange, reason = self._exchange, error.reason
-        # Had it begun, a second response would be taken for a part of it, or for another's.
+        # Had it begun, a second response would be taken for a part of it.
         if exchange is None or not exchange.begun:
             try:
                 if exchange is None:
@@ -408,8 +406,7 @@ class ServerConnection:
                 sender.move(min(budget - output.octets, READ_SIZE))
                 if sender.blocked and sender.reader is not None:
                     self.blocked.append((exchange.number, sender.reader))
-                if sender.complete:
-                    self._end_response(exchange)
+                self._end_response(exchange)
                 if sender.complete or self._acted or (sender.blocked and self._persistence.ended):
                     self._advance(now)
         except Broken as error:

@@ -6,7 +6,6 @@ import pytest
 
 from h2static.http.exchange import Exchange
 from h2static.http.fields import Fields
-from h2static.http.messages import Response
 from h2static.http1.limits import Limits
 from tests.http1.applications import (
     EchoSink,
@@ -483,51 +482,3 @@ def test_what_is_said_while_everything_ends() -> None:
     exchange.when_lost(lambda: exchange.abort("lost"))
     harness.connection.abandon()
     assert (harness.notified, harness.reported, harness.connection.backlog) == (0, [], False)
-
-
-# ---------------------------------------------------------------- responses that cannot be sent
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        Response(status=200, fields=((b"x", b"a\r\nset-cookie: b"),)),
-        Response(status=200, fields=((b"x", b"a\nb"),)),
-        Response(status=200, fields=((b"x", b"a\x00b"),)),
-        Response(status=200, fields=((b"x\r\ny", b"a"),)),
-        Response(status=200, fields=((b"", b"a"),)),
-        Response(status=200, fields=((b":status", b"200"),)),
-        Response(status=200, fields=((b"content-length", b"+3"),), body=b"abc"),
-        Response(status=200, fields=((b"content-length", b"3"),) * 2, body=b"abc"),
-        Response(status=200, fields=((b"content-length", b"2"),), body=b"abc"),
-        Response(status=200, fields=((b"content-length", b"4"),), body=b"abc"),
-        Response(status=200, fields=((b"content-length", b"4"),), body=PiecesBody([b"abc"], 3)),
-        Response(status=101, fields=()),
-        Response(status=600, fields=()),
-    ],
-)
-@pytest.mark.parametrize("prepared", [True, False])
-def test_a_response_of_another_meaning_never_goes_out(response: Response, prepared: bool) -> None:
-    response.prepared = prepared
-    application = TableApplication({b"/x": responding(response)})
-    if prepared:
-        application.prepared[b"/x"] = response
-    harness = Harness(application)
-    harness.feed(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
-    assert [reply.status for reply in harness.replies()] == [500, 200]
-    assert b"set-cookie" not in harness.sent
-    (reason,) = harness.reported
-    assert reason.startswith("response to b'/x': ")
-
-
-def test_a_refusal_that_cannot_be_sent_either() -> None:
-    class Hopeless(TableApplication):
-        def refuse(self, status: int, request: object) -> Response:
-            return Response(status=status, fields=((b"x", b"\r\n"),))
-
-    for octets in (b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16", post(b"/y", b"a", b"Expect: b")):
-        harness = Harness(Hopeless({b"/x": lambda exchange: exchange.abort("no")}))
-        harness.feed(octets)
-        assert harness.closing()
-        assert not harness.sent
-        assert "control octet" in str(harness.connection.problem)

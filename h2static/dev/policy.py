@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from h2static.dev.injection import CLIENT_PATH, EVENTS_PATH
 
@@ -33,12 +34,13 @@ _HTTP_EQUIV = re.compile(
     re.IGNORECASE,
 )
 _CONTENT = re.compile(rb"""(\scontent\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
+#: Octets of a document that are looked at at a time.
+_SLICE = 256 * 1024
 #: Host sources name no IPv6 addresses (CSP level 3, section 2.3.1).
 _HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-]+(?::[0-9]+)?")
 
 
-@dataclass(slots=True, kw_only=True, frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where the page comes from."""
 
     #: ``http`` or ``https``.
@@ -110,9 +112,18 @@ def extend_meta_elements(document: bytes, extension: Extension) -> bytes:
             extended = extended.replace("'", "&#39;")
         return b"".join((name, quote, extended.encode("latin-1"), quote))
 
-    if b"content-security-policy" not in document.lower():
+    if not _mentions_policy(document):
         return document
     return _META.sub(extend, document)
+
+
+def _mentions_policy(document: bytes) -> bool:
+    """Whether there is a policy to look for; in slices, as a copy of the whole may be large."""
+    word = b"content-security-policy"
+    return any(
+        word in document[start : start + _SLICE + len(word) - 1].lower()
+        for start in range(0, len(document), _SLICE)
+    )
 
 
 def _extend_policy(policy: str, extension: Extension) -> str:

@@ -1,10 +1,14 @@
-"""The site: what a protocol asks for answers.
+"""The site: an application that answers from the files below a root.
 
-Contract: :meth:`Site.answer` is called by one thread and does not wait for a disk: what would,
-comes back as a :class:`~h2static.http.messages.Deferred`.  It never raises for a request.  Equal
-requests get the same ``Response`` object as long as no file that it depends on has changed.
+Contract: :class:`Site` is an :class:`~h2static.http.exchange.Application` and a
+:class:`~h2static.http.lifecycle.Lifecycle`, used by one thread.  It waits for no disk there: what
+would is a job for another thread.  It never raises for a request.  Equal requests get the same
+``Response`` object, marked ``prepared``, as long as no file that it depends on has changed.
 
-Freshness: an answer is never older than its batch.  A protocol that answers several requests at a
+:meth:`Site.look` is public to wrappers and to hints: it answers without an exchange, changes
+nothing but the site's own memory, and may be asked any number of times.
+
+Freshness: a response is never older than its batch.  An engine that answers several requests at a
 time calls :meth:`Site.new_batch` after reading them and before answering them; one that never does
 gets every file looked at for every request.
 """
@@ -14,16 +18,23 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
-from h2static.http.messages import Answer, Request, Response
+from h2static.http.exchange import Exchange, Job
+from h2static.http.lifecycle import Lifecycle
+from h2static.http.messages import Request, Response
 from h2static.site.authority import authority_is_valid
-from h2static.site.bodies import Submit
+from h2static.site.bodies import FileAccess, Submit
+from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey, cache_key_of
 from h2static.site.change_watch import ChangeWatch
 from h2static.site.config import SiteConfig
 from h2static.site.contents import Contents, WouldBlockError
-from h2static.site.respond import UPLOAD_METHODS, Outcome, Responder
+from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.respond import refuse, respond
 from h2static.site.response_cache import ResponseCache, is_fresh
+from h2static.site.setup import UPLOAD_METHODS, Setup
 from h2static.site.uploads import EchoUpload, UploadBudget
 
 
@@ -32,11 +43,32 @@ def run_at_once(job: Callable[[], None]) -> None:
     job()
 
 
-class Site:
+class SiteMemory(NamedTuple):
+    """What a site holds at a moment."""
+
+    #: Remembered responses, by what they depend on and by request.
+    responses: int
+    requests: int
+    #: Files and folders whose state is known.
+    paths: int
+    #: Of these, what the kernel watches.
+    watches: int
+    #: Octets of files in the cache.
+    kept_octets: int
+    #: Octets of files and lists that anybody holds: the cache, responses, streams.
+    held_octets: int
+
+
+class Site(Lifecycle):
     """A folder and the rules by which it is served."""
 
     def __init__(
-        self, config: SiteConfig, *, clock: Callable[[], float], submit: Submit = run_at_once
+        self,
+        config: SiteConfig,
+        *,
+        clock: Callable[[], float],
+        submit: Submit = run_at_once,
+        limits: SiteLimits | None = None,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
 
@@ -46,25 +78,39 @@ class Site:
         root = os.path.abspath(os.fsencode(config.root))
         if not os.path.isdir(root):
             raise NotADirectoryError(f"{config.root} is not a folder")
-        self._contents = Contents(config.cache_size)
-        self._responder = Responder(config, root, self._contents, clock, submit)
+        limits = DEFAULTS if limits is None else limits
+        self._contents = Contents(config.cache_size, limits)
+        self._access = FileAccess(submit=submit, limits=limits)
+        self._setup = Setup(config, root, self._contents, clock, self._access, self.look)
         # Where links may lead anywhere, changes on the way there would go unseen.
-        change_watch = None if config.follow_symlinks else ChangeWatch(root)
-        self._answers = ResponseCache(change_watch)
-        self._epoch = self._answers.epoch
+        change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)
+        self._responses = ResponseCache(change_watch, limits)
+        self._epoch = self._responses.epoch
         self._clock = clock
-        self._submit = submit
         self._has_listings = config.listing
         self._tells_pages = config.spa is not None
-        self._uploads = UploadBudget() if config.echo_upload else None
+        self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._has_batches = False
-        #: Answers that other threads made and this one has not remembered yet.
-        self._made: deque[tuple[CacheKey, Outcome]] = deque()
+        #: Responses that other threads built and this one has not remembered yet.
+        self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
+
+    @property
+    def memory(self) -> SiteMemory:
+        """What the site holds now."""
+        change_watch = self._epoch.change_watch
+        return SiteMemory(
+            responses=self._responses.size,
+            requests=len(self._responses.by_request),
+            paths=self._responses.paths,
+            watches=0 if change_watch is None else change_watch.size,
+            kept_octets=self._contents.kept,
+            held_octets=self._contents.held + self._setup.lists.held,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
-        return self._responder.warnings()
+        return self._setup.warnings()
 
     def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
         """Read the push rules again if they changed, where the configuration is lenient.
@@ -73,7 +119,7 @@ class Site:
         is true, :meth:`release` is to be called, so that answers of before are not given any more.
         Blocks; may be called in another thread, one at a time.
         """
-        return self._responder.push_source.refresh(look_at_targets=look_at_targets)
+        return self._setup.push_source.refresh(look_at_targets=look_at_targets)
 
     def refresh_netlify(self) -> None:
         """Read ``_headers`` and ``_redirects`` again if they changed, as each answer does.
@@ -81,88 +127,92 @@ class Site:
         For those who want to know of :attr:`warnings` before anything is asked.  Blocks; may be
         called in another thread.
         """
-        self._responder.refresh_netlify()
+        self._setup.refresh_netlify()
 
     def new_batch(self) -> None:
-        """Say that all requests answered from now on until the next call were read before."""
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
         self._has_batches = True
         self._epoch.begin(self._clock())
 
     def release(self) -> None:
-        """Close the files that remembered answers keep open.
+        """Forget remembered responses, and so close the files that they keep open, and lists.
 
-        To be called about once a minute: a file that was deleted takes its place on the disk until
-        nobody has it open any more.  What is in use comes back with its next request.
+        What is in use comes back with its next request.
         """
-        self._answers.forget()
+        self._responses.forget()
+        self._setup.lists.forget()
 
-    def answer(self, request: Request) -> Answer:
-        """See :class:`h2static.http.messages.Application`."""
+    def recall(self, request: Request) -> Response | None:
+        """See :class:`h2static.http.exchange.Application`."""
         if not self._has_batches:
             self._epoch.begin(self._clock())
-        known = self._answers.by_request.get(request)
+        known = self._responses.by_request.get(request)
+        if known is None:
+            return None
         epoch = self._epoch
-        if known is not None and (
-            known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch)
-        ):
+        if known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch):
             return known.response
-        return self._answer_anew(request)
+        return None
 
-    def _answer_anew(self, request: Request) -> Answer:
-        while self._made:
-            cache_key, outcome = self._made.popleft()
-            self._remember(cache_key, outcome, batch=0)
+    def handle(self, exchange: Exchange) -> None:
+        """See :class:`h2static.http.exchange.Application`."""
+        request = exchange.request
+        if (
+            self._uploads is not None
+            and request.method in UPLOAD_METHODS
+            and authority_is_valid(request)
+        ):
+            exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
+            return
+        found = self.look(request)
+        if isinstance(found, Response):
+            exchange.respond(found)
+        else:
+            exchange.work(found)
+
+    def look(self, request: Request) -> Response | Job:
+        """The response to ``request``, or a job that makes it where that may block.
+
+        For POST and PUT this is what they get where the site echoes no uploads.
+        """
+        if not self._has_batches:
+            self._epoch.begin(self._clock())
+        while self._built:
+            cache_key, built = self._built.popleft()
+            self._remember(cache_key, built, batch=0)
         if not authority_is_valid(request):
             return self.refuse(400, request)
         cache_key = cache_key_of(request)
-        if cache_key.method in UPLOAD_METHODS and self._uploads is not None:
-            return EchoUpload(
-                self._uploads, lambda status: self.refuse(status, request), self._submit
-            )
         # Browsers send another Accept for a picture than for a page: it counts only where something
         # depends on it.
         if not self._tells_pages:
             accept = cache_key.accept if self._has_listings else None
             cache_key = cache_key._replace(accept=accept, sec_fetch_dest=None)
-        response = self._answers.find_equal(request, cache_key)
+        response = self._responses.find_equal(request, cache_key)
         if response is not None:
             return response
         try:
-            outcome = self._responder.respond(cache_key, blocking=False)
+            built = respond(self._setup, cache_key, blocking=False)
         except WouldBlockError:
-            return DeferredAnswer(self._responder, cache_key, self._made)
-        return self._remember(cache_key, outcome, self._epoch.batch)
+            return partial(self._respond_elsewhere, cache_key)
+        return self._remember(cache_key, built, self._epoch.batch)
 
-    def _remember(self, cache_key: CacheKey, outcome: Outcome, batch: int) -> Response:
+    def _respond_elsewhere(self, cache_key: CacheKey) -> Response:
+        """The response for ``cache_key``, made in another thread; it is remembered later."""
+        built = respond(self._setup, cache_key, blocking=True)
+        self._built.append((cache_key, built))
+        return built.response
+
+    def _remember(self, cache_key: CacheKey, built: BuiltResponse, batch: int) -> Response:
         dropped = False
-        for content in outcome.contents:
+        for content in built.contents:
             dropped |= self._contents.remember(content)
         if dropped:
             # Answers hold the octets that are to make room.
-            self._answers.forget()
-        return self._answers.remember(cache_key, outcome, batch)
+            self._responses.forget()
+        return self._responses.remember(cache_key, built, batch)
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """See :class:`h2static.http.messages.Application`."""
+        """See :class:`h2static.http.exchange.Application`."""
         cache_key = CacheKey(b"GET", b"/") if request is None else cache_key_of(request)
-        return self._responder.refuse(cache_key, status).response
-
-
-class DeferredAnswer:
-    """An answer that has to wait for a disk."""
-
-    def __init__(
-        self,
-        responder: Responder,
-        cache_key: CacheKey,
-        made: deque[tuple[CacheKey, Outcome]],
-    ) -> None:
-        self._responder = responder
-        self._cache_key = cache_key
-        self._made = made
-
-    def run(self) -> Response:
-        """See :class:`h2static.http.messages.Deferred`."""
-        outcome = self._responder.respond(self._cache_key, blocking=True)
-        self._made.append((self._cache_key, outcome))
-        return outcome.response
+        return refuse(self._setup, cache_key, status).response

@@ -15,10 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from h2static.http.messages import Field, Request, Response
-from h2static.site.contents import SMALL_FILE
+from h2static.site.limits import DEFAULTS
 from h2static.site.rules import ErrorPage, parse_cache_rule, parse_header_rule
-from h2static.site.site import DeferredAnswer
-from tests.site.harness import Client, field, make_client, octets_of, request, write
+from tests.site.harness import Client, cannot_tell, field, make_client, octets_of, request, write
 
 FILES = {
     "index.html": b"<h1>index</h1>",
@@ -28,7 +27,7 @@ FILES = {
     "app.8e1f2a3b4c.css": b"style",
     "empty": b"",
     "sub/page.html": b"page",
-    "large.bin": bytes(SMALL_FILE + 1),
+    "large.bin": bytes(DEFAULTS.small_file + 1),
     "404.html": b"nothing here",
     "_redirects": b"/old /new\n/app/* /index.html 200\n/force/:x /sub/:x 302!\n",
     "_headers": b"/*\n  X-A: b\n",
@@ -177,8 +176,8 @@ def check_field(item: Field) -> None:
 
 
 def test_answers_that_are_made_by_many_threads(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deferred answers run in threads while the others go on; memory is small, so all is moving."""
-    monkeypatch.setattr("h2static.site.bodies._NO_WAIT", None)
+    """Jobs run in threads while the others go on; memory is small, so all is moving."""
+    cannot_tell(monkeypatch)
     client = make_client(root, cache_size=20_000)
     client.clock.settle()
     contents = {f"/{number}": os.urandom(3000) for number in range(20)}
@@ -190,19 +189,20 @@ def test_answers_that_are_made_by_many_threads(root: Path, monkeypatch: pytest.M
         for number in range(2000):
             path = f"/{number * 7 % 20}"
             client.site.new_batch()
-            answer = client.site.answer(request(path))
-            if isinstance(answer, DeferredAnswer):
-                deferred += 1
-                pending.append((path, pool.submit(answer.run)))
+            found = client.site.look(request(path))
+            if isinstance(found, Response):
+                assert octets_of(found) == contents[path]
             else:
-                assert isinstance(answer, Response)
-                assert answer.body == contents[path]
+                deferred += 1
+                pending.append((path, pool.submit(found)))
         for path, future in pending:
             response = future.result(20)
-            assert response.body == contents[path]
+            assert octets_of(response) == contents[path]
             assert field(response, "content-length") == "3000"
     assert deferred > 20
-    assert client.site._contents.held <= 20_000
+    assert client.site.memory.kept_octets <= 20_000
+    # Each thread may be one file above.
+    assert client.site.memory.held_octets <= 20_000 + DEFAULTS.passing_octets + 4 * 3000
 
 
 @pytest.fixture(autouse=True)

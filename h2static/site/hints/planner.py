@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
 from h2static.site.hints import html as html_hints
-from h2static.site.hints.delivery import PushHints, PushMode
+from h2static.site.hints.delivery import Look, PushHints, PushMode, PushPolicy
 from h2static.site.hints.rules import (
     ALWAYS,
     Condition,
@@ -26,9 +26,7 @@ from h2static.site.hints.rules import (
     describe_missing,
     names_path,
 )
-
-#: Pages whose targets are kept; one takes a few hundred octets for each target.
-MAX_PAGES = 1024
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: What is read from a page counts for those who look at it, not for what fetches it in passing.
 _NAVIGATION = Condition(navigation=True)
@@ -51,9 +49,13 @@ class PushConfig:
 class PushPlanner:
     """Hints for responses; one for each worker."""
 
-    def __init__(self, config: PushConfig) -> None:
-        """Raises ``ValueError`` for more rules than there may be."""
-        self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else ())
+    def __init__(self, config: PushConfig, look: Look, limits: SiteLimits = DEFAULTS) -> None:
+        """``look``: see :class:`~h2static.site.hints.delivery.PushPolicy`.
+
+        Raises ``ValueError`` for more rules than there may be.
+        """
+        self._policy = PushPolicy(mode=config.mode, cookie=config.cookie, look=look, limits=limits)
+        self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else (), limits)
         self._from_html = config.from_html and config.mode is not PushMode.OFF
         self._pages: OrderedDict[tuple[bytes, bytes], PushHints | None] = OrderedDict()
 
@@ -81,14 +83,14 @@ class PushPlanner:
         """
         if not self._from_html or read_html is None:
             entries = self._rules.entries_for(path)
-            return PushHints(entries=entries) if entries else None
+            return self._hints(entries) if entries else None
         key = (path, version)
         # Several threads may be here: each step leaves the memory whole, and nobody relies on the
         # one before.
         if key in self._pages:
             return self._pages.get(key)
         hints = self._pages[key] = self._read_page(path, read_html())
-        if len(self._pages) > MAX_PAGES:
+        if len(self._pages) > self._policy.limits.hint_pages:
             self._pages.popitem(last=False)
         return hints
 
@@ -98,7 +100,10 @@ class PushPlanner:
         named = {target.url for condition, target in entries if condition == ALWAYS}
         entries.extend(
             (_NAVIGATION, target)
-            for target in html_hints.targets_in(html, quote_from_bytes(path))
+            for target in html_hints.targets_in(html, quote_from_bytes(path), self._policy.limits)
             if target.url not in named and not names_path(target, path)
         )
-        return PushHints(entries=tuple(entries)) if entries else None
+        return self._hints(tuple(entries)) if entries else None
+
+    def _hints(self, entries: tuple[Entry, ...]) -> PushHints:
+        return PushHints(entries=entries, policy=self._policy)

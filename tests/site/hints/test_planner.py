@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from h2static.site.config import HintSource
-from h2static.site.hints import export as push_export
-from h2static.site.hints import planner as push_planner
 from h2static.site.hints.delivery import PushHints, PushMode
 from h2static.site.hints.export import rules_of_folder
 from h2static.site.hints.planner import PushConfig, PushPlanner
 from h2static.site.hints.rule_files import read_push_rules
 from h2static.site.hints.rules import Condition, parse_push_option
+from h2static.site.limits import SiteLimits
 from tests.site.harness import Clock, make_client, write
+from tests.site.hints.support import not_looked_at
 
 PAGE = (
     b"<link rel=stylesheet href=a.css><script src=/b.js></script><link rel=preload as=image href=/>"
@@ -36,12 +36,16 @@ class Page:
         return self.html
 
 
+def planner_of(config: PushConfig) -> PushPlanner:
+    return PushPlanner(config, not_looked_at)
+
+
 def urls(hints: PushHints | None) -> list[str]:
     return [target.url for _, target in hints.entries] if hints else []
 
 
 def test_rules_alone() -> None:
-    planner = PushPlanner(PushConfig(rules=(parse_push_option("/=/x.css"),)))
+    planner = planner_of(PushConfig(rules=(parse_push_option("/=/x.css"),)))
     page = Page()
     assert planner.active
     assert urls(planner.hints_for(b"/", b'"1"', page.read)) == ["/x.css"]
@@ -50,12 +54,12 @@ def test_rules_alone() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert not PushPlanner(PushConfig()).active
-    assert PushPlanner(PushConfig(from_html=True)).active
+    assert not planner_of(PushConfig()).active
+    assert planner_of(PushConfig(from_html=True)).active
 
 
 def test_pages_are_read_once_for_each_version() -> None:
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     page = Page()
     first = planner.hints_for(b"/d/", b'"1"', page.read)
     assert planner.hints_for(b"/d/", b'"1"', page.read) is first
@@ -69,13 +73,13 @@ def test_pages_are_read_once_for_each_version() -> None:
 
 
 def test_a_page_does_not_bring_itself() -> None:
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     assert urls(planner.hints_for(b"/", b'"1"', Page().read)) == ["/a.css", "/b.js"]
 
 
 def test_what_a_rule_names_is_not_read_from_the_page_too() -> None:
     rules = (parse_push_option("/p.html=/b.js,/x.png"),)
-    planner = PushPlanner(PushConfig(rules=rules, from_html=True))
+    planner = planner_of(PushConfig(rules=rules, from_html=True))
     hints = planner.hints_for(b"/p.html", b'"1"', Page().read)
     assert hints is not None
     assert urls(hints) == ["/b.js", "/x.png", "/a.css", "/"]
@@ -83,14 +87,13 @@ def test_what_a_rule_names_is_not_read_from_the_page_too() -> None:
 
 
 def test_paths_of_pages_are_encoded_again() -> None:
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     assert urls(planner.hints_for("/é /p".encode(), b"1", Page().read))[0] == "/%C3%A9%20/a.css"
     assert urls(planner.hints_for(b"/\xff?/p", b"1", Page().read))[0] == "/%FF%3F/a.css"
 
 
-def test_the_number_of_remembered_pages_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push_planner, "MAX_PAGES", 2)
-    planner = PushPlanner(PushConfig(from_html=True))
+def test_the_number_of_remembered_pages_is_limited() -> None:
+    planner = PushPlanner(PushConfig(from_html=True), not_looked_at, SiteLimits(hint_pages=2))
     page = Page()
     for path in (b"/1", b"/2", b"/1", b"/3", b"/2"):
         planner.hints_for(path, b"", page.read)
@@ -101,7 +104,7 @@ def test_the_number_of_remembered_pages_is_limited(monkeypatch: pytest.MonkeyPat
 
 def test_off_is_off() -> None:
     rules = (parse_push_option("/=/x.css"),)
-    planner = PushPlanner(PushConfig(rules=rules, from_html=True, mode=PushMode.OFF))
+    planner = planner_of(PushConfig(rules=rules, from_html=True, mode=PushMode.OFF))
     assert not planner.active
     assert planner.hints_for(b"/", b"", Page().read) is None
 
@@ -121,7 +124,7 @@ def test_a_page_keeps_its_hints_when_its_octets_made_room(root: Path, cache_size
 
 def test_missing_targets_are_dropped() -> None:
     rules = (parse_push_option("/=/x.css,/y.css"),)
-    planner = PushPlanner(PushConfig(rules=rules))
+    planner = planner_of(PushConfig(rules=rules))
     assert list(planner.drop_missing(lambda path: path == b"/y.css")) == [
         "push rule for /: no file at /x.css"
     ]
@@ -132,7 +135,7 @@ def test_rules_of_the_example_site_can_be_read_again() -> None:
     www = Path(__file__).resolve().parents[3] / "www"
     rules = read_push_rules(rules_of_folder(www), "rules.json")
     assert [rule.path for rule in rules] == ["/", "/404.html", "/hpack/"]
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     for rule in rules:
         index = "index.html" if rule.path.endswith("/") else ""
         page = www / (rule.path[1:] + index)
@@ -196,11 +199,10 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert rule.path.encode("utf-8", "surrogateescape") == b"/\xff.html"
 
 
-def test_folders_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         rules_of_folder(tmp_path / "missing")
     (tmp_path / "a.html").touch()
     (tmp_path / "b.html").touch()
-    monkeypatch.setattr(push_export, "MAX_PAGES", 1)
     with pytest.raises(ValueError, match="more than 1 pages"):
-        rules_of_folder(tmp_path)
+        rules_of_folder(tmp_path, limits=SiteLimits(exported_pages=1))

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from hpacktools.codec import encode_integer
 
 from .errors import Undecodable
-from .primitives import decode_integer, encode_string, find_string
+from .primitives import MAX_INTEGER, decode_integer, encode_string, find_string
 from .table import max_entries
 
 
@@ -128,8 +128,8 @@ def parse_representation(octets: bytes, offset: int) -> tuple[Representation, in
     if octet >= 0x80:
         index, end = decode_integer(octets, offset, 6)
         return Indexed(static=bool(octet & 0x40), index=index), end
-    # A string cannot be longer than the section, whose length is limited.
-    longest = len(octets)
+    # A string that is too long for the section is cut, however long it is: that is no limit.
+    longest = MAX_INTEGER
     if octet >= 0x40:
         index, end = decode_integer(octets, offset, 4)
         value = find_string(octets, end, 8, longest)

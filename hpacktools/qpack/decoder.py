@@ -353,7 +353,7 @@ class Decoder:
             if wrong.limit:
                 return [*outcomes, self._lost(stream_id, wrong)]
             self.failure = DecompressionFailed(
-                wrong.reason, section=wrong.section, offset=wrong.offset
+                wrong.reason, section=wrong.section, offset=wrong.offset, stream_id=stream_id
             )
             raise self.failure from None
         del self._streams[stream_id]

@@ -370,9 +370,8 @@ class Encoder:
         )
 
     def _may_name(self, absolute: int, may_block: bool) -> bool:
-        """Whether a literal may take its name from the entry: never from one that drains."""
-        if self.table.get(absolute) is None:
-            return False
+        """Whether a literal may take its name from the entry: never from one that drains, or that
+        has just been evicted, which is below the draining index too."""
         if absolute < self.known_received_count:
             return absolute >= self._entries.draining
         return may_block

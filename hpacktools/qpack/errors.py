@@ -52,6 +52,11 @@ class DecompressionFailed(QPACKConnectionError):
 
     code = ErrorCode.QPACK_DECOMPRESSION_FAILED
 
+    def __init__(self, reason: str, *, section: str, offset: int, stream_id: int) -> None:
+        super().__init__(reason, section=section, offset=offset)
+        #: The stream of the field section.
+        self.stream_id = stream_id
+
 
 class EncoderStreamError(QPACKConnectionError):
     """What came on the encoder stream is invalid: QPACK_ENCODER_STREAM_ERROR."""
@@ -73,9 +78,9 @@ class SectionLimitError(QPACKError):
 
     code = ErrorCode.QPACK_DECOMPRESSION_FAILED
 
-    def __init__(self, reason: str, *, section: str, offset: int, stream_id: int = -1) -> None:
+    def __init__(self, reason: str, *, section: str, offset: int, stream_id: int) -> None:
         super().__init__(reason, section=section, offset=offset)
-        #: The stream that is lost; -1 while that is not known yet.
+        #: The stream that is lost.
         self.stream_id = stream_id
 
 

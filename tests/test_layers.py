@@ -30,7 +30,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.config", "h2static.localca"),
     ("h2static.http2", "h2static.http1", "h2static.site"),
     ("h2static.messages",),
+    ("hpacktools.qpack.tools",),
     ("hpacktools",),
+    ("hpacktools.qpack",),
     ("hpacktools.codec",),
 )
 
@@ -40,12 +42,20 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.http1": frozenset({"h2static.messages"}),
     "h2static.site": frozenset({"h2static.messages"}),
     "h2static.messages": frozenset(),
+    "hpacktools.qpack.tools": frozenset({"hpacktools", "hpacktools.qpack", "hpacktools.codec"}),
     "hpacktools": frozenset({"hpacktools.codec"}),
+    "hpacktools.qpack": frozenset({"hpacktools.codec"}),
     "hpacktools.codec": frozenset(),
 }
 
 #: Layers that do no input or output on sockets, start nothing, read no clock and log nothing.
-PURE = ("h2static.messages", "h2static.http2", "h2static.site", "hpacktools.codec")
+PURE = (
+    "h2static.messages",
+    "h2static.http2",
+    "h2static.site",
+    "hpacktools.qpack",
+    "hpacktools.codec",
+)
 IMPURE_MODULES = frozenset(
     [
         "anyio",

@@ -7,7 +7,7 @@ the instructions of the encoder stream and the decoder stream
 ``qpack-encode`` and ``qpack-decode`` are in :mod:`hpacktools.qpack.tools`.
 """
 
-from .decoder import DecodedSection, Decoder, Outcome
+from .decoder import Decoder, Outcome
 from .encoder import Encoder
 from .errors import (
     DecoderStreamError,
@@ -19,6 +19,7 @@ from .errors import (
     SectionLimitError,
 )
 from .limits import DecoderLimits
+from .sections import DecodedSection
 from .static_table import STATIC_TABLE
 from .table import DynamicTable
 

@@ -17,7 +17,6 @@ decoder has cancelled that stream already, and must not be given more of it.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from hpacktools.codec import ENTRY_OVERHEAD, Field, entry_size
@@ -54,49 +53,12 @@ from .representations import (
     parse_prefix,
     parse_representation,
 )
+from .sections import DecodedSection, PendingSection
 from .static_table import STATIC_TABLE
 from .table import DynamicTable
 
-
-@dataclass(slots=True, kw_only=True)
-class DecodedSection:
-    """A field section, decoded."""
-
-    stream_id: int
-    #: In order, as far as the limit on the list size allows.
-    fields: tuple[Field, ...]
-    #: Positions in ``fields`` of literals with the N bit, which must be sent on as such (RFC 9204
-    #: section 4.5.4).
-    never_indexed: tuple[int, ...]
-    #: Whether the limit on the list size was crossed.
-    truncated: bool
-    #: Octets of the whole section: name, value and 32 for each field line.
-    list_size: int
-    required_insert_count: int
-    base: int
-
-
 #: What becomes of a section.
 Outcome: TypeAlias = DecodedSection | SectionLimitError
-
-
-class _Section:
-    """A section that has not been decoded yet."""
-
-    __slots__ = ("complete", "length", "pieces", "prefix")
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.length = 0
-        #: Whether its last octet has come.
-        self.complete = False
-        #: ``None`` until the prefix has come.
-        self.prefix: SectionPrefix | None = None
-
-    def joined(self) -> bytes:
-        octets = b"".join(self.pieces)
-        self.pieces = [octets]
-        return octets
 
 
 class Decoder:
@@ -105,6 +67,7 @@ class Decoder:
     __slots__ = (
         "_blocked",
         "_buffer",
+        "_least_needed",
         "_longest_string",
         "_output",
         "_streams",
@@ -145,9 +108,11 @@ class Decoder:
         self.failure: QPACKConnectionError | None = None
         self._longest_string = self.limits.longest_encoder_string(max_table_capacity)
         self._buffer = InstructionBuffer()
-        self._streams: dict[int, deque[_Section]] = {}
+        self._streams: dict[int, deque[PendingSection]] = {}
         #: Streams whose first section waits for insertions, and for how many.
         self._blocked: dict[int, int] = {}
+        #: The least of these, or less where a stream has been cancelled.
+        self._least_needed = 0
         self._output = bytearray()
 
     @property
@@ -160,13 +125,14 @@ class Decoder:
 
         They are in order of the insertions that they waited for.  Raises
         :class:`~hpacktools.qpack.errors.EncoderStreamError`, or
-        :class:`~hpacktools.qpack.errors.DecompressionFailed` for a section that is unblocked; what
-        came before in the same octets is done.
+        :class:`~hpacktools.qpack.errors.DecompressionFailed` for a section that is unblocked:
+        then what the same octets unblocked before is lost with the connection.
         """
         self._check_failure()
         unread = self._buffer.feed(octets)
         start = self._buffer.start
         position = 0
+        outcomes: list[Outcome] = []
         try:
             while position < len(unread):
                 try:
@@ -176,18 +142,21 @@ class Decoder:
                 except Incomplete as incomplete:
                     self._buffer.read(position)
                     self._buffer.wait_for(incomplete.needed - position)
-                    return self._unblocked()
+                    return outcomes
                 except Undecodable as wrong:
                     raise EncoderStreamError(
                         wrong.reason, section=wrong.section, offset=start + wrong.offset
                     ) from None
                 self._apply(instruction, start + position)
                 position = end
+                # At once, not at the end: what comes out must not depend on how octets are cut.
+                if self._blocked and self.table.insert_count >= self._least_needed:
+                    outcomes += self._unblocked()
         except QPACKConnectionError as failure:
             self.failure = failure
             raise
         self._buffer.read(position)
-        return self._unblocked()
+        return outcomes
 
     def feed_section(self, stream_id: int, octets: bytes, *, last: bool = True) -> list[Outcome]:
         """Read octets of a field section on ``stream_id``; ``last`` says that it ends with them.
@@ -198,7 +167,7 @@ class Decoder:
         self._check_failure()
         sections = self._streams.setdefault(stream_id, deque())
         if not sections or sections[-1].complete:
-            sections.append(_Section())
+            sections.append(PendingSection())
         section = sections[-1]
         section.pieces.append(octets)
         section.length += len(octets)
@@ -317,8 +286,6 @@ class Decoder:
 
     def _unblocked(self) -> list[Outcome]:
         """Decode the sections for which the insertions have come."""
-        if not self._blocked:
-            return []
         count = self.table.insert_count
         ready = sorted(
             (needed, position, stream_id)
@@ -329,6 +296,7 @@ class Decoder:
         for _, _, stream_id in ready:
             del self._blocked[stream_id]
             outcomes += self._advance(stream_id)
+        self._least_needed = min(self._blocked.values(), default=0)
         return outcomes
 
     def _lost(self, stream_id: int, wrong: Undecodable) -> SectionLimitError:
@@ -359,7 +327,7 @@ class Decoder:
         del self._streams[stream_id]
         return outcomes
 
-    def _next(self, stream_id: int, section: _Section) -> DecodedSection | None:
+    def _next(self, stream_id: int, section: PendingSection) -> DecodedSection | None:
         """Decode the first section of a stream; ``None`` where that has to wait."""
         if section.prefix is None and not self._read_prefix(section):
             return None
@@ -371,7 +339,7 @@ class Decoder:
             return None
         return self._decode(stream_id, section.joined(), section.prefix)
 
-    def _read_prefix(self, section: _Section) -> bool:
+    def _read_prefix(self, section: PendingSection) -> bool:
         """Read the prefix of a section; returns whether it is all there."""
         try:
             section.prefix = parse_prefix(
@@ -395,6 +363,7 @@ class Decoder:
                     offset=0,
                 )
             self._blocked[stream_id] = needed
+            self._least_needed = min(self._blocked.values())
 
     def _decode(self, stream_id: int, octets: bytes, prefix: SectionPrefix) -> DecodedSection:
         """Decode a complete section whose insertions have come (RFC 9204 section 4.5)."""

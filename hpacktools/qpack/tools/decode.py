@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from hpacktools.cli.reading import open_input, read_octets
 from hpacktools.cli.writing import complain
-from hpacktools.qpack.decoder import DecodedSection
 from hpacktools.qpack.errors import QPACKConnectionError
+from hpacktools.qpack.sections import DecodedSection
 from hpacktools.stories import UnusableError
 
 from .interop import ENCODER_STREAM, Parameters, Record, qif_of, read_records

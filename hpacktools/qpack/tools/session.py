@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from hpacktools.codec import Field
 from hpacktools.qpack.buffers import InstructionBuffer
-from hpacktools.qpack.decoder import DecodedSection, Decoder, Outcome
+from hpacktools.qpack.decoder import Decoder, Outcome
 from hpacktools.qpack.errors import (
     DecompressionFailed,
     Incomplete,
@@ -43,6 +43,7 @@ from hpacktools.qpack.representations import (
     parse_prefix,
     parse_representation,
 )
+from hpacktools.qpack.sections import DecodedSection
 from hpacktools.qpack.static_table import STATIC_TABLE
 
 from .interop import ENCODER_STREAM, Parameters, Record

@@ -179,6 +179,19 @@ class TestBlocked:
         assert [one.stream_id for one in outcomes] == [8, 12, 4]
 
 
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_a_section_sees_the_table_that_it_waited_for(size: int) -> None:
+    """However the octets are cut: here the next insertion evicts its entry, against 2.1.1."""
+    decoder = Decoder(max_table_capacity=34, blocked_streams=1)
+    decoder.feed_section(4, bytes.fromhex("0200 80"))
+    octets = bytes.fromhex("3f03 41610162 41630164")
+    outcomes: list[Outcome] = []
+    for start in range(0, len(octets), size):
+        outcomes += decoder.feed_encoder_stream(octets[start : start + size])
+    assert section(outcomes).fields == ((b"a", b"b"),)
+    assert list(decoder.table) == [(1, (b"c", b"d"))]
+
+
 def test_an_inexact_insert_count_may_be_accepted() -> None:
     """Section 2.2.1; what is declared is acknowledged."""
     decoder = Decoder(max_table_capacity=220, exact_insert_count=False)

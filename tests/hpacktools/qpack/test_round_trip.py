@@ -130,7 +130,7 @@ def test_whatever_the_order(
     wire.finish()
 
 
-@given(st.integers(0, 3), st.lists(sections, min_size=20, max_size=40))
+@given(st.integers(0, 3), st.lists(sections, min_size=10, max_size=20))
 def test_insert_counts_wrap(entries: int, many: list[list[Line]]) -> None:
     """A table of few entries, hundreds of insertions (section 4.5.1.1)."""
     capacity = 32 * entries + 60

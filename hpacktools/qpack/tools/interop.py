@@ -20,6 +20,7 @@ from struct import Struct
 from typing import Final
 
 from hpacktools.codec import Field
+from hpacktools.qpack.primitives import MAX_INTEGER
 from hpacktools.stories import UnusableError
 
 #: The stream ID of encoder stream records.
@@ -124,7 +125,8 @@ class Record:
 def read_records(octets: bytes) -> Iterator[Record]:
     """The records in a file.
 
-    Raises :class:`~hpacktools.stories.UnusableError` where the octets end inside one.
+    Raises :class:`~hpacktools.stories.UnusableError` where the octets end inside one, or a stream
+    ID is none.
     """
     position = 0
     number = 0
@@ -137,6 +139,12 @@ def read_records(octets: bytes) -> Iterator[Record]:
                 f"{_HEAD.size} octets of its head are there"
             )
         stream_id, length = _HEAD.unpack_from(octets, position)
+        # RFC 9000 2.1: "A stream ID is a 62-bit integer (0 to 2^62-1)".
+        if stream_id > MAX_INTEGER:
+            raise UnusableError(
+                f"record {number} (octet {position}) has the stream ID {stream_id}, "
+                "which has more than 62 bits"
+            )
         position = start + length
         if position > len(octets):
             raise UnusableError(

@@ -274,3 +274,19 @@ def test_installed(command: str) -> None:
         env=dict(os.environ),
     )
     assert done.stdout.startswith(f"usage: {command}")
+
+
+@pytest.mark.parametrize(
+    "octets", [b"\xff" * 12, b"\x7f" + b"\xff" * 11, b"PRI * HTTP/2.0\r\n\r\n"]
+)
+def test_what_is_something_else(octets: bytes) -> None:
+    result = run(decode_main, *options(220, 1, 1), stdin=octets)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("qpack-decode: standard input: record 1 (octet 0)")
+
+
+def test_the_highest_stream_id(tmp_path: Path) -> None:
+    highest = 2**62 - 1
+    name = file_of(tmp_path, "a.out.220.1.1", (0, "3fbd01 41610162"), (highest, "0200 80"))
+    assert run(decode_main, name).out == f"# stream {highest}\na\tb\n\n"
+    assert f"Section Acknowledgment for stream {highest}" in run(decode_main, name, "--explain").out

@@ -81,7 +81,7 @@ def test_not_qif(field: tuple[bytes, bytes]) -> None:
         qif_of(1, [field])
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**64 - 1), st.binary(max_size=20)), max_size=5))
+@given(st.lists(st.tuples(st.integers(0, 2**62 - 1), st.binary(max_size=20)), max_size=5))
 def test_records(many: list[tuple[int, bytes]]) -> None:
     records = [Record(stream_id=stream_id, payload=payload) for stream_id, payload in many]
     written = b"".join(record.octets() for record in records)
@@ -108,3 +108,8 @@ def test_cut_records(cut: int, reason: str) -> None:
     with pytest.raises(UnusableError) as caught:
         next(reader)
     assert str(caught.value) == reason
+
+
+def test_stream_ids_have_62_bits() -> None:
+    with pytest.raises(UnusableError, match=r"octet 0\) has the stream ID 4611686018427387904"):
+        list(read_records(Record(stream_id=2**62, payload=b"").octets()))

@@ -32,7 +32,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.config", "h2static.localca", "h2static.h2"),
     ("h2static.http2", "h2static.http1", "h2static.site"),
     ("h2static.http",),
+    ("hpacktools.qpack.tools",),
     ("hpacktools",),
+    ("hpacktools.qpack",),
     ("hpacktools.codec",),
     ("h2static.errors", "h2static.version"),
 )
@@ -47,7 +49,9 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.site": frozenset({"h2static.http"}),
     "h2static.http": frozenset(),
+    "hpacktools.qpack.tools": frozenset({"hpacktools", "hpacktools.qpack", "hpacktools.codec"}),
     "hpacktools": frozenset({"hpacktools.codec"}),
+    "hpacktools.qpack": frozenset({"hpacktools.codec"}),
     "hpacktools.codec": frozenset(),
 }
 
@@ -58,6 +62,7 @@ PURE = (
     "h2static.http2",
     "h2static.h2",
     "h2static.site",
+    "hpacktools.qpack",
     "hpacktools.codec",
 )
 IMPURE_MODULES = frozenset(

@@ -1,9 +1,10 @@
-"""Request field sections: what makes them well-formed (RFC 9113 sections 8.1 to 8.3).
+"""Field sections of messages: what makes them well-formed (RFC 9113 sections 8.1 to 8.5).
 
-Contract: :func:`validate_request` turns the decoded fields of a header block into a
-:class:`RequestHead` or raises :class:`Malformed`; :func:`validate_trailers` checks trailers.  Both
-are pure: the same fields give an equal result, so results may be remembered.  Whether the authority
-is well formed and the path names something is the site's to say.
+Contract: :func:`validate_request` and :func:`validate_response` turn the decoded fields of a header
+block into a head or raise :class:`~h2static.http.errors.Malformed`; :func:`validate_trailers`
+checks trailers.  All are pure: the same fields give an equal result, so results may be remembered.
+Whether the authority is well formed and the path names something is the application's to say.
+HTTP/3 has the same rules (RFC 9114 section 4).
 """
 
 from __future__ import annotations
@@ -12,29 +13,31 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from h2static.http.messages import Field, Request
+from h2static.http.errors import Malformed
+from h2static.http.fields import Fields
+from h2static.http.grammar import (
+    BAD_IN_VALUE,
+    CONTENT_LENGTH,
+    LOWER_CASE_NAME,
+    SCHEME,
+    TOKEN,
+)
 from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY, parse_priority
+from h2static.http.requests import Request
 
-#: RFC 9110 section 5.1 and RFC 9113 section 8.2.1: a token without upper case letters.
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-#: RFC 9113 section 8.2.1 forbids NUL, CR and LF; the other control characters are invalid by
-#: RFC 9110 section 5.5 and would end up in logs.
-_BAD_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 #: What cannot be in ``:path``: control characters, space, fragment (RFC 9113 section 8.3.1).
 _BAD_IN_PATH = re.compile(rb"[\x00-\x20\x7f#]")
-_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*")
-_DIGITS = re.compile(rb"[0-9]{1,19}")
+_STATUS = re.compile(rb"[1-5][0-9][0-9]")
 
 #: RFC 9113 section 8.2.2.
 _CONNECTION_SPECIFIC: Final = frozenset(
     (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
 )
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":authority", b":path"))
-
-
-class Malformed(Exception):
-    """The message is malformed (RFC 9113 section 8.1.1): a stream error PROTOCOL_ERROR."""
+#: RFC 9113 section 8.3.2.
+_PSEUDO_OF_RESPONSES: Final = frozenset((b":status",))
+#: RFC 8441 section 4.
+_PSEUDO_EXTENDED: Final = _PSEUDO | {b":protocol"}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -43,11 +46,23 @@ class RequestHead:
 
     request: Request
     #: The Content-Length field, if any.
-    content_length: int | None
-    urgency: int
-    incremental: bool
+    content_length: int | None = None
+    urgency: int = DEFAULT_URGENCY
+    incremental: bool = DEFAULT_INCREMENTAL
     #: ``Expect: 100-continue`` (RFC 9110 section 10.1.1).
-    expects_continue: bool
+    expects_continue: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ResponseHead:
+    """A response's field section, informational or final."""
+
+    #: 100 to 599.
+    status: int
+    #: Without pseudo-header fields.
+    fields: Fields
+    #: The Content-Length field, if any.
+    content_length: int | None = None
 
 
 def _shown(name: bytes) -> str:
@@ -58,7 +73,7 @@ def _shown(name: bytes) -> str:
 def _check_value(name: bytes, value: bytes) -> None:
     # "A field value MUST NOT contain the zero value, line feed, or carriage return at any
     # position", "MUST NOT start or end with an ASCII whitespace character" (8.2.1).
-    if _BAD_IN_VALUE.search(value) is not None:
+    if BAD_IN_VALUE.search(value) is not None:
         raise Malformed(f"{_shown(name)}: control character in the value")
     if value and (value[0] in b" \t" or value[-1] in b" \t"):
         raise Malformed(f"{_shown(name)}: white space around the value")
@@ -67,7 +82,7 @@ def _check_value(name: bytes, value: bytes) -> None:
 def _check_field(name: bytes, value: bytes) -> None:
     # "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a, or 0x7f-0xff"
     # (8.2.1).
-    if _NAME.fullmatch(name) is None:
+    if LOWER_CASE_NAME.fullmatch(name) is None:
         raise Malformed(f"{_shown(name)}: not a field name")
     # "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
     # fields"; such a message "MUST be treated as malformed" (8.2.2).
@@ -84,16 +99,20 @@ def _content_length(values: list[bytes]) -> int | None:
         return None
     # RFC 9110 section 8.6: "a recipient … MUST … reject the message as invalid" when values differ.
     first = values[0]
-    if _DIGITS.fullmatch(first) is None or any(value != first for value in values):
+    if CONTENT_LENGTH.fullmatch(first) is None or any(value != first for value in values):
         raise Malformed("content-length: not one number")
     return int(first)
 
 
 def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     method = pseudo.get(b":method")
-    if method is None or _TOKEN.fullmatch(method) is None:
+    if method is None or TOKEN.fullmatch(method) is None:
         raise Malformed(":method is missing or not a token")
-    if method == b"CONNECT":
+    protocol = pseudo.get(b":protocol")
+    if protocol is not None and (method != b"CONNECT" or TOKEN.fullmatch(protocol) is None):
+        # RFC 8441 section 4: it "MAY be included on request HEADERS indicating … CONNECT".
+        raise Malformed(":protocol without CONNECT or not a token")
+    if method == b"CONNECT" and protocol is None:
         # "The ':scheme' and ':path' pseudo-header fields MUST be omitted"; ":authority" is there
         # (8.5).
         if b":scheme" in pseudo or b":path" in pseudo or not pseudo.get(b":authority"):
@@ -102,27 +121,31 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     # "All HTTP/2 requests MUST include exactly one valid value for the ':method', ':scheme', and
     # ':path' pseudo-header fields, unless they are CONNECT requests" (8.3.1).
     scheme = pseudo.get(b":scheme")
-    if scheme is None or _SCHEME.fullmatch(scheme) is None:
+    if scheme is None or SCHEME.fullmatch(scheme) is None:
         raise Malformed(":scheme is missing or not a scheme")
     path = pseudo.get(b":path")
     if not path:
         raise Malformed(":path is missing or empty")
     if _BAD_IN_PATH.search(path) is not None:
         raise Malformed(":path with a control character, space or fragment")
+    # "On requests that contain the :protocol pseudo-header field, the :scheme and :path … MUST also
+    # be included" (RFC 8441 section 4); and whom a tunnel leads to must be said.
+    if protocol is not None and not pseudo.get(b":authority"):
+        raise Malformed("extended CONNECT without :authority")
     if path[0] != 0x2F and not (path == b"*" and method == b"OPTIONS"):
         raise Malformed(":path is neither origin form nor * of OPTIONS")
 
 
-def _split_pseudo(fields: tuple[Field, ...]) -> tuple[dict[bytes, bytes], int]:
-    """The pseudo-header fields, and how many there are."""
+def _split_pseudo(fields: Fields, known: frozenset[bytes]) -> tuple[dict[bytes, bytes], int]:
+    """The pseudo-header fields, and how many there are; ``known``: those that may be there."""
     pseudo: dict[bytes, bytes] = {}
     for name, value in fields:
         if name[:1] != b":":
             break
         # "Endpoints MUST treat a request … that contains undefined or invalid pseudo-header fields
         # as malformed"; "The same pseudo-header field name MUST NOT appear more than once" (8.3).
-        if name not in _PSEUDO:
-            raise Malformed(f"{_shown(name)}: not a pseudo-header field of a request")
+        if name not in known:
+            raise Malformed(f"{_shown(name)}: not a pseudo-header field of such a message")
         if name in pseudo:
             raise Malformed(f"{_shown(name)}: repeated")
         _check_value(name, value)
@@ -130,13 +153,16 @@ def _split_pseudo(fields: tuple[Field, ...]) -> tuple[dict[bytes, bytes], int]:
     return pseudo, len(pseudo)
 
 
-def validate_request(fields: tuple[Field, ...], *, end_stream: bool) -> RequestHead:
+def validate_request(
+    fields: Fields, *, end_stream: bool, connect_protocol: bool = False
+) -> RequestHead:
     """The request that a first field section carries.
 
-    ``end_stream``: no content follows.  Raises :class:`Malformed`.
+    ``end_stream``: no content follows.  ``connect_protocol``: SETTINGS_ENABLE_CONNECT_PROTOCOL was
+    sent, so that ``:protocol`` is known (RFC 8441).  Raises :class:`Malformed`.
     """
-    pseudo, start = _split_pseudo(fields)
-    regular: list[Field] = []
+    pseudo, start = _split_pseudo(fields, _PSEUDO_EXTENDED if connect_protocol else _PSEUDO)
+    regular: list[tuple[bytes, bytes]] = []
     lengths: list[bytes] = []
     urgency, incremental = DEFAULT_URGENCY, DEFAULT_INCREMENTAL
     priority: bytes | None = None
@@ -172,6 +198,7 @@ def validate_request(fields: tuple[Field, ...], *, end_stream: bool) -> RequestH
             authority=authority if authority is not None else host or b"",
             path=pseudo.get(b":path", b""),
             fields=tuple(regular),
+            protocol=pseudo.get(b":protocol", b""),
         ),
         content_length=content_length,
         urgency=urgency,
@@ -180,7 +207,26 @@ def validate_request(fields: tuple[Field, ...], *, end_stream: bool) -> RequestH
     )
 
 
-def validate_trailers(fields: tuple[Field, ...]) -> None:
+def validate_response(fields: Fields) -> ResponseHead:
+    """The response, informational or final, that a field section carries.
+
+    Raises :class:`Malformed`.
+    """
+    # "For HTTP/2 responses, a single ":status" pseudo-header field is defined … It MUST be included
+    # in all responses … otherwise, the response is malformed" (8.3.2).
+    pseudo, start = _split_pseudo(fields, _PSEUDO_OF_RESPONSES)
+    status = pseudo.get(b":status")
+    if status is None or _STATUS.fullmatch(status) is None:
+        raise Malformed(":status is missing or not a status code")
+    lengths = [value for name, value in fields[start:] if name == b"content-length"]
+    for name, value in fields[start:]:
+        _check_field(name, value)
+    return ResponseHead(
+        status=int(status), fields=fields[start:], content_length=_content_length(lengths)
+    )
+
+
+def validate_trailers(fields: Fields) -> None:
     """Raise :class:`Malformed` unless ``fields`` may be trailers (RFC 9113 section 8.1)."""
     for name, value in fields:
         # "Trailers MUST NOT include pseudo-header fields" (8.1): a colon is in no field name.

@@ -1,131 +1,197 @@
 """Deadlines of a connection and of its streams (RFC 9113 sections 6.5.3, 9.1 and 10.5).
 
-Contract: :func:`check` acts on every deadline that has passed; it is called about twice a second.
+Contract: :class:`Deadlines` says what is late, and when something may be; it acts on nothing.
 Progress is octets in a period, not "something happened": a drip renews nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from h2static.http2 import registry as r
-from h2static.http2 import shutdown, violations
 from h2static.http2.errors import ConnectionViolation, StreamViolation
+from h2static.http2.header_blocks import HeaderBlocks
+from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
+from h2static.http2.roles import Role
+from h2static.http2.sender import Sender
+from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import State, Stream
-
-if TYPE_CHECKING:
-    from h2static.http2.connection import ServerConnection
 
 #: Where a frame header holds the type.
 _TYPE_OFFSET = 3
 
 
-def check(connection: ServerConnection, now: float) -> None:
-    """Raise or send what the deadlines that have passed demand."""
-    limits = connection.limits
-    age = now - connection.opened_at
-    if not connection.settings_received and age > limits.preface_seconds:
-        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "no connection preface in time")
-    # A peer that has ended its side can send nothing more: what it asked for is still answered.
-    if not connection.eof:
-        _check_input(connection, now)
-    since = connection.shutdown.since
-    if since is not None and now - since > limits.shutdown_round_trip_seconds:
-        shutdown.acknowledged(connection)
-    if (
-        since is None
-        and not connection.streams
-        and not connection.output_octets
-        and now - connection.last_receive > limits.idle_seconds
-    ):
-        shutdown.begin(connection)
-    # Seen before this adds frames of its own.
-    socket_is_slow = connection.output_octets > 0
-    for stream in list(connection.streams.values()):
-        if stream.state is State.HALF_CLOSED_LOCAL and stream.received > limits.discarded_content:
-            # The response was not whole yet when the content became too much (8.1).
-            connection.reset(stream.id, ErrorCode.NO_ERROR)
-            continue
-        violation = _stalled(connection, stream, now, socket_is_slow=socket_is_slow)
-        if violation is not None:
-            violations.end_stream(connection, violation)
+class Deadlines:
+    """The deadlines of one connection."""
 
+    __slots__ = (
+        "_blocks",
+        "_checked",
+        "_frame_started",
+        "_last_receive",
+        "_limits",
+        "_opened_at",
+        "_peer",
+        "_role",
+        "_sender",
+    )  # fmt: skip
 
-def _check_input(connection: ServerConnection, now: float) -> None:
-    """Raise if the peer owes something for too long."""
-    limits = connection.limits
-    block = connection.block_headers
-    if not connection.wants_input:
-        # What is owed may have come, but we do not read.
-        connection.frame_started = now
-        if block is not None:
-            block.started = now
-        return
-    # "If the sender of a SETTINGS frame does not receive an acknowledgment within a reasonable
-    # amount of time, it MAY issue a connection error of type SETTINGS_TIMEOUT" (6.5.3).
-    if (
-        not connection.settings_acknowledged
-        and now - connection.opened_at > limits.settings_ack_seconds
-    ):
-        raise ConnectionViolation(ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time")
-    if block is not None and now - block.started > limits.header_block_seconds:
-        raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "header block not complete in time")
-    buffer = connection.buffer
-    if buffer and not connection.expects_preface:
-        is_data = len(buffer) > _TYPE_OFFSET and buffer[_TYPE_OFFSET] == r.DATA
-        period = limits.content_seconds if is_data else limits.header_block_seconds
-        if now - connection.frame_started > period:
-            raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "frame not complete in time")
+    def __init__(
+        self,
+        role: Role,
+        limits: Limits,
+        peer: PeerSettings,
+        blocks: HeaderBlocks,
+        sender: Sender,
+        now: float,
+    ) -> None:
+        self._role = role
+        self._limits = limits
+        self._peer = peer
+        self._blocks = blocks
+        self._sender = sender
+        self._opened_at = self._checked = now
+        #: When octets came last.
+        self._last_receive = now
+        #: When the frame that is not complete began to arrive.
+        self._frame_started = now
 
+    def received(self, now: float) -> None:
+        """Octets came."""
+        self._last_receive = now
 
-def _stalled(
-    connection: ServerConnection, stream: Stream, now: float, *, socket_is_slow: bool
-) -> StreamViolation | None:
-    """Whether a stream that waits for its peer has made too little progress."""
-    limits = connection.limits
-    if stream.waiting or (stream.remaining is None and stream.reader is not None):
-        # It waits for us (a disk, a thread) or for events that nobody can hurry.
-        stream.progress_time = now
+    def frame_began(self, now: float) -> None:
+        """The octets that come now begin with a frame."""
+        self._frame_started = now
+
+    def next(self, *, busy: bool) -> float:
+        """When something may be late at the earliest; ``busy``: something is going on.
+
+        What is late on a busy connection is looked for every :attr:`Limits.check_seconds`.
+        """
+        limits = self._limits
+        if busy or not self._peer.received or not self._peer.acknowledged:
+            return self._checked + limits.check_seconds
+        return self._last_receive + limits.idle_seconds
+
+    def checked(self, now: float) -> None:
+        """What may be late was looked for."""
+        self._checked = now
+
+    def input_overdue(
+        self, buffer: bytes, now: float, *, preface: bool, reading: bool
+    ) -> ConnectionViolation | None:
+        """What the peer owes for too long.
+
+        ``buffer``: what came and is not a whole frame, nor a whole preface where ``preface``;
+        ``reading``: we read what comes.
+        """
+        limits = self._limits
+        block = self._blocks.open
+        if not reading:
+            # What is owed may have come, but we do not read.
+            self._frame_started = now
+            self._blocks.restart(now)
+            return None
+        # "If the sender of a SETTINGS frame does not receive an acknowledgment within a reasonable
+        # amount of time, it MAY issue a connection error of type SETTINGS_TIMEOUT" (6.5.3).
+        if not self._peer.acknowledged and now - self._opened_at > limits.settings_ack_seconds:
+            return ConnectionViolation(
+                ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time"
+            )
+        if block is not None and now - block.started > limits.header_block_seconds:
+            return ConnectionViolation(
+                ErrorCode.ENHANCE_YOUR_CALM, "header block not complete in time"
+            )
+        if buffer and not preface:
+            is_data = len(buffer) > _TYPE_OFFSET and buffer[_TYPE_OFFSET] == r.DATA
+            period = limits.content_seconds if is_data else limits.header_block_seconds
+            if now - self._frame_started > period:
+                return ConnectionViolation(
+                    ErrorCode.ENHANCE_YOUR_CALM, "frame not complete in time"
+                )
         return None
-    sending = stream.response is not None and stream.remaining != 0
-    receiving = stream.state in (State.OPEN, State.HALF_CLOSED_LOCAL)
-    if not sending and not receiving:
-        return None
-    # While a response waits only its octets count: content that keeps coming must not hold it.
-    moved = stream.sent if sending else stream.received
-    if sending:
-        # Its octets wait for the socket, or those of others whose turn it is.  A window may be
-        # exhausted long before what it allowed has left; if the socket takes nothing, the driver
-        # ends the connection.
-        held = socket_is_slow and (
-            stream.send_window > 0 or stream.entered_at == connection.sender.output.emptied
+
+    def preface_overdue(self, now: float) -> ConnectionViolation | None:
+        """Whether the peer's preface should have come (section 3.4)."""
+        if self._peer.received or now - self._opened_at <= self._limits.preface_seconds:
+            return None
+        return ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "no connection preface in time")
+
+    def idle(self, now: float) -> bool:
+        """Whether a connection without streams has been idle for too long."""
+        return now - self._last_receive > self._limits.idle_seconds
+
+    # ------------------------------------------------------------------ streams
+
+    def declined(self, stream: Stream) -> bool:
+        """Whether the response became whole after the content had become too much (8.1)."""
+        return (
+            stream.state is State.HALF_CLOSED_LOCAL
+            and stream.sink is None
+            and stream.received > self._limits.discarded_content
         )
-    else:
-        # Content that has come may wait because we do not read.
-        held = not connection.wants_input
-    if held or sending != stream.progress_sending:
-        # The latter once for each direction: a response begins, and it ends.
-        stream.progress_sending = sending
-        _begin_period(connection, stream, now, moved)
-        return None
-    period = limits.stall_seconds if sending else limits.content_seconds
-    if now - stream.progress_time < period:
-        return None
-    progress = moved - stream.progress_octets
-    if sending and stream.send_window > 0:
-        # The peer lets this stream send: it is another's turn, or the connection's window is held,
-        # and only in the first case content goes out.
-        progress = connection.sender.content - stream.progress_content
-    if progress >= limits.stall_octets:
-        _begin_period(connection, stream, now, moved)
-        return None
-    reason = "response stalled by flow control" if sending else "request content stalled"
-    return StreamViolation(stream.id, ErrorCode.CANCEL, reason)
+
+    def stalled(
+        self, stream: Stream, now: float, *, socket_is_slow: bool, reading: bool
+    ) -> StreamViolation | None:
+        """Whether a stream that waits for its peer has made too little progress."""
+        limits = self._limits
+        if _waits_for_us(stream):
+            # It waits for us (a disk, a thread, an application) or for events that nobody can
+            # hurry.
+            stream.progress_time = now
+            return None
+        sending = stream.reader is not None or stream.body is not None
+        # How long a client waits for a response is for those who asked to say.
+        receiving = self._role is Role.SERVER and stream.state in (
+            State.OPEN,
+            State.HALF_CLOSED_LOCAL,
+        )
+        if not sending and not receiving:
+            return None
+        # While a response waits only its octets count: content that keeps coming must not hold it.
+        moved = stream.sent if sending else stream.received
+        if sending:
+            # Its octets wait for the socket, or those of others whose turn it is.  A window may be
+            # exhausted long before what it allowed has left; if the socket takes nothing, the
+            # driver ends the connection.
+            held = socket_is_slow and (
+                stream.send_window > 0 or stream.entered_at == self._sender.output.emptied
+            )
+        else:
+            # Content that has come may wait because we do not read.
+            held = not reading
+        if held or sending != stream.progress_sending:
+            # The latter once for each direction: a response begins, and it ends.
+            stream.progress_sending = sending
+            self._begin_period(stream, now, moved)
+            return None
+        period = limits.stall_seconds if sending else limits.content_seconds
+        if now - stream.progress_time < period:
+            return None
+        progress = moved - stream.progress_octets
+        if sending and stream.send_window > 0:
+            # The peer lets this stream send: it is another's turn, or the connection's window is
+            # held, and only in the first case content goes out.
+            progress = self._sender.content - stream.progress_content
+        if progress >= limits.stall_octets:
+            self._begin_period(stream, now, moved)
+            return None
+        reason = "response stalled by flow control" if sending else "request content stalled"
+        return StreamViolation(stream.id, ErrorCode.CANCEL, reason)
+
+    def _begin_period(self, stream: Stream, now: float, moved: int) -> None:
+        """Progress of ``stream`` counts from here on; it has moved ``moved`` octets so far."""
+        stream.progress_time = now
+        stream.progress_octets = moved
+        stream.progress_content = self._sender.content
 
 
-def _begin_period(connection: ServerConnection, stream: Stream, now: float, moved: int) -> None:
-    """Progress of ``stream`` counts from here on; it has moved ``moved`` octets so far."""
-    stream.progress_time = now
-    stream.progress_octets = moved
-    stream.progress_content = connection.sender.content
+def _waits_for_us(stream: Stream) -> bool:
+    """Whether a stream waits for a disk, a thread, an application, or for events."""
+    if stream.waiting or stream.paused:
+        return True
+    if stream.reader is not None:
+        return stream.remaining is None
+    # An application has not said yet what is to become of the content.
+    return not stream.whole and bool(stream.early_content) and stream.sink is None

@@ -6,17 +6,18 @@ must enter the output, in the order in which it was taken, and must never be dro
 that follows it says what the peer's table holds.  With the memory off nothing on the wire changes.
 
 Strategy: states are interned as in :mod:`h2static.http2.decoding`.  Everything remembered
-belongs to one second, because the Date field does; :meth:`HeaderBlockMemory.tick` begins the next.
+belongs to one second, because the Date field does; with the next one it is forgotten.
 Fields that differ from file to file (etag, content-length, last-modified …) are never put into the
 table, so that the blocks of different files share one state.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
-from h2static.http.messages import WITHOUT_CONTENT, Answer, Field, Response
+from h2static.http.dates import DateField
+from h2static.http.fields import Fields
+from h2static.http.messages import Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
 from hpacktools.codec import (
@@ -52,20 +53,6 @@ DEFAULT_OCTETS: Final = 16 * 1024 * 1024
 _ENTRY_OVERHEAD: Final = 500
 #: What an entry of a dynamic table costs beside its octets: a look-up by field and by name.
 _TABLE_ENTRY_OVERHEAD: Final = 200
-
-_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
-_MONTHS = (
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun",
-    b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-)  # fmt: skip
-
-
-def http_date(seconds: float) -> bytes:
-    """IMF-fixdate (RFC 9110 section 5.6.7) of ``seconds`` since the epoch."""
-    t = datetime.fromtimestamp(seconds, UTC)
-    return b"%s, %02d %s %04d %02d:%02d:%02d GMT" % (
-        _DAYS[t.weekday()], t.day, _MONTHS[t.month - 1], t.year, t.hour, t.minute, t.second,
-    )  # fmt: skip
 
 
 class Block:
@@ -114,8 +101,7 @@ class EncoderState:
         self.pending = pending
         #: The second to which ``blocks`` belongs.
         self.second = second
-        #: By answer, so that the frame loop can look before it knows what an answer is.
-        self.blocks: dict[Answer, Block] = {}
+        self.blocks: dict[Response, Block] = {}
 
 
 class HeaderBlockMemory:
@@ -124,62 +110,47 @@ class HeaderBlockMemory:
     __slots__ = (
         "_date",
         "_limit",
-        "_maximum",
-        "_no_content_length",
         "_octets",
         "_plain",
         "_second",
         "_states",
-        "_trailer",
         "enabled",
+        "maximum",
     )
 
     def __init__(
         self,
+        date: DateField,
         *,
-        no_content_length: bool = False,
-        trailer: bytes = b"",
         plain: bool = False,
         maximum: int = r.INITIAL_HEADER_TABLE_SIZE,
         octets: int = DEFAULT_OCTETS,
         enabled: bool = True,
     ) -> None:
-        """``trailer``: the value of a Trailer field that responses get which may have content;
-        ``plain``: no response goes out as ready frames (padding, trailers);
+        """``date``: the Date field that every response gets (RFC 9110 section 6.6.1).
+
+        ``plain``: no response goes out as ready frames (padding);
         ``maximum``: octets of the largest dynamic table that the encoder may use."""
-        self._maximum = maximum
+        self._date = date
+        #: Octets of the largest dynamic table that the encoder may use.
+        self.maximum = maximum
         self._plain = plain
-        self._no_content_length = no_content_length
-        self._trailer = trailer
         self._limit = octets
         self._octets = 0
-        self._second = -1
-        self._date = b""
+        #: The second that everything remembered belongs to.
+        self._second = date.second
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
         self.enabled = enabled
 
     @property
     def second(self) -> int:
-        """The second that ``date`` says."""
-        return self._second
-
-    @property
-    def date(self) -> bytes:
-        """The value of the Date field of this second."""
-        return self._date
-
-    def tick(self, wall_clock: float) -> None:
-        """Time is ``wall_clock`` seconds since the epoch; cheap when the second is the same."""
-        second = int(wall_clock)
-        if second != self._second:
-            self._second = second
-            self._date = http_date(second)
-            self._forget()
+        """The second that the Date field says."""
+        return self._date.second
 
     def start(self) -> EncoderState:
         """The state of a new connection."""
         state = self.current(EncoderState(EMPTY_TABLE, (), -1))
-        return self.resized(state, min(self._maximum, r.INITIAL_HEADER_TABLE_SIZE))
+        return self.resized(state, min(self.maximum, r.INITIAL_HEADER_TABLE_SIZE))
 
     def current(self, state: EncoderState) -> EncoderState:
         """``state`` for the present second."""
@@ -196,9 +167,7 @@ class HeaderBlockMemory:
         pending = needed_size_updates(current, smallest, maximum)
         return state if pending == state.pending else self._shared(state.table, pending)
 
-    def block(
-        self, state: EncoderState, response: Response, extra: tuple[Field, ...] = ()
-    ) -> Block:
+    def block(self, state: EncoderState, response: Response, extra: Fields = ()) -> Block:
         """The header block of ``response`` in ``state``, which is of the present second.
 
         With ``extra`` fields, which depend on the client, it is not remembered.
@@ -214,7 +183,7 @@ class HeaderBlockMemory:
         plain = self._plain or response.hints is not None
         block = Block(octets, response, after if after is not state else None, plain)
         # Only what is registered can be forgotten; others remember nothing until the next second.
-        if not response.once and self._states.get((state.table, state.pending)) is state:
+        if response.prepared and self._states.get((state.table, state.pending)) is state:
             self._octets += _ENTRY_OVERHEAD + 2 * len(octets)
             if self._octets > self._limit:
                 self._forget()
@@ -229,7 +198,7 @@ class HeaderBlockMemory:
         self._states.clear()
         self._octets = 0
 
-    def encode(self, state: EncoderState, fields: tuple[Field, ...]) -> tuple[bytes, EncoderState]:
+    def encode(self, state: EncoderState, fields: Fields) -> tuple[bytes, EncoderState]:
         """Encode any field section; returns the block and the state after it."""
         octets, table = encode_block(
             [(name, value, _representation(name, value, state.table)) for name, value in fields],
@@ -240,24 +209,21 @@ class HeaderBlockMemory:
             return octets, state
         return octets, self._shared(table, ())
 
-    def fields(self, response: Response, extra: tuple[Field, ...] = ()) -> tuple[Field, ...]:
+    def fields(self, response: Response, extra: Fields = ()) -> Fields:
         """The whole field section of a final response, with what is decided when sending."""
         fields = response.fields
-        if self._no_content_length and response.status == 200:
-            fields = tuple([field for field in fields if field[0] != b"content-length"])
-        trailer: tuple[Field, ...] = ()
-        if self._trailer and response.status not in WITHOUT_CONTENT:
-            trailer = ((b"trailer", self._trailer),)
         return (
             (b":status", b"%d" % response.status),
             *fields[:1],
-            (b"date", self._date),
-            *trailer,
+            (b"date", self._date.value),
             *fields[1:],
             *extra,
         )
 
     def _shared(self, table: DynamicTable, pending: tuple[int, ...]) -> EncoderState:
+        if self._second != self._date.second:
+            self._second = self._date.second
+            self._forget()
         key = (table, pending)
         state = self._states.get(key)
         if state is None:

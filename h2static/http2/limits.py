@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from h2static.http import limits as shared
 from h2static.http2.registry import MINIMUM_MAX_FRAME_SIZE
 
 
@@ -32,14 +33,14 @@ class Limits:
     header_block_frames: int = 32
     #: Fields (cookie crumbs count, CVE-2026-49975): beyond ``soft`` the answer is 431 and the
     #: dynamic table stays right; beyond ``hard`` the connection ends.
-    soft_fields: int = 256
+    soft_fields: int = shared.MAX_FIELDS
     hard_fields: int = 1_000
     #: RFC 9113 section 6.5.2 size (names + values + 32 each); ``soft`` is what we announce.
-    soft_list_size: int = 65_536
+    soft_list_size: int = shared.MAX_FIELD_SECTION
     hard_list_size: int = 262_144
     #: From the first octet of a header block to its END_HEADERS; likewise for any other frame but
     #: DATA, which gets ``content_seconds``.
-    header_block_seconds: float = 10.0
+    header_block_seconds: float = shared.HEADER_SECONDS
 
     # --- streams (RFC 9113 section 5.1.2)
     #: Skipped stream ids are remembered to tell "idle" from "closed"; honest clients skip once.
@@ -76,29 +77,32 @@ class Limits:
 
     # --- output
     #: Octets waiting for the socket above which nothing more is read from the peer (h2o's mark).
-    output_mark: int = 524_288
+    output_mark: int = shared.OUTPUT_MARK
     #: What one turn of a connection may produce before others have theirs.
     turn_output: int = 524_288
     #: A body waits for windows at most this long without ``stall_octets`` of progress (or its
     #: rest, if that is less); WINDOW_UPDATE alone does not renew it (the "hold" of HTTP/2 Bomb).
     #: While its own window is open, what other streams send counts too: it may not be its turn.
-    stall_seconds: float = 60.0
-    stall_octets: int = 4_096
+    stall_seconds: float = shared.STALL_SECONDS
+    stall_octets: int = shared.STALL_OCTETS
 
     # --- request content
     #: Content that nobody wants is read and thrown away up to here, then RST_STREAM NO_ERROR
     #: (RFC 9113 section 8.1).
-    discarded_content: int = 1_048_576
+    discarded_content: int = shared.DISCARDED_CONTENT
     #: Content must arrive with ``stall_octets`` in each of these periods.
-    content_seconds: float = 60.0
+    content_seconds: float = shared.CONTENT_SECONDS
 
     # --- time
     #: From accept to the end of the client's preface and first SETTINGS (CVE-2026-56853).
-    preface_seconds: float = 10.0
+    preface_seconds: float = shared.HEADER_SECONDS
     #: RFC 9113 section 6.5.3, as nghttpd.
     settings_ack_seconds: float = 10.0
     #: Without a stream open; nghttpx uses three minutes.
-    idle_seconds: float = 180.0
+    idle_seconds: float = shared.IDLE_SECONDS
+    #: Between two looks at the deadlines of a connection on which something is going on: what is
+    #: late is found out so much later.
+    check_seconds: float = 0.5
     #: Between the two GOAWAY frames of a shutdown, unless the PING is answered earlier.
     shutdown_round_trip_seconds: float = 1.0
 
@@ -118,6 +122,11 @@ class Budget:
         self._tokens = float(burst)
         self._low = burst / 4
         self._then = now
+
+    @property
+    def tokens(self) -> float:
+        """What was left when it was last spent."""
+        return self._tokens
 
     def spend(self, amount: float, now: float) -> int:
         """Take ``amount`` tokens at time ``now`` (seconds, monotonic): WITHIN, LOW or EXHAUSTED."""

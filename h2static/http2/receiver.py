@@ -1,22 +1,24 @@
-"""What each frame from the client does (RFC 9113 sections 5, 6 and 8).
+"""What each frame of the peer does (RFC 9113 sections 5, 6 and 8).
 
-Contract: :func:`handle` carries out one parsed frame on a connection, or raises a violation whose
-scope and code are the RFC's.  :func:`check_order` refuses what must not come now, by the frame's
+Contract: :meth:`Receiver.handle` carries out one parsed frame, or raises a violation whose scope
+and code are the RFC's.  :meth:`Receiver.check_order` refuses what must not come now, by the frame's
 header alone.
 
-Strategy: a table from frame class to handler.  Requests and their content are in
-:mod:`h2static.http2.requests`, streams that are not open in :mod:`h2static.http2.stream_ids`.
+Strategy: a table from frame class to method.  What messages consist of goes to :class:`Messages`,
+which is another thing for a server (:mod:`h2static.http2.requests`) than for a client
+(:mod:`h2static.http2.responses`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Protocol
 
 from h2static.http.priority import parse_priority
 from h2static.http2 import registry as r
-from h2static.http2 import requests, shutdown
-from h2static.http2.errors import ConnectionViolation
+from h2static.http2.budgets import Budgets
+from h2static.http2.content import Content
+from h2static.http2.errors import ConnectionViolation, StreamViolation
 from h2static.http2.frames import (
     AltSvc,
     Continuation,
@@ -34,239 +36,255 @@ from h2static.http2.frames import (
     Unknown,
     WindowUpdate,
 )
+from h2static.http2.header_blocks import HeaderBlocks
+from h2static.http2.observer import Observer
 from h2static.http2.registry import ErrorCode
-from h2static.http2.settings import check_setting
-from h2static.http2.stream import Input, State
-from h2static.http2.stream_ids import absent, state_of_absent
-from h2static.http2.violations import charge_glitch, charge_reset
-
-if TYPE_CHECKING:
-    from h2static.http2.connection import ServerConnection
-
-
-def check_order(connection: ServerConnection, frame_type: int, flags: int, stream_id: int) -> None:
-    """Refuse a frame that must not come now; its payload need not be there."""
-    # "the server connection preface consists of a potentially empty SETTINGS frame that MUST be the
-    # first frame"; likewise the client's (3.4).
-    if not connection.settings_received and (frame_type != r.SETTINGS or flags & r.ACK):
-        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "first frame is not SETTINGS")
-    block = connection.block_headers
-    if block is None:
-        # "If a CONTINUATION frame is received … without being preceded by a HEADERS … frame, the
-        # recipient MUST respond with a connection error of type PROTOCOL_ERROR" (6.10).
-        if frame_type == r.CONTINUATION:
-            raise ConnectionViolation(
-                ErrorCode.PROTOCOL_ERROR, "CONTINUATION without an open header block"
-            )
-    # "A receiver MUST treat the receipt of any other type of frame or a frame on a different stream
-    # as a connection error of type PROTOCOL_ERROR" (6.2).
-    elif frame_type != r.CONTINUATION or stream_id != block.stream_id:
-        raise ConnectionViolation(
-            ErrorCode.PROTOCOL_ERROR, "header block interrupted by another frame"
-        )
+from h2static.http2.roles import Role
+from h2static.http2.sender import Sender
+from h2static.http2.service import Endpoint
+from h2static.http2.settings import PeerSettings
+from h2static.http2.shutdown import SHUTDOWN_PING, Shutdown
+from h2static.http2.stream import Input, Stream
+from h2static.http2.streams import Streams
 
 
-def handle(connection: ServerConnection, frame: Frame) -> None:
-    """Carry out ``frame``."""
-    if connection.observer is not None and not isinstance(frame, Headers | Continuation):
-        # HEADERS are shown when their fields are known.
-        connection.observer.received(frame)
-    _HANDLERS[type(frame)](connection, frame)
+class Messages(Protocol):
+    """What the role of this end makes of messages."""
+
+    @property
+    def content(self) -> Content:
+        """What receives DATA."""
+
+    def headers(self, frame: Headers, block: bytes) -> None:
+        """A whole header block has come."""
+
+    def promise(self, frame: PushPromise, block: bytes) -> None:
+        """A whole header block of a promised request has come."""
+
+    def reset(self, stream: Stream, code: int) -> None:
+        """RST_STREAM has come for an open stream, which is closed after this."""
+
+    def goaway(self, frame: GoAway) -> None:
+        """GOAWAY has come."""
+
+    def settings_changed(self) -> None:
+        """SETTINGS were applied: there may be room for more streams."""
+
+    def failed(self, stream: Stream, violation: StreamViolation) -> None:
+        """The stream is about to be reset for what the peer did wrong."""
+
+    def sent(self, stream: Stream) -> None:
+        """Our message on ``stream`` has ended, the peer's has not."""
+
+    def over(self, stream: Stream) -> None:
+        """The stream is over; it is released after this."""
+
+    def pending(self, stream: Stream) -> bool:
+        """Whether something may still come of the stream though the peer sends nothing more."""
 
 
-# ---------------------------------------------------------------------- the other frames
+class Receiver:
+    """Carries out the frames of one connection."""
 
+    __slots__ = (
+        "_blocks", "_budgets", "_endpoint", "_handlers", "_messages", "_observer", "_peer", "_role",
+        "_sender", "_shutdown", "_streams",
+    )  # fmt: skip
 
-def _priority(connection: ServerConnection, frame: Priority) -> None:
-    # RFC 7540 section 5.3.1; see HEADERS.
-    if frame.priority.dependency == frame.stream_id:
-        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "PRIORITY: stream depends on itself")
-    charge_glitch(connection)
+    def __init__(
+        self,
+        role: Role,
+        endpoint: Endpoint,
+        *,
+        peer: PeerSettings,
+        streams: Streams,
+        sender: Sender,
+        blocks: HeaderBlocks,
+        budgets: Budgets,
+        shutdown: Shutdown,
+        messages: Messages,
+        observer: Observer | None,
+    ) -> None:
+        self._role = role
+        self._endpoint = endpoint
+        self._peer = peer
+        self._streams = streams
+        self._sender = sender
+        self._blocks = blocks
+        self._budgets = budgets
+        self._shutdown = shutdown
+        self._messages = messages
+        self._observer = observer
+        # A handler takes the one class of frame it stands for: a table of methods cannot say that.
+        self._handlers: dict[type[Frame], Callable[..., None]] = {
+            Data: messages.content.data,
+            Headers: self._headers,
+            Priority: self._priority,
+            RstStream: self._rst_stream,
+            Settings: self._settings,
+            PushPromise: self._push_promise,
+            Ping: self._ping,
+            GoAway: self._goaway,
+            WindowUpdate: self._window_update,
+            Continuation: self._continuation,
+            AltSvc: self._ignored,
+            Origin: self._ignored,
+            PriorityUpdate: self._priority_update,
+            Unknown: self._ignored,
+        }
 
+    def check_order(self, frame_type: int, flags: int, stream_id: int) -> None:
+        """Refuse a frame that must not come now; its payload need not be there."""
+        # "the server connection preface consists of a potentially empty SETTINGS frame that MUST be
+        # the first frame"; likewise the client's (3.4).
+        if not self._peer.received and (frame_type != r.SETTINGS or flags & r.ACK):
+            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "first frame is not SETTINGS")
+        self._blocks.check_order(frame_type, stream_id)
 
-def _rst_stream(connection: ServerConnection, frame: RstStream) -> None:
-    stream = connection.streams.get(frame.stream_id)
-    if stream is None:
-        absent(connection, frame.stream_id, Input.RECEIVE_RST_STREAM)
-    else:
-        stream.advance(Input.RECEIVE_RST_STREAM)
-        connection.forget(stream)
-    charge_reset(connection)
+    def handle(self, frame: Frame) -> None:
+        """Carry out ``frame``."""
+        if self._observer is not None and not isinstance(
+            frame, Headers | PushPromise | Continuation
+        ):
+            # Header blocks are shown when their fields are known.
+            self._observer.received(frame)
+        self._handlers[type(frame)](frame)
 
+    # ------------------------------------------------------------------ header blocks
 
-def _settings(connection: ServerConnection, frame: Settings) -> None:
-    if frame.flags & r.ACK:
-        if connection.settings_acknowledged:
-            charge_glitch(connection)
+    def _headers(self, frame: Headers) -> None:
+        """HEADERS: a message, trailers, or the beginning of either (section 6.2)."""
+        priority = frame.priority
+        # RFC 7540 section 5.3.1: "A stream cannot depend on itself"; treated as a connection error,
+        # so that it cannot be used to have streams reset (CVE-2025-8671).
+        if priority is not None and priority.dependency == frame.stream_id:
+            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "HEADERS: stream depends on itself")
+        block = self._blocks.begin(frame)
+        if block is not None:
+            self._messages.headers(frame, block)
+
+    def _push_promise(self, frame: PushPromise) -> None:
+        if self._role is Role.SERVER:
+            if self._observer is not None:
+                self._observer.received(frame)
+            # Refused before its block may cost anything.
+            self._messages.promise(frame, b"")
             return
-        connection.settings_acknowledged = True
-        size = connection.service.settings.header_table_size
-        if size is not None:
-            connection.decoder = connection.service.sections.acknowledged(connection.decoder, size)
-        return
-    if connection.settings_received:
-        # Each entry may cost a walk over all streams.
-        charge_glitch(connection, max(1, len(frame.entries)))
-    connection.settings_received = True
-    if len(frame.entries) > connection.limits.settings_entries:
-        raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "SETTINGS: too many entries")
-    # "The values in the SETTINGS frame MUST be processed in the order they appear … Once all values
-    # have been processed, the recipient MUST immediately emit a SETTINGS frame with the ACK flag
-    # set" (6.5.3).
-    for identifier, value in frame.entries:
-        check_setting(identifier, value)
-        apply = _SETTINGS.get(identifier)
-        if apply is not None:
-            apply(connection, value)
-    if connection.peer_no_rfc7540_priorities is None:
-        connection.peer_no_rfc7540_priorities = 0
-    connection.sender.emit(Settings(flags=r.ACK))
+        block = self._blocks.begin(frame)
+        if block is not None:
+            self._messages.promise(frame, block)
 
-
-def _header_table_size(connection: ServerConnection, value: int) -> None:
-    sender = connection.sender
-    maximum = min(value, connection.service.settings.encoder_header_table_size)
-    sender.refresh()
-    sender.encoder = connection.service.blocks.resized(sender.encoder, maximum)
-
-
-def _enable_push(connection: ServerConnection, value: int) -> None:
-    connection.push_enabled = value == 1
-
-
-def _max_concurrent_streams(connection: ServerConnection, value: int) -> None:
-    connection.peer_max_streams = value
-
-
-def _initial_window_size(connection: ServerConnection, value: int) -> None:
-    sender = connection.sender
-    change = value - sender.initial_window
-    sender.initial_window = value
-    # "When the value of SETTINGS_INITIAL_WINDOW_SIZE changes, a receiver MUST adjust the size of
-    # all stream flow-control windows that it maintains" (6.9.2), which may make them negative.
-    for stream in connection.streams.values():
-        if stream.send_window + change > r.MAXIMUM_WINDOW_SIZE:
-            raise ConnectionViolation(
-                ErrorCode.FLOW_CONTROL_ERROR, "SETTINGS: a stream's window above 2^31-1"
-            )
-        stream.send_window += change
-        sender.resume(stream)
-
-
-def _ping(connection: ServerConnection, frame: Ping) -> None:
-    if frame.flags & r.ACK:
-        if frame.opaque == shutdown.SHUTDOWN_PING:
-            shutdown.acknowledged(connection)
+    def _continuation(self, frame: Continuation) -> None:
+        """CONTINUATION of the header block that is open (section 6.10)."""
+        whole = self._blocks.go_on(frame)
+        if whole is None:
+            return
+        opening, block = whole
+        if isinstance(opening, Headers):
+            self._messages.headers(opening, block)
         else:
-            charge_glitch(connection)
-        return
-    charge_glitch(connection)
-    connection.sender.emit(Ping(flags=r.ACK, opaque=frame.opaque))
+            self._messages.promise(opening, block)
 
+    # ------------------------------------------------------------------ streams
 
-def _no_rfc7540_priorities(connection: ServerConnection, value: int) -> None:
-    # "The sender MUST NOT change the SETTINGS_NO_RFC7540_PRIORITIES value after the first SETTINGS
-    # frame. Receivers that detect a change MUST treat it as a connection error of type
-    # PROTOCOL_ERROR" (RFC 9218 section 2.1).
-    if connection.peer_no_rfc7540_priorities not in (None, value):
-        raise ConnectionViolation(
-            ErrorCode.PROTOCOL_ERROR, "SETTINGS: SETTINGS_NO_RFC7540_PRIORITIES changed"
-        )
-    connection.peer_no_rfc7540_priorities = value
+    def _priority(self, frame: Priority) -> None:
+        # RFC 7540 section 5.3.1; see HEADERS.
+        if frame.priority.dependency == frame.stream_id:
+            raise ConnectionViolation(
+                ErrorCode.PROTOCOL_ERROR, "PRIORITY: stream depends on itself"
+            )
+        self._budgets.glitch()
 
+    def _rst_stream(self, frame: RstStream) -> None:
+        stream = self._streams.open.get(frame.stream_id)
+        if stream is None:
+            self._streams.absent(frame.stream_id, Input.RECEIVE_RST_STREAM)
+        else:
+            stream.advance(Input.RECEIVE_RST_STREAM)
+            self._messages.reset(stream, frame.code)
+            self._streams.close(stream)
+        self._budgets.reset()
 
-def _goaway(connection: ServerConnection, frame: GoAway) -> None:
-    if connection.peer_goaway:
-        charge_glitch(connection)
-    connection.peer_goaway = True
+    def _priority_update(self, frame: PriorityUpdate) -> None:
+        self._budgets.glitch()
+        # RFC 9218 section 7.1: "A client … that receives a PRIORITY_UPDATE frame MUST treat this as
+        # a connection error of type PROTOCOL_ERROR."
+        if self._role is Role.CLIENT:
+            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "PRIORITY_UPDATE from a server")
+        self._streams.prioritize(frame.prioritized_stream_id, *parse_priority(frame.value))
 
+    # ------------------------------------------------------------------ the connection
 
-def _window_update(connection: ServerConnection, frame: WindowUpdate) -> None:
-    # Two for each DATA frame that was sent, paid in advance; the rest ask for nothing.
-    sender = connection.sender
-    connection.update_credit -= 1
-    if connection.update_credit < -connection.limits.window_updates_per_data * sender.data_frames:
-        charge_glitch(connection)
-    if frame.stream_id == 0:
-        # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
-        # increment of 0 as a stream error of type PROTOCOL_ERROR; errors on the connection
-        # flow-control window MUST be treated as a connection error" (6.9).
+    def _settings(self, frame: Settings) -> None:
+        peer = self._peer
+        if frame.flags & r.ACK:
+            if peer.acknowledged:
+                self._budgets.glitch()
+                return
+            peer.acknowledge()
+            size = self._endpoint.settings.header_table_size
+            if size is not None:
+                self._blocks.acknowledged(size)
+            return
+        if peer.received:
+            # Each entry may cost a walk over all streams.
+            self._budgets.glitch(max(1, len(frame.entries)))
+        if len(frame.entries) > self._endpoint.limits.settings_entries:
+            raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "SETTINGS: too many entries")
+        # "The values in the SETTINGS frame MUST be processed in the order they appear … Once all
+        # values have been processed, the recipient MUST immediately emit a SETTINGS frame with the
+        # ACK flag set" (6.5.3).
+        for identifier, value in frame.entries:
+            peer.apply(identifier, value, self._role)
+            if identifier == r.SETTINGS_HEADER_TABLE_SIZE:
+                self._sender.resize_table(value)
+            elif identifier == r.SETTINGS_INITIAL_WINDOW_SIZE:
+                self._sender.change_initial_window(value, self._streams.open.values())
+        peer.first_received()
+        self._sender.emit(Settings(flags=r.ACK))
+        self._messages.settings_changed()
+
+    def _ping(self, frame: Ping) -> None:
+        if frame.flags & r.ACK:
+            if frame.opaque == SHUTDOWN_PING:
+                self._shutdown.acknowledged()
+            else:
+                self._budgets.glitch()
+            return
+        self._budgets.glitch()
+        self._sender.emit(Ping(flags=r.ACK, opaque=frame.opaque))
+
+    def _goaway(self, frame: GoAway) -> None:
+        if self._peer.leaving:
+            self._budgets.glitch()
+        self._peer.leave()
+        self._messages.goaway(frame)
+
+    def _window_update(self, frame: WindowUpdate) -> None:
+        sender = self._sender
+        self._budgets.window_update(sender.data_frames)
+        if frame.stream_id == 0:
+            # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
+            # increment of 0 as a stream error of type PROTOCOL_ERROR; errors on the connection
+            # flow-control window MUST be treated as a connection error" (6.9).
+            if frame.increment == 0:
+                raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE: increment of 0")
+            sender.window_update(frame.increment)
+            return
+        stream = self._streams.open.get(frame.stream_id)
+        if stream is None:
+            self._streams.absent(frame.stream_id, Input.RECEIVE_WINDOW_UPDATE)
+            return
+        stream.advance(Input.RECEIVE_WINDOW_UPDATE)
         if frame.increment == 0:
-            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE: increment of 0")
-        sender.window_update(frame.increment)
-        return
-    stream = connection.streams.get(frame.stream_id)
-    if stream is None:
-        absent(connection, frame.stream_id, Input.RECEIVE_WINDOW_UPDATE)
-        return
-    stream.advance(Input.RECEIVE_WINDOW_UPDATE)
-    if frame.increment == 0:
-        # Raised to a connection error (5.4.1 allows it): see CVE-2025-8671.
-        raise ConnectionViolation(
-            ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE: increment of 0 on a stream"
-        )
-    sender.stream_window_update(stream, frame.increment)
+            # Raised to a connection error (5.4.1 allows it): see CVE-2025-8671.
+            raise ConnectionViolation(
+                ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE: increment of 0 on a stream"
+            )
+        sender.stream_window_update(stream, frame.increment)
 
-
-def _push_promise(connection: ServerConnection, frame: PushPromise) -> None:
-    # "A client cannot push.  Thus, servers MUST treat the receipt of a PUSH_PROMISE frame as a
-    # connection error of type PROTOCOL_ERROR" (8.4).
-    raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE from a client")
-
-
-def _priority_update(connection: ServerConnection, frame: PriorityUpdate) -> None:
-    charge_glitch(connection)
-    stream_id = frame.prioritized_stream_id
-    stream = connection.streams.get(stream_id)
-    if stream is not None:
-        urgency, incremental = parse_priority(frame.value)
-        connection.sender.scheduler.reprioritize(stream, urgency, incremental)
-        return
-    if state_of_absent(connection, stream_id) is State.CLOSED:
-        return
-    # RFC 9218 section 7.1: "If a server receives a PRIORITY_UPDATE with a Prioritized Stream ID …
-    # in the 'idle' state [of a push stream], it MUST respond with a connection error of type
-    # PROTOCOL_ERROR".
-    if stream_id % 2 == 0:
-        raise ConnectionViolation(
-            ErrorCode.PROTOCOL_ERROR, "PRIORITY_UPDATE for a push stream that is idle"
-        )
-    if stream_id < connection.next_id:
-        # Skipped: it will never be opened.
-        return
-    pending = connection.pending_priorities
-    if stream_id in pending or len(pending) < connection.limits.pending_priorities:
-        pending[stream_id] = parse_priority(frame.value)
-
-
-def _ignored(connection: ServerConnection, frame: AltSvc | Origin | Unknown) -> None:
-    # "Implementations MUST ignore unknown or unsupported values in all extensible protocol
-    # elements. Implementations MUST discard frames that have unknown or unsupported types" (5.5).
-    charge_glitch(connection)
-
-
-# A handler takes the one class of frame it stands for: a table of functions cannot say that.
-_HANDLERS: Final[dict[type[Frame], Callable[..., None]]] = {
-    Data: requests.data,
-    Headers: requests.headers,
-    Priority: _priority,
-    RstStream: _rst_stream,
-    Settings: _settings,
-    PushPromise: _push_promise,
-    Ping: _ping,
-    GoAway: _goaway,
-    WindowUpdate: _window_update,
-    Continuation: requests.continuation,
-    AltSvc: _ignored,
-    Origin: _ignored,
-    PriorityUpdate: _priority_update,
-    Unknown: _ignored,
-}
-
-_SETTINGS: Final[dict[int, Callable[[ServerConnection, int], None]]] = {
-    r.SETTINGS_HEADER_TABLE_SIZE: _header_table_size,
-    r.SETTINGS_ENABLE_PUSH: _enable_push,
-    r.SETTINGS_MAX_CONCURRENT_STREAMS: _max_concurrent_streams,
-    r.SETTINGS_INITIAL_WINDOW_SIZE: _initial_window_size,
-    r.SETTINGS_NO_RFC7540_PRIORITIES: _no_rfc7540_priorities,
-}
+    def _ignored(self, frame: AltSvc | Origin | Unknown) -> None:
+        # "Implementations MUST ignore unknown or unsupported values in all extensible protocol
+        # elements. Implementations MUST discard frames that have unknown or unsupported types"
+        # (5.5).
+        self._budgets.glitch()

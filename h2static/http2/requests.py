@@ -1,413 +1,398 @@
-"""Requests as they arrive: header blocks, content, trailers (RFC 9113 sections 8.1 to 8.3).
+"""A server's streams: requests as they arrive, and what applications answer (RFC 9113 section 8).
 
-Contract: :func:`headers`, :func:`continuation` and :func:`data` carry out their frames or raise a
-violation.  A header block is always decoded, also for streams that are refused, reset or ignored:
-the dynamic table is shared.  The site is asked when there is nothing more to wait for.
+Contract: :meth:`Requests.headers` takes whole header blocks: requests and trailers.  Each request
+is recalled or handled, exactly once, when its field section is there.  :class:`Requests` is the
+:class:`~h2static.http2.stream.StreamOwner` of a server's streams: what applications ask of an
+exchange is done here, at once within a turn, otherwise in the next one.
+
+A response that comes before the request's content is whole is held until then, unless it is early,
+a sink takes the content, or the client waits to be told whether to send any.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
 
-from h2static.http.messages import Answer, Deferred, Request, Response
-from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY
-from h2static.http.semantics import Malformed, RequestHead, validate_request, validate_trailers
-from h2static.http2 import push
+from h2static.http.bodies import Sink
+from h2static.http.errors import Malformed
+from h2static.http.exchange import Job
+from h2static.http.fields import Fields
+from h2static.http.journal import Finished
+from h2static.http.messages import Client, Request, Response
+from h2static.http.semantics import RequestHead, validate_request, validate_trailers
 from h2static.http2 import registry as r
+from h2static.http2.budgets import Budgets
+from h2static.http2.content import Content
 from h2static.http2.errors import ConnectionViolation, StreamViolation
-from h2static.http2.frames import Continuation, Data, Headers, WindowUpdate
+from h2static.http2.frames import GoAway, Headers, PushPromise
+from h2static.http2.header_blocks import HeaderBlocks
+from h2static.http2.observer import Observer
+from h2static.http2.push import Push
 from h2static.http2.registry import ErrorCode
-from h2static.http2.stream import Input, State, Stream, step
-from h2static.http2.stream_ids import absent, state_of_absent
-from h2static.http2.violations import charge_glitch, tell_limit
-from hpacktools.codec import DecodedBlock, FieldLimitError, HPACKError
-
-if TYPE_CHECKING:
-    from h2static.http2.connection import ServerConnection
-
-
-class OpenBlock:
-    """A header block whose END_HEADERS has not come."""
-
-    __slots__ = ("fragments", "frames", "headers", "octets", "started", "stream_id")
-
-    def __init__(self, headers: Headers, now: float) -> None:
-        self.headers = headers
-        self.stream_id = headers.stream_id
-        self.fragments = [headers.fragment]
-        self.octets = len(headers.fragment)
-        self.frames = 1
-        self.started = now
+from h2static.http2.reports import Reports
+from h2static.http2.sender import Sender
+from h2static.http2.service import Service
+from h2static.http2.settings import PeerSettings
+from h2static.http2.stream import Input, State, Stream
+from h2static.http2.streams import Streams
+from h2static.http2.turn import Turn
+from h2static.http2.windows import ReceiveWindow
+from hpacktools.codec import DecodedBlock
 
 
-def headers(connection: ServerConnection, frame: Headers) -> None:
-    """HEADERS: a request, trailers, or the beginning of either (RFC 9113 section 6.2)."""
-    priority = frame.priority
-    # RFC 7540 section 5.3.1: "A stream cannot depend on itself"; treated as a connection error, so
-    # that it cannot be used to have streams reset (CVE-2025-8671).
-    if priority is not None and priority.dependency == frame.stream_id:
-        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "HEADERS: stream depends on itself")
-    if frame.flags & r.END_HEADERS:
-        _block(connection, frame, frame.fragment)
-    else:
-        connection.block_headers = OpenBlock(frame, connection.now)
+class Requests:
+    """See the module."""
 
+    __slots__ = (
+        "_blocks", "_budgets", "_observer", "_peer", "_push", "_reports", "_sender", "_service",
+        "_streams", "_turn", "client", "content", "jobs",
+    )  # fmt: skip
 
-def continuation(connection: ServerConnection, frame: Continuation) -> None:
-    """CONTINUATION of the header block that is open (RFC 9113 section 6.10)."""
-    block = connection.block_headers
-    assert block is not None  # check_order
-    block.frames += 1
-    block.octets += len(frame.fragment)
-    limits = connection.limits
-    if block.frames > limits.header_block_frames or block.octets > limits.header_block_size:
-        raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "header block too large")
-    block.fragments.append(frame.fragment)
-    if connection.observer is not None:
-        connection.observer.received(frame)
-    if frame.flags & r.END_HEADERS:
-        connection.block_headers = None
-        _block(connection, block.headers, b"".join(block.fragments))
-
-
-def _block(connection: ServerConnection, frame: Headers, block: bytes) -> None:
-    """A whole header block has come."""
-    stream_id = frame.stream_id
-    end_stream = bool(frame.flags & r.END_STREAM)
-    stream = connection.streams.get(stream_id)
-    known = connection.decoder.known.get(block)
-    if known is not None and stream is None and end_stream and connection.observer is None:
-        if known.state is not None:
-            connection.decoder = known.state
-        if _admit(connection, stream_id):
-            _open(connection, stream_id, known.head, end_stream=True)
-        return
-    before = connection.decoder
-    decoded = _decode(connection, frame, block)
-    if stream is not None:
-        _trailers(connection, stream, decoded, end_stream=end_stream)
-        return
-    if not _admit(connection, stream_id):
-        return
-    if decoded.truncated:
-        # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
-        charge_glitch(connection, connection.limits.oversized_section_glitches)
-        tell_limit(connection, stream_id, "more fields than allowed, or longer ones (431)")
-        _refuse(connection, stream_id, 431, _unread(decoded), end_stream=end_stream)
-        return
-    try:
-        head = validate_request(decoded.fields, end_stream=end_stream)
-    except Malformed as malformed:
-        connection.last_processed = stream_id
-        # "Malformed requests or responses that are detected MUST be treated as a stream error of
-        # type PROTOCOL_ERROR" (8.1.1).
-        raise StreamViolation(stream_id, ErrorCode.PROTOCOL_ERROR, str(malformed)) from malformed
-    scheme = head.request.scheme.lower()
-    if scheme and scheme not in connection.service.settings.schemes:
-        _refuse(connection, stream_id, 400, head.request, end_stream=end_stream)
-        return
-    if end_stream:
-        connection.decoder = connection.service.sections.remember(
-            before, block, decoded, head, connection.decoder
+    def __init__(
+        self,
+        service: Service,
+        client: Client,
+        turn: Turn,
+        *,
+        peer: PeerSettings,
+        streams: Streams,
+        sender: Sender,
+        budgets: Budgets,
+        blocks: HeaderBlocks,
+        push: Push,
+        reports: Reports,
+        observer: Observer | None,
+    ) -> None:
+        self._service = service
+        #: Who is at the other end.
+        self.client = client
+        self._turn = turn
+        self._peer = peer
+        self._streams = streams
+        self._sender = sender
+        self._budgets = budgets
+        self._blocks = blocks
+        self._push = push
+        self._reports = reports
+        self._observer = observer
+        #: What receives the content of requests.
+        self.content = Content(
+            service, streams, sender, budgets, ended=self._content_ended, excess=self._excess
         )
-    _open(connection, stream_id, head, end_stream=end_stream)
+        #: Work for threads, by stream.
+        self.jobs: deque[tuple[int, Job]] = deque()
+
+    # ------------------------------------------------------------------ what arrives
+
+    def headers(self, frame: Headers, block: bytes) -> None:
+        """A whole header block has come: a request or trailers.  Raises a violation."""
+        stream_id = frame.stream_id
+        end_stream = bool(frame.flags & r.END_STREAM)
+        stream = self._streams.open.get(stream_id)
+        before = self._blocks.state
+        known = before.known.get(block)
+        if known is not None and stream is None and end_stream and self._observer is None:
+            if known.state is not None:
+                self._blocks.move_to(known.state)
+            if self._streams.admit(stream_id):
+                self._open(stream_id, known.head, end_stream=True)
+            return
+        decoded = self._blocks.decode(frame, block)
+        if stream is not None:
+            self._trailers(stream, decoded, end_stream=end_stream)
+            return
+        if not self._streams.admit(stream_id):
+            return
+        if decoded.truncated:
+            # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
+            self._budgets.glitch(self._service.limits.oversized_section_glitches)
+            self._reports.limit(stream_id, "more fields than allowed, or longer ones (431)")
+            self._refuse(stream_id, 431, _unread(decoded), end_stream=end_stream)
+            return
+        try:
+            head = validate_request(
+                decoded.fields,
+                end_stream=end_stream,
+                connect_protocol=self._service.settings.enable_connect_protocol,
+            )
+        except Malformed as malformed:
+            self._streams.processed(stream_id)
+            # "Malformed requests or responses that are detected MUST be treated as a stream error
+            # of type PROTOCOL_ERROR" (8.1.1).
+            raise StreamViolation(
+                stream_id, ErrorCode.PROTOCOL_ERROR, str(malformed)
+            ) from malformed
+        scheme = head.request.scheme.lower()
+        if scheme and scheme not in self._service.schemes:
+            self._refuse(stream_id, 400, head.request, end_stream=end_stream)
+            return
+        if end_stream:
+            self._blocks.move_to(
+                self._service.sections.remember(before, block, decoded, head, self._blocks.state)
+            )
+        self._open(stream_id, head, end_stream=end_stream)
+
+    def promise(self, frame: PushPromise, block: bytes) -> None:
+        """PUSH_PROMISE, which a client cannot send."""
+        # "A client cannot push.  Thus, servers MUST treat the receipt of a PUSH_PROMISE frame as a
+        # connection error of type PROTOCOL_ERROR" (8.4).
+        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE from a client")
+
+    def reset(self, stream: Stream, code: int) -> None:
+        """RST_STREAM has come: nobody waits for the response."""
+
+    def goaway(self, frame: GoAway) -> None:
+        """GOAWAY has come: the client opens no more streams, and finishes those that are open."""
+
+    def settings_changed(self) -> None:
+        """The client's SETTINGS have come; nothing of a server waits for them."""
+
+    def _trailers(self, stream: Stream, decoded: DecodedBlock, *, end_stream: bool) -> None:
+        stream.advance(Input.RECEIVE_HEADERS)
+        # "a HEADERS frame … without the END_STREAM flag set after receiving the HEADERS frame that
+        # opens a request … MUST [be treated] as malformed" (8.1).
+        if not end_stream:
+            raise StreamViolation(
+                stream.id, ErrorCode.PROTOCOL_ERROR, "trailers without END_STREAM"
+            )
+        if decoded.truncated:
+            self._budgets.glitch(self._service.limits.oversized_section_glitches)
+            raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "trailers too large")
+        try:
+            validate_trailers(decoded.fields)
+        except Malformed as malformed:
+            raise StreamViolation(
+                stream.id, ErrorCode.PROTOCOL_ERROR, str(malformed)
+            ) from malformed
+        stream.trailers = decoded.fields
+        stream.advance(Input.RECEIVE_END_STREAM)
+        self.content.end(stream)
+
+    # ------------------------------------------------------------------ streams that begin
+
+    def _new_stream(self, stream_id: int, head: RequestHead, *, end_stream: bool) -> Stream:
+        settings = self._service.settings
+        left = settings.initial_window_size
+        if left is None or not self._peer.acknowledged:
+            # "the receiver MUST be prepared to receive data that exceeds this window size, since
+            # the sender might send data that exceeds the lower limit prior to processing the
+            # SETTINGS frame" (6.9.3).
+            left = max(r.INITIAL_WINDOW_SIZE, left or 0)
+        stream = Stream(
+            stream_id,
+            head.request,
+            self,
+            send_window=self._sender.initial_window,
+            window=ReceiveWindow(left, settings.stream_window_size),
+            now=self._turn.now,
+            urgency=head.urgency,
+            incremental=head.incremental,
+        )
+        stream.content_length = head.content_length
+        stream.expects_continue = head.expects_continue
+        stream.advance(Input.RECEIVE_HEADERS)
+        if end_stream:
+            stream.advance(Input.RECEIVE_END_STREAM)
+            stream.whole = True
+        elif settings.initial_window_size == 0:
+            # Nothing is to be sent before a request was accepted; this one is.
+            self.content.open_window(stream)
+        self._streams.add(stream)
+        self._push.asked(head.request)
+        self._budgets.requests(1)
+        return stream
+
+    def _refuse(self, stream_id: int, status: int, request: Request, *, end_stream: bool) -> None:
+        """Answer a request that does not get as far as the application."""
+        stream = self._new_stream(stream_id, RequestHead(request=request), end_stream=end_stream)
+        self._respond(stream, self._service.application.refuse(status, request))
+
+    def _open(self, stream_id: int, head: RequestHead, *, end_stream: bool) -> None:
+        """A request: recall its response, or have it handled."""
+        stream = self._new_stream(stream_id, head, end_stream=end_stream)
+        service = self._service
+        request = head.request
+        response = service.recalled.get(request)
+        if response is None:
+            response = service.application.recall(request)
+        if response is None:
+            service.application.handle(stream)
+            return
+        service.recalled[request] = response
+        self._respond(stream, response)
+
+    # ------------------------------------------------------------------ what applications ask
+
+    def respond(self, stream: Stream, response: Response) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.respond`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.respond(stream, response))
+        elif not (stream.gone or stream.waiting or stream.response or stream.held_response):
+            self._respond(stream, response)
+
+    def inform(self, stream: Stream, status: int, fields: Fields) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.inform`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.inform(stream, status, fields))
+        elif not stream.gone and stream.response is None and stream.id % 2:
+            self._sender.informational(stream, status, fields)
+
+    def accept(self, stream: Stream, sink: Sink) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.accept`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.accept(stream, sink))
+        elif stream.gone or stream.response or stream.held_response or stream.sink is not None:
+            sink.abandon()
+        else:
+            # "A server that receives a 100-continue expectation … MUST send either a 100 … or a
+            # final status code"; it "MAY omit sending a 100 … response if it has already received
+            # some or all of the content" (RFC 9110 section 10.1.1).
+            if stream.expects_continue and not stream.received and not stream.whole:
+                self._sender.informational(stream, 100)
+            self.content.accept(stream, sink)
+
+    def resume(self, stream: Stream) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.resume`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.resume(stream))
+        elif not stream.gone and stream.paused:
+            self.content.resume(stream)
+
+    def work(self, stream: Stream, job: Job) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.work`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.work(stream, job))
+        elif not (stream.gone or stream.waiting or stream.response or stream.held_response):
+            stream.waiting = True
+            self.jobs.append((stream.id, job))
+
+    def abort(self, stream: Stream, reason: str) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.abort`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.abort(stream, reason))
+        elif not stream.gone and not stream.complete:
+            self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, reason)
+            if stream.response is None:
+                stream.held_response = None
+                self._respond(stream, self._service.application.refuse(500, stream.request))
+            else:
+                self._streams.reset(stream.id, ErrorCode.INTERNAL_ERROR)
+
+    def finish_job(self, stream_id: int, response: Response | None) -> None:
+        """A job was done, or has failed (``None``); the stream may be gone."""
+        stream = self._streams.open.get(stream_id)
+        if stream is None or not stream.waiting:
+            return
+        stream.waiting = False
+        if response is None:
+            response = self._service.application.refuse(500, stream.request)
+        self._respond(stream, response)
+
+    def failed(self, stream: Stream, violation: StreamViolation) -> None:
+        """The stream is about to be reset; what its application hears is that it is lost."""
+
+    def over(self, stream: Stream) -> None:
+        """The stream is over: no thread works for it any more."""
+        if stream.waiting and self.jobs:
+            left = [one for one in self.jobs if one[0] != stream.id]
+            self.jobs.clear()
+            self.jobs.extend(left)
+        self.content.closed(stream)
+        journal = self._service.shared.journal
+        if journal is not None and stream.response is not None:
+            journal.append(
+                Finished(
+                    self.client,
+                    stream.request,
+                    stream.response,
+                    stream.sent,
+                    stream.opened_at,
+                    self._turn.now,
+                    stream.id % 2 == 0,
+                    not stream.complete,
+                    stream.delivered,
+                )
+            )
+
+    def pending(self, stream: Stream) -> bool:
+        """Whether a response may still go out though the client sends nothing more."""
+        # What a thread works on, or an application whose request is whole.
+        return stream.waiting or (stream.whole and stream.response is None)
+
+    def sent(self, stream: Stream) -> None:
+        """The response has ended before the request's content has."""
+        if stream.sink is not None:
+            # Whoever took it has said everything; what still comes is thrown away.
+            self.content.discard(stream)
+
+    # ------------------------------------------------------------------ responses
+
+    def _respond(self, stream: Stream, response: Response) -> None:
+        """Send the final response, now or when the request's content is there."""
+        if (
+            stream.whole
+            or response.early
+            or stream.sink is not None
+            or (stream.expects_continue and not stream.received)
+        ):
+            self._send(stream, response)
+        else:
+            stream.held_response = response
+        if not stream.whole and stream.sink is None and not stream.gone:
+            self.content.discard(stream)
+
+    def _send(self, stream: Stream, response: Response) -> None:
+        """Send ``response`` with what its hints come to.
+
+        In the order that makes it useful: promises, informational response, the response's field
+        section, those of the promised responses, then content by priority.
+        """
+        stream.held_response = None
+        delivery = self._push.delivery(stream, response)
+        pushed = [self._push.promise(stream, promise) for promise in delivery.promises]
+        if delivery.early:
+            self._sender.informational(stream, 103, delivery.early)
+        # A pushed response takes its turn among the others.
+        at_once = not pushed and stream.id % 2 == 1
+        self._sender.respond(stream, response, extra=delivery.fields, at_once=at_once)
+        for one in pushed:
+            self._answer_promise(one)
+
+    def _answer_promise(self, stream: Stream) -> None:
+        """Answer a request that was made on the client's behalf."""
+        application = self._service.application
+        response = application.recall(stream.request)
+        if response is None:
+            application.handle(stream)
+        else:
+            self._respond(stream, response)
+
+    def _content_ended(self, stream: Stream) -> None:
+        """The request's content is whole; the state table has moved already."""
+        if stream.state is State.CLOSED:
+            output = self._sender.output
+            if len(output):
+                # The end of its response may be among what was not sent.
+                output.ends.append(output.octets)
+            self._streams.close(stream)
+        elif stream.held_response is not None:
+            self._send(stream, stream.held_response)
+
+    def _excess(self, stream: Stream) -> None:
+        """More content than anybody wants: the response goes out and the rest is declined."""
+        if stream.held_response is not None:
+            # The request was never whole, so that what was to answer it is not its answer.
+            refusal = self._service.application.refuse(413, stream.request)
+            self._reports.limit(stream.id, "more content than anybody reads (413)")
+            self._send(stream, refusal)
+        if stream.state is State.HALF_CLOSED_LOCAL:
+            # "A server MAY request that the client abort transmission of a request without error
+            # by sending a RST_STREAM with an error code of NO_ERROR after sending a complete
+            # response" (8.1).
+            self._streams.reset(stream.id, ErrorCode.NO_ERROR)
 
 
 def _unread(decoded: DecodedBlock) -> Request:
     """What a 431 answers: only whether it is for HEAD, and so without content, matters."""
     method = next((value for name, value in decoded.fields if name == b":method"), b"GET")
     return Request(method=method, scheme=b"", authority=b"", path=b"/", fields=())
-
-
-def _decode(connection: ServerConnection, frame: Headers, block: bytes) -> DecodedBlock:
-    try:
-        decoded, connection.decoder = connection.service.sections.decode(connection.decoder, block)
-    except HPACKError as error:
-        if connection.observer is not None:
-            connection.observer.received(frame)
-        if isinstance(error, FieldLimitError):
-            raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, str(error)) from error
-        # "A decoding error in a field block MUST be treated as a connection error of type
-        # COMPRESSION_ERROR" (4.3).
-        raise ConnectionViolation(ErrorCode.COMPRESSION_ERROR, str(error)) from error
-    if connection.observer is not None:
-        connection.observer.received_fields(frame.stream_id, decoded.fields, decoded.never_indexed)
-        connection.observer.received(frame)
-    return decoded
-
-
-def _admit(connection: ServerConnection, stream_id: int) -> bool:
-    """Whether HEADERS on a stream that is not there open it (sections 5.1.1 and 5.1.2)."""
-    # "An endpoint that receives an unexpected stream identifier MUST respond with a connection
-    # error of type PROTOCOL_ERROR" (5.1.1).
-    if stream_id % 2 == 0:
-        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "HEADERS on an even stream id")
-    if stream_id < connection.next_id:
-        if stream_id in connection.reset_streams:
-            charge_glitch(connection)
-            return False
-        if state_of_absent(connection, stream_id) is State.IDLE:
-            raise ConnectionViolation(
-                ErrorCode.PROTOCOL_ERROR, "HEADERS on a stream id in the past"
-            )
-        step(State.CLOSED, Input.RECEIVE_HEADERS, stream_id)
-    if stream_id > connection.next_id:
-        connection.idle_gaps.append((connection.next_id, stream_id - 2))
-    connection.next_id = stream_id + 2
-    if connection.pending_priorities:
-        _forget_priorities(connection, stream_id)
-    if connection.shutdown.refusing:
-        # Not processed, as the final GOAWAY said; the client knows (6.8).
-        charge_glitch(connection)
-        return False
-    occupied = len(connection.streams) + len(connection.sender.output.ends)
-    # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream limit
-    # to be exceeded MUST treat this as a stream error of type PROTOCOL_ERROR or REFUSED_STREAM"
-    # (5.1.2).  The latter says that nothing was processed, so that the client may try again (8.7).
-    if occupied - connection.promised >= connection.service.settings.max_concurrent_streams:
-        raise StreamViolation(
-            stream_id, ErrorCode.REFUSED_STREAM, "more than SETTINGS_MAX_CONCURRENT_STREAMS"
-        )
-    return True
-
-
-def _forget_priorities(connection: ServerConnection, stream_id: int) -> None:
-    """Identifiers below the one that was opened will never be (5.1.1): nor will PRIORITY_UPDATE."""
-    pending = connection.pending_priorities
-    for skipped in [one for one in pending if one < stream_id]:
-        del pending[skipped]
-
-
-def _new_stream(
-    connection: ServerConnection, stream_id: int, head: RequestHead, *, end_stream: bool
-) -> Stream:
-    window = connection.service.settings.initial_window_size
-    if window is None or not connection.settings_acknowledged:
-        # "the receiver MUST be prepared to receive data that exceeds this window size, since the
-        # sender might send data that exceeds the lower limit prior to processing the SETTINGS
-        # frame" (6.9.3).
-        window = max(r.INITIAL_WINDOW_SIZE, window or 0)
-    stream = Stream(
-        stream_id,
-        State.IDLE,
-        head,
-        send_window=connection.sender.initial_window,
-        receive_window=window,
-        now=connection.now,
-    )
-    stream.advance(Input.RECEIVE_HEADERS)
-    if end_stream:
-        stream.advance(Input.RECEIVE_END_STREAM)
-    update = connection.pending_priorities.pop(stream_id, None)
-    if update is not None:
-        # RFC 9218 section 7: a PRIORITY_UPDATE outweighs the field.
-        stream.urgency, stream.incremental = update
-    if not end_stream and connection.service.settings.initial_window_size == 0:
-        # Nothing is to be sent before a request was accepted; this one is.
-        _open_window(connection, stream)
-    connection.streams[stream_id] = stream
-    connection.last_processed = stream_id
-    connection.requests += 1
-    push.asked(connection, head.request)
-    connection.update_credit += connection.limits.window_updates_per_data
-    return stream
-
-
-def _refuse(
-    connection: ServerConnection,
-    stream_id: int,
-    status: int,
-    request: Request,
-    *,
-    end_stream: bool,
-) -> None:
-    """Answer a request that does not get as far as the site."""
-    head = RequestHead(
-        request=request,
-        content_length=None,
-        urgency=DEFAULT_URGENCY,
-        incremental=DEFAULT_INCREMENTAL,
-        expects_continue=False,
-    )
-    stream = _new_stream(connection, stream_id, head, end_stream=end_stream)
-    answered(connection, stream, connection.service.application.refuse(status, request))
-
-
-def _open(
-    connection: ServerConnection, stream_id: int, head: RequestHead, *, end_stream: bool
-) -> None:
-    """A request: ask for its answer, now or when its content is there."""
-    stream = _new_stream(connection, stream_id, head, end_stream=end_stream)
-    answer = _ask(connection, head.request)
-    if end_stream or _at_once(connection, answer):
-        answered(connection, stream, answer)
-    elif head.expects_continue:
-        # "A server that receives a 100-continue expectation … MUST send either a 100 … or a final
-        # status code" (RFC 9110 section 10.1.1).
-        connection.sender.informational(stream, 100)
-    # Otherwise the request's content is read first and the site is asked again at its end: nothing
-    # is held for a client that takes its time.
-
-
-def _ask(connection: ServerConnection, request: Request) -> Answer:
-    answers = connection.service.answers
-    answer = answers.pop(request, None)
-    if answer is None:
-        answer = connection.service.application.answer(request)
-    if isinstance(answer, Response):
-        answers[request] = answer
-    return answer
-
-
-def _at_once(connection: ServerConnection, answer: Answer) -> bool:
-    """Whether what the site says is carried out before the request's content is there."""
-    if connection.service.settings.early_response:
-        return True
-    return answer.early if isinstance(answer, Response) else not isinstance(answer, Deferred)
-
-
-def answered(connection: ServerConnection, stream: Stream, answer: Answer) -> None:
-    """Carry out what the site says about a request."""
-    if isinstance(answer, Response):
-        push.respond(connection, stream, answer)
-    elif isinstance(answer, Deferred):
-        stream.waiting = True
-        connection.deferred.append((stream.id, answer))
-    else:
-        stream.upload = answer
-        if stream.state is State.HALF_CLOSED_REMOTE:
-            # An upload without content.
-            _content_end(connection, stream)
-        elif stream.head.expects_continue:
-            connection.sender.informational(stream, 100)
-
-
-def _trailers(
-    connection: ServerConnection, stream: Stream, decoded: DecodedBlock, *, end_stream: bool
-) -> None:
-    stream.advance(Input.RECEIVE_HEADERS)
-    # "a HEADERS frame … without the END_STREAM flag set after receiving the HEADERS frame that
-    # opens a request … MUST [be treated] as malformed" (8.1).
-    if not end_stream:
-        raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "trailers without END_STREAM")
-    if decoded.truncated:
-        charge_glitch(connection, connection.limits.oversized_section_glitches)
-        raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "trailers too large")
-    try:
-        validate_trailers(decoded.fields)
-    except Malformed as malformed:
-        raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, str(malformed)) from malformed
-    stream.advance(Input.RECEIVE_END_STREAM)
-    _content_end(connection, stream)
-
-
-# ---------------------------------------------------------------------- content
-
-
-def data(connection: ServerConnection, frame: Data) -> None:
-    """DATA: content of a request, wanted or not (RFC 9113 section 6.1)."""
-    flow = len(frame.data) + frame.padding
-    # "The entire DATA frame payload is included in flow control" (6.1), whatever becomes of it
-    # (6.9).
-    connection.receive_window -= flow
-    if connection.receive_window < 0:
-        raise ConnectionViolation(
-            ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the connection's window"
-        )
-    _return_credit(connection, flow)
-    if len(frame.data) < _tiny(connection) and not frame.flags & r.END_STREAM:
-        charge_glitch(connection)
-    stream = connection.streams.get(frame.stream_id)
-    if stream is None:
-        absent(connection, frame.stream_id, Input.RECEIVE_DATA)
-        return
-    stream.advance(Input.RECEIVE_DATA)
-    stream.receive_window -= flow
-    if stream.receive_window < 0:
-        raise StreamViolation(
-            stream.id, ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window"
-        )
-    stream.received += len(frame.data)
-    # Malformed: "the value of a Content-Length header field does not equal the sum of the DATA
-    # frame payload lengths" (8.1.1).
-    if stream.content_length is not None and stream.received > stream.content_length:
-        raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "more than content-length")
-    if stream.upload is not None:
-        response = stream.upload.receive(frame.data)
-        if response is not None:
-            stream.upload.abandon()
-            stream.upload = None
-            connection.sender.respond(stream, response)
-    elif stream.received > connection.limits.discarded_content and not frame.flags & r.END_STREAM:
-        _enough(connection, stream)
-        return
-    if frame.flags & r.END_STREAM:
-        stream.advance(Input.RECEIVE_END_STREAM)
-        _content_end(connection, stream)
-    elif flow:
-        stream.credit += flow
-        if stream.credit * 2 >= _stream_window(connection):
-            connection.sender.emit(WindowUpdate(stream_id=stream.id, increment=stream.credit))
-            stream.receive_window += stream.credit
-            stream.credit = 0
-
-
-def _stream_window(connection: ServerConnection) -> int:
-    """Octets that a stream's window has at its widest."""
-    # An initial window of 0 is opened to the usual size, see _open_window.
-    return connection.service.settings.initial_window_size or r.INITIAL_WINDOW_SIZE
-
-
-def _open_window(connection: ServerConnection, stream: Stream) -> None:
-    size = _stream_window(connection)
-    connection.sender.emit(WindowUpdate(stream_id=stream.id, increment=size))
-    stream.receive_window += size
-
-
-def _tiny(connection: ServerConnection) -> int:
-    """DATA below this many octets is a glitch, unless our own window asks for such frames."""
-    size = min(_stream_window(connection), connection.service.settings.connection_window_size)
-    return min(connection.limits.tiny_data, max(1, size // 2))
-
-
-def _return_credit(connection: ServerConnection, octets: int) -> None:
-    """Content is taken at once, so the connection's window is returned at once, in halves."""
-    connection.credit += octets
-    size = connection.service.settings.connection_window_size
-    if connection.credit > 0 and connection.credit * 2 >= size:
-        connection.sender.emit(WindowUpdate(stream_id=0, increment=connection.credit))
-        connection.receive_window += connection.credit
-        connection.credit = 0
-
-
-def _enough(connection: ServerConnection, stream: Stream) -> None:
-    """More content than anybody wants: the response goes out and the rest is declined.
-
-    An answer that a thread works out is waited for; no more content can come than the window of
-    the stream has left.
-    """
-    if stream.response is None and not stream.waiting:
-        request = stream.request
-        connection.sender.respond(stream, connection.service.application.refuse(413, request))
-    if stream.state is State.HALF_CLOSED_LOCAL:
-        # "A server MAY request that the client abort transmission of a request without error by
-        # sending a RST_STREAM with an error code of NO_ERROR after sending a complete response"
-        # (8.1).
-        connection.reset(stream.id, ErrorCode.NO_ERROR)
-
-
-def _content_end(connection: ServerConnection, stream: Stream) -> None:
-    """The request is whole; the state table has moved already."""
-    if stream.content_length is not None and stream.received != stream.content_length:
-        raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "less than content-length")
-    if stream.state is State.CLOSED:
-        output = connection.sender.output
-        if len(output):
-            # The end of its response may be among what was not sent.
-            output.ends.append(output.octets)
-        connection.forget(stream)
-    elif stream.upload is not None:
-        upload, stream.upload = stream.upload, None
-        connection.sender.respond(stream, upload.complete())
-    elif stream.response is None and not stream.waiting:
-        answered(connection, stream, _ask(connection, stream.request))

@@ -11,10 +11,12 @@ else passes the scheduler.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from h2static.http.messages import WITHOUT_CONTENT, BodyReader, Field, Response
+from h2static.http.bodies import Body, BodyReader
+from h2static.http.fields import Field, Fields
+from h2static.http.messages import Response
 from h2static.http2 import registry as r
 from h2static.http2.encoding import Block, EncoderState
 from h2static.http2.errors import ConnectionViolation, StreamViolation
@@ -23,13 +25,16 @@ from h2static.http2.frames import (
     Data,
     Frame,
     Headers,
+    PushPromise,
     RstStream,
     frame_head,
 )
+from h2static.http2.observer import Observer
 from h2static.http2.output import Output
 from h2static.http2.registry import ErrorCode
+from h2static.http2.roles import Role
 from h2static.http2.scheduler import Scheduler
-from h2static.http2.service import Observer, Service
+from h2static.http2.service import Endpoint
 from h2static.http2.stream import Input, State, Stream
 
 #: Content octets of one DATA frame; the smallest SETTINGS_MAX_FRAME_SIZE that a peer can have.
@@ -45,7 +50,11 @@ class Sender:
     """What one connection sends."""
 
     __slots__ = (
-        "_forget",
+        "_blocks",
+        "_ended",
+        "_limits",
+        "_own_parity",
+        "_padding_size",
         "blocked",
         "content",
         "data_frames",
@@ -54,19 +63,26 @@ class Sender:
         "observer",
         "output",
         "scheduler",
-        "service",
         "window",
     )
 
     def __init__(
-        self, service: Service, observer: Observer | None, forget: Callable[[Stream], None]
+        self,
+        endpoint: Endpoint,
+        role: Role,
+        observer: Observer | None,
+        ended: Callable[[Stream], None],
     ) -> None:
-        """``forget`` is called with each stream that closes because its response has ended."""
-        self.service = service
+        """``ended`` is called with each stream on which our message has ended."""
+        self._limits = endpoint.limits
+        self._blocks = endpoint.blocks
+        self._padding_size = endpoint.settings.padding
+        self._own_parity = role.own_parity
+        self._ended = ended
         self.observer = observer
         self.output = Output()
         self.scheduler: Scheduler[Stream] = Scheduler()
-        self.encoder: EncoderState = service.blocks.start()
+        self.encoder: EncoderState = self._blocks.start()
         #: The connection's window (RFC 9113 section 6.9).
         self.window = r.INITIAL_WINDOW_SIZE
         #: The peer's SETTINGS_INITIAL_WINDOW_SIZE.
@@ -78,7 +94,6 @@ class Sender:
         self.content = 0
         #: Readers that would block, for the owner to wait for.
         self.blocked: list[tuple[int, BodyReader]] = []
-        self._forget = forget
 
     # --- frames
 
@@ -90,8 +105,19 @@ class Sender:
 
     def refresh(self) -> None:
         """The second may have changed: header blocks are remembered by the second."""
-        if self.encoder.second != self.service.blocks.second:
-            self.encoder = self.service.blocks.current(self.encoder)
+        if self.encoder.second != self._blocks.second:
+            self.encoder = self._blocks.current(self.encoder)
+
+    def resize_table(self, maximum: int) -> None:
+        """The peer allows a dynamic table of ``maximum`` octets (SETTINGS_HEADER_TABLE_SIZE)."""
+        self.refresh()
+        self.encoder = self._blocks.resized(self.encoder, min(maximum, self._blocks.maximum))
+
+    def encode(self, fields: Fields) -> bytes:
+        """A header block, which must enter the output now."""
+        self.refresh()
+        block, self.encoder = self._blocks.encode(self.encoder, fields)
+        return block
 
     def headers(
         self,
@@ -102,8 +128,7 @@ class Sender:
         note: str = "",
     ) -> None:
         """Send a header block in a HEADERS frame and as many CONTINUATION frames as it needs."""
-        size = r.MINIMUM_MAX_FRAME_SIZE
-        room = size - self.service.settings.padding
+        room = r.MINIMUM_MAX_FRAME_SIZE - self._padding_size
         first, rest = block[:room], block[room:]
         padding = self._padding(len(first))
         if padding:
@@ -117,41 +142,66 @@ class Sender:
         self.output.append(frame.serialize())
         if self.observer is not None:
             self.observer.sent(frame, fields, note)
-        while rest:
-            fragment, rest = rest[:size], rest[size:]
-            self.emit(
-                Continuation(
-                    stream_id=stream_id, flags=0 if rest else r.END_HEADERS, fragment=fragment
-                )
-            )
+        self._continue(stream_id, rest)
 
     def _padding(self, length: int) -> int:
         """Octets of padding for a payload of ``length``, Pad Length included."""
-        return max(0, min(self.service.settings.padding, r.MINIMUM_MAX_FRAME_SIZE - length))
+        return max(0, min(self._padding_size, r.MINIMUM_MAX_FRAME_SIZE - length))
 
-    # --- responses
+    def promise(self, parent: Stream, promised_id: int, fields: Fields) -> None:
+        """Send PUSH_PROMISE for ``promised_id`` on ``parent`` (RFC 9113 section 6.6)."""
+        block = self.encode(fields)
+        room = r.MINIMUM_MAX_FRAME_SIZE - 4 - self._padding_size
+        fragment, rest = block[:room], block[room:]
+        padding = min(self._padding_size, room)
+        frame = PushPromise(
+            stream_id=parent.id,
+            flags=(0 if rest else r.END_HEADERS) | (r.PADDED if padding else 0),
+            promised_stream_id=promised_id,
+            fragment=fragment,
+            padding=padding,
+        )
+        self.output.append(frame.serialize())
+        if self.observer is not None:
+            self.observer.sent(frame, fields)
+        self._continue(parent.id, rest)
 
-    def informational(self, stream: Stream, status: int, fields: tuple[Field, ...] = ()) -> None:
+    def _continue(self, stream_id: int, rest: bytes) -> None:
+        """Send what is left of a header block in CONTINUATION frames."""
+        size = r.MINIMUM_MAX_FRAME_SIZE
+        while rest:
+            fragment, rest = rest[:size], rest[size:]
+            flags = 0 if rest else r.END_HEADERS
+            self.emit(Continuation(stream_id=stream_id, flags=flags, fragment=fragment))
+
+    # --- messages
+
+    def informational(self, stream: Stream, status: int, fields: Fields = ()) -> None:
         """Send a 1xx response (RFC 9113 section 8.1)."""
-        self.refresh()
         section = ((b":status", b"%d" % status), *fields)
-        block, self.encoder = self.service.blocks.encode(self.encoder, section)
-        self.headers(stream.id, block, 0, section)
+        self.headers(stream.id, self.encode(section), 0, section)
+
+    def request(self, stream: Stream, fields: Fields, body: bytes | Body) -> None:
+        """Send a request's field section, pseudo-header fields included; its body follows."""
+        block = self.encode(fields)
+        stream.advance(Input.SEND_HEADERS)
+        empty = body == b"" or (not isinstance(body, bytes) and body.length == 0)
+        self.headers(stream.id, block, r.END_STREAM if empty else 0, fields)
+        if empty:
+            self._end(stream)
+            return
+        self._begin_body(stream, body)
+        self.scheduler.add(stream)
 
     def respond(
-        self,
-        stream: Stream,
-        response: Response,
-        *,
-        extra: tuple[Field, ...] = (),
-        at_once: bool = True,
+        self, stream: Stream, response: Response, *, extra: Fields = (), at_once: bool = True
     ) -> None:
         """Send the final field section of ``response`` and let its body follow.
 
         ``extra``: fields in addition.  ``at_once=False``: the body takes its turn in any case.
         """
         self.refresh()
-        block = self.service.blocks.block(self.encoder, response, extra)
+        block = self._blocks.block(self.encoder, response, extra)
         if block.state is not None:
             self.encoder = block.state
         stream.response = response
@@ -159,38 +209,36 @@ class Sender:
         stream.advance(Input.SEND_HEADERS)
         if body == b"" or (not isinstance(body, bytes) and body.length == 0):
             self.data_frames += 1
-            if self._has_trailers(stream, response):
-                self._final_headers(stream, block, 0, extra)
-                self._trailers(stream)
-            else:
-                self._final_headers(stream, block, r.END_STREAM, extra)
+            self._final_headers(stream, block, r.END_STREAM, extra)
             self._end(stream)
             return
         self._final_headers(stream, block, 0, extra)
+        self._begin_body(stream, body)
+        if (
+            at_once
+            and stream.body is not None
+            and not self.scheduler.count
+            and 0 <= block.ready <= min(stream.send_window, self.window)
+            and len(self.output) < self._limits.turn_output
+        ):
+            # What the remembered path does: at once, as one frame.
+            self._send_from_memory(stream, block.ready)
+            return
+        self.scheduler.add(stream)
+
+    def _begin_body(self, stream: Stream, body: bytes | Body) -> None:
         if isinstance(body, bytes):
             stream.body = memoryview(body)
             stream.remaining = len(body)
-            if (
-                at_once
-                and not self.scheduler.count
-                and 0 <= block.ready <= min(stream.send_window, self.window)
-                and len(self.output) < self.service.limits.turn_output
-            ):
-                # What the remembered path does: at once, as one frame.
-                self._send_from_memory(stream, block.ready)
-                return
         else:
             stream.reader = body.open()
             stream.remaining = body.length
-        self.scheduler.add(stream)
 
-    def _final_headers(
-        self, stream: Stream, block: Block, flags: int, extra: tuple[Field, ...]
-    ) -> None:
+    def _final_headers(self, stream: Stream, block: Block, flags: int, extra: Fields) -> None:
         fields: Sequence[Field] = ()
         note = ""
         if self.observer is not None and stream.response is not None:
-            fields = self.service.blocks.fields(stream.response, extra)
+            fields = self._blocks.fields(stream.response, extra)
             note = "First push response header" if stream.id % 2 == 0 else "First response header"
         self.headers(stream.id, block.block, flags, fields, note)
 
@@ -203,11 +251,10 @@ class Sender:
             stream.reader.close()
             stream.reader = None
         stream.body = None
-        if stream.state is State.CLOSED:
-            if stream.id % 2:
-                # What we promise does not count against the client's streams.
-                self.output.ends.append(self.output.octets)
-            self._forget(stream)
+        if stream.state is State.CLOSED and stream.id % 2 != self._own_parity:
+            # What we open or promise does not count against the peer's streams.
+            self.output.ends.append(self.output.octets)
+        self._ended(stream)
 
     def reset(self, stream_id: int, code: ErrorCode) -> None:
         """Send RST_STREAM."""
@@ -230,7 +277,11 @@ class Sender:
                 continue
             if self.window <= 0:
                 return
-            if stream.reader is not None and stream.entered_at == self.output.emptied:
+            if (
+                stream.reader is not None
+                and stream.reader.reuses_buffer
+                and stream.entered_at == self.output.emptied
+            ):
                 # What it returned last is still to be sent, and valid until it is read again.
                 return
             quantum = INCREMENTAL_QUANTUM if stream.incremental else budget
@@ -274,6 +325,10 @@ class Sender:
                 )
             self._data(stream, memoryview(b""), last=True)
             return
+        if len(data) > allowance:
+            raise StreamViolation(
+                stream.id, ErrorCode.INTERNAL_ERROR, "a body returned more than was asked for"
+            )
         self._data(stream, memoryview(data), last=remaining == len(data))
 
     def _data(self, stream: Stream, content: memoryview, *, last: bool) -> None:
@@ -284,32 +339,20 @@ class Sender:
         stream.sent += length
         stream.entered_at = self.output.emptied
         self.content += length
-        trailers = self.service.settings.trailers
+        trailers: Fields = ()
+        if last and stream.reader is not None:
+            trailers = stream.reader.trailers()
         end = r.END_STREAM if last and not trailers else 0
-        if self.observer is None and not self.service.settings.padding:
+        if self.observer is None and not self._padding_size:
             self._data_pieces(stream, content, end)
         else:
             self._data_frames(stream, content, end)
         if not last:
             return
         if trailers:
-            self._trailers(stream)
+            # The trailer section ends the stream (RFC 9113 section 8.1).
+            self.headers(stream.id, self.encode(trailers), r.END_STREAM, trailers)
         self._end(stream)
-
-    def _has_trailers(self, stream: Stream, response: Response) -> bool:
-        """Whether trailers follow a response that has no octets of content."""
-        return (
-            bool(self.service.settings.trailers)
-            and stream.request.method != b"HEAD"
-            and response.status not in WITHOUT_CONTENT
-        )
-
-    def _trailers(self, stream: Stream) -> None:
-        """Send the trailer section, which ends the stream (RFC 9113 section 8.1)."""
-        trailers = self.service.settings.trailers
-        self.refresh()
-        block, self.encoder = self.service.blocks.encode(self.encoder, trailers)
-        self.headers(stream.id, block, r.END_STREAM, trailers)
 
     def _data_pieces(self, stream: Stream, content: memoryview, end: int) -> None:
         output = self.output
@@ -340,7 +383,7 @@ class Sender:
         while True:
             size = min(len(content) - position, DATA_SIZE)
             room = min(stream.send_window, self.window, DATA_SIZE) - size
-            padding = min(self.service.settings.padding, room)
+            padding = min(self._padding_size, room)
             # Keep the windows for content that is still to come with this call.
             padding = max(0, min(padding, self._spare_window(stream, len(content) - position)))
             flags = r.PADDED if padding else 0
@@ -385,6 +428,28 @@ class Sender:
             )
         stream.send_window += increment
         self.resume(stream)
+
+    def change_initial_window(self, value: int, streams: Iterable[Stream]) -> None:
+        """The peer's SETTINGS_INITIAL_WINDOW_SIZE is ``value`` (RFC 9113 section 6.9.2)."""
+        change = value - self.initial_window
+        self.initial_window = value
+        # "When the value of SETTINGS_INITIAL_WINDOW_SIZE changes, a receiver MUST adjust the size
+        # of all stream flow-control windows that it maintains" (6.9.2), which may make them
+        # negative.
+        for stream in streams:
+            if stream.send_window + change > r.MAXIMUM_WINDOW_SIZE:
+                raise ConnectionViolation(
+                    ErrorCode.FLOW_CONTROL_ERROR, "SETTINGS: a stream's window above 2^31-1"
+                )
+            stream.send_window += change
+            self.resume(stream)
+
+    def replayed(self, count: int, encoder: EncoderState, window: int, octets: int) -> None:
+        """The remembered path has sent ``count`` responses; see :mod:`h2static.http2.replay`."""
+        self.encoder = encoder
+        self.window = window
+        self.output.octets = octets
+        self.data_frames += count
 
     def resume(self, stream: Stream) -> None:
         """Queue a stream that can send again."""

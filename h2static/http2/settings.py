@@ -1,18 +1,20 @@
-"""Values of settings (RFC 9113 section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1).
+"""Settings of both ends (RFC 9113 section 6.5, RFC 8441 section 3, RFC 9218 section 2.1).
 
-Contract: :func:`check_setting` raises for a value that its setting forbids and accepts settings
-that nobody knows, which are to be ignored; :func:`announced` is what our own SETTINGS frame holds.
+Contract: :class:`LocalSettings` is how this end speaks, :func:`announced` what its SETTINGS frame
+says of that.  :class:`PeerSettings` is what the other end has said; it checks each value and owns
+it.  Settings that nobody knows are ignored.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from h2static.http2 import registry as r
 from h2static.http2.errors import ConnectionViolation
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.roles import Role
 
 #: Setting -> smallest value, largest value, code when it is outside.
 RULES: Final[dict[int, tuple[int, int, ErrorCode]]] = {
@@ -46,7 +48,35 @@ def check_setting(identifier: int, value: int) -> None:
         raise ConnectionViolation(code, f"SETTINGS: {name} of {value}")
 
 
-def announced(settings: ServerSettings, limits: Limits) -> tuple[tuple[int, int], ...]:
+@dataclass(slots=True, kw_only=True, frozen=True)
+class LocalSettings:
+    """How this end speaks HTTP/2; the options of the command line that concern it."""
+
+    #: Our SETTINGS_HEADER_TABLE_SIZE in octets; ``None``: not sent.
+    header_table_size: int | None = None
+    #: The encoder's table is the smaller of this and what the peer allows.
+    encoder_header_table_size: int = r.INITIAL_HEADER_TABLE_SIZE
+    #: Streams that the peer may have open; a client's bounds what it is promised.
+    max_concurrent_streams: int = 100
+    #: Our SETTINGS_INITIAL_WINDOW_SIZE in octets; ``None``: not sent; 0: opened by WINDOW_UPDATE
+    #: for each request that is accepted.
+    initial_window_size: int | None = None
+    connection_window_size: int = r.INITIAL_WINDOW_SIZE
+    #: Octets of padding added to each HEADERS, DATA and PUSH_PROMISE frame, Pad Length included.
+    padding: int = 0
+    #: A client's SETTINGS_ENABLE_PUSH; a server sends none.
+    enable_push: bool = False
+    #: A server's SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441): extended CONNECT is understood.
+    enable_connect_protocol: bool = False
+
+    @property
+    def stream_window_size(self) -> int:
+        """Octets that a stream's window has at its widest."""
+        # An initial window of 0 is opened to the usual size.
+        return self.initial_window_size or r.INITIAL_WINDOW_SIZE
+
+
+def announced(settings: LocalSettings, limits: Limits, role: Role) -> tuple[tuple[int, int], ...]:
     """The entries of the SETTINGS frame that our preface is (RFC 9113 section 3.4)."""
     entries = [
         (r.SETTINGS_MAX_CONCURRENT_STREAMS, settings.max_concurrent_streams),
@@ -54,8 +84,91 @@ def announced(settings: ServerSettings, limits: Limits) -> tuple[tuple[int, int]
         # RFC 9218 section 2.1: RFC 7540 priorities are ignored here.
         (r.SETTINGS_NO_RFC7540_PRIORITIES, 1),
     ]
+    if role is Role.CLIENT:
+        entries.append((r.SETTINGS_ENABLE_PUSH, int(settings.enable_push)))
+    elif settings.enable_connect_protocol:
+        entries.append((r.SETTINGS_ENABLE_CONNECT_PROTOCOL, 1))
     if settings.header_table_size is not None:
         entries.append((r.SETTINGS_HEADER_TABLE_SIZE, settings.header_table_size))
     if settings.initial_window_size is not None:
         entries.append((r.SETTINGS_INITIAL_WINDOW_SIZE, settings.initial_window_size))
     return tuple(entries)
+
+
+class PeerSettings:
+    """What the peer has said of itself; initial values until then (RFC 9113 section 6.5.2)."""
+
+    __slots__ = (
+        "acknowledged",
+        "connect_protocol",
+        "leaving",
+        "max_concurrent_streams",
+        "no_rfc7540_priorities",
+        "push_enabled",
+        "received",
+    )
+
+    def __init__(self) -> None:
+        #: The first SETTINGS frame has come.
+        self.received = False
+        #: Our SETTINGS frame was acknowledged.
+        self.acknowledged = False
+        #: GOAWAY has come: the peer opens no more streams, or takes none any more.
+        self.leaving = False
+        self.push_enabled = True
+        #: ``None``: no limit was said.
+        self.max_concurrent_streams: int | None = None
+        #: RFC 8441: a server understands extended CONNECT.
+        self.connect_protocol = False
+        #: ``None`` before the first SETTINGS frame; it cannot change after it.
+        self.no_rfc7540_priorities: int | None = None
+
+    def apply(self, identifier: int, value: int, role: Role) -> None:
+        """Take one entry, whose sender is the other end of ``role``.
+
+        SETTINGS_HEADER_TABLE_SIZE and SETTINGS_INITIAL_WINDOW_SIZE are checked here and carried out
+        by the sender, whose numbers they change.  Raises :class:`ConnectionViolation`.
+        """
+        check_setting(identifier, value)
+        if identifier == r.SETTINGS_ENABLE_PUSH:
+            # "A client MUST treat receipt of a SETTINGS frame with SETTINGS_ENABLE_PUSH set to 1
+            # as a connection error of type PROTOCOL_ERROR" (6.5.2).
+            if role is Role.CLIENT and value == 1:
+                raise ConnectionViolation(
+                    ErrorCode.PROTOCOL_ERROR, "SETTINGS: SETTINGS_ENABLE_PUSH of 1 from a server"
+                )
+            self.push_enabled = value == 1
+        elif identifier == r.SETTINGS_MAX_CONCURRENT_STREAMS:
+            self.max_concurrent_streams = value
+        elif identifier == r.SETTINGS_ENABLE_CONNECT_PROTOCOL:
+            # RFC 8441 section 3: "A sender MUST NOT send a SETTINGS_ENABLE_CONNECT_PROTOCOL
+            # parameter with the value of 0 after previously sending a value of 1".
+            if self.connect_protocol and value == 0:
+                raise ConnectionViolation(
+                    ErrorCode.PROTOCOL_ERROR,
+                    "SETTINGS: SETTINGS_ENABLE_CONNECT_PROTOCOL taken back",
+                )
+            self.connect_protocol = value == 1
+        elif identifier == r.SETTINGS_NO_RFC7540_PRIORITIES:
+            # "The sender MUST NOT change the SETTINGS_NO_RFC7540_PRIORITIES value after the first
+            # SETTINGS frame. Receivers that detect a change MUST treat it as a connection error of
+            # type PROTOCOL_ERROR" (RFC 9218 section 2.1).
+            if self.no_rfc7540_priorities not in (None, value):
+                raise ConnectionViolation(
+                    ErrorCode.PROTOCOL_ERROR, "SETTINGS: SETTINGS_NO_RFC7540_PRIORITIES changed"
+                )
+            self.no_rfc7540_priorities = value
+
+    def acknowledge(self) -> None:
+        """The peer has acknowledged our SETTINGS."""
+        self.acknowledged = True
+
+    def leave(self) -> None:
+        """The peer has sent GOAWAY (section 6.8)."""
+        self.leaving = True
+
+    def first_received(self) -> None:
+        """A SETTINGS frame was applied as a whole."""
+        self.received = True
+        if self.no_rfc7540_priorities is None:
+            self.no_rfc7540_priorities = 0

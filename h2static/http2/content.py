@@ -1,0 +1,226 @@
+"""Content that the peer sends: DATA frames to sinks, with credit (RFC 9113 sections 6.1 and 6.9).
+
+Contract: :meth:`Content.data` brings each octet to the stream's sink and returns credit when the
+octets were taken.  The credit of the stream is held back while its sink has had enough, and while
+nobody has said yet what is to become of the content; the connection's is not, so that a stream
+that is not read holds up itself only — unless all such octets of the worker together are too many.
+What nobody wants is discarded, up to a limit.
+
+Assumes: ``ended`` carries on when a message is whole; ``excess`` when too much came for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from h2static.http.bodies import Sink
+from h2static.http2 import registry as r
+from h2static.http2.budgets import Budgets
+from h2static.http2.errors import ConnectionViolation, StreamViolation
+from h2static.http2.frames import Data, WindowUpdate
+from h2static.http2.registry import ErrorCode
+from h2static.http2.sender import Sender
+from h2static.http2.service import Endpoint
+from h2static.http2.stream import Input, Stream
+from h2static.http2.streams import Streams
+from h2static.http2.windows import ReceiveWindow
+
+
+class Content:
+    """Receives the content of one connection's messages."""
+
+    __slots__ = (
+        "_budgets",
+        "_ended",
+        "_excess",
+        "_held",
+        "_limits",
+        "_sender",
+        "_streams",
+        "_tiny",
+        "window",
+    )
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        streams: Streams,
+        sender: Sender,
+        budgets: Budgets,
+        *,
+        ended: Callable[[Stream], None],
+        excess: Callable[[Stream], None],
+    ) -> None:
+        settings = endpoint.settings
+        self._limits = endpoint.limits
+        self._held = endpoint.shared.held
+        self._streams = streams
+        self._sender = sender
+        self._budgets = budgets
+        self._ended = ended
+        self._excess = excess
+        size = max(1, settings.connection_window_size)
+        #: The connection's window begins with 65 535 octets (6.9.2): a larger one is announced, and
+        #: what a smaller one has less is never returned.
+        self.window = ReceiveWindow(
+            r.INITIAL_WINDOW_SIZE,
+            settings.connection_window_size,
+            debt=max(0, r.INITIAL_WINDOW_SIZE - size),
+        )
+        # DATA below this many octets is a glitch, unless our own window asks for such frames.
+        smallest = min(settings.stream_window_size, settings.connection_window_size)
+        self._tiny = min(endpoint.limits.tiny_data, max(1, smallest // 2))
+
+    def announce(self) -> None:
+        """Open the connection's window as wide as it is to be; part of our preface."""
+        increment = self.window.size - r.INITIAL_WINDOW_SIZE
+        if increment > 0:
+            self._sender.emit(WindowUpdate(stream_id=0, increment=increment))
+            self.window.widen(increment)
+
+    # ------------------------------------------------------------------ frames
+
+    def data(self, frame: Data) -> None:
+        """DATA, wanted or not.  Raises a violation."""
+        flow = len(frame.data) + frame.padding
+        # "The entire DATA frame payload is included in flow control" (6.1), whatever becomes of it
+        # (6.9).
+        if not self.window.received(flow):
+            raise ConnectionViolation(
+                ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the connection's window"
+            )
+        stream = self._streams.open.get(frame.stream_id)
+        withheld = (
+            stream is not None and _is_held(stream) and self._held.octets + flow > self._held.limit
+        )
+        if not withheld:
+            self._return_connection(flow)
+        if len(frame.data) < self._tiny and not frame.flags & r.END_STREAM:
+            self._judge_tiny(stream)
+        if stream is None:
+            self._streams.absent(frame.stream_id, Input.RECEIVE_DATA)
+            return
+        if withheld:
+            stream.withheld_connection += flow
+        stream.advance(Input.RECEIVE_DATA)
+        if not stream.window.received(flow):
+            raise StreamViolation(
+                stream.id, ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window"
+            )
+        stream.received += len(frame.data)
+        # Malformed: "the value of a Content-Length header field does not equal the sum of the DATA
+        # frame payload lengths" (8.1.1).
+        if stream.content_length is not None and stream.received > stream.content_length:
+            raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "more than content-length")
+        self._take(stream, frame.data, flow, last=bool(frame.flags & r.END_STREAM))
+
+    def _judge_tiny(self, stream: Stream | None) -> None:
+        # A tunnel carries messages of any size; its peer does not choose how they are cut.
+        if stream is None or not stream.request.protocol:
+            self._budgets.glitch()
+
+    def _take(self, stream: Stream, data: bytes, flow: int, *, last: bool) -> None:
+        """Bring content to whoever wants it, and return its credit when it was taken."""
+        if stream.sink is not None:
+            if data and not stream.sink.receive(data):
+                stream.paused = True
+        elif _is_undecided(stream):
+            if data:
+                stream.early_content.append(data)
+        elif stream.received > self._limits.discarded_content and not last:
+            self._excess(stream)
+            return
+        if stream.gone:
+            # The sink has given up: what it was given is nobody's any more.
+            return
+        if last:
+            stream.advance(Input.RECEIVE_END_STREAM)
+            self.end(stream)
+        elif _is_held(stream):
+            stream.withheld += flow
+            self._held.octets += flow
+        elif flow:
+            self._return_stream(stream, flow)
+
+    def end(self, stream: Stream) -> None:
+        """The message is whole: END_STREAM came, with or without trailers."""
+        if stream.content_length is not None and stream.received != stream.content_length:
+            raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "less than content-length")
+        stream.whole = True
+        sink = stream.sink
+        if sink is not None:
+            stream.sink = None
+            sink.end(stream.trailers)
+        if not stream.gone:
+            self._ended(stream)
+
+    # ------------------------------------------------------------------ credit
+
+    def accept(self, stream: Stream, sink: Sink) -> None:
+        """``sink`` takes the content from its first octet on."""
+        pieces, stream.early_content = stream.early_content, []
+        if not stream.whole:
+            stream.sink = sink
+        for piece in pieces:
+            if not sink.receive(piece):
+                stream.paused = True
+        if stream.whole:
+            sink.end(stream.trailers)
+        elif not stream.paused:
+            self.resume(stream)
+
+    def discard(self, stream: Stream) -> None:
+        """Nobody wants the content: what came of it is thrown away, like what is to come."""
+        sink, stream.sink = stream.sink, None
+        if sink is not None:
+            sink.abandon()
+        stream.early_content = []
+        self.resume(stream)
+
+    def resume(self, stream: Stream) -> None:
+        """Content is taken again: return what was held back."""
+        stream.paused = False
+        withheld, withheld_connection = stream.withheld, stream.withheld_connection
+        self.give_back(stream)
+        if withheld_connection:
+            self._return_connection(withheld_connection)
+        if withheld and not stream.whole:
+            self._return_stream(stream, withheld)
+
+    def give_back(self, stream: Stream) -> None:
+        """Nothing is held back for ``stream`` any more."""
+        self._held.octets -= stream.withheld
+        stream.withheld = stream.withheld_connection = 0
+
+    def closed(self, stream: Stream) -> None:
+        """The stream is over: what the connection's window lacks for it comes back."""
+        withheld = stream.withheld_connection
+        self.give_back(stream)
+        if withheld:
+            self._return_connection(withheld)
+
+    def open_window(self, stream: Stream) -> None:
+        """Open a window that began with nothing, since the request was accepted."""
+        size = stream.window.size
+        self._sender.emit(WindowUpdate(stream_id=stream.id, increment=size))
+        stream.window.widen(size)
+
+    def _return_connection(self, octets: int) -> None:
+        increment = self.window.taken(octets)
+        if increment:
+            self._sender.emit(WindowUpdate(stream_id=0, increment=increment))
+
+    def _return_stream(self, stream: Stream, octets: int) -> None:
+        increment = stream.window.taken(octets)
+        if increment:
+            self._sender.emit(WindowUpdate(stream_id=stream.id, increment=increment))
+
+
+def _is_undecided(stream: Stream) -> bool:
+    """Whether nobody has said yet what is to become of the stream's content."""
+    return stream.sink is None and stream.response is None and stream.held_response is None
+
+
+def _is_held(stream: Stream) -> bool:
+    """Whether credit for the stream's content is held back."""
+    return stream.paused or _is_undecided(stream)

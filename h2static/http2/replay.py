@@ -1,0 +1,161 @@
+"""The remembered path: requests that are known, answered with responses that are ready.
+
+Contract: :meth:`Replay.run` answers as many requests in a row as have nothing special about them,
+with the very octets that the plain path sends.  It goes on while the next frame is HEADERS that
+begins and ends the next stream, its block is known in this state of the decoder, the application
+recalls a prepared response, and the response is ready as one or two frames and fits every bound.
+
+Effects that it mirrors; whoever adds one to the plain path adds it here, and to the books that
+``tests/support/transports.py`` compares:
+
+    decoder's state ............ HeaderBlocks.move_to
+    encoder's state, window,
+    output, DATA frames sent ... Sender.replayed
+    next and last stream id,
+    requests ................... Streams.replayed
+    credit for WINDOW_UPDATE ... Budgets.requests
+    what the client asked for .. Push.asked
+    journal .................... Finished, one for each request
+
+A stream that is answered here never is: it opens and closes between two frames.
+
+Strategy: one function, although it is long, and everything in locals: a call costs more than the
+look-ups that are between.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from h2static.http.journal import Finished
+from h2static.http.messages import Client
+from h2static.http2 import registry as r
+from h2static.http2.budgets import Budgets
+from h2static.http2.frames import unpack_header
+from h2static.http2.header_blocks import HeaderBlocks
+from h2static.http2.push import Push
+from h2static.http2.sender import Sender
+from h2static.http2.service import Service
+from h2static.http2.settings import PeerSettings
+from h2static.http2.streams import Streams
+from h2static.http2.turn import Turn
+
+#: Flags of a request whose only frame this is.
+WHOLE_REQUEST: Final = r.END_STREAM | r.END_HEADERS
+#: Identifiers are compared with their reserved bit: not near the last ones.
+_LAST_ID: Final = 2**30
+
+
+class Replay:
+    """See the module."""
+
+    __slots__ = (
+        "_blocks", "_budgets", "_client", "_peer", "_push", "_sender", "_service", "_streams",
+        "_turn",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        service: Service,
+        client: Client,
+        turn: Turn,
+        *,
+        peer: PeerSettings,
+        streams: Streams,
+        sender: Sender,
+        blocks: HeaderBlocks,
+        budgets: Budgets,
+        push: Push,
+    ) -> None:
+        self._service = service
+        self._client = client
+        self._turn = turn
+        self._peer = peer
+        self._streams = streams
+        self._sender = sender
+        self._blocks = blocks
+        self._budgets = budgets
+        self._push = push
+
+    def run(self, data: bytes, position: int) -> int:
+        """Answer what is known of ``data`` from ``position`` on; where the plain path goes on."""
+        streams, sender, blocks = self._streams, self._sender, self._blocks
+        next_id = streams.next_peer_id
+        if (
+            blocks.open is not None
+            or sender.scheduler.count
+            or streams.refusing
+            or not self._peer.received
+            or streams.has_pending_priorities
+            or next_id >= _LAST_ID
+        ):
+            return position
+        service, output = self._service, sender.output
+        end = len(data)
+        recalled = service.recalled
+        application = service.application
+        memory = service.blocks
+        journal = service.shared.journal
+        seen = self._push.seen
+        now = self._turn.now
+        decoder, encoder = blocks.state, sender.encoder
+        known_blocks, encoded_blocks = decoder.known, encoder.blocks
+        first_id = next_id
+        ends, pieces, octets = output.ends, output.pieces, output.octets
+        room = service.settings.max_concurrent_streams - len(streams.open) - len(ends)
+        window, stream_window = sender.window, sender.initial_window
+        most = service.limits.turn_output + output.sent
+        while True:
+            start = position + 9
+            if start > end:
+                break
+            length_type, flags, stream_id = unpack_header(data, position)
+            stop = start + (length_type >> 8)
+            if stream_id != next_id or flags != WHOLE_REQUEST or length_type & 0xFF != 1:
+                break
+            known = known_blocks.get(data[start:stop])
+            if known is None or stop > end or room <= 0 or octets >= most:
+                break
+            request = known.request
+            response = recalled.get(request)
+            if response is None:
+                response = application.recall(request)
+                if response is None:
+                    break
+                recalled[request] = response
+            block = encoded_blocks.get(response)
+            if block is None:
+                block = memory.block(encoder, response)
+            length = block.ready
+            if length < 0 or length > window or length > stream_window:
+                break
+            identifier = data[position + 5 : start]
+            if length:
+                pieces += (block.head, identifier, block.tail, identifier, block.body)
+                window -= length
+            else:
+                pieces += (block.head, identifier, block.tail)
+            octets += block.size
+            ends.append(octets)
+            room -= 1
+            next_id += 2
+            position = stop
+            if known.state is not None:
+                decoder = known.state
+                known_blocks = decoder.known
+            if block.state is not None:
+                encoder = block.state
+                encoded_blocks = encoder.blocks
+            if seen is not None:
+                seen.add(request.authority, request.path)
+            if journal is not None:
+                journal.append(
+                    Finished(self._client, request, block.response, length, now, now, False, False)
+                )
+        if next_id != first_id:
+            count = next_id - first_id >> 1
+            blocks.move_to(decoder)
+            sender.replayed(count, encoder, window, octets)
+            streams.replayed(next_id, count)
+            self._budgets.requests(count)
+        return position

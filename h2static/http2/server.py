@@ -1,0 +1,82 @@
+"""A server's HTTP/2 connection; see :mod:`h2static.http2.connection`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from h2static.http.exchange import Job
+from h2static.http.messages import Client, Response
+from h2static.http2.connection import Connection, nothing
+from h2static.http2.observer import Observer, Report
+from h2static.http2.push import Push
+from h2static.http2.replay import Replay
+from h2static.http2.requests import Requests
+from h2static.http2.roles import Role
+from h2static.http2.service import Service
+
+
+class ServerConnection(Connection):
+    """Receives requests and has them answered by the service's application."""
+
+    __slots__ = ("push", "requests", "service")
+
+    def __init__(
+        self,
+        service: Service,
+        client: Client,
+        now: float,
+        *,
+        notify: Callable[[], None] = nothing,
+        observer: Observer | None = None,
+        report: Report | None = None,
+    ) -> None:
+        """See :class:`~h2static.http2.connection.Connection`."""
+        super().__init__(Role.SERVER, service, now, notify=notify, observer=observer, report=report)
+        self.service = service
+        self.push = Push(
+            service.limits,
+            self.peer,
+            self.sender,
+            self.streams,
+            self.shutdown,
+            self.turn,
+            hints=service.hints,
+        )
+        self.requests = Requests(
+            service,
+            client,
+            self.turn,
+            peer=self.peer,
+            streams=self.streams,
+            sender=self.sender,
+            budgets=self.budgets,
+            blocks=self.blocks,
+            push=self.push,
+            reports=self.reports,
+            observer=observer,
+        )
+        replay = Replay(
+            service,
+            client,
+            self.turn,
+            peer=self.peer,
+            streams=self.streams,
+            sender=self.sender,
+            blocks=self.blocks,
+            budgets=self.budgets,
+            push=self.push,
+        )
+        self._begin(self.requests, replay)
+
+    @property
+    def jobs(self) -> deque[tuple[int, Job]]:
+        """Work for threads, by stream; the driver takes one out when a thread begins with it."""
+        return self.requests.jobs
+
+    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+        """A job was done, or has failed (``None``); the stream may be gone."""
+        if self._error is None:
+            self.turn.now = now
+            self._guarded(lambda: self.requests.finish_job(stream_id, response))
+            self._after()

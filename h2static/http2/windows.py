@@ -1,0 +1,44 @@
+"""Flow control of what the peer sends (RFC 9113 section 6.9): windows, and credit to return.
+
+Contract: a :class:`ReceiveWindow` is told of every octet that came and of every octet that was
+taken; it says how much credit is to be returned.  Credit is returned in halves of the window, so
+that WINDOW_UPDATE frames stay few and a sender never runs dry.
+"""
+
+from __future__ import annotations
+
+
+class ReceiveWindow:
+    """The window of a connection or of a stream."""
+
+    __slots__ = ("_credit", "left", "size")
+
+    def __init__(self, left: int, size: int, *, debt: int = 0) -> None:
+        """``left``: octets that may come now; ``size``: octets at its widest.
+
+        ``debt``: octets less than ``left`` that the window is to have in the long run: so much is
+        never returned.
+        """
+        self.left = left
+        self.size = size
+        #: Octets that were taken and whose credit was not returned; below 0 for a debt.
+        self._credit = -debt
+
+    def received(self, octets: int) -> bool:
+        """Octets came; false when the window did not allow them."""
+        self.left -= octets
+        return self.left >= 0
+
+    def taken(self, octets: int) -> int:
+        """Octets were taken; the increment to announce now, 0 for none."""
+        credit = self._credit + octets
+        if credit > 0 and credit * 2 >= self.size:
+            self._credit = 0
+            self.left += credit
+            return credit
+        self._credit = credit
+        return 0
+
+    def widen(self, increment: int) -> None:
+        """Octets were allowed in addition, which is announced elsewhere."""
+        self.left += increment

@@ -1,8 +1,8 @@
 """A fake application that does what a test says, and probes that notice a broken contract.
 
 Promise: :class:`Scripted` writes down every ``recall`` and ``handle``; :class:`ProbeSink` and
-:class:`ProbeBody` write down what is done with them in a :class:`Ledger`, which says at the end of a
-test whether every sink was ended or abandoned exactly once and every reader closed exactly once.
+:class:`ProbeBody` write down what is done with them in a :class:`Ledger`, which says at the end of
+a test whether every sink was ended or abandoned exactly once and every reader closed exactly once.
 """
 
 from __future__ import annotations
@@ -245,6 +245,8 @@ class Scripted:
 
     def refuse(self, status: int, request: Request | None) -> Response:
         self.refused.append(status)
+        if request is not None and request.method == b"HEAD":
+            return Response(status=status, fields=())
         return text(status, b"refused %d\n" % status)
 
     # ------------------------------------------------------------------ behaviours

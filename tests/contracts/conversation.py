@@ -50,9 +50,7 @@ class Conversation:
         self.now = 1_000.0
         #: Calls of ``notify`` that were not answered with a turn yet, and all of them.
         self.notified = 0
-        served = dialect.serve(
-            application, self.peer, self.shared, self.now, notify=self._notify
-        )
+        served = dialect.serve(application, self.peer, self.shared, self.now, notify=self._notify)
         self.engine = served.engine
         self._new_batch = served.new_batch
         self.client = dialect.connect()

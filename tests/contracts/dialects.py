@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from h2static.http.exchange import Application
-from h2static.http.journal import Finished
 from h2static.http.messages import Client
 from h2static.http.shared import Shared
 from h2static.http1 import connection as http1
-from h2static.http2 import connection as http2
+from h2static.http2 import server as http2
 from h2static.http2.limits import Limits
-from h2static.http2.service import ServerSettings, make_service
+from h2static.http2.service import make_service
+from h2static.http2.settings import LocalSettings
 from h2static.server.engine import Engine
 from tests.support.wire_clients.http1 import Http1Client
 from tests.support.wire_clients.http2 import Http2Client
@@ -56,7 +56,6 @@ class Dialect(Protocol):
         now: float,
         *,
         notify: Callable[[], None],
-        observer: Callable[[Finished], None] | None = None,
     ) -> Served:
         """A new connection."""
 
@@ -79,11 +78,8 @@ class Http1:
         now: float,
         *,
         notify: Callable[[], None],
-        observer: Callable[[Finished], None] | None = None,
     ) -> Served:
-        engine = http1.ServerConnection(
-            application, client, shared, now, notify=notify, observer=observer
-        )
+        engine = http1.ServerConnection(application, client, shared, now, notify=notify)
         return Served(engine=engine, new_batch=lambda: None)
 
     def connect(self) -> WireClient:
@@ -109,10 +105,9 @@ class Http2:
         now: float,
         *,
         notify: Callable[[], None],
-        observer: Callable[[Finished], None] | None = None,
     ) -> Served:
         # What an engine does with more streams than it allows is its own protocol's matter.
-        settings = ServerSettings(max_concurrent_streams=10_000)
+        settings = LocalSettings(max_concurrent_streams=10_000)
         service = make_service(
             application,
             settings,
@@ -121,7 +116,6 @@ class Http2:
             schemes=frozenset((b"http",)),
             memories=self._memories,
         )
-        assert observer is None, "finished responses of HTTP/2 are in the journal"
         engine = http2.ServerConnection(service, client, now, notify=notify)
         return Served(engine=engine, new_batch=service.new_batch)
 

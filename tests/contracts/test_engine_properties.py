@@ -10,7 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,8 @@ from h2static.http.messages import Response
 from tests.contracts.applications import ProbeBody, ProbeSink, Scripted, text
 from tests.contracts.conversation import Conversation
 from tests.contracts.dialects import DIALECTS, Dialect
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -63,7 +67,6 @@ class Play:
         number = len(self.asked)
         path = b"/prepared" if self._choose(5) == 0 else b"/%d" % number
         if self._choose(2):
-            # Known to be longer than any content here, so that it is whole only by trailers.
             self.talk.request(path, method=b"POST", unfinished=True)
             self.asked.append(_Asked(number=number, open=True))
         else:
@@ -89,8 +92,6 @@ class Play:
         """A client gives one request up, where it can."""
         asked = self._one([item for item in self.asked if not item.gone])
         if asked is not None and self._multiplexed and not self.talk.reply(asked.number).whole:
-            # What it waits for credit for is not sent any more.
-            self.talk.client.take_output()
             asked.gone, asked.open = True, False
             self.talk.client.cancel(asked.number)
 
@@ -145,8 +146,10 @@ class Play:
             exchange.inform(103, ((b"link", b"</a>"),))
         elif kind == 6 and self.talk.engine.jobs:
             self.talk.run_job()
-        elif kind == 7 and self.application.ledger.readers:
-            self.application.ledger.readers[-1 - self._choose(5) % 5 % 1].wake()
+        elif kind == 7:
+            reader = self._one(self.application.ledger.readers[-10:])
+            if reader is not None:
+                reader.wake()
         else:
             exchange.resume()
 
@@ -164,7 +167,7 @@ class Play:
         fields = () if body.length is None else ((b"content-length", b"%d" % body.length),)
         return Response(status=200, fields=fields, body=body)
 
-    def _one(self, items: list[object]) -> object | None:
+    def _one(self, items: list[T]) -> T | None:
         return items[self._choose(len(items))] if items else None
 
     # ------------------------------------------------------------------ what holds
@@ -202,3 +205,54 @@ class Play:
                 number = int(handled.exchange.request.path[1:])
                 assert handled.sink.data == self.asked[number].sent
         assert len(self.talk.journal) <= len(self.asked)
+
+
+#: What may happen, and how often beside the others.
+_MOVES: tuple[tuple[int, Callable[[Play], None]], ...] = (
+    (6, Play.ask),
+    (8, Play.send),
+    (4, Play.finish),
+    (2, Play.cancel),
+    (1, Play.read),
+    (8, Play.settle),
+    (1, Play.pass_time),
+    (12, Play.act),
+)
+_DECK = tuple(move for weight, move in _MOVES for _ in range(weight))
+
+
+def _play(dialect: Dialect, choose: Callable[[int], int], moves: int) -> Play:
+    play = Play(dialect, choose)
+    for _ in range(moves):
+        if play.talk.closed:
+            break
+        _DECK[choose(len(_DECK))](play)
+        play.check()
+    play.finish_all()
+    return play
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=[dialect.name for dialect in DIALECTS])
+def test_thousands_in_random_order(dialect: Dialect) -> None:
+    """Many connections, always the same ones."""
+    generator = random.Random(dialect.name)
+    sinks = readers = 0
+    for _ in range(60):
+        play = _play(dialect, generator.randrange, 150)
+        sinks += len(play.application.ledger.sinks)
+        readers += len(play.application.ledger.readers)
+    assert sinks > 300
+    assert readers > 300
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=[dialect.name for dialect in DIALECTS])
+@settings(max_examples=40)
+@given(data=st.data())
+def test_any_order(dialect: Dialect, data: st.DataObject) -> None:
+    """Hypothesis looks for the smallest order that breaks something."""
+
+    def choose(below: int) -> int:
+        number: int = data.draw(st.integers(0, below - 1))
+        return number
+
+    _play(dialect, choose, data.draw(st.integers(1, 40)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from h2static.http.exchange import Exchange
-from h2static.http.messages import Request, Response
+from h2static.http.messages import Response
 from tests.contracts.applications import ProbeSink, Scripted, keep, say, text
 from tests.contracts.conversation import Conversation
 from tests.contracts.dialects import Dialect
@@ -337,6 +337,25 @@ def test_a_job_whose_response_was_given_already_has_no_effect(dialect: Dialect) 
     assert talk.whole_reply(following).content == b"/following"
 
 
+@pytest.mark.parametrize("content", [False, True])
+def test_a_job_that_ends_after_an_abort_has_no_effect(dialect: Dialect, content: bool) -> None:
+    application = Scripted({b"/": lambda exchange: exchange.work(_job)})
+    talk = Conversation(dialect, application)
+    number = talk.request(b"/", unfinished=content)
+    talk.settle()
+    stream_id, job = talk.engine.jobs.popleft()
+    application.handled[0].abort("it takes too long")
+    talk.settle()
+    talk.engine.finish_job(stream_id, job(), talk.now)
+    talk.settle()
+    if content:
+        talk.end(number)
+    following = talk.request(b"/following")
+    talk.settle()
+    assert talk.whole_reply(number, 500)
+    assert talk.closed or talk.whole_reply(following)
+
+
 def test_jobs_of_many_requests_find_their_streams(dialect: Dialect) -> None:
     def work(exchange: Exchange) -> None:
         path = exchange.request.path
@@ -412,7 +431,9 @@ def test_when_lost_is_called_while_the_response_goes_out(dialect: Dialect) -> No
 
 
 @pytest.mark.parametrize("request_only", [False, True], ids=["connection", "request"])
-def test_nothing_has_an_effect_once_the_client_has_gone(dialect: Dialect, request_only: bool) -> None:
+def test_nothing_has_an_effect_once_the_client_has_gone(
+    dialect: Dialect, request_only: bool
+) -> None:
     application = Scripted(keep)
     talk = Conversation(dialect, application)
     number = talk.request(b"/", unfinished=True)
@@ -628,13 +649,23 @@ def test_abort_abandons_the_sink(dialect: Dialect) -> None:
 # ---------------------------------------------------------------------- nothing where nothing goes
 
 
-@pytest.mark.parametrize(
-    ("method", "status"), [(b"HEAD", 200), (b"HEAD", 404), (b"GET", 204), (b"GET", 304)]
-)
-@pytest.mark.parametrize("octets", [b"", b"content"], ids=["empty", "content given anyway"])
-def test_no_content_where_there_is_none(
-    dialect: Dialect, method: bytes, status: int, octets: bytes
+_WITHOUT_CONTENT = [(b"HEAD", 200), (b"HEAD", 404), (b"GET", 204), (b"GET", 304)]
+
+
+@pytest.mark.parametrize(("method", "status"), _WITHOUT_CONTENT)
+def test_no_content_where_there_is_none(dialect: Dialect, method: bytes, status: int) -> None:
+    _expect_no_content(dialect, method, status, b"")
+
+
+@pytest.mark.parametrize(("method", "status"), _WITHOUT_CONTENT)
+def test_no_content_where_there_is_none_though_it_was_given(
+    dialect: Dialect, method: bytes, status: int
 ) -> None:
+    """What an application gives against its contract must not become the next response."""
+    _expect_no_content(dialect, method, status, b"content")
+
+
+def _expect_no_content(dialect: Dialect, method: bytes, status: int, octets: bytes) -> None:
     fields = () if status == 204 else ((b"content-length", b"7"),)
     response = Response(status=status, fields=fields, body=octets)
     application = Scripted({b"/": lambda exchange: exchange.respond(response)})

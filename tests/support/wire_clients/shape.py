@@ -56,8 +56,8 @@ class WireClient(Protocol):
     ) -> int:
         """Begin a request; its number.
 
-        ``content``: content follows, in :meth:`content` and :meth:`end`; ``length``: how much, where
-        the client says so.
+        ``content``: content follows, in :meth:`content` and :meth:`end`; ``length``: how much,
+        where the client says so.
         """
 
     def content(self, number: int, data: bytes) -> None:

@@ -1,99 +1,114 @@
 """An HTTP/1.1 connection, server's side, without I/O (RFC 9112).
 
-Contract: :meth:`ServerConnection.receive` never raises for anything that a peer can send; whatever
-is wrong with a request becomes a response with ``connection: close``, and then :attr:`closing`.
-Requests are answered in the order in which they came, one at a time (RFC 9112 section 9.3.2).
-A connection produces no more than it was asked for: bodies are pulled by :meth:`pump`.  The driver
-uses it as it uses :class:`h2static.http2.connection.ServerConnection`, method by method.
+Contract: :class:`ServerConnection` is an :class:`h2static.server.engine.Engine`.
+:meth:`ServerConnection.receive` never raises for anything that a peer can send; whatever is wrong
+with a request becomes a response with ``connection: close``, and then
+:attr:`ServerConnection.closing`.  Requests are answered in the order in which they came, one at a
+time (RFC 9112 section 9.3.2).  Each is recalled, or else handled exactly once.  A connection
+produces no more than it was asked for: bodies are pulled by :meth:`ServerConnection.pump`, and
+content whose sink has had enough stays with the client.
 
-Assumes: the application never raises for a request; the driver calls from one task only.
+Assumes: the application never raises for a request; everything is called from one thread.
 
-Strategy: one :class:`Exchange` at a time.  Octets wait in ``_input`` until they are known to be
-well-formed (``head``, ``content``); ``framer`` makes octets of responses, ``progress`` says until
-when the peer has to do something.  Informational responses: 100 only, when an upload waits for it.
+Strategy: one :class:`~h2static.http1.exchange.Exchange` at a time.  What the application says is
+written down there, and done by ``_settle`` in the loop of ``_advance``: at the end of the call in
+which it was said, or in the connection's next turn.  A known request whose response is prepared
+needs no exchange: one look-up for each, and its octets are in the output.
+
+A response that ends with its connection (to HTTP/1.0, of unknown length) cannot be told from one
+that broke off: that is HTTP/1.0's.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import assert_never
 
-from h2static.http.messages import (
-    Answer,
-    Application,
-    Body,
-    BodyReader,
-    Deferred,
-    Field,
-    Request,
-    Response,
-    Upload,
-)
+from h2static.http.bodies import BodyReader
+from h2static.http.counters import Counters
+from h2static.http.exchange import Application, Job
+from h2static.http.fields import Fields
+from h2static.http.journal import Finished
+from h2static.http.messages import Client, Response
+from h2static.http.shared import Shared
 from h2static.http1.content import Chunked
-from h2static.http1.exchange import Exchange, Finished
-from h2static.http1.framer import Framer
-from h2static.http1.head import STATUSES_OF_LIMITS, BadRequest
+from h2static.http1.errors import STATUSES_OF_LIMITS, BadRequest, BadResponse, Broken
+from h2static.http1.exchange import Exchange
+from h2static.http1.head import Head
 from h2static.http1.input import Input
 from h2static.http1.limits import Limits
+from h2static.http1.memory import Memory
 from h2static.http1.output import Output
-from h2static.http1.progress import Progress
+from h2static.http1.progress import Progress, Wait
+from h2static.http1.responder import Responder
+from h2static.http1.sender import READ_SIZE, Sender
 
-#: What one read of a body asks for; a body is never read ahead further than the output budget.
-_READ_SIZE = 65_536
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class ServerConnection:
-    """The protocol of one connection."""
+    """The protocol of one connection; its methods are those of ``Engine``, described there."""
+
+    __slots__ = (
+        "_acted", "_application", "_chunk_lines_left", "_client", "_draining", "_ended",
+        "_exchange", "_final", "_input", "_inside", "_limits", "_notify", "_now", "_number",
+        "_output", "_progress", "_report", "_responder", "_sender", "_taken", "backlog", "blocked",
+        "closing", "counters", "jobs", "problem", "write_progress",
+    )  # fmt: skip
 
     def __init__(
         self,
         application: Application,
-        *,
-        secure: bool,
+        client: Client,
+        shared: Shared,
         now: float,
-        date: Callable[[], bytes],
+        *,
         limits: Limits | None = None,
-        note: Callable[[Finished], None] | None = None,
-        add_fields: Callable[[Request, Response], tuple[Field, ...]] | None = None,
+        memory: Memory | None = None,
+        notify: Callable[[], None] = _nothing,
+        observer: Callable[[Finished], None] | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> None:
-        """``date`` gives the value of the Date field (RFC 9110 section 6.6.1).
+        """``memory`` is what the connections of a worker remember together.
 
-        ``note`` is called with every response that is over.  ``add_fields`` is asked what a
-        response with hints gets in addition.
+        ``observer`` is told every response that is over.  ``report`` is told why a response was
+        given up while the connection goes on; without it :attr:`problem` says so.
         """
         self._application = application
-        self._date = date
-        self._note = note
-        self._add_fields = add_fields
+        self._client = client
         self._limits = limits if limits is not None else Limits()
-        self._input = Input(self._limits, secure=secure)
+        self._notify = notify
+        self._report = report
+        memory = memory if memory is not None else Memory(shared)
+        self._input = Input(self._limits, memory, secure=client.secure)
         self._output = Output()
-        self._framer = Framer(self._output, self._limits)
+        self._sender = Sender(self._output)
+        self._responder = Responder(application, client, shared, memory, self._sender, observer)
         self._progress = Progress(self._limits, now)
         self._exchange: Exchange | None = None
         self._number = 0
-        self._draining = False
-        self._ended = False
-        #: Requests were received that wait for the connection's next turn.
-        self.backlog = False
-        #: The connection is to be closed once the output is flushed.
-        self.closing = False
-        #: Why the connection ends early, for the error log; ``None`` when it ends as it should.
-        self.problem: str | None = None
-        #: Limits that the peer has crossed.
-        self.limit_hits = 0
-        #: When :meth:`check` has something to do, monotonic seconds; ``None``: never.
-        self.deadline: float | None = now + self._limits.header_seconds
-        #: Answers that are to be run in a thread, with the number to respond to.
-        self.deferred: list[tuple[int, Deferred]] = []
-        #: Bodies that would block, with the number to unblock.
-        self.blocked: list[tuple[int, BodyReader]] = []
-        self._body_blocked = False
         self._chunk_lines_left = 0
-        #: When the peer was last seen to take octets in earnest, and how many it took since.
-        self.write_progress = now
-        self._taken = 0
         self._now = now
+        self._draining = False
+        #: A response has said that it is the last one.
+        self._final = False
+        #: The peer sends no more.
+        self._ended = False
+        #: A call of the driver is under way: what the application says is done at its end.
+        self._inside = False
+        #: The application has said something that was not done yet.
+        self._acted = False
+        self.backlog = False
+        self.closing = False
+        self.problem: str | None = None
+        self.counters = Counters()
+        self.jobs: deque[tuple[int, Job]] = deque()
+        self.blocked: list[tuple[int, BodyReader]] = []
+        self.write_progress = now
+        #: Octets that the peer took since then.
+        self._taken = 0
 
     # ------------------------------------------------------------------ what the driver asks
 
@@ -105,15 +120,16 @@ class ServerConnection:
         if self._output.octets >= self._limits.output_mark:
             return False
         exchange = self._exchange
-        if exchange is None or (exchange.content_left and not exchange.waiting):
+        if exchange is None or exchange.reads_content:
             return True
-        return len(self._input.octets) < self._limits.pipelined
+        # A sink that has had enough: what the client sends now stays in the kernel's buffers, and
+        # its own.
+        return not exchange.paused and len(self._input.octets) < self._limits.pipelined
 
     @property
     def has_content(self) -> bool:
         """Whether :meth:`pump` would move something."""
-        exchange = self._exchange
-        return exchange is not None and exchange.reader is not None and not self._body_blocked
+        return self._sender.can_move
 
     @property
     def output_octets(self) -> int:
@@ -124,11 +140,6 @@ class ServerConnection:
     def open_streams(self) -> int:
         """Requests that are not finished: one at most."""
         return 0 if self._exchange is None else 1
-
-    @property
-    def requests(self) -> int:
-        """Requests that were answered so far."""
-        return self._number
 
     def pending(self) -> list[bytes | memoryview]:
         """The pieces to send, in order."""
@@ -144,7 +155,6 @@ class ServerConnection:
             self.write_progress = now
             self._taken = 0
         self._progress.count(count, now)
-        self._set_deadline()
 
     # ------------------------------------------------------------------ input
 
@@ -152,17 +162,45 @@ class ServerConnection:
         """Take octets that the peer sent at time ``now`` (seconds, monotonic)."""
         if self.closing:
             return
-        self._input.octets += data
-        self._advance(now)
+        self._now = now
+        head = None
+        if self._exchange is None and not self.backlog:
+            head = self._input.add(data)
+        else:
+            self._input.octets += data
+        self._inside = True
+        try:
+            if head is not None:
+                self._begin(head, now)
+                if self._exchange is None and not self._draining:
+                    return
+            self._advance(now)
+        finally:
+            self._inside = False
 
     def receive_eof(self, now: float) -> None:
         """The peer sends no more: answer what is complete, finish what is being answered."""
         self._ended = True
-        self._advance(now)
+        self.take_turn(now)
+
+    def take_turn(self, now: float) -> None:
+        """Go on with what is in the backlog."""
+        self._now = now
+        self._inside = True
+        try:
+            self._advance(now)
+        finally:
+            self._inside = False
+
+    def _act(self) -> None:
+        """The application has said something to the present exchange."""
+        self._acted = True
+        if not self._inside and not self.backlog:
+            self.backlog = True
+            self._notify()
 
     def _advance(self, now: float) -> None:
-        """Do everything that the input allows, one request after the other."""
-        self._now = now
+        """Do everything that the input and the application allow, one request after the other."""
         started = self._number
         self._chunk_lines_left = self._limits.chunk_lines_per_turn
         self.backlog = False
@@ -175,13 +213,17 @@ class ServerConnection:
                 ):
                     self.backlog = bool(self._input.octets)
                     break
-                if not self._begin(now):
+                head = self._next_head(now)
+                if head is None:
                     break
-            elif exchange.content_left and not exchange.waiting:
+                self._begin(head, now)
+            elif self._acted:
+                self._settle(exchange, now)
+            elif exchange.reads_content:
                 if not self._read_content(exchange, now):
                     break
-            elif exchange.sent and not exchange.content_left:
-                self._finish(now)
+            elif exchange.begun and self._sender.complete and not exchange.content_left:
+                self._finish(exchange, now)
             else:
                 break
         if self._ended and not self.backlog:
@@ -190,42 +232,56 @@ class ServerConnection:
             self._progress.hurry(now)
             if self._exchange is None and not (self.backlog or self._progress.awaits_head):
                 self.closing = True
-        self._set_deadline()
 
     def _end_input(self) -> None:
         """No more will come than was used."""
         exchange = self._exchange
         if exchange is None:
             self.closing = True
-        elif exchange.content_left and not exchange.waiting:
+        elif exchange.reads_content:
             self._break("connection closed before the request was complete")
-        elif exchange.reader is not None and not exchange.length_known:
-            # Half-closed clients get the rest of what has an end; events have none, and nothing
-            # else would tell that nobody listens any more.
-            self._end_exchange()
-            self.closing = True
+        elif self._sender.reader is not None and exchange.response is not None:
+            body = exchange.response.body
+            if not isinstance(body, bytes) and body.length is None:
+                # Half-closed clients get the rest of what has an end; events have none, and nothing
+                # else would tell that nobody listens any more.
+                self._end_exchange()
+                self.closing = True
 
-    def _begin(self, now: float) -> bool:
-        """Start the exchange of the next request; false when its header section is incomplete."""
+    def _next_head(self, now: float) -> Head | None:
+        """The next request's header section; ``None`` when it is incomplete, or refused."""
         self._input.skip_empty_lines()
         octets = self._input.octets
         if not octets:
-            return False
+            return None
         self._progress.begin_head(now)
         try:
-            found = self._input.next_head()
+            return self._input.next_head()
         except BadRequest as error:
-            self._refuse(error, now, head_request=octets.startswith(b"HEAD "))
-            return False
-        if found is None:
-            return False
-        head, section = found
+            self._refuse(error, head_request=octets.startswith(b"HEAD "))
+            return None
+
+    def _begin(self, head: Head, now: float) -> None:
+        """A request is there: recall its response, or have it handled."""
         self._progress.end_head(now)
+        self.counters.requests += 1
         self._number += 1
-        self._exchange = exchange = Exchange(self._number, head, self._limits, now)
-        self._framer.begin(section, content=exchange.content_left)
-        self._take_answer(exchange, self._application.answer(head.request), now)
-        return True
+        response = self._application.recall(head.request)
+        if (
+            response is not None
+            and response.prepared
+            and head.plain
+            and not (self._draining or self._ended)
+            and self._responder.send_prepared(head.request, response, now)
+        ):
+            return
+        self._exchange = exchange = Exchange(
+            self._number, head, self._client, self._limits, now, self._act
+        )
+        if response is not None:
+            exchange.respond(response)
+        else:
+            self._application.handle(exchange)
 
     def _read_content(self, exchange: Exchange, now: float) -> bool:
         """Hand the content that came to whoever wants it; false when more must come first."""
@@ -235,268 +291,264 @@ class ServerConnection:
         try:
             data = content.take(octets, self._chunk_lines_left)
         except BadRequest as error:
-            exchange.drop_upload()
-            self._refuse(error, now, head_request=exchange.head.request.method == b"HEAD")
+            self._refuse(error)
             return False
         self._chunk_lines_left -= content.lines - lines
         taken = before - len(octets)
-        if self._chunk_lines_left <= 0 and octets:
+        if self._chunk_lines_left <= 0 and octets and isinstance(content, Chunked):
             self.backlog = True
         if not taken:
             return False
+        exchange.continued = True
         self._progress.count(taken, now)
-        chunked = isinstance(content, Chunked)
         if data:
-            if not chunked:
-                self._framer.take_content(data)
-            self._take_content(exchange, data, now)
-        if content.done and not self.closing:
-            self._framer.end_content(chunked=chunked)
-            self._complete_content(exchange, now)
+            exchange.give(data)
+            if self._acted:
+                self._settle(exchange, now)
+        if exchange.over:
+            return False
+        if content.done:
+            exchange.end_content(content.trailers)
+            self._acted = True
+        elif exchange.sink is None and exchange.is_too_long(self._limits):
+            self._acted = True
         return True
 
-    def _take_content(self, exchange: Exchange, data: bytes, now: float) -> None:
-        """Some octets of content."""
-        if exchange.upload is not None:
-            response = exchange.upload.receive(data)
-            if response is not None:
-                exchange.drop_upload()
-                self._respond(exchange, response, now)
-            return
-        exchange.discarded += len(data)
-        if exchange.is_too_long(self._limits):
-            self._stop_content(exchange, now)
+    # ------------------------------------------------------------------ what the application says
 
-    def _stop_content(self, exchange: Exchange, now: float) -> None:
-        """Nobody wants so much content: respond, and end the connection instead of reading on.
-
-        RFC 9112 section 9.3: "A server MUST read the entire request message body or close the
-        connection after sending its response".
-        """
-        if exchange.responded:
-            if exchange.sent:
-                self.closing = True
-            return
-        if exchange.response is not None:
-            self._respond(exchange, exchange.response, now)
-
-    def _complete_content(self, exchange: Exchange, now: float) -> None:
-        """The content is whole."""
-        if exchange.upload is not None:
-            upload, exchange.upload = exchange.upload, None
-            self._respond(exchange, upload.complete(), now)
-        elif exchange.response is not None and not exchange.responded:
-            self._respond(exchange, exchange.response, now)
-
-    # ------------------------------------------------------------------ answers
-
-    def respond(self, stream_id: int, response: Response, now: float) -> None:
-        """Give the response of a :class:`Deferred`; ignored when nobody waits for it."""
+    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+        """Give the response of a job, 500 for one that failed; nobody may wait for it any more."""
         exchange = self._exchange
-        if exchange is None or exchange.number != stream_id or not exchange.waiting:
+        if exchange is None or exchange.number != stream_id:
             return
-        exchange.waiting = False
-        self._take_answer(exchange, response, now)
-        self._advance(now)
+        if response is None:
+            response = self._application.refuse(500, exchange.request)
+        exchange.respond(response)
+        self.take_turn(now)
 
-    def _take_answer(self, exchange: Exchange, answer: Answer, now: float) -> None:
-        """What the application made of the request."""
-        if isinstance(answer, Response):
-            exchange.response = answer
-            # Nobody wants the content: 100 is not sent (RFC 9110 section 10.1.1).
-            if answer.early or not exchange.content_left or self._must_close(exchange):
-                self._respond(exchange, answer, now)
-        elif isinstance(answer, Upload):
-            exchange.upload = answer
-            if not exchange.content_left:
-                self._complete_content(exchange, now)
-            elif exchange.head.expects_continue and not self._input.octets:
-                # RFC 9110 section 10.1.1: a 100 may be left out once content came.
-                self._framer.inform(100)
-        elif isinstance(answer, Deferred):
-            exchange.waiting = True
-            self.deferred.append((exchange.number, answer))
-        else:
-            assert_never(answer)
-
-    def _respond(self, exchange: Exchange, response: Response, now: float) -> None:
-        """Put a response's header section into the output, and its body if it is held in memory."""
-        exchange.responded = True
-        exchange.response = response
-        request = exchange.head.request
-        added: tuple[Field, ...] = ()
-        if response.hints is not None and self._add_fields is not None:
-            added = self._add_fields(request, response)
-            exchange.linked = bool(added)
-        self._framer.head(response, added, self._date(), last=self._must_close(exchange))
-        self._progress.restart(now)
-        # RFC 9110 section 9.3.2: "the server MUST NOT send content in the response" to HEAD.
-        body = response.body if request.method != b"HEAD" else b""
-        if isinstance(body, bytes):
-            if body and self._framer.data(body):
-                exchange.octets = len(body)
+    def _settle(self, exchange: Exchange, now: float) -> None:
+        """Do what the application has said."""
+        self._acted = False
+        if exchange.renewed:
+            exchange.renewed = False
+            self._progress.restart(now)
+        if exchange.aborted is not None and not exchange.begun:
+            self._tell(exchange.aborted)
+            self._respond(exchange, None, now)
+        elif exchange.aborted is not None and not self._sender.complete:
+            self._tell(exchange.aborted)
+            self._break(self.problem)
+        elif exchange.begun:
             self._end_response(exchange)
         else:
-            self._open_body(exchange, body)
+            self._go_on(exchange, now)
 
-    def _must_close(self, exchange: Exchange) -> bool:
+    def _go_on(self, exchange: Exchange, now: float) -> None:
+        """Do what comes before the response, then begin it if it is due."""
+        self.jobs += [(exchange.number, job) for job in exchange.jobs]
+        exchange.jobs.clear()
+        for status, fields in exchange.informs:
+            self._inform(exchange, status, fields, now)
+        exchange.informs.clear()
+        if exchange.sink is not None and not exchange.continued:
+            exchange.continued = True
+            # RFC 9110 section 10.1.1: a 100 may be left out once content came.
+            if exchange.head.expects_continue and not self._input.octets:
+                self._inform(exchange, 100, (), now)
+        response = exchange.response
+        if response is not None and (
+            response.early
+            or exchange.sink is not None
+            or not exchange.content_left
+            # The client waits for a word, or would send more than anybody reads.
+            or self._is_last(exchange)
+        ):
+            self._respond(exchange, response, now)
+
+    def _inform(self, exchange: Exchange, status: int, fields: Fields, now: float) -> None:
+        """Send an informational response (RFC 9110 section 15.2)."""
+        if not self._output.octets:
+            self._progress.restart(now)
+        try:
+            self._responder.inform(status, fields)
+        except BadResponse as error:
+            exchange.abort(f"informational response {status}: {error}")
+
+    def _respond(self, exchange: Exchange, response: Response | None, now: float) -> None:
+        """Begin a response; 500 instead of none, or of one that cannot be sent."""
+        self.jobs.clear()
+        # Whoever answers with octets has nothing to say later, and so needs no more content.
+        if response is None or isinstance(response.body, bytes):
+            exchange.drop_sink()
+        responder, last = self._responder, self._is_last(exchange)
+        try:
+            try:
+                if response is None:
+                    last = responder.start_refusal(exchange, 500, last=last)
+                else:
+                    last = responder.start(exchange, response, last=last)
+            except BadResponse as error:
+                self._tell(f"response to {exchange.request.path!r}: {error}")
+                exchange.drop_sink()
+                last = responder.start_refusal(exchange, 500, last=self._is_last(exchange))
+        except BadResponse as error:
+            self._break(f"refusal of {exchange.request.path!r}: {error}")
+            return
+        # What was told binds, whatever comes.
+        self._final = last
+        self._progress.restart(now)
+        self._end_response(exchange)
+
+    def _is_last(self, exchange: Exchange) -> bool:
         """Whether this response is the connection's last one.
 
         RFC 9112 section 9.3: content that is not read to its end ends the connection; section 9.6:
         the last response carries ``close``.
         """
-        if self._draining or (self._ended and not self._input.octets):
+        if self._final or self._draining or not exchange.head.persistent:
             return True
-        return exchange.content_left and (
-            exchange.head.expects_continue or exchange.is_too_long(self._limits)
-        )
-
-    def _open_body(self, exchange: Exchange, body: Body) -> None:
-        try:
-            exchange.reader = body.open()
-        except OSError as error:
-            self._break(f"body cannot be read: {error}")
-            return
-        exchange.length_known = body.length is not None
-        self._body_blocked = False
+        if self._ended and not self._input.octets:
+            return True
+        if not exchange.content_left or exchange.sink is not None:
+            return False
+        # RFC 9110 section 10.1.1: who was not told to go on may send the content or not.
+        waits = exchange.head.expects_continue and not exchange.continued
+        return waits or exchange.is_too_long(self._limits)
 
     def _end_response(self, exchange: Exchange) -> None:
-        """The whole response is in the output, if it is as long as it said."""
-        if not self._framer.end():
-            # The file was truncated.  RFC 9112 section 8: the client sees an incomplete message.
-            self._break("body ended before its content-length")
+        """If the response is complete and the request is not: read on, or end the connection.
+
+        RFC 9112 section 9.3: "A server MUST read the entire request message body or close the
+        connection after sending its response".
+        """
+        if not self._sender.complete or not exchange.content_left:
             return
-        exchange.sent = True
-        if exchange.content_left and self._must_close(exchange):
+        exchange.drop_sink()
+        if self._is_last(exchange):
+            self._end_exchange()
             self.closing = True
 
-    def _finish(self, now: float) -> None:
+    def _finish(self, exchange: Exchange, now: float) -> None:
         """Both messages are complete: next request, or the end."""
+        last = self._is_last(exchange)
         self._end_exchange()
         self._progress.restart(now)
-        if not self._framer.next_exchange() or self._draining:
+        if last:
             self.closing = True
 
-    def _refuse(self, error: BadRequest, now: float, *, head_request: bool) -> None:
+    def _refuse(self, error: BadRequest, *, head_request: bool = False) -> None:
         """Answer a request that cannot be understood, and end the connection."""
-        self.problem = str(error)
-        self.limit_hits += error.status in STATUSES_OF_LIMITS
+        self.counters.limit_hits += error.status in STATUSES_OF_LIMITS
         exchange = self._exchange
-        if exchange is not None and exchange.responded:
-            self._break(self.problem)
-            return
-        response = self._application.refuse(error.status, None)
-        self._framer.head(response, (), self._date(), last=True)
-        if isinstance(response.body, bytes) and not head_request:
-            self._output.add(response.body)
-        if exchange is not None:
-            exchange.responded, exchange.response, exchange.sent = True, response, True
-        self._end_exchange()
-        self._input.octets.clear()
-        self.closing = True
+        # Had it begun, a second response would be taken for a part of it, or for another's.
+        if exchange is None or not exchange.begun:
+            try:
+                if exchange is None:
+                    self._responder.refuse_head(error.status, head_request=head_request)
+                else:
+                    exchange.finish(lost=True)
+                    self._responder.start_refusal(exchange, error.status, last=True)
+            except BadResponse as bad:
+                error.reason += f" (refusal: {bad})"
+        self._break(error.reason)
 
     # ------------------------------------------------------------------ output
 
     def pump(self, now: float, budget: int) -> None:
         """Move content into the output until about ``budget`` octets wait there."""
         self._now = now
-        while self._output.octets < budget and not self.closing and self.has_content:
-            exchange = self._exchange
-            assert exchange is not None
-            self._move(exchange, min(budget - self._output.octets, _READ_SIZE))
-            if exchange.sent:
-                self._advance(now)
-        self._set_deadline()
-
-    def _move(self, exchange: Exchange, size: int) -> None:
-        """One read of the body."""
-        reader = exchange.reader
-        assert reader is not None
+        self._inside = True
+        sender, output = self._sender, self._output
         try:
-            piece = reader.read(size)
-        except OSError as error:
-            self._break(f"body cannot be read: {error}")
-            return
-        if piece is None:
-            self._body_blocked = True
-            self.blocked.append((exchange.number, reader))
-            return
-        if not piece:
-            self._close_reader(exchange)
-            self._end_response(exchange)
-            return
-        # A reader may use its buffer again at the next read, the output is sent later.
-        data = piece if isinstance(piece, bytes) else bytes(piece)
-        if not self._framer.data(data):
-            self._break("body is longer than its content-length")
-            return
-        exchange.octets += len(data)
+            while output.octets < budget and sender.can_move and not self.closing:
+                exchange = self._exchange
+                assert exchange is not None
+                sender.move(min(budget - output.octets, READ_SIZE))
+                if sender.blocked and sender.reader is not None:
+                    self.blocked.append((exchange.number, sender.reader))
+                if sender.complete or self._acted:
+                    self._end_response(exchange)
+                    self._advance(now)
+        except Broken as error:
+            self._break(str(error))
+        finally:
+            self._inside = False
 
     def unblock(self, stream_id: int, now: float) -> None:
         """The body that was in :attr:`blocked` can be read again."""
         self._now = now
         exchange = self._exchange
         if exchange is not None and exchange.number == stream_id:
-            self._body_blocked = False
+            self._sender.blocked = False
             self._progress.restart(now)
-            self._set_deadline()
 
     # ------------------------------------------------------------------ time
 
-    def _set_deadline(self) -> None:
-        """Decide what the connection waits for, and until when."""
-        if self.closing:
-            self.deadline = None
-            return
-        self.deadline = self._progress.deadline(
-            self._exchange, output=bool(self._output.octets), blocked=self._body_blocked
-        )
+    def _waits_for(self) -> Wait:
+        exchange = self._exchange
+        if exchange is None:
+            return Wait.SOCKET if self._output.octets else Wait.REQUEST
+        if exchange.reads_content:
+            return Wait.CONTENT
+        if self._output.octets or self._sender.can_move:
+            return Wait.SOCKET
+        return Wait.NOBODY
+
+    def deadline(self) -> float | None:
+        """When what the connection waits for is late."""
+        return None if self.closing else self._progress.deadline(self._waits_for())
 
     def check(self, now: float) -> None:
-        """End what took too long, if :attr:`deadline` has passed."""
+        """End what took too long, if :meth:`deadline` has passed."""
         self._now = now
-        if self.deadline is None or now < self.deadline:
+        deadline = self.deadline()
+        if deadline is None or now < deadline:
             return
-        exchange = self._exchange
-        if exchange is None and not self._output.octets and not self._input.octets:
-            self.closing = True
-        elif not self._output.octets if exchange is None else exchange.content_left:
-            # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
-            if exchange is not None:
-                exchange.drop_upload()
-            self._refuse(BadRequest(408, "request not complete in time"), now, head_request=False)
-        else:
-            self.limit_hits += 1
-            self._break("response not read in time")
-        self._set_deadline()
+        wait = self._waits_for()
+        self._inside = True
+        try:
+            if wait is Wait.REQUEST and not self._input.octets:
+                self.closing = True
+            elif wait is Wait.SOCKET:
+                self.counters.limit_hits += 1
+                self._break("response not read in time")
+            else:
+                # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
+                self._refuse(BadRequest(408, "request not complete in time"))
+        finally:
+            self._inside = False
 
     # ------------------------------------------------------------------ the end
 
     def drain(self, now: float) -> None:
-        """Finish the request that is being answered, then close; bodies without an end, end.
+        """Finish the request that is being answered, then close.
 
         Of requests that wait for their turn one more is answered: it gets the ``close`` that tells
         of the others that they were not processed (RFC 9112 section 9.6).  So does the first of a
-        connection, and one that has begun to come.
+        connection, and one that has begun to come.  A body without an end is its application's to
+        end.
         """
         self._draining = True
-        exchange = self._exchange
-        if exchange is not None and exchange.reader is not None and not exchange.length_known:
-            self._close_reader(exchange)
-            self._end_response(exchange)
-        self._advance(now)
+        self.take_turn(now)
 
     def abandon(self) -> None:
         """The connection is lost: give back everything."""
+        self._inside = True
         self._end_exchange()
         self._input.octets.clear()
         self._output.clear()
-        self.blocked.clear()
         self.closing = True
-        self.deadline = None
+        self._inside = False
 
-    def _break(self, reason: str) -> None:
-        """End the connection with the message incomplete: the client must be able to see it."""
+    def _tell(self, reason: str) -> None:
+        """A response was given up, which is not the client's fault."""
+        if self._report is not None:
+            self._report(reason)
+        else:
+            self.problem = reason
+
+    def _break(self, reason: str | None) -> None:
+        """End the connection with what is in the output: the client sees what is not complete."""
         self.problem = reason
         self._end_exchange()
         self._input.octets.clear()
@@ -507,14 +559,8 @@ class ServerConnection:
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
-        self._close_reader(exchange)
-        exchange.drop_upload()
+        self.blocked.clear()
         # Nobody works for an exchange that is over.
-        self.deferred.clear()
-        if self._note is not None and exchange.responded:
-            self._note(exchange.finished(self._now))
-
-    def _close_reader(self, exchange: Exchange) -> None:
-        if exchange.close_reader():
-            self._body_blocked = False
-            self.blocked.clear()
+        self.jobs.clear()
+        self._responder.end(exchange, self._now)
+        self._acted = False

@@ -14,30 +14,36 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from h2static.http1.head import BadRequest
+from h2static.http.messages import Fields
+from h2static.http1.errors import BadRequest
+from h2static.http1.head import parse_trailers
 from h2static.http1.limits import Limits
 
 # RFC 9112 section 7.1.1: "recipients MUST anticipate potentially large hexadecimal numerals and
 # prevent parsing errors due to integer conversion overflows": 15 digits are below 2**60.
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
-_TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n")
 
 
 class Content(Protocol):
     """The content of one request."""
 
-    #: The last octet of the message was taken.
     @property
-    def done(self) -> bool: ...
+    def done(self) -> bool:
+        """Whether the last octet of the message was taken."""
 
-    #: Lines of framing that were read so far: what octets cost that are no content.
     @property
-    def lines(self) -> int: ...
+    def lines(self) -> int:
+        """Lines of framing that were read so far: what octets cost that are no content."""
+
+    @property
+    def trailers(self) -> Fields:
+        """The trailer section, once :attr:`done` (RFC 9110 section 6.5)."""
 
     def take(self, octets: bytearray, lines: int) -> bytes:
         """Remove what belongs to the message from the front of ``octets``; the content in it.
 
-        At most ``lines`` lines of framing are read.  Raises :class:`BadRequest`.
+        At most ``lines`` lines of framing are read.  Raises
+        :class:`~h2static.http1.errors.BadRequest`.
         """
 
 
@@ -47,6 +53,7 @@ class KnownLength:
     __slots__ = ("_left",)
 
     lines = 0
+    trailers: Fields = ()
 
     def __init__(self, length: int) -> None:
         self._left = length
@@ -67,7 +74,10 @@ class KnownLength:
 class Chunked:
     """Content in chunks."""
 
-    __slots__ = ("_data_left", "_extensions", "_in_trailer", "_limits", "_trailer", "done", "lines")
+    __slots__ = (
+        "_data_left", "_extensions", "_in_trailer", "_limits", "_trailer_lines", "_trailer_octets",
+        "done", "lines", "trailers",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -75,9 +85,11 @@ class Chunked:
         self._data_left = 0
         self._extensions = 0
         self._in_trailer = False
-        self._trailer = 0
+        self._trailer_lines: list[bytes] = []
+        self._trailer_octets = 0
         self.done = False
         self.lines = 0
+        self.trailers: Fields = ()
 
     def take(self, octets: bytearray, lines: int) -> bytes:
         """See :class:`Content`."""
@@ -115,7 +127,10 @@ class Chunked:
     def _take_line(self, octets: bytearray, start: int) -> int:
         """A chunk-size line, or a line of the trailer section."""
         limits = self._limits
-        bound = limits.trailer_section - self._trailer if self._in_trailer else limits.chunk_line
+        if self._in_trailer:
+            bound = limits.trailer_section - self._trailer_octets
+        else:
+            bound = limits.chunk_line
         end = octets.find(b"\n", start, start + bound)
         if end < 0:
             if len(octets) - start >= bound:
@@ -124,21 +139,30 @@ class Chunked:
         line = bytes(octets[start : end + 1])
         self.lines += 1
         if self._in_trailer:
-            self._trailer += len(line)
-            if line == b"\r\n":
-                self.done = True
-            elif _TRAILER_LINE.fullmatch(line) is None:
-                raise BadRequest(400, "malformed trailer section")
-            return len(line)
+            self._take_trailer_line(line)
+        else:
+            self._take_size_line(line)
+        return len(line)
+
+    def _take_size_line(self, line: bytes) -> None:
         match = _SIZE_LINE.fullmatch(line)
         if match is None:
             raise BadRequest(400, "malformed chunk size")
         self._extensions += len(match.group(2) or b"")
-        if self._extensions > limits.chunk_extensions:
+        if self._extensions > self._limits.chunk_extensions:
             raise BadRequest(400, "too many chunk extensions")
         size = int(match.group(1), 16)
         if size:
             self._data_left = size + 2
         else:
             self._in_trailer = True
-        return len(line)
+
+    def _take_trailer_line(self, line: bytes) -> None:
+        self._trailer_octets += len(line)
+        if not line.endswith(b"\r\n"):
+            raise BadRequest(400, "bare LF in the trailer section")
+        if line == b"\r\n":
+            self.trailers = parse_trailers(self._trailer_lines, self._limits)
+            self.done = True
+        else:
+            self._trailer_lines.append(line[:-2])

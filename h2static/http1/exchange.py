@@ -1,113 +1,218 @@
-"""One request on an HTTP/1.1 connection, and what becomes of it.
+"""One request on an HTTP/1.1 connection, and what the application has said about it.
 
-Contract: plain state; :mod:`h2static.http1.connection` decides.
+Contract: :class:`Exchange` is what applications talk to (:class:`h2static.http.exchange.Exchange`).
+It writes down what they say and calls ``act``, which they may cause at any time: the connection
+does it at the end of the call that it is in, or in its next turn.  Nothing has an effect once the
+exchange is :attr:`Exchange.over`.
+
+Strategy: plain state with one owner for each part: what the application says is written here, what
+becomes of it by :mod:`h2static.http1.connection`.  How the content of a request ends and how a
+response is framed are values (:class:`~h2static.http1.content.Content`,
+:class:`~h2static.http1.framer.Framing`): a tunnel after 101 is a content without an end and a
+response that ends with its connection.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final
 
-from h2static.http.messages import BodyReader, Request, Response, Upload
+from h2static.http.bodies import Sink
+from h2static.http.exchange import Job
+from h2static.http.fields import Fields
+from h2static.http.messages import Client, Request, Response
 from h2static.http1.content import Chunked, Content, KnownLength
 from h2static.http1.head import CHUNKED, Head
 from h2static.http1.limits import Limits
 
-
-class Finished(NamedTuple):
-    """A response that is over, for an access log."""
-
-    request: Request
-    response: Response
-    #: Octets of content that entered the output.
-    octets: int
-    #: Seconds, monotonic.
-    started: float
-    finished: float
-    #: Whether it ended before it was complete.
-    aborted: bool
-    #: Whether the response had a Link field for its hints.
-    linked: bool
+#: 100 follows from :meth:`Exchange.accept`; 101 would end HTTP on this connection.
+_THE_ENGINES_OWN: Final = (100, 101)
 
 
 class Exchange:
-    """One request and what becomes of it."""
+    """See the module; made by the connection."""
 
     __slots__ = (
-        "content",
-        "discarded",
-        "head",
-        "length_known",
-        "linked",
-        "number",
-        "octets",
-        "reader",
-        "responded",
-        "response",
-        "sent",
-        "started",
-        "upload",
-        "waiting",
-    )
+        "_act", "aborted", "begun", "callbacks", "client", "content", "continued", "delivered",
+        "discarded", "head", "informs", "jobs", "lost", "number", "over", "paused", "renewed",
+        "request", "response", "resumed", "sink", "started",
+    )  # fmt: skip
 
-    def __init__(self, number: int, head: Head, limits: Limits, now: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        head: Head,
+        client: Client,
+        limits: Limits,
+        now: float,
+        act: Callable[[], None],
+    ) -> None:
+        """``act`` is called when the application has said something."""
         self.number = number
-        self.started = now
-        #: Octets of content that entered the output.
-        self.octets = 0
         self.head = head
+        self.request: Request = head.request
+        self.client = client
+        self.started = now
+        self._act = act
+
+        # --- what the application says
+        #: The response, from the moment that it is known.
+        self.response: Response | None = None
+        #: Informational responses that were not sent yet.
+        self.informs: list[tuple[int, Fields]] = []
+        #: Where the content goes, until it has ended or is abandoned.
+        self.sink: Sink | None = None
+        #: Jobs that the connection was not told of yet.
+        self.jobs: list[Job] = []
+        #: Why the application gave up.
+        self.aborted: str | None = None
+        self.callbacks: list[Callable[[], None]] = []
+        #: How often the sink was said to take more.
+        self.resumed = 0
+        #: The client has a new period for its content: until now nobody waited for it.
+        self.renewed = False
+
+        # --- what has become of it
         #: The content of the request; ``None`` when it has none.
         self.content: Content | None = None
         if head.content_length == CHUNKED:
             self.content = Chunked(limits)
         elif head.content_length:
             self.content = KnownLength(head.content_length)
+        #: Octets of content that nobody wanted.
         self.discarded = 0
-        self.upload: Upload | None = None
-        #: A response that waits for the end of the content.
-        self.response: Response | None = None
-        #: A :class:`Deferred` runs elsewhere.
-        self.waiting = False
-        self.responded = False
-        #: The response has a Link field for its hints.
-        self.linked = False
-        self.reader: BodyReader | None = None
-        #: The body says how long it is, so an early end of it is a fault.
-        self.length_known = True
-        #: All of the response is in the output.
-        self.sent = False
+        #: The client was told, or has shown, that it need not wait for 100 (Continue).
+        self.continued = False
+        #: The sink has had enough for now.
+        self.paused = False
+        #: The response's head is in the output.
+        self.begun = False
+        #: How hints were delivered, in words.
+        self.delivered: tuple[str, ...] = ()
+        #: Nothing that the application says has an effect any more.
+        self.over = False
+        #: It is over, and the client did not get the whole response.
+        self.lost = False
+
+    # ------------------------------------------------------------------ for the application
+
+    def respond(self, response: Response) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        if self.over or self.response is not None or self.aborted is not None:
+            return
+        self.response = response
+        self._act()
+
+    def inform(self, status: int, fields: Fields = ()) -> None:
+        """See :class:`h2static.http.exchange.Exchange`; 101 has no effect either."""
+        assert 100 <= status < 200
+        # RFC 9110 section 15.2: "a server MUST NOT send a 1xx response to an HTTP/1.0 client."
+        if self.over or self.begun or self.response is not None or self.aborted is not None:
+            return
+        if self.head.old or status in _THE_ENGINES_OWN:
+            return
+        self.informs.append((status, fields))
+        self._act()
+
+    def accept(self, sink: Sink) -> None:
+        """See :class:`h2static.http.exchange.Exchange`; once for a request."""
+        assert self.sink is None
+        if self.over or self.response is not None or self.aborted is not None:
+            sink.abandon()
+            return
+        if not self.content_left:
+            sink.end(())
+            return
+        self.sink = sink
+        self.renewed = True
+        self._act()
+
+    def resume(self) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        if self.over:
+            return
+        self.resumed += 1
+        if self.paused:
+            self.paused = False
+            self.renewed = True
+            self._act()
+
+    def work(self, job: Job) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        if self.over or self.response is not None or self.aborted is not None:
+            return
+        self.jobs.append(job)
+        self._act()
+
+    def abort(self, reason: str) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        if self.over or self.aborted is not None:
+            return
+        self.aborted = reason
+        self._act()
+
+    def when_lost(self, callback: Callable[[], None]) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        if self.lost:
+            callback()
+        elif not self.over:
+            self.callbacks.append(callback)
+
+    # ------------------------------------------------------------------ for the connection
 
     @property
     def content_left(self) -> bool:
         """Whether content is to come."""
         return self.content is not None and not self.content.done
 
+    @property
+    def reads_content(self) -> bool:
+        """Whether content is to come, and somebody takes it or has said that nobody will."""
+        return (
+            self.content is not None
+            and not self.content.done
+            and not self.paused
+            and (self.sink is not None or self.response is not None)
+        )
+
     def is_too_long(self, limits: Limits) -> bool:
         """Whether the content is longer than what is read for nobody."""
         return max(self.head.content_length, self.discarded) > limits.discarded_content
 
-    def drop_upload(self) -> None:
-        """Nobody will complete the upload."""
-        if self.upload is not None:
-            self.upload.abandon()
-            self.upload = None
+    def give(self, data: bytes) -> None:
+        """Hand content to the sink, or throw it away."""
+        sink = self.sink
+        if sink is None:
+            self.discarded += len(data)
+            return
+        resumed = self.resumed
+        if not sink.receive(data) and self.resumed == resumed:
+            self.paused = True
 
-    def close_reader(self) -> bool:
-        """The body is read no further; whether there was a reading."""
-        if self.reader is None:
-            return False
-        self.reader.close()
-        self.reader = None
-        return True
+    def end_content(self, trailers: Fields) -> None:
+        """The content is whole."""
+        sink, self.sink = self.sink, None
+        self.paused = False
+        if sink is not None:
+            sink.end(trailers)
 
-    def finished(self, now: float) -> Finished:
-        """What to note of an exchange with a response, which is over."""
-        assert self.response is not None
-        return Finished(
-            self.head.request,
-            self.response,
-            self.octets,
-            self.started,
-            now,
-            not self.sent,
-            self.linked,
-        )
+    def drop_sink(self) -> None:
+        """The rest of the content will not come, or not be of use."""
+        sink, self.sink = self.sink, None
+        self.paused = False
+        if sink is not None:
+            sink.abandon()
+
+    def finish(self, *, lost: bool) -> None:
+        """Nothing has an effect from now on; ``lost``: the response did not become complete."""
+        if self.over:
+            return
+        self.over = True
+        self.lost = lost
+        self.jobs.clear()
+        self.informs.clear()
+        callbacks, self.callbacks = self.callbacks, []
+        self.drop_sink()
+        if lost:
+            for callback in callbacks:
+                callback()

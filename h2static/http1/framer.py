@@ -1,107 +1,160 @@
-"""What ``h11`` does for a connection: the framing of responses, and whether another may follow.
+"""How responses are framed: pure functions from messages to octets (RFC 9112 sections 4 to 7).
 
-Contract: a :class:`Framer` is told of each request and of the end of its content, and puts
-responses into the output.  It raises nothing: a body that is not as long as was announced is told
-by the value that is returned.
-
-Assumes: whatever is handed over of a request is well-formed (``head``, ``content``).
-
-Strategy: ``h11`` reads header sections again, because the framing of a response depends on the
-request; of content it is told only what it counts.
+Contract: :func:`frame` decides how the end of a response is told and makes the octets of its head;
+:func:`frame_informational` and :func:`frame_trailers` do the rest.  Nothing that was not checked
+goes out: they raise :class:`~h2static.http1.errors.BadResponse` for a response that would not mean
+to the client what the application meant.  Fields that belong to the connection are the engine's
+own; what an application says there is dropped.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from enum import Enum
+from typing import Final, NamedTuple
 
-import h11
-
-from h2static.http.messages import Field, Response
-from h2static.http1.limits import Limits
-from h2static.http1.output import Output
-
-#: The end of a content in chunks.  Decoding costs ``h11`` some 25 µs for each chunk, and a client
-#: decides how many there are; so it is told of none of them.
-_NO_CHUNKS = b"0\r\n\r\n"
+from h2static.http.grammar import BAD_IN_VALUE, CONTENT_LENGTH, LOWER_CASE_NAME
+from h2static.http.messages import WITHOUT_CONTENT, Fields, Response
+from h2static.http1.errors import BadResponse
+from h2static.http1.head import CONNECTION_FIELDS, NOT_IN_TRAILERS
+from h2static.http1.reasons import REASONS
 
 
-class Framer:
-    """The exchanges of one connection, as ``h11`` sees them."""
+class Framing(Enum):
+    """How a client finds the end of a response (RFC 9112 section 6.3)."""
 
-    __slots__ = ("_h11", "_output")
-
-    def __init__(self, output: Output, limits: Limits) -> None:
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_section + 4)
-        self._output = output
-
-    # ------------------------------------------------------------------ requests
-
-    def begin(self, section: bytes, *, content: bool) -> None:
-        """A request came; ``content``: it has some."""
-        self._h11.receive_data(section)
-        self._h11.next_event()
-        if not content:
-            self._h11.next_event()
-
-    def take_content(self, octets: bytes) -> None:
-        """Content whose length the request told came."""
-        self._h11.receive_data(octets)
-        self._h11.next_event()
-
-    def end_content(self, *, chunked: bool) -> None:
-        """The content is whole."""
-        if chunked:
-            self._h11.receive_data(_NO_CHUNKS)
-        self._h11.next_event()
-
-    def next_exchange(self) -> bool:
-        """Both messages are complete: whether another request may come."""
-        # A request with Upgrade leaves h11 waiting until the response declined it: it did.
-        if self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
-            return False
-        self._h11.start_next_cycle()
-        return True
-
-    # ------------------------------------------------------------------ responses
-
-    def inform(self, status: int) -> None:
-        """Send an informational response without fields."""
-        self._send(h11.InformationalResponse(status_code=status, headers=[]))
-
-    def head(
-        self, response: Response, added: tuple[Field, ...], date: bytes, *, last: bool
-    ) -> None:
-        """Send status and fields of a final response; ``last``: the connection ends with it."""
-        fields = [*response.fields, *added, (b"date", date)]
-        if last:
-            fields.append((b"connection", b"close"))
-        reason = _reason_phrase(response)
-        self._send(h11.Response(status_code=response.status, headers=fields, reason=reason))
-
-    def data(self, octets: bytes) -> bool:
-        """Send content; false when it is more than was announced."""
-        try:
-            self._send(h11.Data(data=octets))
-        except h11.LocalProtocolError:
-            return False
-        return True
-
-    def end(self) -> bool:
-        """End a response; false when it is shorter than was announced."""
-        try:
-            self._send(h11.EndOfMessage())
-        except h11.LocalProtocolError:
-            return False
-        return True
-
-    def _send(self, event: h11.Event) -> None:
-        for piece in self._h11.send_with_data_passthrough(event) or ():
-            self._output.add(piece)
+    #: There is no content: the head is the end.
+    NONE = "none"
+    #: Content-Length says it.
+    LENGTH = "length"
+    #: The last chunk is it.
+    CHUNKED = "chunked"
+    #: The connection ends with it.
+    CLOSE = "close"
 
 
-def _reason_phrase(response: Response) -> bytes:
-    """A reason phrase: for people who read the octets; clients ignore it (RFC 9112 section 4)."""
-    try:
-        return HTTPStatus(response.status).phrase.encode("ascii")
-    except ValueError:
-        return b""
+class Framed(NamedTuple):
+    """The head of a response, ready to be sent."""
+
+    octets: bytes
+    framing: Framing
+    #: Octets of content that follow; ``None`` when that is not known.
+    left: int | None
+    #: No other response follows on this connection.
+    last: bool
+
+
+#: Fields that the engine writes itself.
+_OWN: Final = CONNECTION_FIELDS | {b"date"}
+#: RFC 9110 section 8.6: "A server MUST NOT send a Content-Length header field in any response with
+#: a status code of 1xx"; RFC 9112 section 6.1 says the same of Transfer-Encoding.
+_NOT_INFORMATIONAL: Final = CONNECTION_FIELDS | {b"content-length"}
+_STATUS_LINES: Final = {
+    status: b"HTTP/1.1 %d %b\r\n" % (status, reason) for status, reason in REASONS.items()
+}
+
+
+def frame(
+    response: Response,
+    date: bytes,
+    *,
+    head_request: bool,
+    old: bool,
+    added: Fields = (),
+    last: bool = False,
+) -> Framed:
+    """The head of ``response``, with the fields ``added`` to its own.
+
+    ``head_request``: it answers HEAD.  ``old``: the client speaks HTTP/1.0.  ``last``: no other
+    response follows.  Raises :class:`~h2static.http1.errors.BadResponse`.
+    """
+    status, body = response.status, response.body
+    if not 200 <= status <= 599:
+        raise BadResponse(f"{status} is not a final status")
+    section, declared = _field_lines(response.fields, _OWN, count=status != 204)
+    if added:
+        section += _field_lines(added, _OWN, count=False)[0]
+    length = len(body) if isinstance(body, bytes) else body.length
+    framing, left = Framing.NONE, 0
+    if status in WITHOUT_CONTENT:
+        pass
+    # RFC 9110 section 9.3.2: "the server MUST NOT send content in the response" to HEAD.
+    elif head_request:
+        if declared is None and length:
+            section += b"content-length: %d\r\n" % length
+    elif declared is not None:
+        if length is not None and length != declared:
+            raise BadResponse(f"content-length is {declared}, the body has {length} octets")
+        framing, left = Framing.LENGTH, declared
+    elif length is not None:
+        section += b"content-length: %d\r\n" % length
+        framing, left = Framing.LENGTH, length
+    # RFC 9112 section 6.1: "A server MUST NOT send a response containing Transfer-Encoding unless
+    # the corresponding request indicates HTTP/1.1 (or later minor revisions)."
+    elif old:
+        framing, last = Framing.CLOSE, True
+    else:
+        section += b"transfer-encoding: chunked\r\n"
+        framing = Framing.CHUNKED
+    end = b"\r\n\r\n"
+    # RFC 9112 section 9.6: "The server SHOULD send a 'close' connection option in its final
+    # response on that connection."
+    if last:
+        end = b"\r\nconnection: close\r\n\r\n"
+    elif old:
+        end = b"\r\nconnection: keep-alive\r\n\r\n"
+    return Framed(
+        b"%b%bdate: %b%b" % (_status_line(status), section, date, end),
+        framing,
+        left if framing in (Framing.NONE, Framing.LENGTH) else None,
+        last,
+    )
+
+
+def frame_informational(status: int, fields: Fields = ()) -> bytes:
+    """An informational response.  Raises :class:`~h2static.http1.errors.BadResponse`."""
+    section, _ = _field_lines(fields, _NOT_INFORMATIONAL, count=False)
+    return b"%b%b\r\n" % (_status_line(status), section)
+
+
+def frame_trailers(trailers: Fields) -> bytes:
+    """The last chunk and the trailer section (RFC 9112 sections 7.1 and 7.1.2).
+
+    Raises :class:`~h2static.http1.errors.BadResponse`.
+    """
+    if not trailers:
+        return b"0\r\n\r\n"
+    return b"0\r\n%b\r\n" % _field_lines(trailers, NOT_IN_TRAILERS, count=False)[0]
+
+
+def _status_line(status: int) -> bytes:
+    # RFC 9112 section 4: "A server MUST send the space that separates the status-code from the
+    # reason-phrase even when the reason-phrase is absent".
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def _field_lines(
+    fields: Fields, dropped: frozenset[bytes], *, count: bool
+) -> tuple[bytes, int | None]:
+    """The lines of ``fields`` but those in ``dropped``, and what Content-Length says.
+
+    ``count``: there may be a Content-Length; otherwise it is dropped.
+    """
+    declared: int | None = None
+    lines = []
+    for name, value in fields:
+        if name in dropped:
+            continue
+        if name == b"content-length":
+            if not count:
+                continue
+            if declared is not None or CONTENT_LENGTH.fullmatch(value) is None:
+                raise BadResponse("content-length is not one number")
+            declared = int(value)
+        elif LOWER_CASE_NAME.fullmatch(name) is None:
+            raise BadResponse(f"{name!r} is not a field name in lower case")
+        # RFC 9110 section 5.5: "Field values containing CR, LF, or NUL characters are invalid and
+        # dangerous"; an attacker who gets them in writes responses of his own.
+        if BAD_IN_VALUE.search(value) is not None:
+            raise BadResponse(f"{name.decode('ascii')}: control octet in the value")
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines), declared

@@ -1,57 +1,78 @@
 """The header section of a request: strict reading (RFC 9112 sections 2, 3, 5, 6 and RFC 9110 7).
 
 Contract: :func:`parse_head` takes the octets from the request line to the empty line and returns a
-:class:`Head`, or raises :class:`BadRequest` with the status that the client is to be told.  What it
-returns has one reading only: no bare CR or LF, no line folding, one Host, one way to find the end
-of the content.  Recipients that read leniently what another reads strictly make request smuggling
-possible (RFC 9112 section 11.2); so nothing is repaired here.
+:class:`Head`, or raises :class:`~h2static.http1.errors.BadRequest` with the status that the client
+is to be told.  What it returns has one reading only: no bare CR or LF, no line folding, one Host,
+one way to find the end of the content.  Recipients that read leniently what another reads strictly
+make request smuggling possible (RFC 9112 section 11.2); so nothing is repaired here.
 
-Strategy: one search for forbidden octets over the whole section, then line by line.
+Strategy: one search for forbidden octets over the whole section, then one pass over the lines,
+which sorts out the few fields that HTTP/1.1 itself reads.  Names that everybody sends are known in
+advance, in both usual spellings; only others are checked octet by octet.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
-from h2static.http.messages import Field, Request
+from h2static.http.grammar import BAD_IN_VALUE, CONTENT_LENGTH, TOKEN, TOKEN_OCTETS, is_authority
+from h2static.http.messages import Field, Fields, Request
+from h2static.http1.errors import BadRequest
 from h2static.http1.limits import Limits
 
 #: RFC 9112 section 3.3: a server's fixed authority is that of requests which name none.
-DEFAULT_AUTHORITY = b"localhost"
+DEFAULT_AUTHORITY: Final = b"localhost"
 #: What :attr:`Head.content_length` says when the content comes in chunks.
-CHUNKED = -1
+CHUNKED: Final = -1
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
-_FIELD_NAME = re.compile(_TOKEN)
-_DIGITS = re.compile(rb"[0-9]{1,18}")
+_REQUEST_LINE = re.compile(rb"([%b]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN_OCTETS)
 # RFC 9110 section 5.5: CR, LF and NUL in a field value are dangerous; other controls are invalid.
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
-# RFC 3986 section 3.2.2 without percent-encoding and IPvFuture: a registered name or IPv4 address,
-# or an IP literal; then an optional port.
-_HOST = re.compile(
-    rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+,;=]{1,255})(?::[0-9]{0,5})?"
-)
 _ABSOLUTE = re.compile(rb"(?i:(https?))://([^/?#]*)([^#]*)")
-#: Fields that say how this connection carries the message; HTTP/2 has no such fields either
-#: (RFC 9113 section 8.2.2), and Host became ``Request.authority``.
-_CONNECTION_FIELDS = frozenset(
-    (b"host", b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
+
+#: Fields that say how this connection carries a message; HTTP/2 has no such fields either
+#: (RFC 9113 section 8.2.2).
+CONNECTION_FIELDS: Final = frozenset(
+    (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
 )
+#: RFC 9110 section 6.5.1: fields that are "necessary for message framing … routing …" must not
+#: come, or be taken, from a trailer section.
+NOT_IN_TRAILERS: Final = CONNECTION_FIELDS | {
+    b"content-encoding",
+    b"content-length",
+    b"content-range",
+    b"content-type",
+    b"expect",
+    b"host",
+    b"te",
+    b"trailer",
+}
+#: What :func:`_sort_fields` collects beside the request's own fields.
+_COLLECTED = frozenset((b"connection", b"content-length", b"expect", b"host", b"transfer-encoding"))
+#: Of these, and of what belongs to the connection, the request knows nothing: Host became
+#: ``Request.authority``.
+_NOT_THE_REQUESTS = CONNECTION_FIELDS | {b"host"}
+#: All that needs more than to be kept.
+_SPECIAL = _COLLECTED | _NOT_THE_REQUESTS
 
-
-#: Statuses that say that a limit was crossed, of time or of length.
-STATUSES_OF_LIMITS = (408, 413, 414, 431)
-
-
-class BadRequest(Exception):
-    """A request that is refused with ``status``; ``reason`` is one line for the error log."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+_COMMON_NAMES = (
+    b"accept", b"accept-charset", b"accept-encoding", b"accept-language", b"authorization",
+    b"cache-control", b"connection", b"content-encoding", b"content-length", b"content-type",
+    b"cookie", b"date", b"dnt", b"expect", b"forwarded", b"from", b"host", b"if-match",
+    b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since", b"keep-alive",
+    b"max-forwards", b"origin", b"pragma", b"priority", b"proxy-authorization",
+    b"proxy-connection", b"purpose", b"range", b"referer", b"save-data", b"sec-ch-ua",
+    b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-fetch-dest", b"sec-fetch-mode",
+    b"sec-fetch-site", b"sec-fetch-user", b"sec-gpc", b"te", b"trailer", b"transfer-encoding",
+    b"upgrade", b"upgrade-insecure-requests", b"user-agent", b"via", b"x-forwarded-for",
+    b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"x-requested-with",
+)  # fmt: skip
+#: Valid names in the spellings that clients use, each with its lower case.
+_KNOWN_NAMES: Final = {
+    spelling: name for name in _COMMON_NAMES for spelling in (name, name.title(), name.upper())
+}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -63,6 +84,12 @@ class Head:
     content_length: int
     #: The client waits for 100 (Continue) before it sends content (RFC 9110 section 10.1.1).
     expects_continue: bool
+    #: HTTP/1.0: no informational responses, no chunks, no persistence that is not asked for.
+    old: bool
+    #: The client wants to use the connection again (RFC 9112 section 9.3).
+    persistent: bool
+    #: No content comes, and the response is framed as every HTTP/1.1 response to GET is.
+    plain: bool
 
 
 def find_bare_line_end(octets: bytes | bytearray, start: int) -> bool:
@@ -80,7 +107,7 @@ def find_bare_line_end(octets: bytes | bytearray, start: int) -> bool:
 def parse_head(section: bytes, *, secure: bool, limits: Limits) -> Head:
     """Read a header section, from its request line to the empty line, both included.
 
-    ``secure``: the connection is a TLS one.  Raises :class:`BadRequest`.
+    ``secure``: the connection is a TLS one.  Raises :class:`~h2static.http1.errors.BadRequest`.
     """
     # RFC 9112 section 2.2: "A recipient of such a bare CR MUST consider that element to be
     # invalid [...]".  A bare LF may be taken as a line end there; two readings are one too many.
@@ -90,21 +117,30 @@ def parse_head(section: bytes, *, secure: bool, limits: Limits) -> Head:
     if len(lines) - 1 > limits.fields:
         raise BadRequest(431, f"more than {limits.fields} field lines")
     method, target, minor = _parse_request_line(lines[0], limits)
-    fields = _parse_field_lines(lines[1:])
-    host = _find_host(fields, minor)
-    scheme, authority, path = _parse_target(method, target, host, secure)
-    content_length = _find_content_length(fields, minor)
-    request = Request(
-        method=method,
-        scheme=scheme,
-        authority=authority,
-        path=path,
-        fields=tuple(field for field in fields if field[0] not in _CONNECTION_FIELDS),
-    )
+    fields, collected = _sort_fields(lines)
+    host = _find_host(collected.get(b"host"), minor)
+    if target[0] == 0x2F and method != b"CONNECT" and b"#" not in target:  # origin-form
+        scheme, authority, path = b"https" if secure else b"http", host, target
+    else:
+        scheme, authority, path = _parse_target(method, target, host, secure)
+    content_length = 0
+    if b"content-length" in collected or b"transfer-encoding" in collected:
+        content_length = _find_content_length(collected, minor)
+    expects = b"expect" in collected and _find_expectation(collected[b"expect"], minor)
+    options = _connection_options(collected.get(b"connection"))
+    # RFC 9112 section 9.3: "If the 'close' connection option is present …, the connection will not
+    # persist"; else HTTP/1.1 persists, and HTTP/1.0 does when "the 'keep-alive' connection option
+    # is present".
+    persistent = b"close" not in options and (minor > 0 or b"keep-alive" in options)
     return Head(
-        request=request,
+        request=Request(
+            method=method, scheme=scheme, authority=authority, path=path, fields=tuple(fields)
+        ),
         content_length=content_length,
-        expects_continue=_find_expectation(request, minor) and content_length != 0,
+        expects_continue=expects and content_length != 0,
+        old=minor == 0,
+        persistent=persistent,
+        plain=persistent and minor > 0 and not content_length and method != b"HEAD",
     )
 
 
@@ -124,38 +160,81 @@ def _parse_request_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, int]
     return method, target, int(minor)
 
 
-def _parse_field_lines(lines: list[bytes]) -> list[Field]:
-    """Name in lower case and value of each line."""
+def parse_field_line(line: bytes) -> Field:
+    """Name in lower case and value of a field line without its CRLF; control octets in the value
+    are the caller's to find.  Raises :class:`~h2static.http1.errors.BadRequest`."""
+    # RFC 9112 section 5.2: "A server that receives an obs-fold in a request message [...] MUST
+    # either reject the message by sending a 400 (Bad Request) [...]".
+    if line[:1] in (b" ", b"\t"):
+        raise BadRequest(400, "folded field line")
+    name, colon, value = line.partition(b":")
+    # RFC 9112 section 5.1: "A server MUST reject, with a response status code of 400 (Bad
+    # Request), any received request message that contains whitespace between a header field
+    # name and colon."
+    if not colon or TOKEN.fullmatch(name) is None:
+        raise BadRequest(400, "malformed field line")
+    return name.lower(), value.strip(b" \t")
+
+
+def _sort_fields(lines: list[bytes]) -> tuple[list[Field], dict[bytes, list[bytes]]]:
+    """The request's own fields, and the values of those in ``_COLLECTED``.
+
+    ``lines``: the header section's, of which the first is the request line.
+    """
+    fields: list[Field] = []
+    collected: dict[bytes, list[bytes]] = {}
+    known = _KNOWN_NAMES
+    special = _SPECIAL
+    own = iter(lines)
+    next(own)
+    for line in own:
+        spelling, colon, value = line.partition(b":")
+        name = known.get(spelling)
+        if name is None or not colon:
+            field = parse_field_line(line)
+            name = field[0]
+        else:
+            field = (name, value.strip(b" \t"))
+        if name in special:
+            if name in _COLLECTED:
+                collected.setdefault(name, []).append(field[1])
+            if name in _NOT_THE_REQUESTS:
+                continue
+        fields.append(field)
+    return fields, collected
+
+
+def parse_trailers(lines: list[bytes], limits: Limits) -> Fields:
+    """Read the lines of a trailer section, without the CRLF of each (RFC 9112 section 7.1.2).
+
+    Fields that must not stand in trailers are left out (RFC 9110 section 6.5.1).  Raises
+    :class:`~h2static.http1.errors.BadRequest`.
+    """
+    if len(lines) > limits.fields:
+        raise BadRequest(431, f"more than {limits.fields} trailer fields")
     fields = []
     for line in lines:
-        # RFC 9112 section 5.2: "A server that receives an obs-fold in a request message [...] MUST
-        # either reject the message by sending a 400 (Bad Request) [...]".
-        if line[:1] in (b" ", b"\t"):
-            raise BadRequest(400, "folded field line")
-        name, colon, value = line.partition(b":")
-        # RFC 9112 section 5.1: "A server MUST reject, with a response status code of 400 (Bad
-        # Request), any received request message that contains whitespace between a header field
-        # name and colon."
-        if not colon or _FIELD_NAME.fullmatch(name) is None:
-            raise BadRequest(400, "malformed field line")
-        fields.append((name.lower(), value.strip(b" \t")))
-    return fields
+        if BAD_IN_VALUE.search(line) is not None:
+            raise BadRequest(400, "control octet in the trailer section")
+        field = parse_field_line(line)
+        if field[0] not in NOT_IN_TRAILERS:
+            fields.append(field)
+    return tuple(fields)
 
 
-def _find_host(fields: list[Field], minor: int) -> bytes:
+def _find_host(hosts: list[bytes] | None, minor: int) -> bytes:
     """The value of Host; :data:`DEFAULT_AUTHORITY` when an HTTP/1.0 client sent none."""
-    hosts = [value for name, value in fields if name == b"host"]
     # RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any
     # HTTP/1.1 request message that lacks a Host header field and to any request message that
     # contains more than one Host header field line or a Host header field with an invalid field
     # value."
-    if len(hosts) > 1:
-        raise BadRequest(400, "more than one Host field")
-    if not hosts:
+    if hosts is None:
         if minor:
             raise BadRequest(400, "no Host field")
         return DEFAULT_AUTHORITY
-    if _HOST.fullmatch(hosts[0]) is None:
+    if len(hosts) > 1:
+        raise BadRequest(400, "more than one Host field")
+    if not is_authority(hosts[0]):
         raise BadRequest(400, "invalid Host field")
     return hosts[0]
 
@@ -173,8 +252,6 @@ def _parse_target(
         return scheme, host, target
     if b"#" in target:
         raise BadRequest(400, "fragment in the request-target")
-    if target.startswith(b"/"):
-        return scheme, host, target
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
         raise BadRequest(400, "request-target in no known form")
@@ -182,7 +259,7 @@ def _parse_target(
     # request-target, the origin server MUST ignore the received Host header field (if any) and
     # instead use the host information of the request-target."
     asked, authority, path = match.groups()
-    if _HOST.fullmatch(authority) is None:
+    if not is_authority(authority):
         raise BadRequest(400, "invalid authority in the request-target")
     # RFC 9110 section 7.4: a request for another scheme than the connection's is misdirected.
     if asked.lower() != scheme:
@@ -193,10 +270,10 @@ def _parse_target(
     return scheme, authority, path if path.startswith(b"/") else b"/" + path
 
 
-def _find_content_length(fields: list[Field], minor: int) -> int:
+def _find_content_length(collected: dict[bytes, list[bytes]], minor: int) -> int:
     """How long the content is (RFC 9112 section 6.3)."""
-    codings = [value for name, value in fields if name == b"transfer-encoding"]
-    lengths = [value for name, value in fields if name == b"content-length"]
+    codings = collected.get(b"transfer-encoding", [])
+    lengths = collected.get(b"content-length", [])
     if codings:
         # RFC 9112 section 6.1: "A server MAY reject a request that contains both Content-Length and
         # Transfer-Encoding"; it "ought to be handled as an error" (section 6.3).
@@ -207,11 +284,9 @@ def _find_content_length(fields: list[Field], minor: int) -> int:
         if minor == 0:
             raise BadRequest(400, "Transfer-Encoding with HTTP/1.0")
         return _check_codings(b",".join(codings))
-    if not lengths:
-        return 0
     # RFC 9112 section 6.3: "the message framing is invalid and the recipient MUST treat it as an
     # unrecoverable error"; a list of equal values may be rejected as well, and is.
-    if len(lengths) > 1 or _DIGITS.fullmatch(lengths[0]) is None:
+    if len(lengths) > 1 or CONTENT_LENGTH.fullmatch(lengths[0]) is None:
         raise BadRequest(400, "invalid Content-Length")
     return int(lengths[0])
 
@@ -233,13 +308,20 @@ def _check_codings(codings: bytes) -> int:
     raise BadRequest(501, "unknown transfer coding")
 
 
-def _find_expectation(request: Request, minor: int) -> bool:
+def _find_expectation(expectations: list[bytes], minor: int) -> bool:
     """Whether the client waits for 100 (Continue)."""
-    expectation = request.field(b"expect")
     # RFC 9110 section 10.1.1: "A server that receives a 100-continue expectation in an HTTP/1.0
     # request MUST ignore that expectation."
-    if expectation is None or minor == 0:
+    if minor == 0:
         return False
-    if expectation.lower() != b"100-continue":
+    if b", ".join(expectations).lower() != b"100-continue":
         raise BadRequest(417, "unknown expectation")
     return True
+
+
+def _connection_options(values: list[bytes] | None) -> tuple[bytes, ...]:
+    """The options of the Connection field, in lower case (RFC 9110 section 7.6.1)."""
+    if values is None:
+        return ()
+    joined = b",".join(values).lower()
+    return tuple(option.strip(b" \t") for option in joined.split(b","))

@@ -1,34 +1,60 @@
 """Octets that were received and not yet used, and the requests in them.
 
 Contract: :meth:`Input.next_head` takes the next request's header section off the front once it is
-complete, or raises :class:`~h2static.http1.head.BadRequest` as soon as it is clear that it will
-never be a good one.  What it costs to look again is in proportion to what was added.
+complete, or raises :class:`~h2static.http1.errors.BadRequest` as soon as it is clear that it will
+never be a good one.  What it costs to look again is in proportion to what was added.  The same
+octets give the same request again (:mod:`h2static.http1.memory`); those with credentials do so on
+their own connection only.
 """
 
 from __future__ import annotations
 
-from h2static.http1.head import BadRequest, Head, find_bare_line_end, parse_head
-from h2static.http1.limits import Limits
+from typing import Final
 
-#: Header sections that are remembered with what they mean: a page's worth.
-_REMEMBERED_HEADS = 64
-#: Larger sections (long cookies) are not remembered.
-_REMEMBERED_SIZE = 4_096
+from h2static.http1.errors import BadRequest
+from h2static.http1.head import Head, find_bare_line_end, parse_head
+from h2static.http1.limits import Limits
+from h2static.http1.memory import LARGEST_SECTION, SENSITIVE, Memory
+
+#: Header sections with credentials that a connection remembers: those of a page and its parts.
+_PRIVATE_SECTIONS: Final = 16
 
 
 class Input:
     """What a client has sent."""
 
-    __slots__ = ("_empty_lines", "_heads", "_limits", "_searched", "_secure", "octets")
+    __slots__ = (
+        "_empty_lines", "_known", "_limits", "_memory", "_private", "_searched", "_secure",
+        "octets",
+    )  # fmt: skip
 
-    def __init__(self, limits: Limits, *, secure: bool) -> None:
+    def __init__(self, limits: Limits, memory: Memory, *, secure: bool) -> None:
         self._limits = limits
         self._secure = secure
+        self._memory = memory
+        self._known = memory.sections(secure=secure)
+        #: Sections with credentials; none before the first.
+        self._private: dict[bytes, Head] | None = None
         #: What was not used yet; content is taken off the front by whoever reads it.
         self.octets = bytearray()
         self._searched = 0
         self._empty_lines = 0
-        self._heads: dict[bytes, Head] = {}
+
+    def add(self, data: bytes) -> Head | None:
+        """Take octets that came.
+
+        When they are exactly one request that is known, and nothing else waits, its head is
+        returned at once.
+        """
+        if not self.octets:
+            head = self._known.get(data)
+            if head is None and self._private is not None:
+                head = self._private.get(data)
+            if head is not None:
+                self._empty_lines = 0
+                return head
+        self.octets += data
+        return None
 
     def skip_empty_lines(self) -> None:
         """Drop a few empty lines before a request.
@@ -42,11 +68,10 @@ class Input:
             self._empty_lines += 1
             self._searched = 0
 
-    def next_head(self) -> tuple[Head, bytes] | None:
-        """The next request and the octets that it was read from; ``None``: more must come first.
+    def next_head(self) -> Head | None:
+        """The next request; ``None``: more must come first.
 
-        The same octets give the same request again.  Raises
-        :class:`~h2static.http1.head.BadRequest`.
+        Raises :class:`~h2static.http1.errors.BadRequest`.
         """
         octets = self.octets
         end = octets.find(b"\r\n\r\n", max(0, self._searched - 3))
@@ -57,20 +82,36 @@ class Input:
             self._check_incomplete()
             return None
         section = bytes(octets[:size])
-        head = self._heads.get(section)
+        head = self._known.get(section)
+        if head is None and self._private is not None:
+            head = self._private.get(section)
         if head is None:
             head = parse_head(section, secure=self._secure, limits=self._limits)
-            if len(section) <= _REMEMBERED_SIZE:
-                if len(self._heads) >= _REMEMBERED_HEADS:
-                    self._heads.clear()
-                self._heads[section] = head
+            self._remember(section, head)
         del octets[:size]
         self._searched = 0
         self._empty_lines = 0
-        return head, section
+        return head
+
+    def _remember(self, section: bytes, head: Head) -> None:
+        for name, _ in head.request.fields:
+            if name in SENSITIVE:
+                break
+        else:
+            self._memory.remember(section, head, secure=self._secure)
+            return
+        if len(section) > LARGEST_SECTION:
+            return
+        if self._private is None:
+            self._private = {}
+        elif len(self._private) >= _PRIVATE_SECTIONS:
+            del self._private[next(iter(self._private))]
+        head.request.repeats = True
+        self._private[section] = head
 
     def _check_incomplete(self) -> None:
-        """Refuse now what more octets cannot mend.  Raises :class:`BadRequest`."""
+        """Refuse now what more octets cannot mend.  Raises
+        :class:`~h2static.http1.errors.BadRequest`."""
         octets = self.octets
         start = max(0, self._searched - 1)
         self._searched = len(octets)

@@ -16,16 +16,19 @@ class Output:
         #: Their length altogether.
         self.octets = 0
 
-    def add(self, piece: bytes) -> None:
-        """Put a piece behind the others."""
+    def add(self, piece: bytes | memoryview) -> None:
+        """Put a piece of octets behind the others."""
         self.pieces.append(piece)
         self.octets += len(piece)
 
     def advance(self, count: int) -> None:
         """The first ``count`` octets were taken."""
         self.octets -= count
+        if not self.octets:
+            self.pieces.clear()
+            return
         whole = 0
-        while whole < len(self.pieces) and count >= len(self.pieces[whole]):
+        while count >= len(self.pieces[whole]):
             count -= len(self.pieces[whole])
             whole += 1
         del self.pieces[:whole]

@@ -1,16 +1,30 @@
-"""Whether the peer gets on: what a connection waits for, and until when.
+"""Whether the peer makes progress: what a connection waits for, and until when.
 
 Contract: :class:`Progress` is told what happens and gives the deadline; it decides nothing else.
 Times are monotonic seconds.
 
-Strategy: a period begins with each phase of an exchange, and anew once enough octets went in it, in
-either direction; so a slow peer has all the time that it needs, and a silent one has not.
+Strategy: a period begins with each phase of an exchange, and again once enough octets moved in it,
+in either direction; so a slow peer has all the time that it needs, and a silent one does not.
 """
 
 from __future__ import annotations
 
-from h2static.http1.exchange import Exchange
+from enum import Enum
+
 from h2static.http1.limits import Limits
+
+
+class Wait(Enum):
+    """What a connection waits for."""
+
+    #: The next request, of which nothing has come.
+    REQUEST = "request"
+    #: The content of a request.
+    CONTENT = "content"
+    #: The socket to take octets.
+    SOCKET = "socket"
+    #: Nothing that is the peer's: the application works, or a body waits for its medium.
+    NOBODY = "nobody"
 
 
 class Progress:
@@ -32,7 +46,7 @@ class Progress:
         self._octets = 0
 
     def count(self, octets: int, now: float) -> None:
-        """So many octets went in or out."""
+        """So many octets came or were taken."""
         self._octets += octets
         if self._octets >= self._limits.stall_octets:
             self.restart(now)
@@ -45,7 +59,8 @@ class Progress:
     def end_head(self, now: float) -> None:
         """A header section is complete."""
         self._head_since = None
-        self.restart(now)
+        self.since = now
+        self._octets = 0
 
     @property
     def awaits_head(self) -> bool:
@@ -59,21 +74,15 @@ class Progress:
             latest = now - limits.header_seconds + limits.last_word_seconds
             self._head_since = min(self._head_since, latest)
 
-    def deadline(self, exchange: Exchange | None, *, output: bool, blocked: bool) -> float | None:
-        """When what is waited for is late; ``None``: nothing is waited for that is the peer's.
-
-        ``output``: octets wait for the socket.  ``blocked``: the response's body waits for its
-        medium.
-        """
+    def deadline(self, wait: Wait) -> float | None:
+        """When what is waited for is late; ``None``: never."""
         limits = self._limits
-        if exchange is None:
-            if output:
-                return self.since + limits.stall_seconds
-            if self._head_since is not None:
-                return self._head_since + limits.header_seconds
-            return self.since + limits.idle_seconds
-        if exchange.waiting or blocked:
-            return None
-        if exchange.content_left:
+        if wait is Wait.SOCKET:
+            return self.since + limits.stall_seconds
+        if wait is Wait.CONTENT:
             return self.since + limits.content_seconds
-        return self.since + limits.stall_seconds
+        if wait is Wait.NOBODY:
+            return None
+        if self._head_since is not None:
+            return self._head_since + limits.header_seconds
+        return self.since + limits.idle_seconds

@@ -1,26 +1,30 @@
-"""A server connection, an h11 client that reads what it sends, and ways to feed it."""
+"""A server connection, a strict reader of what it sends, and ways to feed it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import h11
-
+from h2static.http.journal import Finished
+from h2static.http.messages import Client
+from h2static.http.shared import Shared
 from h2static.http1.connection import ServerConnection
 from h2static.http1.limits import Limits
-from tests.support.applications import TableApplication
+from tests.http1.applications import TableApplication
+from tests.http1.reading import Reply, read_replies
 
+#: What the date of :data:`SECOND` looks like.
 DATE = b"Sat, 21 Nov 2026 08:00:00 GMT"
+SECOND = 1_795_248_000
 
 
-@dataclass
-class Reply:
-    """A response as a client sees it."""
+def make_shared() -> Shared:
+    """What a worker shares, with a journal, at :data:`SECOND`."""
+    shared = Shared(journal=[])
+    shared.date.tick(SECOND)
+    assert shared.date.value == DATE
+    return shared
 
-    status: int
-    fields: dict[bytes, bytes]
-    body: bytes = b""
-    informational: list[int] = field(default_factory=list)
+
+def make_client(*, secure: bool = False) -> Client:
+    return Client(host="192.0.2.7", port=50_000, version="HTTP/1.1", secure=secure)
 
 
 class Harness:
@@ -35,10 +39,25 @@ class Harness:
     ) -> None:
         self.application = application or TableApplication()
         self.now = 1000.0
+        self.shared = make_shared()
+        self.client = make_client(secure=secure)
+        #: How often the driver was asked for a turn.
+        self.notified = 0
+        self.reported: list[str] = []
         self.connection = ServerConnection(
-            self.application, secure=secure, now=self.now, date=lambda: DATE, limits=limits
+            self.application,
+            self.client,
+            self.shared,
+            self.now,
+            limits=limits,
+            notify=self._notify,
+            report=self.reported.append,
         )
         self.sent = bytearray()
+
+    def _notify(self) -> None:
+        assert self.connection.backlog
+        self.notified += 1
 
     def feed(self, octets: bytes, *, step: int | None = None) -> None:
         """Deliver ``octets``, whole or ``step`` at a time, as a driver would."""
@@ -52,7 +71,7 @@ class Harness:
         connection = self.connection
         for _ in range(100_000):
             if connection.backlog:
-                connection.receive(b"", self.now)
+                connection.take_turn(self.now)
             if connection.has_content:
                 connection.pump(self.now, budget)
             octets = b"".join(connection.pending())[:piece]
@@ -62,44 +81,38 @@ class Harness:
             self.sent += octets
             connection.sent(len(octets), self.now)
 
+    def wake(self) -> None:
+        """Everything that a body waited for has come."""
+        blocked, self.connection.blocked = self.connection.blocked, []
+        for number, _ in blocked:
+            self.connection.unblock(number, self.now)
+        self.flush()
+
+    def run_jobs(self) -> None:
+        """Do what was left for a thread."""
+        connection = self.connection
+        while connection.jobs:
+            number, job = connection.jobs.popleft()
+            try:
+                response = job()
+            except ValueError:
+                response = None
+            connection.finish_job(number, response, self.now)
+        self.flush()
+
     def closing(self) -> bool:
         """Whether the connection is to be closed."""
         return self.connection.closing
 
+    @property
+    def noted(self) -> list[Finished]:
+        """What stands in the journal."""
+        assert self.shared.journal is not None
+        return self.shared.journal
+
     def replies(self, methods: list[bytes] | None = None) -> list[Reply]:
         """The responses sent so far, to requests with these ``methods`` (GET by default)."""
-        return read_replies(bytes(self.sent), methods or [], self.connection.closing)
-
-
-def read_replies(octets: bytes, methods: list[bytes], closed: bool) -> list[Reply]:
-    """Parse a sequence of responses with h11 as client."""
-    replies: list[Reply] = []
-    position = 0
-    while octets:
-        client = h11.Connection(h11.CLIENT)
-        method = methods[position] if position < len(methods) else b"GET"
-        position += 1
-        client.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"x")]))
-        client.send(h11.EndOfMessage())
-        client.receive_data(octets)
-        if closed:
-            client.receive_data(b"")
-        reply = Reply(0, {})
-        while True:
-            event = client.next_event()
-            if isinstance(event, h11.InformationalResponse):
-                reply.informational.append(event.status_code)
-            elif isinstance(event, h11.Response):
-                reply.status = event.status_code
-                reply.fields = dict(event.headers)
-            elif isinstance(event, h11.Data):
-                reply.body += event.data
-            else:
-                break
-        assert isinstance(event, h11.EndOfMessage), event
-        replies.append(reply)
-        octets = client.trailing_data[0]
-    return replies
+        return read_replies(bytes(self.sent), methods or [], closed=self.connection.closing)
 
 
 def ask(octets: bytes, **arguments: object) -> list[Reply]:

@@ -8,13 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from h2static.http.messages import Answer, BodyReader, Request, Response
-from h2static.http1.connection import ServerConnection
-from h2static.http1.exchange import Finished
+from h2static.http.bodies import BodyReader
+from h2static.http.exchange import Exchange
+from h2static.http.fields import Fields
+from h2static.http.messages import Response
 from h2static.http1.limits import Limits
+from tests.http1.applications import (
+    PiecesBody,
+    TableApplication,
+    echoing,
+    responding,
+    sending,
+    text_response,
+)
 from tests.http1.harness import DATE, Harness, ask
 from tests.http1.test_head import REFUSED
-from tests.support.applications import EchoUpload, PiecesBody, TableApplication, text_response
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -27,15 +35,6 @@ def post(content: bytes, *fields: bytes, path: bytes = b"/echo") -> bytes:
 def chunked(content: bytes, path: bytes = b"/echo") -> bytes:
     chunks = b"".join(b"1\r\n%c\r\n" % octet for octet in content) + b"0\r\n\r\n"
     return b"POST %b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" % path + chunks
-
-
-def echo(limit: int = 1000) -> TableApplication:
-    return TableApplication({b"/echo": lambda request: EchoUpload(limit)})
-
-
-def body_application(body: PiecesBody, fields: tuple[tuple[bytes, bytes], ...]) -> TableApplication:
-    response = Response(status=200, fields=fields, body=body)
-    return TableApplication({b"/body": lambda request: response})
 
 
 # ---------------------------------------------------------------- exchanges (sections 6 and 9.3)
@@ -53,11 +52,13 @@ def test_golden_octets() -> None:
 
 def test_connection_persists_and_the_same_octets_are_the_same_request() -> None:
     harness = Harness()
-    harness.feed(GET)
-    harness.feed(GET)
-    assert [reply.body for reply in harness.replies()] == [b"GET /a"] * 2
-    first, second = harness.application.requests
-    assert first is second
+    for _ in range(4):
+        harness.feed(GET)
+    assert [reply.body for reply in harness.replies()] == [b"GET /a"] * 4
+    # What comes for the first time need not come again; then it is worth remembering.
+    _, second, third, fourth = harness.application.requests
+    assert second is third is fourth
+    assert second.repeats
 
 
 def test_pipelined_requests_are_answered_in_order() -> None:
@@ -85,7 +86,7 @@ def test_too_many_empty_lines() -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, CLOSE\r\n\r\n",
         b"GET / HTTP/1.0\r\n\r\n",
-        b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        b"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
     ],
 )
 def test_close(octets: bytes) -> None:
@@ -165,7 +166,7 @@ def test_no_hidden_request_is_answered(attempt: bytes) -> None:
 
 
 def test_content_is_not_a_request() -> None:
-    replies = ask(post(HIDDEN) + GET, application=echo())
+    replies = ask(post(HIDDEN) + GET, application=echoing())
     assert [reply.body for reply in replies] == [HIDDEN, b"GET /a"]
 
 
@@ -174,7 +175,7 @@ def test_content_is_not_a_request() -> None:
 
 @pytest.mark.parametrize("octets", [post(b"hello"), chunked(b"hello")])
 def test_upload(octets: bytes) -> None:
-    replies = ask(octets + GET, application=echo())
+    replies = ask(octets + GET, application=echoing())
     assert [reply.body for reply in replies] == [b"hello", b"GET /a"]
 
 
@@ -188,7 +189,7 @@ def test_unwanted_content_is_read_before_the_response(octets: bytes) -> None:
 
 
 def test_early_response_keeps_the_connection_when_the_content_is_small() -> None:
-    application = TableApplication({b"/e": lambda request: text_response(405, b"no", early=True)})
+    application = TableApplication({b"/e": responding(text_response(405, b"no", early=True))})
     harness = Harness(application)
     octets = post(b"hello", path=b"/e")
     harness.feed(octets[:-5])
@@ -216,16 +217,15 @@ def test_endless_chunks_for_nobody_end_the_connection() -> None:
 
 def test_many_small_chunks_take_many_turns() -> None:
     """Otherwise 64 KiB of them would keep everybody else waiting for a third of a second."""
-    application = echo(limit=10_000)
+    application = echoing(limit=10_000)
     harness = Harness(application, limits=Limits(chunk_lines_per_turn=100))
     harness.connection.receive(chunked(b"x" * 1000) + GET, harness.now)
-    (upload,) = application.uploads
-    assert isinstance(upload, EchoUpload)
+    (sink,) = application.sinks
     turns = 1
     while harness.connection.backlog and turns < 50:
-        assert len(upload.data) == 100 * turns
+        assert len(sink.data) == 100 * turns
         assert not harness.connection.wants_input
-        harness.connection.receive(b"", harness.now)
+        harness.connection.take_turn(harness.now)
         turns += 1
     assert turns == 11
     harness.flush()
@@ -235,27 +235,26 @@ def test_many_small_chunks_take_many_turns() -> None:
 def test_small_chunks_of_many_requests_share_the_turn() -> None:
     harness = Harness(limits=Limits(chunk_lines_per_turn=100))
     harness.connection.receive(chunked(b"x" * 49, b"/a") * 10, harness.now)
-    assert harness.connection.requests == 2
+    assert harness.connection.counters.requests == 2
     harness.flush()
     assert len(harness.replies()) == 10
 
 
 def test_upload_too_large() -> None:
-    application = echo(limit=3)
+    application = echoing(limit=3)
     harness = Harness(application)
     harness.feed(post(b"hello") + GET)
     assert [reply.status for reply in harness.replies()] == [413, 200]
-    upload = application.uploads[0]
-    assert isinstance(upload, EchoUpload)
-    assert upload.abandoned
+    assert application.sinks[0].abandoned == 1
 
 
-def test_trailers_are_read_and_dropped() -> None:
+def test_trailers_are_the_sinks() -> None:
     octets = chunked(b"hi")[:-2] + b"X-Trailer: 1\r\n\r\n"
-    application = echo()
+    application = echoing()
     replies = ask(octets + GET, application=application)
     assert [reply.body for reply in replies] == [b"hi", b"GET /a"]
     assert application.requests[0].field(b"x-trailer") is None
+    assert application.sinks[0].trailers == ((b"x-trailer", b"1"),)
 
 
 # ---------------------------------------------------------------- 100 (RFC 9110 section 10.1.1)
@@ -264,7 +263,7 @@ EXPECT = b"Expect: 100-continue"
 
 
 def test_continue_is_sent_when_the_upload_is_wanted() -> None:
-    harness = Harness(echo())
+    harness = Harness(echoing())
     octets = post(b"hello", EXPECT)
     harness.feed(octets[:-5])
     assert bytes(harness.sent).startswith(b"HTTP/1.1 100 ")
@@ -276,7 +275,7 @@ def test_continue_is_sent_when_the_upload_is_wanted() -> None:
 
 
 def test_continue_is_left_out_when_content_is_there() -> None:
-    harness = Harness(echo())
+    harness = Harness(echoing())
     harness.feed(post(b"hello", EXPECT))
     assert harness.replies()[0].informational == []
 
@@ -295,7 +294,7 @@ def test_no_continue_when_the_answer_is_known() -> None:
 
 def test_body_is_pulled_within_the_budget() -> None:
     body = PiecesBody([bytes(1000)] * 100, 100_000)
-    harness = Harness(body_application(body, ((b"content-length", b"100000"),)))
+    harness = Harness(sending(body, ((b"content-length", b"100000"),)))
     harness.connection.receive(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n", harness.now)
     harness.connection.pump(harness.now, 10_000)
     size = harness.connection.output_octets
@@ -306,7 +305,7 @@ def test_body_is_pulled_within_the_budget() -> None:
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 def test_body_of_unknown_length(version: bytes) -> None:
     body = PiecesBody([b"abc", b"def"], None)
-    harness = Harness(body_application(body, ()))
+    harness = Harness(sending(body, ()))
     harness.feed(b"GET /body HTTP/%b\r\nHost: x\r\n\r\n" % version)
     (reply,) = harness.replies()
     assert reply.body == b"abcdef"
@@ -317,7 +316,7 @@ def test_body_of_unknown_length(version: bytes) -> None:
 
 def test_a_socket_that_takes_little_at_a_time() -> None:
     body = PiecesBody([bytes(1000)] * 20, 20_000)
-    harness = Harness(body_application(body, ((b"content-length", b"20000"),)))
+    harness = Harness(sending(body, ((b"content-length", b"20000"),)))
     harness.connection.receive(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n" + GET, harness.now)
     harness.flush(budget=3000, piece=7)
     assert [len(reply.body) for reply in harness.replies()] == [20_000, 6]
@@ -325,58 +324,47 @@ def test_a_socket_that_takes_little_at_a_time() -> None:
 
 def test_finished_responses_are_noted() -> None:
     body = PiecesBody([b"abc", None], None)
-    application = body_application(body, ())
-    noted: list[Finished] = []
-    connection = ServerConnection(
-        application, secure=False, now=5.0, date=lambda: DATE, note=noted.append
-    )
+    harness = Harness(sending(body))
+    connection = harness.connection
     connection.receive(GET + b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n", 6.0)
     connection.pump(7.0, 1000)
     connection.abandon()
-    entries = [(one.request.path, one.response.status, one.octets, one.aborted) for one in noted]
-    assert entries == [(b"/a", 200, 6, False), (b"/body", 200, 3, True)]
+    entries = [
+        (one.request.path, one.response.status, one.octets, one.started, one.finished, one.aborted)
+        for one in harness.noted
+    ]
+    assert entries == [(b"/a", 200, 6, 6.0, 6.0, False), (b"/body", 200, 3, 6.0, 7.0, True)]
+    assert all(one.client is harness.client and not one.pushed for one in harness.noted)
 
 
 @pytest.mark.parametrize("headers", [b"Expect: 100-continue\r\n", b""])
 def test_a_complete_response_is_noted_as_such(headers: bytes) -> None:
     """The connection ends with content left, which is nothing that the response lacks."""
-    noted: list[Finished] = []
     early = text_response(405, b"no", early=True)
-    connection = ServerConnection(
-        TableApplication({b"/a": lambda _: early}),
-        secure=False,
-        now=5.0,
-        date=lambda: DATE,
-        note=noted.append,
-    )
+    harness = Harness(TableApplication({b"/a": responding(early)}))
+    connection = harness.connection
     connection.receive(b"POST /a HTTP/1.1\r\nHost: x\r\n%sContent-Length: 5\r\n\r\n" % headers, 6.0)
     connection.sent(connection.output_octets, 8.0)
     connection.abandon()
-    assert [(one.octets, one.finished, one.aborted) for one in noted] == [(2, 8.0, False)]
+    ((octets, aborted),) = [(one.octets, one.aborted) for one in harness.noted]
+    assert (octets, aborted) == (2, False)
 
 
 def test_how_long_a_stalled_response_took() -> None:
-    body = PiecesBody([bytes(100_000)], 100_000)
-    noted: list[Finished] = []
-    connection = ServerConnection(
-        body_application(body, ((b"content-length", b"100000"),)),
-        secure=False,
-        now=5.0,
-        date=lambda: DATE,
-        note=noted.append,
-    )
-    connection.receive(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n", 5.0)
-    connection.pump(5.0, 50_000)
-    connection.sent(40_000, 10.0)
-    connection.check(40.0)
-    connection.check(70.5)
-    assert [(one.finished, one.aborted) for one in noted] == [(70.5, True)]
+    harness = Harness(sending(PiecesBody([bytes(100_000)], 100_000)))
+    connection = harness.connection
+    connection.receive(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n", 1005.0)
+    connection.pump(1005.0, 50_000)
+    connection.sent(40_000, 1010.0)
+    connection.check(1040.0)
+    connection.check(1070.5)
+    assert [(one.finished, one.aborted) for one in harness.noted] == [(1070.5, True)]
 
 
 def test_a_socket_that_takes_a_drip() -> None:
     """An octet now and then is no progress in writing, also of the last response; honest slowness
     is."""
-    harness = Harness(TableApplication({b"/a": lambda _: text_response(200, bytes(50_000))}))
+    harness = Harness(TableApplication({b"/a": responding(text_response(200, bytes(50_000)))}))
     connection = harness.connection
     connection.receive(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 1_000.0)
     assert connection.closing
@@ -392,7 +380,7 @@ def test_a_socket_that_takes_a_drip() -> None:
 
 def test_head_does_not_open_the_body() -> None:
     body = PiecesBody([b"abc"], 3)
-    harness = Harness(body_application(body, ((b"content-length", b"3"),)))
+    harness = Harness(sending(body, ((b"content-length", b"3"),)))
     harness.feed(b"HEAD /body HTTP/1.1\r\nHost: x\r\n\r\n")
     assert harness.replies([b"HEAD"])[0].body == b""
     assert body.readers == []
@@ -401,7 +389,7 @@ def test_head_does_not_open_the_body() -> None:
 @pytest.mark.parametrize("pieces", [[b"ab"], [b"abcdef"]])
 def test_a_body_of_another_length_breaks_the_connection(pieces: list[bytes | None]) -> None:
     body = PiecesBody(pieces, 3)
-    harness = Harness(body_application(body, ((b"content-length", b"3"),)))
+    harness = Harness(sending(body, ((b"content-length", b"3"),)))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
     assert harness.closing()
     assert harness.sent.count(b"HTTP/1.1 200") == 1
@@ -413,7 +401,7 @@ def test_a_body_of_another_length_breaks_the_connection(pieces: list[bytes | Non
 class FailingBody:
     """A body whose medium fails: at once, or after some octets."""
 
-    length = 6
+    length: int | None = 6
 
     def __init__(self, *, opens: bool) -> None:
         self.opens = opens
@@ -427,6 +415,8 @@ class FailingBody:
 class FailingReader:
     """Gives three octets, then fails."""
 
+    reuses_buffer = False
+
     def __init__(self) -> None:
         self.given = False
 
@@ -439,16 +429,28 @@ class FailingReader:
     def wait(self, wake: Callable[[], None]) -> None:
         wake()
 
+    def trailers(self) -> Fields:
+        return ()
+
     def close(self) -> None:
         """There is nothing to give back."""
 
 
-@pytest.mark.parametrize("opens", [True, False])
-def test_a_failing_medium_breaks_the_connection(opens: bool) -> None:
+def test_a_medium_that_cannot_be_opened() -> None:
     response = Response(
-        status=200, fields=((b"content-length", b"6"),), body=FailingBody(opens=opens)
+        status=200, fields=((b"content-length", b"6"),), body=FailingBody(opens=False)
     )
-    harness = Harness(TableApplication({b"/body": lambda request: response}))
+    harness = Harness(TableApplication({b"/body": responding(response)}))
+    harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
+    assert [reply.status for reply in harness.replies()] == [500, 200]
+    assert harness.reported == ["response to b'/body': body cannot be read: no such device"]
+
+
+def test_a_failing_medium_breaks_the_connection() -> None:
+    response = Response(
+        status=200, fields=((b"content-length", b"6"),), body=FailingBody(opens=True)
+    )
+    harness = Harness(TableApplication({b"/body": responding(response)}))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
     assert harness.closing()
     assert "cannot be read" in str(harness.connection.problem)
@@ -457,7 +459,7 @@ def test_a_failing_medium_breaks_the_connection(opens: bool) -> None:
 
 def test_an_answer_that_nobody_waits_for_any_more() -> None:
     harness = Harness()
-    harness.connection.respond(1, text_response(200, b"late"), harness.now)
+    harness.connection.finish_job(1, text_response(200, b"late"), harness.now)
     assert not harness.connection.output_octets
 
 
@@ -468,7 +470,7 @@ def test_nothing_is_taken_after_the_end() -> None:
     harness.flush()
     assert len(harness.application.requests) == 1
     assert harness.connection.open_streams == 0
-    assert harness.connection.requests == 1
+    assert harness.connection.counters.requests == 1
 
 
 def test_a_response_that_is_all_in_the_output_and_not_taken() -> None:
@@ -483,41 +485,62 @@ def test_a_response_that_is_all_in_the_output_and_not_taken() -> None:
 
 def test_a_blocked_body_waits_for_unblock() -> None:
     body = PiecesBody([b"abc", None, b"def"], 6)
-    harness = Harness(body_application(body, ((b"content-length", b"6"),)))
+    harness = Harness(sending(body, ((b"content-length", b"6"),)))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
     assert bytes(harness.sent).endswith(b"abc")
     ((number, _),) = harness.connection.blocked
     blocked = harness.connection.has_content
-    assert harness.connection.deadline is None
+    assert harness.connection.deadline() is None
+    harness.connection.blocked.clear()
     harness.connection.unblock(number, harness.now)
     assert (blocked, harness.connection.has_content) == (False, True)
     harness.flush()
     assert [reply.body for reply in harness.replies()] == [b"abcdef", b"GET /a"]
 
 
-class Later:
-    """An answer that somebody else computes."""
-
-    def run(self) -> Response:
-        return text_response(200, b"later")
+def later(exchange: Exchange) -> None:
+    exchange.work(lambda: text_response(200, b"later"))
 
 
-def test_deferred_answer() -> None:
-    application = TableApplication({b"/later": lambda request: Later()})
-    harness = Harness(application)
+def test_a_job() -> None:
+    harness = Harness(TableApplication({b"/later": later}))
     harness.feed(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
     assert not harness.sent
-    ((number, deferred),) = harness.connection.deferred
-    harness.connection.respond(number, text_response(200, b"later"), harness.now)
-    harness.connection.respond(number, text_response(200, b"again"), harness.now)
-    assert isinstance(deferred, Later)
+    assert harness.connection.deadline() is None
+    ((number, job),) = harness.connection.jobs
+    harness.connection.finish_job(number, job(), harness.now)
+    harness.connection.finish_job(number, text_response(200, b"again"), harness.now)
     harness.flush()
     assert [reply.body for reply in harness.replies()] == [b"later", b"GET /a"]
 
 
+def test_a_job_that_fails() -> None:
+    harness = Harness(TableApplication({b"/later": later}))
+    harness.feed(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
+    harness.connection.finish_job(1, None, harness.now)
+    harness.flush()
+    assert [reply.status for reply in harness.replies()] == [500, 200]
+    ((status, request),) = harness.application.refused
+    assert (status, request) == (500, harness.application.requests[0])
+
+
+def test_nobody_works_for_a_request_that_is_answered_or_gone() -> None:
+    harness = Harness(TableApplication({b"/later": later}))
+    harness.feed(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert harness.connection.jobs
+    harness.application.exchanges[0].respond(text_response(200, b"sooner"))
+    harness.flush()
+    assert not harness.connection.jobs
+    harness.feed(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert [number for number, _ in harness.connection.jobs] == [2]
+    harness.connection.abandon()
+    assert not harness.connection.jobs
+    assert [reply.body for reply in harness.replies()] == [b"sooner"]
+
+
 def test_reading_stops_when_output_or_pipelined_requests_wait() -> None:
     body = PiecesBody([None], None)
-    harness = Harness(body_application(body, ()), limits=Limits(pipelined=1000))
+    harness = Harness(sending(body, ()), limits=Limits(pipelined=1000))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n")
     while harness.connection.wants_input:
         harness.connection.receive(GET, harness.now)
@@ -525,10 +548,8 @@ def test_reading_stops_when_output_or_pipelined_requests_wait() -> None:
 
 
 def test_a_flood_of_pipelined_requests_is_answered_in_turns() -> None:
-    large: Answer = Response(
-        status=200, fields=((b"content-length", b"100000"),), body=bytes(100_000)
-    )
-    harness = Harness(TableApplication({b"/a": lambda request: large}))
+    large = Response(status=200, fields=((b"content-length", b"100000"),), body=bytes(100_000))
+    harness = Harness(TableApplication({b"/a": responding(large)}))
     harness.connection.receive(GET * 1000, harness.now)
     assert len(harness.application.requests) < 10
     assert harness.connection.backlog
@@ -572,7 +593,7 @@ def test_endless_header_sections(octets: bytes, status: int) -> None:
 
 def test_silence_after_connecting() -> None:
     harness = Harness()
-    assert harness.connection.deadline == harness.now + 10
+    assert harness.connection.deadline() == harness.now + 10
     harness.now += 10
     harness.connection.check(harness.now)
     harness.flush()
@@ -594,7 +615,7 @@ def test_slowloris_meets_an_absolute_deadline() -> None:
 
 
 def test_slow_content_meets_a_deadline() -> None:
-    application = echo(100_000)
+    application = echoing(100_000)
     harness = Harness(application)
     harness.feed(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n")
     for _ in range(1000):
@@ -606,13 +627,11 @@ def test_slow_content_meets_a_deadline() -> None:
         harness.flush()
     assert harness.now <= 1061
     assert harness.replies()[0].status == 408
-    upload = application.uploads[0]
-    assert isinstance(upload, EchoUpload)
-    assert upload.abandoned
+    assert application.sinks[0].abandoned == 1
 
 
 def test_steady_content_meets_none() -> None:
-    harness = Harness(echo(200_000))
+    harness = Harness(echoing(200_000))
     harness.feed(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
     for _ in range(100):
         harness.feed(bytes(1000))
@@ -623,10 +642,10 @@ def test_steady_content_meets_none() -> None:
 
 def test_a_client_that_does_not_read() -> None:
     body = PiecesBody([bytes(1000)] * 1000, 1_000_000)
-    harness = Harness(body_application(body, ((b"content-length", b"1000000"),)))
+    harness = Harness(sending(body, ((b"content-length", b"1000000"),)))
     harness.connection.receive(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n", harness.now)
     harness.connection.pump(harness.now, 65_536)
-    assert harness.connection.deadline == harness.now + 60
+    assert harness.connection.deadline() == harness.now + 60
     harness.now += 60
     harness.connection.check(harness.now)
     assert harness.closing()
@@ -636,7 +655,7 @@ def test_a_client_that_does_not_read() -> None:
 def test_idle_connection() -> None:
     harness = Harness()
     harness.feed(GET)
-    assert harness.connection.deadline == harness.now + 180
+    assert harness.connection.deadline() == harness.now + 180
     harness.now += 179
     harness.connection.check(harness.now)
     assert not harness.closing()
@@ -651,7 +670,7 @@ def test_idle_connection() -> None:
 
 def test_half_closed_client_gets_its_responses() -> None:
     body = PiecesBody([bytes(1000)] * 100, 100_000)
-    harness = Harness(body_application(body, ((b"content-length", b"100000"),)))
+    harness = Harness(sending(body, ((b"content-length", b"100000"),)))
     harness.connection.receive(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n" + GET, harness.now)
     harness.connection.receive_eof(harness.now)
     assert not harness.closing()
@@ -662,10 +681,10 @@ def test_half_closed_client_gets_its_responses() -> None:
 
 def test_half_closed_client_gets_what_waited_behind_a_deferred_answer() -> None:
     """More requests than one turn answers."""
-    harness = Harness(TableApplication({b"/later": lambda request: Later()}))
+    harness = Harness(TableApplication({b"/later": later}))
     harness.feed(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n" + GET * 100)
     harness.connection.receive_eof(harness.now)
-    harness.connection.respond(1, text_response(200, b"later"), harness.now)
+    harness.connection.finish_job(1, text_response(200, b"later"), harness.now)
     assert harness.connection.backlog
     harness.flush()
     assert [reply.body for reply in harness.replies()] == [b"later"] + [b"GET /a"] * 100
@@ -677,12 +696,12 @@ def test_half_closed_client_while_the_answer_is_deferred(
     left_out: int, statuses: list[int]
 ) -> None:
     """Whether the content is complete shows when it is read."""
-    harness = Harness(TableApplication({b"/later": lambda request: Later()}))
+    harness = Harness(TableApplication({b"/later": later}))
     octets = post(b"hello", path=b"/later")
     harness.feed(octets[: len(octets) - left_out])
     harness.connection.receive_eof(harness.now)
     assert not harness.closing()
-    harness.connection.respond(1, text_response(200, b"later"), harness.now)
+    harness.connection.finish_job(1, text_response(200, b"later"), harness.now)
     harness.flush()
     assert [reply.status for reply in harness.replies()] == statuses
     assert harness.closing()
@@ -690,7 +709,7 @@ def test_half_closed_client_while_the_answer_is_deferred(
 
 def test_events_end_when_the_client_closes() -> None:
     body = PiecesBody([b"data: 1\n\n", None], None)
-    harness = Harness(body_application(body, ()))
+    harness = Harness(sending(body, ()))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n")
     harness.connection.receive_eof(harness.now)
     assert harness.closing()
@@ -698,16 +717,14 @@ def test_events_end_when_the_client_closes() -> None:
 
 
 def test_incomplete_request_is_not_answered() -> None:
-    application = echo()
+    application = echoing()
     harness = Harness(application)
     harness.feed(post(b"hello")[:-1])
     harness.connection.receive_eof(harness.now)
     harness.flush()
     assert harness.closing()
     assert not harness.sent
-    upload = application.uploads[0]
-    assert isinstance(upload, EchoUpload)
-    assert upload.abandoned
+    assert application.sinks[0].abandoned == 1
 
 
 def test_drain_idle() -> None:
@@ -721,7 +738,7 @@ def test_drain_with_requests_that_wait_for_their_turn() -> None:
     """One more is answered, so that the client learns which were not processed."""
     harness = Harness()
     harness.connection.receive(GET * 40, harness.now)
-    answered = harness.connection.requests
+    answered = harness.connection.counters.requests
     assert harness.connection.backlog
     assert answered < 39
     harness.connection.drain(harness.now)
@@ -768,43 +785,43 @@ def test_drain_of_a_connection_that_has_not_asked(begun: bytes, comes: bool) -> 
 
 
 def test_drain_finishes_the_response_and_takes_no_further_request() -> None:
-    harness = Harness(TableApplication({b"/later": lambda request: Later()}))
+    harness = Harness(TableApplication({b"/later": later}))
     harness.feed(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
     harness.connection.drain(harness.now)
     assert not harness.closing()
-    harness.connection.respond(1, text_response(200, b"later"), harness.now)
+    harness.connection.finish_job(1, text_response(200, b"later"), harness.now)
     harness.flush()
     (reply,) = harness.replies()
     assert reply.fields[b"connection"] == b"close"
     assert harness.closing()
 
 
-def test_drain_ends_bodies_without_an_end() -> None:
-    body = PiecesBody([b"data: 1\n\n", None], None)
-    harness = Harness(body_application(body, ()))
+def test_drain_cuts_no_body_short() -> None:
+    """It would look complete.  A body without an end is its application's to end."""
+    body = PiecesBody([b"data: 1\n\n", None, b"data: 2\n\n"], None)
+    harness = Harness(sending(body))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n")
     harness.connection.drain(harness.now)
     harness.flush()
-    assert harness.replies()[0].body == b"data: 1\n\n"
+    assert not harness.closing()
+    harness.wake()
+    (reply,) = harness.replies()
+    assert (reply.body, reply.complete) == (b"data: 1\n\ndata: 2\n\n", True)
     assert harness.closing()
     assert body.readers[0].closed
 
 
 def test_abandon_gives_everything_back() -> None:
     body = PiecesBody([b"abc", None], 6)
-    harness = Harness(body_application(body, ((b"content-length", b"6"),)))
+    harness = Harness(sending(body, ((b"content-length", b"6"),)))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n")
     harness.connection.abandon()
     assert body.readers[0].closed
-    assert harness.connection.deadline is None
+    assert harness.connection.deadline() is None
     assert harness.connection.pending() == []
 
 
 # ---------------------------------------------------------------- anything at all
-
-
-def hostile(request: Request) -> Answer:
-    return EchoUpload(50)
 
 
 PIECES = [
@@ -812,6 +829,7 @@ PIECES = [
     post(b"hello"),
     chunked(b"hey"),
     b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\r\n",
     b"0\r\n\r\n",
     b"GET / HTTP/1.1\r\n",
@@ -830,8 +848,9 @@ PIECES = [
 )
 def test_receive_never_raises(pieces: list[bytes], step: int, end: str) -> None:
     body = PiecesBody([b"abc", b"def"], None)
-    application = body_application(body, ())
-    application.answers[b"/echo"] = hostile
+    application = echoing(50)
+    application.handlers[b"/body"] = responding(Response(status=200, fields=(), body=body))
+    application.handlers[b"/later"] = later
     harness = Harness(application)
     harness.feed(b"".join(pieces), step=step)
     connection = harness.connection
@@ -845,8 +864,11 @@ def test_receive_never_raises(pieces: list[bytes], step: int, end: str) -> None:
         harness.now += 1000
         connection.check(harness.now)
     harness.flush()
-    assert harness.closing() or connection.wants_input
-    assert harness.closing() == (connection.deadline is None)
+    assert harness.closing() or connection.wants_input or connection.open_streams
+    assert harness.closing() == (connection.deadline() is None) or connection.open_streams
     if end != "deadline":
         connection.abandon()
     assert all(reader.closed for reader in body.readers)
+    # One handle a request, and one end a sink.
+    assert len(application.requests) == connection.counters.requests
+    assert all(sink.ends + sink.abandoned == 1 for sink in application.sinks)

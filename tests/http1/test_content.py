@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.http1.content import Chunked, KnownLength
+from h2static.http1.errors import BadRequest
 from h2static.http1.limits import Limits
 
 GOOD = [
@@ -62,6 +63,14 @@ def test_good_chunks_are_read_and_nothing_after_them(octets: bytes, data: bytes,
     assert taken == data
     assert content.done
     assert rest == b"GET /next"
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 10_000])
+@pytest.mark.parametrize("octets", BAD)
+def test_bad_chunks_are_refused(octets: bytes, step: int) -> None:
+    with pytest.raises(BadRequest) as caught:
+        scan(octets, step)
+    assert caught.value.status == 400
 
 
 def test_so_many_lines_are_read_and_no_more() -> None:

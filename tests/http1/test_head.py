@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http1.head import CHUNKED, BadRequest, Head, parse_head
+from h2static.http1.errors import BadRequest
+from h2static.http1.head import CHUNKED, Head, parse_head
 from h2static.http1.limits import Limits
 
 LIMITS = Limits()

@@ -1,0 +1,141 @@
+"""From a response to its octets, and to the journal.
+
+Contract: a :class:`Responder` frames what the connection decided to send, and tells of what was
+sent.  When a response is due, and whether it is the last one, is the connection's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from h2static.http.exchange import Application
+from h2static.http.fields import Fields
+from h2static.http.hints import PushClient, Seen
+from h2static.http.journal import Finished
+from h2static.http.messages import Client, Request, Response
+from h2static.http.shared import Shared
+from h2static.http1.exchange import Exchange
+from h2static.http1.framer import frame, frame_informational
+from h2static.http1.memory import Memory
+from h2static.http1.sender import Sender
+
+
+class Responder:
+    """The responses of one connection."""
+
+    __slots__ = (
+        "_application",
+        "_client",
+        "_memory",
+        "_observer",
+        "_shared",
+        "sender",
+    )
+
+    def __init__(
+        self,
+        application: Application,
+        client: Client,
+        shared: Shared,
+        memory: Memory,
+        sender: Sender,
+        observer: Callable[[Finished], None] | None,
+    ) -> None:
+        self._application = application
+        self._client = client
+        self._shared = shared
+        self._memory = memory
+        self._observer = observer
+        self.sender = sender
+
+    def send_prepared(self, request: Request, response: Response, now: float) -> bool:
+        """The whole exchange of a plain request and a response that is remembered; false: frame it.
+
+        To be used only where the connection goes on.
+        """
+        ready = self._memory.ready(response)
+        if ready is None:
+            return False
+        output = self.sender.output
+        output.add(ready.octets)
+        if ready.body:
+            output.add(ready.body)
+        if self._shared.journal is not None or self._observer is not None:
+            self._note(
+                Finished(self._client, request, response, ready.length, now, now, False, False, ())
+            )
+        return True
+
+    def inform(self, status: int, fields: Fields) -> None:
+        """Send an informational response.  Raises :class:`~h2static.http1.errors.BadResponse`."""
+        self.sender.output.add(frame_informational(status, fields))
+
+    def start(self, exchange: Exchange, response: Response, *, last: bool) -> bool:
+        """Send the head of a response; whether it is the connection's ``last``.
+
+        Raises :class:`~h2static.http1.errors.BadResponse`; nothing was sent then.
+        """
+        request = exchange.request
+        added: Fields = ()
+        delivered: tuple[str, ...] = ()
+        if response.hints is not None:
+            # RFC 8297 section 3: no 103, clients of HTTP/1.1 may take it for the final response.
+            client = PushClient(multiplexed=False, seen=Seen())
+            delivery = response.hints.deliver(request, response.status, client)
+            added, delivered = delivery.fields, delivery.words()
+        framed = frame(
+            response,
+            self._shared.date.value,
+            head_request=request.method == b"HEAD",
+            old=exchange.head.old,
+            added=added,
+            last=last,
+        )
+        self.sender.begin(framed, response.body)
+        exchange.begun = True
+        exchange.response = response
+        exchange.delivered = delivered
+        return framed.last
+
+    def start_refusal(self, exchange: Exchange, status: int, *, last: bool) -> bool:
+        """As :meth:`start`, with what the application says to a request that is refused.
+
+        Raises :class:`~h2static.http1.errors.BadResponse` when that cannot be sent either.
+        """
+        return self.start(exchange, self._application.refuse(status, exchange.request), last=last)
+
+    def refuse_head(self, status: int, *, head_request: bool) -> None:
+        """Answer a request of which no more is known, and which is the connection's last.
+
+        Raises :class:`~h2static.http1.errors.BadResponse`.
+        """
+        response = self._application.refuse(status, None)
+        date = self._shared.date.value
+        framed = frame(response, date, head_request=head_request, old=False, last=True)
+        self.sender.begin(framed, response.body)
+
+    def end(self, exchange: Exchange, now: float) -> None:
+        """The exchange is over, and so is the response that it may have: tell of it."""
+        complete = exchange.begun and self.sender.complete
+        self.sender.close()
+        exchange.finish(lost=not complete)
+        if exchange.begun and exchange.response is not None:
+            self._note(
+                Finished(
+                    self._client,
+                    exchange.request,
+                    exchange.response,
+                    self.sender.octets,
+                    exchange.started,
+                    now,
+                    pushed=False,
+                    aborted=not complete,
+                    delivered=exchange.delivered,
+                )
+            )
+
+    def _note(self, finished: Finished) -> None:
+        if self._shared.journal is not None:
+            self._shared.journal.append(finished)
+        if self._observer is not None:
+            self._observer(finished)

@@ -4,9 +4,10 @@ Contract: :meth:`Broker.publish` puts an event into every open stream, from any 
 blocking.  A new stream starts with ``hello``, which says what the state is; so a client that missed
 events knows that it did.  A client that does not read loses its stream, not the server its memory.
 :meth:`Broker.tick` keeps connections alive that are silent.  Closing a reading ends the stream; a
-server that shuts down ends it at once, because its length is unknown.
+server that drains ends all of them (:meth:`Broker.end_all`).
 
-Strategy: each reading has its own small queue of ready octets and the wake-up of whoever waits.
+Strategy: each reading has its own small queue of ready octets and the wake-up of whoever waits.  A
+:class:`h2static.http.pipe.Pipe` would not do: events come from the watcher's thread.
 """
 
 from __future__ import annotations
@@ -16,14 +17,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from h2static.http.messages import BodyReader
-
-#: Octets that may wait for one client; events are some hundred octets, so it slept for long.
-MAX_WAITING = 65_536
-#: Seconds between comments: proxies and NAT drop what is silent for half a minute.
-COMMENT_INTERVAL = 15.0
-#: Milliseconds a browser waits before it connects again by itself.
-RETRY_MILLISECONDS = 1_000
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.http.bodies import BodyReader
+from h2static.http.fields import Fields
 
 #: What an event carries: JSON values.
 Data = Mapping[str, object]
@@ -72,12 +68,17 @@ class EventBody:
 
 
 class EventReader:
-    """One client's stream.  Implements :class:`h2static.http.messages.BodyReader`."""
+    """One client's stream: a :class:`h2static.http.bodies.BodyReader`, filled from any thread."""
 
-    __slots__ = ("_broker", "_ended", "_lock", "_size", "_waiting", "_wake")
+    __slots__ = ("_broker", "_ended", "_limit", "_lock", "_size", "_waiting", "_wake")
 
-    def __init__(self, broker: Broker, first: bytes) -> None:
+    #: Each piece stays as it is.
+    reuses_buffer = False
+
+    def __init__(self, broker: Broker, first: bytes, limit: int) -> None:
+        """``limit``: octets that may wait."""
         self._broker = broker
+        self._limit = limit
         self._lock = threading.Lock()
         self._waiting = [first]
         self._size = len(first)
@@ -103,6 +104,10 @@ class EventReader:
                 return
         wake()
 
+    def trailers(self) -> Fields:
+        """There are none."""
+        return ()
+
     def close(self) -> None:
         """The client is gone."""
         with self._lock:
@@ -124,7 +129,7 @@ class EventReader:
         with self._lock:
             if self._ended:
                 return False
-            if self._size + len(octets) > MAX_WAITING:
+            if self._size + len(octets) > self._limit:
                 self._ended = True
                 self._waiting = []
             else:
@@ -140,7 +145,9 @@ class EventReader:
 class Broker:
     """Knows the streams that are open, and the state that a new one is told."""
 
-    def __init__(self, *, now: float) -> None:
+    def __init__(self, *, now: float, limits: DevLimits = DEFAULT_LIMITS) -> None:
+        """``now``: monotonic, in seconds, as :meth:`tick` is told it."""
+        self._limits = limits
         self._lock = threading.Lock()
         self._readers: set[EventReader] = set()
         self._state: State | None = None
@@ -170,8 +177,9 @@ class Broker:
     def open_reader(self) -> EventReader:
         """Start a stream; its first event says what the state is."""
         with self._lock:
-            retry = f"retry: {RETRY_MILLISECONDS}\n".encode()
-            reader = EventReader(self, retry + format_event("hello", self._hello()))
+            retry = b"retry: %d\n" % round(self._limits.retry_seconds * 1000)
+            first = retry + format_event("hello", self._hello())
+            reader = EventReader(self, first, self._limits.waiting)
             if self._closed:
                 # Asked for before the client knew that the server goes: it will come back.
                 reader.end()
@@ -215,8 +223,8 @@ class Broker:
         self._put_all(format_event(name, data))
 
     def tick(self, now: float) -> None:
-        """Send a comment when the last one is :data:`COMMENT_INTERVAL` ago."""
-        if now - self._last_comment >= COMMENT_INTERVAL:
+        """Send a comment if the last one was :attr:`DevLimits.comment_seconds` ago."""
+        if now - self._last_comment >= self._limits.comment_seconds:
             self._last_comment = now
             self._put_all(b":\n\n")
 

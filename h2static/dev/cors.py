@@ -1,68 +1,93 @@
 """Cross-origin requests, for those who ask for them (``--cors``).
 
-Contract: pages of every origin may read what the site answers (Fetch standard, "CORS protocol").
+Contract: pages of every origin may read what the site responds (Fetch standard, "CORS protocol").
 Nothing is allowed with credentials.  The live reload client and its events are not the site's and
-stay closed.
+stay closed, and so does a name that the server does not answer to (421).
+
+Strategy: a change of each response, remembered by the response's identity.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from h2static.dev.injection import PREFIX
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.rewriting import Rewriter
-from h2static.http.messages import Answer, BatchApplication, Field, Request, Response
+from h2static.http.exchange import Application, Exchange
+from h2static.http.fields import SERVER_FIELD, Fields
+from h2static.http.messages import Request, Response
+from h2static.http.wrapper import WrappedExchange, Wrapper
 
-_FIELDS: tuple[Field, ...] = (
+_OWN_PATHS = PREFIX.encode("ascii")
+_FIELDS: Fields = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"*"),
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"timing-allow-origin", b"*"),
 )
-#: The answer to the question whether a request may be made; remembered for ten minutes.
-_PREFLIGHT = Response(
-    status=204,
-    fields=(
-        (b"server", b"h2static"),
-        (b"access-control-allow-origin", b"*"),
-        (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
-        (b"access-control-allow-headers", b"*"),
-        (b"access-control-max-age", b"600"),
-        (b"access-control-allow-private-network", b"true"),
-        (b"vary", b"access-control-request-method"),
-    ),
-    early=True,
+_PREFLIGHT_FIELDS: Fields = (
+    SERVER_FIELD,
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"*"),
+    # Ten minutes.
+    (b"access-control-max-age", b"600"),
+    (b"access-control-allow-private-network", b"true"),
+    (b"vary", b"access-control-request-method"),
 )
 
 
-class CorsApplication:
-    """Lets other origins read what the application inside answers."""
+class CorsApplication(Wrapper):
+    """Lets other origins read what the application inside responds."""
 
-    def __init__(self, inner: BatchApplication) -> None:
-        self._inner = inner
-        self._rewriter = Rewriter(_allow)
+    def __init__(self, inner: Application, limits: DevLimits = DEFAULT_LIMITS) -> None:
+        super().__init__(inner)
+        self._rewriter = Rewriter(_allow, limits)
 
-    def answer(self, request: Request) -> Answer:
-        """See :class:`h2static.http.messages.Application`."""
-        if request.method == b"OPTIONS" and request.field(b"access-control-request-method"):
-            return _PREFLIGHT
-        return self._rewriter.answer(self._inner.answer(request))
+    def recall(self, request: Request) -> Response | None:
+        """What the application inside recalls, with the fields for other origins."""
+        if request.path.startswith(_OWN_PATHS):
+            return self._inner.recall(request)
+        if request.method == b"OPTIONS":
+            return None
+        return self._rewriter.recall(self._inner.recall(request))
 
-    def new_batch(self) -> None:
-        """As the other application."""
-        self._inner.new_batch()
-
-    def release(self) -> None:
-        """As the other application."""
-        self._inner.release()
-        self._rewriter.forget()
+    def handle(self, exchange: Exchange) -> None:
+        """As the application inside, but for preflight requests, and with the fields added."""
+        request = exchange.request
+        if request.path.startswith(_OWN_PATHS):
+            self._inner.handle(exchange)
+        elif request.method == b"OPTIONS" and request.field(b"access-control-request-method"):
+            # The application inside is asked whether the name is right.
+            self._inner.handle(WrappedExchange(exchange, _permit))
+        else:
+            self._inner.handle(WrappedExchange(exchange, self._rewriter.response))
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """As the other application."""
-        return self._rewriter.response(self._inner.refuse(status, request))
+        """The refusal of the application inside, which other origins may read as well."""
+        response = self._inner.refuse(status, request)
+        if request is not None and request.path.startswith(_OWN_PATHS):
+            return response
+        return self._rewriter.response(response)
+
+    def release(self) -> None:
+        """Forget changed responses, as the application inside forgets what they are made of."""
+        super().release()
+        self._rewriter.forget()
 
 
 def _allow(response: Response) -> Response:
     """``response`` for everybody; fields that the site sets itself are left as they are."""
+    if response.status == 421:
+        return response
     present = {name for name, _ in response.fields}
     added = tuple(field for field in _FIELDS if field[0] not in present)
     return replace(response, fields=response.fields + added)
+
+
+def _permit(response: Response) -> Response:
+    """The answer to a preflight request whose plain answer is ``response``."""
+    if response.status == 421:
+        return response
+    return Response(status=204, fields=_PREFLIGHT_FIELDS, early=True)

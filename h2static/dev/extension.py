@@ -1,9 +1,10 @@
-"""What ``--dev``, ``--live-reload``, ``--cors`` and ``--open`` put around a site.
+"""What ``--dev``, ``--live-reload`` and ``--open`` put around a site.
 
-Contract: :class:`DevExtension` is an extension of :class:`h2static.server.server.Server`: it wraps
-the site, watches the root while the server serves, tells the tabs, and says in the terminal what it
-does.  Every worker process has one of its own: they find the same changes, and their words for the
-state of the tree agree.  One of them talks to the person at the terminal.
+Contract: :func:`make_dev` gives a :class:`DevExtension`: an application around the site, which
+watches the root while the server serves, tells the tabs, and says in the terminal what it does.
+All of that hangs on its lifecycle.  Every worker process has one of its own: they find the same
+changes, and their words for the state of the tree agree.  One of them talks to the person at the
+terminal.
 """
 
 from __future__ import annotations
@@ -18,22 +19,14 @@ from h2static.config import Config
 from h2static.dev import open_page
 from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker, State
-from h2static.dev.cors import CorsApplication
 from h2static.dev.ignore import IgnoreRules
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.source import WatchedSite
 from h2static.dev.tree import Change, Tree
 from h2static.dev.watcher import Watcher
-from h2static.http.messages import BatchApplication
+from h2static.http.exchange import Application
+from h2static.http.wrapper import Wrapper
 from h2static.localca import machine_names
-from h2static.site import Site
-
-#: Pages try to connect every second; hidden ones are slower, but one of them is enough.
-_RETURN_SECONDS = 1.5
-#: Changed files named in the terminal, for one gathering.
-_SHOWN = 3
-#: Changed files named in an event; with more a page reloads anyway.
-_TOLD = 200
-#: Seconds between two looks at whether the file with push rules is another; it may be anywhere.
-_RULES_INTERVAL = 0.5
 
 
 def print_line(text: str) -> None:
@@ -41,33 +34,100 @@ def print_line(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
 
-class DevExtension:
-    """Watcher, event streams and what connects them."""
+def make_dev(
+    config: Config,
+    site: WatchedSite,
+    *,
+    page: str | None = None,
+    tells: bool = True,
+    report: Callable[[str], None] = print_line,
+    limits: DevLimits = DEFAULT_LIMITS,
+) -> DevExtension:
+    """What ``--dev``, ``--live-reload`` or ``--open`` asks for around ``site``.
+
+    ``page``: the URL to open in a browser when nobody has one open.  ``report`` prints one line for
+    the person at the terminal; without ``tells`` another process does.
+    """
+    if not tells:
+        report = _say_nothing
+    if config.dev or config.live_reload:
+        return LiveReload(config, site, page=page, report=report, limits=limits)
+    return DevExtension(site, page=page)
+
+
+def _say_nothing(line: str) -> None:
+    """Another process talks to the person at the terminal."""
+
+
+class DevExtension(Wrapper):
+    """An application that opens its page in a browser when serving begins."""
+
+    def __init__(self, inner: Application, *, page: str | None) -> None:
+        super().__init__(inner)
+        self._page = page
+
+    @property
+    def application(self) -> Application:
+        """What to serve in place of the site, with its lifecycle: the extension itself."""
+        return self
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the owner of the site is to know by now, besides the site's own warnings."""
+        return ()
+
+    def start(self) -> None:
+        """Open the page."""
+        super().start()
+        if self._page is not None:
+            threading.Thread(target=self.open, args=(self._page,), daemon=True).start()
+
+    def open(self, page: str) -> None:
+        """Open ``page``; blocks."""
+        open_page.start(page)
+
+
+class LiveReload(DevExtension):
+    """Watcher, event streams and what connects them, around a site in dev mode."""
 
     def __init__(
         self,
         config: Config,
+        site: WatchedSite,
         *,
-        page: str | None = None,
-        tells: bool = True,
-        report: Callable[[str], None] = print_line,
+        page: str | None,
+        report: Callable[[str], None],
+        limits: DevLimits,
     ) -> None:
-        """``page``: the URL to open in a browser when nobody has one open.
-
-        ``report`` prints one line for the person at the terminal; without ``tells`` another process
-        does.
-        """
+        """See :func:`make_dev`."""
         self._config = config
-        self._page = page
-        self._report = report if tells else lambda line: None
-        self._site: Site | None = None
-        self._application: DevApplication | None = None
+        self._site = site
+        self._report = report
+        self._limits = limits
         self._rules_looked_at = 0.0
         # All workers have one parent, and no later server has the same.
         self._server = os.getppid()
-        self.broker = Broker(now=time.monotonic())
+        self.broker = Broker(now=time.monotonic(), limits=limits)
+        options = DevOptions(
+            root=os.path.abspath(config.root),
+            # The names of this machine are those in its certificate.
+            allowed_hosts=(*config.allow_host, *machine_names()),
+            friendly=config.dev,
+        )
+        self._dev = DevApplication(
+            site,
+            self.broker,
+            options,
+            clock=time.time,
+            problems=lambda: site.warnings,
+            limits=limits,
+        )
+        super().__init__(self._dev, page=page)
         self._tree = Tree(
-            config.root, IgnoreRules(config.ignore), follow_links=config.site.follow_symlinks
+            config.root,
+            IgnoreRules(config.ignore),
+            follow_links=config.site.follow_symlinks,
+            limits=limits,
         )
         self._watcher = Watcher(
             self._tree,
@@ -75,56 +135,30 @@ class DevExtension:
             on_change=self._changed,
             on_problem=self._limited,
             on_turn=self._turn,
+            limits=limits,
         )
-
-    @property
-    def _reloads(self) -> bool:
-        return self._config.dev or self._config.live_reload
-
-    def wrap(self, site: Site) -> BatchApplication:
-        """See :class:`h2static.server.server.Extension`."""
-        application: BatchApplication = site
-        if self._config.cors:
-            application = CorsApplication(application)
-        if not self._reloads:
-            return application
-        options = DevOptions(
-            root=os.path.abspath(self._config.root),
-            allowed_hosts=(*self._config.allow_host, *_own_names()),
-            friendly=self._config.dev,
-        )
-        self._site = site
-        self._application = DevApplication(
-            application, self.broker, options, clock=time.time, problems=lambda: site.warnings
-        )
-        self._application.tell_problems()
-        return self._application
+        self._dev.tell_problems()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """See :class:`h2static.server.server.Extension`."""
-        return () if self._application is None else self._application.warnings
+        """Which documents cannot reload; may be asked in any thread."""
+        return self._dev.warnings
 
     def start(self) -> None:
-        """See :class:`h2static.server.server.Extension`."""
-        if self._reloads:
-            self._watcher.start()
-        if self._page is not None:
-            threading.Thread(target=self._open, args=(self._page,), daemon=True).start()
-
-    def end_streams(self) -> None:
-        """End all event streams, so that no shutdown waits for them; clients come back."""
-        self.broker.end_all()
+        """Begin to watch."""
+        super().start()
+        self._watcher.start()
 
     def stop(self) -> None:
-        """See :class:`h2static.server.server.Extension`."""
+        """Stop watching; end what streams there are."""
         self._watcher.stop()
         self.broker.end_all()
+        super().stop()
 
-    def _open(self, page: str) -> None:
-        """Open the page, once those that were open before had time to connect again."""
-        if not self._reloads or not self.broker.wait_for_client(_RETURN_SECONDS):
-            open_page.start(page)
+    def open(self, page: str) -> None:
+        """Open ``page`` unless a tab that was open before connects again; blocks."""
+        if not self.broker.wait_for_client(self._limits.return_seconds):
+            super().open(page)
 
     # ------------------------------------------------------------------ the watcher's thread
 
@@ -133,10 +167,11 @@ class DevExtension:
         told = [{"path": f"/{change.path}", "kind": change.kind.value} for change in changes]
         moment = int(time.monotonic() * 1000)
         state = State(version=self._tree.version, server=self._server, moment=moment)
-        self.broker.set_state(state, told[:_TOLD])
+        self.broker.set_state(state, told[: self._limits.changes_in_event])
         if changes:
-            names = ", ".join(_printable(change.path) for change in changes[:_SHOWN])
-            more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+            shown = self._limits.changes_in_line
+            names = ", ".join(_printable(change.path) for change in changes[:shown])
+            more = f" and {len(changes) - shown} more" if len(changes) > shown else ""
             # Pages of other processes are not known here.
             alone = self._config.workers == 1 and not self.broker.clients
             nobody = " (no page is connected)" if alone else ""
@@ -146,35 +181,28 @@ class DevExtension:
 
     def _turn(self, now: float) -> None:
         self.broker.tick(now)
-        if now - self._rules_looked_at >= _RULES_INTERVAL:
+        if now - self._rules_looked_at >= self._limits.rules_seconds:
             self._rules_looked_at = now
             self._refresh_rules(look_at_targets=False)
 
     def _refresh_netlify(self) -> None:
-        """What is broken is told when it breaks, not when somebody asks for a page."""
-        if self._site is not None and self._application is not None:
-            self._site.refresh_netlify()
-            self._application.tell_problems()
+        """What is broken is reported when it breaks, not when somebody asks for a page."""
+        self._site.refresh_netlify()
+        self._dev.tell_problems()
 
     def _refresh_rules(self, *, look_at_targets: bool) -> None:
-        site, application = self._site, self._application
-        if site is None or application is None or not self._config.site.lenient:
+        if not self._config.site.lenient:
             return
-        if site.refresh_push_rules(look_at_targets=look_at_targets):
-            application.forget()
-            application.tell_problems()
-            if not site.warnings:
+        if self._site.refresh_push_rules(look_at_targets=look_at_targets):
+            self._dev.forget()
+            self._dev.tell_problems()
+            if not self._site.warnings:
                 self._report("push rules were read again")
 
     def _limited(self, problem: str | None) -> None:
         self.broker.set_problem("watcher", problem)
         if problem is not None:
             self._report(problem)
-
-
-def _own_names() -> tuple[str, ...]:
-    """The names of this machine, as in its certificate."""
-    return tuple(machine_names())
 
 
 def _printable(path: str) -> str:

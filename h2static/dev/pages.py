@@ -12,13 +12,9 @@ import os
 from html import escape
 from urllib.parse import quote, unquote_to_bytes
 
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.site.pages import page
 from h2static.site.paths import is_hidden
-
-#: Names that are suggested in place of one that does not exist.
-MAX_SUGGESTIONS = 5
-#: Entries of a folder that are looked at for suggestions.
-MAX_ENTRIES = 5_000
 
 _STYLE = """\
 main{max-width:44rem;margin:0 auto;padding:clamp(1.5rem,8vh,6rem) 1.5rem}
@@ -36,31 +32,34 @@ font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace
 """
 
 
-def missing_page(root: str, path: bytes) -> bytes:
-    """The 404 page for the request path ``path`` (without query) below the folder ``root``."""
+def missing_page(root: str, path: bytes, limits: DevLimits = DEFAULT_LIMITS) -> bytes:
+    """The 404 page for the request path ``path`` (without query) below the folder ``root``.
+
+    Blocks: it looks at a folder for names that are like the missing one.
+    """
     decoded = os.fsdecode(unquote_to_bytes(path))
-    shown = escape(_printable(decoded))
+    shown = escape(decoded)
     place = os.path.join(root, decoded.lstrip("/"))
     lines = [
         '<main>\n<p class="status">404 Not Found</p>',
         f"<h1>There is no <code>{shown}</code></h1>",
-        f"<p>Looked for <code>{escape(_printable(place))}</code></p>",
+        f"<p>Looked for <code>{escape(place)}</code></p>",
     ]
-    suggestions = _similar(root, decoded)
+    suggestions = _similar(root, decoded, limits)
     if suggestions:
         lines.append("<p>Did you mean</p>\n<ul>")
         lines += [
-            f'<li><a href="{escape(quote(os.fsencode(one)))}">{escape(_printable(one))}</a></li>'
+            f'<li><a href="{escape(quote(os.fsencode(one)))}">{escape(one)}</a></li>'
             for one in suggestions
         ]
         lines.append("</ul>")
     lines.append('<p class="dim">This page reloads by itself when the file appears.</p>\n</main>\n')
-    return page(f"404: {_printable(decoded)}", "\n".join(lines), _STYLE)
+    return page(f"404: {decoded}", "\n".join(lines), _STYLE)
 
 
 def host_page(host: str) -> bytes:
     """The page that tells why a name is not answered to."""
-    shown = escape(_printable(host))
+    shown = escape(host)
     content = (
         '<main>\n<p class="status">421 Misdirected Request</p>\n'
         f"<h1>This server does not answer to <code>{shown}</code></h1>\n"
@@ -72,12 +71,7 @@ def host_page(host: str) -> bytes:
     return page("421 Misdirected Request", content, _STYLE)
 
 
-def _printable(text: str) -> str:
-    """``text`` without what a page cannot show."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _similar(root: str, path: str) -> list[str]:
+def _similar(root: str, path: str, limits: DevLimits) -> list[str]:
     """Paths below ``root`` that resemble ``path``: in its folder, or in the nearest that exists."""
     parts = [part for part in path.split("/") if part and part not in (".", "..")]
     folder: list[str] = []
@@ -102,11 +96,11 @@ def _similar(root: str, path: str) -> list[str]:
         with os.scandir(os.path.join(root, *folder)) as entries:
             names = {
                 entry.name: entry.name + ("/" if entry.is_dir() else "")
-                for _, entry in zip(range(MAX_ENTRIES), entries, strict=False)
+                for _, entry in zip(range(limits.suggestion_entries), entries, strict=False)
                 if not is_hidden(os.fsencode(entry.name))
             }
     except (OSError, ValueError):
         return []
     lowered = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(wanted.lower(), lowered, n=MAX_SUGGESTIONS, cutoff=0.6)
+    close = difflib.get_close_matches(wanted.lower(), lowered, n=limits.suggestions, cutoff=0.6)
     return ["/" + "/".join([*folder, names[lowered[name]]]) for name in close]

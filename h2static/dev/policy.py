@@ -33,6 +33,8 @@ _HTTP_EQUIV = re.compile(
     re.IGNORECASE,
 )
 _CONTENT = re.compile(rb"""(\scontent\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
+#: Octets of a document that are looked at at a time.
+_SLICE = 256 * 1024
 #: Host sources name no IPv6 addresses (CSP level 3, section 2.3.1).
 _HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-]+(?::[0-9]+)?")
 
@@ -110,9 +112,18 @@ def extend_meta_elements(document: bytes, extension: Extension) -> bytes:
             extended = extended.replace("'", "&#39;")
         return b"".join((name, quote, extended.encode("latin-1"), quote))
 
-    if b"content-security-policy" not in document.lower():
+    if not _mentions_policy(document):
         return document
     return _META.sub(extend, document)
+
+
+def _mentions_policy(document: bytes) -> bool:
+    """Whether there is a policy to look for; in slices, as a copy of the whole may be large."""
+    word = b"content-security-policy"
+    return any(
+        word in document[start : start + _SLICE + len(word) - 1].lower()
+        for start in range(0, len(document), _SLICE)
+    )
 
 
 def _extend_policy(policy: str, extension: Extension) -> str:

@@ -38,6 +38,10 @@ class Remembered(Generic[Key, Value]):
         """The value of ``key``; ``None`` when there is none."""
         return self._values.get(key)
 
+    def has_room_for(self, octets: int) -> bool:
+        """Whether a value that keeps ``octets`` alive is held at all."""
+        return octets <= self._max_octets
+
     def keep(self, key: Key, value: Value, octets: int) -> Value:
         """Hold ``value``, which keeps ``octets`` alive, unless it is too large.
 

@@ -1,33 +1,27 @@
-"""Responses of a site, changed the same way each time.
+"""Responses changed the same way each time.
 
-Contract: the same response object gives the same changed object as long as it is remembered, so
-that the memories of a protocol, which go by identity, keep working.  What nobody will give again
-(:attr:`h2static.http.messages.Response.once`) is not remembered, and the changed object says the
-same.
+Contract: the same prepared response gives the same changed object as long as it is remembered, so
+that the memories of a protocol, which go by identity, keep working.  Only then is the changed
+object prepared (:attr:`h2static.http.messages.Response.prepared`); every other one says that it is
+not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import assert_never
-
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.remembered import Remembered
-from h2static.http.messages import Answer, Deferred, Response, Upload
-
-#: Responses remembered; a page and what it loads are some dozens.
-MAX_REMEMBERED = 1_000
-#: Octets of their bodies, which the site may have let go.
-MAX_REMEMBERED_OCTETS = 16 << 20
+from h2static.http.messages import Response
+from h2static.http.wrapper import Change
 
 
 class Rewriter:
-    """Applies ``change`` to whatever an application answers."""
+    """Applies a change to whatever an application responds; may be used by several threads."""
 
-    def __init__(self, change: Callable[[Response], Response]) -> None:
-        """``change`` is called from any thread and must not depend on anything else."""
+    def __init__(self, change: Change, limits: DevLimits = DEFAULT_LIMITS) -> None:
+        """``change`` is called from any thread and must depend on nothing but the response."""
         self._change = change
         self._changed = Remembered[Response, Response](
-            entries=MAX_REMEMBERED, octets=MAX_REMEMBERED_OCTETS
+            entries=limits.rewritten, octets=limits.rewritten_octets
         )
 
     def response(self, response: Response) -> Response:
@@ -36,57 +30,41 @@ class Rewriter:
         if changed is not None:
             return changed
         changed = self._change(response)
-        if changed is response:
-            return response
-        # One with a file keeps it open, for which the site has a limit of its own.
-        if response.once or not isinstance(response.body, bytes):
-            changed.once = True
+        octets = self._octets_to_hold(response)
+        if octets is not None:
+            changed.prepared = True
+            return self._changed.keep(response, changed, octets)
+        if changed is not response:
+            changed.prepared = False
+        return changed
+
+    def recall(self, response: Response | None) -> Response | None:
+        """The changed object of what an application recalled, if that is prepared as well."""
+        if response is None:
+            return None
+        changed = self._changed.get(response)
+        if changed is not None:
             return changed
-        return self._changed.keep(response, changed, len(response.body))
+        # To change and remember it has no effects that anybody could see.
+        return None if self._octets_to_hold(response) is None else self.response(response)
+
+    def _octets_to_hold(self, response: Response) -> int | None:
+        """What remembering ``response`` keeps alive; ``None`` if it is not to be remembered."""
+        body = response.body
+        # One with a file would keep it open, for which the site has a limit of its own.
+        if not response.prepared or not isinstance(body, bytes):
+            return None
+        return len(body) if self._changed.has_room_for(len(body)) else None
+
+    @property
+    def octets(self) -> int:
+        """Octets of bodies that are remembered."""
+        return self._changed.octets
+
+    def __len__(self) -> int:
+        """Responses that are remembered."""
+        return len(self._changed)
 
     def forget(self) -> None:
         """The responses of before will not come any more."""
         self._changed.forget()
-
-    def answer(self, answer: Answer) -> Answer:
-        """The same for an answer that may still be to come."""
-        if isinstance(answer, Response):
-            return self.response(answer)
-        if isinstance(answer, Upload):
-            return RewrittenUpload(answer, self.response)
-        if isinstance(answer, Deferred):
-            return RewrittenDeferred(answer, self.response)
-        assert_never(answer)
-
-
-class RewrittenUpload:
-    """An upload whose response is changed."""
-
-    def __init__(self, upload: Upload, change: Callable[[Response], Response]) -> None:
-        self._upload = upload
-        self._change = change
-
-    def receive(self, data: bytes) -> Response | None:
-        """See :class:`h2static.http.messages.Upload`."""
-        response = self._upload.receive(data)
-        return None if response is None else self._change(response)
-
-    def complete(self) -> Response:
-        """See :class:`h2static.http.messages.Upload`."""
-        return self._change(self._upload.complete())
-
-    def abandon(self) -> None:
-        """See :class:`h2static.http.messages.Upload`."""
-        self._upload.abandon()
-
-
-class RewrittenDeferred:
-    """A response to come, which is changed when it is there."""
-
-    def __init__(self, deferred: Deferred, change: Callable[[Response], Response]) -> None:
-        self._deferred = deferred
-        self._change = change
-
-    def run(self) -> Response:
-        """See :class:`h2static.http.messages.Deferred`."""
-        return self._change(self._deferred.run())

@@ -25,18 +25,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from h2static.dev.ignore import IgnoreRules
-
-#: Larger files are compared by size and time only: reading them costs more than a reload.
-MAX_DIGESTED_SIZE = 1 << 20
-#: Octets digested ahead of any change, in total; the rest is digested when it changes.
-MAX_LEARNED = 64 << 20
-#: One slice of :meth:`Tree.learn`.
-LEARN_FILES = 32
-LEARN_OCTETS = 2 << 20
-#: With more touched paths than this, looking at everything once is cheaper.
-MAX_TOUCHED = 200
-#: Symbolic links whose targets are known; more are a tree that was linked together by a tool.
-MAX_LINKS = 1_000
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 
 
 class Kind(StrEnum):
@@ -71,11 +60,19 @@ class _File:
 class Tree:
     """The files below a root."""
 
-    def __init__(self, root: str, ignore: IgnoreRules, *, follow_links: bool = False) -> None:
+    def __init__(
+        self,
+        root: str,
+        ignore: IgnoreRules,
+        *,
+        follow_links: bool = False,
+        limits: DevLimits = DEFAULT_LIMITS,
+    ) -> None:
         """``follow_links``: what links outside the root lead to is served as well."""
         #: As it was given: what a link there leads to may be swapped.
         self.root = os.path.abspath(root)
         self._ignore = ignore
+        self._limits = limits
         self._follow_links = follow_links
         self._files: dict[str, _File] = {}
         self._version = 0
@@ -109,7 +106,7 @@ class Tree:
         """Look again at these paths below the root (``""``: everything) and tell what changed."""
         changes: list[Change] = []
         paths = set(touched)
-        if len(paths) > MAX_TOUCHED:
+        if len(paths) > self._limits.touched:
             paths = {""}
         for path in sorted(paths):
             if path and self._ignore.ignores(path):
@@ -122,14 +119,14 @@ class Tree:
     def learn(self) -> bool:
         """Digest some more contents; false when there is nothing left to do."""
         octets = 0
-        for _ in range(LEARN_FILES):
-            if not self._unlearned or octets >= LEARN_OCTETS:
+        for _ in range(self._limits.learned_files_per_turn):
+            if not self._unlearned or octets >= self._limits.learned_per_turn:
                 break
             path = self._unlearned.popleft()
             file = self._files.get(path)
             if file is None or file.digest is not None:
                 continue
-            if self._learned + file.size > MAX_LEARNED:
+            if self._learned + file.size > self._limits.learned:
                 self._unlearned.clear()
                 break
             file.digest = self._read_digest(path, file.size)
@@ -294,7 +291,7 @@ class Tree:
     def _note_linked_file(self, path: str) -> None:
         """A symbolic link to a file: what changes there changes under this name."""
         target = os.path.realpath(self._absolute(path))
-        if self._is_reached(target) and len(self._linked_files) < MAX_LINKS:
+        if self._is_reached(target) and len(self._linked_files) < self._limits.links:
             self._linked_files.setdefault(target, set()).add(path)
 
     def _note_linked_folder(self, path: str) -> bool:
@@ -304,7 +301,7 @@ class Tree:
         # A folder that the root is in would hold everything again.
         if not self._is_reached(target) or root.startswith(target.rstrip("/") + "/"):
             return False
-        if len(self._aliases) + len(self._outside) >= MAX_LINKS:
+        if len(self._aliases) + len(self._outside) >= self._limits.links:
             return False
         if target.startswith(root):
             first = target[len(root) :]
@@ -326,11 +323,11 @@ class Tree:
 
     def _read_digest(self, path: str, size: int) -> bytes | None:
         """A digest of the content; ``None`` when it cannot be had or is too dear."""
-        if size > MAX_DIGESTED_SIZE:
+        if size > self._limits.digested_file:
             return None
         try:
             with open(self._absolute(path), "rb") as file:
-                content = file.read(MAX_DIGESTED_SIZE + 1)
+                content = file.read(self._limits.digested_file + 1)
         except OSError:
             return None
         return blake2b(content, digest_size=16).digest()

@@ -25,21 +25,10 @@ from contextlib import closing
 
 import watchfiles
 
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.tree import Change, Tree
+from h2static.site.change_watch import mounted
 
-#: The wait of one turn, seconds: how exactly the debounce time is kept.
-TURN = 0.02
-#: How long stopping waits.
-STOP_SECONDS = 1.0
-#: Seconds between two looks at whether the root is still the same folder: a build may make it
-#: anew, a link may be swapped, and neither is notified.
-ROOT_INTERVAL = 0.5
-#: Changes are reported at the latest after so many debounce times, even if it never gets quiet.
-MAX_DEBOUNCES = 20
-#: Without notifications: seconds between comparisons, and how many times longer than a comparison
-#: takes, so that polling costs two per cent of a core at most.
-POLL_INTERVAL = 0.5
-POLL_FACTOR = 50
 #: File systems whose changes on another machine are not notified here.
 NETWORK_FILESYSTEMS = (
     "nfs",
@@ -71,18 +60,25 @@ class Watcher:
         on_turn: Callable[[float], None],
         notices: Callable[[list[str], threading.Event], Notices] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
         """``debounce`` in seconds.  ``on_change`` gets the first stock-taking as an empty list.
 
         ``on_problem`` gets a sentence for people when notifications cannot be had; ``on_turn`` is
-        called about every :data:`TURN` with the time.
+        called about every :attr:`DevLimits.turn_seconds` with the time.
         """
         self._tree = tree
         self._debounce = debounce
         self._on_change = on_change
         self._on_problem = on_problem
         self._on_turn = on_turn
-        self._notices = notices if notices is not None else watch_folders
+        turn = limits.turn_seconds
+        self._notices = (
+            notices
+            if notices is not None
+            else lambda folders, stop: watch_folders(folders, stop, turn)
+        )
+        self._limits = limits
         self._clock = clock
         self._stop = threading.Event()
         self._root: tuple[int, int] | None = None
@@ -96,7 +92,7 @@ class Watcher:
         """Stop watching and wait for the thread, unless it is taking stock of a large tree."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS)
+            self._thread.join(self._limits.stop_seconds)
 
     # ------------------------------------------------------------------ the thread
 
@@ -104,7 +100,7 @@ class Watcher:
         try:
             self._find_changes()
         except Exception as error:  # a bug must not end live reload without a word
-            self._on_problem(f"Changes are not noticed any more ({error!r}): restart the server")
+            self._on_problem(f"Stopped watching for changes ({error!r}); restart the server")
 
     def _find_changes(self) -> None:
         self._tree.scan()
@@ -133,7 +129,9 @@ class Watcher:
                 # A folder vanished, or was closed, while the watches were set; without a root
                 # there is no hurry.
                 self._report(self._tree.refresh([""]))
-                self._stop.wait(TURN if os.path.isdir(self._tree.root) else POLL_INTERVAL)
+                limits = self._limits
+                there = os.path.isdir(self._tree.root)
+                self._stop.wait(limits.turn_seconds if there else limits.poll_seconds)
             except (OSError, RuntimeError) as error:
                 return _explain(error, len(places))
         return None
@@ -154,7 +152,7 @@ class Watcher:
         for notice in notices:
             now = self._clock()
             self._on_turn(now)
-            if now - looked >= ROOT_INTERVAL:
+            if now - looked >= self._limits.root_seconds:
                 looked = now
                 if self._tree.root_identity() != self._root:
                     return
@@ -166,7 +164,7 @@ class Watcher:
                 touched |= paths
             if touched:
                 quiet = now - last >= self._debounce
-                if quiet or now - first >= self._debounce * MAX_DEBOUNCES:
+                if quiet or now - first >= self._debounce * self._limits.debounces:
                     folders = frozenset(self._tree.folders)
                     self._report(self._tree.refresh(touched))
                     # A folder that was touched itself may be another one of the same name, which
@@ -182,7 +180,7 @@ class Watcher:
         spent = self._compare()
         told = -1.0
         while not self._stop.is_set():
-            interval = max(POLL_INTERVAL, spent * POLL_FACTOR)
+            interval = max(self._limits.poll_seconds, spent * self._limits.poll_factor)
             if not told <= interval <= told * 2:
                 told = interval
                 self._on_problem(f"{reason}; looking for changes every {interval:.1f} s instead")
@@ -213,12 +211,12 @@ class Watcher:
             self._on_change(changes)
 
 
-def watch_folders(folders: list[str], stop: threading.Event) -> Notices:
-    """Paths touched in ``folders``, by the system's notifications.
+def watch_folders(folders: list[str], stop: threading.Event, seconds: float) -> Notices:
+    """Paths touched in ``folders``, by the system's notifications, every ``seconds``.
 
     Raises ``OSError`` or ``RuntimeError`` when they cannot be had.
     """
-    turn = int(TURN * 1000)
+    turn = int(seconds * 1000)
     changes = watchfiles.watch(
         *folders,
         watch_filter=None,
@@ -237,22 +235,20 @@ def watch_folders(folders: list[str], stop: threading.Event) -> Notices:
         yield {path for _, path in notice}
 
 
-def network_filesystem(root: str) -> str | None:
-    """Why notifications are no use below ``root``, if it lies on a network file system (Linux)."""
+def network_filesystem(
+    root: str, mounts: Callable[[], list[tuple[int, str]]] = mounted
+) -> str | None:
+    """Why notifications are no use below ``root``, if it lies on a network file system (Linux).
+
+    ``mounts``: the devices that are mounted and the kinds of their file systems.
+    """
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
+        device = os.stat(root).st_dev
     except OSError:
         return None
-    best, kind = "", ""
-    for line in lines:
-        fields, _, tail = line.partition(" - ")
-        point = fields.split(" ")[4].replace("\\040", " ")
-        inside = root == point or root.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, tail.split(" ")[0]
+    kind = dict(mounts()).get(device, "")
     if kind.startswith(NETWORK_FILESYSTEMS):
-        return f"The folder is on a network file system ({kind}), which does not tell about changes"
+        return f"The folder is on a network file system ({kind}), which does not report changes"
     return None
 
 

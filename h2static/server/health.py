@@ -1,15 +1,19 @@
 """The health check: a path that says whether the server wants more requests.
 
-Contract: an application around another one; whoever stops the server sets
-:attr:`HealthApplication.draining`, and the path answers 503 from then on.
+Contract: an application around another one.  The path answers 503 once :attr:`draining` is set,
+which whoever stops the server does some time before the server drains, and at the latest from
+:meth:`HealthApplication.drain` on.
 """
 
 from __future__ import annotations
 
-from h2static.http.messages import Answer, BatchApplication, Request, Response
+from h2static.http.exchange import Application, Exchange
+from h2static.http.fields import SERVER_FIELD
+from h2static.http.messages import Request, Response
+from h2static.http.wrapper import Wrapper
 
 _FIELDS = (
-    (b"server", b"h2static"),
+    SERVER_FIELD,
     (b"cache-control", b"no-store"),
     (b"content-type", b"text/plain; charset=utf-8"),
 )
@@ -17,41 +21,49 @@ _FIELDS = (
 
 def _response(status: int, text: bytes, *, head: bool) -> Response:
     fields = (*_FIELDS, (b"content-length", b"%d" % len(text)))
-    return Response(status=status, fields=fields, body=b"" if head else text)
+    return Response(status=status, fields=fields, body=b"" if head else text, prepared=True)
 
 
-class HealthApplication:
+class HealthApplication(Wrapper):
     """Answers one path itself and leaves the rest to the application that it wraps."""
 
-    def __init__(self, inner: BatchApplication, path: str) -> None:
-        """Answer ``path``; its query does not matter."""
-        self._inner = inner
+    __slots__ = ("_path", "_responses", "draining")
+
+    def __init__(self, inner: Application, path: str) -> None:
+        """Answer GET and HEAD for ``path``, which is ASCII; its query does not matter."""
+        super().__init__(inner)
         self._path = path.encode("ascii")
         #: Whether the server is about to stop.
         self.draining = False
-        self._answers = {
-            (draining, head): _response(
-                503 if draining else 200, b"draining\n" if draining else b"ok\n", head=head
+        self._responses = {
+            (draining, method): _response(
+                503 if draining else 200,
+                b"draining\n" if draining else b"ok\n",
+                head=method == b"HEAD",
             )
             for draining in (False, True)
-            for head in (False, True)
+            for method in (b"GET", b"HEAD")
         }
 
-    def answer(self, request: Request) -> Answer:
-        """The state for the path, whatever the other application says for all others."""
-        path, method = request.path, request.method
-        if path.partition(b"?")[0] == self._path and method in (b"GET", b"HEAD"):
-            return self._answers[self.draining, method == b"HEAD"]
-        return self._inner.answer(request)
+    def recall(self, request: Request) -> Response | None:
+        """The state for the path, what the application inside recalls for all others."""
+        path = request.path
+        if path.startswith(self._path) and path.partition(b"?")[0] == self._path:
+            return self._responses.get((self.draining, request.method))
+        return self._inner.recall(request)
 
-    def new_batch(self) -> None:
-        """As the other application."""
-        self._inner.new_batch()
+    def handle(self, exchange: Exchange) -> None:
+        """As :meth:`recall`: other methods are for the application inside."""
+        request = exchange.request
+        response = None
+        if request.path.partition(b"?")[0] == self._path:
+            response = self._responses.get((self.draining, request.method))
+        if response is None:
+            self._inner.handle(exchange)
+        else:
+            exchange.respond(response)
 
-    def release(self) -> None:
-        """As the other application."""
-        self._inner.release()
-
-    def refuse(self, status: int, request: Request | None) -> Response:
-        """As the other application."""
-        return self._inner.refuse(status, request)
+    def drain(self) -> None:
+        """The server is about to stop."""
+        self.draining = True
+        super().drain()

@@ -8,10 +8,10 @@ raises ``OSError``.  A file that grew, as logs do, is sent up to its old length.
 rewritten unless samples of what was there, the file's first octets and the last that were sent, are
 still in their place.
 
-What :meth:`FileReader.read` returns may be a view of the reader's own buffer: it is valid until
-the next call of a method of the same reader.  A buffer that is used again is filled a fifth faster
-than a new one; as peers decide how many readers there are, the octets that all of them keep are
-bounded, and the rest do with new ones.
+What :meth:`FileReader.read` returns may be a view of the reader's own buffer, as
+:attr:`FileReader.reuses_buffer` says: it is valid until the next ``read``.  A buffer that is used
+again is filled a fifth faster than a new one; as peers decide how many readers there are, the
+octets that all of them keep are bounded, and the rest do with new ones.
 
 Strategy: ``preadv`` with ``RWF_NOWAIT`` where the system has it.
 """
@@ -24,6 +24,7 @@ import os
 from collections.abc import Callable
 from typing import TypeAlias
 
+from h2static.http.fields import Fields
 from h2static.site.files import FileHandle, FileVersion
 from h2static.site.ranges import Span
 
@@ -147,6 +148,7 @@ class FileReader:
         "_submit",
         "_version",
         "_wanted",
+        "reuses_buffer",
     )
 
     def __init__(
@@ -175,9 +177,12 @@ class FileReader:
         #: first reading, and the last that were returned.
         self._first = (0, sample)
         self._last = (0, sample)
+        #: Whether what was returned last is valid only until the next ``read``.
+        self.reuses_buffer = False
 
     def read(self, size: int) -> bytes | memoryview | None:
-        """See :class:`h2static.http.messages.BodyReader`; valid until the next call."""
+        """See :class:`h2static.http.bodies.BodyReader`."""
+        self.reuses_buffer = False
         handle = self._handle
         if handle is None or size <= 0:
             return b""
@@ -217,6 +222,7 @@ class FileReader:
             if count is None:
                 return None
             data = view[:count]
+            self.reuses_buffer = self._buffer is not None
         # After reading: the time of a file changes before its octets do.  Its change time would say
         # more, but it changes also when the name is given to another file.
         version = handle.version()
@@ -267,7 +273,7 @@ class FileReader:
             self._buffer = None
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """See :class:`h2static.http.messages.BodyReader`."""
+        """See :class:`h2static.http.bodies.BodyReader`."""
         handle, piece = self._handle, self._pieces[self._position]
         if handle is None or isinstance(piece, bytes):
             wake()
@@ -286,6 +292,10 @@ class FileReader:
             wake()
 
         self._submit(fetch)
+
+    def trailers(self) -> Fields:
+        """Files have none."""
+        return ()
 
     def close(self) -> None:
         """Let go of the file.  A read in flight keeps it open until it ends."""

@@ -79,3 +79,10 @@ class SiteConfig:
     #: For those who edit the site: start with broken ``_headers``, ``_redirects`` and push rules,
     #: and say so among the warnings.
     lenient: bool = False
+
+    @property
+    def may_have_hints(self) -> bool:
+        """Whether a response of the site may have hints, now or later."""
+        return self.push_mode is not PushMode.OFF and bool(
+            self.push or self.push_rules or self.hints is HintSource.AUTO
+        )

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
+from h2static.http.bodies import Body
 from h2static.http.dates import format_http_date
-from h2static.http.messages import Body, Field, Response
+from h2static.http.fields import SERVER_FIELD, Field
+from h2static.http.messages import Response
 from h2static.site.bodies import FileBody, Piece, Submit, take_sample
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators, Verdict, evaluate, range_applies
@@ -21,8 +23,6 @@ from h2static.site.errors import SiteError
 from h2static.site.files import FileHandle, FileVersion
 from h2static.site.ranges import Span, content_range, parse_ranges, unsatisfied_range
 
-#: Names the product, not the version: a version is of use to attackers only.
-SERVER: Field = (b"server", b"h2static")
 NOSNIFF: Field = (b"x-content-type-options", b"nosniff")
 #: Fields of a 200 that a 304 repeats (RFC 9110 section 15.4.5), besides those that rules set.
 _IN_NOT_MODIFIED = frozenset((b"server", b"cache-control", b"etag", b"vary"))
@@ -89,7 +89,7 @@ class Representation:
 
     def head(self) -> dict[bytes, bytes]:
         """The fields of a complete response, in their order."""
-        fields = dict([SERVER])
+        fields = dict([SERVER_FIELD])
         fields[b"cache-control"] = self.cache_control
         if self.coding is not None:
             fields[b"content-encoding"] = self.coding

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Field, Response
 from h2static.site.bodies import Submit
 from h2static.site.cache_key import CacheKey
@@ -27,7 +28,7 @@ from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents, FileContent, WouldBlockError, content_tag
 from h2static.site.errors import SiteError, is_lasting, status_of
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
-from h2static.site.hints.delivery import PushHints
+from h2static.site.hints.delivery import Look, PushHints
 from h2static.site.hints.planner import PushPlanner
 from h2static.site.hints.source import PushSource
 from h2static.site.listing import listing_json, listing_page, read_listing
@@ -44,7 +45,7 @@ from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
 from h2static.site.paths import Target, encode_path, join_path, parse_target
 from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
-from h2static.site.representation import SERVER, OctetContent, Representation, prepare, with_rules
+from h2static.site.representation import OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import REVALIDATE, Rules, default_cache_control
 from h2static.site.sources import ChangedError, FileSource, Shared
 
@@ -90,8 +91,9 @@ class Responder:
         contents: Contents,
         clock: Callable[[], float],
         submit: Submit,
+        look: Look,
     ) -> None:
-        """``root`` is ``config.root`` as an absolute path.
+        """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
@@ -117,7 +119,7 @@ class Responder:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles() if config.netlify else None
-        self.push_source = PushSource(config, self._has_file)
+        self.push_source = PushSource(config, self._has_file, look)
         self._rules: tuple[NetlifyRules, Rules] | None = None
         with self.walk(Dependencies(clock())) as walk:
             if config.spa is not None:
@@ -241,7 +243,7 @@ class _Work:
                 self.path = parse_target(path).path
             # RFC 9110 section 8.6: "MUST NOT send a Content-Length header field in any response
             # with a status code of ... 204".
-            head = dict([SERVER, self.responder.allow()])
+            head = dict([SERVER_FIELD, self.responder.allow()])
             return Response(status=204, fields=with_rules(head, self.rules.fields(self.path)))
         # RFC 9110 section 15.5.6: "MUST generate an Allow header field in a 405 response".
         if method in KNOWN_METHODS:
@@ -289,7 +291,7 @@ class _Work:
         """A redirection to ``location``, without content."""
         # A 301 may be stored for ever (RFC 9110 section 15.4.2) unless it is told otherwise; what
         # is a folder today is a file tomorrow.
-        head = dict([SERVER])
+        head = dict([SERVER_FIELD])
         head[b"cache-control"] = REVALIDATE
         head[b"content-length"] = b"0"
         head[b"location"] = location

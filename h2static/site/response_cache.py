@@ -257,6 +257,7 @@ class ResponseCache:
             return None
         if (
             request.repeats
+            and answer.dependencies is not None
             and sum(len(name) + len(value) for name, value in request.fields) <= MAX_KEY
         ):
             if len(self.by_request) >= MAX_REQUESTS:
@@ -271,7 +272,6 @@ class ResponseCache:
         """
         response = outcome.response
         if sum(map(len, filter(None, cache_key))) > MAX_KEY:
-            response.once = True
             return response
         dependencies = None
         if outcome.dependencies.settled:
@@ -279,15 +279,21 @@ class ResponseCache:
                 self._dependency(path, version)
                 for path, version in outcome.dependencies.versions.items()
             )
-        response.once = dependencies is None
-        answer = self._by_key.get(cache_key)
-        if answer is not None and same_response(answer.response, response):
-            answer.dependencies = dependencies
-            answer.batch = batch
-            answer.watched = False
-            answer.response.once = response.once
-            return answer.response
-        self._count(outcome)
+        known = self._by_key.get(cache_key)
+        if known is None or not same_response(known.response, response):
+            self._count(outcome)
+        else:
+            response = known.response
+            if dependencies is not None:
+                known.dependencies = dependencies
+                known.batch = batch
+                known.watched = False
+                response.prepared = True
+                return response
+            # Only what is prepared is recalled by request: this one no longer is.
+            known.batch = 0
+            known.dependencies = None
+        response.prepared = dependencies is not None
         self._by_key[cache_key] = CachedResponse(
             response=response, dependencies=dependencies, batch=batch
         )

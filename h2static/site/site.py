@@ -1,10 +1,14 @@
-"""The site: what a protocol asks for answers.
+"""The site: an application that answers from the files below a root.
 
-Contract: :meth:`Site.answer` is called by one thread and does not wait for a disk: what would,
-comes back as a :class:`~h2static.http.messages.Deferred`.  It never raises for a request.  Equal
-requests get the same ``Response`` object as long as no file that it depends on has changed.
+Contract: :class:`Site` is an :class:`~h2static.http.exchange.Application` and a
+:class:`~h2static.http.lifecycle.Lifecycle`, used by one thread.  It waits for no disk there: what
+would is a job for another thread.  It never raises for a request.  Equal requests get the same
+``Response`` object, marked ``prepared``, as long as no file that it depends on has changed.
 
-Freshness: an answer is never older than its batch.  A protocol that answers several requests at a
+:meth:`Site.look` is public to wrappers and to hints: it answers without an exchange, changes
+nothing but the site's own memory, and may be asked any number of times.
+
+Freshness: a response is never older than its batch.  An engine that answers several requests at a
 time calls :meth:`Site.new_batch` after reading them and before answering them; one that never does
 gets every file looked at for every request.
 """
@@ -14,8 +18,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
-from h2static.http.messages import Answer, Request, Response
+from h2static.http.exchange import Exchange, Job
+from h2static.http.lifecycle import Lifecycle
+from h2static.http.messages import Request, Response
 from h2static.site.authority import authority_is_valid
 from h2static.site.bodies import Submit
 from h2static.site.cache_key import CacheKey, cache_key_of
@@ -32,7 +39,7 @@ def run_at_once(job: Callable[[], None]) -> None:
     job()
 
 
-class Site:
+class Site(Lifecycle):
     """A folder and the rules by which it is served."""
 
     def __init__(
@@ -47,7 +54,7 @@ class Site:
         if not os.path.isdir(root):
             raise NotADirectoryError(f"{config.root} is not a folder")
         self._contents = Contents(config.cache_size)
-        self._responder = Responder(config, root, self._contents, clock, submit)
+        self._responder = Responder(config, root, self._contents, clock, submit, self.look)
         # Where links may lead anywhere, changes on the way there would go unseen.
         change_watch = None if config.follow_symlinks else ChangeWatch(root)
         self._answers = ResponseCache(change_watch)
@@ -84,41 +91,58 @@ class Site:
         self._responder.refresh_netlify()
 
     def new_batch(self) -> None:
-        """Say that all requests answered from now on until the next call were read before."""
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
         self._has_batches = True
         self._epoch.begin(self._clock())
 
     def release(self) -> None:
-        """Close the files that remembered answers keep open.
+        """Forget remembered responses, and so close the files that they keep open.
 
-        To be called about once a minute: a file that was deleted takes its place on the disk until
-        nobody has it open any more.  What is in use comes back with its next request.
+        What is in use comes back with its next request.
         """
         self._answers.forget()
 
-    def answer(self, request: Request) -> Answer:
-        """See :class:`h2static.http.messages.Application`."""
+    def recall(self, request: Request) -> Response | None:
+        """See :class:`h2static.http.exchange.Application`."""
         if not self._has_batches:
             self._epoch.begin(self._clock())
         known = self._answers.by_request.get(request)
+        if known is None:
+            return None
         epoch = self._epoch
-        if known is not None and (
-            known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch)
-        ):
+        if known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch):
             return known.response
-        return self._answer_anew(request)
+        return None
 
-    def _answer_anew(self, request: Request) -> Answer:
+    def handle(self, exchange: Exchange) -> None:
+        """See :class:`h2static.http.exchange.Application`."""
+        request = exchange.request
+        if (
+            self._uploads is not None
+            and request.method in UPLOAD_METHODS
+            and authority_is_valid(request)
+        ):
+            exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._submit))
+            return
+        found = self.look(request)
+        if isinstance(found, Response):
+            exchange.respond(found)
+        else:
+            exchange.work(found)
+
+    def look(self, request: Request) -> Response | Job:
+        """The response to ``request``, or a job that makes it where that may block.
+
+        For POST and PUT this is what they get where the site echoes no uploads.
+        """
+        if not self._has_batches:
+            self._epoch.begin(self._clock())
         while self._made:
             cache_key, outcome = self._made.popleft()
             self._remember(cache_key, outcome, batch=0)
         if not authority_is_valid(request):
             return self.refuse(400, request)
         cache_key = cache_key_of(request)
-        if cache_key.method in UPLOAD_METHODS and self._uploads is not None:
-            return EchoUpload(
-                self._uploads, lambda status: self.refuse(status, request), self._submit
-            )
         # Browsers send another Accept for a picture than for a page: it counts only where something
         # depends on it.
         if not self._tells_pages:
@@ -130,8 +154,14 @@ class Site:
         try:
             outcome = self._responder.respond(cache_key, blocking=False)
         except WouldBlockError:
-            return DeferredAnswer(self._responder, cache_key, self._made)
+            return partial(self._respond_elsewhere, cache_key)
         return self._remember(cache_key, outcome, self._epoch.batch)
+
+    def _respond_elsewhere(self, cache_key: CacheKey) -> Response:
+        """The response for ``cache_key``, made in another thread; it is remembered later."""
+        outcome = self._responder.respond(cache_key, blocking=True)
+        self._made.append((cache_key, outcome))
+        return outcome.response
 
     def _remember(self, cache_key: CacheKey, outcome: Outcome, batch: int) -> Response:
         dropped = False
@@ -143,26 +173,6 @@ class Site:
         return self._answers.remember(cache_key, outcome, batch)
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """See :class:`h2static.http.messages.Application`."""
+        """See :class:`h2static.http.exchange.Application`."""
         cache_key = CacheKey(b"GET", b"/") if request is None else cache_key_of(request)
         return self._responder.refuse(cache_key, status).response
-
-
-class DeferredAnswer:
-    """An answer that has to wait for a disk."""
-
-    def __init__(
-        self,
-        responder: Responder,
-        cache_key: CacheKey,
-        made: deque[tuple[CacheKey, Outcome]],
-    ) -> None:
-        self._responder = responder
-        self._cache_key = cache_key
-        self._made = made
-
-    def run(self) -> Response:
-        """See :class:`h2static.http.messages.Deferred`."""
-        outcome = self._responder.respond(self._cache_key, blocking=True)
-        self._made.append((self._cache_key, outcome))
-        return outcome.response

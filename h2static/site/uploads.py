@@ -18,11 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from h2static.http.messages import Body, Response
+from h2static.http.bodies import Body
+from h2static.http.exchange import Exchange
+from h2static.http.fields import SERVER_FIELD, Fields
+from h2static.http.messages import Request, Response
 from h2static.site.bodies import FileBody, Submit
 from h2static.site.files import FileHandle
 from h2static.site.mediatypes import DEFAULT_TYPE
-from h2static.site.representation import NOSNIFF, SERVER
+from h2static.site.representation import NOSNIFF
 from h2static.site.rules import REVALIDATE
 
 #: Held in memory per upload, until its response is sent; more goes to a file.
@@ -87,12 +90,17 @@ class _HeldOctets(bytes):
 
 
 class EchoUpload:
-    """One upload; see :class:`h2static.http.messages.Upload`."""
+    """One upload: the :class:`~h2static.http.bodies.Sink` of its exchange, and its response."""
 
     def __init__(
-        self, budget: UploadBudget, refuse: Callable[[int], Response], submit: Submit
+        self,
+        exchange: Exchange,
+        budget: UploadBudget,
+        refuse: Callable[[int, Request], Response],
+        submit: Submit,
     ) -> None:
-        """``refuse`` makes the response for a status."""
+        """``refuse`` makes the response for a status; see ``Application.refuse``."""
+        self._exchange = exchange
         self._budget = budget
         self._refuse = refuse
         self._submit = submit
@@ -100,17 +108,56 @@ class EchoUpload:
         #: What is in memory; empty once there is a file.
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
+        #: Was answered: what still comes is dropped.
+        self._over = False
 
-    def receive(self, data: bytes) -> Response | None:
+    def receive(self, data: bytes) -> bool:
         """Take ``data``.
 
-        A response ends the upload: 413 when it is too much, 503 when there are too many of them,
-        500 when the disk does not take it.
+        Responds with 413 when it is too much, with 503 when there are too many uploads, with 500
+        when the disk does not take it.
         """
+        if not self._over:
+            status = self._keep(data)
+            if status is not None:
+                self._fail(status)
+        return True
+
+    def end(self, trailers: Fields) -> None:
+        """Respond with all octets."""
+        if self._over:
+            return
+        try:
+            response = self._echo()
+        except OSError:
+            self._fail(500)
+            return
+        self.abandon()
+        self._exchange.respond(response)
+
+    def abandon(self) -> None:
+        """Give back what the upload holds."""
+        self._over = True
+        self._budget.held -= self._size
+        self._size = 0
+        self._clear_memory()
+        if self._file is not None:
+            self._budget.held_files -= 1
+            with contextlib.suppress(OSError):
+                # What a full disk did not take is tried once more here.
+                self._file.close()
+            self._file = None
+
+    def _fail(self, status: int) -> None:
+        self.abandon()
+        self._exchange.respond(self._refuse(status, self._exchange.request))
+
+    def _keep(self, data: bytes) -> int | None:
+        """Keep ``data``; the status of the refusal where that cannot be."""
         budget = self._budget
         size = self._size + len(data)
         if size > budget.one or budget.held + len(data) > budget.together:
-            return self._end(413)
+            return 413
         budget.held += len(data)
         self._size = size
         if (
@@ -124,45 +171,34 @@ class EchoUpload:
         try:
             if self._file is None:
                 if budget.held_files >= budget.files:
-                    return self._end(503)
-                self._open_file()
-            assert self._file is not None
+                    return 503
+                self._file = self._move_to_file()
             self._file.write(data)
         except OSError:
-            return self._end(500)
+            return 500
         return None
 
-    def _open_file(self) -> None:
-        """Move what is in memory to a file."""
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by abandon
+    def _move_to_file(self) -> IO[bytes]:
+        """A file with what is in memory."""
+        file = self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by abandon
         self._budget.held_files += 1
-        self._file.write(self._memory)
+        file.write(self._memory)
         self._clear_memory()
+        return file
 
     def _clear_memory(self) -> None:
         self._budget.held_in_memory -= len(self._memory)
         self._memory.clear()
 
-    def _end(self, status: int) -> Response:
-        self.abandon()
-        return self._refuse(status)
-
-    def complete(self) -> Response:
-        """The response with all octets."""
-        body: bytes | Body
+    def _echo(self) -> Response:
         size = self._size
-        try:
-            body = self._in_memory() if self._file is None else self._spooled(self._file)
-        except OSError:
-            return self._refuse(500)
-        finally:
-            self.abandon()
-        head = dict([SERVER])
+        body = self._in_memory() if self._file is None else self._spooled(self._file)
+        head = dict([SERVER_FIELD])
         head[b"cache-control"] = REVALIDATE
         head[b"content-length"] = b"%d" % size
         head[b"content-type"] = DEFAULT_TYPE
         head[NOSNIFF[0]] = NOSNIFF[1]
-        return Response(status=200, fields=tuple(head.items()), body=body, once=True)
+        return Response(status=200, fields=tuple(head.items()), body=body)
 
     def _in_memory(self) -> bytes:
         octets = _HeldOctets.of(self._memory, self._budget)
@@ -179,15 +215,3 @@ class EchoUpload:
         self._file = None
         file.close()
         return FileBody(handle, handle.version(), ((0, size),), self._submit)
-
-    def abandon(self) -> None:
-        """Give back what the upload holds."""
-        self._budget.held -= self._size
-        self._size = 0
-        self._clear_memory()
-        if self._file is not None:
-            self._budget.held_files -= 1
-            with contextlib.suppress(OSError):
-                # What a full disk did not take is tried once more here.
-                self._file.close()
-            self._file = None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import threading
 
-from h2static.dev.broker import MAX_WAITING, Broker, EventReader, State
+from h2static.dev.broker import Broker, EventReader
+from h2static.dev.limits import DevLimits
+from h2static.http.bodies import Body
+from tests.dev.support import state
 
 
 def events(octets: bytes) -> list[tuple[str, dict[str, object]]]:
@@ -15,10 +18,6 @@ def events(octets: bytes) -> list[tuple[str, dict[str, object]]]:
         if "event" in lines:
             found.append((lines["event"], json.loads(lines["data"])))
     return found
-
-
-def state(version: str, moment: int = 1) -> State:
-    return State(version=version, server=7, moment=moment)
 
 
 def drain(reader: EventReader) -> bytes:
@@ -91,10 +90,17 @@ def test_wait_wakes_at_once_when_there_is_something() -> None:
 
 
 def test_a_client_that_does_not_read_loses_its_stream() -> None:
-    broker = Broker(now=0.0)
+    broker = Broker(now=0.0, limits=DevLimits(waiting=1_000))
     reader = broker.open_reader()
-    for _ in range(MAX_WAITING // 1000 + 2):
-        broker.publish("x", {"text": "y" * 1000})
+    drain(reader)
+    woken = threading.Event()
+    reader.wait(woken.set)
+    for _ in range(7):
+        broker.publish("x", {"text": "y" * 100})
+    assert broker.clients == 1
+    assert woken.is_set()
+    for _ in range(2):
+        broker.publish("x", {"text": "y" * 100})
     assert broker.clients == 0
     assert reader.read(100) == b""
 
@@ -108,6 +114,27 @@ def test_comments_keep_streams_alive() -> None:
     broker.tick(15.0)
     broker.tick(16.0)
     assert reader.read(100) == b":\n\n"
+
+
+def test_numbers_that_can_be_set() -> None:
+    broker = Broker(now=0.0, limits=DevLimits(retry_seconds=0.25, comment_seconds=3))
+    reader = broker.open_reader()
+    assert drain(reader).startswith(b"retry: 250\n")
+    broker.tick(3.0)
+    assert reader.read(100) == b":\n\n"
+
+
+def test_it_is_a_body_without_an_end_and_without_trailers() -> None:
+    body: Body = Broker(now=0.0).body()
+    assert body.length is None
+    first, second = body.open(), body.open()
+    assert first is not second
+    assert not first.reuses_buffer
+    piece = first.read(5)
+    kept = bytes(piece or b"")
+    first.read(1000)
+    assert piece == kept == b"retry"
+    assert first.trailers() == ()
 
 
 def test_close() -> None:

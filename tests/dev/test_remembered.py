@@ -28,3 +28,9 @@ def test_the_first_one_wins() -> None:
     memory.keep(1, "x", 10)
     assert memory.keep(1, "y", 10) == "x"
     assert memory.octets == 10
+
+
+def test_room_is_known_beforehand() -> None:
+    memory = Remembered[int, str](entries=3, octets=100)
+    assert memory.has_room_for(100)
+    assert not memory.has_room_for(101)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from h2static.dev import tree as tree_module
 from h2static.dev.ignore import IgnoreRules
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.tree import Change, Kind, Tree
 
 
@@ -23,8 +23,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def scanned(root: Path) -> Tree:
-    tree = Tree(str(root), IgnoreRules())
+def scanned(root: Path, limits: DevLimits = DEFAULT_LIMITS) -> Tree:
+    tree = Tree(str(root), IgnoreRules(), limits=limits)
     tree.scan()
     while tree.learn():
         pass
@@ -197,12 +197,42 @@ def test_links_that_leave_the_root_are_followed_when_they_are_served(
     assert str(root / first / "deep") in tree.places()
 
 
-def test_large_files_are_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree_module, "MAX_DIGESTED_SIZE", 10)
+def test_large_files_are_not_read(root: Path) -> None:
+    (root / "small.bin").write_bytes(bytes(10))
     (root / "large.bin").write_bytes(bytes(11))
-    tree = scanned(root)
+    tree = scanned(root, DevLimits(digested_file=10))
+    later(root / "small.bin")
     later(root / "large.bin")
     assert [change.path for change in tree.refresh([""])] == ["large.bin"]
+
+
+def test_contents_are_learned_in_slices_within_a_bound(root: Path) -> None:
+    for number in range(6):
+        (root / f"{number}.bin").write_bytes(bytes(10))
+    (root / "index.html").unlink()
+    (root / "css" / "a.css").unlink()
+    tree = Tree(str(root), IgnoreRules(), limits=DevLimits(learned_files_per_turn=2, learned=35))
+    tree.scan()
+    assert [tree.learn() for _ in range(3)] == [True, False, False]
+    # Of three of them it is known that they are the same; the others look as if they changed.
+    for number in range(6):
+        later(root / f"{number}.bin")
+    assert len(tree.refresh([""])) == 3
+
+
+def test_many_touched_paths_are_a_look_at_everything(root: Path) -> None:
+    tree = scanned(root, DevLimits(touched=2))
+    (root / "css" / "a.css").write_text("a{color:red}")
+    assert tree.refresh(["index.html", "x"]) == []
+    assert [change.path for change in tree.refresh(["index.html", "x", "y"])] == ["css/a.css"]
+
+
+def test_linked_folders_are_bounded(root: Path) -> None:
+    for number in range(4):
+        (root / f"styles{number}").symlink_to("css")
+    tree = scanned(root, DevLimits(links=2))
+    (root / "css" / "a.css").write_text("b{color:red}")
+    assert len(tree.refresh(["css/a.css"])) == 3
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

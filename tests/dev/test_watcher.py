@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from h2static.dev import watcher as watcher_module
 from h2static.dev.ignore import IgnoreRules
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.tree import Change, Tree
 from h2static.dev.watcher import Notices, Watcher, network_filesystem
 from tests.support.edits import overwrite, replace
@@ -42,7 +42,11 @@ class Recorder:
 
 @contextmanager
 def watching(
-    root: Path, notices: object = None, *, follow_links: bool = False
+    root: Path,
+    notices: object = None,
+    *,
+    follow_links: bool = False,
+    limits: DevLimits = DEFAULT_LIMITS,
 ) -> Iterator[Recorder]:
     recorder = Recorder()
     watcher = Watcher(
@@ -52,6 +56,7 @@ def watching(
         on_problem=recorder.problems.put,
         on_turn=recorder.turn,
         notices=notices,  # type: ignore[arg-type]  # tests pass functions of the right shape
+        limits=limits,
     )
     watcher.start()
     try:
@@ -246,18 +251,15 @@ def test_endless_activity_is_reported_all_the_same(tmp_path: Path) -> None:
     assert play(tmp_path, [{str(page)}] * 100, page) == [["a.html"]]
 
 
-def test_without_notifications_it_says_so_and_polls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watcher_module, "POLL_INTERVAL", 0.02)
-    monkeypatch.setattr(watcher_module, "POLL_FACTOR", 0)
+def test_without_notifications_it_says_so_and_polls(tmp_path: Path) -> None:
+    often = DevLimits(poll_seconds=0.02, poll_factor=0)
 
     def limited(folders: list[str], stop: threading.Event) -> Notices:
         if folders:
             raise OSError(28, "OS file watch limit reached")
         yield set()
 
-    with watching(tmp_path, limited) as recorder:
+    with watching(tmp_path, limited, limits=often) as recorder:
         problem = recorder.problems.get(timeout=PATIENCE)
         assert problem is not None
         assert "max_user_watches" in problem
@@ -332,5 +334,21 @@ def test_a_bug_is_told(tmp_path: Path) -> None:
         assert "surprise" in problem
 
 
-def test_local_file_system_is_no_network_one(tmp_path: Path) -> None:
+def test_a_local_file_system_is_not_a_network_one(tmp_path: Path) -> None:
     assert network_filesystem(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "network"),
+    [("nfs4", True), ("fuse.sshfs", True), ("9p", True), ("ext4", False), ("fuse.other", False)],
+)
+def test_network_file_systems(tmp_path: Path, kind: str, network: bool) -> None:
+    device = tmp_path.stat().st_dev
+    mounts = [(device + 1, "nfs" if not network else "ext4"), (device, kind)]
+    reason = network_filesystem(str(tmp_path), lambda: mounts)
+    assert (reason is not None) == network
+    assert reason is None or f"({kind})" in reason
+
+
+def test_a_root_that_is_gone_is_on_no_file_system(tmp_path: Path) -> None:
+    assert network_filesystem(str(tmp_path / "gone"), lambda: [(0, "nfs")]) is None

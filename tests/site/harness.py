@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from h2static.http.messages import Body, Request, Response
+from h2static.http.bodies import Body
+from h2static.http.messages import Request, Response
 from h2static.site import Site, SiteConfig
+from tests.support.exchange import ask
 
 
 class Clock:
@@ -54,14 +56,8 @@ class Client:
         self.clock = clock
 
     def ask(self, question: Request) -> Response:
-        """The response, deferred work done."""
-        answer = self.site.answer(question)
-        if isinstance(answer, Response):
-            return answer
-        assert hasattr(answer, "run"), answer
-        response = answer.run()
-        assert isinstance(response, Response)
-        return response
+        """The response, work for threads done."""
+        return ask(self.site, question)
 
     def get(self, path: str | bytes, method: str = "GET", **fields: str | bytes | None) -> Response:
         """The response to a new request."""

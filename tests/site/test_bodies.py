@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from h2static.http.messages import Body, BodyReader
+from h2static.http.bodies import Body, BodyReader
 from h2static.site import bodies
 from h2static.site.bodies import READ_SIZE, FileBody, Piece, take_sample
 from h2static.site.files import FileHandle, FileVersion

@@ -19,7 +19,6 @@ from h2static.site import EtagSource
 from h2static.site.contents import SMALL_FILE, FileContent, read_content
 from h2static.site.files import Walk
 from h2static.site.rules import ErrorPage, parse_cache_rule, parse_header_rule
-from h2static.site.site import DeferredAnswer
 from tests.site.harness import Client, field, forget_pages, make_client, octets_of, request, write
 
 LARGE = SMALL_FILE + 1000
@@ -71,11 +70,11 @@ def test_tags_of_content_for_all_files(root: Path) -> None:
     os.utime(root / "b", (1, 1))
     client = make_client(root, etag=EtagSource.DIGEST)
     client.clock.settle()
-    assert isinstance(client.site.answer(request("/a")), DeferredAnswer)
+    assert not isinstance(client.site.look(request("/a")), Response)
     tags = {field(client.get(path), "etag") for path in ("/a", "/b")}
     assert len(tags) == 1
     # Once digested, nothing blocks any more.
-    assert not isinstance(client.site.answer(request("/a", "HEAD")), DeferredAnswer)
+    assert isinstance(client.site.look(request("/a", "HEAD")), Response)
 
 
 def test_a_date_in_the_future_is_not_sent(client: Client, root: Path) -> None:
@@ -521,13 +520,14 @@ def test_a_cold_small_file_is_read_elsewhere(
     client.clock.settle()
     monkeypatch.setattr("h2static.site.bodies._NO_WAIT", None)
     question = request("/a")
-    answer = client.site.answer(question)
-    assert isinstance(answer, DeferredAnswer)
-    response = answer.run()
+    job = client.site.look(question)
+    assert not isinstance(job, Response)
+    response = job()
     assert octets_of(response) == b"content"
-    # What the other thread read is remembered from the next answer on.
-    assert client.site.answer(question) is response
-    assert client.site.answer(request("/a")) is response
+    # What the other thread read is remembered from the next response on.
+    assert client.site.look(question) is response
+    assert client.site.look(request("/a")) is response
+    assert response.prepared
 
 
 def test_a_small_file_that_is_not_in_memory_is_deferred(
@@ -535,10 +535,10 @@ def test_a_small_file_that_is_not_in_memory_is_deferred(
 ) -> None:
     write(root, "a", bytes(100_000))
     forget_pages(monkeypatch)
-    answer = client.site.answer(request("/a"))
-    assert isinstance(answer, DeferredAnswer)
-    assert octets_of(answer.run()) == bytes(100_000)
-    assert isinstance(client.site.answer(request("/a")), Response)
+    job = client.site.look(request("/a"))
+    assert not isinstance(job, Response)
+    assert octets_of(job()) == bytes(100_000)
+    assert isinstance(client.site.look(request("/a")), Response)
 
 
 @pytest.mark.parametrize(("changes", "status"), [(1, 200), (3, 200), (4, 503)])

@@ -11,16 +11,18 @@ from typing import BinaryIO, NoReturn
 
 import pytest
 
-from h2static.http.messages import Response
+from h2static.http.messages import Request, Response
 from h2static.site.uploads import EchoUpload, UploadBudget
 from tests.site.harness import field, make_client, octets_of, request
+from tests.support.exchange import FakeExchange
 
 
 def run_at_once(job: object) -> None:
     raise AssertionError(job)
 
 
-def refuse(status: int) -> Response:
+def refuse(status: int, request: Request | None) -> Response:
+    assert request is not None
     return Response(status=status, fields=())
 
 
@@ -33,8 +35,27 @@ def is_empty(budget: UploadBudget) -> bool:
     return budget.held == budget.held_in_memory == budget.held_files == 0
 
 
-def upload(budget: UploadBudget) -> EchoUpload:
-    return EchoUpload(budget, refuse, run_at_once)
+class Upload(FakeExchange):
+    """An exchange whose content is echoed."""
+
+    def __init__(self, budget: UploadBudget) -> None:
+        super().__init__(request("/", "POST"), content=True)
+        self.accept(EchoUpload(self, budget, refuse, run_at_once))
+
+    def take(self, data: bytes) -> int | None:
+        """The status of the refusal that ``data`` leads to, if any."""
+        assert self.send(data), "an upload never asks to wait"
+        return None if self.response is None else self.response.status
+
+    def complete(self) -> Response:
+        """The response once the content is whole; the exchange lets go of it."""
+        self.end()
+        response, self.response = self.answer(), None
+        return response
+
+
+def upload(budget: UploadBudget) -> Upload:
+    return Upload(budget)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +73,7 @@ def test_the_content_comes_back(budget: UploadBudget, size: int, step: int) -> N
     content = os.urandom(size)
     taking = upload(budget)
     for start in range(0, size, step):
-        assert taking.receive(content[start : start + step]) is None
+        assert taking.take(content[start : start + step]) is None
     response = taking.complete()
     assert response.status == 200
     assert octets_of(response) == content
@@ -68,38 +89,36 @@ def test_the_content_comes_back(budget: UploadBudget, size: int, step: int) -> N
 
 def test_one_upload_is_bounded(budget: UploadBudget) -> None:
     taking = upload(budget)
-    assert taking.receive(bytes(1000)) is None
-    response = taking.receive(b"x")
-    assert response is not None
-    assert response.status == 413
+    assert taking.take(bytes(1000)) is None
+    assert taking.take(b"x") == 413
     assert is_empty(budget)
-    taking.abandon()
+    # What still comes is dropped.
+    assert taking.take(b"more") == 413
+    taking.end()
+    assert taking.answer().status == 413
     assert is_empty(budget)
 
 
 def test_all_uploads_together_are_bounded_until_they_were_sent(budget: UploadBudget) -> None:
     first = upload(budget)
-    first.receive(bytes(1000))
+    first.take(bytes(1000))
     response = first.complete()
     second = upload(budget)
-    assert second.receive(bytes(500)) is None
-    too_much = second.receive(b"x")
-    assert too_much is not None
-    assert too_much.status == 413
+    assert second.take(bytes(500)) is None
+    assert second.take(b"x") == 413
     third = upload(budget)
-    assert third.receive(bytes(500)) is None
+    assert third.take(bytes(500)) is None
     del response
     gc.collect()
-    assert third.receive(bytes(500)) is None
-    third.abandon()
-    third.abandon()
+    assert third.take(bytes(500)) is None
+    third.lose()
     assert is_empty(budget)
 
 
 def test_memory_of_all_uploads_is_bounded(budget: UploadBudget) -> None:
     uploads = [upload(budget) for _ in range(4)]
     for taking in uploads:
-        assert taking.receive(b"x" * 70) is None
+        assert taking.take(b"x" * 70) is None
         assert budget.held_in_memory <= 150
     assert (budget.held_in_memory, budget.held_files, budget.held) == (140, 2, 280)
     # What is in files comes back like what is in memory.
@@ -115,10 +134,9 @@ def test_content_counts_until_the_last_piece_of_it_was_sent(
     """A client that takes nothing holds what it sent, wherever that waits."""
     content = os.urandom(size)
     taking = upload(budget)
-    assert taking.receive(content) is None
+    assert taking.take(content) is None
     in_memory = size if size <= budget.one_in_memory else 0
     response = taking.complete()
-    taking.abandon()
     assert (budget.held, budget.held_in_memory) == (size, in_memory)
     waiting: list[memoryview] = []
     if isinstance(response.body, bytes):
@@ -137,13 +155,11 @@ def test_completed_uploads_leave_no_room_in_memory(budget: UploadBudget) -> None
     responses = []
     for _ in range(5):
         taking = upload(budget)
-        assert taking.receive(bytes(70)) is None
+        assert taking.take(bytes(70)) is None
         responses.append(taking.complete())
         assert budget.held_in_memory <= budget.together_in_memory
     assert (budget.held, budget.held_in_memory, budget.held_files) == (350, 140, 3)
-    refused = upload(budget).receive(bytes(70))
-    assert refused is not None
-    assert refused.status == 503
+    assert upload(budget).take(bytes(70)) == 503
     responses.clear()
     gc.collect()
     assert is_empty(budget)
@@ -152,19 +168,18 @@ def test_completed_uploads_leave_no_room_in_memory(budget: UploadBudget) -> None
 def test_the_number_of_files_is_bounded(budget: UploadBudget) -> None:
     uploads = [upload(budget) for _ in range(3)]
     for taking in uploads:
-        assert taking.receive(b"x" * 101) is None
-    response = upload(budget).receive(b"x" * 101)
-    assert response is not None
-    assert response.status == 503
+        assert taking.take(b"x" * 101) is None
+    assert upload(budget).take(b"x" * 101) == 503
     answer = uploads[0].complete()
     # The file counts until its response is gone.
     assert budget.held_files == 3
     del answer
     gc.collect()
     uploads.append(upload(budget))
-    assert uploads[-1].receive(b"x" * 101) is None
-    for taking in uploads:
-        taking.abandon()
+    assert uploads[-1].take(b"x" * 101) is None
+    for taking in uploads[1:]:
+        taking.lose()
+    assert is_empty(budget)
 
 
 def test_no_temporary_file_can_be_made(
@@ -174,9 +189,7 @@ def test_no_temporary_file_can_be_made(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", fail)
-    response = upload(budget).receive(bytes(101))
-    assert response is not None
-    assert response.status == 500
+    assert upload(budget).take(bytes(101)) == 500
     assert is_empty(budget)
 
 
@@ -189,18 +202,26 @@ def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, size: int) -> None
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     budget = UploadBudget(one_in_memory=100)
     taking = upload(budget)
-    response = taking.receive(bytes(size)) or taking.complete()
-    assert response.status == 500
+    taking.take(bytes(size))
+    taking.end()
+    assert taking.answer().status == 500
     assert is_empty(budget)
 
 
 def test_the_site_echoes_post_and_put(root: Path) -> None:
     client = make_client(root, echo_upload=True)
     for method in ("POST", "PUT"):
-        taking = client.site.answer(request("/any/where", method))
-        assert isinstance(taking, EchoUpload)
-        assert taking.receive(b"content") is None
-        assert octets_of(taking.complete()) == b"content"
+        question = request("/any/where", method)
+        assert client.site.recall(question) is None
+        exchange = FakeExchange(question, content=True)
+        client.site.handle(exchange)
+        assert exchange.response is None
+        assert exchange.send(b"content")
+        exchange.end()
+        assert octets_of(exchange.answer()) == b"content"
+        assert not exchange.answer().prepared
+        # Nothing came: nothing comes back.
+        assert client.body("/", method) == b""
     assert field(client.get("/", "OPTIONS"), "allow") == "GET, HEAD, OPTIONS, POST, PUT"
     assert client.status("/", "DELETE") == 405
     assert client.status("/", "POST", authority="a@b") == 400

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
 from h2static.site.hints import html as html_hints
-from h2static.site.hints.delivery import PushHints, PushMode
+from h2static.site.hints.delivery import Look, PushHints, PushMode, PushPolicy
 from h2static.site.hints.rules import (
     ALWAYS,
     Condition,
@@ -51,8 +51,12 @@ class PushConfig:
 class PushPlanner:
     """Hints for responses; one for each worker."""
 
-    def __init__(self, config: PushConfig) -> None:
-        """Raises ``ValueError`` for more rules than there may be."""
+    def __init__(self, config: PushConfig, look: Look) -> None:
+        """``look``: see :class:`~h2static.site.hints.delivery.PushPolicy`.
+
+        Raises ``ValueError`` for more rules than there may be.
+        """
+        self._policy = PushPolicy(mode=config.mode, cookie=config.cookie, look=look)
         self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else ())
         self._from_html = config.from_html and config.mode is not PushMode.OFF
         self._pages: OrderedDict[tuple[bytes, bytes], PushHints | None] = OrderedDict()
@@ -81,7 +85,7 @@ class PushPlanner:
         """
         if not self._from_html or read_html is None:
             entries = self._rules.entries_for(path)
-            return PushHints(entries=entries) if entries else None
+            return self._hints(entries) if entries else None
         key = (path, version)
         # Several threads may be here: each step leaves the memory whole, and nobody relies on the
         # one before.
@@ -101,4 +105,7 @@ class PushPlanner:
             for target in html_hints.targets_in(html, quote_from_bytes(path))
             if target.url not in named and not names_path(target, path)
         )
-        return PushHints(entries=tuple(entries)) if entries else None
+        return self._hints(tuple(entries)) if entries else None
+
+    def _hints(self, entries: tuple[Entry, ...]) -> PushHints:
+        return PushHints(entries=entries, policy=self._policy)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from h2static.site.config import HintSource, SiteConfig
+from h2static.site.hints.delivery import Look
 from h2static.site.hints.planner import PushConfig, PushPlanner
 from h2static.site.hints.rule_files import load_push_rules
 from h2static.site.hints.rules import PushRule, PushRules
@@ -26,13 +27,16 @@ _FileState: TypeAlias = tuple[int, int, int, int, int] | None
 class PushSource:
     """The push rules of one site as they are now."""
 
-    def __init__(self, config: SiteConfig, exists: Callable[[bytes], bool]) -> None:
+    def __init__(self, config: SiteConfig, exists: Callable[[bytes], bool], look: Look) -> None:
         """``exists`` tells whether an encoded path without query leads to a file.
+
+        ``look``: see :class:`~h2static.site.hints.delivery.PushPolicy`.
 
         Raises ``ValueError`` or ``OSError`` for faults, unless the configuration is lenient.
         """
         self._config = config
         self._exists = exists
+        self._look = look
         self._state: _FileState = None
         self._from_file: tuple[PushRule, ...] = ()
         self._fault: tuple[str, ...] = ()
@@ -42,7 +46,7 @@ class PushSource:
         self.warnings: tuple[str, ...] = ()
         if config.push_rules is not None:
             self._read_file(config.push_rules)
-        if config.push or config.push_rules or config.hints is HintSource.AUTO:
+        if config.may_have_hints or self._fault:
             planner, self.warnings = self._plan()
             self.planner = planner if planner.active else None
 
@@ -90,7 +94,8 @@ class PushSource:
                 mode=config.push_mode,
                 from_html=config.hints is HintSource.AUTO,
                 cookie=config.push_cookie,
-            )
+            ),
+            self._look,
         )
         missing = planner.drop_missing(self._exists)
         return planner, (*self._fault, *missing)

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http.messages import Answer, Deferred, Field, Request, Response
+from h2static.http.exchange import Job
+from h2static.http.fields import Field
+from h2static.http.hints import MAX_SEEN, Delivery, PushClient, Seen
+from h2static.http.messages import Request, Response
 from h2static.site.hints.cookie import CookieDigest, read_digest
 from h2static.site.hints.delivery import (
     MAX_LINK,
     MAX_PROMISES,
-    MAX_REMEMBERED,
-    NOTHING,
-    Client,
-    Delivery,
     PushHints,
-    PushMemory,
     PushMode,
-    decide,
-    digest_field,
+    PushPolicy,
     promised_request,
-    promises,
 )
-from h2static.site.hints.rules import ALWAYS, Condition
+from h2static.site.hints.rules import ALWAYS, Condition, Entry, parse_push_option
 from h2static.site.hints.targets import PushTarget, make_target
+from tests.site.harness import field, make_client, write
 
 CSS, JS, PNG = make_target("/a.css"), make_target("/b.js"), make_target("/c.png")
 OTHER, PRINT = make_target("https://cdn/x.css"), make_target("/p.css", media="print")
 PLAIN = make_target("/d")
-
-PUSHING = Client(http2=True, push_enabled=True, free_streams=100)
-HINTING = Client(http2=True)
-OLD = Client(http2=False)
 
 NAVIGATE = ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document"))
 NO_CORS = ((b"sec-fetch-mode", b"no-cors"), (b"sec-fetch-dest", b"script"))
@@ -48,40 +43,71 @@ def request(
     )
 
 
-def hints(*targets: object) -> PushHints:
-    return PushHints(entries=tuple((ALWAYS, target) for target in targets))  # type: ignore[misc]
-    # PushTarget
+def found(etag: bytes = b'"1"') -> Response:
+    return Response(status=200, fields=((b"etag", etag),))
 
 
-def decided(
-    client: Client,
+def all_there(request: Request) -> Response:
+    return found()
+
+
+class Sent(NamedTuple):
+    """A delivery in the terms of these tests."""
+
+    promises: tuple[bytes, ...] = ()
+    early: bytes = b""
+    link: bytes = b""
+
+
+def sent(delivery: Delivery) -> Sent:
+    assert all(name == b"link" for name, _ in delivery.early)
+    return Sent(
+        promises=tuple(promise.request.path for promise in delivery.promises),
+        early=dict(delivery.early).get(b"link", b""),
+        link=dict(delivery.fields).get(b"link", b""),
+    )
+
+
+def pushing(free_streams: int = 100, seen: Seen | None = None) -> PushClient:
+    return PushClient(
+        multiplexed=True, push_enabled=True, free_streams=free_streams, seen=seen or Seen()
+    )
+
+
+def hinting(seen: Seen | None = None) -> PushClient:
+    return PushClient(multiplexed=True, seen=seen or Seen())
+
+
+def old() -> PushClient:
+    return PushClient(multiplexed=False, seen=Seen())
+
+
+def always(*targets: PushTarget) -> tuple[Entry, ...]:
+    return tuple((ALWAYS, target) for target in targets)
+
+
+def delivered(
+    client: PushClient,
     *fields: Field,
-    wanted: PushHints | None = None,
+    wanted: tuple[Entry, ...] = always(CSS, JS),
     status: int = 200,
     mode: PushMode = PushMode.AUTO,
     method: bytes = b"GET",
-    memory: PushMemory | None = None,
-) -> Delivery:
-    return decide(
-        wanted or hints(CSS, JS),
-        request=request(*fields, method=method),
-        status=status,
-        client=client,
-        memory=memory or PushMemory(),
-        mode=mode,
-    )
+) -> Sent:
+    hints = PushHints(entries=wanted, policy=PushPolicy(mode=mode, look=all_there))
+    return sent(hints.deliver(request(*fields, method=method), status, client))
 
 
 BOTH = CSS.link + b", " + JS.link
 
 
 def test_push_when_the_client_allows_it() -> None:
-    assert decided(PUSHING) == Delivery(promises=(CSS, JS))
+    assert delivered(pushing()) == Sent(promises=(CSS.path, JS.path))
 
 
 def test_early_hints_when_it_does_not() -> None:
-    assert decided(HINTING) == Delivery(early=BOTH, link=BOTH)
-    assert decided(HINTING, *NAVIGATE) == Delivery(early=BOTH, link=BOTH)
+    assert delivered(hinting()) == Sent(early=BOTH, link=BOTH)
+    assert delivered(hinting(), *NAVIGATE) == Sent(early=BOTH, link=BOTH)
 
 
 @pytest.mark.parametrize(
@@ -95,18 +121,18 @@ def test_early_hints_when_it_does_not() -> None:
     ],
 )
 def test_link_on_what_is_no_top_level_navigation(fields: tuple[Field, ...]) -> None:
-    assert decided(HINTING, *fields) == Delivery(link=BOTH)
+    assert delivered(hinting(), *fields) == Sent(link=BOTH)
 
 
 def test_never_early_on_http_1() -> None:
     """RFC 8297 section 3."""
-    assert decided(OLD, *NAVIGATE) == Delivery(link=BOTH)
+    assert delivered(old(), *NAVIGATE) == Sent(link=BOTH)
 
 
 @pytest.mark.parametrize("status", [206, 301, 302, 304, 403, 404, 405, 416, 500])
-@pytest.mark.parametrize("client", [PUSHING, HINTING, OLD])
-def test_only_200_brings_anything(status: int, client: Client) -> None:
-    assert decided(client, status=status) is NOTHING
+@pytest.mark.parametrize("client", [pushing(), hinting(), old()])
+def test_only_200_brings_anything(status: int, client: PushClient) -> None:
+    assert delivered(client, status=status) == Sent()
 
 
 @pytest.mark.parametrize(
@@ -114,63 +140,64 @@ def test_only_200_brings_anything(status: int, client: Client) -> None:
              "range"]
 )  # fmt: skip
 def test_no_push_for_conditional_requests(name: str) -> None:
-    assert decided(PUSHING, (name.encode(), b"x")) == Delivery(early=BOTH, link=BOTH)
+    assert delivered(pushing(), (name.encode(), b"x")) == Sent(early=BOTH, link=BOTH)
 
 
 def test_head_says_what_get_would_link() -> None:
-    assert decided(PUSHING, method=b"HEAD") == Delivery(link=BOTH)
-    assert decided(HINTING, method=b"HEAD") == Delivery(link=BOTH)
-    assert decided(PUSHING, method=b"POST") is NOTHING
+    assert delivered(pushing(), method=b"HEAD") == Sent(link=BOTH)
+    assert delivered(hinting(), method=b"HEAD") == Sent(link=BOTH)
+    assert delivered(pushing(), method=b"POST") == Sent()
 
 
 def test_what_was_sent_is_not_sent_again() -> None:
-    memory = PushMemory()
+    memory = Seen()
     memory.add(b"here", b"/a.css")
-    assert decided(PUSHING, memory=memory) == Delivery(promises=(JS,))
     memory.add(b"elsewhere", b"/b.js")
-    assert decided(PUSHING, memory=memory) == Delivery(promises=(JS,))
     # Hints cost next to nothing and start a revalidation early.
-    assert decided(HINTING, memory=memory).early == BOTH
+    assert delivered(hinting(seen=memory)).early == BOTH
+    assert delivered(pushing(seen=memory)) == Sent(promises=(JS.path,))
+    assert delivered(pushing(seen=memory)) == Sent()
 
 
 def test_a_full_memory_ends_pushes() -> None:
-    memory = PushMemory()
-    for number in range(MAX_REMEMBERED):
+    memory = Seen()
+    for number in range(MAX_SEEN):
         assert not memory.full
         memory.add(b"here", b"/%d" % number)
     assert memory.full
     memory.add(b"here", b"/one more")
     assert not memory.has(b"here", b"/one more")
-    assert decided(PUSHING, memory=memory) == Delivery(early=BOTH, link=BOTH)
+    assert delivered(pushing(seen=memory)) == Sent(early=BOTH, link=BOTH)
 
 
 def test_streams_that_the_client_allows() -> None:
     """RFC 9113 section 5.1.2: promised streams that are open count against the client's limit."""
-    one = Client(http2=True, push_enabled=True, free_streams=1)
-    assert decided(one) == Delivery(promises=(CSS,), early=JS.link, link=JS.link)
-    none = Client(http2=True, push_enabled=True, free_streams=0)
-    assert decided(none) == Delivery(early=BOTH, link=BOTH)
+    assert delivered(pushing(1)) == Sent(promises=(CSS.path,), early=JS.link, link=JS.link)
+    assert delivered(pushing(0)) == Sent(early=BOTH, link=BOTH)
 
 
 def test_promises_and_links_are_limited() -> None:
     many = [make_target(f"/{number:04}.css") for number in range(200)]
-    delivery = decided(PUSHING, wanted=hints(*many))
-    assert delivery.promises == tuple(many[:MAX_PROMISES])
+    delivery = delivered(pushing(), wanted=always(*many))
+    assert delivery.promises == tuple(target.path for target in many[:MAX_PROMISES])
     assert len(delivery.link) <= MAX_LINK
     assert delivery.link.startswith(many[MAX_PROMISES].link + b", ")
     assert delivery.link.endswith(b"; rel=preload; as=style")
 
 
 def test_what_cannot_be_pushed_is_hinted_at() -> None:
-    delivery = decided(PUSHING, wanted=hints(CSS, OTHER, PRINT, PLAIN))
-    assert delivery.promises == (CSS, PLAIN)
+    delivery = delivered(pushing(), wanted=always(CSS, OTHER, PRINT, PLAIN))
+    assert delivery.promises == (
+        CSS.path,
+        PLAIN.path,
+    )
     assert delivery.link == delivery.early == OTHER.link + b", " + PRINT.link
     # A target without "as" can be pushed, but not be preloaded.
-    assert decided(HINTING, wanted=hints(PLAIN)) == NOTHING
+    assert delivered(hinting(), wanted=always(PLAIN)) == Sent()
 
 
 @pytest.mark.parametrize(
-    ("mode", "pushing", "hinting", "old"),
+    ("mode", "to_pushing", "to_hinting", "to_old"),
     [
         (PushMode.AUTO, "promises", "early link", "link"),
         (PushMode.PUSH, "promises", "", ""),
@@ -179,32 +206,37 @@ def test_what_cannot_be_pushed_is_hinted_at() -> None:
         (PushMode.OFF, "", "", ""),
     ],
 )
-def test_modes(mode: PushMode, pushing: str, hinting: str, old: str) -> None:
-    for client, expected in ((PUSHING, pushing), (HINTING, hinting), (OLD, old)):
-        delivery = decided(client, mode=mode)
+def test_modes(mode: PushMode, to_pushing: str, to_hinting: str, to_old: str) -> None:
+    for client, expected in ((pushing(), to_pushing), (hinting(), to_hinting), (old(), to_old)):
+        delivery = delivered(client, mode=mode)
         used = [name for name in ("promises", "early", "link") if getattr(delivery, name)]
         assert " ".join(used) == expected
 
 
 def test_conditions_of_rules() -> None:
-    wanted = PushHints(
-        entries=(
-            (Condition(first_visit=True), CSS),
-            (Condition(navigation=False), JS),
-            (ALWAYS, PNG),
-        )
+    wanted = (
+        (Condition(first_visit=True), CSS),
+        (Condition(navigation=False), JS),
+        (ALWAYS, PNG),
     )
     cookie = (b"cookie", b"a=b")
-    assert decided(PUSHING, wanted=wanted).promises == (CSS, PNG)
-    assert decided(PUSHING, cookie, wanted=wanted).promises == (PNG,)
-    assert decided(PUSHING, *NO_CORS, wanted=wanted).promises == (CSS, JS, PNG)
-    assert decided(HINTING, (b"if-none-match", b"x"), wanted=wanted).link == PNG.link
+    assert delivered(pushing(), wanted=wanted).promises == (
+        CSS.path,
+        PNG.path,
+    )
+    assert delivered(pushing(), cookie, wanted=wanted).promises == (PNG.path,)
+    assert delivered(pushing(), *NO_CORS, wanted=wanted).promises == (
+        CSS.path,
+        JS.path,
+        PNG.path,
+    )
+    assert delivered(hinting(), (b"if-none-match", b"x"), wanted=wanted).link == PNG.link
 
 
 def test_a_url_of_two_rules_is_sent_once() -> None:
-    wanted = PushHints(entries=((ALWAYS, CSS), (Condition(navigation=True), CSS)))
-    assert decided(PUSHING, wanted=wanted).promises == (CSS,)
-    assert decided(HINTING, wanted=wanted).link == CSS.link
+    wanted = ((ALWAYS, CSS), (Condition(navigation=True), CSS))
+    assert delivered(pushing(), wanted=wanted).promises == (CSS.path,)
+    assert delivered(hinting(), wanted=wanted).link == CSS.link
 
 
 FIELDS = st.lists(
@@ -256,27 +288,31 @@ def test_decision_is_what_the_rules_say(
     mode: PushMode,
 ) -> None:
     """The oracle asks, for each target, what may happen to it; the order is checked afterwards."""
-    memory = PushMemory()
+    memory = Seen()
     for path in seen:
         memory.add(b"here", path)
-    asked = request(*fields, method=method)
-    delivery = decide(
-        PushHints(entries=tuple(entries)),
-        request=asked,
+    delivery = delivered(
+        PushClient(
+            multiplexed=http2, push_enabled=push_enabled, free_streams=free_streams, seen=memory
+        ),
+        *fields,
+        wanted=tuple(entries),
         status=status,
-        client=Client(http2=http2, push_enabled=push_enabled, free_streams=free_streams),
-        memory=memory,
         mode=mode,
+        method=method,
     )
-    sent = dict(fields)
-    mode_sent, destination = sent.get(b"sec-fetch-mode"), sent.get(b"sec-fetch-dest")
+    given_fields = dict(fields)
+    mode_sent, destination = (
+        given_fields.get(b"sec-fetch-mode"),
+        given_fields.get(b"sec-fetch-dest"),
+    )
     navigation = (mode_sent, destination) in (
         (None, None),
         (b"navigate", None),
         (b"navigate", b"document"),
     )
-    conditional = b"if-none-match" in sent or b"range" in sent
-    first_visit = not conditional and b"cookie" not in sent
+    conditional = b"if-none-match" in given_fields or b"range" in given_fields
+    first_visit = not conditional and b"cookie" not in given_fields
     wanted = []
     for condition, target in entries:
         matches = condition.navigation in (None, navigation) and (
@@ -292,7 +328,10 @@ def test_decision_is_what_the_rules_say(
         for target in wanted
         if may_push and target in (CSS, JS, PNG, PLAIN) and target.path not in seen
     ]
-    assert list(delivery.promises) == candidates[:free_streams]
+    promised = candidates[:free_streams]
+    assert list(delivery.promises) == [target.path for target in promised]
+    for target in promised:
+        assert memory.has(b"here", target.path)
     has_it = [
         target
         for target in wanted
@@ -301,7 +340,7 @@ def test_decision_is_what_the_rules_say(
     linked = [
         target.link
         for target in wanted
-        if target not in delivery.promises
+        if target not in promised
         and target not in has_it
         and target is not PLAIN
         and mode in ("auto", "hints", "link")
@@ -311,30 +350,24 @@ def test_decision_is_what_the_rules_say(
     assert delivery.early == (delivery.link if early else b"")
 
 
-@dataclass(slots=True)
 class FakeSite:
     """Answers from a table; remembers what it was asked."""
 
-    answers: dict[bytes, Answer]
-    asked: list[Request] = field(default_factory=list)
+    def __init__(self, answers: Mapping[bytes, Response | Job]) -> None:
+        self.answers = dict(answers)
+        self.asked: list[Request] = []
 
-    def answer(self, request: Request) -> Answer:
+    def look(self, request: Request) -> Response | Job:
         self.asked.append(request)
         return self.answers.get(request.path) or Response(status=404, fields=())
 
-    def refuse(self, status: int, request: Request | None) -> Response:
-        raise AssertionError("a promise is not refused")
+    def hints(self, *targets: PushTarget, cookie: bool = False) -> PushHints:
+        return PushHints(entries=always(*targets), policy=PushPolicy(look=self.look, cookie=cookie))
 
 
-class Later:
-    """A file that is not in the page cache."""
-
-    def run(self) -> Response:
-        raise AssertionError("not run here")
-
-
-def found(etag: bytes = b'"1"') -> Response:
-    return Response(status=200, fields=((b"etag", etag),))
+def later() -> Response:
+    """The work for a file that is not in the page cache."""
+    raise AssertionError("not done here")
 
 
 def test_promised_requests_copy_what_chooses_a_representation() -> None:
@@ -363,62 +396,56 @@ def test_promised_requests_copy_what_chooses_a_representation() -> None:
     )
 
 
-def test_promises_are_answered() -> None:
-    css, later = found(), Later()
-    site = FakeSite({b"/a.css": css, b"/c.png": later, b"/d": Response(status=301, fields=())})
-    memory = PushMemory()
-    parent = request()
-    sent = list(
-        promises(
-            [CSS, JS, PNG, PLAIN],
-            parent=parent,
-            parent_urgency=3,
-            application=site,
-            memory=memory,
-        )
-    )
-    deferred: Deferred = later
-    assert [(promise.request.path, promise.answer, promise.urgency) for promise in sent] == [
-        (b"/a.css", css, 2),
-        (b"/c.png", deferred, 5),
+def test_only_what_is_there_is_promised() -> None:
+    site = FakeSite({b"/a.css": found(), b"/c.png": later, b"/d": Response(status=301, fields=())})
+    seen = Seen()
+    delivery = site.hints(CSS, JS, PNG, PLAIN).deliver(request(), 200, pushing(seen=seen))
+    # RFC 9218: a style sheet comes before its page, an image after it.
+    assert [(promise.request.path, promise.urgency) for promise in delivery.promises] == [
+        (b"/a.css", 2),
+        (b"/c.png", 5),
     ]
+    assert not delivery.fields
     # Also what was not found is not looked at again.
     for path in (b"/a.css", b"/b.js", b"/c.png", b"/d"):
-        assert memory.has(b"here", path)
+        assert seen.has(b"here", path)
     assert [asked.path for asked in site.asked] == [b"/a.css", b"/b.js", b"/c.png", b"/d"]
+
+
+def test_urgencies_follow_that_of_the_page() -> None:
+    site = FakeSite({b"/a.css": found()})
+    client = pushing()._replace(urgency=6)
+    (promise,) = site.hints(CSS).deliver(request(), 200, client).promises
+    assert promise.urgency == 5
+
+
+def test_nothing_is_looked_at_where_nothing_is_pushed() -> None:
+    site = FakeSite({})
+    for client in (hinting(), old()):
+        assert sent(site.hints(CSS, cookie=True).deliver(request(), 200, client)).link == CSS.link
+    assert not site.asked
 
 
 def test_what_the_cookie_names_is_not_promised() -> None:
     site = FakeSite({b"/a.css": found(b'"1"'), b"/b.js": found(b'"2"')})
     digest = CookieDigest().with_versions([(b"/a.css", b'"1"'), (b"/b.js", b'"old"')])
-    sent = promises(
-        [CSS, JS],
-        parent=request(),
-        parent_urgency=3,
-        application=site,
-        memory=PushMemory(),
-        digest=digest,
-    )
-    assert [promise.target for promise in sent] == [JS]
+    parent = request((b"cookie", digest.set_cookie(secure=True).split(b";")[0]))
+    delivery = site.hints(CSS, JS, cookie=True).deliver(parent, 200, pushing())
+    assert sent(delivery).promises == (b"/b.js",)
+    # Without --push-cookie it says nothing, and nothing is added to it.
+    delivery = site.hints(CSS, JS).deliver(parent, 200, pushing())
+    assert delivery.fields == ()
+    assert sent(delivery).promises == (b"/a.css", b"/b.js")
 
 
 def test_the_cookie_grows_by_what_was_promised() -> None:
-    site = FakeSite({b"/a.css": found(b'"1"'), b"/b.js": found(b'"2"'), b"/c.png": Later()})
+    site = FakeSite({b"/a.css": found(b'"1"'), b"/b.js": found(b'"2"'), b"/c.png": later})
 
     def visit(cookie: bytes | None) -> tuple[list[bytes], bytes | None]:
         parent = request(*([(b"cookie", cookie)] if cookie else []))
-        sent = list(
-            promises(
-                [CSS, JS],
-                parent=parent,
-                parent_urgency=3,
-                application=site,
-                memory=PushMemory(),
-                digest=read_digest(cookie),
-            )
-        )
-        grown = digest_field(parent, sent, secure=True)
-        return [promise.target.path for promise in sent], grown[1] if grown else None
+        delivery = site.hints(CSS, JS, cookie=True).deliver(parent, 200, pushing())
+        paths = [promise.request.path for promise in delivery.promises]
+        return paths, dict(delivery.fields).get(b"set-cookie")
 
     paths, value = visit(None)
     assert paths == [b"/a.css", b"/b.js"]
@@ -435,9 +462,27 @@ def test_the_cookie_grows_by_what_was_promised() -> None:
     assert digest.has(b"/b.js", b'"2"')
 
 
+def test_a_site_pushes_what_it_has(root: Path) -> None:
+    for name in ("index.html", "a.css", "b.js"):
+        write(root, name, name)
+    rules = (parse_push_option("/=/a.css,/b.js"),)
+    client = make_client(root, push_cookie=True, push=rules)
+    (root / "b.js").unlink()
+    response = client.get("/")
+    assert response.hints is not None
+    delivery = response.hints.deliver(request(), response.status, pushing())
+    assert sent(delivery).promises == (b"/a.css",)
+    digest = read_digest(dict(delivery.fields)[b"set-cookie"])
+    etag = field(client.get("/a.css"), "etag")
+    assert digest is not None
+    assert etag is not None
+    assert digest.has(b"/a.css", etag.encode())
+    # Of what stays off there is nothing to deliver.
+    assert make_client(root, push_mode=PushMode.OFF, push=rules).get("/").hints is None
+
+
 def test_promises_without_a_known_version_leave_the_cookie() -> None:
-    site = FakeSite({b"/c.png": Later()})
-    sent = promises(
-        [PNG], parent=request(), parent_urgency=3, application=site, memory=PushMemory()
-    )
-    assert digest_field(request(), sent, secure=False) is None
+    site = FakeSite({b"/c.png": later})
+    delivery = site.hints(PNG, cookie=True).deliver(request(), 200, pushing())
+    assert sent(delivery).promises == (b"/c.png",)
+    assert delivery.fields == ()

@@ -17,6 +17,7 @@ from h2static.site.hints.planner import PushConfig, PushPlanner
 from h2static.site.hints.rule_files import read_push_rules
 from h2static.site.hints.rules import Condition, parse_push_option
 from tests.site.harness import Clock, make_client, write
+from tests.site.hints.support import not_looked_at
 
 PAGE = (
     b"<link rel=stylesheet href=a.css><script src=/b.js></script><link rel=preload as=image href=/>"
@@ -36,12 +37,16 @@ class Page:
         return self.html
 
 
+def planner_of(config: PushConfig) -> PushPlanner:
+    return PushPlanner(config, not_looked_at)
+
+
 def urls(hints: PushHints | None) -> list[str]:
     return [target.url for _, target in hints.entries] if hints else []
 
 
 def test_rules_alone() -> None:
-    planner = PushPlanner(PushConfig(rules=(parse_push_option("/=/x.css"),)))
+    planner = planner_of(PushConfig(rules=(parse_push_option("/=/x.css"),)))
     page = Page()
     assert planner.active
     assert urls(planner.hints_for(b"/", b'"1"', page.read)) == ["/x.css"]
@@ -50,12 +55,12 @@ def test_rules_alone() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert not PushPlanner(PushConfig()).active
-    assert PushPlanner(PushConfig(from_html=True)).active
+    assert not planner_of(PushConfig()).active
+    assert planner_of(PushConfig(from_html=True)).active
 
 
 def test_pages_are_read_once_for_each_version() -> None:
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     page = Page()
     first = planner.hints_for(b"/d/", b'"1"', page.read)
     assert planner.hints_for(b"/d/", b'"1"', page.read) is first
@@ -69,13 +74,13 @@ def test_pages_are_read_once_for_each_version() -> None:
 
 
 def test_a_page_does_not_bring_itself() -> None:
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     assert urls(planner.hints_for(b"/", b'"1"', Page().read)) == ["/a.css", "/b.js"]
 
 
 def test_what_a_rule_names_is_not_read_from_the_page_too() -> None:
     rules = (parse_push_option("/p.html=/b.js,/x.png"),)
-    planner = PushPlanner(PushConfig(rules=rules, from_html=True))
+    planner = planner_of(PushConfig(rules=rules, from_html=True))
     hints = planner.hints_for(b"/p.html", b'"1"', Page().read)
     assert hints is not None
     assert urls(hints) == ["/b.js", "/x.png", "/a.css", "/"]
@@ -83,14 +88,14 @@ def test_what_a_rule_names_is_not_read_from_the_page_too() -> None:
 
 
 def test_paths_of_pages_are_encoded_again() -> None:
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     assert urls(planner.hints_for("/é /p".encode(), b"1", Page().read))[0] == "/%C3%A9%20/a.css"
     assert urls(planner.hints_for(b"/\xff?/p", b"1", Page().read))[0] == "/%FF%3F/a.css"
 
 
 def test_the_number_of_remembered_pages_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push_planner, "MAX_PAGES", 2)
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     page = Page()
     for path in (b"/1", b"/2", b"/1", b"/3", b"/2"):
         planner.hints_for(path, b"", page.read)
@@ -101,7 +106,7 @@ def test_the_number_of_remembered_pages_is_limited(monkeypatch: pytest.MonkeyPat
 
 def test_off_is_off() -> None:
     rules = (parse_push_option("/=/x.css"),)
-    planner = PushPlanner(PushConfig(rules=rules, from_html=True, mode=PushMode.OFF))
+    planner = planner_of(PushConfig(rules=rules, from_html=True, mode=PushMode.OFF))
     assert not planner.active
     assert planner.hints_for(b"/", b"", Page().read) is None
 
@@ -121,7 +126,7 @@ def test_a_page_keeps_its_hints_when_its_octets_made_room(root: Path, cache_size
 
 def test_missing_targets_are_dropped() -> None:
     rules = (parse_push_option("/=/x.css,/y.css"),)
-    planner = PushPlanner(PushConfig(rules=rules))
+    planner = planner_of(PushConfig(rules=rules))
     assert list(planner.drop_missing(lambda path: path == b"/y.css")) == [
         "push rule for /: no file at /x.css"
     ]
@@ -132,7 +137,7 @@ def test_rules_of_the_example_site_can_be_read_again() -> None:
     www = Path(__file__).resolve().parents[3] / "www"
     rules = read_push_rules(rules_of_folder(www), "rules.json")
     assert [rule.path for rule in rules] == ["/", "/404.html", "/hpack/"]
-    planner = PushPlanner(PushConfig(from_html=True))
+    planner = planner_of(PushConfig(from_html=True))
     for rule in rules:
         index = "index.html" if rule.path.endswith("/") else ""
         page = www / (rule.path[1:] + index)

@@ -13,6 +13,7 @@ from h2static.site.config import SiteConfig
 from h2static.site.hints.rule_files import MAX_FILE
 from h2static.site.hints.rules import parse_push_option
 from h2static.site.hints.source import PushSource
+from tests.site.hints.support import not_looked_at
 
 RULES = '{"rules": [{"path": "/", "targets": ["/%s"]}]}'
 
@@ -55,15 +56,15 @@ def write(file: Path, text: str) -> None:
 def test_a_broken_file_is_refused_by_a_site_that_serves_the_world(file: Path) -> None:
     file.write_text("{")
     with pytest.raises(ValueError, match=r"push\.json:1:2: not JSON"):
-        PushSource(config(file, lenient=False), everything)
+        PushSource(config(file, lenient=False), everything, not_looked_at)
     file.unlink()
     with pytest.raises(OSError, match="No such file"):
-        PushSource(config(file, lenient=False), everything)
+        PushSource(config(file, lenient=False), everything, not_looked_at)
 
 
 def test_a_broken_file_is_a_warning_for_those_who_edit(file: Path) -> None:
     file.write_text("{")
-    source = PushSource(config(file, "/=/option.css"), everything)
+    source = PushSource(config(file, "/=/option.css"), everything, not_looked_at)
     (warning,) = source.warnings
     assert warning.startswith(f"{file}:1:2: not JSON")
     assert targets(source) == ["/option.css"]
@@ -74,7 +75,7 @@ def test_a_broken_file_is_a_warning_for_those_who_edit(file: Path) -> None:
 
 
 def test_a_missing_file_is_a_warning_until_it_is_there(file: Path) -> None:
-    source = PushSource(config(file), everything)
+    source = PushSource(config(file), everything, not_looked_at)
     assert source.warnings == (f"{file}: No such file or directory",)
     assert source.planner is None
     assert not source.refresh(look_at_targets=False)
@@ -85,7 +86,7 @@ def test_a_missing_file_is_a_warning_until_it_is_there(file: Path) -> None:
 
 def test_the_old_rules_stay_while_the_file_is_broken(file: Path) -> None:
     file.write_text(RULES % "old.css")
-    source = PushSource(config(file), everything)
+    source = PushSource(config(file), everything, not_looked_at)
     assert not source.refresh(look_at_targets=True)
     write(file, '{"rules": 1}')
     assert source.refresh(look_at_targets=False)
@@ -110,7 +111,7 @@ def test_the_old_rules_stay_whatever_is_in_the_place_of_the_file(
     file: Path, make: Callable[[Path], object], complaint: str
 ) -> None:
     file.write_text(RULES % "old.css")
-    source = PushSource(config(file), everything)
+    source = PushSource(config(file), everything, not_looked_at)
     file.unlink()
     make(file)
     assert source.refresh(look_at_targets=False)
@@ -121,7 +122,7 @@ def test_the_old_rules_stay_whatever_is_in_the_place_of_the_file(
 
 def test_more_rules_than_there_may_be(file: Path) -> None:
     file.write_text(RULES % "old.css")
-    source = PushSource(config(file), everything)
+    source = PushSource(config(file), everything, not_looked_at)
     rule = '{"path": "/", "targets": ["/a.css"]}'
     write(file, f'{{"rules": [{",".join([rule] * 20_000)}]}}')
     assert source.refresh(look_at_targets=False)
@@ -131,7 +132,7 @@ def test_more_rules_than_there_may_be(file: Path) -> None:
 
 def test_targets_come_and_go(file: Path) -> None:
     present: list[bytes] = []
-    source = PushSource(config(None, "/=/a.css"), lambda path: path in present)
+    source = PushSource(config(None, "/=/a.css"), lambda path: path in present, not_looked_at)
     assert targets(source) == []
     (warning,) = source.warnings
     assert "/a.css" in warning
@@ -146,8 +147,8 @@ def test_targets_come_and_go(file: Path) -> None:
 
 
 def test_nothing_to_refresh() -> None:
-    source = PushSource(SiteConfig(root="/", lenient=True), names())
+    source = PushSource(SiteConfig(root="/", lenient=True), names(), not_looked_at)
     assert not source.refresh(look_at_targets=True)
     assert source.planner is None
     off = replace(config(None), lenient=False)
-    assert PushSource(off, names()).planner is None
+    assert PushSource(off, names(), not_looked_at).planner is None

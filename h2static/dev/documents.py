@@ -1,0 +1,410 @@
+"""Documents with the client in them, and the responses made of them.
+
+Contract: :class:`Documents` makes of a site's whole, uncompressed response the response to what the
+client asked: a representation of its own, with the length, entity tag, ranges and preconditions of
+the octets that are really sent.  Documents in which the client cannot work stay as they are, and
+:attr:`Documents.warnings` says which.
+
+Strategy: a document that the site gives again (a prepared response) is remembered by the identity
+of that response.  All others are found by their content while a stream is being sent them, so that
+any number of streams hold one copy; they are read and rewritten one at a time.  Parts are views.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+from h2static.dev import injection
+from h2static.dev.broker import State
+from h2static.dev.freshness import REVALIDATE, VARY, is_html
+from h2static.dev.limits import DevLimits
+from h2static.dev.pages import missing_page
+from h2static.dev.policy import (
+    Extension,
+    Origin,
+    extend_meta_elements,
+    extend_policies,
+    lets_client_work,
+)
+from h2static.dev.remembered import Remembered
+from h2static.dev.views import ViewBody
+from h2static.http.bodies import Body
+from h2static.http.fields import Fields
+from h2static.http.hints import Hints
+from h2static.http.messages import Request, Response
+from h2static.site.bodies import FileBody, Piece
+from h2static.site.cache_key import cache_key_of
+from h2static.site.conditional import Validators
+from h2static.site.contents import content_tag
+from h2static.site.errors import SiteError
+from h2static.site.pages import error_page
+from h2static.site.representation import Representation, join_vary, prepare
+
+#: Fields that :class:`Representation` writes itself.
+_OWN_FIELDS = frozenset(
+    (
+        b"server",
+        b"cache-control",
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"etag",
+        b"last-modified",
+        b"vary",
+        b"accept-ranges",
+        b"x-content-type-options",
+        b"date",
+    )
+)
+_POLICY = b"content-security-policy"
+
+#: Digest of the content, fields, status and origin: the same ones give the same rewritten document.
+_ContentKey: TypeAlias = tuple[bytes, Fields, int, Origin]
+#: The site's response, the origin, and the request's path where the page names it.
+_ResponseKey: TypeAlias = tuple[Response, Origin, bytes | None]
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class DocumentOptions:
+    """What the command line says about documents."""
+
+    #: The folder that is served, for error pages.
+    root: str
+    #: Whether to make documents fresh and errors friendly; otherwise live reload is all.
+    friendly: bool
+
+
+@dataclass(slots=True, kw_only=True, eq=False, weakref_slot=True)
+class Rewritten:
+    """The octets of a document with the client in it."""
+
+    octets: bytes
+    etag: bytes
+    #: What the response says besides what a :class:`Representation` does.
+    fields: Fields
+    #: Whether a memory holds it.  If not, only bodies do: all of them are views, also the whole.
+    remembered: bool
+
+    def body(self, pieces: Sequence[Piece]) -> bytes | Body:
+        """See :class:`h2static.site.representation.Content`."""
+        if self.remembered and pieces == [(0, len(self.octets))]:
+            return self.octets
+        whole = memoryview(self.octets)
+        return ViewBody(
+            self,
+            [
+                memoryview(piece) if isinstance(piece, bytes) else whole[piece[0] : piece[1]]
+                for piece in pieces
+            ],
+        )
+
+
+class Document:
+    """A rewritten document, and the responses made of it that may be given again."""
+
+    def __init__(
+        self,
+        *,
+        status: int,
+        hints: Hints | None,
+        representation: Representation,
+        fields: Fields,
+        limits: DevLimits,
+    ) -> None:
+        """``representation``: of which every response is made, with ``fields`` added."""
+        self.status = status
+        self.hints = hints
+        self.representation = representation
+        self.fields = fields
+        # Their bodies are the document's own octets.
+        self._responses = Remembered[tuple[Request, State | None], Response](
+            entries=limits.remembered, octets=0
+        )
+
+    def recall(self, request: Request, state: State | None) -> Response | None:
+        """The response to ``request`` that was made before, while the tree was in this state."""
+        return self._responses.get((request, state))
+
+    def keep(self, request: Request, state: State | None, response: Response) -> Response:
+        """Remember ``response``; the one to use, if another thread was first."""
+        response.prepared = True
+        return self._responses.keep((request, state), response, 0)
+
+
+class Documents:
+    """All documents of a site in dev mode; may be used by several threads."""
+
+    def __init__(
+        self,
+        options: DocumentOptions,
+        limits: DevLimits,
+        *,
+        clock: Callable[[], float],
+        refuse: Callable[[int, Request], Response],
+    ) -> None:
+        """``clock``: seconds since 1970; ``refuse``: the site's response for 412 and 416."""
+        self._options = options
+        self._limits = limits
+        self._clock = clock
+        self._refuse = refuse
+        # Pages cannot know it beforehand, which is all that a nonce is for.
+        self._nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
+        self._plain_404 = error_page(404)
+        self._remembered = Remembered[_ResponseKey, Document](
+            entries=limits.remembered, octets=limits.remembered_octets
+        )
+        self._in_use: WeakValueDictionary[_ContentKey, Rewritten] = WeakValueDictionary()
+        #: Held while the former is used.
+        self._lock = threading.Lock()
+        #: Held while a file is read and rewritten, which takes three times its octets.
+        self._making = threading.Lock()
+        #: By path.
+        self._warnings: dict[bytes, str] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Which documents cannot reload, one line each."""
+        return tuple(self._warnings.values())
+
+    @property
+    def octets(self) -> int:
+        """Octets that remembered documents keep alive."""
+        return self._remembered.octets
+
+    def __len__(self) -> int:
+        """Documents that are remembered."""
+        return len(self._remembered)
+
+    @property
+    def octets_in_use(self) -> int:
+        """Octets of the documents that nothing but streams holds."""
+        with self._lock:
+            return self._count_in_use()
+
+    def forget(self) -> None:
+        """The site's responses of before will not come any more."""
+        self._remembered.forget()
+
+    def takes(self, request: Request, response: Response) -> bool:
+        """Whether the client can be put into ``response``."""
+        if not is_html(response.fields) or any(
+            name == b"content-encoding" for name, _ in response.fields
+        ):
+            return False
+        body = response.body
+        if isinstance(body, bytes):
+            return True
+        if not isinstance(body, FileBody) or body.length is None:
+            return False
+        if body.length > self._limits.document:
+            self._warn(request, f"it is larger than {self._limits.document} octets")
+            return False
+        return True
+
+    def blocks(self, response: Response) -> bool:
+        """Whether :meth:`respond` may have to wait for a disk."""
+        return not isinstance(response.body, bytes) or self._is_missing(response)
+
+    def recall(self, request: Request, response: Response, state: State | None) -> Response | None:
+        """What :meth:`respond` would give, if it has given it before."""
+        document = self._remembered.get(self._key(request, response))
+        return None if document is None else document.recall(request, state)
+
+    def respond(self, request: Request, response: Response, state: State | None) -> Response | None:
+        """The response to ``request``, made from the site's whole ``response``.
+
+        ``None``: so many documents are being sent that this one is to be sent as it is.
+
+        ``state``: a state of the tree that ``response`` is not older than.  Raises ``OSError`` when
+        a file cannot be read to its end.
+        """
+        key = self._key(request, response)
+        document = self._remembered.get(key)
+        if document is None:
+            # One with a file would keep it open, for which the site has a limit of its own.
+            if not response.prepared or not isinstance(response.body, bytes):
+                rewritten = self._shared(request, response, key[1])
+                if rewritten is None:
+                    return None
+                return self._made(self._document(response, rewritten), request, state)
+            octets = self._octets(request, response)
+            rewritten = self._rewritten(request, response, key[1], octets)
+            document = self._document(response, rewritten)
+            held = len(response.body) + len(rewritten.octets)
+            if not self._remembered.has_room_for(held):
+                return self._made(document, request, state)
+            rewritten.remembered = True
+            document = self._remembered.keep(key, document, held)
+        known = document.recall(request, state)
+        if known is not None:
+            return known
+        made = self._made(document, request, state)
+        # Parts are not: they may be as many as there are numbers in a Range field.
+        if not request.repeats or made.status == 206:
+            return made
+        return document.keep(request, state, made)
+
+    # ------------------------------------------------------------------ parts of it
+
+    def _key(self, request: Request, response: Response) -> _ResponseKey:
+        origin = Origin(
+            scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
+        )
+        return response, origin, request.path if self._is_missing(response) else None
+
+    def _is_missing(self, response: Response) -> bool:
+        """Whether to say more about a missing file than ``response`` does."""
+        return (
+            self._options.friendly and response.status == 404 and response.body == self._plain_404
+        )
+
+    def _octets(self, request: Request, response: Response) -> bytes:
+        """The document without the client."""
+        if self._is_missing(response):
+            return missing_page(self._options.root, _path(request), self._limits)
+        return read_whole(response.body)
+
+    def _shared(self, request: Request, response: Response, origin: Origin) -> Rewritten | None:
+        """A document that no memory holds: the one that is in use, or a new one.
+
+        ``None``: too many are in use.
+        """
+        if isinstance(response.body, bytes):
+            return self._found(request, response, origin)
+        with self._making:
+            return self._found(request, response, origin)
+
+    def _found(self, request: Request, response: Response, origin: Origin) -> Rewritten | None:
+        octets = self._octets(request, response)
+        # Not by the file's version: one that was just written may be written again without any
+        # change of its times.
+        key = (blake2b(octets).digest(), response.fields, response.status, origin)
+        with self._lock:
+            known = self._in_use.get(key)
+            if known is not None:
+                return known
+            full = self._count_in_use() + len(octets) > self._limits.documents_in_use
+        if full:
+            self._warn(request, "too many documents are being sent")
+            return None
+        made = self._rewritten(request, response, origin, octets)
+        with self._lock:
+            return self._in_use.setdefault(key, made)
+
+    def _count_in_use(self) -> int:
+        return sum(len(one.octets) for one in self._in_use.values())
+
+    def _rewritten(
+        self, request: Request, response: Response, origin: Origin, octets: bytes
+    ) -> Rewritten:
+        """Put the client into a document and extend its policies."""
+        fields = tuple(field for field in response.fields if field[0] not in _OWN_FIELDS)
+        policies = [value.decode("latin-1") for name, value in fields if name == _POLICY]
+        if all(map(lets_client_work, policies)):
+            octets, fields = self._with_client(octets, fields, origin)
+            self._warnings.pop(_path(request), None)
+        else:
+            self._warn(
+                request,
+                "its Content-Security-Policy says sandbox without allow-scripts and"
+                " allow-same-origin",
+            )
+        return Rewritten(octets=octets, etag=content_tag(octets), fields=fields, remembered=False)
+
+    def _with_client(self, octets: bytes, fields: Fields, origin: Origin) -> tuple[bytes, Fields]:
+        """A document and its fields, with the client in it and policies that allow it."""
+        extension = Extension(origin=origin, spare_nonce=self._nonce)
+        octets = extend_meta_elements(octets, extension)
+        extended = [
+            (name, extend_policies(value.decode("latin-1"), extension).encode("latin-1"))
+            if name == _POLICY
+            else (name, value)
+            for name, value in fields
+        ]
+        return injection.inject(octets, nonce=extension.nonce), tuple(extended)
+
+    def _warn(self, request: Request, reason: str) -> None:
+        path = _path(request)
+        if path in self._warnings or len(self._warnings) < self._limits.warnings:
+            self._warnings[path] = f"{path.decode('latin-1')}: no live reload: {reason}"
+
+    def _document(self, response: Response, rewritten: Rewritten) -> Document:
+        """The document that the site's ``response`` becomes."""
+        given = dict(response.fields)
+        cache_control = given.get(b"cache-control", REVALIDATE)
+        whole = response.status == 200
+        return Document(
+            status=response.status,
+            hints=response.hints,
+            fields=rewritten.fields,
+            limits=self._limits,
+            representation=Representation(
+                content=rewritten,
+                length=len(rewritten.octets),
+                media_type=given[b"content-type"],
+                cache_control=REVALIDATE if self._options.friendly else cache_control,
+                validators=Validators(etag=rewritten.etag, modified=None) if whole else None,
+                vary=join_vary(given.get(b"vary", b""), VARY),
+                ranges=whole,
+            ),
+        )
+
+    def _made(self, document: Document, request: Request, state: State | None) -> Response:
+        """A response of ``document`` to ``request``."""
+        fields = document.fields
+        if state is not None:
+            # The client reads it to know whether the page is older than what it hears.
+            fields += ((b"server-timing", b'h2static;desc="%b"' % state.words().encode()),)
+        response = self.prepare(
+            request, replace(document.representation, fields=fields), document.status
+        )
+        response.hints = document.hints
+        return response
+
+    def prepare(
+        self, request: Request, representation: Representation, status: int = 200
+    ) -> Response:
+        """Apply what ``request`` says about validators and ranges."""
+        try:
+            return prepare(cache_key_of(request), representation, self._clock(), status)
+        except SiteError as error:
+            refusal = self._refuse(error.status, request)
+            return Response(
+                status=refusal.status,
+                fields=refusal.fields + error.fields,
+                body=refusal.body,
+                early=refusal.early,
+            )
+
+
+def _path(request: Request) -> bytes:
+    return request.path.partition(b"?")[0]
+
+
+def read_whole(body: bytes | Body) -> bytes:
+    """All of the body of a document; blocks.
+
+    Raises ``OSError`` when the file cannot be read to its end.
+    """
+    if isinstance(body, bytes):
+        return body
+    assert isinstance(body, FileBody)
+    assert body.length is not None
+    # Not by its reader: that has cold octets read by a thread of the pool, which this thread is one
+    # of, and all of them could wait for each other.  The whole is the file from its beginning; one
+    # that is rewritten meanwhile is a change, for which the page reloads.
+    pieces: list[bytes] = []
+    offset = 0
+    while offset < body.length:
+        piece = os.pread(body.handle.descriptor, body.length - offset, offset)
+        if not piece:
+            raise OSError("the file changed while it was read")
+        pieces.append(piece)
+        offset += len(piece)
+    return b"".join(pieces)

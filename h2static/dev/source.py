@@ -1,0 +1,36 @@
+"""What dev mode needs of the application that it wraps.
+
+Contract: types only.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from h2static.http.exchange import Application, Job
+from h2static.http.messages import Request, Response
+
+
+class DocumentSource(Application, Protocol):
+    """An application that can be asked for what it would respond; a site."""
+
+    def look(self, request: Request) -> Response | Job:
+        """The response to ``request``, or work that may block and returns it.
+
+        Called in the loop's thread, any number of times for a request, and without effects but on
+        the application's own memory.
+        """
+
+
+class WatchedSite(DocumentSource, Protocol):
+    """A site whose owner edits it while it is served."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the owner's rules, one line each."""
+
+    def refresh_netlify(self) -> None:
+        """Read ``_headers`` and ``_redirects`` again if they changed.  Blocks."""
+
+    def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
+        """Read the push rules again if they changed; whether they had.  Blocks."""

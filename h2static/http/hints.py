@@ -38,6 +38,12 @@ class Seen:
         if len(self._hashes) < MAX_SEEN:
             self._hashes.add(hash((authority, path)))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both have seen the same."""
+        return isinstance(other, Seen) and self._hashes == other._hashes
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
     def has(self, authority: bytes, path: bytes) -> bool:
         """Whether ``path`` was remembered."""
         return hash((authority, path)) in self._hashes

@@ -17,11 +17,12 @@ _CODES_OF_LIMITS = (ErrorCode.ENHANCE_YOUR_CALM, ErrorCode.REFUSED_STREAM, Error
 class Reports:
     """What one connection has to tell."""
 
-    __slots__ = ("_observer", "_report", "limit_hits")
+    __slots__ = ("_observer", "limit_hits", "report")
 
     def __init__(self, observer: Observer | None, report: Report | None) -> None:
         self._observer = observer
-        self._report = report
+        #: Is told each stream error; whoever keeps the log may set it.
+        self.report = report
         #: Limits that the peer has crossed.
         self.limit_hits = 0
 
@@ -47,5 +48,5 @@ class Reports:
 
     def _tell(self, violation: StreamViolation) -> None:
         self.limit_hits += violation.code in _CODES_OF_LIMITS
-        if self._report is not None:
-            self._report(violation)
+        if self.report is not None:
+            self.report(violation)

@@ -205,7 +205,7 @@ class Requests:
     def _refuse(self, stream_id: int, status: int, request: Request, *, end_stream: bool) -> None:
         """Answer a request that does not get as far as the application."""
         stream = self._new_stream(stream_id, RequestHead(request=request), end_stream=end_stream)
-        self._respond(stream, self._service.application.refuse(status, request))
+        self._respond(stream, self._service.application.refuse(status, request), at_once=True)
 
     def _open(self, stream_id: int, head: RequestHead, *, end_stream: bool) -> None:
         """A request: recall its response, or have it handled."""
@@ -274,7 +274,8 @@ class Requests:
             self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, reason)
             if stream.response is None:
                 stream.held_response = None
-                self._respond(stream, self._service.application.refuse(500, stream.request))
+                refusal = self._service.application.refuse(500, stream.request)
+                self._respond(stream, refusal, at_once=True)
             else:
                 self._streams.reset(stream.id, ErrorCode.INTERNAL_ERROR)
 
@@ -327,10 +328,11 @@ class Requests:
 
     # ------------------------------------------------------------------ responses
 
-    def _respond(self, stream: Stream, response: Response) -> None:
+    def _respond(self, stream: Stream, response: Response, *, at_once: bool = False) -> None:
         """Send the final response, now or when the request's content is there."""
         if (
-            stream.whole
+            at_once
+            or stream.whole
             or response.early
             or stream.sink is not None
             or (stream.expects_continue and not stream.received)

@@ -11,7 +11,7 @@ from __future__ import annotations
 class ReceiveWindow:
     """The window of a connection or of a stream."""
 
-    __slots__ = ("_credit", "left", "size")
+    __slots__ = ("credit", "left", "size")
 
     def __init__(self, left: int, size: int, *, debt: int = 0) -> None:
         """``left``: octets that may come now; ``size``: octets at its widest.
@@ -22,7 +22,7 @@ class ReceiveWindow:
         self.left = left
         self.size = size
         #: Octets that were taken and whose credit was not returned; below 0 for a debt.
-        self._credit = -debt
+        self.credit = -debt
 
     def received(self, octets: int) -> bool:
         """Octets came; false when the window did not allow them."""
@@ -31,12 +31,12 @@ class ReceiveWindow:
 
     def taken(self, octets: int) -> int:
         """Octets were taken; the increment to announce now, 0 for none."""
-        credit = self._credit + octets
+        credit = self.credit + octets
         if credit > 0 and credit * 2 >= self.size:
-            self._credit = 0
+            self.credit = 0
             self.left += credit
             return credit
-        self._credit = credit
+        self.credit = credit
         return 0
 
     def widen(self, increment: int) -> None:

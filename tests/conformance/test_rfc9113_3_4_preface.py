@@ -7,7 +7,7 @@ import pytest
 from h2static.http2 import registry as r
 from h2static.http2.frames import Settings, WindowUpdate
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import octets
 from tests.support.peer import Peer
 from tests.support.transports import Mirror
@@ -26,7 +26,7 @@ def test_settings_are_the_servers_first_frame() -> None:
 
 
 def test_settings_say_what_the_options_say() -> None:
-    settings = ServerSettings(
+    settings = LocalSettings(
         header_table_size=0,
         max_concurrent_streams=7,
         initial_window_size=2**20 - 1,

@@ -7,7 +7,7 @@ import pytest
 from h2static.http2 import registry as r
 from h2static.http2.frames import Continuation, Headers, Settings, WindowUpdate
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import (
     BLOCKED,
     BLOCKED_SIZE,
@@ -114,7 +114,7 @@ def test_blocks_of_malformed_requests_change_the_table() -> None:
 
 def test_blocks_of_refused_streams_change_the_table() -> None:
     """ "Header blocks MUST be processed to ensure a consistent compression state"."""
-    peer = Peer(Mirror(settings=ServerSettings(max_concurrent_streams=1)))
+    peer = Peer(Mirror(settings=LocalSettings(max_concurrent_streams=1)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     peer.send(peer.headers(3, request_fields(b"/", b"GET", SEEN)))
     peer.expect_reset(3, ErrorCode.REFUSED_STREAM)
@@ -155,20 +155,20 @@ def test_requests_ignored_after_goaway_change_the_table() -> None:
 def test_a_table_that_we_made_smaller_must_be_announced(size: int) -> None:
     """ "its HPACK encoder MUST start the next field block with a Dynamic Table Size Update
     instruction" (4.3.1)."""
-    mirror = Mirror(settings=ServerSettings(header_table_size=size))
+    mirror = Mirror(settings=LocalSettings(header_table_size=size))
     peer = Peer(mirror)
     peer.encoder.header_table_size = size
     peer.expect_serves(1)
     peer.expect_serves(3)
     if size == 4_096:
         return
-    peer = Peer(Mirror(settings=ServerSettings(header_table_size=size)))
+    peer = Peer(Mirror(settings=LocalSettings(header_table_size=size)))
     peer.request(1)
     peer.expect_goaway(ErrorCode.COMPRESSION_ERROR, 0)
 
 
 def test_before_the_acknowledgment_the_old_size_holds() -> None:
-    peer = Peer(Mirror(settings=ServerSettings(header_table_size=0)), handshake=False)
+    peer = Peer(Mirror(settings=LocalSettings(header_table_size=0)), handshake=False)
     peer.send(r.PREFACE, Settings())
     peer.request(1)
     peer.expect_response(1, 200, b"hello")
@@ -180,7 +180,7 @@ def test_before_the_acknowledgment_the_old_size_holds() -> None:
 
 
 def test_a_larger_table_may_be_used() -> None:
-    peer = Peer(Mirror(settings=ServerSettings(header_table_size=65_536)))
+    peer = Peer(Mirror(settings=LocalSettings(header_table_size=65_536)))
     peer.encoder.header_table_size = 65_536
     extra = [(b"x-%d" % number, b"v" * 200) for number in range(60)]
     peer.send(peer.headers(1, request_fields(b"/", b"GET", *extra)))
@@ -238,7 +238,7 @@ def test_the_same_in_one_frame() -> None:
 @pytest.mark.parametrize("size", [0, 64, 4_096])
 def test_a_smaller_table_by_option_is_announced(size: int) -> None:
     """``--encoder-header-table-size`` holds from the first block on."""
-    peer = Peer(Mirror(settings=ServerSettings(encoder_header_table_size=size)))
+    peer = Peer(Mirror(settings=LocalSettings(encoder_header_table_size=size)))
     for stream_id in (1, 3, 5):
         peer.expect_serves(stream_id)
     assert peer.decoder.header_table_size == size

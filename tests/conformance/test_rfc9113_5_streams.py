@@ -16,7 +16,7 @@ from h2static.http2.frames import (
     WindowUpdate,
 )
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import (
     BLOCKED,
     BLOCKED_SIZE,
@@ -109,7 +109,7 @@ def test_a_reset_stream_is_given_up(stream_id: int) -> None:
     peer = prepared()
     peer.send(RstStream(stream_id=stream_id, code=ErrorCode.CANCEL))
     everything_else_lives(peer, stream_id)
-    assert not peer.mirror.connection.streams
+    assert not peer.mirror.connection.streams.open
 
 
 def test_frames_after_the_clients_own_reset_are_an_error() -> None:
@@ -179,7 +179,7 @@ def test_after_an_error_nothing_is_read() -> None:
     peer.mirror.drain()
     peer.expect_nothing()
     assert len(peer.site.requests) == asked
-    assert not peer.mirror.connection.streams
+    assert not peer.mirror.connection.streams.open
 
 
 def test_priority_is_accepted_in_every_state() -> None:
@@ -228,7 +228,7 @@ def test_a_stream_too_many_is_refused(limit: int) -> None:
     """ "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
     limit to be exceeded MUST treat this as a stream error"; REFUSED_STREAM says that nothing was
     processed."""
-    peer = Peer(Mirror(settings=ServerSettings(max_concurrent_streams=limit)))
+    peer = Peer(Mirror(settings=LocalSettings(max_concurrent_streams=limit)))
     for stream_id in range(1, 2 * limit, 2):
         peer.request(stream_id, b"/echo", b"POST", end_stream=False)
     asked = len(peer.site.requests)
@@ -245,7 +245,7 @@ def test_a_stream_too_many_is_refused(limit: int) -> None:
 
 
 def test_no_stream_at_all() -> None:
-    peer = Peer(Mirror(settings=ServerSettings(max_concurrent_streams=0)))
+    peer = Peer(Mirror(settings=LocalSettings(max_concurrent_streams=0)))
     for stream_id in (1, 3):
         peer.request(stream_id)
         peer.expect_reset(stream_id, ErrorCode.REFUSED_STREAM)
@@ -257,7 +257,7 @@ def test_no_stream_at_all() -> None:
 )
 def test_a_stream_counts_until_its_end_was_sent(path: bytes) -> None:
     """A client that does not read holds its slots, however its responses were made."""
-    peer = Peer(Mirror(settings=ServerSettings(max_concurrent_streams=3)))
+    peer = Peer(Mirror(settings=LocalSettings(max_concurrent_streams=3)))
     # The blocks are known to the server.
     for stream_id in (1, 3, 5, 7):
         peer.request(stream_id, path)
@@ -277,7 +277,7 @@ def test_a_stream_counts_until_its_end_was_sent(path: bytes) -> None:
 
 def test_slots_are_freed_once() -> None:
     """Reset by the client, by us, finished early and late: the number stays right."""
-    peer = Peer(Mirror(settings=ServerSettings(max_concurrent_streams=2)))
+    peer = Peer(Mirror(settings=LocalSettings(max_concurrent_streams=2)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     for stream_id in range(3, 43, 4):
         peer.request(stream_id, b"/echo", b"POST", end_stream=False)
@@ -294,7 +294,7 @@ def test_slots_are_freed_once() -> None:
 
 def test_goaway_names_the_last_stream_that_was_processed() -> None:
     """A refused stream was not processed, a malformed one was looked at (6.8, 8.7)."""
-    peer = Peer(Mirror(settings=ServerSettings(max_concurrent_streams=1)))
+    peer = Peer(Mirror(settings=LocalSettings(max_concurrent_streams=1)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     peer.request(3)
     peer.expect_reset(3, ErrorCode.REFUSED_STREAM)

@@ -7,7 +7,7 @@ import pytest
 from h2static.http2 import registry as r
 from h2static.http2.frames import Data
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import (
     BLOCKED,
     IDLE,
@@ -61,12 +61,13 @@ def test_a_wrong_frame(case: Case) -> None:
 def test_padding_is_taken_off(payload: bytes, content: bytes) -> None:
     """ "A receiver is not obligated to verify padding"; all of it counts against windows."""
     peer = prepared()
-    before = peer.mirror.connection.receive_window - peer.mirror.connection.credit
-    peer.send(octets(r.DATA, 8, OPEN, payload))
     connection = peer.mirror.connection
-    assert connection.streams[OPEN].received == len(content)
-    assert connection.streams[OPEN].receive_window == 65_535 - len(payload)
-    assert before - connection.receive_window + connection.credit == 2 * len(payload)
+    window = connection.requests.content.window
+    before = window.left - window.credit
+    peer.send(octets(r.DATA, 8, OPEN, payload))
+    assert connection.streams.open[OPEN].received == len(content)
+    assert connection.streams.open[OPEN].window.left == 65_535 - len(payload)
+    assert before - window.left + window.credit == 2 * len(payload)
     peer.send(octets(r.DATA, 9, OPEN, payload))
     peer.expect_response(OPEN, 200, content * 2)
 
@@ -168,17 +169,17 @@ def test_content_and_the_connections_window() -> None:
     available in either of the flow-control windows"."""
     # The server returns credit as it takes content, so this window cannot be exceeded; what it says
     # that there is room for is right all the same.
-    settings = ServerSettings(initial_window_size=2**20)
+    settings = LocalSettings(initial_window_size=2**20)
     peer = Peer(Mirror(settings=settings, alone=True))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     peer.send(*[Data(stream_id=1, data=b"x" * 16_384)] * 6)
-    connection = peer.mirror.connection
-    assert connection.receive_window + connection.credit == 65_535
-    assert 65_535 + peer.credit(0) - 6 * 16_384 == connection.receive_window
+    window = peer.mirror.connection.requests.content.window
+    assert window.left + window.credit == 65_535
+    assert 65_535 + peer.credit(0) - 6 * 16_384 == window.left
 
 
 def test_content_beyond_the_streams_window() -> None:
-    peer = Peer(Mirror(settings=ServerSettings(initial_window_size=100)))
+    peer = Peer(Mirror(settings=LocalSettings(initial_window_size=100)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     peer.data(1, b"x" * 101)
     peer.expect_reset(1, ErrorCode.FLOW_CONTROL_ERROR)
@@ -186,7 +187,7 @@ def test_content_beyond_the_streams_window() -> None:
 
 
 def test_padding_beyond_the_streams_window() -> None:
-    peer = Peer(Mirror(settings=ServerSettings(initial_window_size=100)))
+    peer = Peer(Mirror(settings=LocalSettings(initial_window_size=100)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     peer.send(octets(r.DATA, 8, 1, b"\x60" + b"x" * 4 + bytes(96)))
     peer.expect_reset(1, ErrorCode.FLOW_CONTROL_ERROR)
@@ -212,7 +213,7 @@ def test_credit_is_returned_whatever_becomes_of_content(reason: str) -> None:
         assert peer.streams[IDLE].over
     for _ in range(20):
         peer.data(stream_id, b"x" * 4_096)
-        assert peer.mirror.connection.error is None
+        assert peer.mirror.connection.problem is None
     assert peer.credit(0) >= 20 * 4_096 - 32_768
 
 
@@ -234,7 +235,7 @@ def test_a_long_upload_gets_its_windows_back() -> None:
 
 @pytest.mark.parametrize("window", [1, 2, 100])
 def test_small_windows_of_ours(window: int) -> None:
-    peer = Peer(Mirror(settings=ServerSettings(initial_window_size=window)))
+    peer = Peer(Mirror(settings=LocalSettings(initial_window_size=window)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     for position in range(300):
         assert window + peer.credit(1) - position >= 1

@@ -7,7 +7,7 @@ import pytest
 from h2static.http2 import registry as r
 from h2static.http2.frames import Data, Settings
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import (
     BLOCKED,
     BLOCKED_SIZE,
@@ -113,7 +113,7 @@ def test_a_smaller_window_of_ours_counts_from_its_acknowledgment() -> None:
     """Section 6.9.3: "the receiver MUST be prepared to receive data that exceeds this window size,
     since the sender might send data that exceeds the lower limit prior to processing the SETTINGS
     frame"."""
-    mirror = Mirror(settings=ServerSettings(initial_window_size=1_000))
+    mirror = Mirror(settings=LocalSettings(initial_window_size=1_000))
     peer = Peer(mirror, handshake=False)
     peer.send(r.PREFACE, Settings())
     peer.request(1, b"/echo", b"POST", end_stream=False)
@@ -127,7 +127,7 @@ def test_a_smaller_window_of_ours_counts_from_its_acknowledgment() -> None:
 
 
 def test_empty_data_needs_no_credit() -> None:
-    peer = Peer(Mirror(settings=ServerSettings(connection_window_size=0)))
+    peer = Peer(Mirror(settings=LocalSettings(connection_window_size=0)))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     peer.data(1, b"")
     peer.data(1, b"content", end_stream=True)
@@ -138,7 +138,7 @@ def test_empty_data_needs_no_credit() -> None:
 @pytest.mark.parametrize("size", [0, 1, 1_000, 65_534])
 def test_a_smaller_window_of_the_connection(size: int) -> None:
     """It begins with 65 535 octets (section 6.9.2); what is above its size is never returned."""
-    peer = Peer(Mirror(alone=True, settings=ServerSettings(connection_window_size=size)))
+    peer = Peer(Mirror(alone=True, settings=LocalSettings(connection_window_size=size)))
     stream_id = 1
     sent = 0
     for _ in range(8):
@@ -154,7 +154,7 @@ def test_a_smaller_window_of_the_connection(size: int) -> None:
 
 def test_a_window_of_0_is_opened_for_each_request_that_is_accepted() -> None:
     """The client may not send content before; then it can."""
-    mirror = Mirror(settings=ServerSettings(initial_window_size=0))
+    mirror = Mirror(settings=LocalSettings(initial_window_size=0))
     peer = Peer(mirror)
     assert peer.credit(1) == 0
     peer.request(1, b"/echo", b"POST", end_stream=False)
@@ -175,7 +175,7 @@ def test_a_window_of_0_is_opened_for_each_request_that_is_accepted() -> None:
 
 def test_a_window_of_0_is_opened_also_before_the_client_knows_of_it() -> None:
     """What it has sent by then is taken; the window that is left to it is not below 0 for ever."""
-    peer = Peer(Mirror(settings=ServerSettings(initial_window_size=0)), handshake=False)
+    peer = Peer(Mirror(settings=LocalSettings(initial_window_size=0)), handshake=False)
     peer.send(r.PREFACE, Settings())
     peer.request(1, b"/echo", b"POST", end_stream=False)
     for start in range(0, 60_000, 15_000):
@@ -189,7 +189,7 @@ def test_a_window_of_0_is_opened_also_before_the_client_knows_of_it() -> None:
 
 def test_frames_as_small_as_our_own_window_are_no_glitches() -> None:
     """``-w 5`` lets a client send 31 octets at a time."""
-    peer = Peer(Mirror(alone=True, settings=ServerSettings(initial_window_size=31)))
+    peer = Peer(Mirror(alone=True, settings=LocalSettings(initial_window_size=31)))
     for stream_id in range(1, 41, 2):
         peer.request(stream_id, b"/", b"POST", end_stream=False)
         for _ in range(600):

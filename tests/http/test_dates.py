@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http.dates import MAX_DATE, format_http_date, parse_http_date
+from h2static.http.dates import MAX_DATE, DateField, format_http_date, parse_http_date
 
 #: 6 November 1994, 08:49:37 UTC, the example of the RFC.
 EXAMPLE = 784111777
@@ -77,3 +77,19 @@ def test_round_trip(seconds: int) -> None:
     value = format_http_date(seconds)
     assert value.decode() == formatdate(seconds, usegmt=True)
     assert parse_http_date(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, b"Thu, 01 Jan 1970 00:00:00 GMT"),
+        (784_111_777, b"Sun, 06 Nov 1994 08:49:37 GMT"),
+        (951_782_400.9, b"Tue, 29 Feb 2000 00:00:00 GMT"),
+        (4_102_444_799, b"Thu, 31 Dec 2099 23:59:59 GMT"),
+    ],
+)
+def test_the_date_field_of_a_second(seconds: float, text: bytes) -> None:
+    """RFC 9110 section 5.6.7; the example is the RFC's."""
+    date = DateField()
+    date.tick(seconds)
+    assert (date.second, date.value) == (int(seconds), text)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h2static.http.errors import Malformed
 from h2static.http.messages import Field
-from h2static.http.semantics import Malformed, validate_request, validate_trailers
+from h2static.http.semantics import validate_request, validate_trailers
 from tests.support.peer import request_fields
 
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")

@@ -23,7 +23,7 @@ def alone(*, handshake: bool = True) -> Peer:
 def flood(peer: Peer, octets_: bytes, times: int, *, at_once: int = 100) -> int:
     """Send ``octets_`` up to ``times`` times; returns how often until the connection ended."""
     sent = 0
-    while sent < times and peer.mirror.connection.error is None:
+    while sent < times and peer.mirror.connection.problem is None:
         peer.transport.deliver(octets_ * at_once)
         sent += at_once
     peer.pull()
@@ -40,7 +40,7 @@ def expect_calm(peer: Peer, last_stream_id: int, *, polite: bool = True) -> None
         assert first[0] == GoAway(last_stream_id=2**31 - 1, code=ErrorCode.NO_ERROR)
     assert first[-1] is peer.fatal
     assert peer.mirror.closed()
-    assert not peer.mirror.connection.streams
+    assert not peer.mirror.connection.streams.open
 
 
 #: A GET of "/" that needs no dynamic table.
@@ -61,7 +61,7 @@ def until_the_end(peer: Peer, make: Callable[[int], bytes], most: int, *, first:
     """Send ``make(stream_id)`` for one stream after the other; how many until the end."""
     peer.strict = False
     for number in range(most):
-        if peer.mirror.connection.error is not None:
+        if peer.mirror.connection.problem is not None:
             return number
         peer.transport.deliver(make(first + 2 * number))
     raise AssertionError(f"alive after {most}")

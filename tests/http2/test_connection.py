@@ -16,7 +16,6 @@ from h2static.http2.frames import (
 )
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import Answered
 from tests.conformance.cases import OPEN, octets, prepared
 from tests.support.peer import Peer, request_fields
 from tests.support.small_site import SmallSite, pattern, response
@@ -33,23 +32,24 @@ def test_gaps_beyond_the_bound_are_forgotten() -> None:
     peer = alone(Limits(idle_gaps=2))
     for stream_id in (11, 21, 31):
         peer.expect_serves(stream_id)
-    connection = peer.mirror.connection
-    assert list(connection.idle_gaps) == [(13, 19), (23, 29)]
     peer.send(Data(stream_id=5, data=b"x" * 100))
     peer.expect_goaway(ErrorCode.STREAM_CLOSED, 31)
 
 
-def test_resets_beyond_the_bound_are_forgotten() -> None:
-    """Late frames of a stream that was reset long ago are an error."""
+def test_resets_beyond_the_bound_are_still_ignored() -> None:
+    """5.1: frames that were on their way are discarded, however many streams were reset since."""
     peer = alone(Limits(reset_streams_remembered=2))
     for stream_id in (1, 3, 5):
         peer.send(peer.headers(stream_id, request_fields(b"/", b"GET", (b"te", b"x"))))
         peer.expect_reset(stream_id, ErrorCode.PROTOCOL_ERROR)
-    assert list(peer.mirror.connection.reset_streams) == [3, 5]
-    peer.send(Data(stream_id=3, data=b"x" * 100))
-    peer.expect_alive()
-    peer.send(Data(stream_id=1, data=b"x" * 100))
-    peer.expect_goaway(ErrorCode.STREAM_CLOSED, 5)
+    assert peer.mirror.connection.streams.books()["reset streams"] == 2
+    for stream_id in (3, 1):
+        peer.send(Data(stream_id=stream_id, data=b"x" * 100))
+        peer.expect_alive()
+    # What nobody has reset is closed, and no frame can have been on its way.
+    peer.expect_serves(7)
+    peer.send(Data(stream_id=7, data=b"x" * 100))
+    peer.expect_goaway(ErrorCode.STREAM_CLOSED, 7)
 
 
 def test_a_turn_ends() -> None:
@@ -62,7 +62,7 @@ def test_a_turn_ends() -> None:
     assert not connection.wants_input
     turns = 1
     while connection.buffer:
-        connection.receive(b"", 1_000.0)
+        connection.take_turn(1_000.0)
         turns += 1
     assert turns >= 5
     assert len(b"".join(connection.pending())) == len(frames)
@@ -81,15 +81,15 @@ def test_a_turn_ends_after_costly_header_blocks(field: bytes) -> None:
     )
     connection.receive(requests, 1_000.0)
     most = 100 * 16 // len(block) + 1
-    assert 0 < connection.requests <= most
+    assert 0 < connection.counters.requests <= most
     turns = 1
     while connection.backlog:
-        before = connection.requests
+        before = connection.counters.requests
         connection.sent(connection.output_octets, 1_000.0)
-        connection.receive(b"", 1_000.0)
-        assert connection.requests - before <= most
+        connection.take_turn(1_000.0)
+        assert connection.counters.requests - before <= most
         turns += 1
-    assert connection.requests == 100
+    assert connection.counters.requests == 100
     assert turns >= 100 // most
 
 
@@ -114,10 +114,10 @@ def test_an_answer_for_a_stream_that_is_gone() -> None:
     peer = Peer(Mirror(alone=True, application=lambda: site), replenish=False)
     connection = peer.mirror.connection
     connection.receive(peer.headers(1, request_fields(b"/deferred")).serialize(), 1_000.0)
-    ((stream_id, work),) = connection.deferred
-    connection.deferred.clear()
+    ((stream_id, work),) = connection.jobs
+    connection.jobs.clear()
     connection.receive(RstStream(stream_id=1, code=8).serialize(), 1_000.0)
-    connection.respond(stream_id, work.run(), 1_000.0)
+    connection.finish_job(stream_id, work(), 1_000.0)
     connection.unblock(stream_id, 1_000.0)
     peer.expect_alive()
 
@@ -127,7 +127,7 @@ def test_an_answer_after_the_end() -> None:
     connection = peer.mirror.connection
     peer.send(octets(r.PING, 0, 1, bytes(8)))
     peer.expect_goaway(ErrorCode.PROTOCOL_ERROR, OPEN)
-    connection.respond(OPEN, response(200, b"late"), 1_000.0)
+    connection.finish_job(OPEN, response(200, b"late"), 1_000.0)
     connection.unblock(OPEN, 1_000.0)
     connection.pump(1_000.0, 10_000)
     connection.drain(1_000.0)
@@ -165,8 +165,6 @@ def test_open_streams_and_problems() -> None:
 def test_what_is_journalled() -> None:
     """One line for each response, remembered or not, whole or not."""
     peer = alone()
-    service = peer.mirror.connection.service
-    service.journal = []
     for stream_id in (1, 3, 5, 7):
         peer.expect_serves(stream_id)
     peer.request(9, b"/memory/70000")
@@ -174,7 +172,10 @@ def test_what_is_journalled() -> None:
     peer.send(RstStream(stream_id=9, code=8))
     peer.request(11, b"/", b"HEAD")
     peer.expect_response(11)
-    lines = [(line.request.path, line.octets, line.aborted) for line in service.journal]
+    lines = [
+        (line.request.path, line.octets, line.aborted)
+        for line in peer.mirror.feeds["whole"].journal
+    ]
     # The window had 65 535 octets, 20 of them for the four responses before.
     assert lines == [(b"/", 5, False)] * 4 + [(b"/memory/70000", 65_515, True), (b"/", 0, False)]
 
@@ -182,8 +183,8 @@ def test_what_is_journalled() -> None:
 def test_a_complete_response_is_journalled_as_such() -> None:
     """However the stream or the connection ends after it."""
     peer = alone(Limits(discarded_content=1_000))
-    journal: list[Answered] = []
-    peer.mirror.connection.service.journal = journal
+    journal = peer.mirror.connection.service.shared.journal
+    assert journal is not None
     for stream_id in (1, 3, 5, 7):
         peer.request(stream_id, b"/early", b"POST", end_stream=False)
         peer.expect_response(stream_id, 405)
@@ -220,11 +221,11 @@ def test_a_stream_counts_once_while_its_response_waits() -> None:
     connection = peer.mirror.connection
     assert connection.open_streams == 100
     peer.transport.deliver(b"".join(octets(r.DATA, r.END_STREAM, s) for s in ids[:40]))
-    assert len(connection.streams) == 60
+    assert len(connection.streams.open) == 60
     assert connection.open_streams == 100
     peer.mirror.go_on_taking()
     assert connection.open_streams == 60
-    assert connection.reset_count == 0
+    assert connection.counters.resets == 0
 
 
 def test_an_onlooker_sees_every_frame() -> None:
@@ -286,4 +287,34 @@ def test_remembered_requests_are_booked_like_others() -> None:
             stream_id += 2
         peer.send(*frames)
     peer.expect_alive_with(*range(1, stream_id, 2))
-    assert peer.mirror.connection.requests == 20
+    assert peer.mirror.connection.counters.requests == 20
+
+
+def test_a_busy_connection_is_looked_at_twice_a_second() -> None:
+    peer = alone()
+    connection = peer.mirror.connection
+    peer.request(1, b"/silent")
+    peer.pull()
+    now = peer.mirror.now
+    connection.check(now)
+    assert connection.deadline() == now + 0.5
+
+
+def test_an_idle_connection_is_left_alone() -> None:
+    """Until it has been idle for too long, which is when it has a deadline."""
+    peer = alone()
+    connection = peer.mirror.connection
+    peer.expect_serves(1)
+    deadline = connection.deadline()
+    assert deadline == peer.mirror.now + Limits().idle_seconds
+    connection.check(deadline - 0.01)
+    assert connection.shutdown.since is None
+    connection.check(deadline + 0.01)
+    assert connection.shutdown.since is not None
+
+
+def test_after_the_end_there_is_no_deadline() -> None:
+    peer = prepared(Mirror(alone=True))
+    peer.send(octets(r.PING, 0, 1, bytes(8)))
+    peer.expect_goaway(ErrorCode.PROTOCOL_ERROR, OPEN)
+    assert peer.mirror.connection.deadline() is None

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from h2static.http.errors import Malformed
 from h2static.http.messages import Field
-from h2static.http.semantics import Malformed, RequestHead, validate_request
+from h2static.http.semantics import RequestHead, validate_request
 from h2static.http2.decoding import (
     SENSITIVE,
     FieldSectionMemory,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import pytest
 
 from h2static.http2 import registry as r
-from h2static.http2.connection import ServerConnection
 from h2static.http2.frames import (
     Data,
     Ping,
@@ -16,6 +15,7 @@ from h2static.http2.frames import (
 )
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
+from h2static.http2.server import ServerConnection
 from tests.conformance.cases import octets
 from tests.http2.hazards import LIMITS, alone, expect_calm, flood
 from tests.support.applications import PiecesBody, TableApplication
@@ -75,8 +75,10 @@ def _open_wide(*paths: bytes, more: bytes = b"") -> ServerConnection:
     size = 20_000_000
     site = TableApplication(
         {
-            b"/file": lambda _: response(200, PiecesBody([bytes(2**20)] * 20, size)),
-            b"/memory": lambda _: response(200, bytes(size)),
+            b"/file": lambda exchange: exchange.respond(
+                response(200, PiecesBody([bytes(2**20)] * 20, size))
+            ),
+            b"/memory": lambda exchange: exchange.respond(response(200, bytes(size))),
         }
     )
     peer = Peer(
@@ -96,28 +98,28 @@ def _open_wide(*paths: bytes, more: bytes = b"") -> ServerConnection:
 def test_hazard_58_a_stream_whose_turn_has_not_come() -> None:
     """One download after the other, as priorities want it: the second waits for minutes."""
     connection = _open_wide(b"/file", b"/file")
-    start = connection.now
+    start = connection.turn.now
     for second in range(150):
         connection.pump(start + second, 50_000)
         connection.sent(connection.output_octets, start + second)
         connection.check(start + second + 0.5)
-    assert connection.streams[3].sent == 0
-    assert connection.streams[1].sent > 7_000_000
-    assert connection.reset_count == 0
+    assert connection.streams.open[3].sent == 0
+    assert connection.streams.open[1].sent > 7_000_000
+    assert connection.counters.resets == 0
 
 
 @pytest.mark.parametrize("path", [b"/file", b"/memory"])
 def test_hazard_58_a_slow_socket_and_open_windows(path: bytes) -> None:
     """What waits for the socket is progress, also of those whose turn it is not."""
     connection = _open_wide(path, b"/file")
-    start = connection.now
+    start = connection.turn.now
     for second in range(200):
         connection.pump(start + second, LIMITS.turn_output)
         connection.sent(min(4_096, connection.output_octets), start + second)
         connection.check(start + second + 0.5)
         assert connection.write_progress >= start + second - 1
-    assert sorted(connection.streams) == [1, 3]
-    assert connection.reset_count == 0
+    assert sorted(connection.streams.open) == [1, 3]
+    assert connection.counters.resets == 0
 
 
 def test_hazard_58_a_slow_socket_and_a_window_that_is_used_up() -> None:
@@ -126,16 +128,16 @@ def test_hazard_58_a_slow_socket_and_a_window_that_is_used_up() -> None:
     peer.mirror.stop_taking()
     peer.transport.deliver(peer.headers(1, request_fields(b"/memory/100000")).serialize())
     connection = peer.mirror.connection
-    start = connection.now
+    start = connection.turn.now
     for second in range(100):
         connection.pump(start + second, LIMITS.turn_output)
         connection.sent(500, start + second)
         connection.check(start + second + 0.5)
-    assert connection.streams[1].send_window == 0
+    assert connection.streams.open[1].send_window == 0
     connection.sent(connection.output_octets, start + 100)
     for second in range(100, 165):
         connection.check(start + second + 0.5)
-    assert not connection.streams
+    assert not connection.streams.open
 
 
 def test_hazard_58_the_window_of_the_connection_is_held() -> None:
@@ -169,7 +171,7 @@ def test_hazard_58_content_that_keeps_coming_does_not_hold_a_response() -> None:
         peer.data(1, bytes(LIMITS.stall_octets))
     assert peer.streams[1].reply.reset == ErrorCode.CANCEL
     assert peer.mirror.now - 1_000 <= LIMITS.stall_seconds + 10
-    assert not peer.mirror.connection.streams
+    assert not peer.mirror.connection.streams.open
 
 
 def test_hazard_58_a_response_after_a_slow_upload_has_its_own_time() -> None:
@@ -316,7 +318,7 @@ def test_hazard_64_the_end_and_the_bound_in_one_frame() -> None:
     assert reply.status == 200
     assert reply.ended
     peer.expect_alive()
-    assert not peer.mirror.connection.streams
+    assert not peer.mirror.connection.streams.open
 
 
 def test_hazard_64_a_response_that_waits_while_content_pours_in() -> None:
@@ -333,7 +335,7 @@ def test_hazard_64_a_response_that_waits_while_content_pours_in() -> None:
     peer.pull()
     reply = peer.streams[1].reply
     assert (reply.status, reply.ended, reply.reset) == (405, True, ErrorCode.NO_ERROR)
-    assert not peer.mirror.connection.streams
+    assert not peer.mirror.connection.streams.open
 
 
 @pytest.mark.parametrize("path", [b"/echo", b"/early", b"/"])
@@ -357,13 +359,13 @@ def test_hazard_65_content_that_we_do_not_read() -> None:
     """Too much output waits: until there is room it is not the client that is late."""
     post = octets(r.HEADERS, r.END_HEADERS, 3, b"\x83\x84\x86\x01\x01x")
     connection = _open_wide(b"/memory", more=post)
-    start = connection.now
+    start = connection.turn.now
     for second in range(100):
         connection.pump(start + second, LIMITS.turn_output)
         assert not connection.wants_input
         connection.check(start + second + 0.5)
         connection.sent(1_000, start + second + 0.5)
-    assert sorted(connection.streams) == [1, 3]
+    assert sorted(connection.streams.open) == [1, 3]
 
 
 def test_hazard_65_an_upload_that_is_slow_but_honest() -> None:

@@ -114,7 +114,7 @@ def test_hazard_10_every_frame_type(stream_id: int, size: int) -> None:
             peer.unacknowledged.append(None)
             peer.send(octets(frame_type, flags, stream_id, bytes(size)))
             peer.pull()
-            ended = peer.mirror.connection.error is not None
+            ended = peer.mirror.connection.problem is not None
             assert ended == (peer.fatal is not None)
             if frame_type in (r.ALTSVC, r.ORIGIN):
                 assert not ended
@@ -131,7 +131,7 @@ def test_hazard_12_the_end_in_the_middle_of_a_frame(cut: int) -> None:
     request = peer.headers(IDLE, padding=20).serialize() + octets(r.PING, 0, 0, bytes(8))
     peer.send(request[:cut])
     peer.mirror.connection.abandon()
-    assert not peer.mirror.connection.streams
+    assert not peer.mirror.connection.streams.open
     assert not peer.mirror.connection.output_octets
     assert all(reader.closed for body in peer.site.bodies for reader in body.readers)
     assert all(upload.abandoned for upload in peer.site.uploads)
@@ -278,7 +278,7 @@ def test_hazard_27_overflows_of_stream_windows_are_charged() -> None:
     peer = alone()
     overflow = octets(r.WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff")
     stream_id = 1
-    while peer.mirror.connection.error is None:
+    while peer.mirror.connection.problem is None:
         assert stream_id < 5_000
         peer.request(stream_id, b"/echo", b"POST", end_stream=False)
         peer.send(overflow[:5] + stream_id.to_bytes(4, "big") + overflow[9:])
@@ -320,10 +320,10 @@ def test_hazard_30_priority_updates_for_future_streams() -> None:
     for stream_id in range(1, 200_000, 2):
         frame = PriorityUpdate(prioritized_stream_id=stream_id, value=b"u=1")
         peer.transport.deliver(frame.serialize())
-        if connection.error is not None:
+        if connection.problem is not None:
             break
     assert stream_id <= 2 * LIMITS.glitches_burst + 10
-    assert len(connection.pending_priorities) <= LIMITS.pending_priorities
+    assert connection.streams.books()["pending priorities"] <= LIMITS.pending_priorities
     peer.pull()
     expect_calm(peer, 0)
 

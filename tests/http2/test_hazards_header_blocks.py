@@ -59,7 +59,7 @@ def test_hazard_44_a_block_that_never_ends(interval: float) -> None:
     """Its deadline counts from its first octet; CONTINUATION frames do not renew it."""
     peer = prepared(Mirror(alone=True))
     peer.send(head(IDLE, b"\x82", 1))
-    while peer.mirror.connection.error is None:
+    while peer.mirror.connection.problem is None:
         assert peer.mirror.now < 1_000 + LIMITS.header_block_seconds + 5
         peer.mirror.wait(interval)
         peer.send(Continuation(stream_id=IDLE, fragment=b""))
@@ -82,7 +82,7 @@ def test_hazard_44_a_frame_that_never_ends(start: bytes, drip: bytes) -> None:
     peer.transport.deliver(octets(r.PING, 0, 0, b"complete") + start)
     peer.expect(Ping(flags=r.ACK, opaque=b"complete"))
     started = peer.mirror.now
-    while peer.mirror.connection.error is None:
+    while peer.mirror.connection.problem is None:
         assert peer.mirror.now < started + LIMITS.header_block_seconds + 5
         peer.mirror.wait(4)
         peer.transport.deliver(drip)
@@ -117,9 +117,9 @@ def test_hazard_44_a_frame_that_we_do_not_read() -> None:
     peer.mirror.wait(3 * LIMITS.header_block_seconds)
     peer.mirror.go_on_taking()
     peer.transport.deliver(octets(r.PING, 0, 0, bytes(8))[4:])
-    assert peer.mirror.connection.error is None
+    assert peer.mirror.connection.problem is None
     peer.mirror.wait(LIMITS.header_block_seconds + 1)
-    assert peer.mirror.connection.error is None
+    assert peer.mirror.connection.problem is None
 
 
 def _bomb(references: int, size: int = 4_000) -> tuple[bytes, bytes]:
@@ -187,7 +187,7 @@ def test_hazard_45_what_streams_hold(flags: int, name: bytes, references: int, s
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert len(peer.mirror.connection.streams) == 100
+    assert len(peer.mirror.connection.streams.open) == 100
     # Measured: 300 KB at most.
     assert held < 1_048_576
 
@@ -317,7 +317,7 @@ def test_hazard_50_large_huffman_values_cost_linear_time() -> None:
     before = time.process_time()
     for stream_id in range(1, 101, 2):
         peer.transport.deliver(head(stream_id, block))
-    assert peer.mirror.connection.error is None
+    assert peer.mirror.connection.problem is None
     spent = time.process_time() - before
     # 50 blocks of 16 KiB: measured at 8 MB a second, with room for a slow machine.
     assert spent < 3

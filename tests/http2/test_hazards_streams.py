@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from h2static.http.messages import Field
+from h2static.http.messages import Field, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     GoAway,
@@ -18,12 +18,12 @@ from h2static.http2.frames import (
     WindowUpdate,
 )
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import octets
 from tests.http2.hazards import LIMITS, alone, expect_calm, flood, head, reset, until_the_end
 from tests.support.applications import TableApplication
 from tests.support.peer import Peer, request_fields
-from tests.support.small_site import Later, response
+from tests.support.small_site import response
 from tests.support.transports import Mirror
 
 
@@ -56,7 +56,7 @@ def test_hazard_31_the_budget_refills_slowly() -> None:
             peer.transport.deliver(head(stream_id) + reset(stream_id))
             stream_id += 2
         peer.mirror.wait(1)
-        if peer.mirror.connection.error is not None:
+        if peer.mirror.connection.problem is not None:
             break
     peer.pull()
     assert peer.fatal is not None
@@ -73,7 +73,7 @@ def test_hazard_32_headers_and_an_error_reset_at_once(path: bytes) -> None:
         peer.send(frame, RstStream(stream_id=stream_id, code=ErrorCode.PROTOCOL_ERROR))
     peer.expect_alive_with(*range(1, 201, 2))
     assert peer.mirror.connection.open_streams == 0
-    assert not peer.mirror.connection.deferred
+    assert not peer.mirror.connection.jobs
     assert all(reader.closed for body in peer.site.bodies for reader in body.readers)
     assert all(upload.abandoned for upload in peer.site.uploads)
     peer.expect_serves(201)
@@ -216,7 +216,7 @@ def test_hazard_83_a_large_cookie_jar() -> None:
 
 def test_hazard_83_requests_beyond_the_limit_now_and_then() -> None:
     """A client that overshoots is refused and comes back; it is not thrown out."""
-    peer = Peer(Mirror(settings=ServerSettings(max_concurrent_streams=1), alone=True))
+    peer = Peer(Mirror(settings=LocalSettings(max_concurrent_streams=1), alone=True))
     peer.request(1, b"/echo", b"POST", end_stream=False)
     for stream_id in range(3, 1_003, 2):
         peer.request(stream_id)
@@ -227,12 +227,17 @@ def test_hazard_83_requests_beyond_the_limit_now_and_then() -> None:
 
 def test_hazard_32_work_for_a_stream_that_was_reset_is_not_done() -> None:
     """The work counts, not the stream (CVE-2025-8671): what no thread has begun is given up."""
-    work = Later(response(200, b"late"))
-    site = TableApplication({b"/deferred": lambda _: work})
+    runs: list[Response] = []
+
+    def work() -> Response:
+        runs.append(response(200, b"late"))
+        return runs[-1]
+
+    site = TableApplication({b"/deferred": lambda exchange: exchange.work(work)})
     peer = Peer(Mirror(alone=True, application=lambda: site), replenish=False)
     gone = peer.headers(1, path=b"/deferred")
     stays = peer.headers(3, path=b"/deferred")
     peer.send(gone, stays, RstStream(stream_id=1, code=ErrorCode.CANCEL))
     peer.expect_response(3, 200, b"late")
     assert len(site.requests) == 2
-    assert work.runs == 1
+    assert len(runs) == 1

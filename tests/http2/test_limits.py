@@ -70,7 +70,7 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         (_STATES, "test_identifiers_may_be_skipped"),
     ),
     "reset_streams_remembered": (
-        ("tests.http2.test_connection", "test_resets_beyond_the_bound_are_forgotten"),
+        ("tests.http2.test_connection", "test_resets_beyond_the_bound_are_still_ignored"),
         (_STATES, "test_frames_after_our_reset_are_ignored"),
     ),
     "pending_priorities": (
@@ -152,6 +152,10 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "idle_seconds": (
         (_FRAMES, "test_hazard_09_an_idle_connection_is_asked_to_leave"),
         (_FRAMES, "test_hazard_09_a_connection_with_a_stream_is_not_idle"),
+    ),
+    "check_seconds": (
+        ("tests.http2.test_connection", "test_a_busy_connection_is_looked_at_twice_a_second"),
+        ("tests.http2.test_connection", "test_an_idle_connection_is_left_alone"),
     ),
     "shutdown_round_trip_seconds": (
         (_GOAWAY, "test_shutdown_without_an_answer_to_the_ping"),

@@ -7,12 +7,15 @@ nothing; and a client that keeps the rules is served whole, within every window,
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from h2static.http.messages import Hints, Request, Response
+from h2static.http.hints import Delivery, Promise, PushClient
+from h2static.http.messages import Request, Response
+from h2static.http.shared import Shared
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Data,
@@ -25,13 +28,13 @@ from h2static.http2.frames import (
     unpack_header,
 )
 from h2static.http2.limits import Limits
-from h2static.http2.push import Memory, Plan, Promised
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings, make_service
+from h2static.http2.service import make_service
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import octets
 from tests.http2 import sessions
 from tests.support.peer import Peer, request_fields
-from tests.support.small_site import Later, SmallSite, pattern, response
+from tests.support.small_site import SmallSite, pattern
 from tests.support.transports import WALL_CLOCK, Feed, Mirror
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
@@ -127,10 +130,10 @@ frame_octets = st.one_of(
 scripts = st.lists(frame_octets, max_size=25)
 server_settings = st.sampled_from(
     [
-        ServerSettings(),
-        ServerSettings(padding=5, trailers=((b"x-sum", b"1"),)),
-        ServerSettings(max_concurrent_streams=2, early_response=True),
-        ServerSettings(header_table_size=0, initial_window_size=10, encoder_header_table_size=50),
+        LocalSettings(),
+        LocalSettings(padding=5),
+        LocalSettings(max_concurrent_streams=2),
+        LocalSettings(header_table_size=0, initial_window_size=10, encoder_header_table_size=50),
     ]
 )
 
@@ -153,7 +156,7 @@ def check_output(output: bytes) -> None:
 @quick
 @given(script=scripts, settings_=server_settings)
 def test_cut_remembered_or_observed_all_is_the_same(
-    script: list[bytes], settings_: ServerSettings
+    script: list[bytes], settings_: LocalSettings
 ) -> None:
     """A :class:`Mirror` fails on the first octet that differs."""
     mirror = Mirror(settings=settings_, limits=Limits(discarded_content=50))
@@ -171,8 +174,9 @@ class Driven:
     """One connection to which anything is done in any order."""
 
     def __init__(self) -> None:
-        service = make_service(SmallSite(), ServerSettings(), Limits())
-        service.new_batch(WALL_CLOCK)
+        shared = Shared()
+        shared.date.tick(WALL_CLOCK)
+        service = make_service(SmallSite(), LocalSettings(), Limits(), shared)
         self.feed = Feed(service)
         self.feed.settle()
 
@@ -230,9 +234,9 @@ def test_nothing_makes_it_raise(start: bytes, script: list[tuple[str, bytes]], e
     driven.do((end, b""))
     driven.do(("go", b""))
     check_output(bytes(driven.feed.output))
-    if driven.feed.connection.error is not None:
+    if driven.feed.connection.problem is not None:
         assert driven.feed.connection.closing
-        assert not driven.feed.connection.streams
+        assert not driven.feed.connection.streams.open
 
 
 @thorough
@@ -284,56 +288,38 @@ polite_actions = st.one_of(
 )
 
 
+class EagerHints:
+    """Promises as many streams as the client lets it."""
+
+    def deliver(self, request: Request, status: int, client: PushClient) -> Delivery:
+        if not client.push_enabled:
+            return Delivery(early=((b"link", b"</a>"),), fields=((b"link", b"</a>"),))
+        paths = (b"/memory/100", b"/memory/20000", b"/deferred")
+        return Delivery(
+            promises=tuple(
+                Promise(
+                    Request(
+                        method=b"GET",
+                        scheme=b"http",
+                        authority=request.authority,
+                        path=path,
+                        fields=(),
+                    ),
+                    client.urgency,
+                )
+                for path in paths[: max(0, client.free_streams)]
+            )
+        )
+
+
 class PushingSite(SmallSite):
     """The page ``/`` has hints."""
 
     def _make(self, request: Request) -> Response:
         made = super()._make(request)
         if request.path == b"/" and request.method == b"GET":
-            made.hints = HINTS
+            return replace(made, hints=EagerHints())
         return made
-
-
-class _Hints(Hints):
-    """Something to be pushed."""
-
-
-HINTS = _Hints()
-
-
-class EagerPusher:
-    """Promises as many streams as the client lets it."""
-
-    answers = (response(200, pattern(100)), response(200, pattern(20_000)), response(404, b"no"))
-
-    def remember(self) -> Memory:
-        return self
-
-    def asked(self, memory: Memory, request: Request) -> None:
-        """It promises in any case."""
-
-    def plan(
-        self,
-        hints: Hints,
-        *,
-        request: Request,
-        status: int,
-        memory: Memory,
-        urgency: int,
-        push_enabled: bool,
-        free_streams: int,
-    ) -> Plan:
-        if not push_enabled:
-            return Plan(early=((b"link", b"</a>"),), fields=((b"link", b"</a>"),))
-        promised = Request(
-            method=b"GET", scheme=b"http", authority=request.authority, path=b"/a", fields=()
-        )
-        return Plan(
-            promises=[
-                Promised(promised, Later(answer) if number == 2 else answer, urgency)
-                for number, answer in enumerate(self.answers[: max(0, free_streams)])
-            ]
-        )
 
 
 class PoliteClient:
@@ -342,8 +328,8 @@ class PoliteClient:
     def __init__(self, padding: int, *, pushed: bool = False) -> None:
         mirror = Mirror(
             application=PushingSite if pushed else SmallSite,
-            settings=ServerSettings(padding=padding),
-            pusher=EagerPusher if pushed else None,
+            settings=LocalSettings(padding=padding),
+            hints=pushed,
         )
         self.peer = Peer(mirror, replenish=False)
         self.next_id = 1
@@ -475,9 +461,9 @@ class PoliteClient:
             if stream_id % 2 == 0 and stream_id not in self.cancelled:
                 assert stream.reply.ended
         connection = self.peer.mirror.connection
-        assert not connection.streams
+        assert not connection.streams.open
         assert connection.open_streams == 0
-        assert connection.promised == 0
+        assert connection.streams.own == 0
         assert not connection.closing
         self.peer.events.clear()
         self.peer.expect_alive()

@@ -2,97 +2,90 @@
 
 from __future__ import annotations
 
-from h2static.http.messages import Answer, Hints, Request, Response
+from dataclasses import replace
+
+from h2static.http import hints
+from h2static.http.exchange import Exchange
+from h2static.http.hints import Delivery, PushClient
+from h2static.http.messages import Request, Response
 from h2static.http2 import registry as r
-from h2static.http2.frames import AltSvc, Data, GoAway, PriorityUpdate, RstStream, Settings
+from h2static.http2.frames import Data, GoAway, PriorityUpdate, RstStream, Settings
 from h2static.http2.limits import Limits
-from h2static.http2.push import Memory, Plan, Promised
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import Answered, ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.support.peer import Peer
 from tests.support.replies import Promise, Section
-from tests.support.small_site import Later, pattern, response
+from tests.support.small_site import pattern, response
 from tests.support.transports import Mirror
 
 STYLE = response(200, pattern(300))
 LARGE = response(200, pattern(40_000))
-PAGE = Response(status=200, fields=(*response(200, b"page").fields,), body=b"page")
+#: A response to the rest of the paths, by path.
+FILES = {b"/large": LARGE}
 
 
-class Targets(Hints):
-    """Hints by name."""
+def get(path: bytes) -> Request:
+    """What is promised."""
+    fields = ((b"accept-encoding", b"br"),)
+    return Request(
+        method=b"GET", scheme=b"http", authority=b"test.example", path=path, fields=fields
+    )
 
 
-PAGE.hints = Targets()
+class FixedHints:
+    """Promises ``paths`` as far as the client lets it, hints at them otherwise."""
+
+    def __init__(self, *paths: bytes) -> None:
+        self.paths = paths
+
+    def deliver(self, request: Request, status: int, client: PushClient) -> Delivery:
+        assert request.path == b"/"
+        assert status == 200
+        assert client.multiplexed
+        if not client.push_enabled:
+            link = ((b"link", b"; ".join(self.paths)),)
+            return Delivery(early=link, fields=link)
+        return Delivery(
+            promises=tuple(
+                hints.Promise(get(path), client.urgency + 1)
+                for path in self.paths[: max(0, client.free_streams)]
+            )
+        )
 
 
 class PageSite:
     """``/`` has hints, everything else has not."""
 
-    def answer(self, request: Request) -> Answer:
+    def __init__(self, *paths: bytes, in_thread: bool = False) -> None:
+        """``in_thread``: what is promised is worked out in a thread."""
+        page = response(200, b"page")
+        self.page = replace(page, hints=FixedHints(*paths))
+        self.in_thread = in_thread
+
+    def recall(self, request: Request) -> Response | None:
         if request.path == b"/":
-            return PAGE
-        return LARGE if request.path == b"/large" else STYLE
+            return self.page
+        return None if self.in_thread else FILES.get(request.path, STYLE)
+
+    def handle(self, exchange: Exchange) -> None:
+        assert self.in_thread
+        exchange.work(lambda: STYLE)
 
     def refuse(self, status: int, request: Request | None) -> Response:
         return response(status, b"refused")
 
 
-class FixedPusher:
-    """Promises ``paths`` as far as the client lets it, hints at them otherwise."""
-
-    def __init__(self, *paths: bytes, deferred: bool = False) -> None:
-        self.paths = paths
-        self.deferred = deferred
-        self.asked_for: list[bytes] = []
-
-    def remember(self) -> Memory:
-        return self.asked_for
-
-    def asked(self, memory: Memory, request: Request) -> None:
-        assert memory is self.asked_for
-        self.asked_for.append(request.path)
-
-    def plan(
-        self,
-        hints: Hints,
-        *,
-        request: Request,
-        status: int,
-        memory: Memory,
-        urgency: int,
-        push_enabled: bool,
-        free_streams: int,
-    ) -> Plan:
-        assert hints is PAGE.hints
-        assert status == 200
-        if not push_enabled:
-            link = ((b"link", b"; ".join(self.paths)),)
-            return Plan(early=link, fields=link)
-        return Plan(
-            promises=[
-                Promised(
-                    Request(
-                        method=b"GET",
-                        scheme=request.scheme,
-                        authority=request.authority,
-                        path=path,
-                        fields=((b"accept-encoding", b"br"),),
-                    ),
-                    Later(STYLE) if self.deferred else (LARGE if path == b"/large" else STYLE),
-                    urgency + 1,
-                )
-                for path in self.paths[:free_streams]
-            ]
-        )
-
-
-def pushing(*paths: bytes, settings: tuple[tuple[int, int], ...] = (), padding: int = 0) -> Peer:
+def pushing(
+    *paths: bytes,
+    settings: tuple[tuple[int, int], ...] = (),
+    padding: int = 0,
+    in_thread: bool = False,
+) -> Peer:
     """A client of a server that promises ``paths`` with ``/``."""
     mirror = Mirror(
-        application=PageSite,
-        settings=ServerSettings(padding=padding),
-        pusher=lambda: FixedPusher(*paths),
+        application=lambda: PageSite(*paths, in_thread=in_thread),
+        settings=LocalSettings(padding=padding),
+        hints=True,
     )
     return Peer(mirror, settings=settings)
 
@@ -155,7 +148,7 @@ def test_promised_streams_are_bounded_whatever_the_client_allows() -> None:
     for stream_id in range(1, 11, 2):
         peer.request(stream_id)
     assert len([one for one in _all(peer) if isinstance(one, Promise)]) == 100
-    assert peer.mirror.connection.promised == Limits().promised_streams
+    assert peer.mirror.connection.streams.own == Limits().promised_streams
 
 
 def test_a_refused_promise_is_given_up_and_the_others_live_on() -> None:
@@ -169,24 +162,23 @@ def test_a_refused_promise_is_given_up_and_the_others_live_on() -> None:
     peer.pull()
     assert peer.streams[4].reply.body == pattern(300)
     assert len(peer.streams[2].reply.body) == 100
-    assert peer.mirror.connection.promised == 0
+    assert peer.mirror.connection.streams.own == 0
 
 
 def test_what_a_client_asks_for_is_remembered_on_both_paths() -> None:
-    mirror = Mirror(application=PageSite, pusher=FixedPusher)
+    mirror = Mirror(application=PageSite, hints=True)
     peer = Peer(mirror)
     for stream_id in (1, 3, 5, 7):
         peer.request(stream_id, b"/same.css")
     for feed in mirror.feeds.values():
-        pusher = feed.service.pusher
-        assert isinstance(pusher, FixedPusher)
-        sharing = [one for one in mirror.feeds.values() if one.service is feed.service]
-        assert pusher.asked_for == [b"/same.css"] * 4 * len(sharing)
+        seen = feed.connection.push.seen
+        assert seen is not None
+        assert seen.has(b"test.example", b"/same.css")
+        assert not seen.has(b"test.example", b"/other.css")
 
 
-def test_a_promised_answer_may_be_worked_out_in_a_thread() -> None:
-    mirror = Mirror(application=PageSite, pusher=lambda: FixedPusher(b"/a.css", deferred=True))
-    peer = Peer(mirror)
+def test_a_promised_response_may_be_worked_out_in_a_thread() -> None:
+    peer = pushing(b"/a.css", in_thread=True)
     peer.request(1)
     peer.pull()
     assert peer.streams[2].reply.body == pattern(300)
@@ -211,13 +203,6 @@ def test_a_promised_stream_can_be_reprioritized_once_it_is_promised() -> None:
     assert data[0] == 4
 
 
-def test_an_alternative_service_is_announced() -> None:
-    peer = Peer(Mirror(alone=True))
-    peer.mirror.connection.alternative(b"http://test.example", b'h2=":8443"')
-    peer.mirror.feeds["whole"].settle()
-    assert peer.expect(AltSvc) == AltSvc(origin=b"http://test.example", value=b'h2=":8443"')
-
-
 def _all(peer: Peer) -> list[object]:
     peer.pull()
     events: list[object] = list(peer.events)
@@ -226,24 +211,24 @@ def _all(peer: Peer) -> list[object]:
 
 
 def test_what_a_log_says_of_the_delivery() -> None:
-    request = Request(method=b"GET", scheme=b"http", authority=b"a", path=b"/", fields=())
-    promised = Promised(request, STYLE, 3)
+    promised = hints.Promise(get(b"/"), 3)
     link = ((b"link", b"x"),)
-    assert Plan().delivered() == ()
-    assert Plan(promises=[promised]).delivered() == ("1 push",)
-    assert Plan(promises=[promised] * 2, early=link, fields=link).delivered() == ("2 pushes", "103")
-    assert Plan(fields=link).delivered() == ("link",)
-    assert Plan(fields=((b"set-cookie", b"a=b"),)).delivered() == ()
+    assert Delivery().words() == ()
+    assert Delivery(promises=(promised,)).words() == ("1 push",)
+    assert Delivery(promises=(promised,) * 2, early=link, fields=link).words() == (
+        "2 pushes",
+        "103",
+    )
+    assert Delivery(fields=link).words() == ("link",)
+    assert Delivery(fields=((b"set-cookie", b"a=b"),)).words() == ()
 
 
 def test_the_journal_says_how_hints_were_delivered() -> None:
-    mirror = Mirror(application=PageSite, pusher=lambda: FixedPusher(b"/a.css", b"/b.css"))
-    journal: list[Answered] = []
-    mirror.connection.service.journal = journal
-    peer = Peer(mirror)
+    peer = pushing(b"/a.css", b"/b.css")
     peer.request(1)
     peer.expect_response(1, 200)
     _all(peer)
+    journal = peer.mirror.feeds["whole"].journal
     assert {(one.request.path, one.pushed): one.delivered for one in journal} == {
         (b"/", False): ("2 pushes",),
         (b"/a.css", True): (),

@@ -21,7 +21,7 @@ from h2static.http2.frames import (
 )
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import octets
 from tests.support.peer import Peer, request_fields
 from tests.support.small_site import pattern
@@ -34,7 +34,7 @@ NEXT = 11
 def knowing(
     path: bytes = b"/",
     *,
-    settings: ServerSettings | None = None,
+    settings: LocalSettings | None = None,
     limits: Limits | None = None,
     replenish: bool = True,
 ) -> Peer:
@@ -43,7 +43,7 @@ def knowing(
     for stream_id in range(1, NEXT, 2):
         peer.request(stream_id, path)
         peer.expect_response(stream_id)
-    assert peer.mirror.connection.decoder.known
+    assert peer.mirror.connection.blocks.state.known
     return peer
 
 
@@ -53,7 +53,7 @@ def test_it_does_take_the_short_way() -> None:
     connection = peer.mirror.connection
     frame = peer.headers(NEXT).serialize()
     connection.receive(frame, peer.mirror.now)
-    assert connection.last_processed == NEXT
+    assert connection.streams.last_processed == NEXT
     assert len(connection.pending()) == 5
 
 
@@ -74,7 +74,7 @@ def test_new_connections_profit() -> None:
         again = Peer(Mirror(beside=first.mirror))
         for stream_id in (1, 3, 5):
             again.expect_serves(stream_id)
-    assert again.mirror.connection.decoder.known
+    assert again.mirror.connection.blocks.state.known
 
 
 @pytest.mark.parametrize("stream_id", [NEXT, NEXT + 2])
@@ -100,7 +100,7 @@ def test_after_the_final_goaway() -> None:
     peer.send(Ping(flags=r.ACK, opaque=ping.opaque))
     peer.expect(GoAway(last_stream_id=last, code=0))
     frame = peer.headers(last + 2)
-    assert frame.fragment in peer.mirror.connection.decoder.known
+    assert frame.fragment in peer.mirror.connection.blocks.state.known
     peer.send(frame)
     peer.request(last + 4)
     peer.expect_alive()
@@ -116,7 +116,7 @@ def test_after_an_error() -> None:
 
 @pytest.mark.parametrize("limit", [1, 3])
 def test_when_no_stream_is_free(limit: int) -> None:
-    peer = knowing(settings=ServerSettings(max_concurrent_streams=limit))
+    peer = knowing(settings=LocalSettings(max_concurrent_streams=limit))
     for position in range(limit):
         peer.request(NEXT + 2 * position, b"/echo", b"POST", end_stream=False)
     late = NEXT + 2 * limit
@@ -129,7 +129,7 @@ def test_when_no_stream_is_free(limit: int) -> None:
 
 def test_more_at_once_than_streams() -> None:
     """The kernel has taken nothing in between."""
-    peer = knowing(settings=ServerSettings(max_concurrent_streams=3))
+    peer = knowing(settings=LocalSettings(max_concurrent_streams=3))
     peer.send(*[peer.headers(NEXT + 2 * number) for number in range(5)])
     for number in range(5):
         reply = peer.reply(NEXT + 2 * number)
@@ -190,7 +190,7 @@ def test_when_its_priority_came_before_it() -> None:
     peer = knowing()
     peer.send(PriorityUpdate(prioritized_stream_id=NEXT, value=b"u=7"))
     peer.expect_serves(NEXT)
-    assert not peer.mirror.connection.pending_priorities
+    assert not peer.mirror.connection.streams.has_pending_priorities
 
 
 def test_when_its_content_follows() -> None:
@@ -242,7 +242,7 @@ def test_as_trailers_of_an_open_stream() -> None:
 
 def test_when_a_smaller_table_was_acknowledged() -> None:
     """Its block does not begin with the size update that is due (RFC 9113 section 4.3.1)."""
-    mirror = Mirror(settings=ServerSettings(header_table_size=100))
+    mirror = Mirror(settings=LocalSettings(header_table_size=100))
     for _ in range(3):
         peer = Peer(Mirror(beside=mirror), handshake=False)
         peer.send(r.PREFACE, Settings())

@@ -10,16 +10,17 @@ import pytest
 
 from h2static.http2 import registry as r
 from h2static.http2.frames import unpack_header
-from h2static.http2.service import ServerSettings
+from h2static.http2.settings import LocalSettings
+from h2static.server.response_options import ResponseOptions
 from tests.http2 import sessions
+from tests.support.small_site import SmallSite
 from tests.support.transports import Mirror
 
 SETTINGS = {
-    "default": ServerSettings(),
-    "trailers": ServerSettings(trailers=((b"x-sum", b"1"),)),
-    "padding": ServerSettings(padding=100),
-    "no table": ServerSettings(encoder_header_table_size=0),
-    "windows": ServerSettings(initial_window_size=2**20, connection_window_size=2**21),
+    "default": LocalSettings(),
+    "padding": LocalSettings(padding=100),
+    "no table": LocalSettings(encoder_header_table_size=0),
+    "windows": LocalSettings(initial_window_size=2**20, connection_window_size=2**21),
 }
 
 
@@ -42,9 +43,19 @@ def test_there_are_sessions_of_five_clients() -> None:
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("name", sessions.names())
-def test_a_session_gets_the_same_octets_on_every_path(name: str, settings: ServerSettings) -> None:
+def test_a_session_gets_the_same_octets_on_every_path(name: str, settings: LocalSettings) -> None:
+    play(name, Mirror(settings=settings))
+
+
+@pytest.mark.parametrize("name", sessions.names())
+def test_a_session_gets_the_same_octets_with_trailers(name: str) -> None:
+    trailers = ((b"x-sum", b"1"),)
+    play(name, Mirror(application=lambda: ResponseOptions(SmallSite(), trailers=trailers)))
+
+
+def play(name: str, mirror: Mirror) -> None:
+    """Have all that was recorded answered."""
     reads = sessions.load(name)
-    mirror = Mirror(settings=settings)
     for read in reads:
         mirror.deliver(read)
     assert mirror.connection.problem is None
@@ -53,7 +64,7 @@ def test_a_session_gets_the_same_octets_on_every_path(name: str, settings: Serve
     assert asked
     assert sorted(answered) == sorted(asked)
     mirror.wait(5)
-    assert not mirror.connection.streams
+    assert not mirror.connection.streams.open
 
 
 @pytest.mark.parametrize("name", ["curl", "h2load", "httpx", "nghttp"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from h2static.http.messages import Answer, BodyReader, Request, Response, Upload
+from h2static.http.bodies import BodyReader
+from h2static.http.exchange import Exchange
+from h2static.http.fields import Fields
+from h2static.http.messages import Request, Response
 
 
 def text_response(status: int, text: bytes, *, early: bool = False) -> Response:
@@ -16,13 +19,16 @@ def text_response(status: int, text: bytes, *, early: bool = False) -> Response:
 class PiecesBody:
     """A body that comes in given pieces; ``None`` among them means that a read would block."""
 
-    def __init__(self, pieces: list[bytes | None], length: int | None) -> None:
+    def __init__(
+        self, pieces: list[bytes | None], length: int | None, trailers: Fields = ()
+    ) -> None:
         self.pieces = pieces
         self.length = length
+        self.trailers = trailers
         self.readers: list[PiecesReader] = []
 
     def open(self) -> BodyReader:
-        reader = PiecesReader(list(self.pieces))
+        reader = PiecesReader(list(self.pieces), self.trailers)
         self.readers.append(reader)
         return reader
 
@@ -30,8 +36,11 @@ class PiecesBody:
 class PiecesReader:
     """One reading of a :class:`PiecesBody`."""
 
-    def __init__(self, pieces: list[bytes | None]) -> None:
+    reuses_buffer = True
+
+    def __init__(self, pieces: list[bytes | None], trailers: Fields = ()) -> None:
         self.pieces = pieces
+        self._trailers = trailers
         self.closed = False
 
     def read(self, size: int) -> bytes | None:
@@ -46,46 +55,58 @@ class PiecesReader:
     def wait(self, wake: Callable[[], None]) -> None:
         wake()
 
+    def trailers(self) -> Fields:
+        return self._trailers
+
     def close(self) -> None:
         self.closed = True
 
 
-class EchoUpload:
+class EchoSink:
     """Answers with what was sent; 413 above ``limit``."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, exchange: Exchange, limit: int) -> None:
+        self.exchange = exchange
         self.data = b""
         self.limit = limit
-        self.abandoned = False
+        self.ended = 0
+        self.abandoned = 0
 
-    def receive(self, data: bytes) -> Response | None:
+    def receive(self, data: bytes) -> bool:
+        assert data
+        assert not self.ended
+        assert not self.abandoned
         self.data += data
-        return text_response(413, b"too large") if len(self.data) > self.limit else None
+        if len(self.data) > self.limit:
+            self.exchange.respond(text_response(413, b"too large"))
+        return True
 
-    def complete(self) -> Response:
-        return text_response(200, self.data)
+    def end(self, trailers: Fields) -> None:
+        self.ended += 1
+        self.exchange.respond(text_response(200, self.data))
 
     def abandon(self) -> None:
-        self.abandoned = True
+        self.abandoned += 1
 
 
 class TableApplication:
     """Answers by path; what is asked is kept in ``requests``."""
 
-    def __init__(self, answers: dict[bytes, Callable[[Request], Answer]] | None = None) -> None:
+    def __init__(self, answers: dict[bytes, Callable[[Exchange], None]] | None = None) -> None:
         self.answers = answers or {}
         self.requests: list[Request] = []
-        self.uploads: list[Upload] = []
 
-    def answer(self, request: Request) -> Answer:
+    def recall(self, request: Request) -> Response | None:
+        return None
+
+    def handle(self, exchange: Exchange) -> None:
+        request = exchange.request
         self.requests.append(request)
-        make = self.answers.get(request.path)
-        if make is not None:
-            answer = make(request)
-            if isinstance(answer, Upload):
-                self.uploads.append(answer)
-            return answer
-        return text_response(200, request.method + b" " + request.path)
+        answer = self.answers.get(request.path)
+        if answer is not None:
+            answer(exchange)
+        else:
+            exchange.respond(text_response(200, request.method + b" " + request.path))
 
     def refuse(self, status: int, request: Request | None) -> Response:
         return text_response(status, b"refused %d\n" % status)

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import hpack
 
-from h2static.http.messages import Field
+from h2static.http.fields import Field
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Continuation,
@@ -454,7 +454,7 @@ class Peer:
         """Both sides have counted the same octets (RFC 9113 section 6.9)."""
         connection = self.mirror.connection
         assert connection.sender.window == self.window, self.fail("another window")
-        for stream_id, stream in connection.streams.items():
+        for stream_id, stream in connection.streams.open.items():
             assert stream.send_window == self.streams[stream_id].window, self.fail("another window")
 
     def expect_alive_with(self, *stream_ids: int) -> None:

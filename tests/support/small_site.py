@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from h2static.http.messages import Answer, Body, BodyReader, Request, Response
-from tests.support.applications import EchoUpload, PiecesBody
+from h2static.http.bodies import Body, BodyReader
+from h2static.http.exchange import Exchange
+from h2static.http.fields import Fields
+from h2static.http.messages import Request, Response
+from tests.support.applications import EchoSink, PiecesBody
 
 #: What can be asked for; N is a number of octets.
 PATHS: Final = {
@@ -44,23 +47,13 @@ def response(status: int, body: bytes | Body, *, early: bool = False) -> Respons
     fields = [(b"server", b"small"), (b"content-type", b"application/octet-stream")]
     if length is not None:
         fields.append((b"content-length", b"%d" % length))
-    return Response(status=status, fields=tuple(fields), body=body, early=early)
-
-
-class Later:
-    """A deferred answer."""
-
-    def __init__(self, answer: Response) -> None:
-        self.answer = answer
-        self.runs = 0
-
-    def run(self) -> Response:
-        self.runs += 1
-        return self.answer
+    return Response(status=status, fields=tuple(fields), body=body, early=early, prepared=True)
 
 
 class BrokenReader:
     """Fails at its second read."""
+
+    reuses_buffer = True
 
     def __init__(self) -> None:
         self.reads = 0
@@ -74,6 +67,9 @@ class BrokenReader:
 
     def wait(self, wake: Callable[[], None]) -> None:
         wake()
+
+    def trailers(self) -> Fields:
+        return ()
 
     def close(self) -> None:
         self.closed = True
@@ -92,6 +88,8 @@ class BrokenBody:
 class SilentReader:
     """Never has anything, and wakes nobody."""
 
+    reuses_buffer = True
+
     def __init__(self) -> None:
         self.closed = False
 
@@ -100,6 +98,9 @@ class SilentReader:
 
     def wait(self, wake: Callable[[], None]) -> None:
         """There is nothing to wait for."""
+
+    def trailers(self) -> Fields:
+        return ()
 
     def close(self) -> None:
         self.closed = True
@@ -129,22 +130,41 @@ class SmallSite:
     """The application; see the module."""
 
     def __init__(self) -> None:
+        #: What was recalled or handled, each request once.
         self.requests: list[Request] = []
         self.bodies: list[PiecesBody] = []
-        self.uploads: list[EchoUpload] = []
+        self.uploads: list[EchoSink] = []
+        self.jobs = 0
         self._known: dict[tuple[bytes, bytes], Response] = {}
 
-    def answer(self, request: Request) -> Answer:
+    def recall(self, request: Request) -> Response | None:
+        if request.path in (b"/echo", b"/deferred"):
+            return None
+        known = self._known.get((request.method, request.path))
+        if known is not None:
+            self.requests.append(request)
+        return known
+
+    def handle(self, exchange: Exchange) -> None:
+        request = exchange.request
         self.requests.append(request)
         if request.path == b"/echo":
-            upload = EchoUpload(UPLOAD_LIMIT)
+            upload = EchoSink(exchange, UPLOAD_LIMIT)
             self.uploads.append(upload)
-            return upload
+            exchange.accept(upload)
+            return
         key = (request.method, request.path)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._make(request)
-        return Later(known) if request.path == b"/deferred" else known
+        if request.path == b"/deferred":
+            exchange.work(lambda: self._work(known))
+        else:
+            exchange.respond(known)
+
+    def _work(self, response: Response) -> Response:
+        self.jobs += 1
+        return response
 
     def refuse(self, status: int, request: Request | None) -> Response:
         refused = response(status, b"refused %d\n" % status)

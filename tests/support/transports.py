@@ -20,12 +20,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from h2static.http.messages import Application, Field
-from h2static.http2.connection import ServerConnection
+from h2static.http.exchange import Application
+from h2static.http.fields import Field
+from h2static.http.hints import Seen
+from h2static.http.journal import Finished
+from h2static.http.messages import Client
+from h2static.http.shared import Shared
 from h2static.http2.frames import Frame
 from h2static.http2.limits import Limits
-from h2static.http2.push import Pusher
-from h2static.http2.service import Observer, ServerSettings, Service, make_service
+from h2static.http2.observer import Observer
+from h2static.http2.server import ServerConnection
+from h2static.http2.service import Service, make_service
+from h2static.http2.settings import LocalSettings
 from tests.support.processes import DEADLINE
 from tests.support.small_site import SmallSite
 
@@ -108,12 +114,22 @@ class Feed:
         self.service = service
         self.cut = cut
         self.now = START
-        self.connection = ServerConnection(service, START, observer)
+        if service.shared.journal is None:
+            service.shared.journal = []
+        self._journal = service.shared.journal
+        #: Of this connection alone: what is noted is told apart by it.
+        self.client = Client(host="192.0.2.7", port=50_000, version="HTTP/2.0")
+        self.connection = ServerConnection(service, self.client, START, observer=observer)
         self.output = bytearray()
         #: Whether the kernel takes octets from the server.
         self.taking = True
         #: Octets that the server does not want to read now.
         self.waiting: list[bytes] = []
+
+    @property
+    def journal(self) -> list[Finished]:
+        """What was noted of this connection."""
+        return [one for one in self._journal if one.client is self.client]
 
     def deliver(self, octets: bytes) -> None:
         """As the driver: read while the connection wants input, then send."""
@@ -124,11 +140,11 @@ class Feed:
     def _read(self) -> bool:
         connection = self.connection
         progress = False
-        self.service.new_batch(WALL_CLOCK + self.now - START)
+        self._new_batch()
         while True:
             if connection.backlog:
                 before = len(connection.buffer)
-                connection.receive(b"", self.now)
+                connection.take_turn(self.now)
                 if len(connection.buffer) == before:
                     return progress
             elif self.waiting and connection.wants_input:
@@ -137,6 +153,10 @@ class Feed:
                 return progress
             progress = True
 
+    def _new_batch(self) -> None:
+        self.service.shared.date.tick(WALL_CLOCK + self.now - START)
+        self.service.new_batch()
+
     def settle(self) -> None:
         """Send, and read on, until nothing moves."""
         connection = self.connection
@@ -144,9 +164,9 @@ class Feed:
         while True:
             if connection.has_content:
                 connection.pump(self.now, budget)
-            for stream_id, work in connection.deferred:
-                connection.respond(stream_id, work.run(), self.now)
-            connection.deferred.clear()
+            while connection.jobs:
+                stream_id, job = connection.jobs.popleft()
+                connection.finish_job(stream_id, job(), self.now)
             blocked = connection.blocked[:]
             connection.blocked.clear()
             woken: list[int] = []
@@ -169,7 +189,7 @@ class Feed:
         end = self.now + seconds
         while self.now < end:
             self.now = min(end, self.now + 0.5)
-            self.service.new_batch(WALL_CLOCK + self.now - START)
+            self._new_batch()
             self.connection.check(self.now)
             self.settle()
 
@@ -181,22 +201,23 @@ class Mirror:
         self,
         *,
         application: Callable[[], Application] = SmallSite,
-        settings: ServerSettings | None = None,
+        settings: LocalSettings | None = None,
         limits: Limits | None = None,
-        pusher: Callable[[], Pusher] | None = None,
+        hints: bool = False,
         alone: bool = False,
         beside: Mirror | None = None,
     ) -> None:
         """``alone``: one connection only, for scenarios that are large; ``beside``: new connections
         of the services of another mirror, with what they remember."""
-        settings = settings or ServerSettings()
+        settings = settings or LocalSettings()
         limits = limits or Limits()
 
         def service(*, memories: bool) -> Service:
-            made = make_service(application(), settings, limits, memories=memories)
-            made.pusher = None if pusher is None else pusher()
-            made.new_batch(WALL_CLOCK)
-            return made
+            shared = Shared()
+            shared.date.tick(WALL_CLOCK)
+            return make_service(
+                application(), settings, limits, shared, hints=hints, memories=memories
+            )
 
         first = service(memories=True)
         self.application = first.application
@@ -277,26 +298,52 @@ class Mirror:
         for name, feed in self.feeds.items():
             assert feed.output == first.output, f"{name}: other octets than whole"
             assert feed.connection.closing == first.connection.closing, name
-            assert sorted(feed.connection.streams) == sorted(first.connection.streams), name
+            assert sorted(feed.connection.streams.open) == sorted(first.connection.streams.open), (
+                name
+            )
             assert feed.connection.problem == first.connection.problem, name
             assert _books(feed.connection) == _books(first.connection), f"{name}: other books"
+            assert _seen(feed.connection) == _seen(first.connection), f"{name}: other push memory"
+            assert _notes(feed.journal) == _notes(first.journal), f"{name}: another journal"
 
 
 def _books(connection: ServerConnection) -> dict[str, float]:
     """What a connection counts: a difference now would be other octets later."""
     return {
         "window": connection.sender.window,
-        "receive window": connection.receive_window,
-        "next stream": connection.next_id,
-        "last stream": connection.last_processed,
-        "requests": connection.requests,
+        "receive window": connection.requests.content.window.left,
+        "next stream": connection.streams.next_peer_id,
+        "last stream": connection.streams.last_processed,
+        "requests": connection.streams.requests,
+        "own streams": connection.streams.own,
         "DATA frames": connection.sender.data_frames,
-        "credit for WINDOW_UPDATE": connection.update_credit,
-        "resets": connection.resets._tokens,
-        "glitches": connection.glitches._tokens,
-        "priorities": len(connection.pending_priorities),
-        "reset streams": len(connection.reset_streams),
+        "resets": connection.counters.resets,
+        "limit hits": connection.counters.limit_hits,
+        **connection.streams.books(),
+        **dict(
+            zip(
+                ("reset tokens", "glitch tokens", "update credit"),
+                connection.budgets.left(),
+                strict=True,
+            )
+        ),
     }
+
+
+def _seen(connection: ServerConnection) -> Seen | None:
+    """What the connection remembers of what its client needs no more."""
+    return connection.push.seen
+
+
+def _notes(journal: list[Finished]) -> list[tuple[object, ...]]:
+    """What was noted, without the objects that differ from service to service."""
+    return [
+        (
+            one.request.method, one.request.path, one.response.status, one.octets, one.pushed,
+            one.aborted, one.delivered,
+        )
+        for one in journal
+    ]  # fmt: skip
 
 
 class Wire:

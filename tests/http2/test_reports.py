@@ -1,13 +1,13 @@
-"""``h2static.http2.violations``: what the server's operator is told of errors."""
+"""``h2static.http2.reports``: what the server's operator is told of errors."""
 
 from __future__ import annotations
 
 from h2static.http2 import registry as r
-from h2static.http2.connection import ServerConnection
 from h2static.http2.errors import StreamViolation
 from h2static.http2.frames import GoAway, Ping
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
+from h2static.http2.server import ServerConnection
 from tests.conformance.cases import BLOCKED, CLOSED, IDLE, OPEN, octets, prepared
 from tests.http2.hazards import LIMITS
 from tests.support.peer import Peer, request_fields
@@ -22,7 +22,7 @@ def reporting(peer: Peer) -> list[str]:
         lines.append(violation.text)
 
     connection: ServerConnection = peer.mirror.connection
-    connection.report = report
+    connection.reports.report = report
     return lines
 
 

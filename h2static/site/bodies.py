@@ -22,14 +22,14 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from h2static.http.fields import Fields
 from h2static.site.files import FileHandle, FileVersion
-from h2static.site.ranges import Span
+from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.octets import Piece, piece_length
 
-#: Octets as they are, or a span of the file.
-Piece: TypeAlias = bytes | Span
 #: Runs a job in another thread; may run it at once.
 Submit: TypeAlias = Callable[[Callable[[], None]], None]
 
@@ -39,19 +39,16 @@ READ_SIZE = 256 * 1024
 #: Octets of a sample: enough to tell what was written anew from what is as it was.
 SAMPLE_SIZE = 512
 
-#: A write sets the time of a file first and its size last, so that a file which just grows looks
-#: rewritten for a moment.  It is looked at so often before it counts as that; each look waits for
-#: the writer where the file system can (see :func:`_wait_for_writers`), else for a thread's turn.
-MAX_LOOKS = 100
 
-#: Octets of buffers that readers keep between reads: 64 readers at full speed.
-MAX_KEPT = 64 * READ_SIZE
+@dataclass(slots=True, kw_only=True)
+class FileAccess:
+    """How the files of a site are read while they are sent: what all readings share."""
 
-
-class _Kept:
-    """Octets of the buffers that readers keep now, in this process."""
-
-    octets = 0
+    #: Runs what would block.
+    submit: Submit
+    limits: SiteLimits = DEFAULTS
+    #: Octets of the buffers that readings keep now.
+    kept: int = 0
 
 
 # Absent on macOS: there every read goes through ``submit``.
@@ -103,14 +100,14 @@ def _wait_for_writers(descriptor: int) -> None:
 class FileBody:
     """A body of pieces of one file."""
 
-    __slots__ = ("_pieces", "_sample", "_submit", "_version", "handle", "length")
+    __slots__ = ("_access", "_pieces", "_sample", "_version", "handle", "length")
 
     def __init__(
         self,
         handle: FileHandle,
         version: FileVersion,
         pieces: tuple[Piece, ...],
-        submit: Submit,
+        access: FileAccess,
         sample: bytes = b"",
     ) -> None:
         """``version`` is what the response says of the file, ``sample`` its first octets then."""
@@ -118,13 +115,13 @@ class FileBody:
         self.handle = handle
         self._version = version
         self._pieces = pieces
-        self._submit = submit
+        self._access = access
         self._sample = sample
-        self.length: int | None = sum(map(_piece_length, pieces))
+        self.length: int | None = sum(map(piece_length, pieces))
 
     def open(self) -> FileReader:
         """Start a reading."""
-        return FileReader(self.handle, self._version, self._pieces, self._submit, self._sample)
+        return FileReader(self.handle, self._version, self._pieces, self._access, self._sample)
 
     def same_as(self, other: FileBody) -> bool:
         """Whether ``other`` gives the same octets of the same state of the same file."""
@@ -135,6 +132,7 @@ class FileReader:
     """One reading of a :class:`FileBody`."""
 
     __slots__ = (
+        "_access",
         "_buffer",
         "_error",
         "_fetched",
@@ -145,7 +143,6 @@ class FileReader:
         "_offset",
         "_pieces",
         "_position",
-        "_submit",
         "_version",
         "_wanted",
         "reuses_buffer",
@@ -156,13 +153,13 @@ class FileReader:
         handle: FileHandle,
         version: FileVersion,
         pieces: tuple[Piece, ...],
-        submit: Submit,
+        access: FileAccess,
         sample: bytes,
     ) -> None:
         self._handle: FileHandle | None = handle
         self._version = version
         self._pieces = pieces
-        self._submit = submit
+        self._access = access
         #: Index of the current piece, and octets of it that were returned.
         self._position = 0
         self._offset = 0
@@ -190,7 +187,7 @@ class FileReader:
             raise self._error
         while self._position < len(self._pieces):
             piece = self._pieces[self._position]
-            left = _piece_length(piece) - self._offset
+            left = piece_length(piece) - self._offset
             if left:
                 break
             self._position += 1
@@ -228,7 +225,7 @@ class FileReader:
         version = handle.version()
         known = self._version
         if version.modified != known.modified or version.size != known.size:
-            if version.size == known.size and self._looks < MAX_LOOKS:
+            if version.size == known.size and self._looks < self._access.limits.looks:
                 self._looks += 1
                 self._fetched = None
                 return None
@@ -262,14 +259,15 @@ class FileReader:
             return self._buffer[:size]
         self._drop_buffer()
         view = memoryview(bytearray(size))
-        if _Kept.octets + size <= MAX_KEPT:
-            _Kept.octets += size
+        access = self._access
+        if access.kept + size <= access.limits.kept_buffers:
+            access.kept += size
             self._buffer = view
         return view
 
     def _drop_buffer(self) -> None:
         if self._buffer is not None:
-            _Kept.octets -= len(self._buffer)
+            self._access.kept -= len(self._buffer)
             self._buffer = None
 
     def wait(self, wake: Callable[[], None]) -> None:
@@ -291,7 +289,7 @@ class FileReader:
                 self._error = error
             wake()
 
-        self._submit(fetch)
+        self._access.submit(fetch)
 
     def trailers(self) -> Fields:
         """Files have none."""
@@ -305,7 +303,3 @@ class FileReader:
 
     def __del__(self) -> None:
         self._drop_buffer()
-
-
-def _piece_length(piece: Piece) -> int:
-    return len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]

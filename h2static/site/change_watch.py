@@ -25,7 +25,6 @@ import os
 import stat
 from collections import deque
 
-from h2static.site.files import MAX_LINKS
 from h2static.site.inotify import (
     ATTRIB,
     CREATE,
@@ -40,15 +39,11 @@ from h2static.site.inotify import (
     Event,
     Inotify,
 )
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: Silence is believed for so long.  What inotify cannot see is seen after that; looking at a
 #: thousand files costs a millisecond, so that more often would cost more than two in a hundred.
 RENEWAL_SECONDS = 0.05
-#: A watch keeps about a KiB of the kernel's memory.
-MAX_WATCHES = 4096
-#: Other programs of the user (editors, live reload) need watches too: of what the system allows a
-#: user, one process takes at most this part.
-SHARE_OF_WATCHES = 16
 #: File systems that only this machine's kernel changes.  (Changing the layers below an overlay is
 #: forbidden while it is mounted.)
 LOCAL_FILE_SYSTEMS = frozenset(
@@ -69,8 +64,9 @@ _WAY_EVENTS = _ITSELF | DELETE | MOVED_FROM | DONT_FOLLOW
 class ChangeWatch:
     """The watches of one site; used by one thread."""
 
-    def __init__(self, root: bytes) -> None:
+    def __init__(self, root: bytes, limits: SiteLimits = DEFAULTS) -> None:
         """``root``: an absolute path, whose links are followed."""
+        self._limits = limits
         self.root = root
         self._inotify: Inotify | None = None
         #: Whether there is an inotify to ask: ``None`` until the first watch is wanted.
@@ -84,6 +80,11 @@ class ChangeWatch:
         #: When silence last ended by itself.
         self._renewed = -RENEWAL_SECONDS
         self._local: dict[int, bool] = {}
+
+    @property
+    def size(self) -> int:
+        """Files and folders that are watched."""
+        return len(self._uses)
 
     def silent(self, now: float) -> bool:
         """Whether all that is watched is as it was at the last call.
@@ -135,8 +136,9 @@ class ChangeWatch:
     def _start(self) -> None:
         self._works = False
         try:
+            limits = self._limits
             with open("/proc/sys/fs/inotify/max_user_watches", "rb") as file:
-                self._most = min(MAX_WATCHES, int(file.read()) // SHARE_OF_WATCHES)
+                self._most = min(limits.watches, int(file.read()) // limits.share_of_watches)
             self._inotify = Inotify()
         except (OSError, ValueError):
             return
@@ -207,7 +209,7 @@ class ChangeWatch:
                     watch = inotify.add(place, _WAY_EVENTS)
                 continue
             links += 1
-            if links > MAX_LINKS:
+            if links > self._limits.links:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             self._way.setdefault(inotify.add(place, _WAY_EVENTS), set())
             target = os.readlink(place)

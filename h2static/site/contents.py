@@ -3,13 +3,19 @@
 Contract: :class:`Contents` remembers content and entity tag by file version, within a bound of
 octets.  What it returns was read from the descriptor that its version comes from; the length is
 always the length of what was read.  An entry is trusted only when its file had settled when it
-was read (:data:`h2static.site.files.SETTLING_NANOSECONDS`).
+was read (:data:`h2static.site.files.SETTLING_NANOSECONDS`); of others the octets are used again
+when a new reading gives the same.
 
 Which files are small depends on their size only, so that every machine gives a file the same
 entity tag.
 
-Strategy: :meth:`Contents.find` and :func:`read_content` only read; :meth:`Contents.remember`
-writes and is called by one thread.  Reading may thus happen in any thread without a lock.
+Bounds: the octets that somebody holds, be it this cache, a response or a stream that sends one,
+are at most those of the cache and ``SiteLimits.passing_octets``; each thread that reads may be one
+file above.
+
+Strategy: :meth:`Contents.find`, :meth:`Contents.hold` and :func:`read_content` only read;
+:meth:`Contents.remember` writes and is called by one thread.  Reading may thus happen in any thread
+without a lock.
 """
 
 from __future__ import annotations
@@ -17,21 +23,16 @@ from __future__ import annotations
 import os
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from h2static.site.bodies import read_without_waiting
 from h2static.site.files import FileHandle, FileVersion
+from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.octets import OctetCount
 
-#: Files up to this size are held in memory, and their entity tag is made of their content.  Larger
-#: ones would take more than a millisecond to digest and push many small ones out of the cache.
-SMALL_FILE = 1024 * 1024
 #: 96 bits: two contents with one tag do not happen by chance.
 DIGEST_SIZE = 12
-#: Digests that are remembered, with or without content: 64 k of them take about 20 MiB.
-MAX_DIGESTS = 65536
-#: A file that changes while it is read is read so many times before it is taken as it is.
-MAX_ATTEMPTS = 3
 #: Octets digested at a time.
 _CHUNK = 256 * 1024
 
@@ -66,40 +67,68 @@ def content_tag(octets: bytes) -> bytes:
 class Contents:
     """The contents of files by version; the least recently used make room."""
 
-    def __init__(self, limit: int) -> None:
-        """``limit``: octets of content to hold."""
+    def __init__(self, limit: int, limits: SiteLimits = DEFAULTS) -> None:
+        """``limit``: octets of content to keep in memory."""
         self._limit = limit
-        self._held = 0
+        self._limits = limits
+        self._kept = 0
+        self._count = OctetCount()
         self._by_file: OrderedDict[tuple[int, int], FileContent] = OrderedDict()
 
     @property
+    def kept(self) -> int:
+        """Octets of content that are kept here."""
+        return self._kept
+
+    @property
     def held(self) -> int:
-        """Octets of content in memory."""
-        return self._held
+        """Octets of content that were read and that anybody holds, here or elsewhere."""
+        return self._count.held
+
+    def has_room(self, size: int) -> bool:
+        """Whether ``size`` octets more may be held."""
+        return self._count.held + size <= self._limit + self._limits.passing_octets
 
     def find(self, version: FileVersion) -> FileContent | None:
         """What is known of a file in ``version``."""
         content = self._by_file.get((version.device, version.inode))
-        return content if content is not None and content.version == version else None
+        if content is not None and content.settled and content.version == version:
+            return content
+        return None
+
+    def hold(self, content: FileContent) -> FileContent:
+        """``content``, just read, with octets that count: those of before where they are the same.
+
+        Without octets where there is no room for them.
+        """
+        octets = content.octets
+        assert octets is not None
+        version = content.version
+        known = self._by_file.get((version.device, version.inode))
+        if known is not None and known.octets is not None and known.etag == content.etag:
+            octets = known.octets
+        else:
+            octets = self._count.hold(octets) if self.has_room(len(octets)) else None
+        return replace(content, octets=octets)
 
     def remember(self, content: FileContent) -> bool:
         """Keep ``content``, or note that it was used.
 
         Returns whether octets were dropped to make room.
         """
-        if not content.settled:
+        if not content.settled and content.octets is None:
             return False
         key = (content.version.device, content.version.inode)
         before = self._by_file.pop(key, None)
         if before is not None and before.octets is not None:
-            self._held -= len(before.octets)
+            self._kept -= len(before.octets)
         self._by_file[key] = content
         if content.octets is not None:
-            self._held += len(content.octets)
-        if len(self._by_file) > MAX_DIGESTS:
+            self._kept += len(content.octets)
+        if len(self._by_file) > self._limits.digests:
             _, oldest = self._by_file.popitem(last=False)
-            self._held -= len(oldest.octets or b"")
-        if self._held <= self._limit:
+            self._kept -= len(oldest.octets or b"")
+        if self._kept <= self._limit:
             return False
         self._make_room()
         return True
@@ -114,24 +143,27 @@ class Contents:
         for key, content in self._by_file.items():
             if content.octets is None:
                 continue
-            self._held -= len(content.octets)
+            self._kept -= len(content.octets)
             # A new object: another thread may be using the old one.
-            self._by_file[key] = FileContent(
-                version=content.version, etag=content.etag, octets=None, settled=True
-            )
-            if self._held <= target:
+            self._by_file[key] = replace(content, octets=None)
+            if self._kept <= target:
                 break
 
 
 def read_content(
-    handle: FileHandle, version: FileVersion, settled_before: int, *, blocking: bool
+    handle: FileHandle,
+    version: FileVersion,
+    settled_before: int,
+    *,
+    blocking: bool,
+    limits: SiteLimits = DEFAULTS,
 ) -> FileContent:
     """Read a small file and digest it.
 
     ``settled_before``: a file that changed later (ctime in nanoseconds) may change again unseen.
     Raises :class:`WouldBlockError` unless ``blocking``, and ``OSError``.
     """
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(limits.read_attempts):
         octets = _read(handle, version.size, blocking=blocking)
         after = handle.version()
         unchanged = after == version and len(octets) == version.size

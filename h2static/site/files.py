@@ -20,10 +20,8 @@ import stat
 from types import TracebackType
 from typing import NamedTuple
 
-#: Links to follow for one path; the kernel's own limit.
-MAX_LINKS = 40
-#: A name that changes its kind between two system calls is looked at so many times.
-MAX_ATTEMPTS = 4
+from h2static.site.limits import DEFAULTS, SiteLimits
+
 #: A file that changed less than this before it was looked at may change again without any visible
 #: dependencies: the clocks of file systems tick in steps of up to two seconds (FAT).
 SETTLING_NANOSECONDS = 2_000_000_000
@@ -117,7 +115,14 @@ class Folder(NamedTuple):
 class Walk:
     """One way through the tree; a context manager that closes the folders it opened."""
 
-    def __init__(self, root: bytes, dependencies: Dependencies, *, follow_symlinks: bool) -> None:
+    def __init__(
+        self,
+        root: bytes,
+        dependencies: Dependencies,
+        *,
+        follow_symlinks: bool,
+        limits: SiteLimits = DEFAULTS,
+    ) -> None:
         """``root`` is an absolute path, whose links are always followed.
 
         ``follow_symlinks`` lets links lead out of the root.
@@ -125,6 +130,7 @@ class Walk:
         self._root_path = root
         self._dependencies = dependencies
         self._no_follow = 0 if follow_symlinks else os.O_NOFOLLOW
+        self._limits = limits
         self._links = 0
         self._folders: list[int] = []
         self._root: Folder | None = None
@@ -159,7 +165,7 @@ class Walk:
         neither a regular file nor a folder; other ``OSError`` as the system has them.
         """
         path = join(folder.path, name)
-        for _ in range(MAX_ATTEMPTS):
+        for _ in range(self._limits.step_attempts):
             mode = self._mode(folder, name, path)
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
                 break
@@ -197,7 +203,10 @@ class Walk:
         if stat.S_ISLNK(status.st_mode):
             # A walk of its own: its folders are closed, and its links are counted, one by one.
             with Walk(
-                self._root_path, self._dependencies, follow_symlinks=not self._no_follow
+                self._root_path,
+                self._dependencies,
+                follow_symlinks=not self._no_follow,
+                limits=self._limits,
             ) as walk:
                 found = walk.step(folder, name)
                 return None if isinstance(found, Folder) else found.version
@@ -226,7 +235,7 @@ class Walk:
     def _pursue(self, folder: Folder, target: bytes) -> Folder | OpenFile:
         """Follow a link in ``folder`` to ``target``."""
         self._links += 1
-        if self._links > MAX_LINKS:
+        if self._links > self._limits.links:
             self._dependencies.settled = False
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if target.startswith(b"/"):

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
+from h2static.http.dates import MAX_DATE
 from h2static.site.files import Folder, Walk
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pages import page
 from h2static.site.paths import encode_path, is_hidden
-
-#: More entries than this make no page that anybody reads, and a megabyte of HTML.
-MAX_ENTRIES = 10_000
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _NUMBER = re.compile(r"(\d+)")
@@ -53,7 +52,11 @@ class Listing:
 
 
 def read_listing(
-    walk: Walk, folder: Folder, names: tuple[bytes, ...], private: Collection[bytes] = ()
+    walk: Walk,
+    folder: Folder,
+    names: tuple[bytes, ...],
+    private: Collection[bytes] = (),
+    limits: SiteLimits = DEFAULTS,
 ) -> Listing:
     """The list of ``folder``; ``private`` files are left out like hidden ones.
 
@@ -69,9 +72,9 @@ def read_listing(
     finally:
         os.close(descriptor)
     found = [name for name in found if not is_hidden(name) and name not in private]
-    left_out = max(0, len(found) - MAX_ENTRIES)
+    left_out = max(0, len(found) - limits.list_entries)
     if left_out:
-        found = sorted(found)[:MAX_ENTRIES]
+        found = sorted(found)[: limits.list_entries]
     entries = filter(None, (_entry(walk, folder, name) for name in found))
     return Listing(names=names, entries=tuple(sorted(entries, key=_order)), left_out=left_out)
 
@@ -126,7 +129,7 @@ def _href(entry: Entry) -> str:
 
 
 def _date(entry: Entry) -> datetime:
-    return datetime.fromtimestamp(min(max(entry.modified, 0), 253402300799), UTC)
+    return datetime.fromtimestamp(min(max(entry.modified, 0), MAX_DATE), UTC)
 
 
 _STYLE = """\

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 
+from h2static.http.grammar import TOKEN_OCTETS
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.plain_files import read_plain_file
 
 #: RFC 2046 section 4.5.1: what is to be said of octets of which nothing is known.
 DEFAULT_TYPE = b"application/octet-stream"
-#: A file of media types is a list made by people; Debian's has 2400 lines and 76 KiB.
-MAX_MIME_TYPES_FILE = 4 * 1024 * 1024
 
 #: Types and the extensions that mean them, as in the registries and in what browsers expect:
 #: ``text/javascript`` is RFC 9239, ``text/markdown`` RFC 7763.
@@ -135,8 +135,7 @@ _NAMES = {
     b"dockerfile": b"text/plain",
 }
 
-_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_TYPE = re.compile(rf"{_NAME}/{_NAME}", re.ASCII)
+_TYPE = re.compile(rb"[%b]+/[%b]+" % (TOKEN_OCTETS, TOKEN_OCTETS))
 
 
 class MediaTypes:
@@ -172,18 +171,18 @@ def parse_mime_types(text: str, source: str) -> dict[bytes, bytes]:
         words = line.partition("#")[0].split()
         if not words:
             continue
-        if _TYPE.fullmatch(words[0]) is None:
+        if _TYPE.fullmatch(words[0].encode("utf-8", "replace")) is None:
             raise ValueError(f"{source}:{number}: {words[0]!r} is not a media type")
         for extension in words[1:]:
             types[extension.lower().removeprefix(".").encode()] = words[0].encode("ascii")
     return types
 
 
-def read_mime_types(path: str) -> dict[bytes, bytes]:
+def read_mime_types(path: str, limits: SiteLimits = DEFAULTS) -> dict[bytes, bytes]:
     """:func:`parse_mime_types` of a file; raises ``OSError`` too."""
-    octets = read_plain_file(path, MAX_MIME_TYPES_FILE + 1)
-    if len(octets) > MAX_MIME_TYPES_FILE:
-        raise ValueError(f"{path}: longer than {MAX_MIME_TYPES_FILE} octets")
+    octets = read_plain_file(path, limits.mime_types_file + 1)
+    if len(octets) > limits.mime_types_file:
+        raise ValueError(f"{path}: longer than {limits.mime_types_file} octets")
     return parse_mime_types(octets.decode("utf-8", "replace"), path)
 
 

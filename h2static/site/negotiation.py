@@ -9,21 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from h2static.http.grammar import TOKEN_OCTETS
+from h2static.site.limits import DEFAULTS, SiteLimits
+
 #: Precompressed siblings: content coding and the suffix of the file that holds it.  The order
 #: decides between equals.
 CODINGS: dict[bytes, bytes] = {b"br": b".br", b"zstd": b".zst", b"gzip": b".gz"}
 IDENTITY = b"identity"
-#: Clients list about five codings and ten media types.
-MAX_ITEMS = 64
 
-_ITEM = re.compile(rb"(?P<name>[!#$%&'*+.^_`|~\w/-]+)(?P<parameters>(?:[ \t]*;[^;]*)*)", re.ASCII)
+_ITEM = re.compile(rb"(?P<name>[/%b]+)(?P<parameters>(?:[ \t]*;[^;]*)*)" % TOKEN_OCTETS)
 _WEIGHT = re.compile(rb"[ \t]*[qQ]=(?:0(?:\.(?P<part>\d{0,3}))?|(?P<one>1)(?:\.0{0,3})?)[ \t]*")
 
 
-def parse_weights(value: bytes) -> dict[bytes, int]:
+def parse_weights(value: bytes, limits: SiteLimits = DEFAULTS) -> dict[bytes, int]:
     """Names in lower case and their weights from 0 to 1000 (RFC 9110 section 12.4.2)."""
     weights: dict[bytes, int] = {}
-    for item in value.split(b",", MAX_ITEMS)[:MAX_ITEMS]:
+    for item in value.split(b",", limits.accept_items)[: limits.accept_items]:
         match = _ITEM.fullmatch(item.strip(b" \t"))
         if match is None:
             continue
@@ -43,7 +44,9 @@ def _weight(parameter: bytes) -> int | None:
     return 1000 if match["one"] else int((match["part"] or b"").ljust(3, b"0"))
 
 
-def choose_coding(accept_encoding: bytes | None, sizes: Mapping[bytes, int]) -> bytes:
+def choose_coding(
+    accept_encoding: bytes | None, sizes: Mapping[bytes, int], limits: SiteLimits = DEFAULTS
+) -> bytes:
     """The content coding to send, of those in ``sizes`` (octets of each; identity is among them).
 
     The highest weight wins, then the fewest octets, then the order of :data:`CODINGS`.  Identity
@@ -53,7 +56,7 @@ def choose_coding(accept_encoding: bytes | None, sizes: Mapping[bytes, int]) -> 
     """
     if accept_encoding is None:
         return IDENTITY
-    weights = parse_weights(accept_encoding)
+    weights = parse_weights(accept_encoding, limits)
     if b"x-gzip" in weights:
         weights.setdefault(b"gzip", weights[b"x-gzip"])
     others = weights.get(b"*", 0)
@@ -67,11 +70,11 @@ def choose_coding(accept_encoding: bytes | None, sizes: Mapping[bytes, int]) -> 
     return best if weight and (weight, size) > (own_weight, -sizes[IDENTITY]) else IDENTITY
 
 
-def prefers_json(accept: bytes | None) -> bool:
+def prefers_json(accept: bytes | None, limits: SiteLimits = DEFAULTS) -> bool:
     """Whether a client asks for JSON rather than for HTML; a browser and ``*/*`` do not."""
     if accept is None:
         return False
-    weights = parse_weights(accept)
+    weights = parse_weights(accept, limits)
     json = weights.get(b"application/json", 0)
     return json > 0 and json >= weights.get(b"text/html", 0)
 
@@ -80,13 +83,15 @@ def prefers_json(accept: bytes | None) -> bool:
 _PAGES = (b"document", b"iframe", b"frame", b"fencedframe", b"embed", b"object")
 
 
-def wants_page(accept: bytes | None, destination: bytes | None) -> bool:
+def wants_page(
+    accept: bytes | None, destination: bytes | None, limits: SiteLimits = DEFAULTS
+) -> bool:
     """Whether a page would be of use, by ``accept`` and ``sec-fetch-dest``.
 
     Who names HTML gets it, whatever it is for: frameworks fetch parts of pages.  Anything (``*/*``)
     is what browsers accept for scripts and data, too.
     """
-    weights = parse_weights(accept) if accept is not None else {b"*/*": 1000}
+    weights = parse_weights(accept, limits) if accept is not None else {b"*/*": 1000}
     if b"text/html" in weights:
         return weights[b"text/html"] > 0
     anything = weights.get(b"text/*", weights.get(b"*/*", 0))

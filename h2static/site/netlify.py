@@ -13,6 +13,7 @@ import stat
 from dataclasses import dataclass, replace
 
 from h2static.site.files import Dependencies, FileVersion, Folder, OpenFile, Walk
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern
 from h2static.site.redirects import Redirect, parse_redirects
 from h2static.site.rules import HeaderRule, parse_field_name, parse_field_value
@@ -21,8 +22,6 @@ HEADERS_FILE = b"_headers"
 REDIRECTS_FILE = b"_redirects"
 #: Neither is served or listed.
 FILES = (HEADERS_FILE, REDIRECTS_FILE)
-#: Netlify's files have a few hundred lines; every request is compared with all of them.
-MAX_FILE = 1024 * 1024
 #: What Netlify does and a field cannot.
 _UNSUPPORTED = {b"basic-auth": "passwords are not supported"}
 
@@ -72,7 +71,8 @@ def parse_headers(text: str, source: str) -> tuple[tuple[HeaderRule, ...], tuple
 class NetlifyFiles:
     """The rules of the two files as they are now."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: SiteLimits = DEFAULTS) -> None:
+        self._limits = limits
         #: What the files said, and the versions in which they said it; ``None``: to be read again.
         #: One value, because several threads may be here: what a slower one read of older files
         #: must not come to stand for the newer ones.
@@ -99,7 +99,7 @@ class NetlifyFiles:
             versions = tuple(None if file is None else file.version for file in files)
             if known == versions:
                 return old
-            rules = self._parse(*map(_read, files, FILES))
+            rules = self._parse(*map(self._read, files, FILES))
         except ValueError as error:
             if strict:
                 raise
@@ -115,6 +115,9 @@ class NetlifyFiles:
             versions = None
         self._known = (rules, versions)
         return rules
+
+    def _read(self, file: OpenFile | None, name: bytes) -> str:
+        return _read(file, name, self._limits.netlify_file)
 
     def _parse(self, headers_text: str, redirects_text: str) -> NetlifyRules:
         headers, warnings = parse_headers(headers_text, HEADERS_FILE.decode())
@@ -156,16 +159,16 @@ def _is_in_the_way(root: Folder, name: bytes) -> bool:
     return not stat.S_ISREG(mode)
 
 
-def _read(file: OpenFile | None, name: bytes) -> str:
+def _read(file: OpenFile | None, name: bytes, limit: int) -> str:
     """What a file says; empty when there is none.  Raises ``ValueError``."""
     if file is None:
         return ""
     try:
-        octets = os.pread(file.handle.descriptor, MAX_FILE + 1, 0)
+        octets = os.pread(file.handle.descriptor, limit + 1, 0)
     except OSError as error:
         raise _UnreadableError(name, error) from None
-    if len(octets) > MAX_FILE:
-        raise ValueError(f"{name.decode()}: longer than {MAX_FILE} octets")
+    if len(octets) > limit:
+        raise ValueError(f"{name.decode()}: longer than {limit} octets")
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from h2static.site.errors import SiteError
+from h2static.site.limits import DEFAULTS, SiteLimits
 
-#: Longer paths name no file: Linux takes 4096 octets, and each may be written as three.
-MAX_PATH = 3 * 4096
 #: A folder of well-known resources (RFC 8615), the one dotted name that is public.
 WELL_KNOWN = b".well-known"
 
@@ -49,13 +48,13 @@ class Target:
         return join_path(self.names, directory=self.directory)
 
 
-def parse_target(path: bytes) -> Target:
+def parse_target(path: bytes, limits: SiteLimits = DEFAULTS) -> Target:
     """Decode ``:path`` in origin form.
 
     Raises ``SiteError``: 400 for what is no path (RFC 9113 section 8.3.1, RFC 3986), 404 for
     names that are never served, 414 for paths that are too long.
     """
-    if len(path) > MAX_PATH:
+    if len(path) > limits.path:
         raise SiteError(414)
     path, question_mark, query = path.partition(b"?")
     if _PATH.fullmatch(path) is None or _NOT_IN_QUERY.search(query) is not None:

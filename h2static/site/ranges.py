@@ -2,7 +2,7 @@
 
 Contract: :func:`parse_ranges` turns a Range field and a length into the parts to send: in
 ascending order, disjoint, inside the representation.  It takes linear time (and a sort of at most
-:data:`MAX_RANGES` items), and no ranges make a response longer than the representation, but for
+``SiteLimits.ranges`` items), and no ranges make a response longer than the representation, but for
 the headings of its parts.
 """
 
@@ -11,29 +11,28 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
+from h2static.site.limits import DEFAULTS, SiteLimits
+
 #: First octet and the octet after the last one.
 Span: TypeAlias = tuple[int, int]
-
-#: RFC 9110 section 17.15 warns of many small ranges; readers of PDF files ask for a few dozen.
-MAX_RANGES = 64
-#: Longer fields can only hold more ranges than that or numbers that no file reaches.
-MAX_RANGE_FIELD = 2048
 
 _RANGE = re.compile(rb"([0-9]*)-([0-9]*)")
 
 
-def parse_ranges(value: bytes, length: int) -> tuple[Span, ...] | None:
+def parse_ranges(
+    value: bytes, length: int, limits: SiteLimits = DEFAULTS
+) -> tuple[Span, ...] | None:
     """The spans of a representation of ``length`` octets that ``value`` asks for.
 
     ``None``: ignore the field and send the whole representation (RFC 9110 section 14.2).
     An empty tuple: nothing that was asked for exists, 416.
     """
     unit, equals, text = value.partition(b"=")
-    if unit.strip().lower() != b"bytes" or not equals or len(value) > MAX_RANGE_FIELD:
+    if unit.strip().lower() != b"bytes" or not equals or len(value) > limits.range_field:
         return None
     items = [item.strip(b" \t") for item in text.split(b",")]
     items = [item for item in items if item]
-    if not items or len(items) > MAX_RANGES:
+    if not items or len(items) > limits.ranges:
         return None
     spans: list[Span] = []
     for item in items:

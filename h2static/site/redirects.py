@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, quote_from_bytes
 
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pathpatterns import SPLAT, PathPattern, parse_path_pattern
 
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 #: Statuses with which another file of the site is served.
 REWRITE_STATUSES = (200, 404, 410)
-#: A query with more parameters matches no rule that names one.
-MAX_PARAMETERS = 100
 
 _STATUS = re.compile(r"([0-9]{3})(!?)", re.ASCII)
 _REFERENCE = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
@@ -122,11 +121,16 @@ def _check_references(target: str, parameters: list[tuple[str, str]], pattern: P
         raise ValueError(f"':{min(unknown)}' in the target is not captured by the origin")
 
 
-def find_redirect(redirects: Sequence[Redirect], path: bytes, query: bytes | None) -> Match | None:
+def find_redirect(
+    redirects: Sequence[Redirect],
+    path: bytes,
+    query: bytes | None,
+    limits: SiteLimits = DEFAULTS,
+) -> Match | None:
     """The first rule that the decoded ``path`` and the ``query`` as sent meet."""
     for redirect in redirects:
         captured = redirect.pattern.capture(path)
-        if captured is None or not _capture_query(redirect, query, captured):
+        if captured is None or not _capture_query(redirect, query, captured, limits):
             continue
         target = _fill(redirect.target, captured)
         if query is not None and not redirect.query and b"?" not in target:
@@ -136,12 +140,18 @@ def find_redirect(redirects: Sequence[Redirect], path: bytes, query: bytes | Non
     return None
 
 
-def _capture_query(redirect: Redirect, query: bytes | None, captured: dict[str, bytes]) -> bool:
-    """Whether the query has the parameters of the rule; adds what they stand for."""
+def _capture_query(
+    redirect: Redirect, query: bytes | None, captured: dict[str, bytes], limits: SiteLimits
+) -> bool:
+    """Whether the query has the parameters of the rule; adds what they stand for.
+
+    A query with more parameters than there may be matches no rule that names one.
+    """
     if not redirect.query:
         return True
     try:
-        pairs = parse_qsl(query or b"", keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        most = limits.query_parameters
+        pairs = parse_qsl(query or b"", keep_blank_values=True, max_num_fields=most)
     except ValueError:
         return False
     values = dict(pairs)

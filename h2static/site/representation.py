@@ -16,11 +16,13 @@ from h2static.http.bodies import Body
 from h2static.http.dates import format_http_date
 from h2static.http.fields import SERVER_FIELD, Field
 from h2static.http.messages import Response
-from h2static.site.bodies import FileBody, Piece, Submit, take_sample
+from h2static.site.bodies import FileAccess, FileBody, take_sample
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators, Verdict, evaluate, range_applies
 from h2static.site.errors import SiteError
 from h2static.site.files import FileHandle, FileVersion
+from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.octets import OctetBody, Piece, piece_length
 from h2static.site.ranges import Span, content_range, parse_ranges, unsatisfied_range
 
 NOSNIFF: Field = (b"x-content-type-options", b"nosniff")
@@ -40,11 +42,14 @@ class OctetContent:
     """A content in memory."""
 
     octets: bytes
+    limits: SiteLimits = DEFAULTS
 
-    def body(self, pieces: Sequence[Piece]) -> bytes:
-        """See :class:`Content`."""
+    def body(self, pieces: Sequence[Piece]) -> bytes | OctetBody:
+        """See :class:`Content`.  Parts are not copied, unless they are small."""
         if pieces == [(0, len(self.octets))]:
             return self.octets
+        if sum(map(piece_length, pieces)) > self.limits.free_octets:
+            return OctetBody(self.octets, tuple(pieces))
         return b"".join(
             piece if isinstance(piece, bytes) else self.octets[piece[0] : piece[1]]
             for piece in pieces
@@ -57,14 +62,14 @@ class FileBodyContent:
 
     handle: FileHandle
     version: FileVersion
-    submit: Submit
+    access: FileAccess
 
     def body(self, pieces: Sequence[Piece]) -> bytes | FileBody:
         """See :class:`Content`."""
-        if all(isinstance(piece, tuple) and piece[0] == piece[1] for piece in pieces):
+        if not any(map(piece_length, pieces)):
             return b""
         sample = take_sample(self.handle, self.version)
-        return FileBody(self.handle, self.version, tuple(pieces), self.submit, sample)
+        return FileBody(self.handle, self.version, tuple(pieces), self.access, sample)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,7 +113,11 @@ class Representation:
 
 
 def prepare(
-    cache_key: CacheKey, representation: Representation, now: float, status: int = 200
+    cache_key: CacheKey,
+    representation: Representation,
+    now: float,
+    status: int = 200,
+    limits: SiteLimits = DEFAULTS,
 ) -> Response:
     """The response to a GET or HEAD request.
 
@@ -123,7 +132,9 @@ def prepare(
         # RFC 9110 section 14.2: "A server MUST ignore a Range header field received with a
         # request method that is unrecognized or for which range handling is not defined."
         if cache_key.range is not None and cache_key.method == b"GET" and representation.ranges:
-            spans = _requested_spans(cache_key, representation, representation.validators, now)
+            spans = _requested_spans(
+                cache_key, representation, representation.validators, now, limits
+            )
             if spans is not None:
                 return _partial(representation, spans, representation.validators)
     whole: list[Piece] = [(0, representation.length)]
@@ -157,13 +168,17 @@ def _not_modified(representation: Representation) -> Response:
 
 
 def _requested_spans(
-    cache_key: CacheKey, representation: Representation, validators: Validators, now: float
+    cache_key: CacheKey,
+    representation: Representation,
+    validators: Validators,
+    now: float,
+    limits: SiteLimits,
 ) -> tuple[Span, ...] | None:
     """The spans to send; ``None`` for the whole representation."""
     assert cache_key.range is not None
     if not range_applies(cache_key.if_range, validators, now):
         return None
-    spans = parse_ranges(cache_key.range, representation.length)
+    spans = parse_ranges(cache_key.range, representation.length, limits)
     if spans is None:
         return None
     if not spans:
@@ -197,7 +212,7 @@ def _partial(
             pieces.append(span)
         pieces.append(b"\r\n--%s--\r\n" % boundary)
         head[b"content-type"] = b"multipart/byteranges; boundary=" + boundary
-    length = sum(len(p) if isinstance(p, bytes) else p[1] - p[0] for p in pieces)
+    length = sum(map(piece_length, pieces))
     head[b"content-length"] = b"%d" % length
     rules = representation.fields
     if len(spans) > 1:

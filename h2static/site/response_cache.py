@@ -11,8 +11,8 @@ A file that was found unchanged is kept open without access (O_PATH): that its f
 says that the name still stands for it, and its own change time says that it has not changed, for
 half of what looking it up by name costs.  Its watch is that of the open file, not of a name.
 
-Bounds: see the constants.  When one is reached everything is forgotten at once; what is in use
-comes back with its next request.
+Bounds: see :class:`~h2static.site.limits.SiteLimits`.  When one is reached everything is forgotten
+at once; what is in use comes back with its next request.
 
 Strategy: two dictionaries.  ``Request`` objects compare by identity and come back for the same
 octets of a client, so the first costs one look-up; the second is by cache key, for what is
@@ -22,7 +22,6 @@ equal and not the same.
 from __future__ import annotations
 
 import os
-import resource
 import stat
 from dataclasses import dataclass
 from os import fstat
@@ -30,32 +29,15 @@ from weakref import WeakValueDictionary
 
 from h2static.http.messages import Request, Response
 from h2static.site.bodies import FileBody
+from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey
 from h2static.site.change_watch import NO_WATCH, ChangeWatch
 from h2static.site.files import FileVersion, version_of
-from h2static.site.respond import Outcome
-
-#: Responses by cache key; one takes one to two KiB.
-MAX_ANSWERS = 8192
-#: Requests by identity.
-MAX_REQUESTS = 8192
-#: Large files that answers keep open, of the 1024 descriptors that a process has at least.
-MAX_OPEN_FILES = 128
-#: Files that are kept open to prove that they are unchanged; a quarter of what the process may
-#: open, so that connections always find descriptors.
-MAX_HELD_FILES = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
-#: Octets of bodies that no other memory counts: parts of files, lists, files that are still young.
-MAX_OWN_OCTETS = 8 * 1024 * 1024
-#: Bodies up to this size are not counted: :data:`MAX_ANSWERS` of them are little.
-FREE_OCTETS = 2048
-#: Octets of what is compared (path and fields, in a request all fields).  Browsers send less; what
-#: is longer is answered and not remembered.
-MAX_KEY = 4096
+from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.octets import OctetBody
 
 #: Linux: a descriptor that refers to a file and needs no right to read it; elsewhere there is none.
 _O_PATH: int = getattr(os, "O_PATH", 0)
-#: Files kept open now, in this process.
-_held = [0]
 #: No watch was asked for yet; or it was, and there is none.
 UNTRIED, UNWATCHED = -1, -2
 
@@ -63,11 +45,14 @@ UNTRIED, UNWATCHED = -1, -2
 class Epoch:
     """The batch that is being answered, and since when nothing has happened."""
 
-    __slots__ = ("batch", "change_watch", "since")
+    __slots__ = ("batch", "change_watch", "held_files", "limits", "since")
 
-    def __init__(self, change_watch: ChangeWatch | None) -> None:
+    def __init__(self, change_watch: ChangeWatch | None, limits: SiteLimits) -> None:
         """``change_watch``: ``None`` where names may lead through places that nobody watches."""
         self.change_watch = change_watch
+        self.limits = limits
+        #: Files that are kept open now to prove that they are unchanged.
+        self.held_files = 0
         self.batch = 1
         #: The first batch after the last change: what is watched and was looked at since is proven.
         self.since = 1
@@ -90,7 +75,6 @@ class PathState:
         "epoch",
         "folder",
         "folder_version",
-        "held",
         "path",
         "version",
         "watch",
@@ -108,13 +92,12 @@ class PathState:
         self.folder_version: FileVersion | None = None
         #: The file's change time in nanoseconds.
         self.changed = -1
-        self.held = _held
         self.epoch = epoch
         #: The number of its watch, or one of the two below.
         self.watch = UNTRIED
 
     def __del__(self) -> None:
-        self._let_go()
+        self._release()
 
     def is_proven(self) -> bool:
         """Whether looking again would show nothing else."""
@@ -139,12 +122,12 @@ class PathState:
                 and fstat(self.descriptor).st_ctime_ns == self.changed
             ):
                 return
-            self._let_go()
+            self._release()
         try:
             status = os.stat(self.path)
         except OSError:
             self.version = None
-            self._let_go()
+            self._release()
             return
         # The same object for the same version: comparing identities is what makes a hit cheap.
         if (
@@ -156,7 +139,7 @@ class PathState:
             or status.st_dev != version.device
         ):
             self.version = version_of(status)
-            self._let_go()
+            self._release()
         elif stat.S_ISREG(status.st_mode):
             if folder is not None:
                 self._hold(folder, version)
@@ -165,7 +148,7 @@ class PathState:
 
     def _hold(self, folder: PathState, version: FileVersion) -> None:
         """Keep the file open if it is what its name stands for in its folder as it is now."""
-        if _O_PATH == 0 or self.held[0] >= MAX_HELD_FILES:
+        if _O_PATH == 0 or self.epoch.held_files >= self.epoch.limits.held_files:
             return
         if not folder.is_proven():
             folder.look()
@@ -175,7 +158,7 @@ class PathState:
             descriptor = os.open(self.path, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return
-        self.held[0] += 1
+        self.epoch.held_files += 1
         self.descriptor = descriptor
         self.folder_version = folder.version
         self.changed = version.changed
@@ -183,7 +166,7 @@ class PathState:
             self.watch = self._watched(descriptor, is_folder=False)
         # A link, or another file since: its name is looked up each time.
         if version_of(fstat(descriptor)) != version:
-            self._let_go()
+            self._release()
 
     def _watch_folder(self, version: FileVersion) -> None:
         """Watch a folder whose name is proven: by its folder's watch, or as the root."""
@@ -200,7 +183,7 @@ class PathState:
             self.watch = self._watched(descriptor, is_folder=True)
             # From now on nothing happens unseen; until now nothing has.
             if version_of(fstat(descriptor)) != version:
-                self._let_go()
+                self._release()
         finally:
             os.close(descriptor)
 
@@ -212,7 +195,7 @@ class PathState:
         watch = change_watch.watch(descriptor, self.version.device, folder=is_folder)
         return UNWATCHED if watch == NO_WATCH else watch
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self.watch >= 0:
             assert self.epoch.change_watch is not None
             self.epoch.change_watch.release(self.watch)
@@ -220,7 +203,7 @@ class PathState:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
-            self.held[0] -= 1
+            self.epoch.held_files -= 1
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -239,16 +222,29 @@ class CachedResponse:
 class ResponseCache:
     """The memory of one site; used by one thread."""
 
-    def __init__(self, change_watch: ChangeWatch | None) -> None:
+    def __init__(self, change_watch: ChangeWatch | None, limits: SiteLimits = DEFAULTS) -> None:
         """``change_watch``: see :class:`Epoch`."""
-        self.epoch = Epoch(change_watch)
+        self._limits = limits
+        self.epoch = Epoch(change_watch, limits)
         #: Responses to request objects that come again; right while :func:`is_fresh` says so.
         self.by_request: dict[Request, CachedResponse] = {}
         self._by_key: dict[CacheKey, CachedResponse] = {}
         self._path_states: WeakValueDictionary[bytes, PathState] = WeakValueDictionary()
         #: Identities of the open files that answers hold.
         self._open_files: set[int] = set()
-        self._own_octets = 0
+        #: Octets that no other memory counts, by their identities, and how many they are.
+        self._own_bodies: set[int] = set()
+        self.own_octets = 0
+
+    @property
+    def size(self) -> int:
+        """Responses that are remembered, by what they depend on."""
+        return len(self._by_key)
+
+    @property
+    def paths(self) -> int:
+        """Paths whose state is known."""
+        return len(self._path_states)
 
     def find_equal(self, request: Request, cache_key: CacheKey) -> Response | None:
         """The answer to an equal request, if it is known and right."""
@@ -258,30 +254,30 @@ class ResponseCache:
         if (
             request.repeats
             and answer.dependencies is not None
-            and sum(len(name) + len(value) for name, value in request.fields) <= MAX_KEY
+            and sum(len(name) + len(value) for name, value in request.fields) <= self._limits.key
         ):
-            if len(self.by_request) >= MAX_REQUESTS:
+            if len(self.by_request) >= self._limits.requests:
                 self.by_request.clear()
             self.by_request[request] = answer
         return answer.response
 
-    def remember(self, cache_key: CacheKey, outcome: Outcome, batch: int) -> Response:
+    def remember(self, cache_key: CacheKey, built: BuiltResponse, batch: int) -> Response:
         """Keep an answer that was made in ``batch``, or in none that is known (0).
 
         Returns the response to send: the one that was remembered where the new one is equal.
         """
-        response = outcome.response
-        if sum(map(len, filter(None, cache_key))) > MAX_KEY:
+        response = built.response
+        if sum(map(len, filter(None, cache_key))) > self._limits.key:
             return response
         dependencies = None
-        if outcome.dependencies.settled:
+        if built.dependencies.settled:
             dependencies = tuple(
                 self._dependency(path, version)
-                for path, version in outcome.dependencies.versions.items()
+                for path, version in built.dependencies.versions.items()
             )
         known = self._by_key.get(cache_key)
         if known is None or not same_response(known.response, response):
-            self._count(outcome)
+            self._count(built)
         else:
             response = known.response
             if dependencies is not None:
@@ -304,24 +300,32 @@ class ResponseCache:
         self.by_request.clear()
         self._by_key.clear()
         self._open_files.clear()
-        self._own_octets = 0
+        self._own_bodies.clear()
+        self.own_octets = 0
 
-    def _count(self, outcome: Outcome) -> None:
-        """Make room for the answer of ``outcome``, and count it."""
-        body = outcome.response.body
+    def _count(self, built: BuiltResponse) -> None:
+        """Make room for the response of ``built``, and count it."""
+        body, limits = built.response.body, self._limits
         open_files = {id(body.handle)} if isinstance(body, FileBody) else set[int]()
-        own_octets = 0
-        if isinstance(body, bytes) and len(body) > FREE_OCTETS:
-            shared = any(item.settled and item.octets is body for item in outcome.contents)
-            own_octets = 0 if shared else len(body)
+        octets = body.octets if isinstance(body, OctetBody) else body
+        own = 0
         if (
-            len(self._open_files | open_files) > MAX_OPEN_FILES
-            or self._own_octets + own_octets > MAX_OWN_OCTETS
-            or len(self._by_key) >= MAX_ANSWERS
+            isinstance(octets, bytes)
+            and len(octets) > limits.free_octets
+            and id(octets) not in self._own_bodies
+            and not any(content.octets is octets for content in built.contents)
+        ):
+            own = len(octets)
+        if (
+            len(self._open_files | open_files) > limits.open_files
+            or self.own_octets + own > limits.own_octets
+            or len(self._by_key) >= limits.responses
         ):
             self.forget()
         self._open_files |= open_files
-        self._own_octets += own_octets
+        if own:
+            self._own_bodies.add(id(octets))
+            self.own_octets += own
 
     def _dependency(
         self, path: bytes, version: FileVersion | None
@@ -375,5 +379,7 @@ def same_response(one: Response, other: Response) -> bool:
     if one.hints is not other.hints:
         return False
     if isinstance(one.body, FileBody) and isinstance(other.body, FileBody):
+        return one.body.same_as(other.body)
+    if isinstance(one.body, OctetBody) and isinstance(other.body, OctetBody):
         return one.body.same_as(other.body)
     return isinstance(one.body, bytes) and one.body == other.body

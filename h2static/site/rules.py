@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from h2static.http.messages import Field
+from h2static.http.fields import Field
+from h2static.http.grammar import FIELD_VALUE, LOWER_CASE_NAME
 from h2static.site.hashednames import is_content_hashed
 
 #: RFC 9110 section 8.8: validators make it safe to store everything and ask before reuse.
@@ -25,10 +26,6 @@ REVALIDATE = b"no-cache"
 #: RFC 8246: for names whose content never changes.
 IMMUTABLE = b"public, max-age=31536000, immutable"
 
-#: RFC 9110 section 5.6.2.
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-#: RFC 9110 section 5.5; no white space at the ends (RFC 9113 section 8.2.1).
-_VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
 #: What is the protocol's to say, or would make a response a lie.
 RESERVED_FIELDS = frozenset(
     (
@@ -150,7 +147,7 @@ def parse_site_file(text: str) -> str:
 def parse_field_name(text: str, source: str) -> bytes:
     """A field name that a rule may set, in lower case; ``source`` is named in errors."""
     name = text.strip().lower()
-    if _NAME.fullmatch(name) is None:
+    if LOWER_CASE_NAME.fullmatch(name.encode("latin-1", "replace")) is None:
         raise ValueError(f"{source!r}: {text.strip()!r} is not a field name")
     if name in RESERVED_FIELDS:
         raise ValueError(f"{source!r}: the server itself decides {name!r}")
@@ -164,7 +161,7 @@ def parse_field_value(text: str, source: str) -> bytes:
         octets = value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise ValueError(f"{source!r}: the value is not text") from None
-    if _VALUE.fullmatch(octets.decode("latin-1")) is None:
+    if FIELD_VALUE.fullmatch(octets) is None:
         raise ValueError(f"{source!r}: the value is empty or has control characters")
     return octets
 

@@ -19,18 +19,22 @@ import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from h2static.http.exchange import Exchange, Job
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
 from h2static.site.authority import authority_is_valid
-from h2static.site.bodies import Submit
+from h2static.site.bodies import FileAccess, Submit
+from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey, cache_key_of
 from h2static.site.change_watch import ChangeWatch
 from h2static.site.config import SiteConfig
 from h2static.site.contents import Contents, WouldBlockError
-from h2static.site.respond import UPLOAD_METHODS, Outcome, Responder
+from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.respond import refuse, respond
 from h2static.site.response_cache import ResponseCache, is_fresh
+from h2static.site.setup import UPLOAD_METHODS, Setup
 from h2static.site.uploads import EchoUpload, UploadBudget
 
 
@@ -39,11 +43,32 @@ def run_at_once(job: Callable[[], None]) -> None:
     job()
 
 
+class SiteMemory(NamedTuple):
+    """What a site holds at a moment."""
+
+    #: Remembered responses, by what they depend on and by request.
+    responses: int
+    requests: int
+    #: Files and folders whose state is known.
+    paths: int
+    #: Of these, what the kernel watches.
+    watches: int
+    #: Octets of files in the cache.
+    kept_octets: int
+    #: Octets of files and lists that anybody holds: the cache, responses, streams.
+    held_octets: int
+
+
 class Site(Lifecycle):
     """A folder and the rules by which it is served."""
 
     def __init__(
-        self, config: SiteConfig, *, clock: Callable[[], float], submit: Submit = run_at_once
+        self,
+        config: SiteConfig,
+        *,
+        clock: Callable[[], float],
+        submit: Submit = run_at_once,
+        limits: SiteLimits | None = None,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
 
@@ -53,25 +78,39 @@ class Site(Lifecycle):
         root = os.path.abspath(os.fsencode(config.root))
         if not os.path.isdir(root):
             raise NotADirectoryError(f"{config.root} is not a folder")
-        self._contents = Contents(config.cache_size)
-        self._responder = Responder(config, root, self._contents, clock, submit, self.look)
+        limits = DEFAULTS if limits is None else limits
+        self._contents = Contents(config.cache_size, limits)
+        self._access = FileAccess(submit=submit, limits=limits)
+        self._setup = Setup(config, root, self._contents, clock, self._access, self.look)
         # Where links may lead anywhere, changes on the way there would go unseen.
-        change_watch = None if config.follow_symlinks else ChangeWatch(root)
-        self._answers = ResponseCache(change_watch)
-        self._epoch = self._answers.epoch
+        change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)
+        self._responses = ResponseCache(change_watch, limits)
+        self._epoch = self._responses.epoch
         self._clock = clock
-        self._submit = submit
         self._has_listings = config.listing
         self._tells_pages = config.spa is not None
-        self._uploads = UploadBudget() if config.echo_upload else None
+        self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._has_batches = False
-        #: Answers that other threads made and this one has not remembered yet.
-        self._made: deque[tuple[CacheKey, Outcome]] = deque()
+        #: Responses that other threads built and this one has not remembered yet.
+        self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
+
+    @property
+    def memory(self) -> SiteMemory:
+        """What the site holds now."""
+        change_watch = self._epoch.change_watch
+        return SiteMemory(
+            responses=self._responses.size,
+            requests=len(self._responses.by_request),
+            paths=self._responses.paths,
+            watches=0 if change_watch is None else change_watch.size,
+            kept_octets=self._contents.kept,
+            held_octets=self._contents.held + self._setup.lists.held,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
-        return self._responder.warnings()
+        return self._setup.warnings()
 
     def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
         """Read the push rules again if they changed, where the configuration is lenient.
@@ -80,7 +119,7 @@ class Site(Lifecycle):
         is true, :meth:`release` is to be called, so that answers of before are not given any more.
         Blocks; may be called in another thread, one at a time.
         """
-        return self._responder.push_source.refresh(look_at_targets=look_at_targets)
+        return self._setup.push_source.refresh(look_at_targets=look_at_targets)
 
     def refresh_netlify(self) -> None:
         """Read ``_headers`` and ``_redirects`` again if they changed, as each answer does.
@@ -88,7 +127,7 @@ class Site(Lifecycle):
         For those who want to know of :attr:`warnings` before anything is asked.  Blocks; may be
         called in another thread.
         """
-        self._responder.refresh_netlify()
+        self._setup.refresh_netlify()
 
     def new_batch(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
@@ -96,17 +135,18 @@ class Site(Lifecycle):
         self._epoch.begin(self._clock())
 
     def release(self) -> None:
-        """Forget remembered responses, and so close the files that they keep open.
+        """Forget remembered responses, and so close the files that they keep open, and lists.
 
         What is in use comes back with its next request.
         """
-        self._answers.forget()
+        self._responses.forget()
+        self._setup.lists.forget()
 
     def recall(self, request: Request) -> Response | None:
         """See :class:`h2static.http.exchange.Application`."""
         if not self._has_batches:
             self._epoch.begin(self._clock())
-        known = self._answers.by_request.get(request)
+        known = self._responses.by_request.get(request)
         if known is None:
             return None
         epoch = self._epoch
@@ -122,7 +162,7 @@ class Site(Lifecycle):
             and request.method in UPLOAD_METHODS
             and authority_is_valid(request)
         ):
-            exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._submit))
+            exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
             return
         found = self.look(request)
         if isinstance(found, Response):
@@ -137,9 +177,9 @@ class Site(Lifecycle):
         """
         if not self._has_batches:
             self._epoch.begin(self._clock())
-        while self._made:
-            cache_key, outcome = self._made.popleft()
-            self._remember(cache_key, outcome, batch=0)
+        while self._built:
+            cache_key, built = self._built.popleft()
+            self._remember(cache_key, built, batch=0)
         if not authority_is_valid(request):
             return self.refuse(400, request)
         cache_key = cache_key_of(request)
@@ -148,31 +188,31 @@ class Site(Lifecycle):
         if not self._tells_pages:
             accept = cache_key.accept if self._has_listings else None
             cache_key = cache_key._replace(accept=accept, sec_fetch_dest=None)
-        response = self._answers.find_equal(request, cache_key)
+        response = self._responses.find_equal(request, cache_key)
         if response is not None:
             return response
         try:
-            outcome = self._responder.respond(cache_key, blocking=False)
+            built = respond(self._setup, cache_key, blocking=False)
         except WouldBlockError:
             return partial(self._respond_elsewhere, cache_key)
-        return self._remember(cache_key, outcome, self._epoch.batch)
+        return self._remember(cache_key, built, self._epoch.batch)
 
     def _respond_elsewhere(self, cache_key: CacheKey) -> Response:
         """The response for ``cache_key``, made in another thread; it is remembered later."""
-        outcome = self._responder.respond(cache_key, blocking=True)
-        self._made.append((cache_key, outcome))
-        return outcome.response
+        built = respond(self._setup, cache_key, blocking=True)
+        self._built.append((cache_key, built))
+        return built.response
 
-    def _remember(self, cache_key: CacheKey, outcome: Outcome, batch: int) -> Response:
+    def _remember(self, cache_key: CacheKey, built: BuiltResponse, batch: int) -> Response:
         dropped = False
-        for content in outcome.contents:
+        for content in built.contents:
             dropped |= self._contents.remember(content)
         if dropped:
             # Answers hold the octets that are to make room.
-            self._answers.forget()
-        return self._answers.remember(cache_key, outcome, batch)
+            self._responses.forget()
+        return self._responses.remember(cache_key, built, batch)
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """See :class:`h2static.http.exchange.Application`."""
         cache_key = CacheKey(b"GET", b"/") if request is None else cache_key_of(request)
-        return self._responder.refuse(cache_key, status).response
+        return refuse(self._setup, cache_key, status).response

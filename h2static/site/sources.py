@@ -8,19 +8,15 @@ sent.  A file whose entity tag is known is not read before its octets are wanted
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from h2static.site.bodies import Piece, Submit
+from h2static.http.bodies import Body
+from h2static.site.bodies import FileAccess
 from h2static.site.conditional import Validators
-from h2static.site.contents import (
-    SMALL_FILE,
-    Contents,
-    FileContent,
-    digest_content,
-    read_content,
-)
+from h2static.site.contents import Contents, FileContent, digest_content, read_content
 from h2static.site.files import Dependencies, FileHandle, FileVersion, OpenFile
+from h2static.site.octets import Piece
 from h2static.site.representation import Content, FileBodyContent, OctetContent
 
 
@@ -30,18 +26,21 @@ class ChangedError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Shared:
-    """What all answers of a site read from."""
+    """What all responses of a site read from."""
 
     contents: Contents
-    submit: Submit
+    access: FileAccess
     #: Whether the tags of large files are made of their content.
     digest_all: bool
-    #: Open large files, shared by all responses and readers that use the same version.
-    open_files: WeakValueDictionary[FileVersion, FileHandle]
+    #: Open files that are read while they are sent, shared by all responses and readings of the
+    #: same version.
+    open_files: WeakValueDictionary[FileVersion, FileHandle] = field(
+        default_factory=WeakValueDictionary
+    )
 
 
 class FileSource:
-    """The reading for one answer."""
+    """The reading for one response."""
 
     def __init__(
         self, shared: Shared, dependencies: Dependencies, now: float, *, blocking: bool
@@ -57,17 +56,36 @@ class FileSource:
     def content(self, file: OpenFile) -> tuple[Content, int, Validators]:
         """Content, its length and its validators."""
         known = self._shared.contents.find(file.version)
-        if file.version.size > SMALL_FILE:
+        if file.version.size > self._shared.access.limits.small_file:
             return self._large(file, known)
         if known is None:
             known = self._read(file)
-            # It may have changed while it was read: the version is that of the content.
-            self._dependencies.note(file.path, known.version)
+            file = file._replace(version=known.version)
         self.used.append(known)
-        validators = self._validators(known.etag, known.version)
-        if known.octets is None:
-            return _LazyContent(self, file, known.etag), file.version.size, validators
-        return OctetContent(octets=known.octets), len(known.octets), validators
+        etag, length = known.etag, known.version.size
+        content: Content
+        if known.octets is not None:
+            length = len(known.octets)
+            content = OctetContent(octets=known.octets, limits=self._shared.access.limits)
+        elif known.settled:
+            content = _UnreadContent(self, file, etag)
+        else:
+            # There was no room.  It may change without a visible change of its version.
+            content, etag = self.from_file(file), b"W/" + etag
+        return content, length, self._validators(etag, known.version)
+
+    def octets(self, file: OpenFile) -> bytes:
+        """The octets of a small file; nothing is kept for this."""
+        known = self._shared.contents.find(file.version)
+        if known is None or known.octets is None:
+            known = self._read_octets(file)
+        assert known.octets is not None
+        return known.octets
+
+    def from_file(self, file: OpenFile) -> FileBodyContent:
+        """The content of ``file``, read while it is sent."""
+        handle = self._shared.open_files.setdefault(file.version, file.handle)
+        return FileBodyContent(handle=handle, version=file.version, access=self._shared.access)
 
     def _large(self, file: OpenFile, known: FileContent | None) -> tuple[Content, int, Validators]:
         version = file.version
@@ -84,9 +102,7 @@ class FileSource:
                 # RFC 9110 section 8.8.1: a validator that may stay the same when the content
                 # changes is weak.
                 etag = b"W/" + etag
-        handle = self._shared.open_files.setdefault(version, file.handle)
-        content = FileBodyContent(handle=handle, version=version, submit=self._shared.submit)
-        return content, version.size, self._validators(etag, version)
+        return self.from_file(file), version.size, self._validators(etag, version)
 
     def _validators(self, etag: bytes, version: FileVersion) -> Validators:
         # RFC 9110 section 8.8.2.1: "MUST NOT generate a Last-Modified date that is later than the
@@ -95,22 +111,36 @@ class FileSource:
         return Validators(etag=etag, modified=modified)
 
     def _read(self, file: OpenFile) -> FileContent:
-        settled_before = self._dependencies.settled_before
-        return read_content(file.handle, file.version, settled_before, blocking=self._blocking)
+        """The content as it is now, with octets if there is room."""
+        return self._shared.contents.hold(self._read_octets(file))
 
-    def load(self, file: OpenFile, etag: bytes) -> bytes:
-        """The octets of a small file whose tag was known without them.
+    def _read_octets(self, file: OpenFile) -> FileContent:
+        content = read_content(
+            file.handle,
+            file.version,
+            self._dependencies.settled_before,
+            blocking=self._blocking,
+            limits=self._shared.access.limits,
+        )
+        # It may have changed while it was read: the version is that of the content.
+        self._dependencies.note(file.path, content.version)
+        return content
+
+    def load(self, file: OpenFile, etag: bytes) -> bytes | None:
+        """The octets of a small file whose tag was known without them, if there is room.
 
         Raises :class:`ChangedError` when they are others.
         """
+        if not self._shared.contents.has_room(file.version.size):
+            return None
         content = self._read(file)
-        if content.etag != etag or content.octets is None:
+        if content.etag != etag:
             raise ChangedError
         self.used.append(content)
         return content.octets
 
 
-class _LazyContent:
+class _UnreadContent:
     """The content of a small file whose tag is known and whose octets are not in memory."""
 
     def __init__(self, source: FileSource, file: OpenFile, etag: bytes) -> None:
@@ -118,6 +148,11 @@ class _LazyContent:
         self._file = file
         self._etag = etag
 
-    def body(self, pieces: Sequence[Piece]) -> bytes:
+    def body(self, pieces: Sequence[Piece]) -> bytes | Body:
         """See :class:`h2static.site.representation.Content`."""
-        return OctetContent(octets=self._source.load(self._file, self._etag)).body(pieces)
+        if list(pieces) == [(0, self._file.version.size)]:
+            octets = self._source.load(self._file, self._etag)
+            if octets is not None:
+                return octets
+        # A part, or there is no room.
+        return self._source.from_file(self._file).body(pieces)

@@ -22,37 +22,29 @@ from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange
 from h2static.http.fields import SERVER_FIELD, Fields
 from h2static.http.messages import Request, Response
-from h2static.site.bodies import FileBody, Submit
+from h2static.site.bodies import FileAccess, FileBody
 from h2static.site.files import FileHandle
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.mediatypes import DEFAULT_TYPE
+from h2static.site.octets import HeldOctets
 from h2static.site.representation import NOSNIFF
 from h2static.site.rules import REVALIDATE
-
-#: Held in memory per upload, until its response is sent; more goes to a file.
-MAX_IN_MEMORY = 16 * 1024
-#: Held in memory by all uploads of a worker together; beyond that, all go to files.
-MAX_ALL_IN_MEMORY = 16 * 1024 * 1024
-#: One upload: enough to test with.
-MAX_UPLOAD = 256 * 1024 * 1024
-#: All uploads of a worker whose responses were not sent yet: too little to fill a disk.
-MAX_ALL_UPLOADS = 1024 * 1024 * 1024
-#: Open files of uploads, of the 1024 descriptors that a process has at least.
-MAX_FILES = 256
 
 
 @dataclass(slots=True, kw_only=True)
 class UploadBudget:
     """What the uploads of a worker may hold, and what they do."""
 
-    one: int = MAX_UPLOAD
-    together: int = MAX_ALL_UPLOADS
-    one_in_memory: int = MAX_IN_MEMORY
-    together_in_memory: int = MAX_ALL_IN_MEMORY
-    files: int = MAX_FILES
+    limits: SiteLimits = DEFAULTS
     #: Octets held now, in memory and in files.
     held: int = 0
     held_in_memory: int = 0
     held_files: int = 0
+
+    def release_octets(self, count: int) -> None:
+        """``count`` octets that were sent from memory are held no more."""
+        self.held -= count
+        self.held_in_memory -= count
 
 
 class _SpooledHandle(FileHandle):
@@ -71,24 +63,6 @@ class _SpooledHandle(FileHandle):
         self._budget.held_files -= 1
 
 
-class _HeldOctets(bytes):
-    """Content in memory, which counts as long as the response or a piece on its way holds it."""
-
-    # A ``bytes``, because a view of one keeps it: what waits for the socket still counts.
-    _budget: UploadBudget
-
-    @classmethod
-    def of(cls, octets: bytearray, budget: UploadBudget) -> _HeldOctets:
-        """A copy of ``octets``, which ``budget`` has counted already."""
-        made = cls(octets)
-        made._budget = budget
-        return made
-
-    def __del__(self) -> None:
-        self._budget.held -= len(self)
-        self._budget.held_in_memory -= len(self)
-
-
 class EchoUpload:
     """One upload: the :class:`~h2static.http.bodies.Sink` of its exchange, and its response."""
 
@@ -97,13 +71,13 @@ class EchoUpload:
         exchange: Exchange,
         budget: UploadBudget,
         refuse: Callable[[int, Request], Response],
-        submit: Submit,
+        access: FileAccess,
     ) -> None:
         """``refuse`` makes the response for a status; see ``Application.refuse``."""
         self._exchange = exchange
         self._budget = budget
         self._refuse = refuse
-        self._submit = submit
+        self._access = access
         self._size = 0
         #: What is in memory; empty once there is a file.
         self._memory = bytearray()
@@ -154,23 +128,23 @@ class EchoUpload:
 
     def _keep(self, data: bytes) -> int | None:
         """Keep ``data``; the status of the refusal where that cannot be."""
-        budget = self._budget
+        budget, limits = self._budget, self._budget.limits
         size = self._size + len(data)
-        if size > budget.one or budget.held + len(data) > budget.together:
+        if size > limits.upload or budget.held + len(data) > limits.uploads:
             return 413
         budget.held += len(data)
         self._size = size
         if (
             self._file is None
-            and size <= budget.one_in_memory
-            and budget.held_in_memory + len(data) <= budget.together_in_memory
+            and size <= limits.upload_in_memory
+            and budget.held_in_memory + len(data) <= limits.uploads_in_memory
         ):
             self._memory += data
             budget.held_in_memory += len(data)
             return None
         try:
             if self._file is None:
-                if budget.held_files >= budget.files:
+                if budget.held_files >= limits.upload_files:
                     return 503
                 self._file = self._move_to_file()
             self._file.write(data)
@@ -201,7 +175,7 @@ class EchoUpload:
         return Response(status=200, fields=tuple(head.items()), body=body)
 
     def _in_memory(self) -> bytes:
-        octets = _HeldOctets.of(self._memory, self._budget)
+        octets = HeldOctets.of(self._memory, self._budget.release_octets)
         # From here on they count for that object.
         self._size = 0
         self._memory.clear()
@@ -214,4 +188,4 @@ class EchoUpload:
         self._size, size = 0, self._size
         self._file = None
         file.close()
-        return FileBody(handle, handle.version(), ((0, size),), self._submit)
+        return FileBody(handle, handle.version(), ((0, size),), self._access)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from h2static.http.bodies import Body
 from h2static.http.messages import Request, Response
 from h2static.site import Site, SiteConfig
+from h2static.site.limits import SiteLimits
 from tests.support.exchange import ask
 
 
@@ -117,11 +120,20 @@ def forget_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     A real cache cannot be emptied without luck: asking what it holds begins to fill it.
     """
 
-    def not_at_hand(*_: object) -> None:
+    def not_at_hand(*_: object) -> NoReturn:
         monkeypatch.undo()
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    monkeypatch.setattr("h2static.site.bodies.read_without_waiting", not_at_hand)
-    monkeypatch.setattr("h2static.site.contents.read_without_waiting", not_at_hand)
+    monkeypatch.setattr(os, "preadv", not_at_hand)
+
+
+def cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be on a file system that cannot tell what is in the page cache: all reads may wait."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "preadv", refuse)
 
 
 def turn_off_notices(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +141,13 @@ def turn_off_notices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("h2static.site.change_watch.LOCAL_FILE_SYSTEMS", frozenset())
 
 
-def make_client(root: Path, clock: Clock | None = None, **options: object) -> Client:
-    """A client of a new site over ``root``."""
+def make_client(
+    root: Path,
+    clock: Clock | None = None,
+    limits: SiteLimits | None = None,
+    **options: Any,
+) -> Client:
+    """A client of a new site over ``root``; ``options`` are those of :class:`SiteConfig`."""
     clock = clock or Clock()
-    config = SiteConfig(root=os.fspath(root), **options)  # type: ignore[arg-type]  # tests name options that exist
-    return Client(Site(config, clock=clock), clock)
+    config = SiteConfig(root=os.fspath(root), **options)
+    return Client(Site(config, clock=clock, limits=limits), clock)

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from h2static.http.bodies import Body, BodyReader
-from h2static.site import bodies
-from h2static.site.bodies import READ_SIZE, FileBody, Piece, take_sample
+from h2static.site.bodies import READ_SIZE, FileAccess, FileBody, Submit, take_sample
 from h2static.site.files import FileHandle, FileVersion
-from tests.site.harness import forget_pages, read_whole, write
+from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.octets import Piece
+from tests.site.harness import cannot_tell, forget_pages, read_whole, write
 from tests.support.processes import DEADLINE
 
 CONTENT = bytes(range(256)) * 2000
@@ -26,21 +27,27 @@ def run_at_once(job: Callable[[], None]) -> None:
     job()
 
 
+AT_ONCE = FileAccess(submit=run_at_once)
+
+
 def body_of(
     path: Path,
     *pieces: Piece,
-    submit: Callable[[Callable[[], None]], None] = run_at_once,
+    submit: Submit = run_at_once,
+    access: FileAccess | None = None,
 ) -> FileBody:
     handle = FileHandle(os.open(path, os.O_RDONLY))
     version = handle.version()
-    return FileBody(handle, version, pieces or ((0, version.size),), submit)
+    return FileBody(
+        handle, version, pieces or ((0, version.size),), access or FileAccess(submit=submit)
+    )
 
 
 @pytest.mark.parametrize("size", [1, 7, 16384, READ_SIZE, 10**9])
 @pytest.mark.parametrize("waits", [False, True])
 def test_reading(root: Path, monkeypatch: pytest.MonkeyPatch, size: int, waits: bool) -> None:
     if waits:
-        monkeypatch.setattr(bodies, "_NO_WAIT", None)
+        cannot_tell(monkeypatch)
     content = CONTENT[:2000] if size < 10 else CONTENT
     body = body_of(write(root, "a", content))
     assert body.length == len(content)
@@ -76,7 +83,7 @@ def test_readers_do_not_disturb_each_other(root: Path) -> None:
 
 
 def test_waiting_is_done_elsewhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    cannot_tell(monkeypatch)
     jobs: list[Callable[[], None]] = []
     woken: list[int] = []
     reader = body_of(write(root, "a", CONTENT), submit=jobs.append).open()
@@ -93,7 +100,7 @@ def test_waiting_is_done_elsewhere(root: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_read_in_flight_keeps_the_file_open(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    cannot_tell(monkeypatch)
     jobs: list[Callable[[], None]] = []
     body = body_of(write(root, "a", CONTENT), submit=jobs.append)
     descriptor = body.handle.descriptor
@@ -129,7 +136,7 @@ def test_errors_of_the_medium_come_out_of_read(root: Path, monkeypatch: pytest.M
     def fail(*_: object) -> bytes:
         raise OSError(errno.EIO, "the disk is broken")
 
-    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    cannot_tell(monkeypatch)
     monkeypatch.setattr(os, "pread", fail)
     woken: list[int] = []
     reader = body_of(write(root, "a", CONTENT)).open()
@@ -161,7 +168,7 @@ def test_file_systems_that_cannot_tell(
 @pytest.mark.parametrize("waits", [False, True])
 def test_a_truncated_file_fails(root: Path, monkeypatch: pytest.MonkeyPatch, waits: bool) -> None:
     if waits:
-        monkeypatch.setattr(bodies, "_NO_WAIT", None)
+        cannot_tell(monkeypatch)
     path = write(root, "a", CONTENT)
     body = body_of(path)
     reader = body.open()
@@ -179,7 +186,7 @@ def test_a_truncated_file_fails(root: Path, monkeypatch: pytest.MonkeyPatch, wai
 
 def read_in_the_end(reader: BodyReader, size: int) -> bytes:
     """What ``read`` gives when it has been waited for as often as it wants."""
-    for _ in range(bodies.MAX_LOOKS + 2):
+    for _ in range(DEFAULTS.looks + 2):
         data = reader.read(size)
         if data is not None:
             return bytes(data)
@@ -216,12 +223,12 @@ class HandleDuringWrite(FileHandle):
         return version._replace(size=self.hidden.size)
 
 
-@pytest.mark.parametrize("looks", [1, 2, bodies.MAX_LOOKS - 1])
+@pytest.mark.parametrize("looks", [1, 2, DEFAULTS.looks - 1])
 def test_a_write_that_is_under_way_is_waited_for(root: Path, looks: int) -> None:
     path = write(root, "a", CONTENT)
     handle = HandleDuringWrite(os.open(path, os.O_RDONLY))
     version = handle.version()
-    reader = FileBody(handle, version, ((0, version.size),), run_at_once).open()
+    reader = FileBody(handle, version, ((0, version.size),), AT_ONCE).open()
     sent = bytearray(reader.read(1000) or b"")
     while len(sent) < len(CONTENT):
         handle.hidden = handle.version()
@@ -257,7 +264,7 @@ def test_a_file_that_others_append_to_all_the_time(root: Path) -> None:
                 if not sample:
                     continue
                 whole = ((0, version.size),)
-                reader = FileBody(handle, version, whole, run_at_once, sample).open()
+                reader = FileBody(handle, version, whole, AT_ONCE, sample).open()
                 sent = 0
                 while part := read_in_the_end(reader, 8192):
                     sent += len(part)
@@ -315,7 +322,7 @@ def test_a_sample_vouches_for_a_file_that_grew_before_it_was_read(root: Path) ->
     version = handle.version()
     sample = take_sample(handle, version)
     assert sample == CONTENT[: len(sample)] != b""
-    body = FileBody(handle, version, ((1000, version.size),), run_at_once, sample)
+    body = FileBody(handle, version, ((1000, version.size),), AT_ONCE, sample)
     with path.open("ab") as file:
         file.write(b"more")
     assert read_whole(body) == CONTENT[1000:]
@@ -331,7 +338,7 @@ def test_there_is_no_sample_of_another_version(root: Path, monkeypatch: pytest.M
     path.write_bytes(b"new" + CONTENT)
     assert take_sample(handle, version) == b""
     assert take_sample(handle, handle.version()) != b""
-    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    cannot_tell(monkeypatch)
     assert take_sample(handle, handle.version()) == b""
 
 
@@ -373,25 +380,23 @@ def test_bodies_compare_by_what_they_send(root: Path) -> None:
     assert not body.same_as(body_of(path))
 
 
-def test_the_octets_of_kept_buffers_are_bounded(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gc.collect()
-    monkeypatch.setattr(bodies, "MAX_KEPT", bodies._Kept.octets + 3000)
-    before = bodies._Kept.octets
-    body = body_of(write(root, "a", CONTENT))
+def test_the_octets_of_kept_buffers_are_bounded(root: Path) -> None:
+    access = FileAccess(submit=run_at_once, limits=SiteLimits(kept_buffers=3000))
+    body = body_of(write(root, "a", CONTENT), access=access)
     readers = [body.open() for _ in range(10)]
     for start in range(0, 5000, 1000):
         parts = [reader.read(1000) for reader in readers]
         assert parts == [CONTENT[start : start + 1000]] * 10
-        assert bodies._Kept.octets == before + 3000
+        assert access.kept == 3000
+        # The first three got a buffer to keep.
+        assert [reader.reuses_buffer for reader in readers] == [True] * 3 + [False] * 7
     readers[0].close()
-    assert bodies._Kept.octets == before + 2000
+    assert access.kept == 2000
     assert readers[9].read(100) == CONTENT[5000:5100]
-    assert bodies._Kept.octets == before + 2100
+    assert access.kept == 2100
     del readers
     gc.collect()
-    assert bodies._Kept.octets == before
+    assert access.kept == 0
 
 
 def test_a_file_that_is_not_in_memory_is_waited_for(

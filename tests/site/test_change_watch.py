@@ -17,7 +17,8 @@ from h2static.http.messages import Request, Response
 from h2static.site import change_watch as notices_module
 from h2static.site.change_watch import NO_WATCH, RENEWAL_SECONDS, ChangeWatch, mounted
 from h2static.site.inotify import CREATE, MODIFY, Inotify
-from h2static.site.response_cache import UNWATCHED, PathState
+from h2static.site.limits import SiteLimits
+from h2static.site.response_cache import PathState
 from tests.site.harness import Client, make_client, octets_of, request, turn_off_notices, write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
@@ -234,9 +235,8 @@ def test_other_file_systems_are_not_watched(
         assert change_watch.watch(file.fileno(), device, folder=False) == NO_WATCH
 
 
-def test_watches_are_bounded(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices_module, "MAX_WATCHES", 2)
-    change_watch = ChangeWatch(os.fsencode(watching.root))
+def test_watches_are_bounded(watching: Watching) -> None:
+    change_watch = ChangeWatch(os.fsencode(watching.root), SiteLimits(watches=2))
     made = []
     for name in "abcd":
         with write(watching.tree, name).open("rb") as file:
@@ -345,9 +345,8 @@ def test_links_that_may_lead_anywhere_are_not_watched(watching: Watching) -> Non
     client = make_client(watching.root, follow_symlinks=True)
     client.clock.settle()
     proven(client, request("/sub/a"))
-    path_states = list(client.site._answers._path_states.values())
-    assert path_states
-    assert {path_state.watch for path_state in path_states} <= {UNWATCHED, NO_WATCH}
+    assert client.site.memory.paths
+    assert not client.site.memory.watches
 
 
 def test_a_site_without_notices_forgets_nothing(
@@ -367,8 +366,6 @@ def test_forgetting_ends_the_watches(watching: Watching) -> None:
     client = make_client(watching.root)
     client.clock.settle()
     proven(client, request("/sub/a"))
-    change_watch = client.site._epoch.change_watch
-    assert change_watch is not None
-    assert len(change_watch._uses) == 3
+    assert client.site.memory.watches == 3
     client.site.release()
-    assert not change_watch._uses
+    assert not client.site.memory.watches

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from h2static.site import bodies, contents
 from h2static.site.contents import (
     Contents,
     FileContent,
@@ -18,7 +17,8 @@ from h2static.site.contents import (
     read_content,
 )
 from h2static.site.files import FileHandle, FileVersion, version_of
-from tests.site.harness import write
+from h2static.site.limits import SiteLimits
+from tests.site.harness import cannot_tell, write
 
 ALWAYS = 2**63
 
@@ -51,22 +51,55 @@ def test_only_the_same_version_is_found() -> None:
     assert memory.find(one.version._replace(inode=2)) is None
 
 
-def test_what_has_not_settled_is_not_kept() -> None:
+def test_what_has_not_settled_is_not_trusted() -> None:
     memory = Contents(1000)
-    assert not memory.remember(content(1, 10, settled=False))
-    assert memory.held == 0
+    young = memory.hold(content(1, 10, settled=False))
+    assert not memory.remember(young)
+    assert memory.find(young.version) is None
+    # A new reading that gives the same octets shares them.
+    again = memory.hold(content(1, 10, settled=False))
+    assert again.octets is young.octets
+    assert memory.held == memory.kept == 10
+    settled = memory.hold(content(1, 10))
+    assert settled.octets is young.octets
+    memory.remember(settled)
+    assert memory.find(settled.version) is settled
+
+
+def test_octets_count_as_long_as_anybody_holds_them() -> None:
+    memory = Contents(1000, SiteLimits(passing_octets=500))
+    views: list[object] = []
+    for number in range(12):
+        item = memory.hold(content(number, 100))
+        assert item.octets is not None
+        views.append(memoryview(item.octets)[:1])
+        memory.remember(item)
+    assert memory.kept <= 1000
+    assert memory.held == 1200
+    del item
+    for number in range(12, 15):
+        assert memory.hold(content(number, 100)).octets is not None
+    views += [memory.hold(content(20, 100)).octets for _ in range(3)]
+    assert memory.held == 1500
+    # No room: the tag is known all the same.
+    item = memory.hold(content(30, 100))
+    assert (item.octets, item.etag) == (None, content(30, 100).etag)
+    assert not memory.has_room(1)
+    views.clear()
+    assert memory.held == memory.kept
+    assert memory.has_room(500)
 
 
 def test_octets_are_bounded_and_tags_stay() -> None:
     memory = Contents(1000)
     items = [content(number, 100) for number in range(10)]
     assert not any(memory.remember(item) for item in items)
-    assert memory.held == 1000
+    assert memory.kept == 1000
     memory.remember(items[0])
-    assert memory.held == 1000
+    assert memory.kept == 1000
     assert memory.remember(content(10, 100))
     # An eighth is left free, so that not every new file makes room.
-    assert memory.held <= 875
+    assert memory.kept <= 875
     known = [memory.find(item.version) for item in items]
     assert all(item is not None for item in known)
     octets = [item is not None and item.octets is not None for item in known]
@@ -79,20 +112,19 @@ def test_a_file_larger_than_the_memory_is_not_held() -> None:
     memory = Contents(0)
     item = content(1, 100)
     memory.remember(item)
-    assert memory.held == 0
+    assert memory.kept == 0
     known = memory.find(item.version)
     assert known is not None
     assert (known.octets, known.etag) == (None, item.etag)
 
 
-def test_the_number_of_tags_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "MAX_DIGESTS", 5)
-    memory = Contents(1000)
+def test_the_number_of_tags_is_bounded() -> None:
+    memory = Contents(1000, SiteLimits(digests=5))
     items = [content(number, 10) for number in range(8)]
     for item in items:
         memory.remember(item)
     assert [memory.find(item.version) is not None for item in items] == [False] * 3 + [True] * 5
-    assert memory.held == 50
+    assert memory.kept == 50
 
 
 def test_reading(root: Path) -> None:
@@ -112,7 +144,7 @@ def test_reading(root: Path) -> None:
 
 def test_reading_never_blocks_unless_it_may(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     handle, version = opened(write(root, "a", "content"))
-    monkeypatch.setattr(bodies, "_NO_WAIT", None)
+    cannot_tell(monkeypatch)
     with pytest.raises(WouldBlockError):
         read_content(handle, version, ALWAYS, blocking=False)
     assert read_content(handle, version, ALWAYS, blocking=True).octets == b"content"

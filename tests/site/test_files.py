@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from h2static.site.files import (
-    MAX_LINKS,
     Dependencies,
     FileHandle,
     Folder,
@@ -25,6 +24,7 @@ from h2static.site.files import (
     Walk,
     version_of,
 )
+from h2static.site.limits import DEFAULTS
 from tests.site.harness import write
 
 LATER = 2e10
@@ -114,10 +114,10 @@ def test_links(
 
 def test_a_chain_of_links_has_an_end(root: Path) -> None:
     write(root, "0", "content")
-    for number in range(1, MAX_LINKS + 2):
+    for number in range(1, DEFAULTS.links + 2):
         (root / str(number)).symlink_to(str(number - 1))
-    assert find(root, str(MAX_LINKS)) == b"content"
-    assert find(root, str(MAX_LINKS + 1)) == "ELOOP"
+    assert find(root, str(DEFAULTS.links)) == b"content"
+    assert find(root, str(DEFAULTS.links + 1)) == "ELOOP"
 
 
 def test_a_link_inside_a_root_that_is_a_link(root: Path) -> None:

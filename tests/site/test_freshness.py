@@ -20,9 +20,12 @@ import pytest
 
 from h2static.http.messages import Request, Response
 from h2static.site import EtagSource
+from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey
-from h2static.site.contents import SMALL_FILE, content_tag
-from h2static.site.respond import Outcome
+from h2static.site.contents import content_tag
+from h2static.site.limits import DEFAULTS
+from h2static.site.respond import respond
+from h2static.site.setup import Setup
 from tests.site.harness import (
     Client,
     field,
@@ -330,7 +333,7 @@ def test_nothing_is_older_than_its_request_while_files_are_edited(tmp_path: Path
 @pytest.mark.parametrize("etag", list(EtagSource))
 def test_tags_of_large_files_match_their_bodies(tmp_path: Path, etag: EtagSource) -> None:
     chance = random.Random(etag)
-    path = write(tmp_path, LARGE, bytes(SMALL_FILE + 100))
+    path = write(tmp_path, LARGE, bytes(DEFAULTS.small_file + 100))
     client = make_client(tmp_path, etag=etag)
     client.clock.settle()
     question = request(f"/{LARGE}")
@@ -345,7 +348,7 @@ def test_tags_of_large_files_match_their_bodies(tmp_path: Path, etag: EtagSource
             with path.open("ab") as file:
                 file.write(b"more")
         elif kind == "rename over":
-            write(tmp_path, "new", b"%09d" % number * (SMALL_FILE // 8)).rename(path)
+            write(tmp_path, "new", b"%09d" % number * (DEFAULTS.small_file // 8)).rename(path)
         else:
             os.utime(path, (number, number))
         deadline = time.monotonic() + 20
@@ -387,13 +390,12 @@ def test_a_changed_mode_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     question = request("/a")
     assert kept(client, question)
     looked_at: list[str] = []
-    respond = client.site._responder.respond
 
-    def spy(cache_key: CacheKey, *, blocking: bool) -> Outcome:
+    def spy(setup: Setup, cache_key: CacheKey, *, blocking: bool) -> BuiltResponse:
         looked_at.append("a")
-        return respond(cache_key, blocking=blocking)
+        return respond(setup, cache_key, blocking=blocking)
 
-    monkeypatch.setattr(client.site._responder, "respond", spy)
+    monkeypatch.setattr("h2static.site.site.respond", spy)
     assert kept(client, question)
     assert not looked_at
     path.chmod(0o600)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from h2static.site.limits import DEFAULTS
 from h2static.site.mediatypes import (
     DEFAULT_TYPE,
-    MAX_MIME_TYPES_FILE,
     MediaTypes,
     parse_mime_types,
     read_mime_types,
@@ -70,7 +70,7 @@ def test_what_is_no_type_is_named_with_its_line(line: str) -> None:
 
 def test_a_file_that_is_none_of_media_types(tmp_path: Path) -> None:
     path = tmp_path / "mime.types"
-    path.write_bytes(b"#" * (MAX_MIME_TYPES_FILE + 1))
+    path.write_bytes(b"#" * (DEFAULTS.mime_types_file + 1))
     with pytest.raises(ValueError, match="longer than"):
         read_mime_types(str(path))
     with pytest.raises(FileNotFoundError):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from h2static.site.netlify import MAX_FILE, parse_headers
+from h2static.site.limits import DEFAULTS
+from h2static.site.netlify import parse_headers
 from tests.site.harness import field, make_client, octets_of, write
 
 HEADERS = """\
@@ -127,7 +128,7 @@ def test_faults_at_the_start_are_errors(root: Path) -> None:
     write(root, "_redirects", b"/\xff /b\n")
     with pytest.raises(ValueError, match=r"^_redirects: not UTF-8"):
         make_client(root, netlify=True)
-    write(root, "_redirects", b"#" * (MAX_FILE + 1))
+    write(root, "_redirects", b"#" * (DEFAULTS.netlify_file + 1))
     with pytest.raises(ValueError, match=r"^_redirects: longer"):
         make_client(root, netlify=True)
 
@@ -167,7 +168,7 @@ def not_text(path: Path) -> None:
 
 
 def too_long(path: Path) -> None:
-    path.write_bytes(b"#" * (MAX_FILE + 1))
+    path.write_bytes(b"#" * (DEFAULTS.netlify_file + 1))
 
 
 #: What may come in the place of a file, and what is said of it.

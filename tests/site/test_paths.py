@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.site.errors import SiteError
-from h2static.site.paths import MAX_PATH, encode_path, parse_target
+from h2static.site.limits import DEFAULTS
+from h2static.site.paths import encode_path, parse_target
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ from h2static.site.paths import MAX_PATH, encode_path, parse_target
         (b"/a%0a", (b"a\n",), False, None),
         (b"/.well-known/x", (b".well-known", b"x"), False, None),
         (b"/a+b", (b"a+b",), False, None),
-        (b"/" + b"a" * (MAX_PATH - 1), (b"a" * (MAX_PATH - 1),), False, None),
+        (b"/" + b"a" * (DEFAULTS.path - 1), (b"a" * (DEFAULTS.path - 1),), False, None),
     ],
 )
 def test_names(path: bytes, names: tuple[bytes, ...], directory: bool, query: bytes | None) -> None:
@@ -114,7 +115,7 @@ def test_what_is_never_served(path: bytes) -> None:
 
 def test_a_path_that_is_too_long() -> None:
     with pytest.raises(SiteError) as caught:
-        parse_target(b"/" + b"a" * MAX_PATH)
+        parse_target(b"/" + b"a" * DEFAULTS.path)
     assert caught.value.status == 414
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.site.ranges import MAX_RANGES, content_range, parse_ranges, unsatisfied_range
+from h2static.site.limits import DEFAULTS
+from h2static.site.ranges import content_range, parse_ranges, unsatisfied_range
 
 
 @pytest.mark.parametrize(
@@ -60,10 +61,10 @@ def test_spans(value: bytes, length: int, spans: tuple[tuple[int, int], ...] | N
 
 
 def test_the_number_of_ranges_is_limited() -> None:
-    most = b"bytes=" + b",".join(b"%d-%d" % (2 * i, 2 * i) for i in range(MAX_RANGES))
+    most = b"bytes=" + b",".join(b"%d-%d" % (2 * i, 2 * i) for i in range(DEFAULTS.ranges))
     spans = parse_ranges(most, 1000)
     assert spans is not None
-    assert len(spans) == MAX_RANGES
+    assert len(spans) == DEFAULTS.ranges
     assert parse_ranges(most + b",999-999", 1000) is None
 
 

@@ -16,18 +16,28 @@ import pytest
 
 from h2static.http.messages import Response
 from h2static.site import EtagSource
-from h2static.site.contents import SMALL_FILE, FileContent, read_content
+from h2static.site.contents import FileContent, read_content
 from h2static.site.files import Walk
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.rules import ErrorPage, parse_cache_rule, parse_header_rule
-from tests.site.harness import Client, field, forget_pages, make_client, octets_of, request, write
+from tests.site.harness import (
+    Client,
+    cannot_tell,
+    field,
+    forget_pages,
+    make_client,
+    octets_of,
+    request,
+    write,
+)
 
-LARGE = SMALL_FILE + 1000
+LARGE = DEFAULTS.small_file + 1000
 
 
 # Validators and conditional requests
 
 
-@pytest.mark.parametrize("size", [0, 5, SMALL_FILE, SMALL_FILE + 1])
+@pytest.mark.parametrize("size", [0, 5, DEFAULTS.small_file, DEFAULTS.small_file + 1])
 def test_conditional_requests(client: Client, root: Path, size: int) -> None:
     path = write(root, "a.bin", bytes(size))
     os.utime(path, (784111777, 784111777))
@@ -93,7 +103,7 @@ def test_head_and_304_read_no_content(
     write(root, "big", bytes(LARGE))
     client.clock.settle()
     etag = field(client.get("/a"), "etag")
-    client.site._answers.forget()
+    client.site.release()
 
     def fail(*_: object) -> NoReturn:
         raise AssertionError("content was read")
@@ -518,7 +528,7 @@ def test_a_cold_small_file_is_read_elsewhere(
 ) -> None:
     write(root, "a", "content")
     client.clock.settle()
-    monkeypatch.setattr("h2static.site.bodies._NO_WAIT", None)
+    cannot_tell(monkeypatch)
     question = request("/a")
     job = client.site.look(question)
     assert not isinstance(job, Response)
@@ -549,7 +559,7 @@ def test_a_file_that_changes_between_its_tag_and_its_octets(
     client.clock.settle()
     write(root, "a", "content")
     etag = field(client.get("/a"), "etag")
-    client.site._answers.forget()
+    client.site.release()
     left = [changes]
 
     def read(*arguments: Any, **named: Any) -> FileContent:  # Any: passed on as they are
@@ -646,11 +656,10 @@ def test_names_are_escaped(root: Path) -> None:
         assert f'href="{href}"'.replace("&", "&amp;") in text
 
 
-def test_a_listing_has_an_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("h2static.site.listing.MAX_ENTRIES", 3)
+def test_a_listing_has_an_end(root: Path) -> None:
     for number in range(5):
         write(root, f"{number}")
-    client = make_client(root, listing=True)
+    client = make_client(root, limits=SiteLimits(list_entries=3), listing=True)
     document = json.loads(client.body("/", accept="application/json"))
     assert [entry["name"] for entry in document["entries"]] == ["0", "1", "2"]
     assert document["left_out"] == 2

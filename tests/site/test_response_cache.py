@@ -5,24 +5,28 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from h2static.site import response_cache
-from h2static.site.contents import SMALL_FILE
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.response_cache import PathState
-from tests.site.harness import Client, make_client, octets_of, request, write
+from tests.site.harness import Client, field, make_client, octets_of, request, write
 
 
-@pytest.fixture
-def client(root: Path) -> Client:
-    client = make_client(root)
+def settled_client(root: Path, limits: SiteLimits | None = None, **options: Any) -> Client:
+    client = make_client(root, limits=limits, **options)
     client.clock.settle()
     return client
 
 
+@pytest.fixture
+def client(root: Path) -> Client:
+    return settled_client(root)
+
+
 def remembered(client: Client) -> int:
-    return len(client.site._answers._by_key)
+    return client.site.memory.responses
 
 
 def test_a_batch_looks_at_every_file_once(
@@ -122,42 +126,35 @@ def test_a_bad_authority_gets_no_remembered_answer(client: Client, root: Path) -
         assert client.status("/a", authority="a@b") == 400
 
 
-def test_the_number_of_answers_is_bounded(
-    client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(response_cache, "MAX_ANSWERS", 10)
-    monkeypatch.setattr(response_cache, "MAX_REQUESTS", 10)
+def test_the_number_of_answers_is_bounded(root: Path) -> None:
+    client = settled_client(root, SiteLimits(responses=10, requests=10))
     for number in range(100):
         question = request(f"/{number}")
         for _ in range(3):
             client.ask(question)
         assert remembered(client) <= 10
-        assert len(client.site._answers.by_request) <= 10
-    client.site._answers.forget()
+        assert client.site.memory.requests <= 10
+    client.site.release()
     gc.collect()
-    assert len(client.site._answers._path_states) == 0
+    assert client.site.memory.paths == 0
 
 
 def test_long_keys_are_not_remembered(client: Client, root: Path) -> None:
     write(root, "a", "content")
     for fields in (
-        {"if_none_match": '"' + "x" * response_cache.MAX_KEY + '"'},
+        {"if_none_match": '"' + "x" * DEFAULTS.key + '"'},
         {"range": "x" * 5000},
     ):
         assert client.status("/a", **fields) == 200
         assert remembered(client) == 0
-    question = request("/a", cookie="x" * response_cache.MAX_KEY)
+    question = request("/a", cookie="x" * DEFAULTS.key)
     for _ in range(3):
         client.ask(question)
-    assert not client.site._answers.by_request
+    assert client.site.memory.requests == 0
 
 
-def test_open_files_are_bounded(
-    client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(response_cache, "MAX_OPEN_FILES", 5)
-    monkeypatch.setattr(response_cache, "MAX_HELD_FILES", 5)
-    monkeypatch.setattr("h2static.site.sources.SMALL_FILE", 10)
+def test_open_files_are_bounded(root: Path) -> None:
+    client = settled_client(root, SiteLimits(open_files=5, held_files=5, small_file=10))
     gc.collect()
     before = len(os.listdir("/dev/fd"))
     bodies = []
@@ -174,11 +171,8 @@ def test_open_files_are_bounded(
     assert [octets_of(response) for response in bodies] == [b"%020d" % n for n in range(3)]
 
 
-def test_parts_of_one_file_keep_it_open_once(
-    client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(response_cache, "MAX_OPEN_FILES", 2)
-    monkeypatch.setattr("h2static.site.sources.SMALL_FILE", 10)
+def test_parts_of_one_file_keep_it_open_once(root: Path) -> None:
+    client = settled_client(root, SiteLimits(open_files=2, small_file=10))
     write(root, "a", bytes(1000))
     question = request("/a")
     first = client.ask(question)
@@ -189,7 +183,7 @@ def test_parts_of_one_file_keep_it_open_once(
 
 
 def test_deleted_files_are_let_go(client: Client, root: Path) -> None:
-    for size in (10, SMALL_FILE + 1):
+    for size in (10, DEFAULTS.small_file + 1):
         path = write(root, "a", bytes(size))
         question = request("/a")
         for _ in range(4):
@@ -202,32 +196,66 @@ def test_deleted_files_are_let_go(client: Client, root: Path) -> None:
         assert inode not in [os.stat(name).st_ino for name in held if os.path.exists(name)]
 
 
-def test_octets_that_nobody_else_counts_are_bounded(
-    client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(response_cache, "MAX_OWN_OCTETS", 50_000)
-    write(root, "a", bytes(20_000))
-    for number in range(10):
-        client.get("/a", range=f"bytes={number}-10000")
-        held = sum(len(octets_of(a.response)) for a in client.site._answers._by_key.values())
-        assert held <= 60_000
-    # Young files: their content is in no other response_cache.
-    client.clock.offset = 0.0
-    client.site._answers.forget()
-    for number in range(10):
-        write(root, f"b{number}", os.urandom(20_000))
-        client.get(f"/b{number}")
-        assert remembered(client) <= 3
+def test_lists_are_bounded(root: Path) -> None:
+    """Nobody else counts the octets of lists that responses hold."""
+    client = settled_client(root, SiteLimits(own_octets=20_000, kept_lists=0), listing=True)
+    for folder in range(10):
+        for number in range(50):
+            write(root, f"{folder}/{number}")
+    for folder in range(10):
+        size = len(octets_of(client.get(f"/{folder}/")))
+        assert size > 5000
+        gc.collect()
+        # The last one is remembered with the next look.
+        assert client.site.memory.held_octets <= 20_000 + size
+        assert remembered(client) <= 20_000 // size
+
+
+def test_parts_of_a_file_take_no_octets_of_their_own(client: Client, root: Path) -> None:
+    content = os.urandom(20_000)
+    write(root, "a", content)
+    for settled in (True, False):
+        client.clock.offset = 10.0 if settled else 0.0
+        client.site.release()
+        responses = [client.get("/a", range=f"bytes={number}-10000") for number in range(10)]
+        assert client.site.memory.held_octets == 20_000
+        assert remembered(client) == 10
+        several = client.get("/a", range="bytes=0-4999, 6000-12000")
+        responses.append(several)
+        assert client.site.memory.held_octets == 20_000
+        assert [octets_of(response) for response in responses[:10]] == [
+            content[number:10_001] for number in range(10)
+        ]
+        assert content[:5000] in octets_of(several)
+        assert content[6000:12001] in octets_of(several)
+
+
+def test_young_files_are_bounded(root: Path) -> None:
+    limits = SiteLimits(passing_octets=30_000)
+    client = make_client(root, limits=limits, cache_size=50_000)
+    contents = [os.urandom(20_000) for _ in range(10)]
+    responses = []
+    for number, content in enumerate(contents):
+        write(root, f"b{number}", content)
+        responses.append(client.get(f"/b{number}"))
+        assert client.site.memory.held_octets <= 80_000
+    # What had no room comes from the file.
+    assert [isinstance(response.body, bytes) for response in responses] == [True] * 4 + [False] * 6
+    assert [octets_of(response) for response in responses] == contents
+    assert field(responses[0], "etag") is not None
+    tag = field(responses[9], "etag")
+    # RFC 9110 section 8.8.1: it may change without a visible change of its version.
+    assert tag is not None
+    assert tag.startswith('W/"')
 
 
 def test_answers_with_octets_that_make_room_are_forgotten(root: Path) -> None:
-    client = make_client(root, cache_size=10_000)
-    client.clock.settle()
+    limits = SiteLimits(passing_octets=3000)
+    client = settled_client(root, limits, cache_size=10_000)
     for number in range(20):
         write(root, f"{number}", os.urandom(3000))
-        client.get(f"/{number}")
-        held = {id(a.response.body) for a in client.site._answers._by_key.values()}
-        assert len(held) <= 3
+        assert isinstance(client.get(f"/{number}").body, bytes)
+        assert client.site.memory.held_octets <= 13_000
 
 
 def test_a_file_behind_a_link_is_watched_by_name(client: Client, root: Path) -> None:

@@ -12,13 +12,18 @@ from typing import BinaryIO, NoReturn
 import pytest
 
 from h2static.http.messages import Request, Response
+from h2static.site.bodies import FileAccess
+from h2static.site.limits import SiteLimits
 from h2static.site.uploads import EchoUpload, UploadBudget
 from tests.site.harness import field, make_client, octets_of, request
 from tests.support.exchange import FakeExchange
 
 
-def run_at_once(job: object) -> None:
+def not_run(job: object) -> None:
     raise AssertionError(job)
+
+
+ACCESS = FileAccess(submit=not_run)
 
 
 def refuse(status: int, request: Request | None) -> Response:
@@ -28,7 +33,15 @@ def refuse(status: int, request: Request | None) -> Response:
 
 @pytest.fixture
 def budget() -> UploadBudget:
-    return UploadBudget(one=1000, together=1500, one_in_memory=100, together_in_memory=150, files=3)
+    return UploadBudget(
+        limits=SiteLimits(
+            upload=1000,
+            uploads=1500,
+            upload_in_memory=100,
+            uploads_in_memory=150,
+            upload_files=3,
+        )
+    )
 
 
 def is_empty(budget: UploadBudget) -> bool:
@@ -40,7 +53,7 @@ class Upload(FakeExchange):
 
     def __init__(self, budget: UploadBudget) -> None:
         super().__init__(request("/", "POST"), content=True)
-        self.accept(EchoUpload(self, budget, refuse, run_at_once))
+        self.accept(EchoUpload(self, budget, refuse, ACCESS))
 
     def take(self, data: bytes) -> int | None:
         """The status of the refusal that ``data`` leads to, if any."""
@@ -81,7 +94,7 @@ def test_the_content_comes_back(budget: UploadBudget, size: int, step: int) -> N
     # Never what the client says it is: a page could have a form send a script to itself.
     assert field(response, "content-type") == "application/octet-stream"
     assert field(response, "x-content-type-options") == "nosniff"
-    assert isinstance(response.body, bytes) == (size <= budget.one_in_memory)
+    assert isinstance(response.body, bytes) == (size <= budget.limits.upload_in_memory)
     del response, taking
     gc.collect()
     assert is_empty(budget)
@@ -135,7 +148,7 @@ def test_content_counts_until_the_last_piece_of_it_was_sent(
     content = os.urandom(size)
     taking = upload(budget)
     assert taking.take(content) is None
-    in_memory = size if size <= budget.one_in_memory else 0
+    in_memory = size if size <= budget.limits.upload_in_memory else 0
     response = taking.complete()
     assert (budget.held, budget.held_in_memory) == (size, in_memory)
     waiting: list[memoryview] = []
@@ -157,7 +170,7 @@ def test_completed_uploads_leave_no_room_in_memory(budget: UploadBudget) -> None
         taking = upload(budget)
         assert taking.take(bytes(70)) is None
         responses.append(taking.complete())
-        assert budget.held_in_memory <= budget.together_in_memory
+        assert budget.held_in_memory <= budget.limits.uploads_in_memory
     assert (budget.held, budget.held_in_memory, budget.held_files) == (350, 140, 3)
     assert upload(budget).take(bytes(70)) == 503
     responses.clear()
@@ -200,7 +213,7 @@ def test_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch, size: int) -> None
         return Path("/dev/full").open("r+b")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    budget = UploadBudget(one_in_memory=100)
+    budget = UploadBudget(limits=SiteLimits(upload_in_memory=100))
     taking = upload(budget)
     taking.take(bytes(size))
     taking.end()

@@ -27,13 +27,7 @@ from h2static.http.messages import Request, Response
 from h2static.site.hints.cookie import CookieDigest, read_digest
 from h2static.site.hints.rules import Entry
 from h2static.site.hints.targets import PushTarget
-
-#: Promises with one response.  Each costs the client a stream and the server a response before the
-#: client has asked for anything.
-MAX_PROMISES = 32
-#: Octets of a Link field.  Together with the other fields it has to stay far below the 8 to 16 KiB
-#: that clients and proxies take.
-MAX_LINK = 4096
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: See :meth:`h2static.site.site.Site.look`.
 Look: TypeAlias = Callable[[Request], Response | Job]
@@ -81,6 +75,7 @@ class PushPolicy:
     cookie: bool = False
     #: What a promised request will get.
     look: Look
+    limits: SiteLimits = DEFAULTS
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -104,8 +99,8 @@ class PushHints:
             return NOTHING
         navigation = is_navigation(request)
         targets = self._targets(navigation=navigation, first_visit=is_first_visit(request))
-        room = _room_for_promises(request, mode, client)
-        promised, linked = _divide(targets, request.authority, room, mode, client)
+        room = _room_for_promises(request, self.policy, client)
+        promised, linked = _divide(targets, request.authority, room, self.policy, client)
         promises, versions = self._promises(promised, request, client)
         fields: Fields = ((b"link", b", ".join(linked)),) if linked else ()
         # RFC 8297 section 3: clients of HTTP/1.1 may take an informational response for the final
@@ -188,10 +183,10 @@ def promised_request(parent: Request, target: PushTarget) -> Request:
     )
 
 
-def _room_for_promises(request: Request, mode: PushMode, client: PushClient) -> int | None:
+def _room_for_promises(request: Request, policy: PushPolicy, client: PushClient) -> int | None:
     """How many promises may be made; ``None`` where pushes are out of the question."""
     if (
-        mode in _MAY_PUSH
+        policy.mode in _MAY_PUSH
         and client.multiplexed
         and client.push_enabled
         # RFC 9113 section 8.4: "Pushed responses are always associated with an explicit request";
@@ -200,7 +195,7 @@ def _room_for_promises(request: Request, mode: PushMode, client: PushClient) -> 
         and not any(name in _CONDITIONAL_FIELDS for name, _ in request.fields)
         and not client.seen.full
     ):
-        return min(client.free_streams, MAX_PROMISES)
+        return min(client.free_streams, policy.limits.promises)
     return None
 
 
@@ -208,10 +203,11 @@ def _divide(
     targets: Sequence[PushTarget],
     authority: bytes,
     room: int | None,
-    mode: PushMode,
+    policy: PushPolicy,
     client: PushClient,
 ) -> tuple[list[PushTarget], list[bytes]]:
     """``targets`` to be promised, and link-values of others."""
+    may_link, most = policy.mode in _MAY_LINK, policy.limits.link
     promised: list[PushTarget] = []
     linked: list[bytes] = []
     octets = 0
@@ -222,7 +218,7 @@ def _divide(
             if len(promised) < room:
                 promised.append(target)
                 continue
-        if target.link and mode in _MAY_LINK and octets + len(target.link) + 2 <= MAX_LINK:
+        if may_link and target.link and octets + len(target.link) + 2 <= most:
             linked.append(target.link)
             octets += len(target.link) + 2
     return promised, linked

@@ -2,7 +2,7 @@
 
 Contract: :func:`rules_of_folder` returns JSON that :mod:`h2static.site.hints.rule_files` reads: one
 rule for each page that needs something, sorted by path.  Blocking; symbolic links and hidden names
-are left alone; never more than :data:`MAX_PAGES` pages.
+are left alone; never more pages than ``SiteLimits.exported_pages``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-from h2static.site.hints.html import MAX_HTML, targets_in
+from h2static.site.hints.html import targets_in
 from h2static.site.hints.targets import FetchPriority, PushTarget, Relation, make_target
-
-#: A folder with more pages needs patterns, not a rule for each.
-MAX_PAGES = 4096
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 _PAGE_SUFFIXES = (".html", ".htm")
 
 
-def rules_of_folder(root: str | Path, index: str = "index.html") -> str:
+def rules_of_folder(
+    root: str | Path, index: str = "index.html", limits: SiteLimits = DEFAULTS
+) -> str:
     """JSON text with the push rules for the pages below ``root``.
 
     Raises ``OSError`` when ``root`` is no folder that can be read, ``ValueError`` when it has too
@@ -31,14 +31,14 @@ def rules_of_folder(root: str | Path, index: str = "index.html") -> str:
     """
     rules = []
     for number, file in enumerate(_pages(os.fsencode(root))):
-        if number >= MAX_PAGES:
-            raise ValueError(f"more than {MAX_PAGES} pages")
+        if number >= limits.exported_pages:
+            raise ValueError(f"more than {limits.exported_pages} pages")
         name = os.path.relpath(file, os.fsencode(root))
         path = "/" + quote_from_bytes(name)
         if os.path.basename(name) == os.fsencode(index):
             path = path.removesuffix(quote_from_bytes(os.fsencode(index)))
         with open(file, "rb") as stream:
-            targets = targets_in(stream.read(MAX_HTML), path)
+            targets = targets_in(stream.read(limits.html), path, limits)
         if targets:
             rule = {"path": path, "when": {"navigation": True}}
             rules.append({**rule, "targets": [_written(target) for target in targets]})

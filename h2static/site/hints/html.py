@@ -27,14 +27,7 @@ from h2static.site.hints.targets import (
     Relation,
     make_target,
 )
-
-#: Octets of a page that are read: what matters for the first paint stands at the beginning.
-MAX_HTML = 256 * 1024
-#: Characters of one tag; longer ones have inline data in them and no URL that could be sent.
-MAX_TAG = 4096
-#: Targets of one page; more cannot be fetched at once (100 streams are usual) and a Link field of
-#: more would be larger than clients take.
-MAX_PAGE_TARGETS = 32
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: Any origin that no page names: URLs that still have it after resolving are of this site.
 _HERE = "https://h2static.invalid"
@@ -83,11 +76,11 @@ _TAG_PART = re.compile(rb""">|=\s*["']""")
 Attributes = dict[str, str]
 
 
-def targets_in(html: bytes, page: str) -> tuple[PushTarget, ...]:
+def targets_in(html: bytes, page: str, limits: SiteLimits = DEFAULTS) -> tuple[PushTarget, ...]:
     """The targets of the page ``html`` that is served at the path ``page`` (encoded, no query)."""
-    reader = _Reader(page)
+    reader = _Reader(page, limits)
     templates = 0
-    for tag, text, content in _elements(html[:MAX_HTML]):
+    for tag, text, content in _elements(html[: limits.html]):
         if tag == b"template":
             templates += 1
         elif tag == b"/template":
@@ -96,7 +89,7 @@ def targets_in(html: bytes, page: str) -> tuple[PushTarget, ...]:
             continue
         elif tag == b"style":
             reader.read_style(content.decode("utf-8", "replace"))
-        elif tag in _PARSED and len(text) <= MAX_TAG:
+        elif tag in _PARSED and len(text) <= limits.html_tag:
             # Nothing is left of the tag before: a script's would make the parser wait for its end,
             # and one that the parser takes for unfinished would be read again with every other.
             reader.reset()
@@ -155,7 +148,8 @@ def _end_of_tag(text: bytes, position: int) -> int:
 class _Reader(HTMLParser):
     """Collects targets from the tags that it is fed, one at a time."""
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, page: str, limits: SiteLimits) -> None:
+        self._limits = limits
         super().__init__(convert_charrefs=True)
         self._base = _HERE + page
         self._base_seen = False
@@ -225,7 +219,7 @@ class _Reader(HTMLParser):
         blocking: bool = False,
     ) -> None:
         url = self._resolve(written)
-        if url is None or len(self.targets) >= MAX_PAGE_TARGETS:
+        if url is None or len(self.targets) >= self._limits.html_targets:
             return
         media = attributes.get("media", "")
         try:
@@ -239,6 +233,7 @@ class _Reader(HTMLParser):
                 media=None if media.lower() in _ALWAYS_MEDIA else media,
                 integrity=attributes.get("integrity") or None,
                 blocking=blocking,
+                limits=self._limits,
             )
         except ValueError:
             # A URL or attribute that cannot be sent in a field: the browser will find it itself.

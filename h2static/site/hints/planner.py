@@ -26,9 +26,7 @@ from h2static.site.hints.rules import (
     describe_missing,
     names_path,
 )
-
-#: Pages whose targets are kept; one takes a few hundred octets for each target.
-MAX_PAGES = 1024
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: What is read from a page counts for those who look at it, not for what fetches it in passing.
 _NAVIGATION = Condition(navigation=True)
@@ -51,13 +49,13 @@ class PushConfig:
 class PushPlanner:
     """Hints for responses; one for each worker."""
 
-    def __init__(self, config: PushConfig, look: Look) -> None:
+    def __init__(self, config: PushConfig, look: Look, limits: SiteLimits = DEFAULTS) -> None:
         """``look``: see :class:`~h2static.site.hints.delivery.PushPolicy`.
 
         Raises ``ValueError`` for more rules than there may be.
         """
-        self._policy = PushPolicy(mode=config.mode, cookie=config.cookie, look=look)
-        self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else ())
+        self._policy = PushPolicy(mode=config.mode, cookie=config.cookie, look=look, limits=limits)
+        self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else (), limits)
         self._from_html = config.from_html and config.mode is not PushMode.OFF
         self._pages: OrderedDict[tuple[bytes, bytes], PushHints | None] = OrderedDict()
 
@@ -92,7 +90,7 @@ class PushPlanner:
         if key in self._pages:
             return self._pages.get(key)
         hints = self._pages[key] = self._read_page(path, read_html())
-        if len(self._pages) > MAX_PAGES:
+        if len(self._pages) > self._policy.limits.hint_pages:
             self._pages.popitem(last=False)
         return hints
 
@@ -102,7 +100,7 @@ class PushPlanner:
         named = {target.url for condition, target in entries if condition == ALWAYS}
         entries.extend(
             (_NAVIGATION, target)
-            for target in html_hints.targets_in(html, quote_from_bytes(path))
+            for target in html_hints.targets_in(html, quote_from_bytes(path), self._policy.limits)
             if target.url not in named and not names_path(target, path)
         )
         return self._hints(tuple(entries)) if entries else None

@@ -27,14 +27,12 @@ from h2static.site.hints.targets import (
     Relation,
     make_target,
 )
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.plain_files import read_plain_file
 from h2static.site.rules import parse_pattern
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
-
-#: A file of the most rules with the most targets that anybody writes is far smaller.
-MAX_FILE = 4 * 1024 * 1024
 
 #: A JSON value: its type is what the schema decides.
 Json = Any
@@ -47,45 +45,45 @@ class PushFileError(ValueError):
     """A file with push rules that cannot be used; the message is one line."""
 
 
-def load_push_rules(file: str | Path) -> tuple[PushRule, ...]:
+def load_push_rules(file: str | Path, limits: SiteLimits = DEFAULTS) -> tuple[PushRule, ...]:
     """Read the rules in ``file``.
 
     Raises :class:`PushFileError`, or ``OSError`` when the file cannot be read.
     """
-    octets = read_plain_file(file, MAX_FILE + 1)
-    if len(octets) > MAX_FILE:
-        raise PushFileError(f"{file}: larger than {MAX_FILE} octets")
+    octets = read_plain_file(file, limits.rule_file + 1)
+    if len(octets) > limits.rule_file:
+        raise PushFileError(f"{file}: larger than {limits.rule_file} octets")
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise PushFileError(f"{file}:{line}: not UTF-8 at octet {error.start}") from None
-    return read_push_rules(text, str(file))
+    return read_push_rules(text, str(file), limits)
 
 
-def read_push_rules(text: str, file: str) -> tuple[PushRule, ...]:
+def read_push_rules(text: str, file: str, limits: SiteLimits = DEFAULTS) -> tuple[PushRule, ...]:
     """The rules in ``text``; ``file`` is what messages call it.
 
     Raises :class:`PushFileError`.
     """
     try:
-        return _read_document(_read_json(text, file), file)
+        return _read_document(_read_json(text, file), file, limits)
     except RecursionError:
         raise PushFileError(f"{file}: not usable as JSON: nested too deeply") from None
 
 
-def _read_document(document: Json, file: str) -> tuple[PushRule, ...]:
+def _read_document(document: Json, file: str, limits: SiteLimits) -> tuple[PushRule, ...]:
     """The rules in a JSON document.  Raises :class:`PushFileError`."""
     if not isinstance(document, dict) or "rules" in document:
         _validate(document, "push-rules", None, file)
-        return tuple(_rules_of(document["rules"], file))
+        return tuple(_rules_of(document["rules"], file, limits))
     several = any(
         isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values())
         for value in document.values()
     )
     _validate(document, "push-manifest", "pages" if several else "page", file)
     pages = document if several else {_FIRST_PAGE: document} if document else {}
-    return tuple(_rules_of_manifest(pages, file))
+    return tuple(_rules_of_manifest(pages, file, limits))
 
 
 def _read_json(text: str, file: str) -> Json:
@@ -184,7 +182,9 @@ def _shown(value: Json) -> str:
     return text if len(text) <= 40 else _TYPES.get(type(value), "a number")
 
 
-def _rules_of(rules: Iterable[Mapping[str, Json]], file: str) -> Iterable[PushRule]:
+def _rules_of(
+    rules: Iterable[Mapping[str, Json]], file: str, limits: SiteLimits
+) -> Iterable[PushRule]:
     for number, rule in enumerate(rules):
         when = rule.get("when", {})
         place = f"$.rules[{number}]"
@@ -193,6 +193,7 @@ def _rules_of(rules: Iterable[Mapping[str, Json]], file: str) -> Iterable[PushRu
                 {"href": target} if isinstance(target, str) else target,
                 when.get("media"),
                 f"{file}: {place}.targets[{position}]",
+                limits,
             )
             for position, target in enumerate(rule["targets"])
         ]
@@ -211,7 +212,9 @@ def _rules_of(rules: Iterable[Mapping[str, Json]], file: str) -> Iterable[PushRu
         )
 
 
-def _target_of(target: Mapping[str, Json], media: str | None, place: str) -> PushTarget:
+def _target_of(
+    target: Mapping[str, Json], media: str | None, place: str, limits: SiteLimits
+) -> PushTarget:
     def chosen(name: str) -> str | None:
         value: str | None = target.get(name)
         return value or None
@@ -228,13 +231,14 @@ def _target_of(target: Mapping[str, Json], media: str | None, place: str) -> Pus
             type=chosen("type"),
             media=chosen("media") or media,
             integrity=chosen("integrity"),
+            limits=limits,
         )
     except ValueError as error:
         raise PushFileError(f"{place}: {error}") from None
 
 
 def _rules_of_manifest(
-    pages: Mapping[str, Mapping[str, Mapping[str, Json]]], file: str
+    pages: Mapping[str, Mapping[str, Mapping[str, Json]]], file: str, limits: SiteLimits
 ) -> Iterable[PushRule]:
     for page, members in pages.items():
         targets = []
@@ -244,7 +248,7 @@ def _rules_of_manifest(
             given = {"href": href, "as": properties.get("type")}
             given["crossorigin"] = properties.get("crossorigin")
             place = f"{file}: $[{json.dumps(page)}][{json.dumps(url)}]"
-            targets.append(_target_of(given, None, place))
+            targets.append(_target_of(given, None, place, limits))
         for path, pattern in _paths_of_page(page):
             yield PushRule(path=path, pattern=pattern, condition=ALWAYS, targets=tuple(targets))
 

@@ -10,16 +10,12 @@ Strategy: rules without wildcards are found in a dictionary; the few others are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
 from h2static.site.hints.targets import PushTarget, make_target
+from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.rules import Pattern, parse_pattern
-
-#: More rules than this are a generated file that should have been a pattern.
-MAX_RULES = 4096
-#: Targets of one rule: pushing more than a client may have streams helps nobody.
-MAX_TARGETS = 100
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -55,7 +51,7 @@ class PushRule:
 Entry = tuple[Condition, PushTarget]
 
 
-def parse_push_option(text: str) -> PushRule:
+def parse_push_option(text: str, limits: SiteLimits = DEFAULTS) -> PushRule:
     """The rule in ``PATH=TARGET[,TARGET...]``, the argument of ``-p`` as nghttpd has it.
 
     ``PATH`` is compared as it is written; a target may have a query.
@@ -70,9 +66,11 @@ def parse_push_option(text: str) -> PushRule:
     if "?" in path:
         raise ValueError(f"the path {path!r} has a query; requests are compared without theirs")
     names = targets.split(",")
-    if len(names) > MAX_TARGETS:
-        raise ValueError(f"{len(names)} targets for {path}; the limit is {MAX_TARGETS}")
-    return PushRule(path=decode_path(path), targets=tuple(make_target(name) for name in names))
+    if len(names) > limits.rule_targets:
+        raise ValueError(f"{len(names)} targets for {path}; the limit is {limits.rule_targets}")
+    return PushRule(
+        path=decode_path(path), targets=tuple(make_target(name, limits=limits) for name in names)
+    )
 
 
 def decode_path(path: str) -> str:
@@ -84,11 +82,12 @@ def decode_path(path: str) -> str:
 class PushRules:
     """All rules of a server."""
 
-    def __init__(self, rules: Iterable[PushRule] = ()) -> None:
-        """Raises ``ValueError`` for more than :data:`MAX_RULES` rules, or a wrong pattern."""
+    def __init__(self, rules: Iterable[PushRule] = (), limits: SiteLimits = DEFAULTS) -> None:
+        """Raises ``ValueError`` for more rules than there may be, or a wrong pattern."""
+        self._limits = limits
         self.rules = tuple(rules)
-        if len(self.rules) > MAX_RULES:
-            raise ValueError(f"{len(self.rules)} push rules; the limit is {MAX_RULES}")
+        if len(self.rules) > limits.rules:
+            raise ValueError(f"{len(self.rules)} push rules; the limit is {limits.rules}")
         self._exact: dict[bytes, list[int]] = {}
         self._patterns: list[tuple[int, Pattern]] = []
         for number, rule in enumerate(self.rules):
@@ -133,15 +132,13 @@ class PushRules:
     def without(self, gone: Iterable[tuple[PushRule, PushTarget]]) -> PushRules:
         """These rules without the targets that :meth:`missing` returned."""
         urls = {target.url for _, target in gone}
-        return PushRules(
-            PushRule(
-                path=rule.path,
-                pattern=rule.pattern,
-                condition=rule.condition,
-                targets=tuple(target for target in rule.targets if target.url not in urls),
+        rules = [
+            replace(
+                rule, targets=tuple(target for target in rule.targets if target.url not in urls)
             )
             for rule in self.rules
-        )
+        ]
+        return PushRules(rules, self._limits)
 
 
 def names_path(target: PushTarget, path: bytes) -> bool:

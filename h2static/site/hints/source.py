@@ -19,6 +19,7 @@ from h2static.site.hints.delivery import Look
 from h2static.site.hints.planner import PushConfig, PushPlanner
 from h2static.site.hints.rule_files import load_push_rules
 from h2static.site.hints.rules import PushRule, PushRules
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: What tells states of a file apart; ``None``: there is none.
 _FileState: TypeAlias = tuple[int, int, int, int, int] | None
@@ -27,7 +28,13 @@ _FileState: TypeAlias = tuple[int, int, int, int, int] | None
 class PushSource:
     """The push rules of one site as they are now."""
 
-    def __init__(self, config: SiteConfig, exists: Callable[[bytes], bool], look: Look) -> None:
+    def __init__(
+        self,
+        config: SiteConfig,
+        exists: Callable[[bytes], bool],
+        look: Look,
+        limits: SiteLimits = DEFAULTS,
+    ) -> None:
         """``exists`` tells whether an encoded path without query leads to a file.
 
         ``look``: see :class:`~h2static.site.hints.delivery.PushPolicy`.
@@ -37,6 +44,7 @@ class PushSource:
         self._config = config
         self._exists = exists
         self._look = look
+        self._limits = limits
         self._state: _FileState = None
         self._from_file: tuple[PushRule, ...] = ()
         self._fault: tuple[str, ...] = ()
@@ -75,8 +83,8 @@ class PushSource:
         # Before it is read: what is written meanwhile makes another state.
         self._state = _state_of(file)
         try:
-            rules = load_push_rules(file)
-            PushRules(self._config.push + rules)
+            rules = load_push_rules(file, self._limits)
+            PushRules(self._config.push + rules, self._limits)
         except (ValueError, OSError) as error:
             if not self._config.lenient:
                 raise
@@ -96,6 +104,7 @@ class PushSource:
                 cookie=config.push_cookie,
             ),
             self._look,
+            self._limits,
         )
         missing = planner.drop_missing(self._exists)
         return planner, (*self._fault, *missing)

@@ -17,18 +17,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-#: Longer URLs name no file of a site and would fill a field section.
-MAX_URL = 2048
+from h2static.http.grammar import TOKEN, is_authority
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: Lowest and highest urgency (RFC 9218 section 4.1); lower numbers come first.
 _MIN_URGENCY, _MAX_URGENCY = 0, 7
 
 #: RFC 3986: unreserved, sub-delims, what a path and a query have besides, and escapes.
 _NOT_URL = re.compile(rb"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
-_AUTHORITY = re.compile(r"[A-Za-z0-9\-.]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 #: RFC 9110 section 5.6.4, without characters outside ASCII.
 _QUOTABLE = re.compile(r"[\t\x20-\x7e]*")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class Destination(StrEnum):
@@ -98,7 +96,7 @@ _BY_EXTENSION = {
 }
 
 
-def normalise_url(text: str) -> str:
+def normalise_url(text: str, limits: SiteLimits = DEFAULTS) -> str:
     """``text`` as it is sent: percent-encoded, without dot segments and fragment.
 
     A path of this site begins with ``/``; ``http:``, ``https:`` and ``//host`` name other origins.
@@ -115,7 +113,7 @@ def normalise_url(text: str) -> str:
         raise ValueError(f"{text!r} is no URL: {error}") from None
     if parts.scheme not in ("", "http", "https") or (parts.scheme and not parts.netloc):
         raise ValueError(f"{text!r} has a scheme that is not http or https")
-    if parts.netloc and not _AUTHORITY.fullmatch(parts.netloc):
+    if parts.netloc and not is_authority(parts.netloc.encode("latin-1", "replace")):
         raise ValueError(f"{text!r} has a host that is not written as one")
     if not parts.netloc and not parts.path.startswith("/"):
         raise ValueError(f"{text!r} does not begin with /")
@@ -124,8 +122,8 @@ def normalise_url(text: str) -> str:
     scheme = f"{parts.scheme}:" if parts.scheme else ""
     origin = f"{scheme}//{parts.netloc.lower()}" if parts.netloc else ""
     url = origin + path + query
-    if len(url) > MAX_URL:
-        raise ValueError(f"a target of {len(url)} octets; the limit is {MAX_URL}")
+    if len(url) > limits.url:
+        raise ValueError(f"a target of {len(url)} octets; the limit is {limits.url}")
     return url
 
 
@@ -156,7 +154,7 @@ def _extension(url: str) -> str:
 
 def _parameter(name: str, value: str) -> str:
     """A parameter of a link-value, quoted where it is no token (RFC 8288 section 3)."""
-    if _TOKEN.fullmatch(value):
+    if TOKEN.fullmatch(value.encode("latin-1", "replace")):
         return f"; {name}={value}"
     if not _QUOTABLE.fullmatch(value):
         raise ValueError(f"{name} {value!r} has characters that a field cannot have")
@@ -252,12 +250,13 @@ def make_target(
     media: str | None = None,
     integrity: str | None = None,
     blocking: bool | None = None,
+    limits: SiteLimits = DEFAULTS,
 ) -> PushTarget:
     """A target with what was not said filled in from its URL.
 
     Raises ``ValueError`` for a URL or parameter that cannot be sent.
     """
-    url = normalise_url(url)
+    url = normalise_url(url, limits)
     if destination is None and relation is not Relation.MODULE_PRELOAD:
         destination = destination_of(url)
     if relation is None:

@@ -16,8 +16,6 @@ from h2static.http.hints import MAX_SEEN, Delivery, PushClient, Seen
 from h2static.http.messages import Request, Response
 from h2static.site.hints.cookie import CookieDigest, read_digest
 from h2static.site.hints.delivery import (
-    MAX_LINK,
-    MAX_PROMISES,
     PushHints,
     PushMode,
     PushPolicy,
@@ -25,6 +23,7 @@ from h2static.site.hints.delivery import (
 )
 from h2static.site.hints.rules import ALWAYS, Condition, Entry, parse_push_option
 from h2static.site.hints.targets import PushTarget, make_target
+from h2static.site.limits import DEFAULTS
 from tests.site.harness import field, make_client, write
 
 CSS, JS, PNG = make_target("/a.css"), make_target("/b.js"), make_target("/c.png")
@@ -179,9 +178,9 @@ def test_streams_that_the_client_allows() -> None:
 def test_promises_and_links_are_limited() -> None:
     many = [make_target(f"/{number:04}.css") for number in range(200)]
     delivery = delivered(pushing(), wanted=always(*many))
-    assert delivery.promises == tuple(target.path for target in many[:MAX_PROMISES])
-    assert len(delivery.link) <= MAX_LINK
-    assert delivery.link.startswith(many[MAX_PROMISES].link + b", ")
+    assert delivery.promises == tuple(target.path for target in many[: DEFAULTS.promises])
+    assert len(delivery.link) <= DEFAULTS.link
+    assert delivery.link.startswith(many[DEFAULTS.promises].link + b", ")
     assert delivery.link.endswith(b"; rel=preload; as=style")
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from h2static.site.hints.html import MAX_HTML, MAX_PAGE_TARGETS, MAX_TAG, targets_in
+from h2static.site.hints.html import targets_in
+from h2static.site.limits import DEFAULTS
 
 WWW = Path(__file__).resolve().parents[3] / "www"
 
@@ -108,7 +109,7 @@ def test_is_read(html: str, link: str) -> None:
         "<a href='<script src=/a.js>",
         "<textarea><script src=/a.js>",
         "<script src='http://[/a.js'>",
-        f"<script src=/a.js data-x={'x' * MAX_TAG}>",
+        f"<script src=/a.js data-x={'x' * DEFAULTS.html_tag}>",
         "<script src=/" + "a" * 3000 + ".js>",
     ],
 )
@@ -146,13 +147,13 @@ def test_what_waits_for_nothing_does_not_block() -> None:
 
 def test_the_number_of_targets_is_limited() -> None:
     html = "".join(f"<script src=/{number}.js></script>" for number in range(100))
-    assert len(links(html)) == MAX_PAGE_TARGETS
+    assert len(links(html)) == DEFAULTS.html_targets
 
 
 def test_only_the_beginning_of_a_page_is_read() -> None:
     script = "<script src=/a.js>"
-    assert links(" " * (MAX_HTML - len(script)) + script)
-    assert not links(" " * (MAX_HTML - len(script) + 1) + script)
+    assert links(" " * (DEFAULTS.html - len(script)) + script)
+    assert not links(" " * (DEFAULTS.html - len(script) + 1) + script)
 
 
 def test_the_example_site() -> None:
@@ -185,7 +186,7 @@ def test_nothing_raises(html: bytes) -> None:
 )  # fmt: skip
 def test_no_page_takes_long(piece: str) -> None:
     """The standard library's parser alone takes minutes for some of these."""
-    html = (piece * MAX_HTML).encode()[:MAX_HTML]
+    html = (piece * DEFAULTS.html).encode()[: DEFAULTS.html]
     begin = time.process_time()
     targets_in(html, "/")
     assert time.process_time() - begin < 3

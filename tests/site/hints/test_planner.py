@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from h2static.site.config import HintSource
-from h2static.site.hints import export as push_export
-from h2static.site.hints import planner as push_planner
 from h2static.site.hints.delivery import PushHints, PushMode
 from h2static.site.hints.export import rules_of_folder
 from h2static.site.hints.planner import PushConfig, PushPlanner
 from h2static.site.hints.rule_files import read_push_rules
 from h2static.site.hints.rules import Condition, parse_push_option
+from h2static.site.limits import SiteLimits
 from tests.site.harness import Clock, make_client, write
 from tests.site.hints.support import not_looked_at
 
@@ -93,9 +92,8 @@ def test_paths_of_pages_are_encoded_again() -> None:
     assert urls(planner.hints_for(b"/\xff?/p", b"1", Page().read))[0] == "/%FF%3F/a.css"
 
 
-def test_the_number_of_remembered_pages_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push_planner, "MAX_PAGES", 2)
-    planner = planner_of(PushConfig(from_html=True))
+def test_the_number_of_remembered_pages_is_limited() -> None:
+    planner = PushPlanner(PushConfig(from_html=True), not_looked_at, SiteLimits(hint_pages=2))
     page = Page()
     for path in (b"/1", b"/2", b"/1", b"/3", b"/2"):
         planner.hints_for(path, b"", page.read)
@@ -201,11 +199,10 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert rule.path.encode("utf-8", "surrogateescape") == b"/\xff.html"
 
 
-def test_folders_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         rules_of_folder(tmp_path / "missing")
     (tmp_path / "a.html").touch()
     (tmp_path / "b.html").touch()
-    monkeypatch.setattr(push_export, "MAX_PAGES", 1)
     with pytest.raises(ValueError, match="more than 1 pages"):
-        rules_of_folder(tmp_path)
+        rules_of_folder(tmp_path, limits=SiteLimits(exported_pages=1))

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from h2static.site.hints import rule_files as push_files
 from h2static.site.hints.rule_files import PushFileError, load_push_rules, read_push_rules
-from h2static.site.hints.rules import MAX_RULES, MAX_TARGETS, Condition
-from h2static.site.hints.targets import MAX_URL, CrossOrigin, Destination
+from h2static.site.hints.rules import Condition
+from h2static.site.hints.targets import CrossOrigin, Destination
+from h2static.site.limits import DEFAULTS, SiteLimits
 
 
 def one(**rule: object) -> dict[str, object]:
@@ -41,9 +41,9 @@ def test_schemas_are_schemas(name: str) -> None:
 def test_schema_and_limits_agree(definition: str) -> None:
     source = resources.files("h2static.site").joinpath("schemas/push-rules.schema.json")
     schema = json.loads(source.read_text("utf-8"))
-    assert schema["properties"]["rules"]["maxItems"] == MAX_RULES
-    assert schema["$defs"]["rule"]["properties"]["targets"]["maxItems"] == MAX_TARGETS
-    assert schema["$defs"]["url"]["maxLength"] == MAX_URL
+    assert schema["properties"]["rules"]["maxItems"] == DEFAULTS.rules
+    assert schema["$defs"]["rule"]["properties"]["targets"]["maxItems"] == DEFAULTS.rule_targets
+    assert schema["$defs"]["url"]["maxLength"] == DEFAULTS.url
     assert schema["$defs"]["target"]["properties"]["as"]["enum"] == list(Destination)
 
 
@@ -85,8 +85,8 @@ def test_good_files(document: dict[str, object]) -> None:
         ({"rules": [{"path": "/"}]}, '$.rules[0]: expected a member "targets"'),
         ({"rules": [{"targets": ["/a"]}]}, '$.rules[0]: expected a member "path"'),
         (
-            {"rules": [{}] * (MAX_RULES + 1)},
-            f"$.rules: expected at most {MAX_RULES}, found {MAX_RULES + 1}",
+            {"rules": [{}] * (DEFAULTS.rules + 1)},
+            f"$.rules: expected at most {DEFAULTS.rules}, found {DEFAULTS.rules + 1}",
         ),
         (one(pth=1), '$.rules[0]: "pth" is not one of "path", "when", "targets"'),
         (
@@ -100,7 +100,7 @@ def test_good_files(document: dict[str, object]) -> None:
                 'found "/?q"'
             ),
         ),
-        (one(path="/" + "a" * MAX_URL), "$.rules[0].path: expected at most 2048, found 2049"),
+        (one(path="/" + "a" * DEFAULTS.url), "$.rules[0].path: expected at most 2048, found 2049"),
         (one(path="*/a"), "$.rules[0].path: '*/a': a pattern with a slash starts with one"),
         (one(when=True), "$.rules[0].when: expected an object, found true"),
         (
@@ -223,7 +223,7 @@ def test_files_are_read(tmp_path: Path) -> None:
     assert rule.path == "/"
 
 
-def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     file = tmp_path / "rules.json"
     with pytest.raises(FileNotFoundError):
         load_push_rules(file)
@@ -232,9 +232,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     file.write_bytes(b'{\n "\xff"}')
     with pytest.raises(PushFileError, match=r"rules\.json:2: not UTF-8 at octet 4"):
         load_push_rules(file)
-    monkeypatch.setattr(push_files, "MAX_FILE", 3)
     with pytest.raises(PushFileError, match="larger than 3"):
-        load_push_rules(file)
+        load_push_rules(file, SiteLimits(rule_file=3))
 
 
 def test_rules_say_everything() -> None:

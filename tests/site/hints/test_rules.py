@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from h2static.site.hints.rules import (
     ALWAYS,
-    MAX_RULES,
-    MAX_TARGETS,
     Condition,
     PushRule,
     PushRules,
@@ -19,6 +17,7 @@ from h2static.site.hints.rules import (
     parse_push_option,
 )
 from h2static.site.hints.targets import make_target
+from h2static.site.limits import DEFAULTS
 
 
 def urls_for(rules: PushRules, path: bytes) -> list[str]:
@@ -54,7 +53,7 @@ def test_option_is_read(text: str, path: str, urls: list[str]) -> None:
         ("/=", "empty"),
         ("/=/a,", "empty"),
         ("/=a", "does not begin with /"),
-        ("/=" + ",".join(["/a"] * (MAX_TARGETS + 1)), "limit"),
+        ("/=" + ",".join(["/a"] * (DEFAULTS.rule_targets + 1)), "limit"),
     ],
 )
 def test_wrong_option_is_refused_in_one_line(text: str, reason: str) -> None:
@@ -107,9 +106,9 @@ def test_patterns_are_those_of_other_rules(pattern: str, path: bytes, matches: b
 
 def test_too_many_rules_are_refused() -> None:
     rule = parse_push_option("/=/a")
-    assert len(PushRules([rule] * MAX_RULES).rules) == MAX_RULES
-    with pytest.raises(ValueError, match=str(MAX_RULES)):
-        PushRules([rule] * (MAX_RULES + 1))
+    assert len(PushRules([rule] * DEFAULTS.rules).rules) == DEFAULTS.rules
+    with pytest.raises(ValueError, match=str(DEFAULTS.rules)):
+        PushRules([rule] * (DEFAULTS.rules + 1))
 
 
 PATHS = st.sampled_from(["/", "/a", "/a/b", "/a/c", "/b", "/a/b/c"])

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from h2static.site.config import SiteConfig
-from h2static.site.hints.rule_files import MAX_FILE
 from h2static.site.hints.rules import parse_push_option
 from h2static.site.hints.source import PushSource
+from h2static.site.limits import DEFAULTS
 from tests.site.hints.support import not_looked_at
 
 RULES = '{"rules": [{"path": "/", "targets": ["/%s"]}]}'
@@ -104,7 +104,7 @@ def test_the_old_rules_stay_while_the_file_is_broken(file: Path) -> None:
         (os.mkfifo, "Not a regular file"),
         (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
         (lambda path: path.write_bytes(b"\xff"), "not UTF-8"),
-        (lambda path: path.write_bytes(b" " * (MAX_FILE + 1)), "larger than"),
+        (lambda path: path.write_bytes(b" " * (DEFAULTS.rule_file + 1)), "larger than"),
     ],
 )
 def test_the_old_rules_stay_whatever_is_in_the_place_of_the_file(

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.site.hints.targets import (
-    MAX_URL,
     CrossOrigin,
     Destination,
     FetchPriority,
@@ -18,6 +17,7 @@ from h2static.site.hints.targets import (
     make_target,
     normalise_url,
 )
+from h2static.site.limits import DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_urls_are_normalised(written: str, sent: str) -> None:
         ("https://[::1/a", "no URL"),
         ("/a\r\nset-cookie: x", "control"),
         ("/a\0", "control"),
-        ("/" + "a" * MAX_URL, "limit"),
+        ("/" + "a" * DEFAULTS.url, "limit"),
     ],
 )
 def test_what_is_no_target_is_refused(written: str, reason: str) -> None:

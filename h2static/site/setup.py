@@ -1,0 +1,161 @@
+"""What a site needs to respond, made once of its configuration.
+
+Contract: a :class:`Setup` that was made is complete: what the configuration names was there and
+without faults.  Of what changes later, files for Netlify and push rules are read again.  Any thread
+may use it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeAlias
+
+from h2static.http.fields import Field
+from h2static.site.bodies import FileAccess
+from h2static.site.config import EtagSource, SiteConfig
+from h2static.site.contents import Contents
+from h2static.site.errors import SiteError
+from h2static.site.files import Dependencies, Folder, OpenFile, Walk
+from h2static.site.hints.delivery import Look
+from h2static.site.hints.source import PushSource
+from h2static.site.list_memory import ListMemory
+from h2static.site.mediatypes import MediaTypes, read_mime_types
+from h2static.site.netlify import NetlifyFiles, NetlifyRules
+from h2static.site.pages import ErrorPages
+from h2static.site.paths import parse_target
+from h2static.site.rules import Rules
+from h2static.site.sources import ChangedError, Shared
+
+READ_METHODS = (b"GET", b"HEAD")
+UPLOAD_METHODS = (b"POST", b"PUT")
+#: The page that Netlify answers with where there is no file.
+NETLIFY_NOT_FOUND = (b"404.html",)
+
+#: Decoded names from the root to a file or folder.
+Names: TypeAlias = tuple[bytes, ...]
+
+
+class Setup:
+    """What a site needs to respond; immutable but for files that it re-reads when they change."""
+
+    def __init__(
+        self,
+        config: SiteConfig,
+        root: bytes,
+        contents: Contents,
+        clock: Callable[[], float],
+        access: FileAccess,
+        look: Look,
+    ) -> None:
+        """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
+
+        Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
+        """
+        self.config = config
+        self.root = root
+        self.clock = clock
+        limits = self.limits = access.limits
+        self.shared = Shared(
+            contents=contents, access=access, digest_all=config.etag is EtagSource.DIGEST
+        )
+        self.lists = ListMemory(limits)
+        additions = None
+        if config.mime_types_file is not None:
+            additions = read_mime_types(config.mime_types_file, access.limits)
+        self.media_types = MediaTypes(additions)
+        if config.index in ("", ".", "..") or "/" in config.index or "\0" in config.index:
+            raise ValueError(f"index: {config.index!r} is not the name of a file in every folder")
+        self.index = _octets(config.index)
+        self.error_pages = ErrorPages()
+        self.error_files: dict[int, Names] = {404: NETLIFY_NOT_FOUND} if config.netlify else {}
+        for page in config.error_page:
+            self.error_files[page.status] = _site_names(page.file)
+        self.spa = None if config.spa is None else _site_names(config.spa)
+        self.netlify = NetlifyFiles(limits) if config.netlify else None
+        self.push_source = PushSource(config, self._has_file, look, limits)
+        self._rules: tuple[NetlifyRules, Rules] | None = None
+        with self.walk(Dependencies(clock())) as walk:
+            if config.spa is not None:
+                _check_file(walk, config.spa, "spa")
+            for page in config.error_page:
+                _check_file(walk, page.file, f"error-page {page.status}")
+            if self.netlify is not None:
+                self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
+
+    def _has_file(self, path: bytes) -> bool:
+        """Whether an encoded path leads to something that is served."""
+        try:
+            target = parse_target(path, self.limits)
+            with self.walk(Dependencies(self.clock())) as walk:
+                place: Folder | OpenFile = walk.root()
+                names = (*target.names, self.index) if target.directory else target.names
+                for name in names:
+                    if isinstance(place, OpenFile):
+                        return False
+                    place = walk.step(place, name)
+        except (SiteError, OSError, ChangedError):
+            return False
+        return isinstance(place, OpenFile)
+
+    def walk(self, dependencies: Dependencies) -> Walk:
+        """A new walk through the tree."""
+        return Walk(
+            self.root,
+            dependencies,
+            follow_symlinks=self.config.follow_symlinks,
+            limits=self.limits,
+        )
+
+    def rules(self, netlify: NetlifyRules) -> Rules:
+        """All rules, with those of the ``_headers`` file as it is now."""
+        known = self._rules
+        if known is None or known[0] is not netlify:
+            config = self.config
+            rules = Rules(cache=config.cache, header=config.header, netlify=netlify.headers)
+            known = self._rules = (netlify, rules)
+        return known[1]
+
+    def refresh_netlify(self) -> None:
+        """Read the files for Netlify again if they changed; without a root they say what they
+        said."""
+        if self.netlify is None:
+            return
+        dependencies = Dependencies(self.clock())
+        with contextlib.suppress(OSError), self.walk(dependencies) as walk:
+            self.netlify.refresh(walk, dependencies)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out of the owner's files, one line each."""
+        netlify = () if self.netlify is None else self.netlify.rules.warnings
+        return (*netlify, *self.push_source.warnings)
+
+    def allow(self) -> Field:
+        """The methods that resources here support (RFC 9110 section 10.2.1)."""
+        uploads = UPLOAD_METHODS if self.config.echo_upload else ()
+        return (b"allow", b", ".join((*READ_METHODS, b"OPTIONS", *uploads)))
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _site_names(file: str) -> Names:
+    """The names of a file below the root that an option names."""
+    return tuple(_octets(file.removeprefix("/")).split(b"/"))
+
+
+def _check_file(walk: Walk, file: str, option: str) -> None:
+    """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""
+    place: Folder | OpenFile = walk.root()
+    try:
+        for name in _site_names(file):
+            if isinstance(place, OpenFile):
+                break
+            place = walk.step(place, name)
+        else:
+            if isinstance(place, OpenFile):
+                return
+    except OSError:
+        pass
+    raise ValueError(f"{option}: {file}: there is no such file below the root")

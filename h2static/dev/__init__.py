@@ -6,5 +6,8 @@ when it is not used.  Everything that it adds to a site lives under one path, ``
 Strategy: ``watcher`` finds what changed (``tree`` knows what was there, ``ignore`` what does not
 count), ``broker`` tells every tab over an event stream, ``client.js`` acts on it.  ``injection``
 puts the client into pages, ``policy`` makes their Content-Security-Policy allow it, ``guard`` keeps
-other sites out.  ``application`` puts these around a site.
+other sites out.  ``documents`` makes responses of such pages; ``freshness`` and ``cors`` change all
+other responses, each the same way every time (``rewriting``).  ``application`` puts these around a
+site, ``extension`` adds the watcher and what hangs on the server's lifecycle.  ``limits`` has every
+bound.
 """

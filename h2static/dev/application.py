@@ -19,7 +19,12 @@ from importlib.resources import files
 
 from h2static.dev import guard, injection
 from h2static.dev.broker import Broker, State
-from h2static.dev.documents import DocumentOptions, Documents
+from h2static.dev.documents import (
+    DocumentOptions,
+    DocumentRequest,
+    Documents,
+    document_request,
+)
 from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import host_page
@@ -91,9 +96,8 @@ class DevApplication(Wrapper):
             clock=clock,
             refuse=site.refuse,
         )
-        #: Requests that repeat and are the site's: those for documents with the request for the
-        #: whole, the others with ``None``.
-        self._kinds: dict[Request, Request | None] = {}
+        #: Requests that repeat and are the site's; ``None``: not for a document.
+        self._kinds: dict[Request, DocumentRequest | None] = {}
         #: The state of the tree that responses of this batch are of, or of a later one.
         self._state: State | None = None
 
@@ -149,13 +153,13 @@ class DevApplication(Wrapper):
     def recall(self, request: Request) -> Response | None:
         """What the site recalls, changed as :meth:`handle` would change it."""
         try:
-            whole = self._kinds[request]
+            asked = self._kinds[request]
         except KeyError:
             return None
-        if whole is None:
+        if asked is None:
             return self._others.recall(self._inner.recall(request))
-        found = self._inner.recall(whole)
-        return None if found is None else self._documents.recall(request, found, self._state)
+        found = self._inner.recall(asked.whole)
+        return None if found is None else self._documents.recall(asked, found, self._state)
 
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
@@ -175,12 +179,12 @@ class DevApplication(Wrapper):
             self._note(request, None)
             self._handle_other(exchange)
 
-    def _note(self, request: Request, whole: Request | None) -> None:
+    def _note(self, request: Request, asked: DocumentRequest | None) -> None:
         """Remember what ``request`` is."""
         if request.repeats:
             if len(self._kinds) >= self._limits.remembered:
                 self._kinds.clear()
-            self._kinds[request] = whole
+            self._kinds[request] = asked
 
     def _handle_other(self, exchange: Exchange) -> None:
         self._inner.handle(WrappedExchange(exchange, self._others.response))
@@ -208,48 +212,34 @@ class DevApplication(Wrapper):
     def _handle_document(self, exchange: Exchange) -> None:
         """The site's response with the client in it, if it is HTML."""
         request, state = exchange.request, self._state
-        whole = self._whole(request)
-        found = self._site.look(whole)
+        asked = self._kinds.get(request) or document_request(request)
+        found = self._site.look(asked.whole)
         if not isinstance(found, Response):
             job = found
             # The site may be asked in the loop's thread only, so the whole has to do here.
-            exchange.work(lambda: self._worked_out(request, job(), state))
-        elif not self._documents.takes(request, found):
+            exchange.work(lambda: self._worked_out(asked, job(), state))
+        elif not self._documents.takes(asked, found):
             # What the client asked for in the first place counts.
             self._handle_other(exchange)
         else:
-            self._note(request, whole)
+            self._note(request, asked)
             response = found
-            known = self._documents.recall(request, response, state)
+            known = self._documents.recall(asked, response, state)
             if known is not None:
                 exchange.respond(known)
             elif self._documents.blocks(response):
-                exchange.work(lambda: self._worked_out(request, response, state))
+                exchange.work(lambda: self._worked_out(asked, response, state))
             else:
-                exchange.respond(self._worked_out(request, response, state))
+                exchange.respond(self._worked_out(asked, response, state))
 
-    def _whole(self, request: Request) -> Request:
-        """The request for the whole, uncompressed representation."""
-        known = self._kinds.get(request)
-        if known is not None:
-            return known
-        return Request(
-            method=b"GET",
-            scheme=request.scheme,
-            authority=request.authority,
-            path=request.path,
-            fields=tuple(field for field in request.fields if field[0] == b"accept"),
-            repeats=request.repeats,
-        )
-
-    def _worked_out(self, request: Request, found: Response, state: State | None) -> Response:
-        """The response to ``request`` made from the site's whole response; may block."""
-        if self._documents.takes(request, found):
-            response = self._documents.respond(request, found, state)
+    def _worked_out(self, asked: DocumentRequest, found: Response, state: State | None) -> Response:
+        """The response to what was asked, made from the site's for the whole; may block."""
+        if self._documents.takes(asked, found):
+            response = self._documents.respond(asked, found, state)
             if response is not None:
                 return response
         response = self._others.response(found)
-        if request.method != b"HEAD":
+        if asked.request.method != b"HEAD":
             return response
         return replace(response, body=b"", hints=None, prepared=False)
 

@@ -25,9 +25,9 @@ from h2static.http.fields import Fields
 Data = Mapping[str, object]
 
 
-@dataclass(slots=True, kw_only=True, frozen=True)
+@dataclass(slots=True, kw_only=True, frozen=True, eq=False)
 class State:
-    """A state of the tree, and when it was found.
+    """A state of the tree, and when it was found; compared by identity.
 
     The processes of a server find a change one after the other, and a client may hear one of them
     and then another: by the moment it knows who is behind.

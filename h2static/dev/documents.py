@@ -7,7 +7,7 @@ the octets that are really sent.  Documents in which the client cannot work stay
 
 Strategy: a document that the site gives again (a prepared response) is remembered by the identity
 of that response.  All others are found by their content while a stream is being sent them, so that
-any number of streams hold one copy; they are read and rewritten one at a time.  Parts are views.
+any number of streams hold one copy; files are read and rewritten one at a time.  Parts are views.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 from h2static.dev import injection
@@ -34,6 +34,7 @@ from h2static.dev.policy import (
 )
 from h2static.dev.remembered import Remembered
 from h2static.dev.views import ViewBody
+from h2static.dev.whole_files import digest_of, digest_whole, read_whole
 from h2static.http.bodies import Body
 from h2static.http.fields import Fields
 from h2static.http.hints import Hints
@@ -63,6 +64,35 @@ _OWN_FIELDS = frozenset(
     )
 )
 _POLICY = b"content-security-policy"
+
+
+class DocumentRequest(NamedTuple):
+    """A request for a document, and what follows from it."""
+
+    #: What the client asked.
+    request: Request
+    #: The request for the whole, uncompressed representation, which the site is asked.
+    whole: Request
+    origin: Origin
+
+
+def document_request(request: Request) -> DocumentRequest:
+    """What follows from ``request``."""
+    return DocumentRequest(
+        request,
+        Request(
+            method=b"GET",
+            scheme=request.scheme,
+            authority=request.authority,
+            path=request.path,
+            fields=tuple(field for field in request.fields if field[0] == b"accept"),
+            repeats=request.repeats,
+        ),
+        Origin(
+            scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
+        ),
+    )
+
 
 #: Digest of the content, fields, status and origin: the same ones give the same rewritten document.
 _ContentKey: TypeAlias = tuple[bytes, Fields, int, Origin]
@@ -162,7 +192,7 @@ class Documents:
         self._in_use: WeakValueDictionary[_ContentKey, Rewritten] = WeakValueDictionary()
         #: Held while the former is used.
         self._lock = threading.Lock()
-        #: Held while a file is read and rewritten, which takes three times its octets.
+        #: Held while a file is read and rewritten, which takes two or three times its octets.
         self._making = threading.Lock()
         #: By path.
         self._warnings: dict[bytes, str] = {}
@@ -185,13 +215,13 @@ class Documents:
     def octets_in_use(self) -> int:
         """Octets of the documents that nothing but streams holds."""
         with self._lock:
-            return self._count_in_use()
+            return sum(len(one.octets) for one in self._in_use.values())
 
     def forget(self) -> None:
         """The site's responses of before will not come any more."""
         self._remembered.forget()
 
-    def takes(self, request: Request, response: Response) -> bool:
+    def takes(self, asked: DocumentRequest, response: Response) -> bool:
         """Whether the client can be put into ``response``."""
         if not is_html(response.fields) or any(
             name == b"content-encoding" for name, _ in response.fields
@@ -203,7 +233,7 @@ class Documents:
         if not isinstance(body, FileBody) or body.length is None:
             return False
         if body.length > self._limits.document:
-            self._warn(request, f"it is larger than {self._limits.document} octets")
+            self._warn(asked.request, f"it is larger than {self._limits.document} octets")
             return False
         return True
 
@@ -211,30 +241,35 @@ class Documents:
         """Whether :meth:`respond` may have to wait for a disk."""
         return not isinstance(response.body, bytes) or self._is_missing(response)
 
-    def recall(self, request: Request, response: Response, state: State | None) -> Response | None:
+    def recall(
+        self, asked: DocumentRequest, response: Response, state: State | None
+    ) -> Response | None:
         """What :meth:`respond` would give, if it has given it before."""
-        document = self._remembered.get(self._key(request, response))
-        return None if document is None else document.recall(request, state)
+        document = self._remembered.get(self._key(asked, response))
+        return None if document is None else document.recall(asked.request, state)
 
-    def respond(self, request: Request, response: Response, state: State | None) -> Response | None:
-        """The response to ``request``, made from the site's whole ``response``.
+    def respond(
+        self, asked: DocumentRequest, response: Response, state: State | None
+    ) -> Response | None:
+        """The response to what was asked, made from the site's ``response`` for the whole.
 
         ``None``: so many documents are being sent that this one is to be sent as it is.
 
         ``state``: a state of the tree that ``response`` is not older than.  Raises ``OSError`` when
         a file cannot be read to its end.
         """
-        key = self._key(request, response)
+        request, origin = asked.request, asked.origin
+        key = self._key(asked, response)
         document = self._remembered.get(key)
         if document is None:
             # One with a file would keep it open, for which the site has a limit of its own.
             if not response.prepared or not isinstance(response.body, bytes):
-                rewritten = self._shared(request, response, key[1])
+                rewritten = self._shared(request, response, origin)
                 if rewritten is None:
                     return None
                 return self._made(self._document(response, rewritten), request, state)
             octets = self._octets(request, response)
-            rewritten = self._rewritten(request, response, key[1], octets)
+            rewritten = self._rewritten(request, response, origin, octets)
             document = self._document(response, rewritten)
             held = len(response.body) + len(rewritten.octets)
             if not self._remembered.has_room_for(held):
@@ -252,11 +287,8 @@ class Documents:
 
     # ------------------------------------------------------------------ parts of it
 
-    def _key(self, request: Request, response: Response) -> _ResponseKey:
-        origin = Origin(
-            scheme=request.scheme.decode("latin-1"), authority=request.authority.decode("latin-1")
-        )
-        return response, origin, request.path if self._is_missing(response) else None
+    def _key(self, asked: DocumentRequest, response: Response) -> _ResponseKey:
+        return response, asked.origin, asked.request.path if self._is_missing(response) else None
 
     def _is_missing(self, response: Response) -> bool:
         """Whether to say more about a missing file than ``response`` does."""
@@ -277,28 +309,35 @@ class Documents:
         """
         if isinstance(response.body, bytes):
             return self._found(request, response, origin)
+        # Most often it is in use: digesting a file takes no room.
+        digest = digest_whole(response.body)
+        known = self._used(digest, response, origin)
+        if known is not None:
+            return known
         with self._making:
-            return self._found(request, response, origin)
+            return self._used(digest, response, origin) or self._found(request, response, origin)
 
     def _found(self, request: Request, response: Response, origin: Origin) -> Rewritten | None:
         octets = self._octets(request, response)
-        # Not by the file's version: one that was just written may be written again without any
-        # change of its times.
-        key = (blake2b(octets).digest(), response.fields, response.status, origin)
-        with self._lock:
-            known = self._in_use.get(key)
-            if known is not None:
-                return known
-            full = self._count_in_use() + len(octets) > self._limits.documents_in_use
-        if full:
+        digest = digest_of(octets)
+        known = self._used(digest, response, origin)
+        if known is not None:
+            return known
+        if self.octets_in_use + len(octets) > self._limits.documents_in_use:
             self._warn(request, "too many documents are being sent")
             return None
         made = self._rewritten(request, response, origin, octets)
         with self._lock:
-            return self._in_use.setdefault(key, made)
+            return self._in_use.setdefault((digest, response.fields, response.status, origin), made)
 
-    def _count_in_use(self) -> int:
-        return sum(len(one.octets) for one in self._in_use.values())
+    def _used(self, digest: bytes, response: Response, origin: Origin) -> Rewritten | None:
+        """What is in use and made of the same content and fields.
+
+        Not of the same version of a file: one that was just written may be written again without
+        any change of its times.
+        """
+        with self._lock:
+            return self._in_use.get((digest, response.fields, response.status, origin))
 
     def _rewritten(
         self, request: Request, response: Response, origin: Origin, octets: bytes
@@ -385,26 +424,3 @@ class Documents:
 
 def _path(request: Request) -> bytes:
     return request.path.partition(b"?")[0]
-
-
-def read_whole(body: bytes | Body) -> bytes:
-    """All of the body of a document; blocks.
-
-    Raises ``OSError`` when the file cannot be read to its end.
-    """
-    if isinstance(body, bytes):
-        return body
-    assert isinstance(body, FileBody)
-    assert body.length is not None
-    # Not by its reader: that has cold octets read by a thread of the pool, which this thread is one
-    # of, and all of them could wait for each other.  The whole is the file from its beginning; one
-    # that is rewritten meanwhile is a change, for which the page reloads.
-    pieces: list[bytes] = []
-    offset = 0
-    while offset < body.length:
-        piece = os.pread(body.handle.descriptor, body.length - offset, offset)
-        if not piece:
-            raise OSError("the file changed while it was read")
-        pieces.append(piece)
-        offset += len(piece)
-    return b"".join(pieces)

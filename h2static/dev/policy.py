@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from h2static.dev.injection import CLIENT_PATH, EVENTS_PATH
 
@@ -39,8 +40,7 @@ _SLICE = 256 * 1024
 _HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-]+(?::[0-9]+)?")
 
 
-@dataclass(slots=True, kw_only=True, frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where the page comes from."""
 
     #: ``http`` or ``https``.

@@ -8,6 +8,7 @@ all of them get the same object.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -24,6 +25,9 @@ class Remembered(Generic[Key, Value]):
         self._lock = threading.Lock()
         self._values: dict[Key, Value] = {}
         self._octets = 0
+        #: The value of a key, ``None`` when there is none: the dictionary's own method, as every
+        #: request that repeats asks it.
+        self.get: Callable[[Key], Value | None] = self._values.get
 
     def __len__(self) -> int:
         """How many values there are."""
@@ -33,10 +37,6 @@ class Remembered(Generic[Key, Value]):
     def octets(self) -> int:
         """Octets that the values keep alive."""
         return self._octets
-
-    def get(self, key: Key) -> Value | None:
-        """The value of ``key``; ``None`` when there is none."""
-        return self._values.get(key)
 
     def has_room_for(self, octets: int) -> bool:
         """Whether a value that keeps ``octets`` alive is held at all."""

@@ -108,6 +108,22 @@ def test_a_large_page_on_many_streams_is_held_once(tmp_path: Path, age: str) -> 
     assert application.documents.octets_in_use == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the system does not say")
+def test_the_process_grows_by_little(tmp_path: Path) -> None:
+    """What threads allocate and free again may stay with their arenas."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    write_page(tmp_path, 8 * MEBIBYTE)
+    application = dev_around(site_of(tmp_path))
+    before = resident()
+    responses = visit_all(application, [replace(VISIT) for _ in range(40)])
+    readers = [reading(response) for response in responses]
+    assert resident() - before < 48 * MEBIBYTE
+    assert len(readers) == 40
+
+
 def test_different_ranges_of_a_large_page_are_views(tmp_path: Path) -> None:
     write_page(tmp_path, 8 * MEBIBYTE)
     application = dev_around(site_of(tmp_path))

@@ -16,12 +16,14 @@ from typing import Final
 from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker
 from h2static.dev.cors import CorsApplication
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.http.exchange import Application, Exchange
 from h2static.http.messages import Request, Response
 from h2static.http.wrapper import Wrapper
 from h2static.server.health import HealthApplication
 from h2static.site import Site, SiteConfig
 from h2static.site.hints.rules import parse_push_option
+from h2static.site.limits import SiteLimits
 from h2static.site.rules import ErrorPage, parse_cache_rule
 from tests.contracts.applications import Scripted, text
 
@@ -84,7 +86,30 @@ class Subject:
     echoes: bool = False
 
 
-def _site(root: Path, clock: Clock, *, full: bool = False) -> Site:
+#: So little of everything that each request drops what others have left.
+_LITTLE: Final = SiteLimits(
+    responses=3,
+    requests=3,
+    open_files=2,
+    held_files=2,
+    own_octets=1_000,
+    small_file=1_000,
+    passing_octets=1_000,
+    digests=3,
+    kept_lists=1_000,
+    watches=1,
+    looks=2,
+)
+_LITTLE_DEV: Final = DevLimits(
+    remembered=2, remembered_octets=1_000, rewritten=2, rewritten_octets=1_000
+)
+#: What uploads of a site with everything may take.
+UPLOADS: Final = SiteLimits(upload=200_000, uploads=1_000_000, upload_files=10)
+
+
+def _site(
+    root: Path, clock: Clock, *, full: bool = False, limits: SiteLimits | None = None
+) -> Site:
     config = SiteConfig(root=str(root), listing=True)
     if full:
         config = SiteConfig(
@@ -96,12 +121,17 @@ def _site(root: Path, clock: Clock, *, full: bool = False) -> Site:
             push=tuple(map(parse_push_option, ("/=/a.css",))),
             push_cookie=True,
         )
-    return Site(config, clock=clock)
+        limits = UPLOADS
+    return Site(config, clock=clock, limits=limits)
 
 
-def _dev(root: Path, clock: Clock, *, friendly: bool = True) -> DevApplication:
+def _dev(
+    root: Path, clock: Clock, *, friendly: bool = True, little: bool = False
+) -> DevApplication:
     options = DevOptions(root=str(root), allowed_hosts=("dev.test",), friendly=friendly)
-    return DevApplication(_site(root, clock), Broker(now=0.0), options, clock=clock)
+    site = _site(root, clock, limits=_LITTLE if little else None)
+    limits = _LITTLE_DEV if little else DEFAULT_LIMITS
+    return DevApplication(site, Broker(now=0.0), options, clock=clock, limits=limits)
 
 
 def _fake() -> Scripted:
@@ -151,6 +181,18 @@ def _site_with_everything(root: Path) -> Subject:
     return Subject(application=site, clock=clock, paths=TREE_PATHS, echoes=True)
 
 
+def _little_site(root: Path) -> Subject:
+    clock = Clock()
+    application = _site(root, clock, limits=_LITTLE)
+    return Subject(application=application, clock=clock, paths=TREE_PATHS)
+
+
+def _little_dev(root: Path) -> Subject:
+    clock = Clock()
+    application = CorsApplication(_dev(root, clock, little=True), _LITTLE_DEV)
+    return Subject(application=application, clock=clock, paths=_DEV_PATHS)
+
+
 def _dev_mode(root: Path) -> Subject:
     clock = Clock()
     return Subject(application=_dev(root, clock), clock=clock, paths=_DEV_PATHS)
@@ -191,7 +233,9 @@ def _wrapped_fake(root: Path) -> Subject:
 SUBJECTS: Final[dict[str, Callable[[Path], Subject]]] = {
     "site": _site_alone,
     "site with everything": _site_with_everything,
+    "little site": _little_site,
     "dev": _dev_mode,
+    "little dev": _little_dev,
     "live reload": _live_reload_alone,
     "health": _health,
     "cors": _cors,

@@ -21,8 +21,7 @@ from h2static.http.exchange import Application
 from h2static.http.fields import Fields
 from h2static.http.lifecycle import lifecycle_of
 from h2static.http.messages import WITHOUT_CONTENT, Request, Response
-from h2static.site.uploads import MAX_FILES, MAX_IN_MEMORY
-from tests.contracts.subjects import AUTHORITY, SUBJECTS, Subject, make_tree
+from tests.contracts.subjects import AUTHORITY, SUBJECTS, UPLOADS, Subject, make_tree
 from tests.support.exchange import FakeExchange
 
 #: What an endless body may give at first.
@@ -193,7 +192,7 @@ def test_head_is_get_without_content(make: Callable[[], Subject]) -> None:
 def test_content_of_any_request_is_taken_or_ignored(make: Callable[[], Subject]) -> None:
     subject = make()
     for path, method in itertools.product(subject.paths, METHODS):
-        for size in (1, 100_000):
+        for size in (1, 100_000, 300_000):
             request = _request(path, method=method)
             exchange = _handle(subject.application, request, content=b"c" * size)
             _assert_valid(request, exchange.answer())
@@ -484,11 +483,12 @@ def test_uploads_of_clients_that_went_take_no_room(make: Callable[[], Subject]) 
     subject = make()
     if not subject.echoes:
         pytest.skip("takes no content")
-    # Each is large enough for a file of its own, and they are more than there may be files.
-    for _ in range(MAX_FILES + 1):
+    # Each is large enough for a file of its own; they are more than files or octets there may be.
+    assert 3 * UPLOADS.upload_files * 150_000 > UPLOADS.uploads
+    for _ in range(3 * UPLOADS.upload_files):
         exchange = FakeExchange(_request(b"/", method=b"POST"), content=True)
         subject.application.handle(exchange)
-        exchange.send(bytes(MAX_IN_MEMORY + 1))
+        exchange.send(bytes(150_000))
         assert exchange.response is None
         exchange.lose()
     exchange = _handle(subject.application, _request(b"/", method=b"POST"), content=b"hello")

@@ -335,6 +335,53 @@ def test_a_sink_may_abort(dialect: Dialect, moment: str) -> None:
     application.ledger.assert_settled()
 
 
+@pytest.mark.parametrize("reset", [False, True], ids=["lost", "cancelled first"])
+def test_a_sink_that_waits_for_the_next_turn_is_abandoned_without_one(
+    dialect: Dialect, reset: bool
+) -> None:
+    application = Scripted(keep)
+    talk = Conversation(dialect, application)
+    number = talk.request(b"/", method=b"POST", unfinished=True)
+    talk.settle()
+    if reset:
+        talk.lose(number)
+    application.handled[0].accept(application.sink())
+    talk.close()
+    assert _sink_of(application).abandoned == 1
+    application.ledger.assert_settled()
+
+
+@pytest.mark.parametrize("action", ["abort", "respond", "respond and abort"])
+@pytest.mark.parametrize("whole", [False, True], ids=["more to come", "whole"])
+def test_a_sink_that_comes_later_may_give_up_at_its_first_octets(
+    dialect: Dialect, action: str, whole: bool
+) -> None:
+    application = Scripted({b"/": keep})
+    talk = Conversation(dialect, application)
+    number = talk.request(b"/", method=b"POST", unfinished=True)
+    for _ in range(3):
+        talk.send(number, b"piece")
+        talk.settle()
+    if whole:
+        talk.end(number)
+        talk.settle()
+    (exchange,) = application.handled
+
+    def takes(data: bytes) -> bool:
+        if "respond" in action:
+            exchange.respond(text(413, b"too much"))
+        if "abort" in action:
+            exchange.abort("no room")
+        return True
+
+    exchange.accept(application.sink(takes))
+    talk.settle()
+    reply = talk.reply(number)
+    assert reply.status == (413 if "respond" in action else 500) or reply.broken
+    talk.close()
+    application.ledger.assert_settled()
+
+
 def test_a_response_given_while_a_sink_is_abandoned_goes_nowhere(dialect: Dialect) -> None:
     application = Scripted()
 

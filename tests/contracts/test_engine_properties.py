@@ -99,6 +99,16 @@ class Play:
         """The client reads again, or not."""
         self.talk.taking = not self.talk.taking
 
+    def end_input(self) -> None:
+        """The client sends nothing more."""
+        if self._choose(8) == 0:
+            self.talk.end_input()
+
+    def drain(self) -> None:
+        """The server is about to stop."""
+        if self._choose(8) == 0:
+            self.talk.drain()
+
     def settle(self) -> None:
         """The driver has time."""
         self.talk.settle()
@@ -115,6 +125,8 @@ class Play:
 
         def lost() -> None:
             handled.lost += 1
+            if self._choose(4) == 0:
+                self._act(handled)
 
         exchange.when_lost(lost)
         for _ in range(self._choose(3)):
@@ -126,13 +138,17 @@ class Play:
         if handled is not None:
             self._act(handled)
 
+    def work(self) -> None:
+        """A thread has time for one of the jobs, whichever it is."""
+        if self.talk.engine.jobs:
+            self.talk.engine.jobs.rotate(self._choose(len(self.talk.engine.jobs)))
+            self.talk.run_job()
+
     def _act(self, handled: _Handled) -> None:
         exchange = handled.exchange
-        kind = self._choose(9)
+        kind = self._choose(8)
         if kind == 0 and handled.sink is None:
-            handled.sink = ProbeSink(
-                self.application.ledger, takes=lambda data: self._choose(2) == 0
-            )
+            handled.sink = self._sink(handled)
             exchange.accept(handled.sink)
         elif kind == 1:
             exchange.respond(self._response(exchange))
@@ -144,14 +160,30 @@ class Play:
             exchange.abort("by chance")
         elif kind == 5:
             exchange.inform(103, ((b"link", b"</a>"),))
-        elif kind == 6 and self.talk.engine.jobs:
-            self.talk.run_job()
-        elif kind == 7:
+        elif kind == 6:
             reader = self._one(self.application.ledger.readers[-10:])
             if reader is not None:
                 reader.wake()
         else:
             exchange.resume()
+
+    def _sink(self, handled: _Handled) -> ProbeSink:
+        """A sink whose application may do anything whenever the sink is called."""
+
+        def perhaps_act() -> None:
+            if self._choose(4) == 0:
+                self._act(handled)
+
+        def takes(data: bytes) -> bool:
+            perhaps_act()
+            return self._choose(2) == 0
+
+        return ProbeSink(
+            self.application.ledger,
+            takes=takes,
+            on_end=lambda trailers: perhaps_act(),
+            on_abandon=perhaps_act,
+        )
 
     def _response(self, exchange: Exchange) -> Response:
         octets = exchange.request.path * (1 + self._choose(3_000))
@@ -216,7 +248,10 @@ _MOVES: tuple[tuple[int, Callable[[Play], None]], ...] = (
     (1, Play.read),
     (8, Play.settle),
     (1, Play.pass_time),
+    (1, Play.end_input),
+    (1, Play.drain),
     (12, Play.act),
+    (3, Play.work),
 )
 _DECK = tuple(move for weight, move in _MOVES for _ in range(weight))
 

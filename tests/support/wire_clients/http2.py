@@ -116,11 +116,15 @@ class Http2Client:
             self._write(f.Continuation(stream_id=stream_id, flags=last, fragment=part))
 
     def content(self, number: int, data: bytes) -> None:
-        self._streams[self.stream_of(number)].queue.append(data)
+        stream = self._streams.get(self.stream_of(number))
+        # Without one the server has reset it.
+        if stream is not None:
+            stream.queue.append(data)
 
     def end(self, number: int, trailers: Fields) -> None:
-        stream = self._streams[self.stream_of(number)]
-        stream.ending, stream.trailers = True, trailers
+        stream = self._streams.get(self.stream_of(number))
+        if stream is not None:
+            stream.ending, stream.trailers = True, trailers
 
     def malform(self, number: int) -> None:
         # RFC 9113 section 8.1: trailers without END_STREAM are malformed.

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import anyio
 
+from h2static.assembly import assemble
 from h2static.config import Config
-from h2static.process.worker import make_extension
 from h2static.server.listeners import open_listeners
-from h2static.server.server import Server
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -54,8 +53,7 @@ async def serve(config: Config) -> AsyncIterator[Serving]:
     try:
         sockets = [one for listener in listeners for one in listener.sockets]
         # Spinning in the poller would take its moments from the other tasks of the program.
-        extension = make_extension(config, sockets, first=True)
-        server = Server(config, sockets, shared=False, spin=0.0, extension=extension)
+        server = assemble(config, sockets, several=False, spin=0.0)
         for warning in server.warnings:
             server.error_log.report("site", "", warning)
         try:

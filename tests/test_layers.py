@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (FRONT,),
     ("h2static.command",),
     ("h2static.process",),
+    ("h2static.assembly",),
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
@@ -38,6 +39,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 #: What these units may import of this project, besides themselves.
 ONLY: dict[str, frozenset[str]] = {
+    "h2static.server": frozenset(
+        {"h2static.config", "h2static.errors", "h2static.http", "h2static.logs"}
+    ),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.site": frozenset({"h2static.http"}),

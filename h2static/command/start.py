@@ -83,7 +83,7 @@ class _Spare:
 
 
 def _fail(text: str, code: int) -> int:
-    from h2static.logs.errors import escape
+    from h2static.logs.escape import escape
 
     print(f"h2static: {escape(text)}", file=sys.stderr)
     return code

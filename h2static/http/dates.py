@@ -11,8 +11,9 @@ import re
 from datetime import UTC, datetime
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH_NUMBERS = {name.encode("ascii"): number for number, name in enumerate(_MONTHS, 1)}
+#: By their number less one, as HTTP dates and logs write them.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_NUMBERS = {name.encode("ascii"): number for number, name in enumerate(MONTHS, 1)}
 
 _MONTH = rb"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _TIME = rb"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
@@ -41,7 +42,7 @@ MAX_DATE = 253402300799
 def format_http_date(seconds: int) -> bytes:
     """``seconds`` as IMF-fixdate; moved into the years 1970 to 9999 where it lies outside."""
     date = datetime.fromtimestamp(min(max(seconds, 0), MAX_DATE), UTC)
-    day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
+    day, month = _DAYS[date.weekday()], MONTHS[date.month - 1]
     return (
         f"{day}, {date.day:02} {month} {date.year:04} "
         f"{date.hour:02}:{date.minute:02}:{date.second:02} GMT"

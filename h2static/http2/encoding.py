@@ -212,13 +212,9 @@ class HeaderBlockMemory:
     def fields(self, response: Response, extra: Fields = ()) -> Fields:
         """The whole field section of a final response, with what is decided when sending."""
         fields = response.fields
-        return (
-            (b":status", b"%d" % response.status),
-            *fields[:1],
-            (b"date", self._date.value),
-            *fields[1:],
-            *extra,
-        )
+        # RFC 9110 section 6.6.1: an origin server without a clock sends none.
+        date: Fields = ((b"date", self._date.value),) if self._date.value else ()
+        return ((b":status", b"%d" % response.status), *fields[:1], *date, *fields[1:], *extra)
 
     def _shared(self, table: DynamicTable, pending: tuple[int, ...]) -> EncoderState:
         if self._second != self._date.second:

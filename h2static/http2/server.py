@@ -10,6 +10,7 @@ from h2static.http.messages import Client, Response
 from h2static.http2.connection import Connection, nothing
 from h2static.http2.observer import Observer, Report
 from h2static.http2.push import Push
+from h2static.http2.registry import ErrorCode
 from h2static.http2.replay import Replay
 from h2static.http2.requests import Requests
 from h2static.http2.roles import Role
@@ -79,4 +80,10 @@ class ServerConnection(Connection):
         if self._error is None:
             self.turn.now = now
             self._guarded(lambda: self.requests.finish_job(stream_id, response))
+            self._after()
+
+    def reset_stream(self, stream_id: int, code: ErrorCode) -> None:
+        """End an open stream at once (RFC 9113 section 6.4); no effect on any other."""
+        if self._error is None and stream_id in self.streams.open:
+            self.streams.reset(stream_id, code)
             self._after()

@@ -126,6 +126,14 @@ class Streams:
             )
         self._use(stream_id)
 
+    def absent_promise(self, parent_id: int) -> None:
+        """PUSH_PROMISE on a stream that is not open: legal where we have reset it (6.6)."""
+        if not self._was_reset(parent_id):
+            raise ConnectionViolation(
+                ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE on a stream that is not open"
+            )
+        self._budgets.glitch()
+
     def _use(self, stream_id: int) -> None:
         """The peer uses ``stream_id``, and none below it any more (section 5.1.1)."""
         if stream_id > self.next_peer_id:
@@ -216,6 +224,10 @@ class Streams:
         return (
             stream_id <= self._reset_forgotten and self.state_of_absent(stream_id) is State.CLOSED
         )
+
+    def is_own(self, stream_id: int) -> bool:
+        """Whether a stream is one that this end opens."""
+        return stream_id % 2 == self._role.own_parity
 
     def _is_of_peer(self, stream_id: int) -> bool:
         return stream_id % 2 != self._role.own_parity

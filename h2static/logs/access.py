@@ -1,8 +1,8 @@
 """The access log: one line for each finished request.
 
 Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats and writes.  When
-the medium is slower than the requests, at most :data:`MAX_WAITING` wait; later ones are left out
-and counted (:meth:`AccessLog.take_left_out`).
+the medium is slower than the requests, at most ``max_waiting`` wait; later ones are left out and
+counted (:meth:`AccessLog.take_left_out`).
 
 Assumes: one thread calls :meth:`AccessLog.add`; ``deque`` appends are atomic.
 """
@@ -17,47 +17,49 @@ import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, assert_never
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, assert_never
 
 from h2static.config import LogFormat
-from h2static.http2.service import Answered
+from h2static.http.dates import MONTHS
+from h2static.http.journal import Finished
 from h2static.logs.brief import brief_line
+from h2static.logs.escape import escape_octets
+from h2static.logs.files import open_log
 
 #: Requests that wait for the writer: a second of the fastest load, some tens of MiB.
-MAX_WAITING = 65536
+MAX_WAITING: Final = 65_536
 #: Seconds that a request waits at most before it is written: lines go out in batches.
-_INTERVAL = 0.5
+_INTERVAL: Final = 0.5
 #: The same for a person who watches.
-_BRIEF_INTERVAL = 0.1
+_BRIEF_INTERVAL: Final = 0.1
 #: Lines of one ``write``.
-_BATCH = 512
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-class Finished(NamedTuple):
-    """A finished request and where it came from."""
-
-    #: Address of the client without its port.
-    peer: str
-    #: ``HTTP/2.0`` or ``HTTP/1.1``.
-    protocol: str
-    answered: Answered
+_BATCH: Final = 512
+#: What stands in the place of an address for clients of Unix domain sockets.
+_UNIX: Final = "unix"
 
 
 class AccessLog:
     """Writes records to a file or to standard output, from a thread of its own."""
 
-    def __init__(self, path: str, form: LogFormat, *, color: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        form: LogFormat,
+        *,
+        color: bool = False,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
         """Open ``path`` for appending, ``-`` being standard output.  Raises ``OSError``.
 
         ``color`` is for :attr:`LogFormat.BRIEF` on a terminal.
         """
+        self._max_waiting = max_waiting
         self._path = path
         self._color = color
         self._form = form
-        self._descriptor = 1 if path == "-" else _open(path)
+        self._descriptor = 1 if path == "-" else open_log(path)
         self._waiting: deque[Finished] = deque()
         self._left_out = 0
         self._reopen = False
@@ -65,13 +67,11 @@ class AccessLog:
         self._thread = threading.Thread(target=self._run, name="access log", daemon=True)
         self._thread.start()
 
-    def add(self, peer: str, protocol: str, answered: Iterable[Answered]) -> None:
-        """Have the requests that ``peer`` got answered written soon."""
-        for one in answered:
-            if len(self._waiting) < MAX_WAITING:
-                self._waiting.append(Finished(peer, protocol, one))
-            else:
-                self._left_out += 1
+    def add(self, records: Sequence[Finished]) -> None:
+        """Have ``records`` written soon."""
+        room = max(0, self._max_waiting - len(self._waiting))
+        self._waiting.extend(islice(records, room))
+        self._left_out += max(0, len(records) - room)
 
     def take_left_out(self) -> int:
         """How many records were left out since the last call."""
@@ -135,7 +135,7 @@ class AccessLog:
             return
         self._reopen = False
         with contextlib.suppress(OSError):
-            descriptor = _open(self._path)
+            descriptor = open_log(self._path)
             os.close(self._descriptor)
             self._descriptor = descriptor
 
@@ -147,24 +147,24 @@ def format_line(finished: Finished, epoch: float, form: LogFormat, *, color: boo
     if form is LogFormat.JSON:
         return _json(finished, epoch)
     if form is LogFormat.BRIEF:
-        return brief_line(finished.answered, finished.protocol, epoch, color=color)
+        return brief_line(finished, epoch, color=color)
     assert_never(form)
 
 
 def _combined(finished: Finished, epoch: float) -> str:
     """The line that Apache and nginx call "combined"."""
-    answered, request = finished.answered, finished.answered.request
-    moment = time.gmtime(answered.finished + epoch)
+    request, client = finished.request, finished.client
+    moment = time.gmtime(finished.finished + epoch)
     stamp = (
-        f"{moment.tm_mday:02d}/{_MONTHS[moment.tm_mon - 1]}/{moment.tm_year}"
+        f"{moment.tm_mday:02d}/{MONTHS[moment.tm_mon - 1]}/{moment.tm_year}"
         f":{moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d} +0000"
     )
-    line = f"{_quoted(request.method)} {_quoted(request.path)} {finished.protocol}"
+    line = f"{_quoted(request.method)} {_quoted(request.path)} {client.version}"
     referer = _quoted(request.field(b"referer") or b"-")
     agent = _quoted(request.field(b"user-agent") or b"-")
+    status, octets = finished.response.status, finished.octets
     return (
-        f'{finished.peer} - - [{stamp}] "{line}" {answered.response.status} {answered.octets}'
-        f' "{referer}" "{agent}"\n'
+        f'{client.host or _UNIX} - - [{stamp}] "{line}" {status} {octets} "{referer}" "{agent}"\n'
     )
 
 
@@ -172,26 +172,24 @@ def _quoted(octets: bytes) -> str:
     """``octets`` as they can stand between quotation marks."""
     if octets.isalnum():
         return octets.decode("ascii")
-    return "".join(
-        chr(one) if 0x20 <= one < 0x7F and one not in b'"\\' else f"\\x{one:02x}" for one in octets
-    )
+    return escape_octets(octets).replace('"', "\\x22")
 
 
 def _json(finished: Finished, epoch: float) -> str:
-    answered, request = finished.answered, finished.answered.request
+    request, client = finished.request, finished.client
     entry: dict[str, object] = {
-        "time": round(answered.finished + epoch, 3),
-        "peer": finished.peer,
-        "protocol": finished.protocol,
+        "time": round(finished.finished + epoch, 3),
+        "peer": client.host or _UNIX,
+        "protocol": client.version,
         "method": _text(request.method),
         "scheme": _text(request.scheme),
         "authority": _text(request.authority),
         "path": _text(request.path),
-        "status": answered.response.status,
-        "octets": answered.octets,
-        "duration": round(answered.finished - answered.started, 6),
-        "pushed": answered.pushed,
-        "aborted": answered.aborted,
+        "status": finished.response.status,
+        "octets": finished.octets,
+        "duration": round(finished.finished - finished.started, 6),
+        "pushed": finished.pushed,
+        "aborted": finished.aborted,
     }
     for name in (b"referer", b"user-agent"):
         value = request.field(name)
@@ -202,10 +200,6 @@ def _json(finished: Finished, epoch: float) -> str:
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "backslashreplace")
-
-
-def _open(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def _write_all(descriptor: int, octets: bytes) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 
-from h2static.http2.service import Answered
+from h2static.http.journal import Finished
+from h2static.logs.escape import escape_utf8
 
 #: What live reload asks for by itself.
 _OWN_PREFIX = b"/.h2static/"
@@ -22,26 +23,28 @@ _DIM = "\x1b[2m"
 _COLOURS = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
 _SIZES = ("B", "kB", "MB", "GB")
 _DURATIONS = ("ms", "s")
-#: Milliseconds.  The clock is read once for all that a wake-up brings: what was answered at once
+#: Milliseconds.  The clock is read once for all that a wake-up brings: what was finished at once
 #: took none by it.
 _SHORTEST = 0.1
 
 
-def brief_line(answered: Answered, protocol: str, epoch: float, *, color: bool) -> str:
+def brief_line(finished: Finished, epoch: float, *, color: bool) -> str:
     """A line with its end, or nothing; ``epoch`` added to monotonic time gives seconds since
     1970."""
-    request = answered.request
+    request = finished.request
     if request.path.startswith(_OWN_PREFIX):
         return ""
-    clock = time.strftime("%H:%M:%S", time.localtime(answered.finished + epoch))
-    status = answered.response.status
-    method, path = _printable(request.method), _printable(request.path)
-    size = _amount(answered.octets, _SIZES) if answered.octets else "-"
-    notes = ["pushed"] if answered.pushed else []
-    notes += answered.delivered
-    if answered.aborted:
+    clock = time.strftime("%H:%M:%S", time.localtime(finished.finished + epoch))
+    status = finished.response.status
+    method, path = escape_utf8(request.method), escape_utf8(request.path)
+    size = _amount(finished.octets, _SIZES) if finished.octets else "-"
+    notes = ["pushed"] if finished.pushed else []
+    notes += finished.delivered
+    if finished.aborted:
         notes.append("aborted")
-    columns = f"{size:>6}  {_duration(answered):>7}  {protocol.removesuffix('.0'):<8}"
+    columns = (
+        f"{size:>6}  {_duration(finished):>7}  {finished.client.version.removesuffix('.0'):<8}"
+    )
     tail = "  ".join([columns, *notes]).rstrip()
     dim, tint, reset = (_DIM, _COLOURS.get(status // 100, ""), _RESET) if color else ("", "", "")
     return (
@@ -50,9 +53,9 @@ def brief_line(answered: Answered, protocol: str, epoch: float, *, color: bool) 
     )
 
 
-def _duration(answered: Answered) -> str:
+def _duration(finished: Finished) -> str:
     """How long it took, in two or three digits."""
-    spent = (answered.finished - answered.started) * 1000
+    spent = (finished.finished - finished.started) * 1000
     return _amount(spent, _DURATIONS) if spent >= _SHORTEST else f"<{_SHORTEST} ms"
 
 
@@ -65,8 +68,3 @@ def _amount(amount: float, units: tuple[str, ...]) -> str:
             break
         amount, whole = amount / 1000, False
     return f"{amount:.0f} {unit}" if whole or amount >= 9.95 else f"{amount:.1f} {unit}"
-
-
-def _printable(octets: bytes) -> str:
-    text = octets.decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)

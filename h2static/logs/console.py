@@ -27,6 +27,8 @@ class Console:
     def __init__(self, config: Config) -> None:
         """The clock of the lines starts now."""
         self._verbose = config.verbose
+        #: Whether octets are shown.
+        self.dumps = config.hexdump
         self._shows = config.verbose or config.hexdump
         self._color = is_colored(config)
         self._started = time.monotonic()

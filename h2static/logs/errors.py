@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from h2static.logs.escape import escape
+from h2static.logs.files import open_log
 
 #: Lines of one kind that may come at once: enough to see what happens, few enough to read.
 BURST = 20
@@ -22,13 +24,6 @@ BURST = 20
 RATE = 5.0
 #: Characters of a line: longer ones carry a peer's text, which is not worth more.
 MAX_LENGTH = 1000
-
-_CONTROL = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]|\\")
-
-
-def escape(text: str) -> str:
-    """``text`` with control characters, surrogates and backslashes written as escapes."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +45,7 @@ class ErrorLog:
         """
         self._path = path
         self._clock = clock
-        self._descriptor = 2 if path is None else _open(path)
+        self._descriptor = 2 if path is None else open_log(path)
         self._buckets: dict[str, _Bucket] = {}
 
     def report(self, kind: str, peer: str, text: str) -> None:
@@ -86,7 +81,7 @@ class ErrorLog:
         if self._path is None:
             return
         try:
-            descriptor = _open(self._path)
+            descriptor = open_log(self._path)
         except OSError as error:
             self.report("log", "", f"cannot reopen {self._path}: {error.strerror}")
             return
@@ -110,7 +105,3 @@ class ErrorLog:
         # A log that cannot be written must not end what it reports on.
         with contextlib.suppress(OSError):
             os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
-
-
-def _open(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -9,16 +9,16 @@ Assumes: one thread; output goes through one writer that the log's owner flushes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
-from h2static.http.messages import Field
+from h2static.http.fields import Field
+from h2static.http.journal import Finished
 from h2static.http2 import frames as f
 from h2static.http2 import registry as r
+from h2static.logs.escape import escape, escape_octets
 
 _INDENT: Final = " " * 10
-_UNSAFE = re.compile(rb"[^\x20-\x7e]|\\")
 
 #: ANSI sequences, those of nghttpd.
 TIMER, RECEIVED, SENT, NAME, RESET = "\x1b[33m", "\x1b[1;36m", "\x1b[1;35m", "\x1b[1;34m", "\x1b[0m"
@@ -38,13 +38,8 @@ _FLAG_NAMES: Final[dict[int, tuple[tuple[int, str], ...]]] = {
 }
 
 
-def escape(octets: bytes) -> str:
-    """Octets as text; what is not printable ASCII, and the backslash, as ``\\xNN``."""
-    return _UNSAFE.sub(lambda m: b"\\x%02x" % m[0][0], octets).decode("ascii")
-
-
 class FrameLog:
-    """Watches one connection; an :class:`h2static.http2.service.Observer`."""
+    """Watches one connection; an :class:`h2static.http2.observer.Observer`."""
 
     def __init__(
         self,
@@ -109,9 +104,15 @@ class FrameLog:
         """The peer broke a rule: why it is about to get RST_STREAM or GOAWAY."""
         self._show_continuations()
         where = f"stream_id={stream_id}" if stream_id else "connection"
-        self._line(f"[INVALID; {where}; error={r.error_name(code)}] {escape(reason.encode())}")
+        self._line(f"[INVALID; {where}; error={r.error_name(code)}] {escape(reason)}")
 
     # --- what is not a frame
+
+    def finished(self, finished: Finished) -> None:
+        """A response of HTTP/1.1, which has no frames, is over."""
+        request = finished.request
+        what = f"{escape_octets(request.method)} {escape_octets(request.path)}"
+        self._line(f"{finished.client.version} {what}: {finished.response.status}")
 
     def closed(self) -> None:
         """The connection is over."""
@@ -120,10 +121,6 @@ class FrameLog:
     def plain(self, text: str) -> None:
         """A line that does not say which connection it is about, as nghttpd has some."""
         self._write(text + "\n")
-
-    def line(self, text: str) -> None:
-        """Anything else about the connection, safe to print."""
-        self._line(text)
 
     def _show_continuations(self) -> None:
         for frame in self._continuations:
@@ -141,10 +138,10 @@ class FrameLog:
         return f"{TIMER}{text}{RESET}" if self._color else text
 
     def _field(self, name: bytes, value: bytes) -> str:
-        text = escape(name)
+        text = escape_octets(name)
         if self._color:
             text = f"{NAME}{text}{RESET}"
-        return f"{text}: {escape(value)}"
+        return f"{text}: {escape_octets(value)}"
 
     def _frame(self, verb: str, frame: f.Frame, fields: Sequence[Field], note: str) -> None:
         octets = frame.serialize()
@@ -209,7 +206,7 @@ def _details(frame: f.Frame) -> list[str]:
                 (
                     f"(last_stream_id={frame.last_stream_id}, "
                     f"error_code={r.error_name(frame.code)}(0x{frame.code:02x}), "
-                    f"opaque_data({len(frame.debug)})=[{escape(frame.debug)}])"
+                    f"opaque_data({len(frame.debug)})=[{escape_octets(frame.debug)}])"
                 )
             ]
         case f.WindowUpdate():
@@ -218,15 +215,18 @@ def _details(frame: f.Frame) -> list[str]:
             return []
         case f.AltSvc():
             return [
-                f"(origin=[{escape(frame.origin)}], altsvc_field_value=[{escape(frame.value)}])"
+                (
+                    f"(origin=[{escape_octets(frame.origin)}], "
+                    f"altsvc_field_value=[{escape_octets(frame.value)}])"
+                )
             ]
         case f.Origin():
-            return [f"[{escape(origin)}]" for origin in frame.origins]
+            return [f"[{escape_octets(origin)}]" for origin in frame.origins]
         case f.PriorityUpdate():
             return [
                 (
                     f"(prioritized_stream_id={frame.prioritized_stream_id}, "
-                    f"priority_field_value=[{escape(frame.value)}])"
+                    f"priority_field_value=[{escape_octets(frame.value)}])"
                 )
             ]
         case _:

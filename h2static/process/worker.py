@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from h2static.config import Config
+from h2static.assembly import assemble
 from h2static.errors import StartError
 from h2static.logs.errors import BURST, MAX_LENGTH
 from h2static.process.control_channel import (
@@ -32,12 +32,10 @@ from h2static.process.control_channel import (
 from h2static.process.launching import SUPERVISORS_SIGNALS
 from h2static.server.descriptor_limit import raise_descriptor_limit
 from h2static.server.listeners import begin_listening
-from h2static.server.server import Extension, Server
+from h2static.server.server import Server
 
 #: Seconds that streams get to finish when the supervisor died without a word.
 _ORPHAN_GRACE = 5.0
-#: Addresses that a browser on this machine reaches as ``localhost``.
-_LOCALHOST = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
 
 
 def main() -> None:
@@ -52,12 +50,12 @@ def main() -> None:
     except (EOFError, ConnectionError):
         return
     try:
-        server = Server(
+        server = assemble(
             assignment.config,
             sockets,
-            shared=assignment.config.workers > 1,
+            several=assignment.config.workers > 1,
+            first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
-            extension=make_extension(assignment.config, sockets, first=assignment.slot == 0),
         )
     except (StartError, OSError) as error:
         _tell(line, Message.FAILED, reason=str(error))
@@ -71,34 +69,6 @@ def main() -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(0)
-
-
-def make_extension(
-    config: Config, sockets: Sequence[socket.socket], *, first: bool
-) -> Extension | None:
-    """What the configuration asks for around the site; imported only then.
-
-    ``first``: whether it is for this process to talk to the person at the terminal, and to open a
-    browser; one of several does.
-    """
-    if not (config.dev or config.live_reload or config.cors or config.open):
-        return None
-    from h2static.dev.extension import DevExtension
-
-    page = _page(config.scheme, sockets) if config.open and first else None
-    return DevExtension(config, page=page, tells=first)
-
-
-def _page(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
-    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``."""
-    places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
-    if not places:
-        return None
-    for host, port in places:
-        if host in _LOCALHOST:
-            return f"{scheme}://localhost:{port}/"
-    host, port = places[0]
-    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:

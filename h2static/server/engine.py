@@ -1,6 +1,7 @@
 """What the driver needs of a protocol engine, HTTP/2 or HTTP/1.1.
 
-Contract: as :class:`h2static.http2.connection.Connection` describes it; no I/O here.
+Contract: octets in, octets out, nothing here waits, raises or does I/O.  The driver calls an engine
+when there is something to do, and asks it afterwards what it needs.
 """
 
 from __future__ import annotations
@@ -21,19 +22,30 @@ class Engine(Protocol):
     the calls below: the driver then gives the connection a turn (:meth:`take_turn`).
     """
 
-    #: Octets were received, or actions of exchanges are queued, that wait for the next turn.
-    backlog: bool
-    #: Close when nothing is left to send.
-    closing: bool
-    #: What the connection has counted so far.
-    counters: Counters
-    #: Work for threads, by stream; each is taken out when a thread begins with it, and dropped here
-    #: when nobody waits for it any more.
-    jobs: deque[tuple[int, Job]]
-    #: Readings to be waited for, by stream; the driver empties the list.
-    blocked: list[tuple[int, BodyReader]]
-    #: When the peer was last seen to take octets in earnest.
-    write_progress: float
+    @property
+    def backlog(self) -> bool:
+        """Octets were received, or actions of exchanges are queued, that wait for the next turn."""
+
+    @property
+    def closing(self) -> bool:
+        """Close when nothing is left to send."""
+
+    @property
+    def counters(self) -> Counters:
+        """What the connection has counted so far."""
+
+    @property
+    def jobs(self) -> deque[tuple[int, Job]]:
+        """Work for threads, by stream; each is taken out when a thread begins with it, and dropped
+        by the engine when nobody waits for it any more."""
+
+    @property
+    def blocked(self) -> list[tuple[int, BodyReader]]:
+        """Readings to be waited for, by stream; the driver empties the list."""
+
+    @property
+    def write_progress(self) -> float:
+        """When the peer was last seen to take octets in earnest."""
 
     @property
     def output_octets(self) -> int:

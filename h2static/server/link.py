@@ -1,7 +1,8 @@
-"""One accepted socket: its TLS, its place in the poller, its protocol.
+"""One accepted socket: its TLS, its place in the poller, its engine.
 
 Contract: a :class:`Link` reads and writes its socket without blocking and says what it waits for.
-It decides nothing: the driver does.
+It decides nothing: the driver does.  Where it stands is its :class:`Phase`, which changes as
+:data:`TRANSITIONS` says, and it has an engine in :attr:`Phase.OPEN` and in no other.
 
 Strategy: cleartext output goes out with ``sendmsg`` when the pieces are large and joined when they
 are small; TLS wants one buffer, and after a write that would block it must be offered the same
@@ -18,10 +19,10 @@ from typing import Final
 
 from h2static.logs.frames import FrameLog
 from h2static.server.engine import Engine
+from h2static.server.entrance import Entrance
 from h2static.server.poller import READABLE
+from h2static.server.timers import Timed
 
-#: What one read takes: a turn's input.
-READ_SIZE: Final = 65_536
 #: Pieces of one ``sendmsg``: the system's limit is 1024 (more is EMSGSIZE).
 _MOST_PIECES: Final = 1_024
 #: Average octets of a piece from which copying them together costs more than naming them.
@@ -37,92 +38,123 @@ _CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)
 class Phase(IntEnum):
     """Where a link stands."""
 
-    PROXY = 0
-    HANDSHAKE = 1
-    SNIFF = 2
-    OPEN = 3
-    LINGER = 4
-    CLOSED = 5
+    #: Nothing was done with it yet.
+    ACCEPTED = 0
+    #: A trusted proxy's header is to come.
+    PROXY = 1
+    #: TLS begins.
+    HANDSHAKE = 2
+    #: The first octets will tell what the client speaks.
+    SNIFF = 3
+    #: An engine speaks.
+    OPEN = 4
+    #: All is sent; the client's end is waited for.
+    LINGER = 5
+    CLOSED = 6
+
+
+#: What may follow what; any phase but the last may end in :attr:`Phase.CLOSED`.
+TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
+    Phase.ACCEPTED: frozenset((Phase.PROXY, Phase.HANDSHAKE, Phase.SNIFF, Phase.CLOSED)),
+    Phase.PROXY: frozenset((Phase.HANDSHAKE, Phase.SNIFF, Phase.CLOSED)),
+    Phase.HANDSHAKE: frozenset((Phase.OPEN, Phase.CLOSED)),
+    Phase.SNIFF: frozenset((Phase.OPEN, Phase.CLOSED)),
+    Phase.OPEN: frozenset((Phase.LINGER, Phase.CLOSED)),
+    Phase.LINGER: frozenset((Phase.CLOSED,)),
+    Phase.CLOSED: frozenset(),
+}
 
 
 class Closed(Exception):
     """The peer or the network has ended the connection."""
 
 
-class Link:
+class Link(Timed):
     """An accepted socket."""
 
     __slots__ = (
         "buffer",
-        "cleartext_from_proxy",
         "descriptor",
         "discarded",
+        "engine",
+        "entrance",
         "eof",
         "events",
-        "hexdump",
         "host",
         "log",
         "opened_at",
         "peer",
         "phase",
-        "phase_since",
-        "protocol",
+        "port",
+        "proxied",
         "queued",
         "read_wants_write",
         "reported",
         "socket",
         "tls",
         "tls_chunk",
-        "tls_context",
+        "waiting_since",
     )
 
-    def __init__(self, sock: socket.socket, tls_context: ssl.SSLContext | None, now: float) -> None:
+    def __init__(self, sock: socket.socket, entrance: Entrance, now: float) -> None:
+        super().__init__()
         self.socket = sock
         self.descriptor = sock.fileno()
-        #: The client's address with its port, and without it, for logs.
+        self.entrance = entrance
+        #: The client's address; both together, for logs.  An empty host: a Unix domain socket.
+        self.host = ""
+        self.port = 0
         self.peer = "unix"
-        self.host = "unix"
-        self.tls_context = tls_context
+        #: A trusted proxy's header was there.
+        self.proxied = False
         self.tls: ssl.SSLSocket | None = None
         #: What TLS was offered and has not taken.
         self.tls_chunk = b""
-        self.phase = Phase.SNIFF if tls_context is None else Phase.HANDSHAKE
-        self.opened_at = self.phase_since = now
+        self.phase = Phase.ACCEPTED
+        self.engine: Engine | None = None
+        self.opened_at = now
+        #: Since when output has waited for the socket; 0: none waits.
+        self.waiting_since = 0.0
         #: Octets that came before the protocol was known.
         self.buffer = b""
-        #: https on cleartext is right: a trusted proxy has taken off the TLS.
-        self.cleartext_from_proxy = False
-        self.protocol: Engine | None = None
         #: What the poller watches the descriptor for.
         self.events = READABLE
-        #: Whether the link waits for a turn.
+        #: Whether the link is in the row of those who get a turn.
         self.queued = False
         #: TLS has to write before it can read on (a key update): readable means nothing now.
         self.read_wants_write = False
         self.eof = False
         self.discarded = 0
         self.log: FrameLog | None = None
-        self.hexdump = False
+        #: Whether the error log knows what the peer did wrong.
         self.reported = False
+
+    def move(self, phase: Phase, engine: Engine | None = None) -> None:
+        """Go to ``phase``; ``engine`` is what speaks in :attr:`Phase.OPEN`."""
+        assert phase in TRANSITIONS[self.phase], f"{self.phase.name} to {phase.name}"
+        assert (engine is not None) == (phase is Phase.OPEN)
+        self.phase = phase
+        self.engine = engine
 
     def name_peer(self, host: str, port: int) -> None:
         """The client is known by its address."""
         self.host = host
+        self.port = port
         self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def read(self) -> bytes | None:
-        """What has arrived; empty at the end of input; ``None`` when nothing has.
+    def read(self, size: int) -> bytes | None:
+        """At most ``size`` octets that have arrived; empty at the end of input.
 
-        Raises :class:`Closed`.
+        ``None`` when nothing has arrived.  Raises :class:`Closed`.
         """
         self.read_wants_write = False
         try:
             if self.tls is None:
-                return self.socket.recv(READ_SIZE)
-            data = self.tls.recv(READ_SIZE)
+                return self.socket.recv(size)
+            data = self.tls.recv(size)
             # Octets inside TLS are not seen by the poller.
-            while data and len(data) < READ_SIZE and self.tls.pending():
-                data += self.tls.recv(READ_SIZE - len(data))
+            while data and len(data) < size and self.tls.pending():
+                data += self.tls.recv(size - len(data))
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
             return None
         except ssl.SSLWantWriteError:

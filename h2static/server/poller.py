@@ -30,8 +30,11 @@ class Poller(Protocol):
     def unregister(self, descriptor: int, events: int) -> None:
         """Watch no longer."""
 
-    def poll(self, seconds: float) -> list[tuple[int, int]]:
-        """What is ready, waiting at most ``seconds``."""
+    def poll(self, seconds: float, most: int) -> list[tuple[int, int]]:
+        """What is ready, at most ``most`` pairs, waiting at most ``seconds``.
+
+        What is left out comes first the next time.
+        """
 
     def fileno(self) -> int:
         """A descriptor that is readable when something is ready."""
@@ -65,7 +68,7 @@ if sys.platform == "linux":
         def unregister(self, descriptor: int, events: int) -> None:
             self._epoll.unregister(descriptor)
 
-        def poll(self, seconds: float) -> list[tuple[int, int]]:
+        def poll(self, seconds: float, most: int) -> list[tuple[int, int]]:
             return [
                 (
                     descriptor,
@@ -73,7 +76,7 @@ if sys.platform == "linux":
                     or (READABLE if events & _READ_OR_ERROR else 0)
                     | (WRITABLE if events & select.EPOLLOUT else 0),
                 )
-                for descriptor, events in self._epoll.poll(seconds)
+                for descriptor, events in self._epoll.poll(seconds, most)
             ]
 
         def close(self) -> None:
@@ -110,10 +113,10 @@ else:
         def unregister(self, descriptor: int, events: int) -> None:
             self.modify(descriptor, events, 0)
 
-        def poll(self, seconds: float) -> list[tuple[int, int]]:
+        def poll(self, seconds: float, most: int) -> list[tuple[int, int]]:
             return [
                 (event.ident, READABLE if event.filter == select.KQ_FILTER_READ else WRITABLE)
-                for event in self._kqueue.control(None, 256, seconds)
+                for event in self._kqueue.control(None, most, seconds)
             ]
 
         def close(self) -> None:

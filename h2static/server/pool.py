@@ -1,32 +1,32 @@
-"""Threads for what blocks: cold files and their digests.
+"""Threads for what blocks: cold files and their digests, lists of large folders.
 
 Contract: :meth:`Pool.submit` runs a function in one of a few threads; what it raises is reported
 and never lost.  :meth:`Pool.post` hands a function to the loop's thread from any thread and wakes
 the loop; :meth:`Pool.run_posted` runs what was posted.  Nothing but this class crosses threads.
 
 Strategy: the loop's poller watches :attr:`Pool.wakeup`, so that a finished read is noticed as fast
-as an octet from the network.
+as an octet from the network.  One octet wakes the loop, however much is posted until it looks; what
+its own thread posts needs none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-#: Reads that wait for a disk at once; a disk has little use for more, and each is a thread.
-THREADS = 8
-#: Answers worked out at once (:mod:`h2static.server.background`): the threads that are left are for
-#: readings, so that downloads go on however many lists of files somebody asks for.
-ANSWERS = THREADS - 2
+from h2static.server.limits import DEFAULT_LIMITS
 
 
 class Pool:
     """A few threads, and the way back from them."""
 
-    def __init__(self, report: Callable[[str], None], threads: int = THREADS) -> None:
+    def __init__(
+        self, report: Callable[[str], None], threads: int = DEFAULT_LIMITS.threads
+    ) -> None:
         """``report`` is told, in the loop's thread, what went wrong in a submitted function."""
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="disk")
         self._posted: deque[Callable[[], None]] = deque()
@@ -34,6 +34,21 @@ class Pool:
         self._signal, self.wakeup = socket.socketpair()
         self._signal.setblocking(False)
         self.wakeup.setblocking(False)
+        #: An octet is on its way.
+        self._signalled = False
+        #: The loop's thread, and how it is told that it posted something itself.
+        self._thread: int | None = None
+        self._posted_here: Callable[[], None] = self.wake
+
+    @property
+    def posted(self) -> int:
+        """Functions that wait for :meth:`run_posted`."""
+        return len(self._posted)
+
+    def adopt_thread(self, posted_here: Callable[[], None]) -> None:
+        """The loop runs in the calling thread; ``posted_here`` is called when that thread posts."""
+        self._thread = threading.get_ident()
+        self._posted_here = posted_here
 
     def submit(self, work: Callable[[], None]) -> None:
         """Run ``work`` in a thread, soon."""
@@ -49,16 +64,30 @@ class Pool:
     def post(self, action: Callable[[], None]) -> None:
         """Have ``action`` run in the loop's thread; callable from any thread."""
         self._posted.append(action)
+        if threading.get_ident() == self._thread:
+            self._posted_here()
+        elif not self._signalled:
+            self._signalled = True
+            self.wake()
+
+    def wake(self) -> None:
+        """Have :attr:`wakeup` be readable; callable from any thread."""
         # The buffer is full: a wake-up is on its way; or closed: nobody is left to wake.
         with contextlib.suppress(OSError):
             self._signal.send(b"\0")
 
-    def run_posted(self) -> None:
-        """Run what was posted; in the loop's thread."""
+    def heed_wakeup(self) -> None:
+        """:attr:`wakeup` is readable: :meth:`run_posted` is to be called next."""
         with contextlib.suppress(BlockingIOError):
             while len(self.wakeup.recv(4096)) == 4096:
                 pass
-        while self._posted:
+        # Last: an octet that is sent from here on is still there to be read.
+        self._signalled = False
+
+    def run_posted(self) -> None:
+        """Run what was posted by now; in the loop's thread."""
+        # What these post in turn waits for the next round.
+        for _ in range(len(self._posted)):
             self._posted.popleft()()
 
     def close(self) -> None:

@@ -13,11 +13,10 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
+from h2static.server.limits import DEFAULT_LIMITS
+
 #: Section 2.1: "the maximum line lengths the receiver must support including the CRLF": 107.
 MAX_V1_LENGTH = 107
-#: Octets after the fixed part of version 2.  Its length field allows 65 535; addresses need 216,
-#: and balancers add some hundred octets of TLVs.
-MAX_V2_LENGTH = 4096
 
 _V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V2_FIXED = 16
@@ -41,13 +40,13 @@ class ProxyHeader:
     length: int
 
 
-def parse(octets: bytes) -> ProxyHeader | None:
+def parse(octets: bytes, limit: int = DEFAULT_LIMITS.proxy_header) -> ProxyHeader | None:
     """The header at the start of ``octets``; ``None`` when it is not complete.
 
-    Raises :class:`ProxyProtocolError`.
+    ``limit``: octets after the fixed part of version 2.  Raises :class:`ProxyProtocolError`.
     """
     if octets[:12] == _V2_SIGNATURE[: len(octets)]:
-        return _parse_v2(octets) if len(octets) >= _V2_FIXED else None
+        return _parse_v2(octets, limit) if len(octets) >= _V2_FIXED else None
     if octets[:6] == b"PROXY "[: len(octets)]:
         return _parse_v1(octets)
     raise ProxyProtocolError("no PROXY protocol header from a trusted proxy")
@@ -81,13 +80,13 @@ def _is_port(text: str) -> bool:
     return text.isdigit() and len(text) <= 5 and int(text) <= 65535
 
 
-def _parse_v2(octets: bytes) -> ProxyHeader | None:
+def _parse_v2(octets: bytes, limit: int) -> ProxyHeader | None:
     command, family = octets[12], octets[13]
     length = int.from_bytes(octets[14:16], "big")
     if command not in (_LOCAL, _PROXY):
         raise ProxyProtocolError(f"unknown PROXY version or command 0x{command:02x}")
-    if length > MAX_V2_LENGTH:
-        raise ProxyProtocolError(f"PROXY header longer than {MAX_V2_LENGTH} octets")
+    if length > limit:
+        raise ProxyProtocolError(f"PROXY header longer than {limit} octets")
     end = _V2_FIXED + length
     if len(octets) < end:
         return None

@@ -39,10 +39,11 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
 
-def take_header(link: Link) -> bool:
+def take_header(link: Link, limit: int) -> bool:
     """Take the header, or what has come of it; whether it is complete.
 
-    A header that names a client names the link's peer.  Raises
+    A header that names a client names the link's peer.  ``limit``: as for
+    :func:`~h2static.server.proxy_protocol.parse`.  Raises
     :class:`~h2static.server.proxy_protocol.ProxyProtocolError` for what is no header and
     :class:`~h2static.server.link.Closed` when the connection has ended.
     """
@@ -54,7 +55,7 @@ def take_header(link: Link) -> bool:
         raise Closed(str(error)) from error
     if not seen:
         raise Closed("the connection ended before its PROXY header did")
-    header = proxy_protocol.parse(link.buffer + seen)
+    header = proxy_protocol.parse(link.buffer + seen, limit)
     # Of an incomplete header everything is taken: the socket would stay readable otherwise.
     rest = len(seen) if header is None else header.length - len(link.buffer)
     link.buffer += link.socket.recv(rest)

@@ -11,26 +11,28 @@ from pathlib import Path
 import pytest
 
 from h2static.config import LogFormat
-from h2static.http.messages import Request, Response
-from h2static.http2.service import Answered
-from h2static.logs import access as access_log
-from h2static.logs.access import AccessLog, Finished, format_line
+from h2static.http.journal import Finished
+from h2static.http.messages import Client, Request, Response
+from h2static.logs.access import AccessLog, format_line
 from tests.support.processes import wait_until
 
 NOON = 1_000_000_000.0
 
 
-def answered(
+def finished(
     path: bytes = b"/a?b=c",
     fields: tuple[tuple[bytes, bytes], ...] = (),
     *,
+    host: str = "192.0.2.7",
+    version: str = "HTTP/2.0",
     pushed: bool = False,
     aborted: bool = False,
-) -> Answered:
+) -> Finished:
     request = Request(
         method=b"GET", scheme=b"https", authority=b"example.org", path=path, fields=fields
     )
-    return Answered(
+    return Finished(
+        client=Client(host=host, version=version),
         request=request,
         response=Response(status=200, fields=()),
         octets=612,
@@ -41,17 +43,23 @@ def answered(
     )
 
 
-def combined(one: Answered) -> str:
-    return format_line(Finished("192.0.2.7", "HTTP/2.0", one), NOON, LogFormat.COMBINED)
+def combined(one: Finished) -> str:
+    return format_line(one, NOON, LogFormat.COMBINED)
+
+
+def test_a_client_of_a_unix_domain_socket_has_no_address() -> None:
+    assert combined(finished(host="")).startswith("unix - - [")
+    line = format_line(finished(host=""), NOON, LogFormat.JSON)
+    assert json.loads(line)["peer"] == "unix"
 
 
 def test_combined() -> None:
     fields = ((b"referer", b"https://example.org/"), (b"user-agent", b"curl/8"))
-    assert combined(answered(fields=fields)) == (
+    assert combined(finished(fields=fields)) == (
         '192.0.2.7 - - [09/Sep/2001:01:46:50 +0000] "GET /a?b=c HTTP/2.0" 200 612'
         ' "https://example.org/" "curl/8"\n'
     )
-    assert combined(answered()).endswith(' 200 612 "-" "-"\n')
+    assert combined(finished()).endswith(' 200 612 "-" "-"\n')
 
 
 @pytest.mark.parametrize(
@@ -63,12 +71,13 @@ def test_combined() -> None:
     ],
 )
 def test_nothing_of_a_peer_ends_a_field_or_acts_on_a_terminal(octets: bytes, text: str) -> None:
-    assert text in combined(answered(octets))
+    assert text in combined(finished(octets))
 
 
 def test_json() -> None:
-    one = answered(b"/\xff\n", ((b"user-agent", b'a"b'),), pushed=True)
-    line = format_line(Finished("::1", "HTTP/1.1", one), NOON, LogFormat.JSON)
+    fields = ((b"user-agent", b'a"b'),)
+    one = finished(b"/\xff\n", fields, host="::1", version="HTTP/1.1", pushed=True)
+    line = format_line(one, NOON, LogFormat.JSON)
     assert line.count("\n") == 1
     assert json.loads(line) == {
         "time": NOON + 10.25,
@@ -90,9 +99,9 @@ def test_json() -> None:
 def test_lines_are_written_soon_and_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     log = AccessLog(str(path), LogFormat.COMBINED)
-    log.add("::1", "HTTP/2.0", [answered(), answered()])
+    log.add([finished(), finished()])
     wait_until(lambda: path.read_text().count("\n") == 2, "two lines")
-    log.add("::1", "HTTP/2.0", [answered()] * 2000)
+    log.add([finished()] * 2000)
     log.close()
     assert path.read_text().count("\n") == 2002
 
@@ -100,7 +109,7 @@ def test_lines_are_written_soon_and_at_the_end(tmp_path: Path) -> None:
 def test_time_is_the_wall_clock(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     log = AccessLog(str(path), LogFormat.JSON)
-    log.add("::1", "HTTP/2.0", [answered()._replace(finished=time.monotonic())])
+    log.add([finished()._replace(finished=time.monotonic())])
     log.close()
     assert abs(json.loads(path.read_text())["time"] - time.time()) < 60
 
@@ -108,11 +117,11 @@ def test_time_is_the_wall_clock(tmp_path: Path) -> None:
 def test_reopening(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     log = AccessLog(str(path), LogFormat.COMBINED)
-    log.add("::1", "HTTP/2.0", [answered()])
+    log.add([finished()])
     wait_until(lambda: path.read_text() != "", "a line")
     path.rename(tmp_path / "old")
     log.reopen()
-    log.add("::1", "HTTP/2.0", [answered()])
+    log.add([finished()])
     log.close()
     assert path.read_text().count("\n") == 1
 
@@ -132,7 +141,7 @@ def test_lines_go_into_a_pipe_whole(tmp_path: Path) -> None:
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     log = AccessLog(str(path), LogFormat.COMBINED)
-    lines = [format_line(Finished("::1", "HTTP/2.0", answered()), NOON, LogFormat.COMBINED)] * 300
+    lines = [format_line(finished(), NOON, LogFormat.COMBINED)] * 300
     writes = list(log._writes(lines))
     assert b"".join(writes) == "".join(lines).encode()
     assert all(len(octets) <= select.PIPE_BUF and octets.endswith(b"\n") for octets in writes)
@@ -140,20 +149,32 @@ def test_lines_go_into_a_pipe_whole(tmp_path: Path) -> None:
     log.close()
 
 
-def test_a_reader_that_does_not_read_blocks_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(access_log, "MAX_WAITING", 100)
+def test_what_is_too_much_is_left_out_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    log = AccessLog(str(path), LogFormat.COMBINED)
+    log = AccessLog(str(path), LogFormat.COMBINED, max_waiting=100)
+    # One call is shorter than the writer's interval is; what came before may be written by now.
+    log.add([finished()] * 250)
+    assert log.take_left_out() == 150
+    assert log.take_left_out() == 0
+    log.add([])
+    assert log.take_left_out() == 0
+    os.close(reader)
+    log.close()
+
+
+def test_a_reader_that_does_not_read_blocks_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log = AccessLog(str(path), LogFormat.COMBINED, max_waiting=100)
     try:
         # More than a pipe holds, in the end; nothing here ever waits.
         left_out = 0
         deadline = time.monotonic() + 20
         while not left_out and time.monotonic() < deadline:
-            log.add("::1", "HTTP/2.0", [answered(b"/" + b"x" * 10_000)] * 50)
+            log.add([finished(b"/" + b"x" * 10_000)] * 50)
             time.sleep(0.01)
             left_out = log.take_left_out()
         assert left_out

@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from h2static.http.messages import Request, Response
-from h2static.http2.service import Answered
+from h2static.http.journal import Finished
+from h2static.http.messages import Client, Request, Response
 from h2static.logs.brief import brief_line
 
 EPOCH = 1_800_000_000.0
 
 
-def answered(
+def finished(
     path: bytes = b"/a.css",
     status: int = 200,
     octets: int = 4711,
@@ -23,29 +23,40 @@ def answered(
     pushed: bool = False,
     aborted: bool = False,
     delivered: tuple[str, ...] = (),
-    finished: float = 1.0123,
-) -> Answered:
+    end: float = 1.0123,
+    version: str = "HTTP/2.0",
+) -> Finished:
     request = Request(method=method, scheme=b"https", authority=b"a", path=path, fields=())
     response = Response(status=status, fields=())
-    return Answered(request, response, octets, 1.0, finished, pushed, aborted, delivered)
+    return Finished(
+        client=Client(host="192.0.2.7", version=version),
+        request=request,
+        response=response,
+        octets=octets,
+        started=1.0,
+        finished=end,
+        pushed=pushed,
+        aborted=aborted,
+        delivered=delivered,
+    )
 
 
-def line(one: Answered, protocol: str = "HTTP/2.0", *, color: bool = False) -> str:
-    return brief_line(one, protocol, EPOCH, color=color)
+def line(one: Finished, *, color: bool = False) -> str:
+    return brief_line(one, EPOCH, color=color)
 
 
 def test_what_a_line_says() -> None:
     clock = time.strftime("%H:%M:%S", time.localtime(EPOCH + 1.0123))
     path = "/a.css".ljust(22)
-    assert line(answered()) == f"{clock}  GET   200  {path}  4.7 kB    12 ms  HTTP/2\n"
+    assert line(finished()) == f"{clock}  GET   200  {path}  4.7 kB    12 ms  HTTP/2\n"
 
 
 def test_what_is_said_of_every_request_stands_in_columns() -> None:
     path = b"/" + b"x" * 21
     lines = [
-        line(answered(path, 404, octets=999_999, delivered=("2 pushes",))),
-        line(answered(octets=0, finished=1.0), "HTTP/1.1"),
-        line(answered(octets=7, finished=1000.9, method=b"HEAD")),
+        line(finished(path, 404, octets=999_999, delivered=("2 pushes",))),
+        line(finished(octets=0, end=1.0, version="HTTP/1.1")),
+        line(finished(octets=7, end=1000.9, method=b"HEAD")),
     ]
     assert len(lines[0]) == len("\n") + 80
     assert {one.index("HTTP/") for one in lines} == {lines[0].index("HTTP/")}
@@ -67,26 +78,26 @@ def test_what_is_said_of_every_request_stands_in_columns() -> None:
     ],
 )
 def test_duration(seconds: float, duration: str) -> None:
-    assert f"  {duration}  HTTP/2\n" in line(answered(finished=1.0 + seconds))
+    assert f"  {duration}  HTTP/2\n" in line(finished(end=1.0 + seconds))
 
 
 def test_colours_take_no_columns() -> None:
-    plain = re.sub(r"\x1b\[\d*m", "", line(answered(), color=True))
-    assert plain == line(answered())
+    plain = re.sub(r"\x1b\[\d*m", "", line(finished(), color=True))
+    assert plain == line(finished())
 
 
 @pytest.mark.parametrize(
-    ("one", "protocol", "end"),
+    ("one", "end"),
     [
-        (answered(), "HTTP/1.1", "ms  HTTP/1.1\n"),
-        (answered(pushed=True), "HTTP/2.0", "ms  HTTP/2    pushed\n"),
-        (answered(delivered=("2 pushes", "103")), "HTTP/2.0", "  HTTP/2    2 pushes  103\n"),
-        (answered(delivered=("link",)), "HTTP/1.1", "ms  HTTP/1.1  link\n"),
-        (answered(aborted=True), "HTTP/1.1", "ms  HTTP/1.1  aborted\n"),
+        (finished(version="HTTP/1.1"), "ms  HTTP/1.1\n"),
+        (finished(pushed=True), "ms  HTTP/2    pushed\n"),
+        (finished(delivered=("2 pushes", "103")), "  HTTP/2    2 pushes  103\n"),
+        (finished(version="HTTP/1.1", delivered=("link",)), "ms  HTTP/1.1  link\n"),
+        (finished(version="HTTP/1.1", aborted=True), "ms  HTTP/1.1  aborted\n"),
     ],
 )
-def test_notes(one: Answered, protocol: str, end: str) -> None:
-    assert line(one, protocol).endswith(end)
+def test_notes(one: Finished, end: str) -> None:
+    assert line(one).endswith(end)
 
 
 @pytest.mark.parametrize(
@@ -104,18 +115,18 @@ def test_notes(one: Answered, protocol: str, end: str) -> None:
     ],
 )
 def test_size(octets: int, size: str) -> None:
-    assert f"  {size}  " in line(answered(octets=octets))
+    assert f"  {size}  " in line(finished(octets=octets))
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    text = line(answered(b"/\x1b[2J\xc2\x9b\xff", method=b"G\x1bT"))
+    text = line(finished(b"/\x1b[2J\xc2\x9b\xff", method=b"G\x1bT"))
     assert text[:-1].isprintable()
 
 
 def test_requests_of_live_reload_itself_are_left_out() -> None:
-    assert line(answered(b"/.h2static/events")) == ""
+    assert line(finished(b"/.h2static/events")) == ""
 
 
 @pytest.mark.parametrize(("status", "colour"), [(200, "32"), (304, "36"), (404, "33"), (500, "31")])
 def test_colour_by_status(status: int, colour: str) -> None:
-    assert f"\x1b[{colour}m{status}\x1b[0m" in line(answered(status=status), color=True)
+    assert f"\x1b[{colour}m{status}\x1b[0m" in line(finished(status=status), color=True)

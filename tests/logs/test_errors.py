@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from h2static.logs.errors import BURST, MAX_LENGTH, RATE, ErrorLog, escape
+from h2static.logs.errors import BURST, MAX_LENGTH, RATE, ErrorLog
 
 
 class Clock:
@@ -48,10 +48,6 @@ def test_octets_of_a_peer_do_not_act_on_a_terminal(path: Path, clock: Clock) -> 
     assert r"a\nb\x1b[31m\\ \x7f \x85 \ud800 é" in lines[0]
     assert len(lines[0]) < MAX_LENGTH + 60
     log.close()
-
-
-def test_escape_leaves_ordinary_text() -> None:
-    assert escape("GET /ä ✓") == "GET /ä ✓"
 
 
 def test_a_flood_of_one_kind_is_cut_and_told(path: Path, clock: Clock) -> None:

@@ -14,15 +14,14 @@ from typing import cast
 
 import pytest
 
-from h2static.config import Config
-from h2static.http2.limits import Limits
 from h2static.logs.errors import ErrorLog
-from h2static.server.acceptor import Acceptor, Host
-from h2static.server.link import Link
+from h2static.server.acceptor import Acceptor
+from h2static.server.entrance import Entrance
+from h2static.server.limits import ServerLimits
+from h2static.server.link import Link, Phase
 from h2static.server.poller import READABLE
-from h2static.server.services import make_services
-from h2static.site.config import SiteConfig
-from tests.support.applications import TableApplication
+from h2static.server.timers import NEVER
+from tests.support.engines import LineEngines, PathApplication
 
 DESCRIPTOR = 99
 
@@ -71,7 +70,7 @@ class FakePoller:
     def unregister(self, descriptor: int, events: int) -> None:
         assert self.watched.pop(descriptor) == events
 
-    def poll(self, seconds: float) -> list[tuple[int, int]]:
+    def poll(self, seconds: float, most: int) -> list[tuple[int, int]]:
         raise AssertionError("nobody polls")
 
     def fileno(self) -> int:
@@ -81,46 +80,40 @@ class FakePoller:
         raise AssertionError("it is the driver's")
 
 
-class FakeHost:
-    """Counts whom it gets."""
-
-    def __init__(self) -> None:
-        self.admitted: list[Link] = []
-
-    def admit(self, link: Link) -> None:
-        self.admitted.append(link)
-        link.socket.close()
-
-
 class Accepting:
     """An acceptor with one listener."""
 
     def __init__(self, folder: Path, *errors: int) -> None:
         self.now = 1000.0
         self.poller = FakePoller()
-        self.host = FakeHost()
         self.listener = FakeListener(*errors)
         self.path = folder / "log"
         self.log = ErrorLog(str(self.path))
-        application = TableApplication()
-        config = Config(site=SiteConfig(root=str(folder)), port=0, no_tls=True)
         self.acceptor = Acceptor(
-            cast("Host", self.host),
-            self.poller,
-            config,
-            application,
-            make_services(config, application, Limits(), pusher=None, journal=False),
-            error_log=self.log,
-            access_log=None,
-            clock=lambda: self.now,
+            self.poller, self.log, limits=ServerLimits(accept_pause_seconds=0.2)
         )
-        self.acceptor.add_listener(cast("socket.socket", self.listener), None)
+        self.links: list[Link] = []
+        application = PathApplication()
+        self.acceptor.add_entrance(
+            Entrance(
+                socket=cast("socket.socket", self.listener),
+                engines=LineEngines(application),
+                application=application,
+            )
+        )
 
     def accept(self) -> None:
-        self.acceptor.accept(DESCRIPTOR)
+        accepted = self.acceptor.accept(DESCRIPTOR, self.now)
+        for link in accepted:
+            assert link.phase is Phase.SNIFF
+            link.socket.close()
+        self.links += accepted
+
+    def resume(self) -> None:
+        self.acceptor.resume(self.now)
 
     def pauses(self) -> bool:
-        return self.acceptor.pauses
+        return self.acceptor.paused_until != NEVER
 
     def lines(self) -> list[str]:
         """What was logged, without the time."""
@@ -134,19 +127,20 @@ OUT_OF_RESOURCES = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM]
 def test_accepting_pauses_and_goes_on(tmp_path: Path, number: int) -> None:
     one = Accepting(tmp_path, 0, number, 0, 0)
     one.accept()
-    assert (len(one.host.admitted), one.listener.asked) == (1, 2)
+    assert (len(one.links), one.listener.asked) == (1, 2)
     assert one.pauses()
+    assert one.acceptor.paused_until == 1000.2
     assert one.poller.watched == {}, "a level-triggered poller would spin"
     assert one.lines() == [f"accept] accepting pauses: {os.strerror(number)}"]
     one.now += 0.1
-    one.acceptor.resume()
+    one.resume()
     assert one.poller.watched == {}, "too early"
     one.now += 0.2
-    one.acceptor.resume()
+    one.resume()
     assert one.poller.watched == {DESCRIPTOR: READABLE}
     assert not one.pauses()
     one.accept()
-    assert len(one.host.admitted) == 3
+    assert len(one.links) == 3
 
 
 @pytest.mark.parametrize("number", OUT_OF_RESOURCES, ids=lambda one: errno.errorcode[one])
@@ -156,7 +150,7 @@ def test_a_pause_that_was_too_short_is_followed_by_another(tmp_path: Path, numbe
         one.accept()
         assert one.pauses()
         one.now += 1
-        one.acceptor.resume()
+        one.resume()
     one.accept()
     assert not one.pauses()
     assert len(one.lines()) == 2
@@ -167,7 +161,7 @@ def test_stopping_while_accepting_pauses(tmp_path: Path) -> None:
     one.accept()
     one.acceptor.stop()
     one.now += 1
-    one.acceptor.resume()
+    one.resume()
     assert one.poller.watched == {}
     assert not one.acceptor.listens_at(DESCRIPTOR)
 
@@ -180,7 +174,7 @@ PASSED_ON = [errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETUNREACH, e
 def test_a_connection_that_is_gone_keeps_no_other_waiting(tmp_path: Path, number: int) -> None:
     one = Accepting(tmp_path, number, 0, number, 0)
     one.accept()
-    assert len(one.host.admitted) == 2
+    assert len(one.links) == 2
     assert not one.pauses()
     assert one.lines() == []
 
@@ -188,6 +182,6 @@ def test_a_connection_that_is_gone_keeps_no_other_waiting(tmp_path: Path, number
 def test_one_listener_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
     one = Accepting(tmp_path, *[0] * 100)
     one.accept()
-    assert len(one.host.admitted) == 64
+    assert len(one.links) == 64
     one.accept()
-    assert len(one.host.admitted) == 100
+    assert len(one.links) == 100

@@ -1,4 +1,4 @@
-"""``h2static.server.background``: whose work is begun when there is more than threads for it."""
+"""``h2static.server.background``: whose jobs are begun when there are more than threads for them."""
 
 from __future__ import annotations
 
@@ -11,59 +11,48 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from h2static.http.messages import Answer, BodyReader, Deferred, Request, Response
-from h2static.http2.frames import RstStream
-from h2static.http2.registry import ErrorCode
+from h2static.http.bodies import BodyReader
+from h2static.http.fields import Fields
+from h2static.http.messages import Response
 from h2static.logs.errors import ErrorLog
 from h2static.server.background import Background
-from h2static.server.engine import Refusal
-from h2static.server.link import Link
-from h2static.server.pool import ANSWERS, THREADS, Pool
-from tests.support.applications import TableApplication, text_response
-from tests.support.peer import Peer
+from h2static.server.engine import Engine
+from h2static.server.entrance import Entrance
+from h2static.server.limits import DEFAULT_LIMITS
+from h2static.server.link import Link, Phase
+from h2static.server.pool import Pool
+from tests.support.engines import LineEngine, LineEngines, LineExchange, PathApplication, text
+from tests.support.exchange import CLIENT
 from tests.support.processes import DEADLINE, wait_until
 from tests.support.serving import Serving, serving
-from tests.support.small_site import Later
-from tests.support.transports import Wire
+
+JOBS, THREADS = DEFAULT_LIMITS.jobs, DEFAULT_LIMITS.threads
 
 
 class Works:
-    """Answers that are worked out one after the other, as the test lets them."""
+    """Jobs that come to their end one after the other, as the test lets them."""
 
     def __init__(self) -> None:
-        #: The paths of the answers that were begun, in order.
+        #: The paths of the jobs that were begun, in order.
         self.begun: list[bytes] = []
         self._allowed = threading.Semaphore(0)
 
-    def make(self, request: Request) -> Deferred:
-        return _Work(self, request.path)
+    def begin(self, exchange: LineExchange) -> None:
+        path = exchange.request.path
+        exchange.work(lambda: self._work_at(path))
 
-    def work_at(self, path: bytes) -> None:
+    def _work_at(self, path: bytes) -> Response:
         self.begun.append(path)
         assert self._allowed.acquire(timeout=DEADLINE)
+        return text(b"worked out")
 
     def finish(self, number: int) -> None:
         """Let so many come to their end."""
         self._allowed.release(number)
 
 
-class _Work:
-    def __init__(self, works: Works, path: bytes) -> None:
-        self._works = works
-        self._path = path
-
-    def run(self) -> Response:
-        self._works.work_at(self._path)
-        return text_response(200, b"worked out")
-
-
 class NothingFound(Exception):
-    """What the work of a test raises."""
-
-
-class FailingWork:
-    def run(self) -> Response:
-        raise NothingFound("not to be found")
+    """What the job of a test raises."""
 
 
 class FetchedBody:
@@ -79,31 +68,66 @@ class FetchedBody:
 
 
 class _FetchingReader:
+    reuses_buffer = False
+
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._octets: list[bytes] = []
+        self._fetched = False
 
     def read(self, size: int) -> bytes | None:
-        return self._octets.pop() if self._octets else None
+        if self._octets:
+            return self._octets.pop()
+        return b"" if self._fetched else None
 
     def wait(self, wake: Callable[[], None]) -> None:
         def fetch() -> None:
             self._octets.append(b"content")
+            self._fetched = True
             wake()
 
         self._pool.submit(fetch)
+
+    def trailers(self) -> Fields:
+        return ()
 
     def close(self) -> None:
         """Nothing is held."""
 
 
+class Client:
+    """A client of the fake protocol."""
+
+    def __init__(self, server: Serving) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", server.port), DEADLINE)
+        self._lines = self.socket.makefile("rb")
+
+    def send(self, *lines: bytes) -> None:
+        self.socket.sendall(b"".join(line + b"\n" for line in lines))
+
+    def line(self) -> bytes:
+        """The next line of the server."""
+        return self._lines.readline()
+
+    def expect_alive(self) -> None:
+        """Everything before this was processed."""
+        self.send(b"/alive")
+        assert self.line() == b"200 /alive\n"
+
+    def close(self, *, abruptly: bool = False) -> None:
+        if abruptly:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._lines.close()
+        self.socket.close()
+
+
 @contextlib.contextmanager
-def peer_of(server: Serving) -> Iterator[Peer]:
-    wire = Wire(server.port)
+def client_of(server: Serving) -> Iterator[Client]:
+    client = Client(server)
     try:
-        yield Peer(wire)
+        yield client
     finally:
-        wire.close()
+        client.close()
 
 
 @pytest.fixture
@@ -112,102 +136,96 @@ def works() -> Works:
 
 
 @pytest.fixture
-def body() -> FetchedBody:
-    return FetchedBody()
-
-
-@pytest.fixture
-def server(works: Works, body: FetchedBody) -> Iterator[Serving]:
+def server(works: Works) -> Iterator[Serving]:
+    body = FetchedBody()
     file = Response(status=200, fields=((b"content-length", b"7"),), body=body)
-    table: dict[bytes, Callable[[Request], Answer]] = {
-        b"/work": works.make,
-        b"/other": works.make,
-        b"/file": lambda request: file,
-    }
-    with serving(TableApplication(table)) as running:
+    application = PathApplication(
+        {
+            b"/work": works.begin,
+            b"/other": works.begin,
+            b"/file": lambda exchange: exchange.respond(file),
+        }
+    )
+    with serving(application, engines=LineEngines) as running:
         body.pool = running.pool
         yield running
         works.finish(1_000)
         running.wait_for_rest()
 
 
-def ask(peer: Peer, count: int) -> list[int]:
-    """Ask for ``count`` answers that need work; the streams."""
-    streams = list(range(1, 2 * count, 2))
-    peer.send(*(peer.headers(stream_id, path=b"/work") for stream_id in streams))
-    return streams
+def fill_all_places(client: Client, works: Works, count: int) -> None:
+    """Ask for ``count`` jobs; returns when as many are worked at as may be at once."""
+    client.send(*[b"/work"] * count)
+    wait_until(lambda: len(works.begun) == JOBS, "as much work as may be at once")
+    client.expect_alive()
+    assert len(works.begun) == JOBS
 
 
-def fill_all_places(peer: Peer, works: Works, count: int) -> list[int]:
-    """As :func:`ask`; returns when as many are worked at as may be at once."""
-    streams = ask(peer, count)
-    wait_until(lambda: len(works.begun) == ANSWERS, "as much work as may be at once")
-    peer.expect_alive()
-    assert len(works.begun) == ANSWERS
-    return streams
-
-
-def test_work_for_streams_that_were_reset_is_not_begun(server: Serving, works: Works) -> None:
+def test_jobs_that_were_taken_back_are_not_begun(server: Serving, works: Works) -> None:
     """Whoever asks and takes back leaves only what threads are at (CVE-2023-44487)."""
-    with peer_of(server) as peer:
-        streams = fill_all_places(peer, works, 90)
-        peer.send(*(RstStream(stream_id=one, code=ErrorCode.CANCEL) for one in streams))
-        peer.expect_alive()
+    with client_of(server) as client:
+        fill_all_places(client, works, 90)
+        client.send(*(b"cancel %d" % number for number in range(1, 91)))
+        client.expect_alive()
         works.finish(1_000)
-        peer.request(1_001, b"/work")
-        peer.expect_response(1_001, 200, b"worked out")
-    assert len(works.begun) == ANSWERS + 1
+        client.send(b"/work")
+        assert client.line() == b"200 worked out\n"
+    assert len(works.begun) == JOBS + 1
 
 
-def test_work_for_connections_that_are_gone_is_not_begun(server: Serving, works: Works) -> None:
-    with peer_of(server) as other:
+def test_jobs_of_connections_that_are_gone_are_not_begun(server: Serving, works: Works) -> None:
+    with client_of(server) as other:
         for _ in range(3):
-            wire = Wire(server.port)
+            client = Client(server)
             if works.begun:
-                ask(Peer(wire), 30)
+                client.send(*[b"/work"] * 30)
             else:
-                fill_all_places(Peer(wire), works, 30)
-            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            wire.close()
+                fill_all_places(client, works, 30)
+            client.close(abruptly=True)
             server.wait_for_rest(1)
         works.finish(1_000)
-        other.request(1, b"/work")
-        other.expect_response(1, 200, b"worked out")
-    assert len(works.begun) == ANSWERS + 1
+        other.send(b"/work")
+        assert other.line() == b"200 worked out\n"
+    assert len(works.begun) == JOBS + 1
 
 
 def test_clients_have_turns(server: Serving, works: Works) -> None:
     """Whoever asks for one thing does not wait for all that another has asked for."""
-    with peer_of(server) as greedy, peer_of(server) as modest:
-        streams = fill_all_places(greedy, works, 50)
-        modest.request(1, b"/other")
+    with client_of(server) as greedy, client_of(server) as modest:
+        fill_all_places(greedy, works, 50)
+        modest.send(b"/other")
         modest.expect_alive()
         works.finish(2)
-        wait_until(lambda: len(works.begun) == ANSWERS + 2, "two more to be begun")
+        wait_until(lambda: len(works.begun) == JOBS + 2, "two more to be begun")
         assert works.begun.count(b"/other") == 1
         works.finish(1_000)
-        modest.expect_response(1, 200, b"worked out")
-        for stream_id in streams:
-            greedy.expect_response(stream_id, 200, b"worked out")
+        assert modest.line() == b"200 worked out\n"
+        for _ in range(50):
+            assert greedy.line() == b"200 worked out\n"
 
 
-def test_readings_do_not_wait_for_answers(server: Serving, works: Works) -> None:
+def test_readings_do_not_wait_for_jobs(server: Serving, works: Works) -> None:
     """A download goes on however many lists somebody asks for."""
-    assert ANSWERS < THREADS
-    with peer_of(server) as greedy, peer_of(server) as modest:
+    assert JOBS < THREADS
+    with client_of(server) as greedy, client_of(server) as modest:
         fill_all_places(greedy, works, 50)
-        modest.request(1, b"/file")
-        modest.expect_response(1, 200, b"content")
-        assert len(works.begun) == ANSWERS
+        modest.send(b"/file")
+        assert modest.line() == b"200 content\n"
+        assert len(works.begun) == JOBS
 
 
-def test_work_that_fails_leaves_its_place() -> None:
-    with serving(TableApplication({b"/work": lambda request: FailingWork()})) as running:
-        with peer_of(running) as peer:
-            for stream_id in ask(peer, 2 * ANSWERS):
-                peer.expect_response(stream_id, 500, b"refused 500\n")
+def test_a_job_that_fails_leaves_its_place() -> None:
+    def fail() -> Response:
+        raise NothingFound("not to be found")
+
+    application = PathApplication({b"/work": lambda exchange: exchange.work(fail)})
+    with serving(application, engines=LineEngines) as running:
+        with client_of(running) as client:
+            client.send(*[b"/work"] * (2 * JOBS))
+            for _ in range(2 * JOBS):
+                assert client.line() == b"500 refused\n"
         running.wait_for_rest()
-        assert running.errors().count("NothingFound: not to be found") == 2 * ANSWERS
+        assert running.errors().count("NothingFound: not to be found") == 2 * JOBS
 
 
 class StuckPool(Pool):
@@ -224,37 +242,33 @@ def test_links_that_are_gone_do_not_pile_up() -> None:
     pool = StuckPool(lambda text: None)
     log = ErrorLog(os.devnull)
     ends: list[socket.socket] = []
+    application = PathApplication()
 
-    def link() -> Link:
+    def link() -> tuple[Link, Engine]:
         ours, theirs = socket.socketpair()
         ends.extend((ours, theirs))
-        made = Link(ours, None, 0.0)
-        made.protocol = Refusal(b"", "")
-        made.protocol.deferred = [(1, Later(text_response(200, b"x")))]
-        return made
+        entrance = Entrance(socket=ours, engines=LineEngines(application), application=application)
+        made = Link(ours, entrance, 0.0)
+        engine = LineEngine(application, CLIENT, 0.0)
+        engine.jobs.append((1, lambda: text(b"x")))
+        made.move(Phase.SNIFF)
+        made.move(Phase.OPEN, engine)
+        return made, engine
 
-    background = Background(
-        pool,
-        TableApplication(),
-        log,
-        clock=lambda: 0.0,
-        guarded=lambda link, action: action(link),
-        ready=lambda link: None,
-    )
-    stays = [link() for _ in range(ANSWERS + 10)]
-    for one in stays:
-        assert one.protocol is not None
-        background.take(one, one.protocol)
+    background = Background(pool, log, lambda link, result: None)
+    stays = [link() for _ in range(JOBS + 10)]
+    for one, engine in stays:
+        background.take(one, engine)
     for _ in range(1_000):
-        one = link()
-        assert one.protocol is not None
-        background.take(one, one.protocol)
-        one.protocol = None
+        one, engine = link()
+        background.take(one, engine)
+        one.move(Phase.CLOSED)
         for end in ends[-2:]:
             end.close()
-        assert len(background._row) < 200
-    assert pool.submitted == ANSWERS
-    assert [one for one in background._row if one.protocol is not None] == stays[ANSWERS:]
+        assert len(background.waiting) < 200
+    assert pool.submitted == JOBS
+    still = [one for one in background.waiting if one.engine is not None]
+    assert still == [one for one, _ in stays[JOBS:]]
     for end in ends:
         end.close()
     log.close()

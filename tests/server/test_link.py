@@ -11,23 +11,34 @@ from pathlib import Path
 
 import pytest
 
-from h2static.server import link as link_module
-from h2static.server.link import Closed, Link
+from h2static.server.entrance import Entrance
+from h2static.server.link import TRANSITIONS, Closed, Link, Phase
 from tests.support.certificates import make_certificate
+from tests.support.engines import LineEngine, LineEngines, PathApplication
+from tests.support.exchange import CLIENT
 from tests.support.processes import DEADLINE
 
 CORK: int | None = getattr(socket, "TCP_CORK", None)
 
 
+def entrance(sock: socket.socket) -> Entrance:
+    application = PathApplication()
+    return Entrance(socket=sock, engines=LineEngines(application), application=application)
+
+
 @contextlib.contextmanager
-def secured(folder: Path) -> Iterator[tuple[Link, ssl.SSLSocket]]:
+def secured(folder: Path, *, unix: bool = False) -> Iterator[tuple[Link, ssl.SSLSocket]]:
     """A link over TLS whose handshake is done, and its client."""
     certificate = make_certificate(folder)
     server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server_context.load_cert_chain(certificate.cert, certificate.key)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        plain = socket.create_connection(listener.getsockname()[:2], DEADLINE)
-        accepted, _ = listener.accept()
+    if unix:
+        accepted, plain = socket.socketpair()
+        plain.settimeout(DEADLINE)
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            plain = socket.create_connection(listener.getsockname()[:2], DEADLINE)
+            accepted, _ = listener.accept()
     accepted.settimeout(DEADLINE)
     clients: list[ssl.SSLSocket] = []
     context = certificate.client_context()
@@ -38,10 +49,68 @@ def secured(folder: Path) -> Iterator[tuple[Link, ssl.SSLSocket]]:
     secure = server_context.wrap_socket(accepted, server_side=True)
     thread.join(DEADLINE)
     secure.setblocking(False)
-    link = Link(secure, server_context, 0.0)
+    link = Link(secure, entrance(secure), 0.0)
     link.tls = secure
     with secure, clients[0] as client:
         yield link, client
+
+
+def engine() -> LineEngine:
+    return LineEngine(PathApplication(), CLIENT, 0.0)
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Link(ours, entrance(ours), 0.0)
+
+
+def test_a_link_goes_through_its_phases(link: Link) -> None:
+    link.move(Phase.PROXY)
+    link.move(Phase.HANDSHAKE)
+    speaks = engine()
+    link.move(Phase.OPEN, speaks)
+    assert link.engine is speaks
+    link.move(Phase.LINGER)
+    assert link.engine is None
+    link.move(Phase.CLOSED)
+
+
+@pytest.mark.parametrize("before", Phase)
+@pytest.mark.parametrize("after", Phase)
+def test_no_other_transition_is_legal(link: Link, before: Phase, after: Phase) -> None:
+    link.phase = before
+    speaks = engine() if after is Phase.OPEN else None
+    if after in TRANSITIONS[before]:
+        link.move(after, speaks)
+        assert link.phase is after
+    else:
+        with pytest.raises(AssertionError, match=f"{before.name} to {after.name}"):
+            link.move(after, speaks)
+
+
+def test_an_engine_belongs_to_one_phase(link: Link) -> None:
+    with pytest.raises(AssertionError):
+        link.move(Phase.SNIFF, engine())
+    link.move(Phase.SNIFF)
+    with pytest.raises(AssertionError):
+        link.move(Phase.OPEN)
+
+
+def test_reading(link: Link) -> None:
+    """What there is, then nothing, then the end, for ever."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        one = Link(ours, entrance(ours), 0.0)
+        assert one.read(100) is None
+        theirs.sendall(b"abcdef")
+        assert one.read(4) == b"abcd"
+        assert one.read(4) == b"ef"
+        theirs.close()
+        assert one.read(4) == b""
+        assert one.read(4) == b""
 
 
 def corked(link: Link) -> bool:
@@ -75,11 +144,9 @@ def test_large_writes_over_tls_fill_segments(
     assert len(seen) > 2
 
 
-@pytest.mark.skipif(CORK is None, reason="the system has no TCP_CORK")
-def test_where_there_are_no_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with secured(tmp_path) as (link, client):
-        # No option of TCP, as on a Unix domain socket.
-        monkeypatch.setattr(link_module, "_CORK", 9999)
+def test_where_there_are_no_segments(tmp_path: Path) -> None:
+    """A Unix domain socket has no options of TCP."""
+    with secured(tmp_path, unix=True) as (link, client):
         assert link.write([b"a" * 100_000], 100_000) > 0
         assert client.recv(10) == b"a" * 10
 

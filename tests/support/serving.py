@@ -1,8 +1,8 @@
 """A driver in a thread of the test's own process.
 
-Promise: :func:`serving` accepts on 127.0.0.1 at a free port with any application and any limits,
-and has ended when its block ends; what it wrote to its error log can be read, and its counters say
-what it still holds.
+Promise: :func:`serving` accepts on 127.0.0.1 at a free port with any application and any limits, by
+HTTP/2 and HTTP/1.1 or by engines that the test brings, and has ended when its block ends; what it
+wrote to its error log can be read, and its counters say what it still holds.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ from pathlib import Path
 
 import anyio
 
+from h2static.assembly import make_entrances
 from h2static.config import Config
-from h2static.http.messages import Application
+from h2static.http.exchange import Application
+from h2static.http.shared import Shared
 from h2static.http2.limits import Limits
 from h2static.logs.access import AccessLog
+from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
-from h2static.server.driver import Driver
+from h2static.server.driver import SPIN_SECONDS, Driver
+from h2static.server.entrance import Engines, Entrance
+from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.pool import Pool
 from h2static.site.config import SiteConfig
 from tests.support.processes import DEADLINE, wait_until
@@ -78,31 +83,60 @@ class Serving:
         )
 
 
+#: Makes the engines of a test; the second argument is what a worker's connections share.
+MakeEngines = Callable[[Application, Shared], Engines]
+
+
 @contextlib.contextmanager
 def serving(
     application: Application | None = None,
     *,
     limits: Limits | None = None,
+    server_limits: ServerLimits = DEFAULT_LIMITS,
     config: Callable[[SiteConfig], Config] | None = None,
     access_log: AccessLog | None = None,
+    engines: MakeEngines | None = None,
+    listener: socket.socket | None = None,
+    spin: float = SPIN_SECONDS,
 ) -> Iterator[Serving]:
-    """Serve on cleartext; ``config`` makes a configuration with options."""
+    """Serve on cleartext.
+
+    ``limits`` are those of HTTP/2; ``config`` makes a configuration with options; ``listener``
+    stands in the place of one on 127.0.0.1.
+    """
     application = SmallSite() if application is None else application
     site = SiteConfig(root=".")
     made = Config(port=0, no_tls=True, site=site) if config is None else config(site)
+    shared = Shared(journal=None if access_log is None else [])
+    listener = socket.create_server(("127.0.0.1", 0)) if listener is None else listener
+    name = listener.getsockname()
+    if engines is None:
+        entrances = make_entrances(made, [listener], application, shared, http2_limits=limits)
+    else:
+        maker = engines(application, shared)
+        entrances = [Entrance(socket=listener, engines=maker, application=application)]
     with tempfile.NamedTemporaryFile(prefix="errors") as log:
         error_log = ErrorLog(log.name)
-        pool = Pool(lambda text: error_log.report("internal", "", text))
+        pool = Pool(lambda text: error_log.report("internal", "", text), server_limits.threads)
         driver = Driver(
-            made, application, error_log, pool=pool, limits=limits, access_log=access_log
+            entrances,
+            shared,
+            error_log,
+            pool=pool,
+            console=Console(made),
+            access_log=access_log,
+            trusted_proxies=made.trusted_proxies,
+            spin=spin,
+            limits=server_limits,
         )
-        listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        driver.add_listener(listener, tls=None)
         thread = threading.Thread(target=lambda: anyio.run(driver.run), daemon=True)
         thread.start()
         one = Serving(
-            port=port, driver=driver, application=application, pool=pool, log=Path(log.name)
+            port=name[1] if isinstance(name, tuple) else 0,
+            driver=driver,
+            application=application,
+            pool=pool,
+            log=Path(log.name),
         )
         try:
             yield one

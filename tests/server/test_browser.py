@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
+from h2static.assembly import page_of
 from h2static.config import Config
-from h2static.dev.extension import DevExtension
 from h2static.process import supervisor as supervisor_module
 from h2static.process.control_channel import Message, encode
 from h2static.process.launching import Launched
 from h2static.process.supervisor import Supervisor
 from h2static.process.systemd import Notifier
-from h2static.process.worker import make_extension
 from h2static.process.workers import Worker
 from h2static.site.config import SiteConfig
 
@@ -45,24 +44,22 @@ class Bound(socket.socket):
         ([], None),
     ],
 )
-def test_the_page_is_where_the_server_listens(
-    tmp_path: Path, hosts: Sequence[str], page: str | None
-) -> None:
+def test_the_page_is_where_the_server_listens(hosts: Sequence[str], page: str | None) -> None:
     sockets = []
     for number, host in enumerate(hosts):
         bound = Bound(socket.AF_INET6 if ":" in host else socket.AF_INET)
         bound.place = (host, 8000 + number)
         sockets.append(bound)
     try:
-        extension = make_extension(opening(tmp_path), sockets, first=True)
-        assert isinstance(extension, DevExtension)
-        assert extension._page == page
-        others = make_extension(opening(tmp_path), sockets, first=False)
-        assert isinstance(others, DevExtension)
-        assert others._page is None
+        assert page_of("http", sockets) == page
     finally:
         for bound in sockets:
             bound.close()
+
+
+def test_a_unix_domain_socket_has_no_page() -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        assert page_of("http", [one]) is None
 
 
 def test_the_successor_of_a_worker_does_not_open_it_again(

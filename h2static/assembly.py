@@ -1,0 +1,329 @@
+"""How a configuration becomes a server: the one room that knows everybody.
+
+Contract: :func:`assemble` makes a :class:`~h2static.server.server.Server` of a
+:class:`~h2static.config.Config` and of listening sockets: applications, engines, entrances, logs.
+It opens everything or nothing.  Nothing else in the package knows which applications and which
+protocols there are.
+
+Strategy: what a configuration does not ask for is not imported: a worker on cleartext needs no
+OpenSSL context, one whose clients speak HTTP/2 no HTTP/1.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from h2static.config import Config, describe
+from h2static.errors import StartError
+from h2static.http.exchange import Application
+from h2static.http.lifecycle import lifecycle_of
+from h2static.http.shared import Shared
+from h2static.http2 import registry as r
+from h2static.http2.limits import Limits as Http2Limits
+from h2static.http2.server import ServerConnection
+from h2static.http2.service import Service, make_service
+from h2static.http2.settings import LocalSettings
+from h2static.logs.access import AccessLog
+from h2static.logs.console import Console, is_colored
+from h2static.logs.errors import ErrorLog
+from h2static.server.driver import SPIN_SECONDS, Driver
+from h2static.server.engine import Engine
+from h2static.server.entrance import HTTP1, HTTP2, Entrance, Opening
+from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
+from h2static.server.pool import Pool
+from h2static.server.server import Parts, Server
+from h2static.site import Site
+
+if TYPE_CHECKING:
+    from h2static.http1.limits import Limits as Http1Limits
+    from h2static.http1.memory import Memory
+
+#: Addresses that a browser on this machine reaches as ``localhost``.
+_LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+
+
+def assemble(
+    config: Config,
+    sockets: Sequence[socket.socket],
+    *,
+    several: bool,
+    first: bool = True,
+    spin: float = SPIN_SECONDS,
+    warn: Callable[[Sequence[str]], None] | None = None,
+    limits: ServerLimits = DEFAULT_LIMITS,
+) -> Server:
+    """A server of the folder of ``config`` on ``sockets``, which are the server's from now on.
+
+    ``several``: other processes serve the same addresses.  ``first``: whether it is for this
+    process to talk to the person at the terminal, and to open a browser; one of several does.
+    ``spin``: seconds to wait in the poller after activity, while other tasks of the event loop
+    wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
+    the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
+    """
+    tls = make_tls(config, tickets=not several)
+    with contextlib.ExitStack() as undo:
+        error_log, access_log = open_logs(config, undo)
+        pool = Pool(lambda text: error_log.report("internal", "", text), limits.threads)
+        undo.callback(pool.close)
+        served = make_applications(config, pool, page=_page(config, sockets, first), tells=first)
+        shared = Shared(journal=None if access_log is None else [])
+        entrances = make_entrances(config, sockets, served.application, shared, tls=tls)
+        driver = Driver(
+            entrances,
+            shared,
+            error_log,
+            pool=pool,
+            console=Console(config),
+            access_log=access_log,
+            trusted_proxies=config.trusted_proxies,
+            spin=spin,
+            limits=limits,
+        )
+        undo.pop_all()
+    return Server(
+        Parts(
+            driver=driver,
+            lifecycles=tuple({lifecycle_of(one.application): None for one in entrances}),
+            error_log=error_log,
+            access_log=access_log,
+            warnings=served.warnings,
+            warn=warn,
+            on_stopping=served.on_stopping,
+            limits=limits,
+        )
+    )
+
+
+def make_tls(config: Config, *, tickets: bool) -> ssl.SSLContext | None:
+    """The TLS context of ``config``; ``tickets`` as for
+    :func:`~h2static.server.tls.make_context`."""
+    if config.no_tls:
+        return None
+    from h2static.server.tls import make_context
+
+    return make_context(config, tickets=tickets)
+
+
+def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, AccessLog | None]:
+    """Open the logs; ``undo`` closes them again.  Raises ``StartError``."""
+    try:
+        error_log = ErrorLog(config.error_log)
+        undo.callback(error_log.close)
+        if config.access_log is None:
+            return error_log, None
+        color = config.access_log == "-" and is_colored(config)
+        access_log = AccessLog(config.access_log, config.log_format, color=color)
+    except OSError as error:
+        raise StartError(f"cannot open the log {error.filename}: {error.strerror}") from error
+    undo.callback(access_log.close)
+    return error_log, access_log
+
+
+# ---------------------------------------------------------------------- applications
+
+
+@dataclass(slots=True, kw_only=True)
+class Served:
+    """What is served, and what there is to say about it."""
+
+    #: The outermost application; its lifecycle is that of all.
+    application: Application
+    #: What the owner of the site is to know by now, one line each.
+    warnings: Callable[[], tuple[str, ...]]
+    #: To be called as soon as the server is asked to stop.
+    on_stopping: Callable[[], None]
+
+
+def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bool) -> Served:
+    """The site, and what ``config`` asks for around it, imported only then.
+
+    ``page``: what ``--open`` opens in a browser.  ``tells``: whether dev mode talks to the person
+    at the terminal.  Raises ``StartError``.
+    """
+    try:
+        site = Site(config.site, clock=time.time, submit=pool.submit)
+    except (OSError, ValueError) as error:
+        raise StartError(describe(error)) from error
+    served = Served(application=site, warnings=lambda: site.warnings, on_stopping=lambda: None)
+    if config.dev or config.live_reload or page is not None:
+        from h2static.dev.extension import make_dev
+
+        extension = make_dev(config, site, page=page, tells=tells)
+        served.application = extension.application
+        served.warnings = lambda: (*site.warnings, *extension.warnings)
+    if config.cors:
+        from h2static.dev.cors import CorsApplication
+
+        served.application = CorsApplication(served.application)
+    if config.health is not None:
+        from h2static.server.health import HealthApplication
+
+        health = HealthApplication(served.application, config.health)
+
+        def turn_away() -> None:
+            health.draining = True
+
+        served.application, served.on_stopping = health, turn_away
+    return served
+
+
+def _page(config: Config, sockets: Sequence[socket.socket], first: bool) -> str | None:
+    """What to open in a browser on this machine; ``None``: nothing."""
+    return page_of(config.scheme, sockets) if config.open and first else None
+
+
+def page_of(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
+    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``."""
+    places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
+    if not places:
+        return None
+    for host, port in places:
+        if host in _LOCALHOST:
+            return f"{scheme}://localhost:{port}/"
+    host, port = places[0]
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
+
+
+# ---------------------------------------------------------------------- entrances and engines
+
+
+def make_entrances(
+    config: Config,
+    sockets: Sequence[socket.socket],
+    application: Application,
+    shared: Shared,
+    *,
+    tls: ssl.SSLContext | None = None,
+    http2_limits: Http2Limits | None = None,
+    http1_limits: Http1Limits | None = None,
+) -> list[Entrance]:
+    """An entrance for each of ``sockets``; all of them serve ``application``.
+
+    ``tls``: ``None`` for cleartext.  Limits are the defaults of the protocols unless given.
+    """
+    outer = application
+    if config.trailers or config.no_content_length or config.early_response:
+        from h2static.server.response_options import ResponseOptions
+
+        outer = ResponseOptions(
+            application,
+            trailers=config.trailers,
+            no_content_length=config.no_content_length,
+            early=config.early_response,
+        )
+    engines = SiteEngines(
+        config,
+        outer,
+        application,
+        shared,
+        secure=tls is not None,
+        http2_limits=http2_limits,
+        http1_limits=http1_limits,
+    )
+    return [Entrance(socket=one, tls=tls, engines=engines, application=outer) for one in sockets]
+
+
+class SiteEngines:
+    """Makes the engines of a configuration; see :class:`h2static.server.entrance.Engines`."""
+
+    def __init__(
+        self,
+        config: Config,
+        http2_application: Application,
+        http1_application: Application,
+        shared: Shared,
+        *,
+        secure: bool,
+        http2_limits: Http2Limits | None = None,
+        http1_limits: Http1Limits | None = None,
+    ) -> None:
+        self.protocols: tuple[str, ...] = (HTTP2,) if config.http2_only else (HTTP2, HTTP1)
+        self._application = http1_application
+        self._shared = shared
+        self._http1_limits = http1_limits
+        self._http1_memory: Memory | None = None
+        settings = _settings(config)
+        limits = http2_limits if http2_limits is not None else Http2Limits()
+        hints = config.site.may_have_hints
+        self._service = make_service(
+            http2_application,
+            settings,
+            limits,
+            shared,
+            schemes=frozenset((b"https" if secure else b"http",)),
+            hints=hints,
+        )
+        #: For cleartext from a trusted proxy, which may have taken off the TLS.
+        self._proxied: Service | None = None
+        if config.trusted_proxies and not secure:
+            self._proxied = make_service(
+                http2_application,
+                settings,
+                limits,
+                shared,
+                schemes=frozenset((b"http", b"https")),
+                blocks=self._service.blocks,
+                hints=hints,
+            )
+
+    def make(self, protocol: str, opening: Opening) -> Engine:
+        """See :class:`h2static.server.entrance.Engines`."""
+        return self._http2(opening) if protocol == HTTP2 else self._http1(opening)
+
+    def new_batch(self) -> None:
+        """See :class:`h2static.server.entrance.Engines`."""
+        self._service.new_batch()
+        if self._proxied is not None:
+            self._proxied.new_batch()
+
+    def _http2(self, opening: Opening) -> Engine:
+        service = self._service
+        if opening.proxied and self._proxied is not None:
+            service = self._proxied
+        report = opening.report
+        return ServerConnection(
+            service,
+            opening.client,
+            opening.now,
+            notify=opening.notify,
+            observer=opening.log,
+            report=lambda violation: report(violation.text),
+        )
+
+    def _http1(self, opening: Opening) -> Engine:
+        from h2static.http1.connection import ServerConnection as Http1Connection
+        from h2static.http1.memory import Memory
+
+        if self._http1_memory is None:
+            self._http1_memory = Memory(self._shared)
+        return Http1Connection(
+            self._application,
+            opening.client,
+            self._shared,
+            opening.now,
+            limits=self._http1_limits,
+            memory=self._http1_memory,
+            notify=opening.notify,
+            observer=None if opening.log is None else opening.log.finished,
+            report=opening.report,
+        )
+
+
+def _settings(config: Config) -> LocalSettings:
+    bits, connection_bits = config.window_bits, config.connection_window_bits
+    return LocalSettings(
+        header_table_size=config.header_table_size,
+        encoder_header_table_size=config.encoder_header_table_size,
+        max_concurrent_streams=config.max_concurrent_streams,
+        initial_window_size=None if bits is None else 2**bits - 1,
+        connection_window_size=(
+            r.INITIAL_WINDOW_SIZE if connection_bits is None else 2**connection_bits - 1
+        ),
+        padding=config.padding,
+    )

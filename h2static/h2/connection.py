@@ -1,0 +1,407 @@
+"""One end of an HTTP/2 connection that tells what happens; see :mod:`h2static.h2`.
+
+Strategy: an adapter.  On a server's side every request is handled by telling of it, and the
+exchange waits in :class:`_Incoming` for what the caller says; on a client's side :class:`_Answer`
+receives the response.  Content is held back, octet by octet, until the caller has used it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from h2static.h2.events import (
+    ConnectionEnded,
+    DataReceived,
+    Event,
+    InformationalReceived,
+    MessageEnded,
+    PromiseReceived,
+    RequestReceived,
+    ResponseReceived,
+    RoomAvailable,
+    StreamEnded,
+)
+from h2static.http.exchange import Exchange
+from h2static.http.fields import Fields
+from h2static.http.messages import Client, Request, Response
+from h2static.http.outgoing import Failure
+from h2static.http.pipe import Pipe
+from h2static.http.semantics import ResponseHead
+from h2static.http.shared import Shared
+from h2static.http2.client import ClientConnection, make_endpoint
+from h2static.http2.errors import Misuse
+from h2static.http2.limits import Limits
+from h2static.http2.registry import ErrorCode
+from h2static.http2.responses import Call
+from h2static.http2.roles import Role
+from h2static.http2.server import ServerConnection
+from h2static.http2.service import make_service
+from h2static.http2.settings import LocalSettings
+from h2static.http2.stream import Stream
+
+#: The two ends of a connection.
+CLIENT = Role.CLIENT
+SERVER = Role.SERVER
+
+#: What one call of :meth:`Connection.octets_to_send` gathers at most, or a little more.
+_BUDGET = 262_144
+
+
+class Connection:
+    """One end of an HTTP/2 connection; see the module."""
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        settings: LocalSettings | None = None,
+        limits: Limits | None = None,
+        schemes: tuple[bytes, ...] = (b"http", b"https"),
+        now: float = 0.0,
+    ) -> None:
+        """``schemes``: those that requests to a server may name."""
+        settings = settings or LocalSettings()
+        limits = limits or Limits()
+        self._events: list[Event] = []
+        self._sending: dict[int, Pipe] = {}
+        self._receiving: dict[int, _Incoming | _Answer] = {}
+        self._shared = Shared()
+        self._now = now
+        self._ended = False
+        self._server: ServerConnection | None = None
+        self._client: ClientConnection | None = None
+        if role is SERVER:
+            service = make_service(
+                _Relay(self), settings, limits, self._shared, schemes=frozenset(schemes)
+            )
+            self._server = ServerConnection(service, Client(version="HTTP/2.0"), now)
+        else:
+            endpoint = make_endpoint(settings, limits, self._shared)
+            self._client = ClientConnection(endpoint, now)
+
+    @property
+    def _engine(self) -> ServerConnection | ClientConnection:
+        engine = self._server or self._client
+        assert engine is not None
+        return engine
+
+    # ------------------------------------------------------------------ octets
+
+    def receive(self, octets: bytes, now: float | None = None) -> list[Event]:
+        """Take octets of the peer; returns what happened, in order."""
+        engine = self._engine
+        engine.receive(octets, self._time(now))
+        while engine.backlog:
+            engine.take_turn(self._now)
+        return self._take_events()
+
+    def receive_eof(self, now: float | None = None) -> list[Event]:
+        """The peer sends no more."""
+        self._engine.receive_eof(self._time(now))
+        return self._take_events()
+
+    def octets_to_send(self, now: float | None = None) -> bytes:
+        """The next octets for the peer, which count as sent; empty when there are none.
+
+        Call it until it returns nothing: content comes in portions.
+        """
+        engine = self._engine
+        self._time(now)
+        if engine.backlog:
+            engine.take_turn(self._now)
+        engine.pump(self._now, _BUDGET)
+        octets = b"".join(engine.pending())
+        if octets:
+            engine.sent(len(octets), self._now)
+        self._unblock()
+        return octets
+
+    def events(self) -> list[Event]:
+        """What has happened since the last call that returned events."""
+        return self._take_events()
+
+    def check(self, now: float) -> list[Event]:
+        """Act on deadlines that have passed; about twice a second."""
+        self._engine.check(self._time(now))
+        return self._take_events()
+
+    def close(self) -> None:
+        """End gracefully: GOAWAY, then what was accepted is finished (section 6.8)."""
+        self._engine.drain(self._now)
+
+    @property
+    def closed(self) -> bool:
+        """Whether to close the transport once everything was sent."""
+        return self._engine.closing
+
+    # ------------------------------------------------------------------ messages
+
+    def request(self, request: Request, body: bytes = b"", *, more: bool = False) -> int:
+        """Send a request; returns its stream.
+
+        ``more``: content follows with :meth:`send`.  Raises :class:`Misuse` where the server takes
+        no more requests now, see :attr:`room_for_requests`.
+        """
+        client = self._client
+        if client is None:
+            raise Misuse("a server sends no requests")
+        if not self.room_for_requests:
+            raise Misuse("there is no room for another stream")
+        answer = _Answer(self)
+        pipe = self._pipe() if more else None
+        if pipe is not None and body:
+            pipe.receive(body)
+        call = client.request(request, answer, body if pipe is None else pipe)
+        assert call.stream is not None
+        stream_id = call.stream.id
+        answer.begin(stream_id, call)
+        if pipe is not None:
+            self._sending[stream_id] = pipe
+        return stream_id
+
+    @property
+    def room_for_requests(self) -> bool:
+        """Whether the server takes another request now (SETTINGS_MAX_CONCURRENT_STREAMS)."""
+        client = self._client
+        if client is None or client.closing or client.peer.leaving or client.eof:
+            return False
+        limit = client.peer.max_concurrent_streams
+        return client.streams.own < (100 if limit is None else limit)
+
+    def respond(
+        self,
+        stream_id: int,
+        status: int,
+        fields: Fields = (),
+        body: bytes = b"",
+        *,
+        more: bool = False,
+    ) -> None:
+        """Send the final response to a request; ``more``: content follows with :meth:`send`.
+
+        No effect on a stream that has ended meanwhile.
+        """
+        incoming = self._incoming(stream_id)
+        if incoming is None:
+            return
+        if not 200 <= status <= 599:
+            raise Misuse(f"{status} is not the status of a final response")
+        if not more:
+            incoming.exchange.respond(Response(status=status, fields=fields, body=body))
+            return
+        pipe = self._sending[stream_id] = self._pipe()
+        if body:
+            pipe.receive(body)
+        incoming.exchange.respond(Response(status=status, fields=fields, body=pipe))
+
+    def inform(self, stream_id: int, status: int, fields: Fields = ()) -> None:
+        """Send a response 1xx before the final one."""
+        if not 100 <= status <= 199 or status == 101:
+            raise Misuse(f"{status} is not the status of an informational response of HTTP/2")
+        incoming = self._incoming(stream_id)
+        if incoming is not None:
+            incoming.exchange.inform(status, fields)
+
+    def send(self, stream_id: int, data: bytes) -> bool:
+        """Send content; false when enough is waiting: go on at :class:`RoomAvailable`."""
+        pipe = self._sending.get(stream_id)
+        return pipe is not None and pipe.receive(data)
+
+    def end(self, stream_id: int, trailers: Fields = ()) -> None:
+        """The message is whole."""
+        pipe = self._sending.pop(stream_id, None)
+        if pipe is not None:
+            pipe.end(trailers)
+
+    def acknowledge(self, stream_id: int) -> None:
+        """Everything that came on the stream was used: let the peer send more."""
+        receiving = self._receiving.get(stream_id)
+        if receiving is not None:
+            receiving.resume()
+
+    def reset(self, stream_id: int, code: ErrorCode = ErrorCode.CANCEL) -> None:
+        """End a stream at once (section 6.4)."""
+        receiving = self._receiving.pop(stream_id, None)
+        self._sending.pop(stream_id, None)
+        if isinstance(receiving, _Answer):
+            receiving.cancel(code)
+        elif self._server is not None:
+            self._server.reset_stream(stream_id, code)
+
+    # ------------------------------------------------------------------ internal
+
+    def _time(self, now: float | None) -> float:
+        if now is not None:
+            self._now = now
+        return self._now
+
+    def _pipe(self) -> Pipe:
+        pipe: Pipe
+        pipe = Pipe(on_room=lambda: self._room(pipe))
+        return pipe
+
+    def _room(self, pipe: Pipe) -> None:
+        for stream_id, one in self._sending.items():
+            if one is pipe:
+                self._events.append(RoomAvailable(stream_id=stream_id))
+
+    def _incoming(self, stream_id: int) -> _Incoming | None:
+        receiving = self._receiving.get(stream_id)
+        if isinstance(receiving, _Answer):
+            raise Misuse("a client does not respond")
+        return receiving
+
+    def _unblock(self) -> None:
+        """Readings that would block go on when there is more to send."""
+        engine = self._engine
+        blocked = engine.blocked[:]
+        engine.blocked.clear()
+        for stream_id, reader in blocked:
+            reader.wait(partial(self._unblocked, stream_id))
+
+    def _unblocked(self, stream_id: int) -> None:
+        self._engine.unblock(stream_id, self._now)
+
+    def _take_events(self) -> list[Event]:
+        self._unblock()
+        events, self._events = self._events, []
+        if self._engine.closing and not self._ended:
+            self._ended = True
+            events.append(ConnectionEnded(problem=self._engine.problem))
+        return events
+
+    def tell(self, event: Event) -> None:
+        """For the parts of this module."""
+        self._events.append(event)
+
+    def begin_receiving(self, stream_id: int, receiving: _Incoming | _Answer) -> None:
+        """For the parts of this module."""
+        self._receiving[stream_id] = receiving
+
+    def end_receiving(self, stream_id: int) -> None:
+        """For the parts of this module."""
+        self._receiving.pop(stream_id, None)
+        self._sending.pop(stream_id, None)
+
+
+class _Relay:
+    """A server's application: it tells of each request."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def recall(self, request: Request) -> Response | None:
+        """See :class:`h2static.http.exchange.Application`."""
+        return None
+
+    def handle(self, exchange: Exchange) -> None:
+        """See :class:`h2static.http.exchange.Application`."""
+        # The exchanges of this engine are its streams.
+        assert isinstance(exchange, Stream)
+        _Incoming(self._connection, exchange).begin()
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """See :class:`h2static.http.exchange.Application`."""
+        return Response(status=status, fields=((b"content-length", b"0"),))
+
+
+class _Incoming:
+    """A request that came, and where its content goes."""
+
+    def __init__(self, connection: Connection, stream: Stream) -> None:
+        self._connection = connection
+        self._stream_id = stream.id
+        self.exchange = stream
+
+    def begin(self) -> None:
+        """Tell of the request."""
+        connection, stream = self._connection, self.exchange
+        connection.begin_receiving(stream.id, self)
+        connection.tell(RequestReceived(stream_id=stream.id, request=stream.request))
+        stream.when_lost(self._lost)
+        stream.accept(self)
+
+    def receive(self, data: bytes) -> bool:
+        """See :class:`h2static.http.bodies.Sink`."""
+        self._connection.tell(DataReceived(stream_id=self._stream_id, data=data))
+        return False
+
+    def end(self, trailers: Fields) -> None:
+        """See :class:`h2static.http.bodies.Sink`."""
+        self._connection.tell(MessageEnded(stream_id=self._stream_id, trailers=trailers))
+
+    def abandon(self) -> None:
+        """See :class:`h2static.http.bodies.Sink`; ``_lost`` tells of it."""
+
+    def resume(self) -> None:
+        """What came was used."""
+        self.exchange.resume()
+
+    def _lost(self) -> None:
+        self._connection.end_receiving(self._stream_id)
+        self._connection.tell(
+            StreamEnded(stream_id=self._stream_id, reason="the stream was reset or lost")
+        )
+
+
+class _Answer:
+    """Where a response goes; see :class:`h2static.http.outgoing.ResponseReceiver`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stream_id = 0
+        self._call: Call | None = None
+
+    def begin(self, stream_id: int, call: Call) -> None:
+        """The request was sent."""
+        self._stream_id = stream_id
+        self._call = call
+        self._connection.begin_receiving(stream_id, self)
+
+    def inform(self, head: ResponseHead) -> None:
+        self._connection.tell(
+            InformationalReceived(stream_id=self._stream_id, status=head.status, fields=head.fields)
+        )
+
+    def respond(self, head: ResponseHead) -> None:
+        self._connection.tell(
+            ResponseReceived(stream_id=self._stream_id, status=head.status, fields=head.fields)
+        )
+
+    def receive(self, data: bytes) -> bool:
+        self._connection.tell(DataReceived(stream_id=self._stream_id, data=data))
+        return False
+
+    def end(self, trailers: Fields) -> None:
+        self._connection.end_receiving(self._stream_id)
+        self._connection.tell(MessageEnded(stream_id=self._stream_id, trailers=trailers))
+
+    def fail(self, failure: Failure) -> None:
+        self._connection.end_receiving(self._stream_id)
+        self._connection.tell(
+            StreamEnded(
+                stream_id=self._stream_id,
+                reason=failure.reason,
+                code=failure.code,
+                may_retry=failure.may_retry,
+            )
+        )
+
+    def promise(self, request: Request, stream_id: int) -> _Answer:
+        promised = _Answer(self._connection)
+        self._connection.tell(
+            PromiseReceived(stream_id=self._stream_id, promised_id=stream_id, request=request)
+        )
+        promised._stream_id = stream_id
+        self._connection.begin_receiving(stream_id, promised)
+        return promised
+
+    def resume(self) -> None:
+        """What came was used."""
+        if self._call is not None:
+            self._call.resume()
+
+    def cancel(self, code: ErrorCode) -> None:
+        """Nobody waits for the response."""
+        if self._call is not None:
+            self._call.cancel(code)

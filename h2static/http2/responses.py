@@ -1,0 +1,424 @@
+"""A client's streams: requests that are sent, and what comes back (RFC 9113 section 8).
+
+Contract: :meth:`Responses.request` takes a request and its receiver; it is sent as soon as the
+server's SETTINGS_MAX_CONCURRENT_STREAMS lets it.  Header blocks become responses, informational or
+final, and trailers; promises become streams of their own.  What the server has not processed may
+be tried again, and says so (sections 6.8 and 8.7).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from h2static.http.bodies import Body, Sink
+from h2static.http.errors import Malformed
+from h2static.http.exchange import Job
+from h2static.http.fields import Fields
+from h2static.http.messages import WITHOUT_CONTENT, Client, Request, Response
+from h2static.http.outgoing import Failure, ResponseReceiver
+from h2static.http.semantics import (
+    ResponseHead,
+    validate_request,
+    validate_response,
+    validate_trailers,
+)
+from h2static.http2 import registry as r
+from h2static.http2.budgets import Budgets
+from h2static.http2.content import Content
+from h2static.http2.errors import ConnectionViolation, Misuse, StreamViolation
+from h2static.http2.frames import GoAway, Headers, PushPromise
+from h2static.http2.header_blocks import HeaderBlocks
+from h2static.http2.registry import ErrorCode, error_name
+from h2static.http2.sender import Sender
+from h2static.http2.service import Endpoint
+from h2static.http2.settings import PeerSettings
+from h2static.http2.stream import Input, State, Stream
+from h2static.http2.streams import Streams
+from h2static.http2.turn import Turn
+from h2static.http2.windows import ReceiveWindow
+from hpacktools.codec import DecodedBlock
+
+#: Streams that a server is supposed to allow before it has said so: "It is recommended that this
+#: value be no smaller than 100" (6.5.2).
+_ASSUMED_STREAMS = 100
+#: "Promised requests MUST be safe … and cacheable" (8.4).
+_PROMISED_METHODS = frozenset((b"GET", b"HEAD"))
+
+
+class Call:
+    """A request of ours, or one that the server has promised, and where its response goes."""
+
+    __slots__ = ("_responses", "body", "receiver", "request", "stream")
+
+    def __init__(
+        self, responses: Responses, request: Request, body: bytes | Body, receiver: ResponseReceiver
+    ) -> None:
+        self._responses = responses
+        self.request = request
+        self.body = body
+        self.receiver = receiver
+        #: ``None`` while it waits for its turn.
+        self.stream: Stream | None = None
+
+    def resume(self) -> None:
+        """The receiver, which had enough, takes more."""
+        self._responses.resume_call(self)
+
+    def cancel(self, code: ErrorCode = ErrorCode.CANCEL) -> None:
+        """The response is not wanted any more; the receiver hears nothing more."""
+        self._responses.cancel(self, code)
+
+
+class _Receiving:
+    """The receiver of one stream, as a :class:`~h2static.http.bodies.Sink`."""
+
+    __slots__ = ("_stream_id", "failure", "head", "receiver")
+
+    def __init__(self, stream_id: int, receiver: ResponseReceiver) -> None:
+        self._stream_id = stream_id
+        self.receiver: ResponseReceiver | None = receiver
+        #: The final response, once it has come.
+        self.head: ResponseHead | None = None
+        self.failure = Failure("the connection was lost")
+
+    def receive(self, data: bytes) -> bool:
+        """See :class:`h2static.http.bodies.Sink`."""
+        self._check()
+        return self.receiver is None or self.receiver.receive(data)
+
+    def end(self, trailers: Fields) -> None:
+        """See :class:`h2static.http.bodies.Sink`."""
+        self._check()
+        if self.receiver is not None:
+            self.receiver.end(trailers)
+
+    def abandon(self) -> None:
+        """See :class:`h2static.http.bodies.Sink`."""
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.fail(self.failure)
+
+    def _check(self) -> None:
+        if self.head is None:
+            # "An HTTP message … consists of: one HEADERS frame … containing the header section",
+            # then DATA (8.1).
+            raise StreamViolation(
+                self._stream_id, ErrorCode.PROTOCOL_ERROR, "content before the response"
+            )
+
+
+class Responses:
+    """See the module."""
+
+    __slots__ = (
+        "_blocks", "_budgets", "_endpoint", "_peer", "_sender", "_streams", "_turn", "_waiting",
+        "client", "content",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        turn: Turn,
+        *,
+        peer: PeerSettings,
+        streams: Streams,
+        sender: Sender,
+        budgets: Budgets,
+        blocks: HeaderBlocks,
+    ) -> None:
+        self._endpoint = endpoint
+        self._turn = turn
+        self._peer = peer
+        self._streams = streams
+        self._sender = sender
+        self._budgets = budgets
+        self._blocks = blocks
+        #: Requests that wait for room.
+        self._waiting: deque[Call] = deque()
+        #: A client's streams are no exchanges.
+        self.client = Client(version="HTTP/2.0")
+        #: What receives the content of responses.
+        self.content = Content(
+            endpoint, streams, sender, budgets, ended=self._content_ended, excess=self._excess
+        )
+
+    # ------------------------------------------------------------------ requests
+
+    def request(self, request: Request, body: bytes | Body, receiver: ResponseReceiver) -> Call:
+        """Send ``request`` with ``body`` as soon as the server lets us."""
+        call = Call(self, request, body, receiver)
+        self._waiting.append(call)
+        self.open_waiting()
+        return call
+
+    def open_waiting(self) -> None:
+        """Send the requests that there is room for."""
+        if self._peer.leaving or not self._streams.has_own_ids:
+            self.fail_waiting(Failure("the server takes no more requests", None, True))
+            return
+        limit = self._peer.max_concurrent_streams
+        if limit is None:
+            limit = _ASSUMED_STREAMS
+        while self._waiting and self._streams.own < limit and self._streams.has_own_ids:
+            self._open(self._waiting.popleft())
+
+    def fail_waiting(self, failure: Failure) -> None:
+        """What waits will not be sent on this connection."""
+        while self._waiting:
+            self._waiting.popleft().receiver.fail(failure)
+
+    def _open(self, call: Call) -> None:
+        request = call.request
+        stream = self._new_stream(self._streams.next_own(), request, call.receiver)
+        call.stream = stream
+        self._streams.add_own(stream)
+        self._sender.request(stream, request_section(request), call.body)
+
+    def _new_stream(self, stream_id: int, request: Request, receiver: ResponseReceiver) -> Stream:
+        settings = self._endpoint.settings
+        left = settings.initial_window_size
+        if left is None or not self._peer.acknowledged:
+            # As for a server: what is in flight may not know of a smaller window yet (6.9.3).
+            left = max(r.INITIAL_WINDOW_SIZE, left or 0)
+        stream = Stream(
+            stream_id,
+            request,
+            self,
+            send_window=self._sender.initial_window,
+            window=ReceiveWindow(left, settings.stream_window_size),
+            now=self._turn.now,
+        )
+        stream.sink = _Receiving(stream_id, receiver)
+        return stream
+
+    def resume_call(self, call: Call) -> None:
+        """See :meth:`Call.resume`."""
+        stream = call.stream
+        if stream is not None and not stream.gone and stream.paused:
+            self.content.resume(stream)
+
+    def cancel(self, call: Call, code: ErrorCode) -> None:
+        """See :meth:`Call.cancel`."""
+        stream = call.stream
+        if stream is None:
+            if call in self._waiting:
+                self._waiting.remove(call)
+        elif not stream.gone:
+            if isinstance(stream.sink, _Receiving):
+                stream.sink.receiver = None
+            self._streams.reset(stream.id, code)
+
+    # ------------------------------------------------------------------ what comes back
+
+    def headers(self, frame: Headers, block: bytes) -> None:
+        """A whole header block has come: a response or trailers.  Raises a violation."""
+        decoded = self._blocks.decode(frame, block)
+        stream = self._streams.open.get(frame.stream_id)
+        if stream is None:
+            if self._streams.state_of_absent(frame.stream_id) is State.IDLE:
+                raise ConnectionViolation(
+                    ErrorCode.PROTOCOL_ERROR, "HEADERS on a stream that nobody has opened"
+                )
+            self._streams.absent(frame.stream_id, Input.RECEIVE_HEADERS)
+            return
+        stream.advance(Input.RECEIVE_HEADERS)
+        end_stream = bool(frame.flags & r.END_STREAM)
+        if decoded.truncated:
+            self._budgets.glitch(self._endpoint.limits.oversized_section_glitches)
+            raise StreamViolation(stream.id, ErrorCode.ENHANCE_YOUR_CALM, "field section too large")
+        try:
+            self._section(stream, decoded, end_stream=end_stream)
+        except Malformed as malformed:
+            # "Clients MUST NOT accept a malformed response" (8.1.1).
+            raise StreamViolation(
+                stream.id, ErrorCode.PROTOCOL_ERROR, str(malformed)
+            ) from malformed
+
+    def _section(self, stream: Stream, decoded: DecodedBlock, *, end_stream: bool) -> None:
+        """A field section of an open stream.  Raises Malformed or a violation."""
+        receiving = stream.sink
+        if not isinstance(receiving, _Receiving):
+            # The response was whole.
+            raise Malformed("a field section after the end of the response")
+        receiver = receiving.receiver
+        if receiving.head is not None:
+            if not end_stream:
+                raise Malformed("trailers without END_STREAM")
+            validate_trailers(decoded.fields)
+            stream.trailers = decoded.fields
+        else:
+            head = validate_response(decoded.fields)
+            if head.status < 200:
+                # "HTTP/2 does not support the 101 (Switching Protocols) informational status code"
+                # (8.6); "A HEADERS frame with the END_STREAM flag set that carries an informational
+                # status code is malformed" (8.1).
+                if end_stream or head.status == 101:
+                    raise Malformed("an informational response that ends the stream, or 101")
+                if receiver is not None:
+                    receiver.inform(head)
+                return
+            receiving.head = head
+            without = stream.request.method == b"HEAD" or head.status in WITHOUT_CONTENT
+            stream.content_length = 0 if without else head.content_length
+            if receiver is not None:
+                receiver.respond(head)
+        if end_stream and not stream.gone:
+            stream.advance(Input.RECEIVE_END_STREAM)
+            self.content.end(stream)
+
+    def promise(self, frame: PushPromise, block: bytes) -> None:
+        """PUSH_PROMISE has come (section 6.6).  Raises a violation."""
+        decoded = self._blocks.decode(frame, block)
+        promised_id = frame.promised_stream_id
+        # "PUSH_PROMISE MUST NOT be sent if the SETTINGS_ENABLE_PUSH setting of the peer endpoint is
+        # set to 0. An endpoint that has set this setting and has received acknowledgment MUST treat
+        # the receipt of a PUSH_PROMISE frame as a connection error of type PROTOCOL_ERROR" (6.6).
+        if not self._endpoint.settings.enable_push and self._peer.acknowledged:
+            raise ConnectionViolation(
+                ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE though SETTINGS_ENABLE_PUSH is 0"
+            )
+        parent = self._streams.open.get(frame.stream_id)
+        if parent is None:
+            # "A receiver MUST treat the receipt of a PUSH_PROMISE on a stream that is neither
+            # "open" nor "half-closed (local)" as a connection error of type PROTOCOL_ERROR"; but
+            # one that we have reset may still get some (6.6).
+            self._streams.absent_promise(frame.stream_id)
+        self._streams.admit_promise(promised_id)
+        sink = None if parent is None else parent.sink
+        if parent is None or not isinstance(sink, _Receiving) or sink.receiver is None:
+            self._streams.reset(promised_id, ErrorCode.CANCEL)
+            return
+        request = self._promised(promised_id, parent.request, decoded)
+        if len(self._streams.open) - self._streams.own >= (
+            self._endpoint.settings.max_concurrent_streams
+        ):
+            raise StreamViolation(
+                promised_id, ErrorCode.REFUSED_STREAM, "more promises than were allowed"
+            )
+        receiver = sink.receiver.promise(request, promised_id)
+        if receiver is None:
+            self._streams.reset(promised_id, ErrorCode.CANCEL)
+            return
+        stream = self._new_stream(promised_id, request, receiver)
+        stream.advance(Input.RECEIVE_PUSH_PROMISE)
+        self._streams.add(stream)
+
+    def _promised(self, promised_id: int, parent: Request, decoded: DecodedBlock) -> Request:
+        """The request that is promised; raises :class:`StreamViolation`."""
+        reason = "field section too large"
+        try:
+            if not decoded.truncated:
+                request = validate_request(decoded.fields, end_stream=True).request
+                # "The server MUST include a value in the ":authority" pseudo-header field for which
+                # the server is authoritative … A client MUST treat a PUSH_PROMISE for which the
+                # server is not authoritative as a stream error of type PROTOCOL_ERROR"; likewise
+                # for methods that are not safe or cacheable (8.4).
+                if (
+                    request.method in _PROMISED_METHODS
+                    and request.authority == parent.authority
+                    and request.scheme == parent.scheme
+                ):
+                    return request
+                reason = "a promise that this server may not make"
+        except Malformed as malformed:
+            reason = str(malformed)
+        raise StreamViolation(promised_id, ErrorCode.PROTOCOL_ERROR, reason)
+
+    def reset(self, stream: Stream, code: int) -> None:
+        """RST_STREAM has come."""
+        self._fail(
+            stream,
+            Failure(
+                f"the server has reset the stream: {error_name(code)}",
+                code,
+                # "The REFUSED_STREAM error code … indicates that the stream is being closed prior
+                # to any processing having occurred" (8.7).
+                code == ErrorCode.REFUSED_STREAM,
+            ),
+        )
+
+    def goaway(self, frame: GoAway) -> None:
+        """GOAWAY has come: what it does not cover was not processed (6.8)."""
+        debug = frame.debug.decode("ascii", "backslashreplace")
+        reason = f"the server has sent GOAWAY: {error_name(frame.code)} {debug}".rstrip()
+        failure = Failure(reason, frame.code, True)
+        for stream in list(self._streams.open.values()):
+            if self._streams.is_own(stream.id) and stream.id > frame.last_stream_id:
+                self._fail(stream, failure)
+                self._streams.close(stream)
+        self.fail_waiting(failure)
+
+    def settings_changed(self) -> None:
+        """There may be room for more streams."""
+        self.open_waiting()
+
+    def failed(self, stream: Stream, violation: StreamViolation) -> None:
+        """The stream is about to be reset."""
+        self._fail(stream, Failure(violation.reason, violation.code))
+
+    def _fail(self, stream: Stream, failure: Failure) -> None:
+        # The receiver hears of it when the stream is released.
+        if isinstance(stream.sink, _Receiving):
+            stream.sink.failure = failure
+
+    def sent(self, stream: Stream) -> None:
+        """The request is whole; its response is still to come."""
+
+    def over(self, stream: Stream) -> None:
+        """The stream is over."""
+        self.content.closed(stream)
+
+    def pending(self, stream: Stream) -> bool:
+        """Nothing comes of a request once the server has ended its side."""
+        return False
+
+    def _content_ended(self, stream: Stream) -> None:
+        if stream.state is State.CLOSED:
+            self._streams.close(stream)
+
+    def _excess(self, stream: Stream) -> None:
+        """Content that nobody takes any more: the call was cancelled."""
+        self._streams.reset(stream.id, ErrorCode.CANCEL)
+
+    # ------------------------------------------------------------------ a client has no exchanges
+
+    def respond(self, stream: Stream, response: Response) -> None:
+        """A client does not respond."""
+        raise Misuse("a client's stream is not an exchange")
+
+    def inform(self, stream: Stream, status: int, fields: Fields) -> None:
+        """A client does not respond."""
+        raise Misuse("a client's stream is not an exchange")
+
+    def accept(self, stream: Stream, sink: Sink) -> None:
+        """What comes has a receiver from the beginning."""
+        raise Misuse("a client's stream is not an exchange")
+
+    def resume(self, stream: Stream) -> None:
+        """See :meth:`Call.resume`."""
+        raise Misuse("a client's stream is not an exchange")
+
+    def work(self, stream: Stream, job: Job) -> None:
+        """A client does not respond."""
+        raise Misuse("a client's stream is not an exchange")
+
+    def abort(self, stream: Stream, reason: str) -> None:
+        """See :meth:`Call.cancel`."""
+        raise Misuse("a client's stream is not an exchange")
+
+
+def request_section(request: Request) -> Fields:
+    """The field section of ``request``, pseudo-header fields first (RFC 9113 section 8.3.1)."""
+    if request.method == b"CONNECT" and not request.protocol:
+        # "The ":scheme" and ":path" pseudo-header fields MUST be omitted" (8.5).
+        return ((b":method", b"CONNECT"), (b":authority", request.authority), *request.fields)
+    protocol: Fields = ((b":protocol", request.protocol),) if request.protocol else ()
+    authority: Fields = ((b":authority", request.authority),) if request.authority else ()
+    return (
+        (b":method", request.method),
+        *protocol,
+        (b":scheme", request.scheme),
+        *authority,
+        (b":path", request.path),
+        *request.fields,
+    )

@@ -1,0 +1,373 @@
+"""Connections, one at a time: what is read is processed, what is to be said is written.
+
+Contract: :class:`Connections` owns the links of a worker.  Whoever runs the loop calls it with a
+link that something has happened to; it has the link's engine act, sends what comes of it, waits for
+the right events, sets the link's deadline, and puts those that have more to do in the row for
+another turn.  What goes wrong stays with the link (:meth:`Connections.guarded`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVarTuple
+
+from h2static.http.counters import Counters
+from h2static.logs.console import Console
+from h2static.logs.errors import ErrorLog
+from h2static.server.background import Background, Result
+from h2static.server.engine import Engine
+from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
+from h2static.server.link import Closed, Link, Phase
+from h2static.server.opening import Opener
+from h2static.server.poller import READABLE, WRITABLE, Poller
+from h2static.server.pool import Pool
+from h2static.server.timers import NEVER, Timed, Timers
+
+Arguments = TypeVarTuple("Arguments")
+
+
+class Connections:
+    """The links of a worker; see the module."""
+
+    def __init__(
+        self,
+        poller: Poller,
+        timers: Timers[Timed],
+        error_log: ErrorLog,
+        *,
+        pool: Pool,
+        console: Console,
+        rouse: Callable[[], None],
+        emptied: Callable[[], None],
+        limits: ServerLimits = DEFAULT_LIMITS,
+    ) -> None:
+        """``rouse`` is called when a link is put in the row, in case the loop sleeps; ``emptied``
+        when the last link is closed."""
+        self._poller = poller
+        self._timers = timers
+        self._error_log = error_log
+        self._console = console
+        self._rouse = rouse
+        self._emptied = emptied
+        self._limits = limits
+        self._opener = Opener(error_log, self.queue, limits=limits)
+        self._background = Background(pool, error_log, self._bring, jobs=limits.jobs)
+        #: The time, monotonic, in seconds; written by whoever runs the loop.
+        self.now = 0.0
+        #: By descriptor.
+        self.links: dict[int, Link] = {}
+        #: Those who get a turn, in this order.
+        self.ready: deque[Link] = deque()
+        #: Handshakes that may still be continued in this round.
+        self.handshakes = limits.handshakes_a_round
+        self.accepted = 0
+        self._violations = 0
+        #: What engines that are over have counted, and what was counted here.
+        self._totals = Counters()
+        self._draining = False
+
+    # ------------------------------------------------------------------ for the loop
+
+    def admit(self, link: Link) -> None:
+        """A socket was accepted."""
+        self.accepted += 1
+        link.log = self._console.frame_log(self.accepted)
+        self.links[link.descriptor] = link
+        self._poller.register(link.descriptor, READABLE)
+        self._timers.set(link, self.now + self._limits.opening_seconds)
+
+    def drain(self) -> None:
+        """Have every connection finish what it has accepted, and close (RFC 9113 section 6.8)."""
+        self._draining = True
+        for link in list(self.links.values()):
+            if link.engine is not None:
+                link.engine.drain(self.now)
+                self.guarded(link, self._write)
+            elif link.phase is not Phase.LINGER:
+                # What it was going to ask may be on its way: it was accepted.
+                last_word = self.now + self._limits.last_word_seconds
+                self._timers.set(link, min(link.deadline, last_word))
+
+    def close_all(self) -> None:
+        """Close every connection now."""
+        for link in list(self.links.values()):
+            self._close(link)
+
+    def counters(self) -> dict[str, int]:
+        """Connections, streams, requests, resets, limit hits and violations, since the start."""
+        totals = Counters()
+        totals.add(self._totals)
+        streams = 0
+        for link in self.links.values():
+            if link.engine is not None:
+                streams += link.engine.open_streams
+                totals.add(link.engine.counters)
+        return {
+            "requests": totals.requests,
+            "resets": totals.resets,
+            "limit_hits": totals.limit_hits,
+            "violations": self._violations,
+            "accepted": self.accepted,
+            "connections": len(self.links),
+            "streams": streams,
+        }
+
+    def queue(self, link: Link) -> None:
+        """Give the link another turn, at the tail."""
+        if not link.queued:
+            link.queued = True
+            self.ready.append(link)
+            self._rouse()
+
+    def guarded(
+        self,
+        link: Link,
+        action: Callable[[Link, *Arguments], None],
+        *arguments: *Arguments,
+    ) -> None:
+        """Run ``action``: whatever happens to one connection stays with it."""
+        if link.phase is Phase.CLOSED:
+            return
+        try:
+            action(link, *arguments)
+        except Closed:
+            self._close(link)
+        except Exception as error:  # a bug must not end the others' connections
+            self._error_log.report(
+                "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
+            )
+            self._close(link)
+
+    def _bring(self, link: Link, result: Result) -> None:
+        """A thread's work has come back to the link: it has more to do."""
+        if link.engine is not None:
+            self.guarded(link, self._take_result, result)
+
+    def _take_result(self, link: Link, result: Result) -> None:
+        assert link.engine is not None
+        result(link.engine, self.now)
+        self.queue(link)
+
+    # ------------------------------------------------------------------ opening
+
+    def _shake_hands(self, link: Link) -> None:
+        if not self.handshakes:
+            self.queue(link)
+            return
+        self.handshakes -= 1
+        events, engine = self._opener.shake_hands(link, self.now)
+        if engine is not None:
+            self._start(link, engine, b"")
+        elif events != link.events:
+            self._watch(link, events)
+
+    def _start(self, link: Link, engine: Engine, data: bytes) -> None:
+        """It is known what a link speaks, and ``data`` has come already."""
+        link.move(Phase.OPEN, engine)
+        if data:
+            # SETTINGS go ahead: a client that reads them together with the whole answer may never
+            # acknowledge them (nghttp does not).
+            self._write(link)
+            if link.engine is None:
+                return
+        if self._draining:
+            # First: a response of HTTP/1.1 has to say that it is the last.
+            engine.drain(self.now)
+        if data:
+            engine.receive(data, self.now)
+        self._write(link)
+
+    # ------------------------------------------------------------------ reading
+
+    def read(self, link: Link) -> bytes | None:
+        """What a link has to process; ``None`` for nothing."""
+        phase = link.phase
+        if phase is Phase.HANDSHAKE:
+            self.queue(link)
+            return None
+        if phase is Phase.PROXY:
+            self.guarded(link, self._opener.read_proxy_header)
+            return None
+        try:
+            data = link.read(self._limits.read_size)
+        except Closed:
+            self._close(link)
+            return None
+        if data is None:
+            if link.read_wants_write:
+                self._watch(link, WRITABLE)
+            return None
+        if not data and (link.eof or phase is Phase.SNIFF):
+            # The end was read before: this is a hang-up, and nobody is left to take anything.
+            self._close(link)
+            return None
+        if phase is Phase.LINGER:
+            link.discarded += len(data)
+            if not data or link.discarded > self._limits.linger_octets:
+                self._close(link)
+            return None
+        if data and self._console.dumps:
+            self._console.dump("recv", link.peer, data)
+        return data
+
+    def take(self, link: Link, data: bytes) -> None:
+        """Process what was read."""
+        engine = link.engine
+        if engine is None:
+            if link.phase is Phase.SNIFF:
+                rest, made = self._opener.sniff(link, data, self.now)
+                if made is not None:
+                    self._start(link, made, rest)
+            return
+        if data:
+            engine.receive(data, self.now)
+        else:
+            link.eof = True
+            engine.receive_eof(self.now)
+        self._write(link)
+
+    def turn(self, link: Link) -> None:
+        """Another turn for a link that has more to do."""
+        engine = link.engine
+        if engine is not None:
+            if engine.backlog:
+                engine.take_turn(self.now)
+            self._write(link)
+        elif link.phase is Phase.HANDSHAKE:
+            self._shake_hands(link)
+
+    # ------------------------------------------------------------------ writing
+
+    def _write(self, link: Link) -> None:
+        """Send what there is, content included, for one turn; then wait for the right things."""
+        engine = link.engine
+        assert engine is not None
+        budget = self._limits.turn_output
+        written = 0
+        blocked = False
+        while True:
+            more = engine.has_content
+            if more:
+                engine.pump(self.now, budget)
+            octets = engine.output_octets
+            if not octets:
+                break
+            pieces = engine.pending()
+            count = link.write(pieces, octets)
+            if self._console.dumps and count:
+                self._console.dump("send", link.peer, b"".join(pieces)[:count])
+            if not count:
+                blocked = True
+                break
+            engine.sent(count, self.now)
+            written += count
+            if count == octets and not more:
+                break
+            if written >= budget:
+                break
+        if engine.jobs or engine.blocked:
+            self._background.take(link, engine)
+        if engine.closing:
+            self._closing(link, engine)
+            if link.phase is not Phase.OPEN:
+                return
+        left = engine.output_octets
+        if not blocked and (left or engine.backlog or engine.has_content):
+            self.queue(link)
+        events = 0
+        if link.read_wants_write or blocked:
+            events |= WRITABLE
+        if engine.wants_input and not link.eof and not link.read_wants_write:
+            events |= READABLE
+        if events != link.events:
+            self._watch(link, events)
+        deadline = engine.deadline()
+        if left:
+            if not link.waiting_since:
+                link.waiting_since = self.now
+            stalled = self._stalled_at(link, engine)
+            deadline = stalled if deadline is None else min(deadline, stalled)
+        else:
+            link.waiting_since = 0.0
+        self._timers.set(link, NEVER if deadline is None else deadline)
+
+    def _stalled_at(self, link: Link, engine: Engine) -> float:
+        """When the peer will have taken no octets for too long."""
+        return max(engine.write_progress, link.waiting_since) + self._limits.write_seconds
+
+    def _closing(self, link: Link, engine: Engine) -> None:
+        """The engine is done: tell why if it was the peer's fault, close if all is sent."""
+        if engine.problem is not None and not link.reported:
+            link.reported = True
+            self._violations += 1
+            self._error_log.report("connection", link.peer, engine.problem)
+        if not engine.output_octets:
+            self._finish(link, engine)
+
+    def _watch(self, link: Link, events: int) -> None:
+        """Wait for these events."""
+        self._poller.modify(link.descriptor, link.events, events)
+        link.events = events
+
+    def _finish(self, link: Link, engine: Engine) -> None:
+        """Everything is sent: say so, then wait a little for the peer's end."""
+        self._retire(link, engine, Phase.LINGER)
+        link.shut_down()
+        if link.eof:
+            self._close(link)
+            return
+        self._timers.set(link, self.now + self._limits.linger_seconds)
+        if link.events != READABLE:
+            self._watch(link, READABLE)
+
+    def _retire(self, link: Link, engine: Engine, phase: Phase) -> None:
+        """The link's engine is over: keep its numbers."""
+        engine.abandon()
+        self._totals.add(engine.counters)
+        link.move(phase)
+        if link.log is not None:
+            link.log.closed()
+
+    def _close(self, link: Link) -> None:
+        """Close now."""
+        if link.phase is Phase.CLOSED:
+            return
+        engine = link.engine
+        if engine is None:
+            link.move(Phase.CLOSED)
+        else:
+            self._retire(link, engine, Phase.CLOSED)
+        self._timers.forget(link)
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self._poller.unregister(link.descriptor, link.events)
+        self.links.pop(link.descriptor, None)
+        with contextlib.suppress(OSError):
+            link.socket.close()
+        if not self.links:
+            self._emptied()
+
+    # ------------------------------------------------------------------ time
+
+    def check(self, link: Link) -> None:
+        """The deadline of a link has passed."""
+        engine = link.engine
+        if engine is not None:
+            engine.check(self.now)
+            self._write(link)
+            if link.engine is None:
+                return  # it has ended
+            # Also where an engine asks at once again, others have their turn.
+            self._timers.set(link, max(link.deadline, self.now + self._limits.check_seconds))
+            if link.waiting_since and self.now >= self._stalled_at(link, engine):
+                self._totals.limit_hits += 1
+                self._error_log.report("connection", link.peer, "the peer takes no octets")
+                self._close(link)
+        elif link.phase is Phase.LINGER:
+            self._close(link)
+        else:
+            if not self._draining:
+                self._totals.limit_hits += 1
+                self._error_log.report("connection", link.peer, "nothing was asked in time")
+            self._close(link)

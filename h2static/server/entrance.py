@@ -1,0 +1,67 @@
+"""Where clients come in: an address, how they are spoken to there, and what they are served.
+
+Contract: a driver has many entrances.  Whoever assembles a server makes them; the driver knows
+neither the protocols behind :class:`Engines` nor the application.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from h2static.http.exchange import Application
+from h2static.http.messages import Client
+from h2static.logs.frames import FrameLog
+from h2static.server.engine import Engine
+
+#: Protocols by their names in ALPN (RFC 7301 section 6), and as logs write their versions.
+HTTP2: Final = "h2"
+HTTP1: Final = "http/1.1"
+VERSIONS: Final = {HTTP2: "HTTP/2.0", HTTP1: "HTTP/1.1"}
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Opening:
+    """A connection of which it has just become known what it speaks."""
+
+    client: Client
+    #: Monotonic, in seconds.
+    now: float
+    #: See :class:`h2static.server.engine.Engine`.
+    notify: Callable[[], None]
+    #: Is told of errors that leave the connection open.
+    report: Callable[[str], None]
+    #: A trusted proxy has taken off the TLS, or has not: both schemes are right.
+    proxied: bool
+    #: Who looks on (``-v``).
+    log: FrameLog | None
+
+
+class Engines(Protocol):
+    """Makes engines for the connections of one or several entrances."""
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What clients may speak, as ALPN names it; the preferred one first."""
+
+    def make(self, protocol: str, opening: Opening) -> Engine:
+        """An engine for one of :attr:`protocols`."""
+
+    def new_batch(self) -> None:
+        """What is processed from here on was read before now."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Entrance:
+    """See the module."""
+
+    #: Listens; the driver closes it.
+    socket: socket.socket
+    #: ``None``: cleartext.
+    tls: ssl.SSLContext | None = None
+    engines: Engines
+    #: What the engines serve.
+    application: Application

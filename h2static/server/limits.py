@@ -1,0 +1,71 @@
+"""Every quantity of the loop that clients can drive up, its bound, and why the bound is what it is.
+
+Contract: one immutable :class:`ServerLimits`, handed to each part when it is made.  What belongs to
+a protocol stands in the limits of its engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from h2static.http import limits
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class ServerLimits:
+    """Bounds of one worker.  Times are seconds, sizes octets."""
+
+    # --- from accept to a protocol
+    #: For a PROXY header, a TLS handshake, and until it is known what a client speaks, together
+    #: (CVE-2026-56853).
+    opening_seconds: float = 10.0
+    #: What is left of that once the server drains: what a client was going to ask is on its way.
+    last_word_seconds: float = 1.0
+    #: Connections accepted from one listener in one round, so that those there are get theirs.
+    accepts_a_round: int = 64
+    #: Handshakes continued in one round: each costs about a millisecond.
+    handshakes_a_round: int = 4
+    #: Accepting pauses so long when descriptors or memory run out: a level-triggered poller would
+    #: report the listener again at once.
+    accept_pause_seconds: float = 0.2
+    #: What follows the fixed part of a PROXY header of version 2.  Its length field allows 65 535;
+    #: addresses need 216, and balancers add some hundred octets of TLVs.
+    proxy_header: int = 4_096
+
+    # --- a turn
+    #: Events taken in one round: what they bring is read before anything is answered.
+    events_a_round: int = 128
+    #: What one read takes: the input of one turn of a connection.
+    read_size: int = 65_536
+    #: What one turn of a connection may send before others have theirs.
+    turn_output: int = 524_288
+    #: Work after which other tasks of the event loop get their turn.
+    slice_seconds: float = 0.005
+
+    #: Between two looks at the deadlines of one connection.
+    check_seconds: float = 0.001
+
+    # --- the end of a connection
+    #: A write that moves nothing for so long ends the connection (CVE-2019-9517).
+    write_seconds: float = limits.STALL_SECONDS
+    #: What a connection that is over reads and discards, so that its last octets arrive: a reset
+    #: would overtake them.
+    linger_octets: int = 65_536
+    linger_seconds: float = 1.0
+
+    # --- threads
+    #: Reads that wait for a disk at once; a disk has little use for more, and each is a thread.
+    threads: int = 8
+    #: Jobs done at once: the threads that are left are for reading, so that downloads go on however
+    #: many lists of files somebody asks for.
+    jobs: int = 6
+
+    # --- now and then
+    #: A deleted file takes its place on the disk until nobody has it open any more.
+    release_seconds: float = 30.0
+    #: Between two looks at how late the loop is and at what there is to report.
+    probe_seconds: float = 1.0
+
+
+DEFAULT_LIMITS: Final = ServerLimits()

@@ -51,13 +51,12 @@ ONLY: dict[str, frozenset[str]] = {
 }
 
 #: Layers that do no input or output on sockets, start nothing, read no clock and log nothing.
-PURE = ("h2static.http", "h2static.http2", "h2static.site", "hpacktools.codec")
+PURE = ("h2static.http", "h2static.http1", "h2static.http2", "h2static.site", "hpacktools.codec")
 IMPURE_MODULES = frozenset(
     [
         "anyio",
         "asyncio",
         "concurrent",
-        "h11",
         "http",
         "logging",
         "multiprocessing",
@@ -82,7 +81,6 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 #: Third-party modules and the units that may import them.
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
-    "h11": ("h2static.http1",),
     "watchfiles": ("h2static.dev",),
     "cryptography": ("h2static.localca", "h2static.server"),
 }

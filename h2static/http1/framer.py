@@ -28,7 +28,8 @@ class Framing(Enum):
     LENGTH = "length"
     #: The last chunk is it.
     CHUNKED = "chunked"
-    #: The connection ends with it.
+    #: The connection ends with it.  A client cannot tell that from a response that broke off,
+    #: which is why only HTTP/1.0, which has nothing else, gets it.
     CLOSE = "close"
 
 

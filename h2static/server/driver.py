@@ -36,7 +36,7 @@ from h2static.server.connections import Connections
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.link import Link
-from h2static.server.poller import READABLE, WRITABLE, make_poller
+from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
 
@@ -59,11 +59,12 @@ class Driver:
         trusted_proxies: Sequence[str] = (),
         spin: float = SPIN_SECONDS,
         limits: ServerLimits = DEFAULT_LIMITS,
+        poller: Poller | None = None,
     ) -> None:
         """``access_log`` gets what is noted in the journal of ``shared``.
 
         ``spin``: seconds to wait in the poller after activity; 0 where other tasks of the event
-        loop matter.
+        loop matter.  ``poller``: the best of this system unless given.
         """
         self._shared = shared
         self._access_log = access_log
@@ -71,7 +72,7 @@ class Driver:
         self._spin = spin
         self._pool = pool
         self._console = console
-        self._poller = make_poller()
+        self._poller = make_poller() if poller is None else poller
         self._poller.register(pool.wakeup.fileno(), READABLE)
         self._timers: Timers[Timed] = Timers(time.monotonic)
         self._connections = Connections(

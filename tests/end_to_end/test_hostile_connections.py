@@ -18,13 +18,12 @@ from h2static.http2 import registry as r
 from h2static.http2.frames import GoAway, Ping, Settings
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
-from h2static.server import driver as driver_module
+from h2static.server.limits import ServerLimits
 from tests.conformance.cases import OPEN, octets, prepared
 from tests.support.peer import Peer, request_fields
 from tests.support.processes import DEADLINE, wait_until
 from tests.support.replies import Section
 from tests.support.serving import Serving, serving
-from tests.support.small_site import pattern
 from tests.support.transports import Wire
 
 #: Deadlines that a test can wait for; one that a slow machine could miss by accident is not here.
@@ -37,15 +36,12 @@ SHORT = Limits(
 )
 
 
-@pytest.fixture(autouse=True)
-def _short_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_module, "_SWEEP_SECONDS", 0.05)
-    monkeypatch.setattr(driver_module, "_OPENING_SECONDS", 0.5)
+SHORT_OPENING = ServerLimits(opening_seconds=0.5)
 
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    with serving() as running:
+    with serving(server_limits=SHORT_OPENING) as running:
         yield running
         running.wait_for_rest()
 
@@ -53,7 +49,7 @@ def server() -> Iterator[Serving]:
 @pytest.fixture
 def impatient() -> Iterator[Serving]:
     """A server with short deadlines."""
-    with serving(limits=SHORT) as running:
+    with serving(limits=SHORT, server_limits=SHORT_OPENING) as running:
         yield running
         running.wait_for_rest()
 
@@ -236,9 +232,9 @@ def test_hazard_18_a_flood_that_is_not_read() -> None:
             while sent < 100_000_000:
                 sent += one.socket.send(flood)
         assert sent < 100_000_000
-        (link,) = server.driver._links.values()
-        assert link.protocol is not None
-        assert link.protocol.output_octets < limits.output_mark + 200_000
+        (link,) = server.driver.links
+        assert link.engine is not None
+        assert link.engine.output_octets < limits.output_mark + 200_000
         is_served(server)
         vanish(one)
         server.wait_for_rest()
@@ -278,12 +274,10 @@ def test_hazard_57_a_window_that_never_opens(impatient: Serving, path: bytes) ->
         is_served(impatient)
 
 
-def test_hazard_59_a_socket_that_is_never_read(
-    monkeypatch: pytest.MonkeyPatch, server: Serving
-) -> None:
+def test_hazard_59_a_socket_that_is_never_read() -> None:
     """Windows are open, TCP is not: bounded, and over when nothing moves for too long."""
-    monkeypatch.setattr(driver_module, "_WRITE_SECONDS", 0.7)
-    with wire(server) as one:
+    impatience = ServerLimits(write_seconds=0.7)
+    with serving(server_limits=impatience) as server, wire(server) as one:
         one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         peer = Peer(one, settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 2**31 - 1)], replenish=False)
         peer.update(0, 2**31 - 1 - 65_535)
@@ -292,30 +286,14 @@ def test_hazard_59_a_socket_that_is_never_read(
         largest = 0
         began = time.monotonic()
         while server.driver.connections and time.monotonic() - began < DEADLINE:
-            for link in list(server.driver._links.values()):
-                if link.protocol is not None:
-                    largest = max(largest, link.protocol.output_octets)
+            for link in server.driver.links:
+                if (engine := link.engine) is not None:
+                    largest = max(largest, engine.output_octets)
             time.sleep(0.01)
         assert server.driver.connections == 0
         # What one turn may produce, and one response's share of it.
-        assert largest <= 2 * Limits().turn_output + 300_000
-    server.wait_for_error("takes no octets")
-
-
-def test_hazard_59_a_slow_reader_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch, server: Serving
-) -> None:
-    """Some octets now and then are progress for a socket."""
-    monkeypatch.setattr(driver_module, "_WRITE_SECONDS", 1.5)
-    with wire(server) as one:
-        one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-        peer = Peer(one, settings=[(r.SETTINGS_INITIAL_WINDOW_SIZE, 2**31 - 1)], replenish=False)
-        peer.update(0, 2**30)
-        peer.request(1, b"/memory/8000000")
-        for _ in range(8):
-            time.sleep(0.25)
-            peer._parse(one.socket.recv(400_000))
-        assert peer.expect_response(1).body == pattern(8_000_000)
+        assert largest <= 2 * impatience.turn_output + 300_000
+        server.wait_for_error("takes no octets")
 
 
 def test_hazard_44_a_header_block_that_never_ends(impatient: Serving) -> None:

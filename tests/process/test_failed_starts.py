@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from h2static.assembly import assemble
 from h2static.config import Config
 from h2static.errors import StartError
-from h2static.server.server import Server
 from h2static.site.config import SiteConfig
 from tests.support.certificates import make_certificate
 from tests.support.polite_client import PoliteClient
@@ -202,6 +202,6 @@ def test_a_server_that_cannot_be_made_keeps_nothing_open(
     }
     before = descriptors()
     with socket.create_server(("127.0.0.1", 0)) as sock, pytest.raises(StartError):
-        Server(Config(**values), [sock], shared=False)  # type: ignore[arg-type]  # by name
+        assemble(Config(**values), [sock], several=False)  # type: ignore[arg-type]  # by name
     # What others left may be closed meanwhile.
     assert descriptors() - before == set()

@@ -1,4 +1,4 @@
-"""``h2static.server.background``: whose jobs are begun when there are more than threads for them."""
+"""``h2static.server.background``: whose jobs are begun, where there are more than threads."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -147,23 +146,6 @@ def test_a_header_from_a_stranger_is_no_header(site: Path, tmp_path: Path) -> No
         client = PoliteClient(server.port, "/", requests=1)
         client.start()
         assert client.join().statuses == {"200"}
-
-
-def test_half_a_header_costs_no_cpu(site: Path, tmp_path: Path) -> None:
-    with running("--no-tls", *proxied(site, tmp_path / "log")) as server, connect(server) as sock:
-        sock.sendall(V1[:20])
-        (worker,) = server.workers()
-        before = cpu(worker)
-        time.sleep(0.5)
-        assert cpu(worker) - before < 0.2
-        sock.sendall(V1[20:] + PREFACE + request(b"https"))
-        assert status_of(sock) == 0x88
-
-
-def cpu(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 def test_a_balancer_over_a_unix_domain_socket(site: Path, tmp_path: Path) -> None:

@@ -269,6 +269,8 @@ class LineEngines:
         self.protocols = protocols
         self.made: list[tuple[str, Opening, LineEngine]] = []
         self.batches = 0
+        #: Of the engines that are made from here on.
+        self.lines_a_turn = 100
         self._application = application
         self._shared = shared
 
@@ -280,6 +282,7 @@ class LineEngines:
             shared=self._shared,
             notify=opening.notify,
         )
+        engine.lines_a_turn = self.lines_a_turn
         self.made.append((protocol, opening, engine))
         return engine
 

@@ -63,10 +63,9 @@ class ServerConnection:
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        """``memory`` is what the connections of a worker remember together.
-
-        ``observer`` is told every response that is over.  ``report`` is told why a response was
-        given up while the connection goes on; without it :attr:`problem` says so.
+        """``memory`` is what the connections of a worker remember together.  ``observer`` is told
+        every response that is over; ``report`` why one was given up while the connection goes on
+        (without it :attr:`problem` says so).
         """
         self._application = application
         self._client = client
@@ -262,9 +261,8 @@ class ServerConnection:
             and self._responder.send_prepared(head.request, response, now)
         ):
             return
-        self._exchange = exchange = Exchange(
-            self._number, head, self._client, self._limits, now, self._act
-        )
+        exchange = Exchange(self._number, head, self._client, self._limits, now, self._act)
+        self._exchange = exchange
         if response is not None:
             exchange.respond(response)
         else:

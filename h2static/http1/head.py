@@ -29,7 +29,7 @@ CHUNKED: Final = -1
 
 _REQUEST_LINE = re.compile(rb"([%b]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN_OCTETS)
 # RFC 9110 section 5.5: CR, LF and NUL in a field value are dangerous; other controls are invalid.
-_CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
+CONTROLS: Final = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 _ABSOLUTE = re.compile(rb"(?i:(https?))://([^/?#]*)([^#]*)")
 
@@ -125,7 +125,7 @@ def parse_head(section: bytes, *, secure: bool, limits: Limits) -> Head:
     # invalid [...]".  A bare LF may be taken as a line end there; two readings are one too many.
     lines = section[:-4].split(b"\r\n")
     # A line end is CR and LF: one control octet more or less is one that stands alone.
-    if len(section) - len(section.translate(None, _CONTROLS)) != 2 * len(lines) + 2:
+    if len(section) - len(section.translate(None, CONTROLS)) != 2 * len(lines) + 2:
         raise BadRequest(400, "control octet, bare CR or bare LF in the header section")
     if len(lines) - 1 > limits.fields:
         raise BadRequest(431, f"more than {limits.fields} field lines")

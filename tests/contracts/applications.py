@@ -70,7 +70,7 @@ class ProbeSink:
         on_abandon: Callable[[], None] = lambda: None,
     ) -> None:
         """``takes``: what :meth:`receive` says."""
-        self.data = bytearray()
+        self._received = bytearray()
         self.trailers: Fields = ()
         self.ended = 0
         self.abandoned = 0
@@ -80,14 +80,20 @@ class ProbeSink:
         self._on_abandon = on_abandon
         ledger.sinks.append(self)
 
+    @property
+    def data(self) -> bytes:
+        """What has come so far."""
+        return bytes(self._received)
+
     def receive(self, data: bytes) -> bool:
         if not data:
             self._ledger.fault("receive() of nothing")
-        if not isinstance(data, bytes):
-            self._ledger.fault(f"receive() of {type(data).__name__}")
+        kind: type = type(data)
+        if not issubclass(kind, bytes):
+            self._ledger.fault(f"receive() of {kind.__name__}")
         if self.ended or self.abandoned:
             self._ledger.fault("receive() after the end")
-        self.data += data
+        self._received += data
         return self.takes(data)
 
     def end(self, trailers: Fields) -> None:

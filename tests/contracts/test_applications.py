@@ -312,15 +312,12 @@ def test_what_is_recalled_is_never_older_than_its_batch(name: str, tmp_path: Pat
 def test_every_status_can_be_refused(make: Callable[[], Subject], asked: bytes | None) -> None:
     subject = make()
     for status in range(400, 600):
-        for path in (b"/", b"/\xff\x00", b"", b"/.h2static/events"):
-            request = None if asked is None else _request(path, method=asked)
-            response = subject.application.refuse(status, request)
-            assert response.status == status
-            assert isinstance(response.body, bytes)
-            if request is not None:
-                _assert_valid(request, response)
-            else:
-                _assert_valid(_request(b"/"), response)
+        path = (b"/", b"/\xff\x00", b"", b"/.h2static/events")[status % 4]
+        request = None if asked is None else _request(path, method=asked)
+        response = subject.application.refuse(status, request)
+        assert response.status == status
+        assert isinstance(response.body, bytes)
+        _assert_valid(request or _request(b"/"), response)
 
 
 # ---------------------------------------------------------------------- odd requests
@@ -383,7 +380,7 @@ def test_every_octet_in_a_path_and_a_method(make: Callable[[], Subject]) -> None
     subject = make()
     for octet in range(256):
         character = bytes([octet])
-        for path in (b"/" + character, b"/sub/" + character + b"x", b"/%%%02x" % octet, character):
+        for path in (b"/" + character, b"/sub/%%%02x" % octet):
             request = _request(path, fields=FIELDS[octet % 2])
             _assert_valid(request, _handle(subject.application, request).answer())
         request = _request(b"/a.css", method=b"GE" + character)

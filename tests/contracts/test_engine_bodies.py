@@ -56,7 +56,7 @@ def test_an_empty_body(dialect: Dialect) -> None:
     number, following = talk.request(b"/"), talk.request(b"/following")
     talk.settle()
     assert talk.whole_reply(number).content == b""
-    assert talk.whole_reply(following)
+    talk.whole_reply(following)
     application.ledger.assert_settled()
 
 
@@ -221,7 +221,7 @@ def test_a_body_that_breaks_never_looks_complete(dialect: Dialect, name: str) ->
     if dialect.multiplexed:
         other = talk.request(b"/other")
         talk.settle()
-        assert talk.whole_reply(other)
+        talk.whole_reply(other)
     talk.close()
     application.ledger.assert_settled()
 

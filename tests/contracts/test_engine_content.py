@@ -48,7 +48,7 @@ def test_content_reaches_the_sink(dialect: Dialect, read_size: int, known: bool)
     talk.settle()
     assert talk.whole_reply(number).content == b"%d" % len(content)
     assert talk.whole_reply(following).content == b"6"
-    assert [bytes(sink.data) for sink in application.ledger.sinks] == [content, b"second"]
+    assert [sink.data for sink in application.ledger.sinks] == [content, b"second"]
     application.ledger.assert_settled()
 
 
@@ -70,7 +70,7 @@ def test_request_trailers_reach_the_sink(dialect: Dialect, content: bytes) -> No
     trailers = ((b"x-checksum", b"1234"), (b"x-note", b"two words"))
     number = talk.request(b"/", method=b"POST", content=content, trailers=trailers)
     talk.settle()
-    assert talk.whole_reply(number)
+    talk.whole_reply(number)
     assert _sink_of(application).data == content
     assert _sink_of(application).trailers == trailers
     application.ledger.assert_settled()
@@ -180,7 +180,7 @@ def test_a_sink_that_comes_after_the_response_is_abandoned(dialect: Dialect) -> 
     talk.settle()
     assert (sink.data, sink.ended, sink.abandoned) == (b"", 0, 1)
     assert talk.whole_reply(number).content == b"answer"
-    assert talk.whole_reply(following)
+    talk.whole_reply(following)
 
 
 def test_abort_while_a_response_is_held_makes_500(dialect: Dialect) -> None:
@@ -224,7 +224,7 @@ def test_too_much_content_that_nobody_wants_ends_but_the_response_arrives(
     if dialect.multiplexed:
         following = talk.request(b"/following")
         talk.settle()
-        assert talk.whole_reply(following)
+        talk.whole_reply(following)
 
 
 # ---------------------------------------------------------------------- the end of a sink
@@ -377,7 +377,9 @@ def test_a_sink_that_comes_later_may_give_up_at_its_first_octets(
     exchange.accept(application.sink(takes))
     talk.settle()
     reply = talk.reply(number)
-    assert reply.status == (413 if "respond" in action else 500) or reply.broken
+    # A response that was given and has not begun may still become 500.
+    expected = {"abort": (500,), "respond": (413,), "respond and abort": (413, 500)}
+    assert reply.status in expected[action] or reply.broken
     talk.close()
     application.ledger.assert_settled()
 
@@ -400,7 +402,7 @@ def test_a_response_given_while_a_sink_is_abandoned_goes_nowhere(dialect: Dialec
     if not talk.closed:
         following = talk.request(b"/following")
         talk.settle()
-        assert talk.whole_reply(following)
+        talk.whole_reply(following)
     talk.close()
     application.ledger.assert_settled()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from h2static.http.exchange import Exchange
+from h2static.http.journal import Finished
 from h2static.http.messages import Response
 from h2static.http.shared import Shared
 from tests.contracts.applications import Behaviour, Scripted, keep, text
@@ -35,7 +36,7 @@ def test_the_journal_has_one_record_of_each_exchange(dialect: Dialect) -> None:
         talk.now += 1
         talk.settle()
     for talk in talks:
-        records = {}
+        records: dict[bytes, list[Finished]] = {}
         for record in talk.journal:
             assert record.client is talk.peer
             assert (record.pushed, record.aborted, record.delivered) == (False, False, ())
@@ -69,7 +70,7 @@ def test_nobody_needs_a_journal(dialect: Dialect) -> None:
     talk.shared.journal = None
     number = talk.request(b"/")
     talk.settle()
-    assert talk.whole_reply(number)
+    talk.whole_reply(number)
 
 
 def test_a_response_that_broke_off_is_noted_as_such(dialect: Dialect) -> None:
@@ -394,7 +395,7 @@ def test_drain_of_an_idle_connection_closes_it(dialect: Dialect) -> None:
     for _ in range(10):
         talk.step(0.5)
     assert talk.closed
-    assert talk.whole_reply(number)
+    talk.whole_reply(number)
 
 
 @pytest.mark.parametrize("path", [b"/keep", b"/job", b"/blocked", b"/swallow"])
@@ -416,7 +417,7 @@ def test_drain_finishes_what_was_accepted(dialect: Dialect, path: bytes) -> None
     talk.drain()
     for _ in range(4):
         talk.step(0.5)
-    assert not talk.closed
+        assert not talk.closed
     if path == b"/keep":
         application.handled[0].respond(text(200, b"kept"))
     elif path == b"/job":
@@ -429,7 +430,7 @@ def test_drain_finishes_what_was_accepted(dialect: Dialect, path: bytes) -> None
     talk.settle()
     for _ in range(10):
         talk.step(0.5)
-    assert talk.whole_reply(number)
+    talk.whole_reply(number)
     assert talk.closed
     application.ledger.assert_settled()
 

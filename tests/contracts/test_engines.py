@@ -112,7 +112,7 @@ def test_a_response_that_changes_is_not_remembered(dialect: Dialect, prepared: b
     for _ in range(5):
         number = talk.request(b"/")
         talk.settle()
-        contents.append(bytes(talk.whole_reply(number).content))
+        contents.append(talk.whole_reply(number).content)
     assert contents == [b"1", b"2", b"3", b"4", b"5"]
 
 
@@ -124,7 +124,7 @@ def test_a_prepared_response_with_a_body_opens_it_for_each_request(dialect: Dial
     talk = Conversation(dialect, application)
     numbers = [talk.request(b"/") for _ in range(5)]
     talk.settle()
-    assert [bytes(talk.whole_reply(number).content) for number in numbers] == [b"content"] * 5
+    assert [talk.whole_reply(number).content for number in numbers] == [b"content"] * 5
     assert len(application.ledger.readers) == 5
     application.ledger.assert_settled()
 
@@ -159,8 +159,8 @@ def test_responses_carry_the_date(dialect: Dialect) -> None:
     talk.shared.date.tick(784_111_778)
     second = talk.request(b"/")
     talk.settle()
-    assert talk.reply(first).field(b"date") == b"Sun, 06 Nov 1994 08:49:37 GMT"
-    assert talk.reply(second).field(b"date") == b"Sun, 06 Nov 1994 08:49:38 GMT"
+    assert talk.reply(first).value(b"date") == b"Sun, 06 Nov 1994 08:49:37 GMT"
+    assert talk.reply(second).value(b"date") == b"Sun, 06 Nov 1994 08:49:38 GMT"
 
 
 # ---------------------------------------------------------------------- when the response is given
@@ -291,10 +291,11 @@ def test_a_job_that_raises_makes_500(dialect: Dialect) -> None:
     number = talk.request(b"/")
     talk.settle()
     talk.run_job()
-    assert talk.whole_reply(number, 500)
+    talk.whole_reply(number, 500)
     following = talk.request(b"/following")
     talk.settle()
-    assert talk.closed or talk.whole_reply(following)
+    if not talk.closed:
+        talk.whole_reply(following)
 
 
 def test_a_job_of_a_client_that_has_gone_is_not_begun(dialect: Dialect) -> None:
@@ -352,8 +353,9 @@ def test_a_job_that_ends_after_an_abort_has_no_effect(dialect: Dialect, content:
         talk.end(number)
     following = talk.request(b"/following")
     talk.settle()
-    assert talk.whole_reply(number, 500)
-    assert talk.closed or talk.whole_reply(following)
+    talk.whole_reply(number, 500)
+    if not talk.closed:
+        talk.whole_reply(following)
 
 
 def test_jobs_of_many_requests_find_their_streams(dialect: Dialect) -> None:
@@ -404,7 +406,7 @@ def test_when_lost_is_not_called_after_a_complete_response(dialect: Dialect) -> 
     talk = Conversation(dialect, Scripted(watched))
     number = talk.request(b"/")
     talk.settle()
-    assert talk.whole_reply(number)
+    talk.whole_reply(number)
     talk.close()
     assert calls == []
 
@@ -521,7 +523,7 @@ def test_an_informational_response_goes_out_before_the_final_one_is_known(
     assert talk.reply(number).status == 0
     application.handled[0].respond(text(200, b"x"))
     talk.settle()
-    assert talk.whole_reply(number)
+    talk.whole_reply(number)
 
 
 def test_who_waits_for_100_gets_it_when_a_sink_accepts(dialect: Dialect) -> None:
@@ -569,7 +571,7 @@ def test_abort_before_the_head_makes_500(dialect: Dialect) -> None:
     talk = Conversation(dialect, application)
     number = talk.request(b"/")
     talk.settle()
-    assert talk.whole_reply(number, 500)
+    talk.whole_reply(number, 500)
 
 
 def test_abort_from_outside_before_the_head(dialect: Dialect) -> None:
@@ -712,7 +714,8 @@ def test_what_the_engine_refuses_reaches_no_application(dialect: Dialect) -> Non
     number = talk.request(b"/", fields=fields)
     talk.settle()
     assert talk.whole_reply(number, 431).content == b"refused 431\n"
-    assert application.handled == application.recalled == []
+    assert application.handled == []
+    assert application.recalled == []
     assert talk.engine.counters.limit_hits == 1
 
 

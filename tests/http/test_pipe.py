@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,11 +127,12 @@ def test_a_blocked_reader_is_woken_once() -> None:
 def test_whatever_a_reader_waits_for_wakes_it(event: str, before: bool) -> None:
     ends = Ends()
     reader = ends.pipe.open()
-    happen = {
+    happenings: dict[str, Callable[[], object]] = {
         "receive": lambda: ends.pipe.receive(b"a"),
         "end": ends.pipe.end,
         "abandon": ends.pipe.abandon,
-    }[event]
+    }
+    happen = happenings[event]
     if before:
         happen()
     reader.wait(ends.wake)

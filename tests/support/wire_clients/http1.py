@@ -136,8 +136,8 @@ class Http1Client:
 
     def _frame_content(self, reply: Reply) -> None:
         """RFC 9112 section 6.3: how long the content is."""
-        length = reply.field(b"content-length")
-        coding = reply.field(b"transfer-encoding")
+        length = reply.value(b"content-length")
+        coding = reply.value(b"transfer-encoding")
         assert length is None or coding is None, "both content-length and transfer-encoding"
         self._chunked = False
         if self._requests[self._at].method == b"HEAD" or reply.status in _EMPTY_STATUSES:
@@ -153,7 +153,7 @@ class Http1Client:
             return False
         assert self._left is not None
         size = len(self._input) if self._left == -1 else min(self._left, len(self._input))
-        self.replies[self._at].content += self._input[:size]
+        self.replies[self._at].received += self._input[:size]
         del self._input[:size]
         if self._left != -1:
             self._left -= size
@@ -165,7 +165,7 @@ class Http1Client:
             # The line end after the chunk's octets included.
             if len(self._input) < self._left:
                 return False
-            reply.content += self._input[: self._left - 2]
+            reply.received += self._input[: self._left - 2]
             assert self._input[self._left - 2 : self._left] == b"\r\n", "no line end after a chunk"
             del self._input[: self._left]
             self._left = 0

@@ -285,7 +285,7 @@ class Http2Client:
     def _data(self, frame: f.Data) -> None:
         reply = self._live(frame.stream_id)
         assert reply.status, "DATA before HEADERS"
-        reply.content += frame.data
+        reply.received += frame.data
         octets = len(frame.data) + frame.padding
         if frame.flags & r.END_STREAM:
             reply.whole = True

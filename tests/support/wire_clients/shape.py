@@ -18,14 +18,20 @@ class Reply:
     status: int = 0
     #: Without pseudo-header fields; names in lower case.
     fields: Fields = ()
-    content: bytearray = field(default_factory=bytearray)
+    #: Content so far.
+    received: bytearray = field(default_factory=bytearray)
     trailers: Fields = ()
     #: The message looks complete.
     whole: bool = False
     #: It never will: the stream was reset, or the connection was closed.
     broken: bool = False
 
-    def field(self, name: bytes) -> bytes | None:
+    @property
+    def content(self) -> bytes:
+        """The content that has come so far."""
+        return bytes(self.received)
+
+    def value(self, name: bytes) -> bytes | None:
         """The value of the one field ``name``; ``None`` when it is absent."""
         values = [value for key, value in self.fields if key == name]
         assert len(values) <= 1, f"{name!r} comes {len(values)} times"

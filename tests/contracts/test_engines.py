@@ -358,6 +358,35 @@ def test_a_job_that_ends_after_an_abort_has_no_effect(dialect: Dialect, content:
         talk.whole_reply(following)
 
 
+def test_a_job_that_was_not_begun_is_dropped_when_nobody_waits_for_it(dialect: Dialect) -> None:
+    application = Scripted({b"/": lambda exchange: exchange.work(_job)})
+    talk = Conversation(dialect, application)
+    talk.request(b"/")
+    talk.settle()
+    assert len(talk.engine.jobs) == 1
+    application.handled[0].abort("it takes too long")
+    talk.settle()
+    assert not talk.engine.jobs
+
+
+def test_a_job_answers_no_later_request(dialect: Dialect) -> None:
+    application = Scripted({b"/": lambda exchange: exchange.work(_job), b"/keep": keep})
+    talk = Conversation(dialect, application)
+    talk.request(b"/")
+    talk.settle()
+    stream_id, job = talk.engine.jobs.popleft()
+    application.handled[0].abort("it takes too long")
+    later = talk.request(b"/keep")
+    talk.settle()
+    assert len(application.handled) == 2
+    talk.engine.finish_job(stream_id, job(), talk.now)
+    talk.settle()
+    assert talk.reply(later).status == 0
+    application.handled[1].respond(text(200, b"its own"))
+    talk.settle()
+    assert talk.whole_reply(later).content == b"its own"
+
+
 def test_jobs_of_many_requests_find_their_streams(dialect: Dialect) -> None:
     def work(exchange: Exchange) -> None:
         path = exchange.request.path

@@ -9,9 +9,8 @@ import pytest
 
 from h2static.dev.cors import CorsApplication
 from h2static.dev.freshness import make_fresh, name_variants
-from h2static.dev.limits import DevLimits
-from h2static.dev.rewriting import Rewriter
 from h2static.http.messages import Response
+from h2static.http.rewriting import Rewriter
 from h2static.site.octets import OctetBody
 from tests.dev.support import FakeSite, html_response, request, text_response
 from tests.support.exchange import ask
@@ -66,14 +65,14 @@ def test_what_needs_no_change_is_recalled_as_well() -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    rewriter = Rewriter(mark, DevLimits(rewritten=2))
+    rewriter = Rewriter(mark, entries=2)
     for _ in range(10):
         assert marked(rewriter.response(text_response(prepared=True)))
         assert 0 < len(rewriter) <= 2
 
 
 def test_the_memory_is_bounded_in_octets() -> None:
-    rewriter = Rewriter(mark, DevLimits(rewritten_octets=100))
+    rewriter = Rewriter(mark, octets=100)
     for _ in range(10):
         assert rewriter.response(text_response(200, b"x" * 30, prepared=True)).prepared
         assert 0 < rewriter.octets <= 100

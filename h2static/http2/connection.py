@@ -309,7 +309,7 @@ class Connection:
         """The connection is lost or over: give back everything."""
         self.streams.release()
         self.sender.output.clear()
-        self.turn.waiting.clear()
+        self.turn.give_up()
         self.closing = True
 
     # ------------------------------------------------------------------ the frame loop
@@ -432,7 +432,7 @@ class Connection:
         self.sender.blocked.clear()
         self.buffer = b""
         self._backlog = False
-        self.turn.waiting.clear()
+        self.turn.give_up()
         self.sender.emit(
             GoAway(last_stream_id=last, code=violation.code, debug=violation.reason.encode())
         )

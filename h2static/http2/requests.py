@@ -239,9 +239,11 @@ class Requests:
 
     def accept(self, stream: Stream, sink: Sink) -> None:
         """See :meth:`h2static.http.exchange.Exchange.accept`."""
-        if not self._turn.active:
+        if stream.gone:
+            sink.abandon()
+        elif not self._turn.active:
             self._turn.defer(lambda: self.accept(stream, sink))
-        elif stream.gone or stream.response or stream.held_response or stream.sink is not None:
+        elif stream.response or stream.held_response or stream.sink is not None:
             sink.abandon()
         else:
             # "A server that receives a 100-continue expectation … MUST send either a 100 … or a

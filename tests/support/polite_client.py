@@ -65,6 +65,13 @@ class PoliteClient:
         )
         self.tally = Tally()
 
+    def first_request(self) -> bytes:
+        """The frame that asks for the path on the first stream of a connection."""
+        connection = h2.Connection(h2.CLIENT)
+        connection.octets_to_send()
+        connection.request(self._request)
+        return connection.octets_to_send()
+
     def start(self) -> None:
         """Begin to ask."""
         self._thread.start()

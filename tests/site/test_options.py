@@ -57,7 +57,8 @@ def test_header_rules_count_for_all_answers(root: Path) -> None:
 
 
 def test_vary_is_joined(root: Path) -> None:
-    sibling_site(root)
+    write(root, "a.js", "script")
+    write(root, "a.js.gz", "compressed")
     client = make_client(root, header=(parse_header_rule("*.js:Vary: Origin"),))
     assert field(client.get("/a.js"), "vary") == "accept-encoding, Origin"
 

@@ -116,6 +116,7 @@ class Contents:
 
         Returns whether octets were dropped to make room.
         """
+        self._count.settle()
         if not content.settled and content.octets is None:
             return False
         key = (content.version.device, content.version.inode)

@@ -12,17 +12,17 @@ import threading
 from h2static import h2
 
 
-def answer(connection: h2.Connection, event: h2.RequestReceived) -> None:
-    request = event.request
+def answer(connection: h2.Connection, stream_id: int, request: h2.Request) -> None:
     shown = ((b":method", request.method), (b":path", request.path), *request.fields)
     fields = {name.decode(): value.decode("latin-1") for name, value in shown}
     text = json.dumps(fields, indent=2).encode() + b"\n"
     head = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(text)))
-    connection.respond(event.stream_id, 200, head, text)
+    connection.respond(stream_id, 200, head, text)
 
 
 def serve(sock: socket.socket) -> None:
     connection = h2.Connection(h2.SERVER)
+    requests: dict[int, h2.Request] = {}
     with sock:
         while not connection.closed:
             while octets := connection.octets_to_send():
@@ -31,9 +31,11 @@ def serve(sock: socket.socket) -> None:
             for event in connection.receive(received) if received else connection.receive_eof():
                 match event:
                     case h2.RequestReceived():
-                        answer(connection, event)
+                        requests[event.stream_id] = event.request
                     case h2.DataReceived():
                         connection.acknowledge(event.stream_id)
+                    case h2.MessageEnded():
+                        answer(connection, event.stream_id, requests.pop(event.stream_id))
 
 
 def main() -> None:

@@ -28,12 +28,12 @@ from h2static.dev.documents import (
 from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import host_page
-from h2static.dev.rewriting import Rewriter
 from h2static.dev.source import DocumentSource
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange
 from h2static.http.fields import SERVER_FIELD, Fields
 from h2static.http.messages import Request, Response
+from h2static.http.rewriting import Rewriter
 from h2static.http.wrapper import WrappedExchange, Wrapper
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
@@ -89,7 +89,11 @@ class DevApplication(Wrapper):
             validators=Validators(etag=content_tag(script), modified=None),
             fields=((b"cross-origin-resource-policy", b"same-origin"),),
         )
-        self._others = Rewriter(make_fresh if options.friendly else name_variants, limits)
+        self._others = Rewriter(
+            make_fresh if options.friendly else name_variants,
+            entries=limits.rewritten,
+            octets=limits.rewritten_octets,
+        )
         self._documents = Documents(
             DocumentOptions(root=options.root, friendly=options.friendly),
             limits,

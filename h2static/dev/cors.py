@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from h2static.dev.injection import PREFIX
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
-from h2static.dev.rewriting import Rewriter
 from h2static.http.exchange import Application, Exchange
 from h2static.http.fields import SERVER_FIELD, Fields
 from h2static.http.messages import Request, Response
+from h2static.http.rewriting import Rewriter
 from h2static.http.wrapper import WrappedExchange, Wrapper
 
 _OWN_PATHS = PREFIX.encode("ascii")
@@ -43,7 +43,7 @@ class CorsApplication(Wrapper):
 
     def __init__(self, inner: Application, limits: DevLimits = DEFAULT_LIMITS) -> None:
         super().__init__(inner)
-        self._rewriter = Rewriter(_allow, limits)
+        self._rewriter = Rewriter(_allow, entries=limits.rewritten, octets=limits.rewritten_octets)
 
     def recall(self, request: Request) -> Response | None:
         """What the application inside recalls, with the fields for other origins."""

@@ -33,19 +33,24 @@ from h2static.dev.policy import (
     lets_client_work,
 )
 from h2static.dev.remembered import Remembered
-from h2static.dev.views import ViewBody
 from h2static.dev.whole_files import digest_of, digest_whole, read_whole
-from h2static.http.bodies import Body
 from h2static.http.fields import Fields
 from h2static.http.hints import Hints
 from h2static.http.messages import Request, Response
-from h2static.site.bodies import FileBody, Piece
+from h2static.site.bodies import FileBody
 from h2static.site.cache_key import cache_key_of
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
 from h2static.site.errors import SiteError
+from h2static.site.octets import OctetBody, Piece
 from h2static.site.pages import error_page
-from h2static.site.representation import Representation, join_vary, prepare
+from h2static.site.representation import (
+    Content,
+    OctetContent,
+    Representation,
+    join_vary,
+    prepare,
+)
 
 #: Fields that :class:`Representation` writes itself.
 _OWN_FIELDS = frozenset(
@@ -110,29 +115,32 @@ class DocumentOptions:
     friendly: bool
 
 
-@dataclass(slots=True, kw_only=True, eq=False, weakref_slot=True)
-class Rewritten:
-    """The octets of a document with the client in it."""
+class Rewritten(NamedTuple):
+    """A document with the client in it."""
 
     octets: bytes
-    etag: bytes
     #: What the response says besides what a :class:`Representation` does.
     fields: Fields
-    #: Whether a memory holds it.  If not, only bodies do: all of them are views, also the whole.
-    remembered: bool
 
-    def body(self, pieces: Sequence[Piece]) -> bytes | Body:
-        """See :class:`h2static.site.representation.Content`."""
-        if self.remembered and pieces == [(0, len(self.octets))]:
-            return self.octets
-        whole = memoryview(self.octets)
-        return ViewBody(
-            self,
-            [
-                memoryview(piece) if isinstance(piece, bytes) else whole[piece[0] : piece[1]]
-                for piece in pieces
-            ],
-        )
+
+class DocumentInUse(bytearray):
+    """The octets of a rewritten document that only streams hold; a
+    :class:`h2static.site.representation.Content`.
+
+    Not ``bytes``, which cannot be referred to weakly.  Nobody changes them.
+    """
+
+    def __init__(self, rewritten: Rewritten) -> None:
+        super().__init__(rewritten.octets)
+        self.etag = content_tag(rewritten.octets)
+        self.fields = rewritten.fields
+
+    def body(self, pieces: Sequence[Piece]) -> OctetBody:
+        """See :class:`h2static.site.representation.Content`.
+
+        Always views: they keep this alive, also while they wait for a socket.
+        """
+        return OctetBody(self, tuple(pieces))
 
 
 class Document:
@@ -189,7 +197,7 @@ class Documents:
         self._remembered = Remembered[_ResponseKey, Document](
             entries=limits.remembered, octets=limits.remembered_octets
         )
-        self._in_use: WeakValueDictionary[_ContentKey, Rewritten] = WeakValueDictionary()
+        self._in_use: WeakValueDictionary[_ContentKey, DocumentInUse] = WeakValueDictionary()
         #: Held while the former is used.
         self._lock = threading.Lock()
         #: Held while a file is read and rewritten, which takes two or three times its octets.
@@ -215,7 +223,7 @@ class Documents:
     def octets_in_use(self) -> int:
         """Octets of the documents that nothing but streams holds."""
         with self._lock:
-            return sum(len(one.octets) for one in self._in_use.values())
+            return sum(map(len, self._in_use.values()))
 
     def forget(self) -> None:
         """The site's responses of before will not come any more."""
@@ -264,17 +272,20 @@ class Documents:
         if document is None:
             # One with a file would keep it open, for which the site has a limit of its own.
             if not response.prepared or not isinstance(response.body, bytes):
-                rewritten = self._shared(request, response, origin)
-                if rewritten is None:
+                shared = self._shared(request, response, origin)
+                if shared is None:
                     return None
-                return self._made(self._document(response, rewritten), request, state)
-            octets = self._octets(request, response)
-            rewritten = self._rewritten(request, response, origin, octets)
-            document = self._document(response, rewritten)
-            held = len(response.body) + len(rewritten.octets)
+                document = self._document(response, shared, len(shared), shared.etag, shared.fields)
+                return self._made(document, request, state)
+            octets, fields = self._rewritten(
+                request, response, origin, self._octets(request, response)
+            )
+            document = self._document(
+                response, OctetContent(octets=octets), len(octets), content_tag(octets), fields
+            )
+            held = len(response.body) + len(octets)
             if not self._remembered.has_room_for(held):
                 return self._made(document, request, state)
-            rewritten.remembered = True
             document = self._remembered.keep(key, document, held)
         known = document.recall(request, state)
         if known is not None:
@@ -302,7 +313,7 @@ class Documents:
             return missing_page(self._options.root, _path(request), self._limits)
         return read_whole(response.body)
 
-    def _shared(self, request: Request, response: Response, origin: Origin) -> Rewritten | None:
+    def _shared(self, request: Request, response: Response, origin: Origin) -> DocumentInUse | None:
         """A document that no memory holds: the one that is in use, or a new one.
 
         ``None``: too many are in use.
@@ -315,9 +326,10 @@ class Documents:
         if known is not None:
             return known
         with self._making:
-            return self._used(digest, response, origin) or self._found(request, response, origin)
+            known = self._used(digest, response, origin)
+            return self._found(request, response, origin) if known is None else known
 
-    def _found(self, request: Request, response: Response, origin: Origin) -> Rewritten | None:
+    def _found(self, request: Request, response: Response, origin: Origin) -> DocumentInUse | None:
         octets = self._octets(request, response)
         digest = digest_of(octets)
         known = self._used(digest, response, origin)
@@ -326,11 +338,13 @@ class Documents:
         if self.octets_in_use + len(octets) > self._limits.documents_in_use:
             self._warn(request, "too many documents are being sent")
             return None
-        made = self._rewritten(request, response, origin, octets)
+        rewritten = self._rewritten(request, response, origin, octets)
+        del octets
+        made = DocumentInUse(rewritten)
         with self._lock:
             return self._in_use.setdefault((digest, response.fields, response.status, origin), made)
 
-    def _used(self, digest: bytes, response: Response, origin: Origin) -> Rewritten | None:
+    def _used(self, digest: bytes, response: Response, origin: Origin) -> DocumentInUse | None:
         """What is in use and made of the same content and fields.
 
         Not of the same version of a file: one that was just written may be written again without
@@ -354,7 +368,7 @@ class Documents:
                 "its Content-Security-Policy says sandbox without allow-scripts and"
                 " allow-same-origin",
             )
-        return Rewritten(octets=octets, etag=content_tag(octets), fields=fields, remembered=False)
+        return Rewritten(octets, fields)
 
     def _with_client(self, octets: bytes, fields: Fields, origin: Origin) -> tuple[bytes, Fields]:
         """A document and its fields, with the client in it and policies that allow it."""
@@ -373,22 +387,24 @@ class Documents:
         if path in self._warnings or len(self._warnings) < self._limits.warnings:
             self._warnings[path] = f"{path.decode('latin-1')}: no live reload: {reason}"
 
-    def _document(self, response: Response, rewritten: Rewritten) -> Document:
-        """The document that the site's ``response`` becomes."""
+    def _document(
+        self, response: Response, content: Content, length: int, etag: bytes, fields: Fields
+    ) -> Document:
+        """The document that the site's ``response`` becomes, with ``fields`` of its own."""
         given = dict(response.fields)
         cache_control = given.get(b"cache-control", REVALIDATE)
         whole = response.status == 200
         return Document(
             status=response.status,
             hints=response.hints,
-            fields=rewritten.fields,
+            fields=fields,
             limits=self._limits,
             representation=Representation(
-                content=rewritten,
-                length=len(rewritten.octets),
+                content=content,
+                length=length,
                 media_type=given[b"content-type"],
                 cache_control=REVALIDATE if self._options.friendly else cache_control,
-                validators=Validators(etag=rewritten.etag, modified=None) if whole else None,
+                validators=Validators(etag=etag, modified=None) if whole else None,
                 vary=join_vary(given.get(b"vary", b""), VARY),
                 ranges=whole,
             ),

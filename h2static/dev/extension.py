@@ -27,6 +27,7 @@ from h2static.dev.watcher import Watcher
 from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
 from h2static.localca import machine_names
+from h2static.logs.escape import escape
 
 
 def print_line(text: str) -> None:
@@ -170,7 +171,7 @@ class LiveReload(DevExtension):
         self.broker.set_state(state, told[: self._limits.changes_in_event])
         if changes:
             shown = self._limits.changes_in_line
-            names = ", ".join(_printable(change.path) for change in changes[:shown])
+            names = ", ".join(f"/{escape(change.path)}" for change in changes[:shown])
             more = f" and {len(changes) - shown} more" if len(changes) > shown else ""
             # Pages of other processes are not known here.
             alone = self._config.workers == 1 and not self.broker.clients
@@ -203,9 +204,3 @@ class LiveReload(DevExtension):
         self.broker.set_problem("watcher", problem)
         if problem is not None:
             self._report(problem)
-
-
-def _printable(path: str) -> str:
-    """``/path`` without what a terminal would take for a command."""
-    text = "".join(one if one.isprintable() else "?" for one in path)
-    return "/" + text.encode("utf-8", "replace").decode("utf-8")

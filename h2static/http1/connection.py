@@ -14,9 +14,6 @@ Strategy: one :class:`~h2static.http1.exchange.Exchange` at a time.  What the ap
 written down there, and done by ``_settle`` in the loop of ``_advance``: at the end of the call in
 which it was said, or in the connection's next turn.  A known request whose response is prepared
 needs no exchange: one look-up for each, and its octets are in the output.
-
-A response that ends with its connection (to HTTP/1.0, of unknown length) cannot be told from one
-that broke off: that is HTTP/1.0's.
 """
 
 from __future__ import annotations
@@ -27,11 +24,9 @@ from collections.abc import Callable
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
 from h2static.http.exchange import Application, Job
-from h2static.http.fields import Fields
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Response
 from h2static.http.shared import Shared
-from h2static.http1.content import Chunked
 from h2static.http1.errors import STATUSES_OF_LIMITS, BadRequest, BadResponse, Broken
 from h2static.http1.exchange import Exchange
 from h2static.http1.head import Head
@@ -39,23 +34,20 @@ from h2static.http1.input import Input
 from h2static.http1.limits import Limits
 from h2static.http1.memory import Memory
 from h2static.http1.output import Output
+from h2static.http1.persistence import Persistence
 from h2static.http1.progress import Progress, Wait
 from h2static.http1.responder import Responder
 from h2static.http1.sender import READ_SIZE, Sender
-
-
-def _nothing() -> None:
-    """Nobody wants to know."""
 
 
 class ServerConnection:
     """The protocol of one connection; its methods are those of ``Engine``, described there."""
 
     __slots__ = (
-        "_acted", "_application", "_chunk_lines_left", "_client", "_draining", "_ended",
-        "_exchange", "_final", "_input", "_inside", "_limits", "_notify", "_now", "_number",
-        "_output", "_progress", "_report", "_responder", "_sender", "_taken", "backlog", "blocked",
-        "closing", "counters", "jobs", "problem", "write_progress",
+        "_acted", "_application", "_chunk_lines_left", "_client", "_exchange", "_input", "_inside",
+        "_limits", "_notify", "_now", "_number", "_output", "_persistence", "_progress", "_report",
+        "_responder", "_sender", "_taken", "backlog", "blocked", "closing", "counters", "jobs",
+        "problem", "write_progress",
     )  # fmt: skip
 
     def __init__(
@@ -67,14 +59,13 @@ class ServerConnection:
         *,
         limits: Limits | None = None,
         memory: Memory | None = None,
-        notify: Callable[[], None] = _nothing,
+        notify: Callable[[], None] = lambda: None,
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        """``memory`` is what the connections of a worker remember together.
-
-        ``observer`` is told every response that is over.  ``report`` is told why a response was
-        given up while the connection goes on; without it :attr:`problem` says so.
+        """``memory`` is what the connections of a worker remember together.  ``observer`` is told
+        every response that is over; ``report`` why one was given up while the connection goes on
+        (without it :attr:`problem` says so).
         """
         self._application = application
         self._client = client
@@ -83,20 +74,18 @@ class ServerConnection:
         self._report = report
         memory = memory if memory is not None else Memory(shared)
         self._input = Input(self._limits, memory, secure=client.secure)
+        self._persistence = Persistence(self._limits, self._input)
         self._output = Output()
         self._sender = Sender(self._output)
-        self._responder = Responder(application, client, shared, memory, self._sender, observer)
+        self._responder = Responder(
+            application, client, shared, memory, self._sender, self._persistence, observer
+        )
         self._progress = Progress(self._limits, now)
         self._exchange: Exchange | None = None
         self._number = 0
         self._chunk_lines_left = 0
         self._now = now
-        self._draining = False
-        #: A response has said that it is the last one.
-        self._final = False
-        #: The peer sends no more.
-        self._ended = False
-        #: A call of the driver is under way: what the application says is done at its end.
+        #: A call is under way: what the application says is done at its end.
         self._inside = False
         #: The application has said something that was not done yet.
         self._acted = False
@@ -115,15 +104,14 @@ class ServerConnection:
     @property
     def wants_input(self) -> bool:
         """Whether to read from the socket: no when enough waits, in either direction."""
-        if self.closing or self._ended or self.backlog:
+        if self.closing or self._persistence.ended or self.backlog:
             return False
         if self._output.octets >= self._limits.output_mark:
             return False
         exchange = self._exchange
         if exchange is None or exchange.reads_content:
             return True
-        # A sink that has had enough: what the client sends now stays in the kernel's buffers, and
-        # its own.
+        # When a sink has had enough, what the client sends stays in the kernel's buffers.
         return not exchange.paused and len(self._input.octets) < self._limits.pipelined
 
     @property
@@ -139,7 +127,7 @@ class ServerConnection:
     @property
     def open_streams(self) -> int:
         """Requests that are not finished: one at most."""
-        return 0 if self._exchange is None else 1
+        return int(self._exchange is not None)
 
     def pending(self) -> list[bytes | memoryview]:
         """The pieces to send, in order."""
@@ -162,32 +150,26 @@ class ServerConnection:
         """Take octets that the peer sent at time ``now`` (seconds, monotonic)."""
         if self.closing:
             return
-        self._now = now
-        head = None
         if self._exchange is None and not self.backlog:
-            head = self._input.add(data)
+            self.take_turn(now, self._input.add(data))
         else:
             self._input.octets += data
-        self._inside = True
-        try:
-            if head is not None:
-                self._begin(head, now)
-                if self._exchange is None and not self._draining:
-                    return
-            self._advance(now)
-        finally:
-            self._inside = False
+            self.take_turn(now)
 
     def receive_eof(self, now: float) -> None:
         """The peer sends no more: answer what is complete, finish what is being answered."""
-        self._ended = True
+        self._persistence.ended = True
         self.take_turn(now)
 
-    def take_turn(self, now: float) -> None:
-        """Go on with what is in the backlog."""
+    def take_turn(self, now: float, known: Head | None = None) -> None:
+        """Begin a ``known`` request, if there is one, and go on with what is in the backlog."""
         self._now = now
         self._inside = True
         try:
+            if known is not None:
+                self._begin(known, now)
+                if self._exchange is None:
+                    return
             self._advance(now)
         finally:
             self._inside = False
@@ -200,7 +182,7 @@ class ServerConnection:
             self._notify()
 
     def _advance(self, now: float) -> None:
-        """Do everything that the input and the application allow, one request after the other."""
+        """Do everything that the input and the application allow, request by request."""
         started = self._number
         self._chunk_lines_left = self._limits.chunk_lines_per_turn
         self.backlog = False
@@ -222,13 +204,20 @@ class ServerConnection:
             elif exchange.reads_content:
                 if not self._read_content(exchange, now):
                     break
-            elif exchange.begun and self._sender.complete and not exchange.content_left:
-                self._finish(exchange, now)
+            elif exchange.content_left:
+                break
+            elif not exchange.content_ended:
+                exchange.end_content()
+                self._acted = True
+            elif exchange.begun and self._sender.complete:
+                self.closing = self._persistence.is_last(exchange)
+                self._end_exchange()
+                self._progress.restart(now)
             else:
                 break
-        if self._ended and not self.backlog:
+        if self._persistence.ended and not self.backlog:
             self._end_input()
-        if self._draining:
+        if self._persistence.draining:
             self._progress.hurry(now)
             if self._exchange is None and not (self.backlog or self._progress.awaits_head):
                 self.closing = True
@@ -240,13 +229,10 @@ class ServerConnection:
             self.closing = True
         elif exchange.reads_content:
             self._break("connection closed before the request was complete")
-        elif self._sender.reader is not None and exchange.response is not None:
-            body = exchange.response.body
-            if not isinstance(body, bytes) and body.length is None:
-                # Half-closed clients get the rest of what has an end; events have none, and nothing
-                # else would tell that nobody listens any more.
-                self._end_exchange()
-                self.closing = True
+        elif self._sender.blocked and self._sender.endless:
+            # Half-closed clients get the rest of what has an end; events have none, and nothing
+            # else would tell that nobody listens any more.
+            self._break(None)
 
     def _next_head(self, now: float) -> Head | None:
         """The next request's header section; ``None`` when it is incomplete, or refused."""
@@ -271,13 +257,12 @@ class ServerConnection:
             response is not None
             and response.prepared
             and head.plain
-            and not (self._draining or self._ended)
+            and not self._persistence.in_doubt
             and self._responder.send_prepared(head.request, response, now)
         ):
             return
-        self._exchange = exchange = Exchange(
-            self._number, head, self._client, self._limits, now, self._act
-        )
+        exchange = Exchange(self._number, head, self._client, self._limits, now, self._act)
+        self._exchange = exchange
         if response is not None:
             exchange.respond(response)
         else:
@@ -294,25 +279,15 @@ class ServerConnection:
             self._refuse(error)
             return False
         self._chunk_lines_left -= content.lines - lines
-        taken = before - len(octets)
-        if self._chunk_lines_left <= 0 and octets and isinstance(content, Chunked):
+        if self._chunk_lines_left <= 0 and octets:
             self.backlog = True
-        if not taken:
-            return False
-        exchange.continued = True
+        taken = before - len(octets)
         self._progress.count(taken, now)
         if data:
             exchange.give(data)
-            if self._acted:
-                self._settle(exchange, now)
-        if exchange.over:
-            return False
-        if content.done:
-            exchange.end_content(content.trailers)
-            self._acted = True
-        elif exchange.sink is None and exchange.is_too_long(self._limits):
-            self._acted = True
-        return True
+            if exchange.sink is None and exchange.is_too_long(self._limits):
+                self._acted = True
+        return taken > 0
 
     # ------------------------------------------------------------------ what the application says
 
@@ -321,6 +296,7 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None or exchange.number != stream_id:
             return
+        self._inside = True
         if response is None:
             response = self._application.refuse(500, exchange.request)
         exchange.respond(response)
@@ -347,73 +323,42 @@ class ServerConnection:
         """Do what comes before the response, then begin it if it is due."""
         self.jobs += [(exchange.number, job) for job in exchange.jobs]
         exchange.jobs.clear()
+        if not self._output.octets:
+            self._progress.restart(now)
         for status, fields in exchange.informs:
-            self._inform(exchange, status, fields, now)
+            self._responder.inform(exchange, status, fields)
         exchange.informs.clear()
         if exchange.sink is not None and not exchange.continued:
             exchange.continued = True
             # RFC 9110 section 10.1.1: a 100 may be left out once content came.
             if exchange.head.expects_continue and not self._input.octets:
-                self._inform(exchange, 100, (), now)
+                self._responder.inform(exchange, 100)
         response = exchange.response
-        if response is not None and (
-            response.early
-            or exchange.sink is not None
-            or not exchange.content_left
-            # The client waits for a word, or would send more than anybody reads.
-            or self._is_last(exchange)
+        if (
+            exchange.aborted is None
+            and response is not None
+            and (
+                response.early
+                or exchange.sink is not None
+                or not exchange.content_left
+                # The client waits for a word, or would send more than anybody reads.
+                or self._persistence.is_last(exchange)
+            )
         ):
             self._respond(exchange, response, now)
 
-    def _inform(self, exchange: Exchange, status: int, fields: Fields, now: float) -> None:
-        """Send an informational response (RFC 9110 section 15.2)."""
-        if not self._output.octets:
-            self._progress.restart(now)
-        try:
-            self._responder.inform(status, fields)
-        except BadResponse as error:
-            exchange.abort(f"informational response {status}: {error}")
-
     def _respond(self, exchange: Exchange, response: Response | None, now: float) -> None:
-        """Begin a response; 500 instead of none, or of one that cannot be sent."""
+        """Begin a response; 500 instead of ``None``, or of one that cannot be sent."""
         self.jobs.clear()
-        # Whoever answers with octets has nothing to say later, and so needs no more content.
-        if response is None or isinstance(response.body, bytes):
-            exchange.drop_sink()
-        responder, last = self._responder, self._is_last(exchange)
         try:
-            try:
-                if response is None:
-                    last = responder.start_refusal(exchange, 500, last=last)
-                else:
-                    last = responder.start(exchange, response, last=last)
-            except BadResponse as error:
-                self._tell(f"response to {exchange.request.path!r}: {error}")
-                exchange.drop_sink()
-                last = responder.start_refusal(exchange, 500, last=self._is_last(exchange))
+            reason = self._responder.respond(exchange, response)
         except BadResponse as error:
             self._break(f"refusal of {exchange.request.path!r}: {error}")
             return
-        # What was told binds, whatever comes.
-        self._final = last
+        if reason is not None:
+            self._tell(reason)
         self._progress.restart(now)
         self._end_response(exchange)
-
-    def _is_last(self, exchange: Exchange) -> bool:
-        """Whether this response is the connection's last one.
-
-        RFC 9112 section 9.3: content that is not read to its end ends the connection; section 9.6:
-        the last response carries ``close``.
-        """
-        if self._final or self._draining or not exchange.head.persistent:
-            return True
-        if self._ended and not self._input.octets:
-            return True
-        if not exchange.content_left or exchange.sink is not None:
-            return False
-        # RFC 9110 section 10.1.1: who was not told to go on may send the content or not.
-        waits = exchange.head.expects_continue and not exchange.continued
-        return waits or exchange.is_too_long(self._limits)
 
     def _end_response(self, exchange: Exchange) -> None:
         """If the response is complete and the request is not: read on, or end the connection.
@@ -424,33 +369,26 @@ class ServerConnection:
         if not self._sender.complete or not exchange.content_left:
             return
         exchange.drop_sink()
-        if self._is_last(exchange):
+        if self._persistence.is_last(exchange):
             self._end_exchange()
-            self.closing = True
-
-    def _finish(self, exchange: Exchange, now: float) -> None:
-        """Both messages are complete: next request, or the end."""
-        last = self._is_last(exchange)
-        self._end_exchange()
-        self._progress.restart(now)
-        if last:
             self.closing = True
 
     def _refuse(self, error: BadRequest, *, head_request: bool = False) -> None:
         """Answer a request that cannot be understood, and end the connection."""
         self.counters.limit_hits += error.status in STATUSES_OF_LIMITS
-        exchange = self._exchange
-        # Had it begun, a second response would be taken for a part of it, or for another's.
+        self._persistence.draining = True
+        exchange, reason = self._exchange, error.reason
+        # Had it begun, a second response would be taken for a part of it.
         if exchange is None or not exchange.begun:
             try:
                 if exchange is None:
                     self._responder.refuse_head(error.status, head_request=head_request)
                 else:
                     exchange.finish(lost=True)
-                    self._responder.start_refusal(exchange, error.status, last=True)
+                    self._responder.refuse(exchange, error.status)
             except BadResponse as bad:
-                error.reason += f" (refusal: {bad})"
-        self._break(error.reason)
+                reason += f" (refusal: {bad})"
+        self._break(reason)
 
     # ------------------------------------------------------------------ output
 
@@ -466,8 +404,8 @@ class ServerConnection:
                 sender.move(min(budget - output.octets, READ_SIZE))
                 if sender.blocked and sender.reader is not None:
                     self.blocked.append((exchange.number, sender.reader))
-                if sender.complete or self._acted:
-                    self._end_response(exchange)
+                self._end_response(exchange)
+                if sender.complete or self._acted or (sender.blocked and self._persistence.ended):
                     self._advance(now)
         except Broken as error:
             self._break(str(error))
@@ -488,6 +426,8 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None:
             return Wait.SOCKET if self._output.octets else Wait.REQUEST
+        if self._acted:
+            return Wait.NOBODY
         if exchange.reads_content:
             return Wait.CONTENT
         if self._output.octets or self._sender.can_move:
@@ -506,46 +446,41 @@ class ServerConnection:
             return
         wait = self._waits_for()
         self._inside = True
-        try:
-            if wait is Wait.REQUEST and not self._input.octets:
-                self.closing = True
-            elif wait is Wait.SOCKET:
-                self.counters.limit_hits += 1
-                self._break("response not read in time")
-            else:
-                # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
-                self._refuse(BadRequest(408, "request not complete in time"))
-        finally:
-            self._inside = False
+        if wait is Wait.REQUEST and not self._input.octets:
+            self.closing = True
+        elif wait is Wait.SOCKET:
+            self.counters.limit_hits += 1
+            self._break("response not read in time")
+        else:
+            # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
+            self._refuse(BadRequest(408, "request not complete in time"))
+        self._inside = False
 
     # ------------------------------------------------------------------ the end
 
     def drain(self, now: float) -> None:
         """Finish the request that is being answered, then close.
 
-        Of requests that wait for their turn one more is answered: it gets the ``close`` that tells
-        of the others that they were not processed (RFC 9112 section 9.6).  So does the first of a
-        connection, and one that has begun to come.  A body without an end is its application's to
-        end.
+        Of requests that wait one more is answered: it gets the ``close`` that tells of the others
+        that they were not processed (RFC 9112 section 9.6).  So does the first of a connection, and
+        one that has begun to come.  A body without an end is its application's to end.
         """
-        self._draining = True
+        self._persistence.draining = True
         self.take_turn(now)
 
     def abandon(self) -> None:
         """The connection is lost: give back everything."""
         self._inside = True
-        self._end_exchange()
-        self._input.octets.clear()
+        self._break(self.problem)
         self._output.clear()
-        self.closing = True
         self._inside = False
 
     def _tell(self, reason: str) -> None:
         """A response was given up, which is not the client's fault."""
-        if self._report is not None:
-            self._report(reason)
-        else:
+        if self._report is None:
             self.problem = reason
+        else:
+            self._report(reason)
 
     def _break(self, reason: str | None) -> None:
         """End the connection with what is in the output: the client sees what is not complete."""
@@ -560,7 +495,6 @@ class ServerConnection:
         if exchange is None:
             return
         self.blocked.clear()
-        # Nobody works for an exchange that is over.
         self.jobs.clear()
         self._responder.end(exchange, self._now)
         self._acted = False

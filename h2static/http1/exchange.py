@@ -33,9 +33,9 @@ class Exchange:
     """See the module; made by the connection."""
 
     __slots__ = (
-        "_act", "aborted", "begun", "callbacks", "client", "content", "continued", "delivered",
-        "discarded", "head", "informs", "jobs", "lost", "number", "over", "paused", "renewed",
-        "request", "response", "resumed", "sink", "started",
+        "_act", "aborted", "begun", "callbacks", "client", "content", "content_ended", "continued",
+        "delivered", "discarded", "head", "informs", "jobs", "lost", "number", "over", "paused",
+        "renewed", "request", "response", "resumed", "sink", "started",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +79,8 @@ class Exchange:
             self.content = Chunked(limits)
         elif head.content_length:
             self.content = KnownLength(head.content_length)
+        #: The content is whole, and its sink was told.
+        self.content_ended = self.content is None
         #: Octets of content that nobody wanted.
         self.discarded = 0
         #: The client was told, or has shown, that it need not wait for 100 (Continue).
@@ -181,6 +183,7 @@ class Exchange:
 
     def give(self, data: bytes) -> None:
         """Hand content to the sink, or throw it away."""
+        self.continued = True
         sink = self.sink
         if sink is None:
             self.discarded += len(data)
@@ -189,12 +192,14 @@ class Exchange:
         if not sink.receive(data) and self.resumed == resumed:
             self.paused = True
 
-    def end_content(self, trailers: Fields) -> None:
+    def end_content(self) -> None:
         """The content is whole."""
+        assert self.content is not None
         sink, self.sink = self.sink, None
         self.paused = False
+        self.content_ended = True
         if sink is not None:
-            sink.end(trailers)
+            sink.end(self.content.trailers)
 
     def drop_sink(self) -> None:
         """The rest of the content will not come, or not be of use."""

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from h2static.http.grammar import BAD_IN_VALUE, CONTENT_LENGTH, LOWER_CASE_NAME
 from h2static.http.messages import WITHOUT_CONTENT, Fields, Response
 from h2static.http1.errors import BadResponse
-from h2static.http1.head import CONNECTION_FIELDS, NOT_IN_TRAILERS
+from h2static.http1.head import CONNECTION_FIELDS, CONTROLS, NOT_IN_TRAILERS
 from h2static.http1.reasons import REASONS
 
 
@@ -28,7 +28,8 @@ class Framing(Enum):
     LENGTH = "length"
     #: The last chunk is it.
     CHUNKED = "chunked"
-    #: The connection ends with it.
+    #: The connection ends with it.  A client cannot tell that from a response that broke off,
+    #: which is why only HTTP/1.0, which has nothing else, gets it.
     CLOSE = "close"
 
 
@@ -48,6 +49,16 @@ _OWN: Final = CONNECTION_FIELDS | {b"date"}
 #: RFC 9110 section 8.6: "A server MUST NOT send a Content-Length header field in any response with
 #: a status code of 1xx"; RFC 9112 section 6.1 says the same of Transfer-Encoding.
 _NOT_INFORMATIONAL: Final = CONNECTION_FIELDS | {b"content-length"}
+#: Valid names that need no look at each octet.
+_COMMON_NAMES: Final = frozenset(
+    (
+        b"accept-ranges", b"age", b"allow", b"alt-svc", b"cache-control", b"content-encoding",
+        b"content-language", b"content-range", b"content-security-policy", b"content-type",
+        b"etag", b"expires", b"last-modified", b"link", b"location", b"referrer-policy",
+        b"retry-after", b"server", b"server-timing", b"set-cookie", b"strict-transport-security",
+        b"vary", b"x-content-type-options", b"x-frame-options",
+    )
+)  # fmt: skip
 _STATUS_LINES: Final = {
     status: b"HTTP/1.1 %d %b\r\n" % (status, reason) for status, reason in REASONS.items()
 }
@@ -150,11 +161,14 @@ def _field_lines(
             if declared is not None or CONTENT_LENGTH.fullmatch(value) is None:
                 raise BadResponse("content-length is not one number")
             declared = int(value)
-        elif LOWER_CASE_NAME.fullmatch(name) is None:
+        elif name not in _COMMON_NAMES and LOWER_CASE_NAME.fullmatch(name) is None:
             raise BadResponse(f"{name!r} is not a field name in lower case")
-        # RFC 9110 section 5.5: "Field values containing CR, LF, or NUL characters are invalid and
-        # dangerous"; an attacker who gets them in writes responses of his own.
-        if BAD_IN_VALUE.search(value) is not None:
-            raise BadResponse(f"{name.decode('ascii')}: control octet in the value")
         lines.append(b"%b: %b\r\n" % (name, value))
-    return b"".join(lines), declared
+    section = b"".join(lines)
+    # RFC 9110 section 5.5: "Field values containing CR, LF, or NUL characters are invalid and
+    # dangerous"; an attacker who gets them in writes responses of his own.  The line ends are all
+    # the control octets that there may be.
+    if len(section) - len(section.translate(None, CONTROLS)) != 2 * len(lines):
+        bad = next(name for name, value in fields if BAD_IN_VALUE.search(value) is not None)
+        raise BadResponse(f"{bad.decode('ascii')}: control octet in the value")
+    return section, declared

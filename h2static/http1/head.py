@@ -6,7 +6,7 @@ is to be told.  What it returns has one reading only: no bare CR or LF, no line 
 one way to find the end of the content.  Recipients that read leniently what another reads strictly
 make request smuggling possible (RFC 9112 section 11.2); so nothing is repaired here.
 
-Strategy: one search for forbidden octets over the whole section, then one pass over the lines,
+Strategy: forbidden octets are counted over the whole section, then one pass over the lines,
 which sorts out the few fields that HTTP/1.1 itself reads.  Names that everybody sends are known in
 advance, in both usual spellings; only others are checked octet by octet.
 """
@@ -29,6 +29,7 @@ CHUNKED: Final = -1
 
 _REQUEST_LINE = re.compile(rb"([%b]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN_OCTETS)
 # RFC 9110 section 5.5: CR, LF and NUL in a field value are dangerous; other controls are invalid.
+CONTROLS: Final = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 _ABSOLUTE = re.compile(rb"(?i:(https?))://([^/?#]*)([^#]*)")
 
@@ -49,8 +50,17 @@ NOT_IN_TRAILERS: Final = CONNECTION_FIELDS | {
     b"te",
     b"trailer",
 }
+#: Fields whose values must not be found by another connection's octets (as on HTTP/2, where they
+#: are never indexed: RFC 7541 section 7.1.3).
+_SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
 #: What :func:`_sort_fields` collects beside the request's own fields.
-_COLLECTED = frozenset((b"connection", b"content-length", b"expect", b"host", b"transfer-encoding"))
+_COLLECTED = _SENSITIVE | {
+    b"connection",
+    b"content-length",
+    b"expect",
+    b"host",
+    b"transfer-encoding",
+}
 #: Of these, and of what belongs to the connection, the request knows nothing: Host became
 #: ``Request.authority``.
 _NOT_THE_REQUESTS = CONNECTION_FIELDS | {b"host"}
@@ -90,6 +100,8 @@ class Head:
     persistent: bool
     #: No content comes, and the response is framed as every HTTP/1.1 response to GET is.
     plain: bool
+    #: It has credentials: the same octets must not be looked up by other connections.
+    private: bool
 
 
 def find_bare_line_end(octets: bytes | bytearray, start: int) -> bool:
@@ -111,9 +123,10 @@ def parse_head(section: bytes, *, secure: bool, limits: Limits) -> Head:
     """
     # RFC 9112 section 2.2: "A recipient of such a bare CR MUST consider that element to be
     # invalid [...]".  A bare LF may be taken as a line end there; two readings are one too many.
-    if _FORBIDDEN.search(section) is not None:
-        raise BadRequest(400, "control octet, bare CR or bare LF in the header section")
     lines = section[:-4].split(b"\r\n")
+    # A line end is CR and LF: one control octet more or less is one that stands alone.
+    if len(section) - len(section.translate(None, CONTROLS)) != 2 * len(lines) + 2:
+        raise BadRequest(400, "control octet, bare CR or bare LF in the header section")
     if len(lines) - 1 > limits.fields:
         raise BadRequest(431, f"more than {limits.fields} field lines")
     method, target, minor = _parse_request_line(lines[0], limits)
@@ -141,6 +154,7 @@ def parse_head(section: bytes, *, secure: bool, limits: Limits) -> Head:
         old=minor == 0,
         persistent=persistent,
         plain=persistent and minor > 0 and not content_length and method != b"HEAD",
+        private=not _SENSITIVE.isdisjoint(collected),
     )
 
 
@@ -323,5 +337,7 @@ def _connection_options(values: list[bytes] | None) -> tuple[bytes, ...]:
     """The options of the Connection field, in lower case (RFC 9110 section 7.6.1)."""
     if values is None:
         return ()
+    if values == [b"keep-alive"]:
+        return (b"keep-alive",)
     joined = b",".join(values).lower()
     return tuple(option.strip(b" \t") for option in joined.split(b","))

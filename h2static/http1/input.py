@@ -14,7 +14,7 @@ from typing import Final
 from h2static.http1.errors import BadRequest
 from h2static.http1.head import Head, find_bare_line_end, parse_head
 from h2static.http1.limits import Limits
-from h2static.http1.memory import LARGEST_SECTION, SENSITIVE, Memory
+from h2static.http1.memory import LARGEST_SECTION, Memory
 
 #: Header sections with credentials that a connection remembers: those of a page and its parts.
 _PRIVATE_SECTIONS: Final = 16
@@ -94,10 +94,7 @@ class Input:
         return head
 
     def _remember(self, section: bytes, head: Head) -> None:
-        for name, _ in head.request.fields:
-            if name in SENSITIVE:
-                break
-        else:
+        if not head.private:
             self._memory.remember(section, head, secure=self._secure)
             return
         if len(section) > LARGEST_SECTION:

@@ -19,9 +19,6 @@ from h2static.http1.errors import BadResponse
 from h2static.http1.framer import frame
 from h2static.http1.head import Head
 
-#: Fields whose values must not be found by another connection's octets (as on HTTP/2, where they
-#: are never indexed: RFC 7541 section 7.1.3).
-SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
 #: Larger sections are not kept: long values differ from client to client.
 LARGEST_SECTION: Final = 4_096
 #: Octets of header sections that are kept, and what one costs beside its octets.

@@ -1,7 +1,7 @@
 """From a response to its octets, and to the journal.
 
 Contract: a :class:`Responder` frames what the connection decided to send, and tells of what was
-sent.  When a response is due, and whether it is the last one, is the connection's to say.
+sent.  When a response is due is the connection's to say.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from h2static.http.hints import PushClient, Seen
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.shared import Shared
+from h2static.http1.errors import BadResponse
 from h2static.http1.exchange import Exchange
 from h2static.http1.framer import frame, frame_informational
 from h2static.http1.memory import Memory
+from h2static.http1.persistence import Persistence
 from h2static.http1.sender import Sender
 
 
@@ -28,6 +30,7 @@ class Responder:
         "_client",
         "_memory",
         "_observer",
+        "_persistence",
         "_shared",
         "sender",
     )
@@ -39,12 +42,14 @@ class Responder:
         shared: Shared,
         memory: Memory,
         sender: Sender,
+        persistence: Persistence,
         observer: Callable[[Finished], None] | None,
     ) -> None:
         self._application = application
         self._client = client
         self._shared = shared
         self._memory = memory
+        self._persistence = persistence
         self._observer = observer
         self.sender = sender
 
@@ -66,15 +71,41 @@ class Responder:
             )
         return True
 
-    def inform(self, status: int, fields: Fields) -> None:
-        """Send an informational response.  Raises :class:`~h2static.http1.errors.BadResponse`."""
-        self.sender.output.add(frame_informational(status, fields))
+    def inform(self, exchange: Exchange, status: int, fields: Fields = ()) -> None:
+        """Send an informational response (RFC 9110 section 15.2); abort for one that is invalid."""
+        try:
+            self.sender.output.add(frame_informational(status, fields))
+        except BadResponse as error:
+            exchange.abort(f"informational response {status}: {error}")
 
-    def start(self, exchange: Exchange, response: Response, *, last: bool) -> bool:
-        """Send the head of a response; whether it is the connection's ``last``.
+    def respond(self, exchange: Exchange, response: Response | None) -> str | None:
+        """Begin a response; 500 instead of ``None``, or of one that cannot be sent.
 
-        Raises :class:`~h2static.http1.errors.BadResponse`; nothing was sent then.
+        Returns why it cannot.  Raises :class:`~h2static.http1.errors.BadResponse`, with nothing
+        sent, if 500 cannot be sent either.
         """
+        reason = None
+        if response is not None:
+            try:
+                self._start(exchange, response)
+            except BadResponse as error:
+                reason = f"response to {exchange.request.path!r}: {error}"
+            else:
+                return None
+        self.refuse(exchange, 500)
+        return reason
+
+    def refuse(self, exchange: Exchange, status: int) -> None:
+        """Begin what the application says to a request that is refused.
+
+        Raises :class:`~h2static.http1.errors.BadResponse`.
+        """
+        self._start(exchange, self._application.refuse(status, exchange.request))
+
+    def _start(self, exchange: Exchange, response: Response) -> None:
+        # Whoever answers with octets has nothing to say later, and so needs no more content.
+        if isinstance(response.body, bytes):
+            exchange.drop_sink()
         request = exchange.request
         added: Fields = ()
         delivered: tuple[str, ...] = ()
@@ -89,23 +120,16 @@ class Responder:
             head_request=request.method == b"HEAD",
             old=exchange.head.old,
             added=added,
-            last=last,
+            last=self._persistence.is_last(exchange),
         )
         self.sender.begin(framed, response.body)
+        self._persistence.told = framed.last
         exchange.begun = True
         exchange.response = response
         exchange.delivered = delivered
-        return framed.last
-
-    def start_refusal(self, exchange: Exchange, status: int, *, last: bool) -> bool:
-        """As :meth:`start`, with what the application says to a request that is refused.
-
-        Raises :class:`~h2static.http1.errors.BadResponse` when that cannot be sent either.
-        """
-        return self.start(exchange, self._application.refuse(status, exchange.request), last=last)
 
     def refuse_head(self, status: int, *, head_request: bool) -> None:
-        """Answer a request of which no more is known, and which is the connection's last.
+        """Answer what is no request, and end the connection.
 
         Raises :class:`~h2static.http1.errors.BadResponse`.
         """
@@ -117,8 +141,8 @@ class Responder:
     def end(self, exchange: Exchange, now: float) -> None:
         """The exchange is over, and so is the response that it may have: tell of it."""
         complete = exchange.begun and self.sender.complete
-        self.sender.close()
         exchange.finish(lost=not complete)
+        self.sender.close()
         if exchange.begun and exchange.response is not None:
             self._note(
                 Finished(

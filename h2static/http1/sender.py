@@ -50,6 +50,11 @@ class Sender:
             return False
         return not (self._borrowed and self.output.octets)
 
+    @property
+    def endless(self) -> bool:
+        """Whether nobody knows when the body ends."""
+        return self._left is None
+
     def begin(self, framed: Framed, body: bytes | Body) -> None:
         """Put the head of a response into the output, and its body if it is octets.
 

@@ -61,9 +61,11 @@ class ClientConnection(Connection):
         self, request: Request, receiver: ResponseReceiver, body: bytes | Body = b""
     ) -> Call:
         """Send ``request`` with ``body`` as soon as the server lets us."""
-        call = self.responses.request(request, body, receiver)
+        call = self.responses.call(request, body, receiver)
         if self._error is not None or self.closing or self.eof:
             self.responses.fail_waiting(Failure("the connection has ended", None, True))
+        else:
+            self.responses.open_waiting()
         return call
 
     def abandon(self) -> None:

@@ -1,6 +1,6 @@
 """A client's streams: requests that are sent, and what comes back (RFC 9113 section 8).
 
-Contract: :meth:`Responses.request` takes a request and its receiver; it is sent as soon as the
+Contract: A :class:`Call` is a request and its receiver; it is sent as soon as the
 server's SETTINGS_MAX_CONCURRENT_STREAMS lets it.  Header blocks become responses, informational or
 final, and trailers; promises become streams of their own.  What the server has not processed may
 be tried again, and says so (sections 6.8 and 8.7).
@@ -144,11 +144,10 @@ class Responses:
 
     # ------------------------------------------------------------------ requests
 
-    def request(self, request: Request, body: bytes | Body, receiver: ResponseReceiver) -> Call:
-        """Send ``request`` with ``body`` as soon as the server lets us."""
+    def call(self, request: Request, body: bytes | Body, receiver: ResponseReceiver) -> Call:
+        """Have ``request`` wait for room; :meth:`open_waiting` sends it."""
         call = Call(self, request, body, receiver)
         self._waiting.append(call)
-        self.open_waiting()
         return call
 
     def open_waiting(self) -> None:

@@ -75,7 +75,8 @@ class OctetBody:
 
     __slots__ = ("_pieces", "length", "octets")
 
-    def __init__(self, octets: bytes, pieces: tuple[Piece, ...]) -> None:
+    def __init__(self, octets: bytes | bytearray, pieces: tuple[Piece, ...]) -> None:
+        """``octets`` are not changed any more."""
         self.octets = octets
         self._pieces = pieces
         self.length: int | None = sum(map(piece_length, pieces))
@@ -97,7 +98,7 @@ class OctetReader:
     #: What is returned is a view of what stays as it is.
     reuses_buffer = False
 
-    def __init__(self, octets: bytes, pieces: tuple[Piece, ...]) -> None:
+    def __init__(self, octets: bytes | bytearray, pieces: tuple[Piece, ...]) -> None:
         self._octets = octets
         self._pieces = pieces
         #: Index of the current piece, and octets of it that were returned.

@@ -12,7 +12,6 @@ from h2static.dev.limits import DevLimits
 from h2static.http.messages import Request, Response
 from h2static.site import Site, SiteConfig
 from h2static.site.hints.delivery import PushHints
-from h2static.site.rules import parse_error_page
 from tests.dev.support import (
     ELEMENT,
     NAVIGATION,
@@ -360,15 +359,6 @@ def test_a_head_response_from_a_thread_leaves_the_remembered_one_alone() -> None
         assert exchange.answer().body == body
 
 
-def test_the_page_of_a_missing_file_is_made_in_a_thread(dev: Dev) -> None:
-    """It looks at a folder, which may be large or cold."""
-    exchange = FakeExchange(request(b"/indx.html", *NAVIGATION))
-    dev.application.handle(exchange)
-    assert exchange.response is None
-    exchange.run_jobs()
-    assert exchange.answer().status == 404
-
-
 def test_the_site_is_handled_once_whatever_becomes_of_the_request() -> None:
     for response in (html_response(), text_response()):
         for sent in (NAVIGATION, ()):
@@ -410,52 +400,6 @@ def test_both_variants_of_a_document_say_what_they_depend_on(root: Path, friendl
         vary = fields(response)[b"vary"]
         assert vary.removeprefix(b"accept-encoding, ") == names
     assert b"sec-fetch-dest" not in fields(dev.ask(b"/a.css")).get(b"vary", b"")
-
-
-def test_missing_page_helps(dev: Dev, root: Path) -> None:
-    response = dev.visit(b"/indx.html?a=%3Cb%3E")
-    assert response.status == 404
-    body = read_all(response.body)
-    assert b'<a href="/index.html">' in body
-    assert str(root).encode() in body
-    assert ELEMENT in body
-    assert b"etag" not in fields(response)
-
-
-def test_missing_page_shows_nothing_outside_the_root(root: Path) -> None:
-    outside = root.parent / "outside"
-    outside.mkdir()
-    (outside / "secret.html").write_text("x")
-    (root / "link").symlink_to(outside)
-    body = read_all(Dev(root).visit(b"/link/secre.html").body)
-    assert b"secre.html" in body
-    assert b"secret" not in body
-
-
-def test_missing_page_tells_no_hidden_names(root: Path) -> None:
-    (root / ".git").mkdir()
-    (root / ".git" / "configuration").write_text("x")
-    (root / ".well-known").mkdir()
-    (root / ".well-known" / "security.txt").write_text("x")
-    dev = Dev(root)
-    for path in (b"/.git/configuratio", b"/%2Egit/configuratio", b"/sub/../.git/configuratio"):
-        body = read_all(dev.visit(path).body)
-        assert b"configuration" not in body
-    body = read_all(dev.visit(b"/.well-known/securty.txt").body)
-    assert b"/.well-known/security.txt" in body
-
-
-def test_missing_page_escapes(dev: Dev) -> None:
-    body = read_all(dev.visit(b"/%3Cscript%3Ealert(1)%3C/script%3E%FF").body)
-    assert b"&lt;script&gt;alert(1)" in body
-    assert b"<script>alert" not in body
-
-
-def test_own_error_page_is_kept(root: Path) -> None:
-    (root / "404.html").write_bytes(b"<p>mine")
-    config = SiteConfig(root=str(root), error_page=(parse_error_page("404=/404.html"),))
-    application = dev_around(Site(config, clock=time.time), root=str(root))
-    assert read_all(ask(application, replace(REPEATED, path=b"/x")).body) == ELEMENT + b"<p>mine"
 
 
 def test_broken_rules_are_told(dev: Dev) -> None:

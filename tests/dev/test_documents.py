@@ -17,11 +17,11 @@ import pytest
 
 from h2static.dev.application import DevApplication
 from h2static.dev.limits import DevLimits
-from h2static.dev.views import ViewBody
 from h2static.http.bodies import BodyReader
 from h2static.http.messages import Request, Response
 from h2static.site import Site, SiteConfig
-from h2static.site.bodies import FileBody, FileReader
+from h2static.site.bodies import FileAccess, FileBody, FileReader
+from h2static.site.octets import OctetBody
 from tests.dev.support import (
     ELEMENT,
     NAVIGATION,
@@ -150,7 +150,7 @@ def test_ranges_of_a_remembered_page_are_views() -> None:
     application = dev_around(FakeSite(html_response(PAGE * 1000, prepared=True)))
     whole = ask(application, request(b"/", *NAVIGATION))
     part = ask(application, request(b"/", *NAVIGATION, (b"range", b"bytes=7-")))
-    assert isinstance(part.body, ViewBody)
+    assert isinstance(part.body, OctetBody)
     piece = part.body.open().read(100)
     assert isinstance(piece, memoryview)
     assert piece.obj is whole.body
@@ -177,6 +177,24 @@ def test_small_pages_that_are_not_remembered_are_shared_as_well() -> None:
     pieces = [reading(one) for one in (first, second)]
     assert len(pieces) == 2
     assert application.documents.octets_in_use == len(PAGE) + len(ELEMENT)
+
+
+def test_what_waits_for_a_socket_is_in_use(tmp_path: Path) -> None:
+    """The reading is over, the response is forgotten, and a view is left."""
+    content = write_page(tmp_path, 2 * MEBIBYTE)
+    application = dev_around(site_of(tmp_path))
+    response = ask(application, VISIT)
+    assert not isinstance(response.body, bytes)
+    reader = response.body.open()
+    view = reader.read(1000)
+    reader.close()
+    del reader, response
+    assert application.documents.octets_in_use == len(content) + len(ELEMENT)
+    again = ask(application, VISIT)
+    assert application.documents.octets_in_use == len(content) + len(ELEMENT)
+    assert again.status == 200
+    del view, again
+    assert application.documents.octets_in_use == 0
 
 
 @pytest.mark.parametrize(
@@ -281,7 +299,9 @@ def test_cold_documents_need_no_second_thread(tmp_path: Path) -> None:
     body = response.body
     assert isinstance(body, FileBody)
     assert body.length is not None
-    unread = UnreadBody(body.handle, body.handle.version(), ((0, body.length),), fail)
+    unread = UnreadBody(
+        body.handle, body.handle.version(), ((0, body.length),), FileAccess(submit=fail)
+    )
     application = dev_around(FakeSite(replace(response, body=unread), later=True))
     assert ELEMENT in read_all(ask(application, VISIT).body)
 

@@ -82,10 +82,11 @@ def test_nothing_is_lost(document: bytes) -> None:
 )
 def test_linear_time(start: bytes) -> None:
     document = start * 100_000
-    started = time.perf_counter()
+    started = time.thread_time()
     inject(document)
     inject(start + b"a" * 1_000_000)
-    assert time.perf_counter() - started < 2.0
+    # Of this thread: other work on the machine does not count.  A square would take minutes.
+    assert time.thread_time() - started < 2.0
 
 
 def request(method: bytes = b"GET", **fields: str) -> Request:

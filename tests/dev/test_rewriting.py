@@ -9,10 +9,9 @@ import pytest
 
 from h2static.dev.cors import CorsApplication
 from h2static.dev.freshness import make_fresh, name_variants
-from h2static.dev.limits import DevLimits
-from h2static.dev.rewriting import Rewriter
-from h2static.dev.views import ViewBody
 from h2static.http.messages import Response
+from h2static.http.rewriting import Rewriter
+from h2static.site.octets import OctetBody
 from tests.dev.support import FakeSite, html_response, request, text_response
 from tests.support.exchange import ask
 
@@ -66,14 +65,14 @@ def test_what_needs_no_change_is_recalled_as_well() -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    rewriter = Rewriter(mark, DevLimits(rewritten=2))
+    rewriter = Rewriter(mark, entries=2)
     for _ in range(10):
         assert marked(rewriter.response(text_response(prepared=True)))
         assert 0 < len(rewriter) <= 2
 
 
 def test_the_memory_is_bounded_in_octets() -> None:
-    rewriter = Rewriter(mark, DevLimits(rewritten_octets=100))
+    rewriter = Rewriter(mark, octets=100)
     for _ in range(10):
         assert rewriter.response(text_response(200, b"x" * 30, prepared=True)).prepared
         assert 0 < rewriter.octets <= 100
@@ -86,9 +85,10 @@ def test_the_memory_is_bounded_in_octets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "prepared"), [(b"x", False), (ViewBody(None, []), True), (ViewBody(None, []), False)]
+    ("body", "prepared"),
+    [(b"x", False), (OctetBody(b"x", ((0, 1),)), True), (OctetBody(b"x", ((0, 1),)), False)],
 )
-def test_what_is_not_kept_is_not_prepared(body: bytes | ViewBody, prepared: bool) -> None:
+def test_what_is_not_kept_is_not_prepared(body: bytes | OctetBody, prepared: bool) -> None:
     rewriter = Rewriter(mark)
     response = Response(status=200, fields=(), body=body, prepared=prepared)
     assert rewriter.recall(response) is None
@@ -101,7 +101,9 @@ def test_what_is_not_kept_is_not_prepared(body: bytes | ViewBody, prepared: bool
 
 def test_what_needs_no_change_stays_as_prepared_as_it_is() -> None:
     for prepared in (False, True):
-        response = Response(status=200, fields=(), body=ViewBody(None, []), prepared=prepared)
+        response = Response(
+            status=200, fields=(), body=OctetBody(b"x", ((0, 1),)), prepared=prepared
+        )
         assert Rewriter(leave).response(response) is response
         assert response.prepared == prepared
 

@@ -32,7 +32,8 @@ from h2static.http2.frames import (
     Unknown,
     WindowUpdate,
 )
-from h2static.logs.frames import escape, hexdump
+from h2static.logs.escape import escape_octets
+from h2static.logs.frames import hexdump
 from tests.support.certificates import make_certificate
 from tests.support.clients import nghttp
 from tests.support.clients_site import write_site
@@ -562,7 +563,7 @@ def test_a_preface_that_ends_badly(server: RunningServer, cut: int) -> None:
 
 def test_escapes() -> None:
     for octet in range(256):
-        text = escape(bytes([octet]))
+        text = escape_octets(bytes([octet]))
         assert text == (chr(octet) if 0x20 <= octet < 0x7F and octet != 0x5C else f"\\x{octet:02x}")
 
 

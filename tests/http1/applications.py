@@ -200,6 +200,11 @@ class TableApplication:
         return text_response(status, b"refused %d\n" % status)
 
 
+def later(exchange: Exchange) -> None:
+    """A thread works out the response."""
+    exchange.work(lambda: text_response(200, b"later"))
+
+
 def responding(response: Response) -> Handler:
     """Always the same."""
     return lambda exchange: exchange.respond(response)

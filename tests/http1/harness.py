@@ -15,6 +15,19 @@ DATE = b"Sat, 21 Nov 2026 08:00:00 GMT"
 SECOND = 1_795_248_000
 
 
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def post(content: bytes, *fields: bytes, path: bytes = b"/echo") -> bytes:
+    lines = [b"POST %b HTTP/1.1" % path, b"Host: x", b"Content-Length: %d" % len(content), *fields]
+    return b"\r\n".join([*lines, b"", content])
+
+
+def chunked(content: bytes, path: bytes = b"/echo") -> bytes:
+    chunks = b"".join(b"1\r\n%c\r\n" % octet for octet in content) + b"0\r\n\r\n"
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" % path + chunks
+
+
 def make_shared() -> Shared:
     """What a worker shares, with a journal, at :data:`SECOND`."""
     shared = Shared(journal=[])

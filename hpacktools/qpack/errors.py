@@ -1,0 +1,107 @@
+"""Errors of the QPACK codec, typed by what they end.
+
+Contract: whatever octets a peer sends, the decoder and the encoder raise a :class:`QPACKError` and
+nothing else.  After a :class:`QPACKConnectionError` the state that both ends share is lost, and
+every later call raises the same error again; after a :class:`SectionLimitError` only the field
+section's stream is lost.
+
+Programming errors of the caller (a capacity above the limit, say) are ``ValueError``.
+:class:`Incomplete` and :class:`Undecodable` stay inside the codec.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar
+
+
+class ErrorCode(enum.IntEnum):
+    """The error codes of RFC 9204 section 6, under their names in the RFC."""
+
+    QPACK_DECOMPRESSION_FAILED = 0x0200
+    QPACK_ENCODER_STREAM_ERROR = 0x0201
+    QPACK_DECODER_STREAM_ERROR = 0x0202
+
+
+class QPACKError(Exception):
+    """What a peer sent cannot be used.
+
+    ``code`` is the HTTP/3 error code, ``reason`` says what is wrong, ``section`` where that is laid
+    down (``RFC 9204 section 2.2.3``), ``offset`` at which octet, counted from 0: of the field
+    section, or of the encoder or decoder stream since it began (without its stream type).
+    """
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, reason: str, *, section: str, offset: int) -> None:
+        super().__init__(reason, section, offset)
+        self.reason = reason
+        self.section = section
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.reason} (octet {self.offset}, {self.section})"
+
+
+class QPACKConnectionError(QPACKError):
+    """An error that ends the connection."""
+
+
+class DecompressionFailed(QPACKConnectionError):
+    """A field section is invalid: a connection error QPACK_DECOMPRESSION_FAILED."""
+
+    code = ErrorCode.QPACK_DECOMPRESSION_FAILED
+
+    def __init__(self, reason: str, *, section: str, offset: int, stream_id: int) -> None:
+        super().__init__(reason, section=section, offset=offset)
+        #: The stream of the field section.
+        self.stream_id = stream_id
+
+
+class EncoderStreamError(QPACKConnectionError):
+    """What came on the encoder stream is invalid: QPACK_ENCODER_STREAM_ERROR."""
+
+    code = ErrorCode.QPACK_ENCODER_STREAM_ERROR
+
+
+class DecoderStreamError(QPACKConnectionError):
+    """What came on the decoder stream is invalid: QPACK_DECODER_STREAM_ERROR."""
+
+    code = ErrorCode.QPACK_DECODER_STREAM_ERROR
+
+
+class SectionLimitError(QPACKError):
+    """A field section crosses a limit of the decoder: a stream error QPACK_DECOMPRESSION_FAILED.
+
+    RFC 9204 section 7.4.  The connection goes on without the stream.
+    """
+
+    code = ErrorCode.QPACK_DECOMPRESSION_FAILED
+
+    def __init__(self, reason: str, *, section: str, offset: int, stream_id: int) -> None:
+        super().__init__(reason, section=section, offset=offset)
+        #: The stream that is lost.
+        self.stream_id = stream_id
+
+
+class Incomplete(Exception):  # it is no error on a stream
+    """The octets end before what is read from them; ``needed`` is the least offset of an end."""
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(needed)
+        self.needed = needed
+
+
+class Undecodable(Exception):  # it becomes an error where the stream is known
+    """No octets that follow can make this valid.
+
+    ``limit`` tells that it is a limit of this implementation that is crossed (RFC 9204 section
+    7.4), not a rule.
+    """
+
+    def __init__(self, reason: str, *, section: str, offset: int, limit: bool = False) -> None:
+        super().__init__(reason, section, offset, limit)
+        self.reason = reason
+        self.section = section
+        self.offset = offset
+        self.limit = limit

@@ -22,7 +22,13 @@ from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import NEVER, Timed, Timers
 from h2static.site.config import SiteConfig
-from tests.support.engines import LineEngine, LineEngines, PathApplication, text
+from tests.support.engines import (
+    LineEngine,
+    LineEngines,
+    LineExchange,
+    PathApplication,
+    text,
+)
 from tests.support.processes import wait_until
 
 LIMITS = ServerLimits(turn_output=50_000, linger_octets=10)
@@ -130,6 +136,11 @@ def loop(tmp_path: Path) -> Iterator[Loop]:
     one.close()
 
 
+def at(link: Link) -> Phase:
+    """Where a link stands by now."""
+    return link.phase
+
+
 def closed(client: socket.socket) -> bool:
     """Whether the server has closed."""
     client.setblocking(False)
@@ -150,7 +161,7 @@ def test_who_says_nothing_is_not_waited_for(loop: Loop, phase: Phase) -> None:
     loop.wait(9.99)
     assert link.phase is phase
     loop.wait(0.02)
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
     assert closed(client)
     assert loop.errors() == ["connection] unix: nothing was asked in time"]
     assert loop.connections.counters()["limit_hits"] == 1
@@ -162,9 +173,9 @@ def test_some_octets_do_not_give_more_time(loop: Loop) -> None:
     loop.wait(9)
     client.sendall(b"P")
     loop.go_on()
-    assert link.phase is Phase.SNIFF
+    assert at(link) is Phase.SNIFF
     loop.wait(1.5)
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
 
 
 def test_a_last_word_is_waited_for_when_the_server_drains(loop: Loop) -> None:
@@ -173,9 +184,9 @@ def test_a_last_word_is_waited_for_when_the_server_drains(loop: Loop) -> None:
     loop.wait(0.1)
     loop.connections.drain()
     loop.wait(0.99)
-    assert link.phase is Phase.SNIFF
+    assert at(link) is Phase.SNIFF
     loop.wait(0.02)
-    assert (link.phase, late.phase) == (Phase.CLOSED, Phase.CLOSED)
+    assert (at(link), at(late)) == (Phase.CLOSED, Phase.CLOSED)
     assert loop.errors() == []
     assert loop.connections.counters()["limit_hits"] == 0
 
@@ -185,7 +196,7 @@ def test_draining_gives_nobody_more_time(loop: Loop) -> None:
     loop.wait(9.5)
     loop.connections.drain()
     loop.wait(0.51)
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
 
 
 def test_who_comes_while_the_server_drains_is_drained_first(loop: Loop) -> None:
@@ -195,14 +206,14 @@ def test_who_comes_while_the_server_drains_is_drained_first(loop: Loop) -> None:
     loop.go_on()
     assert loop.engines.made[0][2].drained
     assert client.recv(100) == b"200 /last\n"
-    assert link.phase is Phase.LINGER
+    assert at(link) is Phase.LINGER
 
 
 def test_a_client_that_goes_before_it_says_what_it_speaks(loop: Loop) -> None:
     link, client = loop.connect()
     client.close()
     loop.go_on()
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
     assert loop.errors() == []
 
 
@@ -215,7 +226,7 @@ def test_an_idle_connection_has_no_timer(loop: Loop) -> None:
     assert engine.deadline() is None
     assert link.deadline == NEVER
     loop.wait(1e6)
-    assert link.phase is Phase.OPEN
+    assert at(link) is Phase.OPEN
 
 
 def test_a_deadline_of_an_engine_is_kept_to(loop: Loop) -> None:
@@ -256,10 +267,10 @@ def test_a_peer_that_takes_nothing(loop: Loop) -> None:
     assert not loop.connections.ready, "nothing can be done until it takes something"
     before = engine.output_octets
     loop.wait(59.9)
-    assert link.phase is Phase.OPEN
+    assert at(link) is Phase.OPEN
     assert engine.output_octets == before
     loop.wait(0.2)
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
     assert engine.abandoned
     assert loop.errors() == ["connection] unix: the peer takes no octets"]
     assert loop.connections.counters()["limit_hits"] == 1
@@ -285,9 +296,9 @@ def test_what_was_taken_before_is_no_excuse(loop: Loop) -> None:
     client.sendall(b"/large\n")
     loop.go_on()
     loop.wait(59.9)
-    assert link.phase is Phase.OPEN
+    assert at(link) is Phase.OPEN
     loop.wait(0.2)
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
 
 
 class Thousands:
@@ -340,24 +351,24 @@ def test_a_turn_ends_and_others_have_theirs(tmp_path: Path) -> None:
 
 def test_the_end_is_waited_for(loop: Loop) -> None:
     link, client, engine = loop.speak(b"quit")
-    assert link.phase is Phase.LINGER
+    assert at(link) is Phase.LINGER
     assert engine.abandoned
     assert link.engine is None
     assert client.recv(100) == b"", "the end of what we send"
     client.sendall(b"12345")
     loop.go_on()
-    assert link.phase is Phase.LINGER
+    assert at(link) is Phase.LINGER
     client.close()
     loop.go_on()
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
 
 
 def test_the_end_is_not_waited_for_for_long(loop: Loop) -> None:
     link, _, _ = loop.speak(b"quit")
     loop.wait(0.9)
-    assert link.phase is Phase.LINGER
+    assert at(link) is Phase.LINGER
     loop.wait(0.2)
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
     assert loop.errors() == []
 
 
@@ -365,17 +376,17 @@ def test_what_comes_after_the_end_is_discarded_within_bounds(loop: Loop) -> None
     link, client, _ = loop.speak(b"quit")
     client.sendall(b"x" * 10)
     loop.go_on()
-    assert link.phase is Phase.LINGER
+    assert at(link) is Phase.LINGER
     client.sendall(b"x")
     loop.go_on()
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
 
 
 def test_what_the_peer_did_wrong_is_reported_once(loop: Loop) -> None:
     link, client = loop.connect()
     client.sendall(b"\x16\x03\x01")
     loop.go_on()
-    assert link.phase is Phase.LINGER
+    assert at(link) is Phase.LINGER
     assert loop.errors() == ["connection] unix: TLS on a cleartext port"]
     assert loop.connections.counters()["violations"] == 1
 
@@ -383,7 +394,7 @@ def test_what_the_peer_did_wrong_is_reported_once(loop: Loop) -> None:
 def test_a_bug_ends_one_connection(loop: Loop) -> None:
     _, other, _ = loop.speak()
     link, _, _ = loop.speak(b"fail")
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
     assert loop.errors() == ["internal] unix: Failure: as the client asked (connection closed)"]
     other.sendall(b"/still\n")
     loop.go_on()
@@ -394,7 +405,7 @@ def test_a_hang_up(loop: Loop) -> None:
     link, client, engine = loop.speak()
     client.close()
     loop.go_on()
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
     assert engine.abandoned
 
 
@@ -402,7 +413,7 @@ def test_a_hang_up(loop: Loop) -> None:
 
 
 def test_an_exchange_that_is_used_later_gets_a_turn(loop: Loop) -> None:
-    waiting = []
+    waiting: list[LineExchange] = []
     loop.application.paths[b"/later"] = waiting.append
     _, client, _ = loop.speak(b"/later")
     roused = loop.roused
@@ -416,12 +427,12 @@ def test_an_exchange_that_is_used_later_gets_a_turn(loop: Loop) -> None:
 
 
 def test_an_exchange_that_is_used_when_its_client_is_gone(loop: Loop) -> None:
-    waiting = []
+    waiting: list[LineExchange] = []
     loop.application.paths[b"/later"] = waiting.append
     link, client, _ = loop.speak(b"/later")
     client.close()
     loop.go_on()
-    assert link.phase is Phase.CLOSED
+    assert at(link) is Phase.CLOSED
     waiting[0].respond(text(b"at last"))
     loop.go_on()
 

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -142,6 +143,10 @@ def test_a_hang_up_ends_a_stream_without_events(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- the loop's own thread
 
 
+def _put(pipe: Pipe, piece: bytes) -> None:
+    assert pipe.receive(piece)
+
+
 def test_what_happens_in_the_loop_s_thread_needs_no_descriptor() -> None:
     """An exchange and a pipe that are used by another task of the loop, while the driver waits."""
     exchanges: list[LineExchange] = []
@@ -160,7 +165,7 @@ def test_what_happens_in_the_loop_s_thread_needs_no_descriptor() -> None:
         sock.sendall(b"/pipe\n")
         assert receive(sock, 4) == b"200 "
         for piece in (b"one", b"two"):
-            server.in_thread(lambda piece=piece: pipe.receive(piece))  # type: ignore[misc]  # bound now
+            server.in_thread(partial(_put, pipe, piece))
             assert receive(sock, 3) == piece
         server.in_thread(pipe.end)
         assert receive(sock, 1) == b"\n"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -29,16 +30,25 @@ def wakes(pool: Pool) -> bool:
     return bool(select.select([pool.wakeup], [], [], 0)[0])
 
 
-def in_thread(action: object) -> None:
-    assert callable(action)
-    thread = threading.Thread(target=action)
+def in_thread(pool: Pool, *actions: Callable[[], None]) -> None:
+    """Have another thread post ``actions``."""
+
+    def post() -> None:
+        for action in actions:
+            pool.post(action)
+
+    thread = threading.Thread(target=post)
     thread.start()
     thread.join(DEADLINE)
 
 
+def nothing() -> None:
+    """Only that it runs."""
+
+
 def test_what_is_posted_runs_in_the_loop_in_order(pool: Pool) -> None:
     ran: list[int] = []
-    in_thread(lambda: [pool.post(lambda number=number: ran.append(number)) for number in range(5)])  # type: ignore[misc]  # bound now
+    in_thread(pool, *(partial(ran.append, number) for number in range(5)))
     assert pool.posted == 5
     assert ran == []
     assert wakes(pool)
@@ -50,13 +60,13 @@ def test_what_is_posted_runs_in_the_loop_in_order(pool: Pool) -> None:
 
 
 def test_one_octet_wakes_the_loop(pool: Pool) -> None:
-    in_thread(lambda: [pool.post(lambda: None) for _ in range(1_000)])
+    in_thread(pool, *[nothing] * 1_000)
     assert len(pool.wakeup.recv(4096)) == 1
 
 
 def test_what_is_posted_after_the_loop_has_looked_wakes_it_again(pool: Pool) -> None:
     for _ in range(3):
-        in_thread(lambda: pool.post(lambda: None))
+        in_thread(pool, nothing)
         assert wakes(pool)
         pool.heed_wakeup()
         pool.run_posted()
@@ -89,7 +99,7 @@ def test_the_loop_s_own_thread_needs_no_octet(pool: Pool) -> None:
     pool.post(lambda: None)
     assert told == [None]
     assert not wakes(pool)
-    in_thread(lambda: pool.post(lambda: None))
+    in_thread(pool, nothing)
     assert told == [None]
     assert wakes(pool)
     pool.heed_wakeup()

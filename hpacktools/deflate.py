@@ -14,12 +14,16 @@ from .codec import (
     Encoder,
     Field,
     Representation,
+    entry_size,
 )
+from .codec.table import STATIC_FIELDS
 from .jsonforms import table_to_json
 from .shapes import JSON, Object
 from .stories import Case
-from .strategies import DEFAULT_EFFORT, STRATEGIES, encode_naively
+from .strategies import DEFAULT_EFFORT, STRATEGIES, Strategy, encode_naively, never_indexed
 
+_WITH_INDEXING = Representation.WITH_INDEXING
+_WITHOUT_INDEXING = Representation.WITHOUT_INDEXING
 _NEVER_INDEXED = Representation.NEVER_INDEXED
 
 
@@ -46,6 +50,7 @@ class Deflater:
         if strategy != "naive" and strategy not in STRATEGIES:
             raise ValueError(f"no strategy {strategy!r} for single field sections")
         self._encoder = Encoder(table_size)
+        self._strategy = strategy
         self._choose = None if strategy == "naive" else STRATEGIES[strategy]()
         self._huffman = huffman
         #: Positions of fields that the last call wrote as never-indexed literals.
@@ -68,8 +73,10 @@ class Deflater:
         """Encode a field section; names and values are octets.
 
         ``sensitive`` are the positions of fields that are never to be indexed
-        (RFC 7541 section 7.1.3).  Raises ``TypeError`` for a name or value that is not ``bytes``
-        and ``ValueError`` for a position where no field is; nothing has changed then.
+        (RFC 7541 section 7.1.3), beside the credentials that
+        :func:`~hpacktools.strategies.never_indexed` finds.  Raises ``TypeError`` for a
+        name or value that is not ``bytes`` and ``ValueError`` for a position where no field is;
+        nothing has changed then.
         """
         headers = list(headers)
         for position, (name, value) in enumerate(headers):
@@ -78,26 +85,46 @@ class Deflater:
                 raise TypeError(f"name and value of field {position} are not bytes")
         if sensitive and not set(sensitive) <= set(range(len(headers))):
             raise ValueError(f"sensitive are {list(sensitive)}, of {len(headers)} fields")
-        choose = self._choose
-        size = self._encoder.table.maximum
-        if pending := self._encoder.pending_updates():
-            size = pending[-1]
-        fields: list[tuple[bytes, bytes, Representation]] = []
-        never_indexed = []
-        for position, (name, value) in enumerate(headers):
-            if position in sensitive:
-                representation = _NEVER_INDEXED
-            elif choose is None:
-                representation = Representation.WITHOUT_INDEXING
-            else:
-                representation = choose(name, value, size)
-            if representation is _NEVER_INDEXED:
-                never_indexed.append(position)
-            fields.append((name, value, representation))
-        self.never_indexed = tuple(never_indexed)
-        if choose is None:
+        secret = never_indexed(headers, sensitive, self._strategy)
+        if self._choose is None:
+            plan = [
+                _NEVER_INDEXED if p in secret else _WITHOUT_INDEXING for p in range(len(headers))
+            ]
+            self.never_indexed = tuple(sorted(secret))
+            fields = [(*field, each) for field, each in zip(headers, plan, strict=True)]
             return self._encoder.encode([]) + encode_naively(fields, self._huffman)
-        return self._encoder.encode(fields, self._huffman)
+        return self.deflate_planned(headers, self._plan(headers, secret, self._choose))
+
+    def _plan(
+        self, headers: Sequence[Field], secret: Collection[int], choose: Strategy
+    ) -> list[Representation]:
+        """The representation of each field by the strategy."""
+        table = self._encoder.table
+        for maximum in self._encoder.pending_updates():
+            table = table.resized(maximum)
+        maximum = table.maximum
+        # The size of the table, never too low: what an insertion evicts is not looked up, so once
+        # the table has overflowed it counts as full until the end of the block.
+        size = table.size
+        held = table.lookup().fields
+        added = set()
+        plan = []
+        for position, field in enumerate(headers):
+            if position in secret:
+                plan.append(_NEVER_INDEXED)
+                continue
+            name, value = field
+            representation = choose(name, value, maximum, size)
+            plan.append(representation)
+            if (
+                representation is _WITH_INDEXING
+                and field not in held
+                and field not in STATIC_FIELDS
+                and field not in added
+            ):
+                added.add(field)
+                size = min(size + entry_size(field), maximum)
+        return plan
 
     def deflate_planned(self, headers: Sequence[Field], plan: Sequence[Representation]) -> bytes:
         """Encode a field section whose representations are decided."""

@@ -20,13 +20,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from .codec import DEFAULT_TABLE_SIZE, Representation
 from .codec.table import STATIC_FIELDS
 from .stories import Case
-from .strategies import DEFAULT_EFFORT, never_indexed
+from .strategies import DEFAULT_EFFORT, without_credentials
 from .table_model import NEVER, Course, Model, State, build_model, follow
 
 #: Prices, in octets written for an octet inserted, for which a first guess is made.
@@ -88,9 +87,7 @@ def plan_cases(
     ``limit`` is the largest table, in octets, that the encoder keeps.  ``effort`` is the number of
     annealing walks; with 0 there is none, which takes a third of the time of the default.
     """
-    cases = [
-        replace(case, sensitive=never_indexed(case.fields or (), case.sensitive)) for case in cases
-    ]
+    cases = without_credentials(cases)
     model = build_model(cases, limit=limit, huffman=huffman)
     choice = search(model, effort) if model.occurrences else []
     decisions = iter(choice)

@@ -55,6 +55,9 @@ class Case:
     table_sizes: tuple[int, ...]
     #: The case as it was read.
     document: Object
+    #: The frame that the block began with and its stream, of a capture; else empty and 0.
+    frame: str = ""
+    stream_id: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,9 +9,11 @@ in :mod:`hpacktools.best`, and looking ahead in :mod:`hpacktools.lookahead`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from .codec import ENTRY_OVERHEAD, Field, Representation, encode_string
+from .stories import Case
 
 _WITH_INDEXING = Representation.WITH_INDEXING
 _WITHOUT_INDEXING = Representation.WITHOUT_INDEXING
@@ -64,6 +66,13 @@ def never_indexed(
             if name.lower() in _CREDENTIALS and _is_credential(name.lower(), value)
         }
     return frozenset(found.union(listed))
+
+
+def without_credentials(cases: Iterable[Case]) -> list[Case]:
+    """The cases with their credentials among what is sensitive."""
+    return [
+        replace(case, sensitive=never_indexed(case.fields or (), case.sensitive)) for case in cases
+    ]
 
 
 def _is_credential(name: bytes, value: bytes) -> bool:

@@ -40,7 +40,8 @@ def schema(name: str) -> Object:
 
 #: A number with a fraction is no integer here, not even ``4096.0``, which JSON Schema takes for
 #: one: nobody writes a count so, and nghttp2's tools do not read it.
-_Validator: Final = validators.extend(
+_Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignore[no-untyped-call]
+    # (The stubs leave its types out.)
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda checker, value: type(value) is int

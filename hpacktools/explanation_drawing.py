@@ -38,7 +38,7 @@ _DRAWING: Final = 840.0
 _STEPS: Final = (1, 2, 5, 10, 20)
 _APART: Final = 28
 #: Characters of a label.
-_TEXT: Final = 48
+_TEXT: Final = 42
 
 
 def draw(story: ExplainedStory) -> Iterator[str]:

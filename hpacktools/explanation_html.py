@@ -167,7 +167,8 @@ def _case(anchor: str, explanation: Explanation) -> Iterator[str]:
     error = explanation.error
     failed = ' <span class="bad">error</span>' if error else ""
     fields = sum(step.field is not None for step in explanation.steps)
-    yield f'<span class="soft">{count} octets, {fields} fields</span>{failed}</summary><div>'
+    numbers = f"{_count(count, 'octet')}, {_count(fields, 'field')}"
+    yield f'<span class="soft">{numbers}</span>{failed}</summary><div>'
     yield '<p class="octets">'
     for number, step in enumerate(explanation.steps):
         yield f'<a class="{_linked(number)}{_CLASSES[step.kind]}" href="#{anchor}r{number}">'
@@ -187,6 +188,10 @@ def _case(anchor: str, explanation: Explanation) -> Iterator[str]:
     if error is not None:
         yield f'<p class="bad">Octet {error.offset}: {escape(error.reason)} ({error.section})</p>'
     yield "</div></details>"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _linked(number: int) -> str:

@@ -89,10 +89,10 @@ class Renderer:
         )
 
     def _step(self, step: Step) -> Iterator[str]:
-        shown = step.octets[:_OCTETS_SHOWN]
+        head = step.octets[:_OCTETS_SHOWN]
         lines = [
-            shown[start : start + _OCTETS_PER_LINE].hex(" ")
-            for start in range(0, len(shown), _OCTETS_PER_LINE)
+            head[start : start + _OCTETS_PER_LINE].hex(" ")
+            for start in range(0, len(head), _OCTETS_PER_LINE)
         ]
         if len(step.octets) > _OCTETS_SHOWN:
             lines.append(f"… {len(step.octets) - _OCTETS_SHOWN} more")
@@ -147,11 +147,11 @@ def what(step: Step) -> str:
     parts = [str(step.kind)]
     if step.index is not None:
         table = "static" if step.index < FIRST_DYNAMIC_INDEX else "dynamic"
-        what = "index" if step.kind is Kind.INDEXED else "name from index"
-        parts.append(f"{what} {step.index} of the {table} table")
-    for what, huffman in (("name", step.name_huffman), ("value", step.value_huffman)):
+        part = "index" if step.kind is Kind.INDEXED else "name from index"
+        parts.append(f"{part} {step.index} of the {table} table")
+    for part, huffman in (("name", step.name_huffman), ("value", step.value_huffman)):
         if huffman is not None:
-            parts.append(f"{what} {'Huffman' if huffman else 'plain'}")
+            parts.append(f"{part} {'Huffman' if huffman else 'plain'}")
     return ", ".join(parts)
 
 

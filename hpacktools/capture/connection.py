@@ -46,7 +46,7 @@ class BrokenBlock:
 class Direction:
     """What one side of a connection has sent."""
 
-    #: Who speaks to whom, as far as the input tells; for people.
+    #: Who speaks to whom, for people; empty where the input does not tell.
     name: str
     #: ``request`` for a client's, ``response`` for a server's, empty where it is not known.
     context: str = ""

@@ -57,13 +57,13 @@ def _read_frames(octets: bytes, peer: bytes | None, from_the_middle: bool) -> Di
     if peer is not None:
         connection.octets(1, peer)
     connection.octets(0, octets)
-    return _direction(connection, "frames")
+    return _direction(connection)
 
 
-def _direction(connection: Connection, name: str) -> Direction:
+def _direction(connection: Connection) -> Direction:
     client = connection.preface_from()
     context = "" if client is None else ("request", "response")[client]
-    return Direction(name=name, context=context, blocks=connection.blocks(0))
+    return Direction(name="", context=context, blocks=connection.blocks(0))
 
 
 def _read_hex(text: str, from_the_middle: bool) -> Direction:
@@ -79,4 +79,4 @@ def _read_hex(text: str, from_the_middle: bool) -> Direction:
     for _, octets in dumps:
         blocks.append(HeaderBlock(octets=octets, table_sizes=sizes))
         sizes = ()
-    return Direction(name="header blocks", blocks=blocks)
+    return Direction(name="", blocks=blocks)

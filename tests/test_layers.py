@@ -79,6 +79,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "h11": ("h2static.http1",),
     "watchfiles": ("h2static.dev",),
     "cryptography": ("h2static.localca", "h2static.server"),
+    "scipy": ("hpacktools",),
 }
 
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}

@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         type=count,
         metavar="N",
         help="with --strategy best: search with N walks of annealing (default: "
-        f"{DEFAULT_EFFORT}; 0 takes a third of the time, 30 gain 1 or 2 octets in a thousand and "
+        f"{DEFAULT_EFFORT}; 0 takes a third of the time, 20 gain 2 or 3 octets in a thousand and "
         "take minutes)",
     )
     options.add_argument(

@@ -9,6 +9,7 @@
 #   make format        rewrite them so
 #   make corpus        fetch the HPACK stories that tests use, and verify them
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
+#   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits
 #   make fuzz          longer searches for inputs that raise or differ by path; FACTOR=100
 #   make soak          the large counts: 10 000 edits, 10 000 under load, 10 000 swaps,
@@ -32,7 +33,7 @@ SOURCES := h2static hpacktools tests benchmarks docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve test check format format-check lint types corpus bench footprint fuzz soak clean
+.PHONY: serve test check format format-check lint types corpus bench ratios footprint fuzz soak clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -64,6 +65,11 @@ corpus: $(VENV)/.project
 
 bench: $(VENV)/.project
 	$(BIN)/python -m benchmarks.compare $(ARGS)
+
+# The solver of the lower bound is in a dependency group of its own.
+ratios: $(VENV)/.project
+	@$(PIP) install --group benchmark
+	$(BIN)/hpack-conformance bound $(ARGS)
 
 FACTOR ?= 20
 

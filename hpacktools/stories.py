@@ -19,6 +19,7 @@ from .shapes import (
     JSON,
     Object,
     Repeated,
+    digits_of_wire,
     is_deflate_case,
     is_inflate_case,
     is_story_case,
@@ -54,6 +55,9 @@ class Case:
     table_sizes: tuple[int, ...]
     #: The case as it was read.
     document: Object
+    #: The frame that the block began with and its stream, of a capture; else empty and 0.
+    frame: str = ""
+    stream_id: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,21 +95,27 @@ def read_case(document: JSON, position: int, kind: str = "story", root: str = "$
         headers = document["headers"]
         assert isinstance(headers, list)
         fields = fields_from_json(headers, document.get("octets"), path)
-    wire = document.get("wire") if kind != "deflate-input" else None
+    wire = None
+    if kind != "deflate-input" and "wire" in document:
+        digits = digits_of_wire(str(document["wire"]))
+        wire = bytes.fromhex(digits)
+        if digits != document["wire"]:
+            # What is written again is written plainly.
+            document = document | {"wire": digits}
     number = document.get("seqno", document.get("seq", position))
     return Case(
         number=_integer(number),
         fields=fields,
         sensitive=_sensitive(document, fields, path),
-        wire=None if wire is None else bytes.fromhex(str(wire)),
+        wire=wire,
         table_sizes=_table_sizes(document),
         document=document,
     )
 
 
 def _integer(value: JSON) -> int:
-    assert isinstance(value, int | float)
-    return int(value)
+    assert isinstance(value, int)
+    return value
 
 
 def _table_sizes(document: Object) -> tuple[int, ...]:
@@ -154,17 +164,23 @@ def cases_of(document: JSON) -> list[JSON]:
 
 
 def read_text(path: str | PathLike[str]) -> str:
-    """The text of a file.  Raises :class:`UnusableError` when it is not UTF-8, and ``OSError``."""
+    """The text of a file.  Raises :class:`UnusableError` like :func:`decode_text`, ``OSError``."""
     with open(path, "rb") as file:
         return decode_text(file.read())
 
 
 def decode_text(octets: bytes) -> str:
-    """``octets`` as text; a byte order mark is skipped.  Raises :class:`UnusableError`."""
+    """``octets`` as text that is not blank; a byte order mark is skipped.
+
+    Raises :class:`UnusableError`.
+    """
     try:
-        return octets.decode("utf-8-sig")
+        text = octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnusableError(f"not UTF-8 at octet {error.start}") from None
+    if not text or text.isspace():
+        raise UnusableError("is empty")
+    return text
 
 
 def load_story(path: str | PathLike[str]) -> Story:

@@ -100,6 +100,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
     "cryptography": ("h2static.localca", "h2static.server"),
+    "scipy": ("hpacktools",),
 }
 
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}

@@ -1,4 +1,4 @@
-"""``hpack-conformance``: run, negative, generate, fetch."""
+"""``hpack-conformance``: run, negative, generate, bound, fetch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpacktools.bound import NoSolverError
+from hpacktools.codec import DEFAULT_TABLE_SIZE
 from hpacktools.conformance import corpus as places
 from hpacktools.conformance.external import UnusableCommandError, check_command
 from hpacktools.conformance.results import Report
@@ -21,12 +23,12 @@ from hpacktools.conformance.runner import corpus_tasks, run_tasks, vector_tasks
 from hpacktools.conformance.suites import Task
 from hpacktools.conformance.text import render as render_text
 from hpacktools.conformance.workers import WorkerError, leave
-from hpacktools.jsonforms import pretty
+from hpacktools.jsonforms import ShapeError, pretty
 from hpacktools.stories import UnusableError
 from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
 from hpacktools.terminal import printable
 
-from .options import HelpFormatter, count, named
+from .options import HelpFormatter, count, named, table_size
 
 COMMAND = "hpack-conformance"
 
@@ -45,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_negative(commands)
     _add_generate(commands)
+    _add_bound(commands)
     _add_fetch(commands)
     return options
 
@@ -111,6 +114,10 @@ def _add_reports(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--html", type=named, metavar="FILE", help="write the report as a page too"
     )
+    _add_jobs(options)
+
+
+def _add_jobs(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--jobs",
         type=count,
@@ -137,6 +144,38 @@ def _add_generate(commands: _Commands) -> None:
         metavar="N",
         help=f"with --strategy best: annealing walks (default: {DEFAULT_EFFORT})",
     )
+
+
+def _add_bound(commands: _Commands) -> None:
+    options = _command(
+        commands,
+        "bound",
+        "compare this encoder's strategies with what no encoder can go below (needs scipy)",
+    )
+    options.add_argument(
+        "corpus",
+        type=named,
+        nargs="?",
+        metavar="CORPUS",
+        help=f"folder of the corpus (default: ${places.VARIABLE}, then the fetched copy)",
+    )
+    options.add_argument(
+        "-s",
+        "--table-size",
+        type=table_size,
+        default=DEFAULT_TABLE_SIZE,
+        metavar="N",
+        help="octets of the dynamic table (default: %(default)s)",
+    )
+    options.add_argument(
+        "--effort",
+        type=count,
+        default=DEFAULT_EFFORT,
+        metavar="N",
+        help="annealing walks of the strategy best (default: %(default)s)",
+    )
+    options.add_argument("--json", action="store_true", help="write the table as JSON")
+    _add_jobs(options)
 
 
 def _add_fetch(commands: _Commands) -> None:
@@ -172,11 +211,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         "run": _run,
         "negative": _negative,
         "generate": _generate,
+        "bound": _bound,
         "fetch": _fetch,
     }
     try:
         code, text = commands[options.command](options)
-    except (places.CorpusError, UnusableError, UnusableCommandError, WorkerError) as error:
+    except (
+        places.CorpusError,
+        UnusableError,
+        ShapeError,
+        UnusableCommandError,
+        WorkerError,
+        NoSolverError,
+    ) as error:
         print(printable(f"{COMMAND}: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
@@ -291,6 +338,20 @@ def _generate(options: argparse.Namespace) -> tuple[int, str]:
         raise UnusableError(str(error)) from None
     print(f"{written} stories written to {options.folder}", file=sys.stderr)
     return 0, ""
+
+
+def _bound(options: argparse.Namespace) -> tuple[int, str]:
+    from hpacktools import ratios
+
+    folder = places.find_corpus(options.corpus) / places.RAW
+    stories = sorted(folder.glob("*.json"))
+    if not stories:
+        raise places.CorpusError(f"{folder}: no stories")
+    measured = ratios.measure_all(
+        stories, table_size=options.table_size, effort=options.effort, jobs=options.jobs
+    )
+    text = pretty(ratios.to_json(measured)) + "\n" if options.json else ratios.render(measured)
+    return 0, text
 
 
 def _fetch(options: argparse.Namespace) -> tuple[int, str]:

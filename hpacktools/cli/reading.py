@@ -7,6 +7,7 @@ nothing can be used raises :class:`~hpacktools.stories.UnusableError`.
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -108,13 +109,16 @@ def read_http1(lines: Iterable[bytes]) -> Iterator[Case | BadCase]:
     """One connection of HTTP/1 header text: ``name: value``, sets parted by empty lines.
 
     Lines end with LF or CRLF.  The colon that ends the name is searched from the second octet on,
-    so that pseudo-header fields work; blanks after it are skipped.
+    so that pseudo-header fields work; blanks after it are skipped, and so is a byte order mark
+    before the first line.
     """
     number = 0
     fields: list[Field] = []
     bad: BadCase | None = None
     for line_number, raw in enumerate(lines, 1):
         line = raw.rstrip(b"\r\n")
+        if line_number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if not line:
             if fields or bad:
                 yield bad or _text_case(number, fields)

@@ -14,7 +14,7 @@ from hpacktools.shapes import Object
 from hpacktools.stories import Case, UnusableError
 
 from .options import codec_parser
-from .reading import BadCase, lines_of, open_input, read_documents, read_lines, read_octets
+from .reading import BadCase, lines_of, open_input, read_connections, read_documents, read_octets
 from .writing import Writer, bad_case, complain
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Run:
 
     def _connections(self, stream: BinaryIO) -> Iterable[Iterator[Case | BadCase]]:
         if self.options.jsonl:
-            return [read_lines(lines_of(stream), "inflate-input")]
+            return read_connections(lines_of(stream), "inflate-input")
         return read_documents(read_octets(stream), "inflate-input")
 
     def _results(self, name: str, cases: Iterator[Case | BadCase]) -> Iterator[Object]:

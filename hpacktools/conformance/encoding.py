@@ -73,8 +73,8 @@ def _decode_back(outcome: Outcome, cases: Sequence[Case], blocks: Iterable[bytes
         if theirs != list(case.fields):
             message = f"decodes to something else: {difference(theirs, case.fields)}"
         elif lost := sorted(case.sensitive - set(decoded.never_indexed)):
-            # RFC 7541 7.1.3: "An intermediary MUST NOT re-encode a value that uses the
-            # never-indexed literal representation with another representation".
+            # RFC 7541 6.2.3: "Intermediaries MUST use the same representation for encoding this
+            # header field."
             message = f"the sensitive fields {lost} are no never-indexed literals"
         if message:
             before.explain_to(outcome.fail(message, case=case.number, wire=block.hex()))

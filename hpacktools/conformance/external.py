@@ -187,12 +187,11 @@ class Commands:
             process = self._process(command)
             count = sum(map(len, stories))
             answers = iter(process.exchange("".join(lines).encode(), count))
-            read = [_read_lines([next(answers) for _ in documents]) for documents in stories]
         except CommandError:
             self._failures[command] = failures + 1
             raise
         self._failures[command] = 0
-        return read
+        return [_read_lines([next(answers) for _ in documents]) for documents in stories]
 
     def _process(self, command: str) -> CoProcess:
         process = self._running.get(command)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
+from importlib import import_module
 from importlib.metadata import version
-from typing import Any
 
 from adapters.protocol import Field, absent, serve
 
@@ -13,15 +13,10 @@ IN_PYTHON = "--python" in sys.argv
 if IN_PYTHON:
     sys.argv.remove("--python")
 
-# Any: the package is not among what this project's checks install.
-MODULE: Any
 try:
-    if IN_PYTHON:
-        from jh2.hpack import hpack as MODULE  # type: ignore[import-not-found, no-redef, unused-ignore]
-        from jh2.hpack.exceptions import HPACKError  # type: ignore[import-not-found, unused-ignore]
-    else:
-        from jh2 import _hazmat as MODULE  # type: ignore[import-not-found, no-redef, unused-ignore]
-        from jh2._hazmat import HPACKError  # type: ignore[import-not-found, unused-ignore]
+    # Not imported by name: the package has no types, and checks do not install it.
+    MODULE = import_module("jh2.hpack.hpack" if IN_PYTHON else "jh2._hazmat")
+    ERRORS = import_module("jh2.hpack.exceptions" if IN_PYTHON else "jh2._hazmat")
 except ImportError:
     absent("pip install jh2")
 
@@ -55,4 +50,4 @@ class Codec:
 
 if __name__ == "__main__":
     how = "Python" if IN_PYTHON else "Rust"
-    serve(f"jh2 {version('jh2')} ({how})", Codec, (HPACKError,))
+    serve(f"jh2 {version('jh2')} ({how})", Codec, (ERRORS.HPACKError,))

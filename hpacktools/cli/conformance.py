@@ -1,4 +1,4 @@
-"""``hpack-conformance``: run, negative, generate, fetch."""
+"""``hpack-conformance``: run, negative, fuzz, generate, fetch."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from hpacktools.stories import LEVELS, UnusableError
 from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
 from hpacktools.terminal import printable
 
+from . import fuzz
 from .options import HelpFormatter, count, named
 
 COMMAND = "hpack-conformance"
@@ -45,6 +46,11 @@ def parser() -> argparse.ArgumentParser:
 
     _add_run(commands)
     _add_negative(commands)
+    fuzzing = _command(
+        commands, "fuzz", "compare decoders with this one on generated blocks, odd and invalid ones"
+    )
+    fuzz.add_options(fuzzing)
+    _add_level(fuzzing)
     _add_generate(commands)
     _add_fetch(commands)
     return options
@@ -205,6 +211,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     commands = {
         "run": _run,
         "negative": _negative,
+        "fuzz": _fuzz,
         "generate": _generate,
         "fetch": _fetch,
     }
@@ -286,6 +293,11 @@ def _report(
         Path(options.html).write_text(html.render(report), encoding="utf-8", errors="replace")
     text = pretty(report.to_json()) + "\n" if options.json else render_text(report)
     return report.exit_code(), text
+
+
+def _fuzz(options: argparse.Namespace) -> tuple[int, str]:
+    with ended_in_order():
+        return fuzz.run(options)
 
 
 @contextmanager

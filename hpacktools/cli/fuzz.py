@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from hpacktools.conformance.external import Commands, check_command
 from hpacktools.jsonforms import pretty
 
 from .options import count, named
+
+#: What a decoder has for a batch of connections, or for one, in seconds.
+_TIMEOUT: Final = 10.0
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
@@ -58,7 +63,8 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
             sys.stderr.write(f"\r{done} of {options.blocks} blocks\x1b[K")
             sys.stderr.flush()
 
-    with Commands(co_process=True) as commands:
+    # It is started again however often it fails: many blocks may make it.
+    with Commands(co_process=True, timeout=_TIMEOUT, tries=math.inf) as commands:
         found = search(
             commands,
             list(dict.fromkeys(options.decoder)),

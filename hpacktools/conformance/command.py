@@ -32,6 +32,10 @@ class CommandError(Exception):
     """The command did not do what a decoder or encoder must do."""
 
 
+class SilentError(CommandError):
+    """The command gave no answer in time."""
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Finished:
     """How a command ended and what it wrote."""
@@ -54,7 +58,7 @@ def run_command(words: Sequence[str], octets: bytes, *, timeout: float = TIMEOUT
             output, errors = _converse(process, octets, deadline)
             code = process.wait(max(0.0, deadline - time.monotonic()))
         except (TimeoutError, subprocess.TimeoutExpired):
-            raise CommandError(f"no answer within {timeout:.0f} s") from None
+            raise SilentError(f"no answer within {timeout:.0f} s") from None
     return Finished(code=code, output=output, errors=errors)
 
 

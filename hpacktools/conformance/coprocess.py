@@ -21,6 +21,7 @@ from .command import (
     OUTPUT_LIMIT,
     TIMEOUT,
     CommandError,
+    SilentError,
     close_streams,
     kill_process,
     killer,
@@ -70,7 +71,7 @@ class CoProcess:
             return self._exchange(memoryview(octets), count, time.monotonic() + timeout)
         except TimeoutError:
             self.close(at_once=True)
-            raise CommandError(f"no answer within {timeout:.0f} s") from None
+            raise SilentError(f"no answer within {timeout:.0f} s") from None
         except BaseException:
             self.close(at_once=True)
             raise

@@ -40,7 +40,7 @@ from hpacktools.jsonforms import fields_to_json, parse
 from hpacktools.shapes import JSON, Object, is_headers, is_hex
 from hpacktools.stories import Case
 
-from .command import CommandError, Finished, killer, run_command
+from .command import TIMEOUT, CommandError, Finished, killer, run_command
 from .coprocess import CoProcess
 
 #: What error output looks like where an exception ended the program: Python, Java, Node.js,
@@ -54,7 +54,7 @@ _UNCAUGHT: Final = re.compile(
 #: Octets of a command's output that messages quote.
 _QUOTED: Final = 60
 #: A co-process that failed so often in a row is not started again.
-_TRIES: Final = 3
+TRIES: Final = 3
 
 
 class By(StrEnum):
@@ -105,8 +105,16 @@ def check_command(command: str) -> None:
 class Commands:
     """The commands under test; those that run as co-processes are kept until the block is left."""
 
-    def __init__(self, *, co_process: bool = False) -> None:
+    def __init__(
+        self, *, co_process: bool = False, timeout: float = TIMEOUT, tries: float = TRIES
+    ) -> None:
+        """``timeout``: how long a co-process has for what it gets at once, in seconds.
+
+        ``tries``: one that failed so often in a row is not started again.
+        """
         self._co_process = co_process
+        self._tries = tries
+        self._timeout = timeout
         self._running: dict[str, CoProcess] = {}
         self._failures: dict[str, int] = {}
 
@@ -177,7 +185,7 @@ class Commands:
 
     def _exchange(self, command: str, stories: Sequence[Sequence[Object]]) -> list[Answer]:
         failures = self._failures.get(command, 0)
-        if failures >= _TRIES:
+        if failures >= self._tries:
             raise CommandError(f"not started again: it has failed {failures} times in a row")
         lines = []
         for documents in stories:
@@ -186,7 +194,7 @@ class Commands:
         try:
             process = self._process(command)
             count = sum(map(len, stories))
-            answers = iter(process.exchange("".join(lines).encode(), count))
+            answers = iter(process.exchange("".join(lines).encode(), count, timeout=self._timeout))
         except CommandError:
             self._failures[command] = failures + 1
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from hpacktools.conformance.command import CommandError
+from hpacktools.conformance.command import CommandError, SilentError
 from hpacktools.conformance.external import Answer, Commands
 from hpacktools.stories import Case
 
@@ -21,6 +21,8 @@ from .verdicts import Difference, cases_of, compare, crash
 
 #: Connections that a decoder gets at once.
 _BATCH: Final = 64
+#: A decoder that was silent for so many connections is asked no more: each costs the time limit.
+_SILENT: Final = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Group:
     connection: Connection
     #: Connections that show it.
     count: int = 1
+    #: Whether it is that a decoder gives no answer: each trial would cost the time limit.
+    silent: bool = False
 
     @property
     def alone(self) -> bool:
@@ -71,16 +75,24 @@ def search(
     found = Found(decoders=tuple(decoders), seed=seed)
     groups: dict[tuple[tuple[str, ...], tuple[str, str, str]], Group] = {}
     made = Generator(seed).connections()
+    silent = dict.fromkeys(decoders, 0)
     while found.blocks < blocks:
         batch = list(islice(made, _BATCH))
         stories = [cases_of(connection) for connection, _ in batch]
-        answers = {decoder: _ask(commands, decoder, stories) for decoder in decoders}
+        answers = {
+            decoder: _ask(commands, decoder, stories)
+            for decoder in decoders
+            if silent[decoder] < _SILENT
+        }
+        for decoder, each in answers.items():
+            silent[decoder] += sum(isinstance(answer, SilentError) for answer in each)
         for number, (connection, ours) in enumerate(batch):
             given = {decoder: each[number] for decoder, each in answers.items()}
             _judge(found, groups, connection, ours, given)
         progress(found.blocks)
     for group in groups.values():
-        _reduce(commands, group)
+        if not group.silent:
+            _reduce(commands, group)
     found.groups = sorted(groups.values(), key=lambda group: -group.count)
     return found
 
@@ -93,10 +105,15 @@ def _ask(
         return list[Answer | CommandError](commands.decode_all(decoder, stories))
     except CommandError:
         answers: list[Answer | CommandError] = []
+        silent = 0
         for story in stories:
+            if silent >= _SILENT:
+                answers.append(Answer(cases=[], skipped="not asked: it was silent too often"))
+                continue
             try:
                 answers.append(commands.decode(decoder, story))
             except CommandError as error:
+                silent += isinstance(error, SilentError)
                 answers.append(error)
         return answers
 
@@ -132,7 +149,10 @@ def _judge(
         group = groups.get((names, first.key))
         if group is None:
             groups[names, first.key] = Group(
-                decoders=names, difference=first, connection=connection
+                decoders=names,
+                difference=first,
+                connection=connection,
+                silent=isinstance(answers[names[0]], SilentError),
             )
             continue
         group.count += 1
@@ -145,18 +165,21 @@ def _octets(connection: Connection) -> int:
 
 
 def _reduce(commands: Commands, group: Group) -> None:
-    """Make the connection of a group smaller."""
+    """Make the connection of a group smaller, unless trials make a decoder silent."""
+    silent = 0
 
     def difference_of(connection: Connection) -> Difference | None:
         """What the first decoder of the group makes of it, if all of them differ alike."""
+        nonlocal silent
         first: Difference | None = None
         ours = read(connection)
-        if len(ours.accepted) + (ours.error is not None) < len(connection):
+        if silent >= _SILENT or len(ours.accepted) + (ours.error is not None) < len(connection):
             return None
         for decoder in group.decoders:
             try:
                 answer = commands.decode(decoder, cases_of(connection))
             except CommandError as error:
+                silent += isinstance(error, SilentError)
                 difference: Difference | None = crash(str(error), connection)
             else:
                 difference = None if answer.skipped else compare(connection, ours, answer)

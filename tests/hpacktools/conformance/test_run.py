@@ -153,7 +153,7 @@ class TestOtherImplementations:
             ("print('{\"cases\": [{}, {}]}')", "no header list"),
             ("print('{\"cases\": [1, 2]}')", "case 0 of its output is not an object"),
             ("print('[]')", "no cases"),
-            ("print(json.dumps({'cases': [{'error': 'x'}] * 2}))", 'refused: x'),
+            ("print(json.dumps({'cases': [{'error': 'x'}] * 2}))", "refused: x"),
             ("print(json.dumps({'cases': [{'headers': [{}, {}]}] * 2}))", "field 0 is {}, not"),
             (GOOD_DECODER + "sys.exit(3)", "refused: exit code 3"),
             ("print(json.dumps({'cases': [{'headers': []}] * 3}))", "it wrote 3 cases for 2"),

@@ -60,7 +60,7 @@ class Prepared:
 def _python(name: str, module: str, install: str, *arguments: str) -> Adapter:
     return Adapter(
         name=name,
-        language="Python" if module != "nghttp2" else "C",
+        language={"nghttp2": "C", "jh2": "Python" if arguments else "Rust"}.get(module, "Python"),
         program=sys.executable,
         install=install,
         words=("-m", f"adapters.{module}", *arguments),

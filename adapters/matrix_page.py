@@ -101,11 +101,11 @@ def _vectors(codecs: Sequence[Codec]) -> Iterator[str]:
 
 
 def _corpus(codecs: Sequence[Codec]) -> Iterator[str]:
-    heads = ["", "decoded", "encoded", "ratio", "settings changed", "seconds in all"]
+    heads = ["", "decoded", "encoded", "ratio", "settings changed"]
     yield f'<div class="scroll"><table>{_head(heads)}<tbody>'
     for codec in codecs:
         cells = "".join(f"<td>{escape(text)}</td>" for text in corpus_cells(codec))
-        yield f"<tr><td>{escape(codec.version)}</td>{cells}<td>{codec.seconds:.1f}</td></tr>"
+        yield f"<tr><td>{escape(codec.version)}</td>{cells}</tr>"
     yield "</tbody></table></div>"
 
 

@@ -6,6 +6,7 @@ differences one connection is kept and made smaller at the end.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -90,9 +91,10 @@ def search(
             given = {decoder: each[number] for decoder, each in answers.items()}
             _judge(found, groups, connection, ours, given)
         progress(found.blocks)
+    silences = Counter[str]()
     for group in groups.values():
         if not group.silent:
-            _reduce(commands, group)
+            _reduce(commands, group, silences)
     found.groups = sorted(groups.values(), key=lambda group: -group.count)
     return found
 
@@ -164,22 +166,23 @@ def _octets(connection: Connection) -> int:
     return sum(len(block.octets) + len(block.sizes) for block in connection)
 
 
-def _reduce(commands: Commands, group: Group) -> None:
-    """Make the connection of a group smaller, unless trials make a decoder silent."""
-    silent = 0
+def _reduce(commands: Commands, group: Group, silences: Counter[str]) -> None:
+    """Make the connection of a group smaller, unless trials make a decoder silent too often, which
+    ``silences`` counts."""
 
     def difference_of(connection: Connection) -> Difference | None:
         """What the first decoder of the group makes of it, if all of them differ alike."""
-        nonlocal silent
         first: Difference | None = None
         ours = read(connection)
-        if silent >= _SILENT or len(ours.accepted) + (ours.error is not None) < len(connection):
+        if any(silences[decoder] >= _SILENT for decoder in group.decoders):
+            return None
+        if len(ours.accepted) + (ours.error is not None) < len(connection):
             return None
         for decoder in group.decoders:
             try:
                 answer = commands.decode(decoder, cases_of(connection))
             except CommandError as error:
-                silent += isinstance(error, SilentError)
+                silences[decoder] += isinstance(error, SilentError)
                 difference: Difference | None = crash(str(error), connection)
             else:
                 difference = None if answer.skipped else compare(connection, ours, answer)

@@ -170,7 +170,7 @@ class TestSearch:
         result = fuzz("--decoder", adapter(tmp_path))
         assert result.code == 0, result.out
         assert "seed 1: " in result.out
-        assert "0 kinds of difference, 0 counted (level limits)" in result.out
+        assert "0 kinds of difference, 0 counted (level settings)" in result.out
 
     def test_a_wrong_decoder_is_found_and_the_case_is_small(self, tmp_path: Path) -> None:
         """It takes index 0 for a field."""

@@ -61,6 +61,13 @@ def _parts(codecs: Sequence[Codec], absent: Sequence[tuple[str, str]]) -> Iterat
     yield "<h2>Vectors</h2>"
     yield from _vectors(codecs)
     yield "<h2>The corpus</h2>"
+    yield (
+        '<p class="soft">Blocks decoded, blocks encoded and decoded back, octets of blocks for an '
+        "octet of names and values, and blocks encoded while the table size changes. Ratios in "
+        "parentheses are those of encoders some of whose blocks do not decode to the same; one "
+        "story (117 blocks) has pseudo-header fields behind others, which some encoders put "
+        "first.</p>"
+    )
     yield from _corpus(codecs)
     for suite, title in SUITES.items():
         yield f"<h2>Stories {title}, by group</h2>"

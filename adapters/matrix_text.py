@@ -60,8 +60,8 @@ def _lines(codecs: Sequence[Codec], absent: Sequence[tuple[str, str]]) -> Iterat
     yield "Blocks decoded, blocks encoded and decoded back, octets of blocks for an octet of names"
     yield "and values, and blocks encoded while the table size goes to 1365 and 2730 octets. Ratios"
     yield "in parentheses are those of encoders some of whose blocks do not decode to the same."
-    yield "One story (117 blocks) has pseudo-header fields behind others, which RFC 9113 section 8.3"
-    yield "forbids: Netty, Tomcat and http-2 put them first, which is no fault of theirs."
+    yield "One story (117 blocks) has pseudo-header fields behind others, which RFC 9113 section"
+    yield "8.3 forbids: Netty, Tomcat and http-2 put them first, which is no fault of theirs."
     yield ""
     rows = [[codec.version, *corpus_cells(codec)] for codec in codecs]
     heads = ["codec", "decoded", "encoded", "ratio", "settings changed"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import itertools
 import json
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -23,8 +26,12 @@ from hpacktools.conformance.fuzz.verdicts import Verdict, cases_of, compare, wit
 from hpacktools.schemas import problems
 from hpacktools.shapes import Object
 from tests.hpacktools.cli.running import Result, run
+from tests.hpacktools.cli.test_processes import command as tool
 from tests.hpacktools.conformance.running import report
+from tests.hpacktools.conformance.test_command import Witness, end_of, start, witness
 from tests.hpacktools.conformance.test_coprocess import adapter
+
+__all__ = ["witness"]
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -234,6 +241,13 @@ class TestSearch:
         assert (found["verdict"], found["level"]) == ("accepts", "advice")
         assert fuzz("--decoder", command, "--level", level, blocks=1500).code == code
 
+    def test_ctrl_c_ends_it(self, witness: Witness) -> None:
+        running = start("fuzz", "--decoder", witness.endless)
+        assert witness.read() == b"started\n"
+        os.killpg(running.pid, signal.SIGINT)
+        assert end_of(running) == (130, b"")
+        witness.wait_for_the_end()
+
     def test_skips_are_counted(self, tmp_path: Path) -> None:
         skip = 'print(\'{"skip":"no settings"}\', flush=True); continue'
         command = adapter(tmp_path, f"if 'header_table_sizes' in case: {skip}")
@@ -261,17 +275,18 @@ KNOWN = {
 
 
 def check_peers(blocks: int, seed: int) -> float:
-    """Compare with both; returns the time that it took, in seconds."""
-    import ctypes.util
-
+    """Compare with both in a process of its own; returns the time that it took, in seconds."""
     commands = peers()
     if ctypes.util.find_library("nghttp2") is None:
         del commands[0]
+    words = [*tool("conformance"), "fuzz", "--json", "--blocks", str(blocks), "--seed", str(seed)]
+    words += [part for command in commands for part in ("--decoder", command)]
     start = time.monotonic()
-    arguments = [part for command in commands for part in ("--decoder", command)]
-    result = fuzz(*arguments, "--json", blocks=blocks, seed=seed)
+    done = subprocess.run(words, capture_output=True, check=False)
     seconds = time.monotonic() - start
-    document = json.loads(result.out)
+    assert done.stderr == b""
+    document = json.loads(done.stdout)
+    assert problems("fuzz-report", document) == []
     assert document["blocks"] >= blocks
     assert document["skipped"] == []
     found = {
@@ -282,16 +297,16 @@ def check_peers(blocks: int, seed: int) -> float:
         )
         for each in document["differences"]
     }
+    assert found
     assert found <= KNOWN, document["differences"]
-    # A decoder of nghttp2's and this one agree in all that binds.
     for each in document["differences"]:
-        if each["level"] == "advice":
-            assert "dynamic table size update" in each["reason"]
+        # All that nghttp2 does in another way is to accept a third update, which breaks no rule.
+        assert "dynamic table size update" in each["reason"]
     return seconds
 
 
 def test_peers() -> None:
-    check_peers(2000, seed=2)
+    check_peers(1000, seed=2)
 
 
 @pytest.mark.slow
@@ -300,10 +315,10 @@ def test_fifty_thousand_blocks_against_peers(monkeypatch: pytest.MonkeyPatch) ->
     # Measuring coverage makes Python several times slower, and tells nothing new here.
     for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
         monkeypatch.delenv(name, raising=False)
-    arguments = [part for command in peers() for part in ("--decoder", command)]
-    assert arguments
     seconds = check_peers(50_000, seed=0)
-    assert seconds < 60 or os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
+    # A machine with other work is no measure.
+    if os.getloadavg()[0] <= 1.5 * (os.cpu_count() or 1):
+        assert seconds < 60
 
 
 def test_errors_are_not_lost() -> None:

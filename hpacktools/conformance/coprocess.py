@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections import deque
@@ -41,21 +42,24 @@ _KEPT: Final = 2**14
 class CoProcess:
     """A running command."""
 
-    def __init__(self, words: Sequence[str]) -> None:
-        """Start the command ``words``.  Raises ``OSError`` and ``ValueError``."""
-        with uninterrupted() as before:
-            self._process = start_process(words, before)
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            assert self._process.stderr is not None
-            self._stdin = self._process.stdin
-            self._stdout = self._process.stdout
-            self._stderr = self._process.stderr
-            for stream in (self._stdin, self._stderr):
-                os.set_blocking(stream.fileno(), False)
-            self._rest = b""
-            self._errors = deque[int](maxlen=_KEPT)
-            self._open = True
+    def __init__(self, words: Sequence[str], mask: set[signal.Signals]) -> None:
+        """Start the command ``words`` with the signal mask ``mask``.
+
+        The caller holds back what ends this program (:func:`uninterrupted`, which yields the mask)
+        until it has noted the object somewhere.  Raises ``OSError`` and ``ValueError``.
+        """
+        self._process = start_process(words, mask)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._stdin = self._process.stdin
+        self._stdout = self._process.stdout
+        self._stderr = self._process.stderr
+        for stream in (self._stdin, self._stderr):
+            os.set_blocking(stream.fileno(), False)
+        self._rest = b""
+        self._errors = deque[int](maxlen=_KEPT)
+        self._open = True
 
     @property
     def running(self) -> bool:
@@ -77,6 +81,7 @@ class CoProcess:
             raise
 
     def _exchange(self, rest: memoryview, count: int, deadline: float) -> list[bytes]:
+        self._check_idle(deadline)
         lines: list[bytes] = []
         received = 0
         with selectors.DefaultSelector() as selector:
@@ -111,6 +116,15 @@ class CoProcess:
         if len(lines) > count or self._rest:
             raise CommandError(f"more than the {count} lines of output that it was asked for")
         return lines
+
+    def _check_idle(self, deadline: float) -> None:
+        """Raise for output that nobody asked for: it would be taken for the next answer."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdout, selectors.EVENT_READ)
+            if selector.select(0):
+                if os.read(self._stdout.fileno(), _CHUNK):
+                    raise CommandError("it wrote more lines than it was asked for")
+                raise CommandError(self._ended(deadline))
 
     def _ended(self, deadline: float) -> str:
         """How the command ended, which closed its output: a sentence."""

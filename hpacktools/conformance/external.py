@@ -40,7 +40,7 @@ from hpacktools.jsonforms import fields_to_json, parse
 from hpacktools.shapes import JSON, Object, is_headers, is_hex
 from hpacktools.stories import Case
 
-from .command import TIMEOUT, CommandError, Finished, killer, run_command
+from .command import TIMEOUT, CommandError, Finished, killer, run_command, uninterrupted
 from .coprocess import CoProcess
 
 #: What error output looks like where an exception ended the program: Python, Java, Node.js,
@@ -205,12 +205,13 @@ class Commands:
         process = self._running.get(command)
         if process is None or not process.running:
             try:
-                process = CoProcess(shlex.split(command))
+                with uninterrupted() as before:
+                    process = CoProcess(shlex.split(command), before)
+                    self._running[command] = process
             except OSError as error:
                 raise CommandError(f"cannot be run: {error.strerror or error}") from None
             except ValueError as error:
                 raise CommandError(f"cannot be run: {error}") from None
-            self._running[command] = process
         return process
 
 

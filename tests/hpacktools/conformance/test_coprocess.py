@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import signal
 import sys
@@ -14,13 +15,13 @@ import pytest
 
 from hpacktools.cli import deflate_main, inflate_main
 from hpacktools.conformance import coprocess
-from hpacktools.conformance.command import CommandError
+from hpacktools.conformance.command import CommandError, uninterrupted
 from hpacktools.conformance.coprocess import CoProcess
 from hpacktools.conformance.external import Commands
 from hpacktools.stories import Case
 from tests.hpacktools.cli.running import run
 from tests.hpacktools.conformance.running import conformance, report
-from tests.hpacktools.conformance.test_command import Witness, end_of, start, witness
+from tests.hpacktools.conformance.test_command import DEADLINE, Witness, end_of, start, witness
 
 __all__ = ["witness"]
 
@@ -72,14 +73,19 @@ def case(wire: str, *sizes: int) -> Case:
     )
 
 
+def started(words: Sequence[str]) -> CoProcess:
+    with uninterrupted() as before:
+        return CoProcess(words, before)
+
+
 def shell(text: str) -> CoProcess:
-    return CoProcess(["sh", "-c", text])
+    return started(["sh", "-c", text])
 
 
 class TestExchange:
     def test_lines_both_ways_at_once(self) -> None:
         """More than the pipes hold, in both directions."""
-        process = CoProcess(["cat"])
+        process = started(["cat"])
         lines = [b"%d " % number + b"x" * 1000 for number in range(3000)]
         assert process.exchange(b"\n".join(lines) + b"\n", len(lines)) == lines
         assert process.exchange(b"again\n", 1) == [b"again"]
@@ -97,7 +103,7 @@ class TestExchange:
         [
             ("read line; kill -SEGV $$", r"killed by signal 11 \(SIGSEGV\) before its answer"),
             ("exit 0", "ended with exit code 0 before its answer"),
-            ("read line; echo a; echo b", "more than the 1 lines of output"),
+            ("read line; printf 'a\\nb\\n'", "more than the 1 lines of output"),
             ("read line; printf 'a\\nb'", "more than the 1 lines of output"),
         ],
     )
@@ -106,8 +112,32 @@ class TestExchange:
         with pytest.raises(CommandError, match=message):
             process.exchange(b"x\n", 1)
 
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("echo late; echo done >&2; read line", "wrote more lines than"),
+            ("echo done >&2; exit 5", "ended with exit code 5 .*: done"),
+        ],
+    )
+    def test_what_happens_between_two_exchanges(
+        self, tmp_path: Path, text: str, message: str
+    ) -> None:
+        """A line too many would be the answer to the next question."""
+        go = tmp_path / "go"
+        os.mkfifo(go)
+        process = shell(f"read line; echo a; read line < {go}; {text}")
+        assert process.exchange(b"x\n", 1) == [b"a"]
+        go.write_text("on\n")
+        # The other output tells that it has come so far.
+        assert select.select([process._stderr], [], [], DEADLINE)[0]
+        if "exit" in text:
+            process._process.wait(DEADLINE)
+        with pytest.raises(CommandError, match=message):
+            process.exchange(b"y\n", 1)
+        assert not process.running
+
     def test_no_answer_in_time(self, witness: Witness) -> None:
-        process = CoProcess(shlex.split(witness.endless))
+        process = started(shlex.split(witness.endless))
         assert witness.read() == b"started\n"
         with pytest.raises(CommandError, match="no answer within 1 s"):
             process.exchange(b"x\n", 1, timeout=1)
@@ -123,7 +153,7 @@ class TestExchange:
         self, witness: Witness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(coprocess, "_GRACE", 0.1)
-        process = CoProcess(shlex.split(witness.endless))
+        process = started(shlex.split(witness.endless))
         assert witness.read() == b"started\n"
         process.close()
         witness.wait_for_the_end()

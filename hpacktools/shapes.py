@@ -182,8 +182,9 @@ def _is_expectation(value: JSON) -> bool:
             is_text(value.get("section"))
             and ("offset" not in value or is_integer(value["offset"]))
             and ("error" not in value or is_text(value["error"]))
+            and type(value.get("may_accept", False)) is bool
         )
-    if result != "accept":
+    if result != "accept" or type(value.get("may_refuse", False)) is not bool:
         return False
     return "header_table" not in value or is_header_table(value["header_table"])
 

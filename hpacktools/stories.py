@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from os import PathLike
+from typing import Final
 
 from .codec import Field
 from .jsonforms import ShapeError, fields_from_json, parse
@@ -32,6 +33,15 @@ _RECOGNISERS: dict[str, Callable[[JSON], bool]] = {
     "deflate-input": is_deflate_case,
     "inflate-input": is_inflate_case,
 }
+
+
+#: How binding a story is, from the most to the least:
+#:
+#: - ``must``: the RFC demands it of every decoder or encoder;
+#: - ``settings``: RFC 9113 demands it of an endpoint, whose codec has to know the settings;
+#: - ``limits``: within the RFC an implementation may set its own limit;
+#: - ``advice``: widely done, but no sentence demands it.
+LEVELS: Final = ("must", "settings", "limits", "advice")
 
 
 class UnusableError(ValueError):
@@ -70,6 +80,11 @@ class Story:
     #: ``request`` or ``response`` where the story says so, else empty.
     context: str
     cases: list[Case]
+    #: One of :data:`LEVELS`.
+    level: str = "must"
+    #: What it asks of a codec beside the RFC: ``settings``, ``several settings``, ``sensitive``,
+    #: ``128 fields``.
+    needs: tuple[str, ...] = ()
 
     @property
     def octets(self) -> int:
@@ -208,11 +223,19 @@ def story_from_json(document: JSON, name: str) -> Story:
         if not is_text(text):
             raise ShapeError(f"$.{key}", "is not a string of Unicode text")
         texts.append(str(text))
+    level = document.get("level", LEVELS[0])
+    if level not in LEVELS:
+        raise ShapeError("$.level", f"is not one of {', '.join(LEVELS)}")
+    needs = document.get("needs", [])
+    if not isinstance(needs, list) or not all(map(is_text, needs)):
+        raise ShapeError("$.needs", "is not an array of strings of Unicode text")
     return Story(
         name=name,
         description=texts[0],
         context=texts[1],
         cases=list(_read_all(cases)),
+        level=str(level),
+        needs=tuple(map(str, needs)),
     )
 
 

@@ -18,9 +18,9 @@ from .reading import (
     BadCase,
     lines_of,
     open_input,
+    read_connections,
     read_documents,
     read_http1,
-    read_lines,
     read_octets,
 )
 from .writing import Writer, bad_case, complain
@@ -108,7 +108,7 @@ class _Run:
         if self.options.http1text:
             return [read_http1(lines_of(stream))]
         if self.options.jsonl:
-            return [read_lines(lines_of(stream), "deflate-input")]
+            return read_connections(lines_of(stream), "deflate-input")
         return read_documents(read_octets(stream), "deflate-input")
 
     def _connection(self, name: str, cases: Iterator[Case | BadCase]) -> None:

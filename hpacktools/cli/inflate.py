@@ -15,7 +15,7 @@ from hpacktools.shapes import Object
 from hpacktools.stories import Case, UnusableError
 
 from .options import codec_parser, named
-from .reading import BadCase, lines_of, open_input, read_documents, read_lines, read_octets
+from .reading import BadCase, lines_of, open_input, read_connections, read_documents, read_octets
 from .writing import Writer, bad_case, complain
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class _Run:
     def _connections(self, stream: BinaryIO) -> Iterable[_Connection]:
         options = self.options
         if options.jsonl:
-            return [_Connection(read_lines(lines_of(stream), "inflate-input"))]
+            return map(_Connection, read_connections(lines_of(stream), "inflate-input"))
         octets = read_octets(stream)
         if options.form == "json":
             return map(_Connection, read_documents(octets, "inflate-input"))

@@ -84,10 +84,39 @@ def _cases(cases: list[JSON], kind: str) -> Iterator[Case | BadCase]:
             yield BadCase(number=position, path=error.path, reason=error.reason)
 
 
-def read_lines(stream: Iterable[bytes], kind: str) -> Iterator[Case | BadCase]:
-    """One connection, a JSON object on each line; empty lines do not count."""
+def read_connections(stream: Iterable[bytes], kind: str) -> Iterator[Iterator[Case | BadCase]]:
+    """Connections, a JSON object on each line: ``{"reset": true}`` ends one and begins the next.
+
+    Each must be read to its end before the next is asked for.  Empty lines do not count.
+    """
+    lines = enumerate(stream, 1)
+    ended = False
+
+    def until_reset() -> Iterator[tuple[int, bytes]]:
+        nonlocal ended
+        for number, line in lines:
+            if _is_reset(line):
+                return
+            yield number, line
+        ended = True
+
+    while not ended:
+        yield _read_lines(until_reset(), kind)
+
+
+def _is_reset(line: bytes) -> bool:
+    if b'"reset"' not in line:
+        return False
+    try:
+        return parse(decode_text(line)) == {"reset": True}
+    except ValueError:
+        return False
+
+
+def _read_lines(lines: Iterable[tuple[int, bytes]], kind: str) -> Iterator[Case | BadCase]:
+    """One connection in numbered lines."""
     position = 0
-    for number, line in enumerate(stream, 1):
+    for number, line in lines:
         if not line.strip():
             continue
         try:

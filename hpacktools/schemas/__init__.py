@@ -26,6 +26,7 @@ SCHEMA_NAMES: Final = (
     "inflate-input",
     "inflate-output",
     "report",
+    "fuzz-report",
 )
 #: Longest quotation of a value in a message, in characters.
 _QUOTED: Final = 80

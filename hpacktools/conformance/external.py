@@ -121,14 +121,17 @@ class Commands:
     def __enter__(self) -> Commands:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Who is interrupted has no time to wait for them.
+        self.close(at_once=kind is not None)
 
-    def close(self) -> None:
-        """End all co-processes."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End all co-processes; ``at_once``: give them no time to end by themselves."""
         while self._running:
-            _, process = self._running.popitem()
-            process.close()
+            # Taken out when it has ended: an interruption may come in between.
+            command, process = next(iter(self._running.items()))
+            process.close(at_once=at_once)
+            del self._running[command]
 
     def decode(self, command: str, cases: Sequence[Case]) -> Answer:
         """What the decoder ``command`` makes of ``cases``, one connection; each case of the answer

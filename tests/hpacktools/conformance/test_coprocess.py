@@ -145,7 +145,7 @@ class TestExchange:
 
     def test_output_without_an_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(coprocess, "OUTPUT_LIMIT", 2**20)
-        process = shell("tr '\\n' 'x' < /dev/zero")
+        process = shell("read line; tr '\\n' 'x' < /dev/zero")
         with pytest.raises(CommandError, match="more than 1 MiB of output"):
             process.exchange(b"x\n", 1)
 

@@ -162,11 +162,11 @@ def test_a_search_knows_the_cost_of_its_choices(story: list[Case], limit: int) -
     model = build_model(story, limit=limit, huffman=True)
     unknown = Course.unknown(len(model.occurrences))
     search = Search(model, first_guess(model, (0.0, 0.2), 2))
-    stages: tuple[Callable[[], object], ...] = (
+    stages: list[Callable[[], None]] = [
         lambda: search.walk([0.0, 2.0]),
         lambda: search.anneal(3.0, 2, 1),
         lambda: anneal_windows(search, 3),
-    )
+    ]
     for stage in stages:
         stage()
         assert follow(model, search.choice, State(), 0, unknown)[0] == search.cost

@@ -88,10 +88,6 @@ IMPURE_MODULES = frozenset(
         "watchfiles",
     ]
 )
-#: Jobs of the site are done in any thread, so that what they share has a lock; nothing else of a
-#: module for threads is for this layer.
-MAY_LOCK = frozenset({"h2static.site.list_memory", "h2static.site.octets"})
-
 #: Methods that read a clock though their module does more than that.
 CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 
@@ -207,13 +203,6 @@ def test_no_circles() -> None:
     }
     assert imports["h2static.cli"]
     TopologicalSorter(imports).prepare()
-
-
-def test_those_with_locks_import_nothing_else_for_threads() -> None:
-    for module in MAY_LOCK:
-        text = (REPOSITORY / module.replace(".", "/")).with_suffix(".py").read_text()
-        assert "from threading import Lock\n" in text
-        assert text.count("threading") == 1
 
 
 def stores_in(path: Path) -> Iterator[tuple[str, str]]:

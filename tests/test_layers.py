@@ -168,11 +168,7 @@ def problems_in(path: Path) -> Iterator[str]:
                 yield f"{where}: the arrow does not point downwards"
             elif target != unit and unit in ONLY and target not in ONLY[unit]:
                 yield f"{where}: it may import only {sorted(ONLY[unit])}"
-        if (
-            unit in PURE
-            and top in IMPURE_MODULES
-            and not (name == "threading" and module in MAY_LOCK)
-        ):
+        if unit in PURE and top in IMPURE_MODULES:
             yield f"{where}: no sockets, threads, clocks, randomness or logs here"
         if top in THIRD_PARTY and unit not in THIRD_PARTY[top]:
             yield f"{where}: only {', '.join(THIRD_PARTY[top])} may"

@@ -17,7 +17,7 @@ from h2static.http2.turn import Turn
 class Budgets:
     """The budgets of one connection."""
 
-    __slots__ = ("_glitches", "_leave", "_limits", "_resets", "_turn", "_update_credit", "resets")
+    __slots__ = ("_glitches", "_leave", "_limits", "_resets", "_turn", "_updates", "resets")
 
     def __init__(self, limits: Limits, turn: Turn, leave: Callable[[], None]) -> None:
         """``leave`` asks the peer to leave; it has an effect once."""
@@ -26,7 +26,7 @@ class Budgets:
         self._leave = leave
         self._resets = Budget(limits.resets_burst, limits.resets_rate, turn.now)
         self._glitches = Budget(limits.glitches_burst, limits.glitches_rate, turn.now)
-        self._update_credit = limits.window_updates_free
+        self._updates = 0
         #: RST_STREAM frames of the peer, and streams that were reset for an error.
         self.resets = 0
 
@@ -41,20 +41,19 @@ class Budgets:
         if verdict:
             self._judge(verdict, "too many frames without use")
 
-    def requests(self, count: int) -> None:
-        """Requests pay in advance for the WINDOW_UPDATE frames that their responses will bring."""
-        self._update_credit += self._limits.window_updates_per_data * count
-
-    def window_update(self, data_frames: int) -> None:
-        """WINDOW_UPDATE, after ``data_frames`` DATA frames were sent to the peer."""
-        # Two for each DATA frame that was sent, paid in advance; the rest ask for nothing.
-        self._update_credit -= 1
-        if self._update_credit < -self._limits.window_updates_per_data * data_frames:
+    def window_update(self, requests: int, data_frames: int) -> None:
+        """WINDOW_UPDATE, after so many requests came and so many DATA frames were sent."""
+        # Two for each DATA frame that was sent, and for each request in advance; the rest ask for
+        # nothing.
+        self._updates += 1
+        limits = self._limits
+        paid = limits.window_updates_per_data * (requests + data_frames)
+        if self._updates > limits.window_updates_free + paid:
             self.glitch()
 
     def left(self) -> tuple[float, float, int]:
-        """What is left: tokens for resets and for glitches, WINDOW_UPDATE frames paid for."""
-        return self._resets.tokens, self._glitches.tokens, self._update_credit
+        """Tokens that are left for resets and for glitches; WINDOW_UPDATE frames that came."""
+        return self._resets.tokens, self._glitches.tokens, self._updates
 
     def _judge(self, verdict: int, reason: str) -> None:
         if verdict == EXHAUSTED:

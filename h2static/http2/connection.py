@@ -54,6 +54,8 @@ from h2static.http2.turn import Turn
 #: for each ``2**_BLOCK_SHIFT`` octets; one octet of it may be a whole field to decode and check.
 _TURN_WORK = 100
 _BLOCK_SHIFT = 4
+#: Type and flags in the header of a request whose only frame this is.
+_WHOLE_HEADERS = bytes((r.HEADERS, WHOLE_REQUEST))
 
 
 def nothing() -> None:
@@ -65,10 +67,10 @@ class Connection:
     :class:`~h2static.http2.client.ClientConnection`."""
 
     __slots__ = (
-        "_backlog", "_deadlines", "_error", "_messages", "_receiver", "_replay", "_taken", "blocks",
-        "budgets", "buffer", "closing", "endpoint", "eof", "expects_preface", "limits",
-        "observer", "peer", "reports", "role", "sender", "shutdown", "streams", "turn",
-        "write_progress",
+        "_backlog", "_checked", "_deadlines", "_error", "_frame_started", "_last_receive",
+        "_messages", "_receiver", "_replay", "_taken", "blocks", "budgets", "buffer", "closing",
+        "endpoint", "eof", "expects_preface", "limits", "observer", "peer", "reports", "role", "sender",
+        "shutdown", "streams", "turn", "write_progress",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +107,10 @@ class Connection:
         self.blocks = HeaderBlocks(endpoint, observer, self.turn)
         self.shutdown = Shutdown(self.sender, self.streams, self.turn)
         self._deadlines = Deadlines(role, limits, self.peer, self.blocks, self.sender, now)
+        #: When octets came last, and when the frame that is not complete began to arrive.
+        self._last_receive = self._frame_started = now
+        #: When what may be late was last looked for.
+        self._checked = now
         #: When the peer was last seen to take octets in earnest, and how many it took since.
         self.write_progress = now
         self._taken = 0
@@ -123,7 +129,8 @@ class Connection:
     def _begin(self, messages: Messages, replay: Replay | None) -> None:
         """Send our preface: settings, and the window that the peer gets (RFC 9113 section 3.4)."""
         self._messages = messages
-        self._replay = replay
+        # Whoever looks is to see every frame.
+        self._replay = replay if self.observer is None else None
         self._receiver = Receiver(
             self.role,
             self.endpoint,
@@ -218,25 +225,29 @@ class Connection:
             # "after sending the GOAWAY frame for an error condition, the endpoint MUST close the
             # TCP connection" (5.4.1): nothing that comes after it means anything.
             return
-        deadlines = self._deadlines
         if data:
-            deadlines.received(now)
+            self._last_receive = now
         if self.buffer:
             data = self.buffer + data
             self.buffer = b""
         else:
-            deadlines.frame_began(now)
+            self._frame_started = now
         self._backlog = False
         turn.active = True
         self.sender.refresh()
         try:
-            self._perform()
+            if turn.waiting:
+                self._perform()
             position = 0
             if self.expects_preface:
                 if not self._preface(data):
                     return
                 position = len(r.PREFACE)
-            self._frames(data, position)
+            elif data[3:5] == _WHOLE_HEADERS and self._replay is not None:
+                # Most reads of a client that repeats itself are nothing but known requests.
+                position = self._replay.run(data, 0)
+            if position < len(data):
+                self._frames(data, position)
         except ConnectionViolation as violation:
             self._end_connection(violation)
         finally:
@@ -286,24 +297,29 @@ class Connection:
             self.sender.resume(stream)
 
     def deadline(self) -> float | None:
-        """When :meth:`check` may have something to do at the earliest; ``None``: never."""
+        """When :meth:`check` may have something to do at the earliest; ``None``: never.
+
+        What is late while something is going on is looked for every :attr:`Limits.check_seconds`.
+        """
         if self._error is not None:
             return None
-        busy = bool(
+        if (
             self.streams.open
             or self.buffer
-            or self.output_octets
+            or self.sender.output.octets
             or self.blocks.open is not None
             or self.shutdown.since is not None
-        )
-        return self._deadlines.next(busy=busy)
+            or not self.peer.acknowledged
+        ):
+            return self._checked + self.limits.check_seconds
+        return self._last_receive + self.limits.idle_seconds
 
     def check(self, now: float) -> None:
         """Act on deadlines that have passed."""
         if self._error is None:
             self.turn.now = now
             self._guarded(lambda: self._check(now))
-            self._deadlines.checked(now)
+            self._checked = now
             self._after()
 
     def drain(self, now: float) -> None:
@@ -341,7 +357,7 @@ class Connection:
         limits = self.limits
         turn_output = limits.turn_output
         output = self.sender.output
-        replay = self._replay if self.observer is None else None
+        replay = self._replay
         work = _TURN_WORK
         while True:
             start = position + r.FRAME_HEADER_SIZE
@@ -377,7 +393,7 @@ class Connection:
         if position < end:
             self.buffer = data[position:]
             if position:
-                self._deadlines.frame_began(self.turn.now)
+                self._frame_started = self.turn.now
 
     def _plain(self, frame_type: int, flags: int, stream_id: int, payload: bytes) -> None:
         try:
@@ -471,9 +487,13 @@ class Connection:
         reading = self.wants_input
         late = deadlines.preface_overdue(now)
         # A peer that has ended its side can send nothing more: what it asked for is answered.
-        if late is None and not self.eof:
+        if not reading:
+            # What is owed may have come, but we do not read.
+            self._frame_started = now
+            self.blocks.restart(now)
+        elif late is None and not self.eof:
             late = deadlines.input_overdue(
-                self.buffer, now, preface=self.expects_preface, reading=reading
+                self.buffer, now, since=self._frame_started, preface=self.expects_preface
             )
         if late is not None:
             raise late
@@ -484,7 +504,7 @@ class Connection:
             since is None
             and not self.streams.open
             and not self.output_octets
-            and deadlines.idle(now)
+            and deadlines.idle(now, self._last_receive)
         ):
             self.shutdown.begin()
         # Seen before this adds frames of its own.

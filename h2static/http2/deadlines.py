@@ -25,15 +25,12 @@ class Deadlines:
 
     __slots__ = (
         "_blocks",
-        "_checked",
-        "_frame_started",
-        "_last_receive",
         "_limits",
         "_opened_at",
         "_peer",
         "_role",
         "_sender",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,
@@ -49,49 +46,18 @@ class Deadlines:
         self._peer = peer
         self._blocks = blocks
         self._sender = sender
-        self._opened_at = self._checked = now
-        #: When octets came last.
-        self._last_receive = now
-        #: When the frame that is not complete began to arrive.
-        self._frame_started = now
-
-    def received(self, now: float) -> None:
-        """Octets came."""
-        self._last_receive = now
-
-    def frame_began(self, now: float) -> None:
-        """The octets that come now begin with a frame."""
-        self._frame_started = now
-
-    def next(self, *, busy: bool) -> float:
-        """When something may be late at the earliest; ``busy``: something is going on.
-
-        What is late on a busy connection is looked for every :attr:`Limits.check_seconds`.
-        """
-        limits = self._limits
-        if busy or not self._peer.received or not self._peer.acknowledged:
-            return self._checked + limits.check_seconds
-        return self._last_receive + limits.idle_seconds
-
-    def checked(self, now: float) -> None:
-        """What may be late was looked for."""
-        self._checked = now
+        self._opened_at = now
 
     def input_overdue(
-        self, buffer: bytes, now: float, *, preface: bool, reading: bool
+        self, buffer: bytes, now: float, *, since: float, preface: bool
     ) -> ConnectionViolation | None:
         """What the peer owes for too long.
 
-        ``buffer``: what came and is not a whole frame, nor a whole preface where ``preface``;
-        ``reading``: we read what comes.
+        ``buffer``: what came since ``since`` and is not a whole frame, nor a whole preface where
+        ``preface``.
         """
         limits = self._limits
         block = self._blocks.open
-        if not reading:
-            # What is owed may have come, but we do not read.
-            self._frame_started = now
-            self._blocks.restart(now)
-            return None
         # "If the sender of a SETTINGS frame does not receive an acknowledgment within a reasonable
         # amount of time, it MAY issue a connection error of type SETTINGS_TIMEOUT" (6.5.3).
         if not self._peer.acknowledged and now - self._opened_at > limits.settings_ack_seconds:
@@ -105,7 +71,7 @@ class Deadlines:
         if buffer and not preface:
             is_data = len(buffer) > _TYPE_OFFSET and buffer[_TYPE_OFFSET] == r.DATA
             period = limits.content_seconds if is_data else limits.header_block_seconds
-            if now - self._frame_started > period:
+            if now - since > period:
                 return ConnectionViolation(
                     ErrorCode.ENHANCE_YOUR_CALM, "frame not complete in time"
                 )
@@ -117,9 +83,9 @@ class Deadlines:
             return None
         return ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "no connection preface in time")
 
-    def idle(self, now: float) -> bool:
+    def idle(self, now: float, last_receive: float) -> bool:
         """Whether a connection without streams has been idle for too long."""
-        return now - self._last_receive > self._limits.idle_seconds
+        return now - last_receive > self._limits.idle_seconds
 
     # ------------------------------------------------------------------ streams
 

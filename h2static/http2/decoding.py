@@ -51,11 +51,13 @@ _FIELD_OVERHEAD: Final = 120
 class Known:
     """What a remembered block is."""
 
-    __slots__ = ("head", "request", "state")
+    __slots__ = ("head", "is_head", "request", "state")
 
     def __init__(self, head: RequestHead, state: DecoderState | None) -> None:
         self.head = head
         self.request = head.request
+        #: Whether the method is HEAD, so that no content may follow.
+        self.is_head = head.request.method == b"HEAD"
         #: The state after the block; ``None`` when it is the same.
         self.state = state
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from h2static.http.dates import DateField
 from h2static.http.fields import Fields
-from h2static.http.messages import Response
+from h2static.http.messages import WITHOUT_CONTENT, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
 from hpacktools.codec import (
@@ -64,7 +64,7 @@ class Block:
         self, block: bytes, response: Response, state: EncoderState | None, plain: bool
     ) -> None:
         """``plain``: the response takes the plain path in any case."""
-        body = response.body
+        body = b"" if response.status in WITHOUT_CONTENT else response.body
         self.block = block
         self.response = response
         #: The state after the block; ``None`` when it is the same.

@@ -265,7 +265,7 @@ class Receiver:
 
     def _window_update(self, frame: WindowUpdate) -> None:
         sender = self._sender
-        self._budgets.window_update(sender.data_frames)
+        self._budgets.window_update(self._streams.requests, sender.data_frames)
         if frame.stream_id == 0:
             # "A receiver MUST treat the receipt of a WINDOW_UPDATE frame with a flow-control window
             # increment of 0 as a stream error of type PROTOCOL_ERROR; errors on the connection

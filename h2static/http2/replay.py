@@ -12,8 +12,8 @@ Effects that it mirrors; whoever adds one to the plain path adds it here, and to
     encoder's state, window,
     output, DATA frames sent ... Sender.replayed
     next and last stream id,
-    requests ................... Streams.replayed
-    credit for WINDOW_UPDATE ... Budgets.requests
+    requests (which pay for
+    WINDOW_UPDATE frames) ...... Streams.replayed
     what the client asked for .. Push.asked
     journal .................... Finished, one for each request
 
@@ -30,12 +30,11 @@ from typing import Final
 from h2static.http.journal import Finished
 from h2static.http.messages import Client
 from h2static.http2 import registry as r
-from h2static.http2.budgets import Budgets
 from h2static.http2.frames import unpack_header
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.push import Push
 from h2static.http2.sender import Sender
-from h2static.http2.service import Service, fitting
+from h2static.http2.service import Service
 from h2static.http2.settings import PeerSettings
 from h2static.http2.streams import Streams
 from h2static.http2.turn import Turn
@@ -50,7 +49,7 @@ class Replay:
     """See the module."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_client", "_peer", "_push", "_sender", "_service", "_streams",
+        "_blocks", "_client", "_peer", "_push", "_sender", "_service", "_streams",
         "_turn",
     )  # fmt: skip
 
@@ -64,7 +63,6 @@ class Replay:
         streams: Streams,
         sender: Sender,
         blocks: HeaderBlocks,
-        budgets: Budgets,
         push: Push,
     ) -> None:
         self._service = service
@@ -74,7 +72,6 @@ class Replay:
         self._streams = streams
         self._sender = sender
         self._blocks = blocks
-        self._budgets = budgets
         self._push = push
 
     def run(self, data: bytes, position: int) -> int:
@@ -86,7 +83,7 @@ class Replay:
             or sender.scheduler.count
             or streams.refusing
             or not self._peer.received
-            or streams.has_pending_priorities
+            or streams.pending_priorities
             or next_id >= _LAST_ID
         ):
             return position
@@ -122,7 +119,7 @@ class Replay:
                 response = application.recall(request)
                 if response is None:
                     break
-                recalled[request] = response = fitting(request, response)
+                recalled[request] = response
             block = encoded_blocks.get(response)
             if block is None:
                 block = memory.block(encoder, response)
@@ -131,6 +128,9 @@ class Replay:
                 break
             identifier = data[position + 5 : start]
             if length:
+                if known.is_head:
+                    # The application forgets what the plain path knows (RFC 9110 section 9.3.2).
+                    break
                 pieces += (block.head, identifier, block.tail, identifier, block.body)
                 window -= length
             else:
@@ -154,8 +154,8 @@ class Replay:
                 )
         if next_id != first_id:
             count = next_id - first_id >> 1
-            blocks.move_to(decoder)
+            if decoder is not blocks.state:
+                blocks.move_to(decoder)
             sender.replayed(count, encoder, window, octets)
             streams.replayed(next_id, count)
-            self._budgets.requests(count)
         return position

@@ -199,7 +199,6 @@ class Requests:
             self.content.open_window(stream)
         self._streams.add(stream)
         self._push.asked(head.request)
-        self._budgets.requests(1)
         return stream
 
     def _refuse(self, stream_id: int, status: int, request: Request, *, end_stream: bool) -> None:

@@ -20,7 +20,7 @@ from h2static.http2.service import Service
 class ServerConnection(Connection):
     """Receives requests and has them answered by the service's application."""
 
-    __slots__ = ("push", "requests", "service")
+    __slots__ = ("jobs", "push", "requests", "service")
 
     def __init__(
         self,
@@ -65,15 +65,11 @@ class ServerConnection(Connection):
             streams=self.streams,
             sender=self.sender,
             blocks=self.blocks,
-            budgets=self.budgets,
             push=self.push,
         )
+        #: Work for threads, by stream; the driver takes one out when a thread begins with it.
+        self.jobs: deque[tuple[int, Job]] = self.requests.jobs
         self._begin(self.requests, replay)
-
-    @property
-    def jobs(self) -> deque[tuple[int, Job]]:
-        """Work for threads, by stream; the driver takes one out when a thread begins with it."""
-        return self.requests.jobs
 
     def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""

@@ -29,8 +29,8 @@ class Streams:
 
     __slots__ = (
         "_budgets", "_idle_gaps", "_limits", "_maximum", "_observer", "_over",
-        "_pending_priorities", "_reset", "_reset_forgotten", "_role", "_sender", "last_processed",
-        "next_own_id", "next_peer_id", "open", "own", "refusing", "requests",
+        "_reset", "_reset_forgotten", "_role", "_sender", "last_processed",
+        "next_own_id", "next_peer_id", "open", "own", "pending_priorities", "refusing", "requests",
     )  # fmt: skip
 
     def __init__(
@@ -71,14 +71,9 @@ class Streams:
         #: The highest of those that are no longer remembered.
         self._reset_forgotten = 0
         #: PRIORITY_UPDATE for streams that are not open yet: urgency, incremental.
-        self._pending_priorities: dict[int, tuple[int, bool]] = {}
+        self.pending_priorities: dict[int, tuple[int, bool]] = {}
 
     # ------------------------------------------------------------------ streams that begin
-
-    @property
-    def has_pending_priorities(self) -> bool:
-        """Whether the next stream of the peer may have a priority already."""
-        return bool(self._pending_priorities)
 
     def admit(self, stream_id: int) -> bool:
         """Whether HEADERS on a stream that is not open open it (sections 5.1.1 and 5.1.2).
@@ -139,13 +134,13 @@ class Streams:
         if stream_id > self.next_peer_id:
             self._idle_gaps.append((self.next_peer_id, stream_id - 2))
         self.next_peer_id = stream_id + 2
-        pending = self._pending_priorities
+        pending = self.pending_priorities
         for skipped in [one for one in pending if one < stream_id]:
             del pending[skipped]
 
     def add(self, stream: Stream) -> None:
         """A stream of the peer is open and will be processed."""
-        update = self._pending_priorities.pop(stream.id, None)
+        update = self.pending_priorities.pop(stream.id, None)
         if update is not None:
             # RFC 9218 section 7: a PRIORITY_UPDATE outweighs the field.
             stream.urgency, stream.incremental = update
@@ -252,7 +247,7 @@ class Streams:
         if stream_id < self.next_peer_id:
             # Skipped: it will never be opened.
             return
-        pending = self._pending_priorities
+        pending = self.pending_priorities
         if stream_id in pending or len(pending) < self._limits.pending_priorities:
             pending[stream_id] = (urgency, incremental)
 
@@ -292,6 +287,6 @@ class Streams:
     def books(self) -> dict[str, float]:
         """The numbers kept of streams that are not open, for comparison."""
         return {
-            "pending priorities": len(self._pending_priorities),
+            "pending priorities": len(self.pending_priorities),
             "reset streams": len(self._reset),
         }

@@ -135,10 +135,27 @@ class Connections:
         except Closed:
             self._close(link)
         except Exception as error:  # a bug must not end the others' connections
-            self._error_log.report(
-                "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
-            )
+            self._fail(link, error)
+
+    def process(self, link: Link, data: bytes) -> None:
+        """Have ``link`` process what was read; as :meth:`guarded`, without a further call."""
+        try:
+            engine = link.engine
+            if engine is not None and data:
+                engine.receive(data, self.now)
+                self._write(link)
+            elif link.phase is not Phase.CLOSED:
+                self._take(link, data)
+        except Closed:
             self._close(link)
+        except Exception as error:  # a bug must not end the others' connections
+            self._fail(link, error)
+
+    def _fail(self, link: Link, error: Exception) -> None:
+        self._error_log.report(
+            "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
+        )
+        self._close(link)
 
     def _bring(self, link: Link, result: Result) -> None:
         """A thread's work has come back to the link: it has more to do."""
@@ -212,8 +229,8 @@ class Connections:
             self._console.dump("recv", link.peer, data)
         return data
 
-    def take(self, link: Link, data: bytes) -> None:
-        """Process what was read."""
+    def _take(self, link: Link, data: bytes) -> None:
+        """Process what was read, where it is not simply for an engine."""
         engine = link.engine
         if engine is None:
             if link.phase is Phase.SNIFF:
@@ -246,7 +263,7 @@ class Connections:
         assert engine is not None
         budget = self._limits.turn_output
         written = 0
-        blocked = False
+        blocked = done = False
         while True:
             more = engine.has_content
             if more:
@@ -264,6 +281,7 @@ class Connections:
             engine.sent(count, self.now)
             written += count
             if count == octets and not more:
+                done = True
                 break
             if written >= budget:
                 break
@@ -273,8 +291,8 @@ class Connections:
             self._closing(link, engine)
             if link.phase is not Phase.OPEN:
                 return
-        left = engine.output_octets
-        if not blocked and (left or engine.backlog or engine.has_content):
+        left = 0 if done else engine.output_octets
+        if not blocked and (left or engine.backlog or not done and engine.has_content):
             self.queue(link)
         events = 0
         if link.read_wants_write or blocked:
@@ -289,9 +307,16 @@ class Connections:
                 link.waiting_since = self.now
             stalled = self._stalled_at(link, engine)
             deadline = stalled if deadline is None else min(deadline, stalled)
-        else:
+        elif link.waiting_since:
             link.waiting_since = 0.0
-        self._timers.set(link, NEVER if deadline is None else deadline)
+        if deadline is None:
+            deadline = NEVER
+        entry = link.entry
+        if entry is None or deadline < entry[0]:
+            self._timers.set(link, deadline)
+        else:
+            # Nothing is to be planned; when the entry is due, this is what counts.
+            link.deadline = deadline
 
     def _stalled_at(self, link: Link, engine: Engine) -> float:
         """When the peer will have taken no octets for too long."""

@@ -253,7 +253,7 @@ class Driver:
         connections, arrived, clock = self._connections, self._arrived, time.monotonic
         while arrived:
             link, data = arrived.popleft()
-            connections.guarded(link, connections.take, data)
+            connections.process(link, data)
             connections.now = now = clock()
             if now >= end:
                 return

@@ -204,7 +204,7 @@ def test_updates_ahead_of_requests_are_bounded() -> None:
         peer.expect_serves(stream_id)
     # Those whose streams were opened have made room, also where the answers were remembered.
     for feed in peer.mirror.feeds.values():
-        assert not feed.connection.streams.has_pending_priorities
+        assert not feed.connection.streams.pending_priorities
     for stream_id in range(51, 61, 2):
         peer.send(PriorityUpdate(prioritized_stream_id=stream_id, value=b"u=1"))
     assert peer.mirror.connection.streams.books()["pending priorities"] == 5
@@ -221,7 +221,7 @@ def test_updates_for_streams_that_never_open_are_forgotten() -> None:
     # Skipped before: idle still, but nothing can open it any more.
     peer.send(PriorityUpdate(prioritized_stream_id=5, value=b"u=1"))
     peer.expect_alive()
-    assert not peer.mirror.connection.streams.has_pending_priorities
+    assert not peer.mirror.connection.streams.pending_priorities
 
 
 def test_an_update_of_a_response_under_way() -> None:

@@ -190,7 +190,7 @@ def test_when_its_priority_came_before_it() -> None:
     peer = knowing()
     peer.send(PriorityUpdate(prioritized_stream_id=NEXT, value=b"u=7"))
     peer.expect_serves(NEXT)
-    assert not peer.mirror.connection.streams.has_pending_priorities
+    assert not peer.mirror.connection.streams.pending_priorities
 
 
 def test_when_its_content_follows() -> None:

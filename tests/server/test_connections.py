@@ -102,7 +102,7 @@ class Loop:
                 if event & READABLE:
                     data = self.connections.read(link)
                     if data is not None:
-                        self.connections.guarded(link, self.connections.take, data)
+                        self.connections.process(link, data)
             for _ in range(len(self.connections.ready)):
                 link = self.connections.ready.popleft()
                 link.queued = False
@@ -338,7 +338,7 @@ def test_a_turn_ends_and_others_have_theirs(tmp_path: Path) -> None:
     client.sendall(b"/long\n")
     data = loop.connections.read(link)
     assert data is not None
-    loop.connections.guarded(link, loop.connections.take, data)
+    loop.connections.process(link, data)
     assert list(loop.connections.ready) == [link]
     assert 3_000 <= len(client.recv(100_000)) <= 4_000
     loop.go_on()
@@ -443,7 +443,7 @@ def test_a_backlog_is_worked_off_in_turns(loop: Loop) -> None:
     client.sendall(b"/a\n" * 5)
     data = loop.connections.read(link)
     assert data is not None
-    loop.connections.guarded(link, loop.connections.take, data)
+    loop.connections.process(link, data)
     assert client.recv(100) == b"200 /\n200 /a\n200 /a\n"
     assert list(loop.connections.ready) == [link]
     loop.go_on()

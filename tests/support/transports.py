@@ -322,7 +322,7 @@ def _books(connection: ServerConnection) -> dict[str, float]:
         **connection.streams.books(),
         **dict(
             zip(
-                ("reset tokens", "glitch tokens", "update credit"),
+                ("reset tokens", "glitch tokens", "updates"),
                 connection.budgets.left(),
                 strict=True,
             )

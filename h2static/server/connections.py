@@ -245,7 +245,7 @@ class Connections:
         engine = link.engine
         assert engine is not None
         budget = self._limits.turn_output
-        written = 0
+        left = written = 0
         blocked = False
         while True:
             more = engine.has_content
@@ -253,19 +253,23 @@ class Connections:
                 engine.pump(self.now, budget)
             octets = engine.output_octets
             if not octets:
+                more = more and engine.has_content
                 break
             pieces = engine.pending()
             count = link.write(pieces, octets)
-            if self._console.dumps and count:
-                self._console.dump("send", link.peer, b"".join(pieces)[:count])
             if not count:
                 blocked = True
+                left = octets
                 break
+            if self._console.dumps:
+                self._console.dump("send", link.peer, b"".join(pieces)[:count])
             engine.sent(count, self.now)
             written += count
             if count == octets and not more:
                 break
             if written >= budget:
+                left = octets - count
+                more = engine.has_content
                 break
         if engine.jobs or engine.blocked:
             self._background.take(link, engine)
@@ -273,8 +277,7 @@ class Connections:
             self._closing(link, engine)
             if link.phase is not Phase.OPEN:
                 return
-        left = engine.output_octets
-        if not blocked and (left or engine.backlog or engine.has_content):
+        if not blocked and (left or more or engine.backlog):
             self.queue(link)
         events = 0
         if link.read_wants_write or blocked:

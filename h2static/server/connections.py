@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVarTuple
 
 from h2static.http.counters import Counters
 from h2static.logs.console import Console
@@ -24,8 +23,6 @@ from h2static.server.opening import Opener
 from h2static.server.poller import READABLE, WRITABLE, Poller
 from h2static.server.pool import Pool
 from h2static.server.timers import NEVER, Timed, Timers
-
-Arguments = TypeVarTuple("Arguments")
 
 
 class Connections:
@@ -121,17 +118,12 @@ class Connections:
             self.ready.append(link)
             self._rouse()
 
-    def guarded(
-        self,
-        link: Link,
-        action: Callable[[Link, *Arguments], None],
-        *arguments: *Arguments,
-    ) -> None:
+    def guarded(self, link: Link, action: Callable[[Link], None]) -> None:
         """Run ``action``: whatever happens to one connection stays with it."""
         if link.phase is Phase.CLOSED:
             return
         try:
-            action(link, *arguments)
+            action(link)
         except Closed:
             self._close(link)
         except Exception as error:  # a bug must not end the others' connections
@@ -142,13 +134,13 @@ class Connections:
 
     def _bring(self, link: Link, result: Result) -> None:
         """A thread's work has come back to the link: it has more to do."""
-        if link.engine is not None:
-            self.guarded(link, self._take_result, result)
 
-    def _take_result(self, link: Link, result: Result) -> None:
-        assert link.engine is not None
-        result(link.engine, self.now)
-        self.queue(link)
+        def take_result(link: Link) -> None:
+            if link.engine is not None:
+                result(link.engine, self.now)
+                self.queue(link)
+
+        self.guarded(link, take_result)
 
     # ------------------------------------------------------------------ opening
 
@@ -181,39 +173,41 @@ class Connections:
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, link: Link) -> bytes | None:
-        """What a link has to process; ``None`` for nothing."""
+    def read(self, link: Link) -> bool:
+        """Read what has come; whether the link is to :meth:`take` it."""
         phase = link.phase
         if phase is Phase.HANDSHAKE:
             self.queue(link)
-            return None
+            return False
         if phase is Phase.PROXY:
             self.guarded(link, self._opener.read_proxy_header)
-            return None
+            return False
         try:
             data = link.read(self._limits.read_size)
         except Closed:
             self._close(link)
-            return None
+            return False
         if data is None:
             if link.read_wants_write:
                 self._watch(link, WRITABLE)
-            return None
+            return False
         if not data and (link.eof or phase is Phase.SNIFF):
             # The end was read before: this is a hang-up, and nobody is left to take anything.
             self._close(link)
-            return None
+            return False
         if phase is Phase.LINGER:
             link.discarded += len(data)
             if not data or link.discarded > self._limits.linger_octets:
                 self._close(link)
-            return None
+            return False
         if data and self._console.dumps:
             self._console.dump("recv", link.peer, data)
-        return data
+        link.arrived = data
+        return True
 
-    def take(self, link: Link, data: bytes) -> None:
+    def take(self, link: Link) -> None:
         """Process what was read."""
+        data, link.arrived = link.arrived, b""
         engine = link.engine
         if engine is None:
             if link.phase is Phase.SNIFF:

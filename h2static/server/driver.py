@@ -96,7 +96,7 @@ class Driver:
             + [one.engines.new_batch for one in entrances]
         )
         # What is left of the round: what was read, turns, listeners where somebody waits.
-        self._arrived: deque[tuple[Link, bytes]] = deque()
+        self._arrived: deque[Link] = deque()
         self._turns = 0
         self._accepting: list[int] = []
         #: Whether the first task awaits the poller.
@@ -237,10 +237,8 @@ class Driver:
                 continue
             if event & WRITABLE:
                 connections.queue(link)
-            if event & READABLE or link.read_wants_write:
-                data = connections.read(link)
-                if data is not None:
-                    self._arrived.append((link, data))
+            if (event & READABLE or link.read_wants_write) and connections.read(link):
+                self._arrived.append(link)
         connections.now = time.monotonic()
         self._shared.date.tick(time.time())
         for begin in self._batches:
@@ -252,8 +250,7 @@ class Driver:
         """Process what was read, then give those a turn who have more to do, until ``end``."""
         connections, arrived, clock = self._connections, self._arrived, time.monotonic
         while arrived:
-            link, data = arrived.popleft()
-            connections.guarded(link, connections.take, data)
+            connections.guarded(arrived.popleft(), connections.take)
             connections.now = now = clock()
             if now >= end:
                 return

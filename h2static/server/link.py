@@ -73,6 +73,7 @@ class Link(Timed):
     """An accepted socket."""
 
     __slots__ = (
+        "arrived",
         "buffer",
         "descriptor",
         "discarded",
@@ -115,6 +116,8 @@ class Link(Timed):
         self.opened_at = now
         #: Since when output has waited for the socket; 0: none waits.
         self.waiting_since = 0.0
+        #: Octets that were read and are to be processed.
+        self.arrived = b""
         #: Octets that came before the protocol was known.
         self.buffer = b""
         #: What the poller watches the descriptor for.

@@ -99,10 +99,8 @@ class Loop:
                 link = self.connections.links[descriptor]
                 if event & WRITABLE:
                     self.connections.queue(link)
-                if event & READABLE:
-                    data = self.connections.read(link)
-                    if data is not None:
-                        self.connections.guarded(link, self.connections.take, data)
+                if event & READABLE and self.connections.read(link):
+                    self.connections.guarded(link, self.connections.take)
             for _ in range(len(self.connections.ready)):
                 link = self.connections.ready.popleft()
                 link.queued = False
@@ -336,9 +334,8 @@ def test_a_turn_ends_and_others_have_theirs(tmp_path: Path) -> None:
     loop.application.paths[b"/long"] = lambda exchange: exchange.respond(response)
     link, client = loop.connect()
     client.sendall(b"/long\n")
-    data = loop.connections.read(link)
-    assert data is not None
-    loop.connections.guarded(link, loop.connections.take, data)
+    assert loop.connections.read(link)
+    loop.connections.guarded(link, loop.connections.take)
     assert list(loop.connections.ready) == [link]
     assert 3_000 <= len(client.recv(100_000)) <= 4_000
     loop.go_on()
@@ -441,9 +438,8 @@ def test_a_backlog_is_worked_off_in_turns(loop: Loop) -> None:
     link, client, engine = loop.speak()
     engine.lines_a_turn = 2
     client.sendall(b"/a\n" * 5)
-    data = loop.connections.read(link)
-    assert data is not None
-    loop.connections.guarded(link, loop.connections.take, data)
+    assert loop.connections.read(link)
+    loop.connections.guarded(link, loop.connections.take)
     assert client.recv(100) == b"200 /\n200 /a\n200 /a\n"
     assert list(loop.connections.ready) == [link]
     loop.go_on()

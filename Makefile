@@ -8,7 +8,9 @@
 #   make format-check  whether the sources are in the project's format
 #   make format        rewrite them so
 #   make corpus        fetch the HPACK stories that tests use, and verify them
+#   make matrix        HPACK codecs of others through the vectors and the corpus, into docs/
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
+#   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits
 #   make fuzz          longer searches for inputs that raise or differ by path; FACTOR=100
 #   make soak          the large counts: 10 000 edits, 10 000 under load, 10 000 swaps,
@@ -28,11 +30,11 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 COVERAGE_FLOOR ?= 93
 
 BIN := $(VENV)/bin
-SOURCES := h2static hpacktools tests benchmarks docs
+SOURCES := h2static hpacktools tests benchmarks adapters docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve test check format format-check lint types corpus bench footprint fuzz soak clean
+.PHONY: serve test check format format-check lint types corpus matrix bench ratios footprint fuzz soak clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -62,8 +64,16 @@ format: $(VENV)/.tools
 corpus: $(VENV)/.project
 	$(BIN)/hpack-conformance fetch
 
+matrix: $(VENV)/.project
+	$(BIN)/python -m adapters.matrix $(ARGS)
+
 bench: $(VENV)/.project
 	$(BIN)/python -m benchmarks.compare $(ARGS)
+
+# The solver of the lower bound is in a dependency group of its own.
+ratios: $(VENV)/.project
+	@$(PIP) install --group benchmark
+	$(BIN)/hpack-conformance bound $(ARGS)
 
 FACTOR ?= 20
 
@@ -80,7 +90,7 @@ footprint: $(VENV)/.project
 	$(BIN)/python -m benchmarks.footprint
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis adapters/build
 
 # The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
 # renewed first, because an old one knows no dependency groups.

@@ -9,20 +9,10 @@ from __future__ import annotations
 import socket
 import ssl
 
-from hpack import Decoder, Encoder
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-END_STREAM, ACK, END_HEADERS = 0x1, 0x1, 0x4
+from h2static import h2
 
 #: Seconds that a server gets for any answer.
 PATIENCE = 10.0
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """A frame (RFC 9113 section 4.1)."""
-    head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
-    return head + payload
 
 
 class Client:
@@ -36,58 +26,47 @@ class Client:
             context.verify_mode = ssl.CERT_NONE
             context.set_alpn_protocols(["h2"])
             self._socket = context.wrap_socket(self._socket)
-        self._scheme = "https" if tls else "http"
-        self._authority = f"127.0.0.1:{port}"
-        self._encoder, self._decoder = Encoder(), Decoder()
-        self._next_stream = 1
-        self._input = bytearray()
-        # A window that no measurement exhausts.
-        window = (2**31 - 1 - 65535).to_bytes(4, "big")
-        self._socket.sendall(PREFACE + frame(SETTINGS, 0, 0) + frame(WINDOW_UPDATE, 0, 0, window))
+        self._scheme = b"https" if tls else b"http"
+        self._authority = b"127.0.0.1:%d" % port
+        self._connection = h2.Connection(h2.CLIENT)
+        self._send()
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and content of ``path``."""
-        stream = self._next_stream
-        self._next_stream += 2
-        block = self._encoder.encode(
-            [
-                (":method", "GET"),
-                (":scheme", self._scheme),
-                (":authority", self._authority),
-                (":path", path),
-                ("user-agent", "h2static-footprint"),
-                ("accept", "*/*"),
-            ]
+        connection = self._connection
+        fields = ((b"user-agent", b"h2static-footprint"), (b"accept", b"*/*"))
+        request = h2.Request(
+            method=b"GET",
+            scheme=self._scheme,
+            authority=self._authority,
+            path=path.encode(),
+            fields=fields,
         )
-        self._socket.sendall(frame(HEADERS, END_STREAM | END_HEADERS, stream, block))
+        stream_id = connection.request(request)
         status, content = 0, bytearray()
         while True:
-            kind, flags, payload = self._read_frame()
-            if kind == HEADERS:
-                fields = {str(name): value for name, value in self._decoder.decode(payload)}
-                status = int(fields.get(":status", status))
-            elif kind == DATA:
-                content += payload
-            elif kind in (SETTINGS, PING) and not flags & ACK:
-                self._socket.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
-            elif kind in (RST_STREAM, GOAWAY):
-                raise ConnectionError(f"the server ended the stream or connection: {payload!r}")
-            if kind in (HEADERS, DATA) and flags & END_STREAM:
-                return status, bytes(content)
+            self._send()
+            data = self._socket.recv(65_536)
+            if not data:
+                raise ConnectionError("the server closed the connection")
+            for event in connection.receive(data):
+                match event:
+                    case h2.ResponseReceived():
+                        status = event.status
+                    case h2.DataReceived():
+                        content += event.data
+                        connection.acknowledge(stream_id)
+                    case h2.MessageEnded():
+                        self._send()
+                        return status, bytes(content)
+                    case h2.StreamEnded():
+                        raise ConnectionError(f"the server ended the stream: {event.reason}")
+                    case h2.ConnectionEnded():
+                        raise ConnectionError(f"the connection ended: {event.problem}")
 
     def close(self) -> None:
         self._socket.close()
 
-    def _read_frame(self) -> tuple[int, int, bytes]:
-        head = self._read(9)
-        return head[3], head[4], self._read(int.from_bytes(head[:3], "big"))
-
-    def _read(self, size: int) -> bytes:
-        while len(self._input) < size:
-            data = self._socket.recv(65536)
-            if not data:
-                raise ConnectionError("the server closed the connection")
-            self._input += data
-        data = bytes(self._input[:size])
-        del self._input[:size]
-        return data
+    def _send(self) -> None:
+        while octets := self._connection.octets_to_send():
+            self._socket.sendall(octets)

@@ -7,6 +7,7 @@ The class offers what nghttp2's Python bindings offered as ``HDDeflater``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from .codec import (
     DEFAULT_TABLE_SIZE,
@@ -14,12 +15,20 @@ from .codec import (
     Encoder,
     Field,
     Representation,
+    entry_size,
 )
+from .codec.table import STATIC_FIELDS
 from .jsonforms import table_to_json
 from .shapes import JSON, Object
 from .stories import Case
-from .strategies import DEFAULT_EFFORT, STRATEGIES, encode_naively
+from .strategies import DEFAULT_EFFORT, STRATEGIES, Strategy, encode_naively, never_indexed
 
+if TYPE_CHECKING:
+    # Needed for a look ahead only.
+    from .lookahead import LookAhead
+
+_WITH_INDEXING = Representation.WITH_INDEXING
+_WITHOUT_INDEXING = Representation.WITHOUT_INDEXING
 _NEVER_INDEXED = Representation.NEVER_INDEXED
 
 
@@ -36,17 +45,27 @@ class Deflater:
         *,
         strategy: str = "default",
         huffman: bool = True,
+        lookahead: bool = False,
     ) -> None:
         """``table_size``: the largest dynamic table that the encoder keeps, in octets.
 
-        ``strategy`` is a name of :data:`hpacktools.strategies.STRATEGIES` or ``naive``.  Raises
-        ``ValueError`` for others (``best`` needs a whole story: :func:`story_deflater`) and for
-        what is no table size.
+        ``strategy`` is a name of :data:`hpacktools.strategies.STRATEGIES` or ``naive``.
+        ``lookahead``: :meth:`deflate` is told of field sections that follow; the strategy is
+        ``default`` then.  Raises ``ValueError`` for other strategies (``best`` needs a whole story:
+        :func:`story_deflater`) and for what is no table size.
         """
         if strategy != "naive" and strategy not in STRATEGIES:
             raise ValueError(f"no strategy {strategy!r} for single field sections")
         self._encoder = Encoder(table_size)
+        self._strategy = strategy
         self._choose = None if strategy == "naive" else STRATEGIES[strategy]()
+        if lookahead and strategy != "default":
+            raise ValueError(f"the strategy {strategy!r} does not look ahead")
+        self._lookahead: LookAhead | None = None
+        if lookahead:
+            from .lookahead import LookAhead
+
+            self._lookahead = LookAhead(huffman=huffman)
         self._huffman = huffman
         #: Positions of fields that the last call wrote as never-indexed literals.
         self.never_indexed: tuple[int, ...] = ()
@@ -64,40 +83,43 @@ class Deflater:
         """
         self._encoder.change_maximum(size)
 
-    def deflate(self, headers: Iterable[Field], sensitive: Collection[int] = ()) -> bytes:
+    def deflate(
+        self,
+        headers: Iterable[Field],
+        sensitive: Collection[int] = (),
+        upcoming: Sequence[Sequence[Field]] = (),
+    ) -> bytes:
         """Encode a field section; names and values are octets.
 
-        ``sensitive`` are the positions of fields that are never to be indexed
-        (RFC 7541 section 7.1.3).  Raises ``TypeError`` for a name or value that is not ``bytes``
+        ``sensitive`` are the positions of fields that are never to be indexed (RFC 7541 section
+        7.1.3), beside the credentials that :func:`~hpacktools.strategies.never_indexed` finds.
+        ``upcoming`` are the field sections that follow, as far as they are known; only with
+        ``lookahead`` they matter.  Raises ``TypeError`` for a name or value that is not ``bytes``
         and ``ValueError`` for a position where no field is; nothing has changed then.
         """
-        headers = list(headers)
+        headers = [(name, value) for name, value in headers]
         for position, (name, value) in enumerate(headers):
             if type(name) is not bytes or type(value) is not bytes:
                 # The value may be a secret.
                 raise TypeError(f"name and value of field {position} are not bytes")
         if sensitive and not set(sensitive) <= set(range(len(headers))):
             raise ValueError(f"sensitive are {list(sensitive)}, of {len(headers)} fields")
-        choose = self._choose
-        size = self._encoder.table.maximum
-        if pending := self._encoder.pending_updates():
-            size = pending[-1]
-        fields: list[tuple[bytes, bytes, Representation]] = []
-        never_indexed = []
-        for position, (name, value) in enumerate(headers):
-            if position in sensitive:
-                representation = _NEVER_INDEXED
-            elif choose is None:
-                representation = Representation.WITHOUT_INDEXING
-            else:
-                representation = choose(name, value, size)
-            if representation is _NEVER_INDEXED:
-                never_indexed.append(position)
-            fields.append((name, value, representation))
-        self.never_indexed = tuple(never_indexed)
-        if choose is None:
+        secret = never_indexed(headers, sensitive, self._strategy)
+        if self._choose is None:
+            plan = [
+                _NEVER_INDEXED if p in secret else _WITHOUT_INDEXING for p in range(len(headers))
+            ]
+            self.never_indexed = tuple(sorted(secret))
+            fields = [(*field, each) for field, each in zip(headers, plan, strict=True)]
             return self._encoder.encode([]) + encode_naively(fields, self._huffman)
-        return self._encoder.encode(fields, self._huffman)
+        table = self._encoder.table
+        for maximum in self._encoder.pending_updates():
+            table = table.resized(maximum)
+        if self._lookahead is not None:
+            plan = self._lookahead.plan(headers, secret, table, upcoming)
+        else:
+            plan = _plan(headers, secret, table, self._choose)
+        return self.deflate_planned(headers, plan)
 
     def deflate_planned(self, headers: Sequence[Field], plan: Sequence[Representation]) -> bytes:
         """Encode a field section whose representations are decided."""
@@ -106,6 +128,35 @@ class Deflater:
         )
         fields = [(*field, each) for field, each in zip(headers, plan, strict=True)]
         return self._encoder.encode(fields, self._huffman)
+
+
+def _plan(
+    headers: Sequence[Field], secret: Collection[int], table: DynamicTable, choose: Strategy
+) -> list[Representation]:
+    """The representation of each field by ``choose``, for a block that finds ``table``."""
+    maximum = table.maximum
+    # The size of the table, never too low: what an insertion evicts is not looked up, so once
+    # the table has overflowed it counts as full until the end of the block.
+    size = table.size
+    held = table.lookup().fields
+    added = set()
+    plan = []
+    for position, field in enumerate(headers):
+        if position in secret:
+            plan.append(_NEVER_INDEXED)
+            continue
+        name, value = field
+        representation = choose(name, value, maximum, size)
+        plan.append(representation)
+        if (
+            representation is _WITH_INDEXING
+            and field not in held
+            and field not in STATIC_FIELDS
+            and field not in added
+        ):
+            added.add(field)
+            size = min(size + entry_size(field), maximum)
+    return plan
 
 
 class _PlannedDeflater(Deflater):
@@ -117,9 +168,37 @@ class _PlannedDeflater(Deflater):
         super().__init__(table_size, strategy="linear", huffman=huffman)
         self._plans = iter(plans)
 
-    def deflate(self, headers: Iterable[Field], sensitive: Collection[int] = ()) -> bytes:
+    def deflate(
+        self,
+        headers: Iterable[Field],
+        sensitive: Collection[int] = (),
+        upcoming: Sequence[Sequence[Field]] = (),
+    ) -> bytes:
         """Encode the next field section as planned; the plan knows what is sensitive."""
         return self.deflate_planned(list(headers), next(self._plans))
+
+
+class _LookingDeflater(Deflater):
+    """Encodes the field sections of a story, of each of which some that follow are known."""
+
+    def __init__(
+        self, table_size: int, cases: Sequence[Case], count: int, *, huffman: bool
+    ) -> None:
+        super().__init__(table_size, huffman=huffman, lookahead=True)
+        self._sections = [case.fields or () for case in cases]
+        self._count = count
+        self._next = 0
+
+    def deflate(
+        self,
+        headers: Iterable[Field],
+        sensitive: Collection[int] = (),
+        upcoming: Sequence[Sequence[Field]] = (),
+    ) -> bytes:
+        """Encode the next field section of the story."""
+        self._next += 1
+        known = self._sections[self._next : self._next + self._count]
+        return super().deflate(headers, sensitive, known)
 
 
 def story_deflater(
@@ -129,14 +208,20 @@ def story_deflater(
     strategy: str = "default",
     huffman: bool = True,
     effort: int = DEFAULT_EFFORT,
+    lookahead: int = 0,
 ) -> Deflater:
     """An encoder of the story ``cases`` with any strategy, ``best`` included.
 
     ``best`` reads the cases now, with ``effort`` walks of annealing; the field sections to encode
-    must be theirs, in order.  The other strategies look neither at ``cases`` nor at ``effort``.
-    ``table_size`` in octets as for :class:`Deflater`.  Raises ``ValueError`` for an unknown
-    strategy.
+    must be theirs, in order.  With ``lookahead`` the strategy ``default`` knows of each field
+    section so many that follow; those to encode must be theirs too.  Else nobody looks at
+    ``cases``. ``table_size`` in octets as for :class:`Deflater`.  Raises ``ValueError`` for an
+    unknown strategy, and for another than ``default`` with ``lookahead``.
     """
+    if lookahead:
+        if strategy != "default":
+            raise ValueError(f"the strategy {strategy!r} does not look ahead")
+        return _LookingDeflater(table_size, cases, lookahead, huffman=huffman)
     if strategy != "best":
         return Deflater(table_size, strategy=strategy, huffman=huffman)
     # Needed by this strategy only, and slow to import.

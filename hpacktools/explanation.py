@@ -22,8 +22,9 @@ from .codec import (
     decode_string,
 )
 from .inflate import error_to_json
-from .jsonforms import field_to_json
+from .jsonforms import field_to_json, size_to_json
 from .shapes import JSON, Object
+from .unknown import known_entries
 
 
 class Kind(enum.StrEnum):
@@ -55,7 +56,7 @@ class Step:
     maximum: int | None = None
     #: Whether the field is in the table afterwards because of this representation.
     inserted: bool = False
-    #: What left the table, oldest first.
+    #: What left the table, oldest first, as far as it is known.
     evicted: tuple[Field, ...] = ()
     #: The table afterwards.
     table: DynamicTable
@@ -144,7 +145,7 @@ def _step(block: bytes, offset: int, table: DynamicTable) -> tuple[Step, Dynamic
             offset=offset,
             octets=block[offset:end],
             maximum=number,
-            evicted=table.entries[len(after.entries) :][::-1],
+            evicted=known_entries(table)[len(after.entries) :][::-1],
             table=after,
         )
         return step, after
@@ -170,7 +171,7 @@ def _step(block: bytes, offset: int, table: DynamicTable) -> tuple[Step, Dynamic
         after = table.inserted(name, value)
         step.inserted = bool(after.entries)
         kept = len(after.entries) - step.inserted
-        step.evicted = table.entries[kept:][::-1]
+        step.evicted = known_entries(table)[kept:][::-1]
         step.table = after
         return step, after
     return step, table
@@ -208,11 +209,7 @@ def step_to_json(step: Step) -> Object:
     if step.evicted:
         evicted: list[JSON] = [field_to_json(field) for field in step.evicted]
         result["evicted"] = evicted
-    result["table"] = {
-        "entries": len(step.table.entries),
-        "size": step.table.size,
-        "max_size": step.table.maximum,
-    }
+    result["table"] = {"entries": len(known_entries(step.table))} | size_to_json(step.table)
     return result
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from .codec import FIRST_DYNAMIC_INDEX, Field, entry_size
+from .codec import FIRST_DYNAMIC_INDEX, DynamicTable, Field, entry_size
 from .explanation import Explanation, Kind, Step
 from .terminal import printable
+from .unknown import UNKNOWN, known_entries, known_maximum
 
 _COLOURS: Final = {
     Kind.INDEXED: "36",
@@ -38,7 +39,10 @@ def escape(octets: bytes) -> str:
     )
 
 
-def _shown(octets: bytes) -> str:
+def shown(octets: bytes) -> str:
+    """``octets`` for people: escaped, and cut where they are many."""
+    if octets is UNKNOWN:
+        return "(unknown)"
     if len(octets) <= _TEXT_SHOWN:
         return escape(octets)
     return f"{escape(octets[:_TEXT_SHOWN])}… ({len(octets)} octets)"
@@ -56,6 +60,11 @@ class Renderer:
     def render(self, title: str, explanation: Explanation) -> str:
         """The whole block, with a last line feed."""
         return "\n".join(self._lines(title, explanation)) + "\n"
+
+    def render_heading(self, name: str, context: str) -> str:
+        """One line before the blocks of a direction."""
+        text = printable(f"{name} ({context}s)" if context else name)
+        return self._paint(text, _BOLD) + "\n"
 
     def render_undecoded(self, title: str, reason: str) -> str:
         """One line in the place of a block that cannot be explained."""
@@ -76,16 +85,14 @@ class Renderer:
             yield self._paint(f"                {error.section}, octet {error.offset}", _RED)
         table = explanation.table
         yield self._paint(
-            f"         table: {_entries(len(table.entries))}, "
-            f"{table.size} of {table.maximum} octets",
-            _DIM,
+            f"         table: {_entries(len(known_entries(table)))}, {_size(table)}", _DIM
         )
 
     def _step(self, step: Step) -> Iterator[str]:
-        shown = step.octets[:_OCTETS_SHOWN]
+        head = step.octets[:_OCTETS_SHOWN]
         lines = [
-            shown[start : start + _OCTETS_PER_LINE].hex(" ")
-            for start in range(0, len(shown), _OCTETS_PER_LINE)
+            head[start : start + _OCTETS_PER_LINE].hex(" ")
+            for start in range(0, len(head), _OCTETS_PER_LINE)
         ]
         if len(step.octets) > _OCTETS_SHOWN:
             lines.append(f"… {len(step.octets) - _OCTETS_SHOWN} more")
@@ -93,9 +100,9 @@ class Renderer:
         for line in lines[1:]:
             yield f"         {line}"
         if step.field is not None:
-            name, value = map(_shown, step.field)
+            name, value = shown(step.field[0]), shown(step.field[1])
             yield f"         {self._paint(name, _BOLD)}: {value}"
-        yield "         " + self._paint(_what(step), _COLOURS[step.kind])
+        yield "         " + self._paint(what(step), _COLOURS[step.kind])
         change = self._change(step)
         if change:
             yield "         " + self._paint(change, _DIM)
@@ -107,33 +114,44 @@ class Renderer:
             assert step.field is not None
             size = entry_size(step.field)
             if step.inserted:
-                parts.append(f"inserted at {FIRST_DYNAMIC_INDEX}, {size} octets")
+                least = "at least " if step.field[0] is UNKNOWN else ""
+                parts.append(f"inserted at {FIRST_DYNAMIC_INDEX}, {least}{size} octets")
             else:
                 parts.append(f"not inserted: {size} octets are more than the table holds")
         if step.evicted:
             parts.append("evicted " + ", ".join(map(_brief, step.evicted)))
         if parts:
-            parts.append(f"table {step.table.size} of {step.table.maximum} octets")
+            parts.append(f"table {_size(step.table)}")
         return "; ".join(parts)
 
 
+def _size(table: DynamicTable) -> str:
+    """The size and the maximum, as far as they are known."""
+    size = sum(map(entry_size, known_entries(table)))
+    maximum = known_maximum(table)
+    if maximum is None:
+        return f"{size} octets known of an unknown maximum"
+    return f"{size} of {maximum} octets"
+
+
 def _brief(field: Field) -> str:
-    text = f"{escape(field[0])}: {escape(field[1][:40])}"
+    name = shown(field[0])
+    text = f"{name}: {escape(field[1][:40])}"
     return text + "…" if len(field[1]) > 40 else text
 
 
-def _what(step: Step) -> str:
+def what(step: Step) -> str:
     """The kind, where the name comes from, and how strings are coded."""
     if step.kind is Kind.SIZE_UPDATE:
         return f"{step.kind}: the table holds at most {step.maximum} octets"
     parts = [str(step.kind)]
     if step.index is not None:
         table = "static" if step.index < FIRST_DYNAMIC_INDEX else "dynamic"
-        what = "index" if step.kind is Kind.INDEXED else "name from index"
-        parts.append(f"{what} {step.index} of the {table} table")
-    for what, huffman in (("name", step.name_huffman), ("value", step.value_huffman)):
+        part = "index" if step.kind is Kind.INDEXED else "name from index"
+        parts.append(f"{part} {step.index} of the {table} table")
+    for part, huffman in (("name", step.name_huffman), ("value", step.value_huffman)):
         if huffman is not None:
-            parts.append(f"{what} {'Huffman' if huffman else 'plain'}")
+            parts.append(f"{part} {'Huffman' if huffman else 'plain'}")
     return ", ".join(parts)
 
 

@@ -6,9 +6,10 @@ The class offers what nghttp2's Python bindings offered as ``HDInflater``.
 from __future__ import annotations
 
 from .codec import DecodedBlock, Decoder, DynamicTable, Field, HPACKError
-from .jsonforms import fields_to_json, table_to_json
-from .shapes import JSON, Object
+from .jsonforms import fields_to_json, table_to_json, text_of, unknown_to_json
+from .shapes import JSON, MAX_SETTING, Object
 from .stories import Case
+from .unknown import unknown_table
 
 
 class Inflater:
@@ -18,8 +19,17 @@ class Inflater:
     [(b':method', b'GET'), (b':path', b'/')]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, from_the_middle: bool = False) -> None:
+        """``from_the_middle``: the connection was already in use before the first block.
+
+        Names and values that were inserted before are :data:`~hpacktools.unknown.UNKNOWN` then, and
+        any table size is permitted, because nobody knows what the settings were.
+        """
         self._decoder = Decoder()
+        self.from_the_middle = from_the_middle
+        if from_the_middle:
+            self._decoder.table = unknown_table()
+            self._decoder.allowed = MAX_SETTING
         #: Positions of fields that came as never-indexed literals in the last block.
         self.never_indexed: tuple[int, ...] = ()
 
@@ -42,9 +52,11 @@ class Inflater:
         """The encoder has acknowledged SETTINGS_HEADER_TABLE_SIZE ``size`` (octets).
 
         If its table is larger, the next block must begin with a size update (RFC 7541 section 4.2).
-        Raises ``ValueError`` for what is no value of the setting.
+        Raises ``ValueError`` for what is no value of the setting.  From the middle it changes
+        nothing: whether the encoder's table was larger is not known.
         """
-        self._decoder.change_allowed(size)
+        if not self.from_the_middle:
+            self._decoder.change_allowed(size)
 
     def inflate(self, block: bytes | bytearray | memoryview) -> list[Field]:
         """Decode a whole header block; names and values are octets.
@@ -79,7 +91,13 @@ def inflate_case(
     for size in case.table_sizes:
         inflater.change_table_size(size)
     before = inflater.table.maximum
-    headers, octets = fields_to_json(inflater.inflate(case.wire))
+    fields = inflater.inflate(case.wire)
+    unknown = unknown_to_json(fields) if inflater.from_the_middle else {}
+    headers, octets = fields_to_json(fields)
+    for position in unknown:
+        headers[int(position)] = {
+            text_of(name): text_of(value) for name, value in [fields[int(position)]]
+        }
     result: Object = {
         number_key: case.number,
         "wire": case.document["wire"],
@@ -87,6 +105,8 @@ def inflate_case(
     }
     if octets:
         result["octets"] = octets
+    if unknown:
+        result["unknown"] = unknown
     if inflater.never_indexed:
         positions: list[JSON] = list(inflater.never_indexed)
         result["sensitive"] = positions

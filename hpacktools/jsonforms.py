@@ -3,7 +3,9 @@
 Names and values are octets, JSON strings are text.  A string stands for its UTF-8 octets.  A field
 that is not UTF-8 has an approximation in ``headers`` (U+FFFD for what cannot be decoded), and its
 octets beside it: ``"octets": {"3": {"name": HEX, "value": HEX}}`` for the field at position 3.  In
-a dumped table ``name_hex`` and ``value_hex`` say the same.  Other tools ignore these members.
+a dumped table ``name_hex`` and ``value_hex`` say the same.  Names and values that a decoder from
+the middle of a connection cannot know are ``?``, and ``unknown`` says where.  Other tools ignore
+these members.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import NoReturn
 
 from .codec import FIRST_DYNAMIC_INDEX, DynamicTable, Field, entry_size
 from .shapes import JSON, Object, Repeated
+from .unknown import PLACEHOLDER, UNKNOWN, known_entries, known_maximum, unknown_parts
 
 
 class ShapeError(ValueError):
@@ -34,7 +37,9 @@ class ShapeError(ValueError):
 
 
 def text_of(octets: bytes) -> str:
-    """``octets`` as text; U+FFFD for what is not UTF-8."""
+    """``octets`` as text; U+FFFD for what is not UTF-8, ``?`` for what is not known."""
+    if octets is UNKNOWN:
+        return PLACEHOLDER
     return octets.decode("utf-8", "replace")
 
 
@@ -88,23 +93,44 @@ def fields_to_json(fields: Iterable[Field]) -> tuple[list[JSON], Object]:
     return headers, octets
 
 
+def unknown_to_json(fields: Iterable[Field]) -> Object:
+    """The member ``unknown`` of a field section: position -> ``name``, ``value`` or both."""
+    result: Object = {}
+    for position, field in enumerate(fields):
+        parts: list[JSON] = [*unknown_parts(field)]
+        if parts:
+            result[str(position)] = parts
+    return result
+
+
 def field_to_json(field: Field) -> Object:
     """A field as an object with ``name`` and ``value``."""
     result: Object = {"name": text_of(field[0]), "value": text_of(field[1])}
     for key, octets in zip(("name_hex", "value_hex"), field, strict=True):
         if not is_utf8(octets):
             result[key] = octets.hex()
+    if parts := unknown_parts(field):
+        result["unknown"] = [*parts]
     return result
 
 
 def table_to_json(table: DynamicTable) -> Object:
     """A dump of ``table``, as ``-d`` writes it: newest entry first, at index 62."""
     entries: list[JSON] = []
-    for index, field in enumerate(table.entries, FIRST_DYNAMIC_INDEX):
+    for index, field in enumerate(known_entries(table), FIRST_DYNAMIC_INDEX):
         entry: Object = {"index": index, "name": text_of(field[0]), "value": text_of(field[1])}
         entry["size"] = entry_size(field)
         entries.append(entry | field_to_json(field))
-    return {"entries": entries, "size": table.size, "max_size": table.maximum}
+    return {"entries": entries} | size_to_json(table)
+
+
+def size_to_json(table: DynamicTable) -> Object:
+    """``size`` and ``max_size`` of ``table`` in octets, as far as they are known."""
+    result: Object = {"size": sum(map(entry_size, known_entries(table)))}
+    maximum = known_maximum(table)
+    if maximum is not None:
+        result["max_size"] = maximum
+    return result
 
 
 def _refuse_constant(text: str) -> NoReturn:

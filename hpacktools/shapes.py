@@ -11,6 +11,7 @@ Quirks of the http2jp corpus are well-formed: ``header_table_size`` may be ``nul
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias, TypeGuard
 
 #: What ``json`` returns.
@@ -38,10 +39,8 @@ MAX_SETTING = 2**32 - 1
 
 
 def is_integer(value: JSON, maximum: float = float("inf")) -> bool:
-    """A JSON Schema "integer" from 0 to ``maximum``; ``4096.0`` is one."""
-    if type(value) is int:
-        return 0 <= value <= maximum
-    return type(value) is float and value.is_integer() and 0 <= value <= maximum
+    """A whole number from 0 to ``maximum``, written as one: ``4096.0`` is none."""
+    return type(value) is int and 0 <= value <= maximum
 
 
 def is_text(value: JSON) -> bool:
@@ -65,6 +64,23 @@ def is_hex(value: JSON) -> bool:
         return False
     # fromhex skips blanks.
     return len(value) == 2 * len(octets)
+
+
+#: The octets of a block as dumps show them.
+_DUMPED = re.compile(r"[ \t\r\n:]*(?:(?:0[xX])?[0-9a-fA-F]{2}[ \t\r\n:]*)*")
+_BETWEEN_OCTETS = re.compile(r"[ \t\r\n:]+|0[xX]")
+
+
+def is_wire(value: JSON) -> bool:
+    """A header block: hexadecimal digits, in which octets may be parted by blanks, line feeds and
+    colons and have ``0x`` before them."""
+    return is_hex(value) or (isinstance(value, str) and _DUMPED.fullmatch(value) is not None)
+
+
+def digits_of_wire(text: str) -> str:
+    """Only the digits of a header block for which :func:`is_wire` holds."""
+    # An "0x" cannot begin within an octet: "x" is no digit.
+    return text if is_hex(text) else _BETWEEN_OCTETS.sub("", text)
 
 
 def is_headers(value: JSON) -> bool:
@@ -140,7 +156,7 @@ def is_inflate_case(case: JSON) -> TypeGuard[Object]:
     return (
         type(case) is dict
         and "wire" in case
-        and is_hex(case["wire"])
+        and is_wire(case["wire"])
         and _has_optional_members(case)
     )
 
@@ -151,7 +167,7 @@ def is_story_case(case: JSON) -> TypeGuard[Object]:
         type(case) is dict
         and ("headers" in case or "wire" in case)
         and ("headers" not in case or is_headers(case["headers"]))
-        and ("wire" not in case or is_hex(case["wire"]))
+        and ("wire" not in case or is_wire(case["wire"]))
         and ("expect" not in case or _is_expectation(case["expect"]))
         and _has_optional_members(case)
     )
@@ -166,8 +182,9 @@ def _is_expectation(value: JSON) -> bool:
             is_text(value.get("section"))
             and ("offset" not in value or is_integer(value["offset"]))
             and ("error" not in value or is_text(value["error"]))
+            and type(value.get("may_accept", False)) is bool
         )
-    if result != "accept":
+    if result != "accept" or type(value.get("may_refuse", False)) is not bool:
         return False
     return "header_table" not in value or is_header_table(value["header_table"])
 

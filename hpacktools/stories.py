@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from os import PathLike
+from typing import Final
 
 from .codec import Field
 from .jsonforms import ShapeError, fields_from_json, parse
@@ -19,6 +20,7 @@ from .shapes import (
     JSON,
     Object,
     Repeated,
+    digits_of_wire,
     is_deflate_case,
     is_inflate_case,
     is_story_case,
@@ -31,6 +33,15 @@ _RECOGNISERS: dict[str, Callable[[JSON], bool]] = {
     "deflate-input": is_deflate_case,
     "inflate-input": is_inflate_case,
 }
+
+
+#: How binding a story is, from the most to the least:
+#:
+#: - ``must``: the RFC demands it of every decoder or encoder;
+#: - ``settings``: RFC 9113 demands it of an endpoint, whose codec has to know the settings;
+#: - ``limits``: within the RFC an implementation may set its own limit;
+#: - ``advice``: widely done, but no sentence demands it.
+LEVELS: Final = ("must", "settings", "limits", "advice")
 
 
 class UnusableError(ValueError):
@@ -54,6 +65,9 @@ class Case:
     table_sizes: tuple[int, ...]
     #: The case as it was read.
     document: Object
+    #: The frame that the block began with and its stream, of a capture; else empty and 0.
+    frame: str = ""
+    stream_id: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +80,11 @@ class Story:
     #: ``request`` or ``response`` where the story says so, else empty.
     context: str
     cases: list[Case]
+    #: One of :data:`LEVELS`.
+    level: str = "must"
+    #: What it asks of a codec beside the RFC: ``settings``, ``several settings``, ``sensitive``,
+    #: ``128 fields``.
+    needs: tuple[str, ...] = ()
 
     @property
     def octets(self) -> int:
@@ -91,21 +110,27 @@ def read_case(document: JSON, position: int, kind: str = "story", root: str = "$
         headers = document["headers"]
         assert isinstance(headers, list)
         fields = fields_from_json(headers, document.get("octets"), path)
-    wire = document.get("wire") if kind != "deflate-input" else None
+    wire = None
+    if kind != "deflate-input" and "wire" in document:
+        digits = digits_of_wire(str(document["wire"]))
+        wire = bytes.fromhex(digits)
+        if digits != document["wire"]:
+            # What is written again is written plainly.
+            document = document | {"wire": digits}
     number = document.get("seqno", document.get("seq", position))
     return Case(
         number=_integer(number),
         fields=fields,
         sensitive=_sensitive(document, fields, path),
-        wire=None if wire is None else bytes.fromhex(str(wire)),
+        wire=wire,
         table_sizes=_table_sizes(document),
         document=document,
     )
 
 
 def _integer(value: JSON) -> int:
-    assert isinstance(value, int | float)
-    return int(value)
+    assert isinstance(value, int)
+    return value
 
 
 def _table_sizes(document: Object) -> tuple[int, ...]:
@@ -154,17 +179,23 @@ def cases_of(document: JSON) -> list[JSON]:
 
 
 def read_text(path: str | PathLike[str]) -> str:
-    """The text of a file.  Raises :class:`UnusableError` when it is not UTF-8, and ``OSError``."""
+    """The text of a file.  Raises :class:`UnusableError` like :func:`decode_text`, ``OSError``."""
     with open(path, "rb") as file:
         return decode_text(file.read())
 
 
 def decode_text(octets: bytes) -> str:
-    """``octets`` as text; a byte order mark is skipped.  Raises :class:`UnusableError`."""
+    """``octets`` as text that is not blank; a byte order mark is skipped.
+
+    Raises :class:`UnusableError`.
+    """
     try:
-        return octets.decode("utf-8-sig")
+        text = octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnusableError(f"not UTF-8 at octet {error.start}") from None
+    if not text or text.isspace():
+        raise UnusableError("is empty")
+    return text
 
 
 def load_story(path: str | PathLike[str]) -> Story:
@@ -192,11 +223,19 @@ def story_from_json(document: JSON, name: str) -> Story:
         if not is_text(text):
             raise ShapeError(f"$.{key}", "is not a string of Unicode text")
         texts.append(str(text))
+    level = document.get("level", LEVELS[0])
+    if level not in LEVELS:
+        raise ShapeError("$.level", f"is not one of {', '.join(LEVELS)}")
+    needs = document.get("needs", [])
+    if not isinstance(needs, list) or not all(map(is_text, needs)):
+        raise ShapeError("$.needs", "is not an array of strings of Unicode text")
     return Story(
         name=name,
         description=texts[0],
         context=texts[1],
         cases=list(_read_all(cases)),
+        level=str(level),
+        needs=tuple(map(str, needs)),
     )
 
 

@@ -1,23 +1,26 @@
 """Strategies: which fields an encoder puts into its dynamic table.
 
-Contract: a strategy sees the fields of one connection one after another and names a representation
-for each, without knowing what comes.  What is marked sensitive never gets here: it is never
-indexed.  The strategy ``best``, which knows what comes, is in :mod:`hpacktools.best`.
+Contract: :func:`never_indexed` decides for every strategy what is a secret.  A strategy sees the
+other fields of one connection one after another and names a representation for each, without
+knowing what comes.  The strategies that know are elsewhere: ``best``, which knows the whole story,
+in :mod:`hpacktools.best`, and looking ahead in :mod:`hpacktools.lookahead`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
-from .codec import ENTRY_OVERHEAD, Representation, encode_string
+from .codec import ENTRY_OVERHEAD, Field, Representation, encode_string
+from .stories import Case
 
 _WITH_INDEXING = Representation.WITH_INDEXING
 _WITHOUT_INDEXING = Representation.WITHOUT_INDEXING
 _NEVER_INDEXED = Representation.NEVER_INDEXED
 
-#: (name, value, maximum size of the table in octets) -> representation.
-Strategy: TypeAlias = Callable[[bytes, bytes, int], Representation]
+#: (name, value, maximum size of the table, its size now; both in octets) -> representation.
+Strategy: TypeAlias = Callable[[bytes, bytes, int, int], Representation]
 
 #: Names whose values nghttp2 does not index: they differ from message to message.
 NGHTTP2_NOT_INDEXED: Final = frozenset(
@@ -34,21 +37,53 @@ NGHTTP2_NOT_INDEXED: Final = frozenset(
 )
 #: A shorter cookie has so few values that compression would help to guess it (RFC 7541 7.1.3).
 SHORT_COOKIE: Final = 20
+#: Names whose values are credentials, all of them or the short ones.
+_CREDENTIALS: Final = frozenset([b"authorization", b"proxy-authorization", b"cookie"])
+#: The same by nghttp2's policy.
+_NGHTTP2_CREDENTIALS: Final = frozenset([b"authorization", b"cookie"])
 
 
-def _is_secret(name: bytes, value: bytes) -> bool:
-    return name in (b"authorization", b"proxy-authorization") or (
-        name == b"cookie" and len(value) < SHORT_COOKIE
-    )
+def never_indexed(
+    fields: Iterable[Field], listed: Collection[int] = (), strategy: str = "default"
+) -> frozenset[int]:
+    """The positions of the fields to be written as never-indexed literals.
+
+    They are those in ``listed`` and, by RFC 7541 section 7.1.3, every credential: authorization,
+    proxy-authorization, and a cookie that is short enough to be guessed.  Names are compared
+    without regard to case, because HTTP/1 text has them in any.  The strategy ``nghttp2`` keeps to
+    that library's own list.
+    """
+    if strategy == "nghttp2":
+        found = {
+            position
+            for position, (name, value) in enumerate(fields)
+            if name in _NGHTTP2_CREDENTIALS and _is_credential(name, value)
+        }
+    else:
+        found = {
+            position
+            for position, (name, value) in enumerate(fields)
+            if name.lower() in _CREDENTIALS and _is_credential(name.lower(), value)
+        }
+    return frozenset(found.union(listed))
+
+
+def without_credentials(cases: Iterable[Case]) -> list[Case]:
+    """The cases with their credentials among what is sensitive."""
+    return [
+        replace(case, sensitive=never_indexed(case.fields or (), case.sensitive)) for case in cases
+    ]
+
+
+def _is_credential(name: bytes, value: bytes) -> bool:
+    return name != b"cookie" or len(value) < SHORT_COOKIE
 
 
 def nghttp2() -> Strategy:
-    """The policy of nghttp2: all is indexed but some names, secrets and very large entries."""
+    """The policy of nghttp2: all is indexed but some names and very large entries."""
 
-    def choose(name: bytes, value: bytes, table_size: int) -> Representation:
-        if name == b"authorization" or (name == b"cookie" and len(value) < SHORT_COOKIE):
-            return _NEVER_INDEXED
-        large = 4 * (len(name) + len(value) + ENTRY_OVERHEAD) > 3 * table_size
+    def choose(name: bytes, value: bytes, maximum: int, size: int) -> Representation:
+        large = 4 * (len(name) + len(value) + ENTRY_OVERHEAD) > 3 * maximum
         return _WITHOUT_INDEXING if large or name in NGHTTP2_NOT_INDEXED else _WITH_INDEXING
 
     return choose
@@ -56,12 +91,12 @@ def nghttp2() -> Strategy:
 
 def linear() -> Strategy:
     """Everything is indexed."""
-    return lambda name, value, table_size: _WITH_INDEXING
+    return lambda name, value, maximum, size: _WITH_INDEXING
 
 
 def static() -> Strategy:
     """Only the static table is used."""
-    return lambda name, value, table_size: _WITHOUT_INDEXING
+    return lambda name, value, maximum, size: _WITHOUT_INDEXING
 
 
 #: How many fields the default strategy remembers.  A field that came earlier than that is no
@@ -79,16 +114,16 @@ def adaptive() -> Strategy:
     """The default: learn for each name whether its values come again.
 
     A field that came before is indexed.  A new one is indexed while most of the recent values of
-    its name had come before; a name starts with full trust.  Secrets are never indexed, entries
-    over three quarters of the table not either.
+    its name had come before; a name starts with full trust.  Any other is indexed too as long as
+    the table is at most half full with it, for there it takes nothing away.  Entries over three
+    quarters of the table are not indexed.
     """
     seen: dict[tuple[bytes, bytes], None] = {}
     shares: dict[bytes, float] = {}
 
-    def choose(name: bytes, value: bytes, table_size: int) -> Representation:
-        if _is_secret(name, value):
-            return _NEVER_INDEXED
-        if 4 * (len(name) + len(value) + ENTRY_OVERHEAD) > 3 * table_size:
+    def choose(name: bytes, value: bytes, maximum: int, size: int) -> Representation:
+        entry = len(name) + len(value) + ENTRY_OVERHEAD
+        if 4 * entry > 3 * maximum:
             return _WITHOUT_INDEXING
         field = (name, value)
         known = field in seen
@@ -102,7 +137,8 @@ def adaptive() -> Strategy:
         if len(shares) >= REMEMBERED_NAMES:
             del shares[next(iter(shares))]
         shares[name] = _PAST * share + (1 - _PAST) * known
-        return _WITH_INDEXING if known or share > _SHARE else _WITHOUT_INDEXING
+        worthwhile = known or share > _SHARE or 2 * (size + entry) <= maximum
+        return _WITH_INDEXING if worthwhile else _WITHOUT_INDEXING
 
     return choose
 

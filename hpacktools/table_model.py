@@ -57,6 +57,8 @@ class Model:
 
     #: Octets that no choice changes: fields of the static table, size updates.
     fixed: int
+    #: Of these, the octets of size updates.
+    updates: int
     #: Position -> field.
     occurrences: list[int]
     #: Position -> position at which the same field comes again, or :data:`NEVER`.
@@ -81,6 +83,7 @@ class _Builder:
         self.huffman = huffman
         self.model = Model(
             fixed=0,
+            updates=0,
             occurrences=[],
             following=[],
             free=[],
@@ -144,7 +147,8 @@ def build_model(cases: Sequence[Case], *, limit: int, huffman: bool) -> Model:
         for size in case.table_sizes:
             encoder.change_maximum(size)
         updates = encoder.pending_updates()
-        model.fixed += len(encoder.encode([]))
+        model.updates += (octets := len(encoder.encode([])))
+        model.fixed += octets
         maximum = encoder.table.maximum
         cut = min((cut, *updates))
         for position, field in enumerate(case.fields or ()):

@@ -88,10 +88,6 @@ IMPURE_MODULES = frozenset(
         "watchfiles",
     ]
 )
-#: Jobs of the site are done in any thread, so that what they share has a lock; nothing else of a
-#: module for threads is for this layer.
-MAY_LOCK = frozenset({"h2static.site.list_memory", "h2static.site.octets"})
-
 #: Methods that read a clock though their module does more than that.
 CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 
@@ -100,6 +96,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
     "cryptography": ("h2static.localca", "h2static.server"),
+    "scipy": ("hpacktools",),
 }
 
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}
@@ -171,11 +168,7 @@ def problems_in(path: Path) -> Iterator[str]:
                 yield f"{where}: the arrow does not point downwards"
             elif target != unit and unit in ONLY and target not in ONLY[unit]:
                 yield f"{where}: it may import only {sorted(ONLY[unit])}"
-        if (
-            unit in PURE
-            and top in IMPURE_MODULES
-            and not (name == "threading" and module in MAY_LOCK)
-        ):
+        if unit in PURE and top in IMPURE_MODULES:
             yield f"{where}: no sockets, threads, clocks, randomness or logs here"
         if top in THIRD_PARTY and unit not in THIRD_PARTY[top]:
             yield f"{where}: only {', '.join(THIRD_PARTY[top])} may"
@@ -206,13 +199,6 @@ def test_no_circles() -> None:
     }
     assert imports["h2static.cli"]
     TopologicalSorter(imports).prepare()
-
-
-def test_those_with_locks_import_nothing_else_for_threads() -> None:
-    for module in MAY_LOCK:
-        text = (REPOSITORY / module.replace(".", "/")).with_suffix(".py").read_text()
-        assert "from threading import Lock\n" in text
-        assert text.count("threading") == 1
 
 
 def stores_in(path: Path) -> Iterator[tuple[str, str]]:

@@ -60,7 +60,7 @@ class Body(Protocol):
         """Start a reading.
 
         The body stays readable until it is closed, whatever happens to the name under which its
-        file was found.
+        file was found.  Raises ``OSError`` when the medium cannot be opened.
         """
 
 

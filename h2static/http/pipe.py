@@ -30,7 +30,7 @@ class Pipe:
 
     __slots__ = (
         "_capacity", "_ended", "_failed", "_held", "_on_closed", "_on_room", "_opened", "_pieces",
-        "_starved", "_trailers", "_wake", "closed", "length",
+        "_start", "_starved", "_trailers", "_wake", "closed", "length",
     )  # fmt: skip
 
     #: Pieces are ``bytes``: each stays as it is.
@@ -54,6 +54,8 @@ class Pipe:
         self._on_room = on_room
         self._on_closed = on_closed
         self._pieces: deque[bytes] = deque()
+        #: Octets of the first piece that were read already.
+        self._start = 0
         self._held = 0
         #: A writer was told to wait.
         self._starved = False
@@ -113,10 +115,14 @@ class Pipe:
             raise OSError("the content broke off")
         if not self._pieces:
             return b"" if self._ended else None
-        piece = self._pieces.popleft()
-        if len(piece) > size:
-            self._pieces.appendleft(piece[size:])
-            piece = piece[:size]
+        piece, start = self._pieces[0], self._start
+        if len(piece) - start > size:
+            self._start = start + size
+            piece = piece[start : self._start]
+        else:
+            self._pieces.popleft()
+            self._start = 0
+            piece = piece[start:]
         self._held -= len(piece)
         if self._starved and self._held * 2 <= self._capacity:
             self._starved = False

@@ -247,7 +247,15 @@ class Connection:
         """The peer will send no more: what it can no longer allow or ask for is given up."""
         self.turn.now = now
         self.eof = True
+        if self._error is None:
+            self._guarded(self._end_input)
         self._after()
+
+    def _end_input(self) -> None:
+        self._perform()
+        for stream in list(self.streams.open.values()):
+            if not stream.whole:
+                self._messages.input_ended(stream)
 
     def take_turn(self, now: float) -> None:
         """Go on with what is in the backlog."""
@@ -309,7 +317,7 @@ class Connection:
         """The connection is lost or over: give back everything."""
         self.streams.release()
         self.sender.output.clear()
-        self.turn.waiting.clear()
+        self.turn.give_up()
         self.closing = True
 
     # ------------------------------------------------------------------ the frame loop
@@ -432,7 +440,7 @@ class Connection:
         self.sender.blocked.clear()
         self.buffer = b""
         self._backlog = False
-        self.turn.waiting.clear()
+        self.turn.give_up()
         self.sender.emit(
             GoAway(last_stream_id=last, code=violation.code, debug=violation.reason.encode())
         )

@@ -159,12 +159,15 @@ class Content:
     def accept(self, stream: Stream, sink: Sink) -> None:
         """``sink`` takes the content from its first octet on."""
         pieces, stream.early_content = stream.early_content, []
-        if not stream.whole:
-            stream.sink = sink
+        stream.sink = sink
         for piece in pieces:
             if not sink.receive(piece):
                 stream.paused = True
+            if stream.sink is not sink:
+                # Its application has given up meanwhile.
+                return
         if stream.whole:
+            stream.sink = None
             sink.end(stream.trailers)
         elif not stream.paused:
             self.resume(stream)

@@ -189,7 +189,7 @@ class Deadlines:
 
 def _waits_for_us(stream: Stream) -> bool:
     """Whether a stream waits for a disk, a thread, an application, or for events."""
-    if stream.waiting or stream.paused:
+    if stream.waiting or stream.working or stream.paused:
         return True
     if stream.reader is not None:
         return stream.remaining is None

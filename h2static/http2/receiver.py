@@ -79,6 +79,9 @@ class Messages(Protocol):
     def over(self, stream: Stream) -> None:
         """The stream is over; it is released after this."""
 
+    def input_ended(self, stream: Stream) -> None:
+        """The peer sends nothing more, and its message on ``stream`` is not whole."""
+
     def pending(self, stream: Stream) -> bool:
         """Whether something may still come of the stream though the peer sends nothing more."""
 

@@ -35,7 +35,7 @@ from h2static.http2.frames import unpack_header
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.push import Push
 from h2static.http2.sender import Sender
-from h2static.http2.service import Service
+from h2static.http2.service import Service, fitting
 from h2static.http2.settings import PeerSettings
 from h2static.http2.streams import Streams
 from h2static.http2.turn import Turn
@@ -122,7 +122,7 @@ class Replay:
                 response = application.recall(request)
                 if response is None:
                     break
-                recalled[request] = response
+                recalled[request] = response = fitting(request, response)
             block = encoded_blocks.get(response)
             if block is None:
                 block = memory.block(encoder, response)

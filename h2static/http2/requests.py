@@ -31,7 +31,7 @@ from h2static.http2.push import Push
 from h2static.http2.registry import ErrorCode
 from h2static.http2.reports import Reports
 from h2static.http2.sender import Sender
-from h2static.http2.service import Service
+from h2static.http2.service import Service, fitting
 from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import Input, State, Stream
 from h2static.http2.streams import Streams
@@ -218,7 +218,7 @@ class Requests:
         if response is None:
             service.application.handle(stream)
             return
-        service.recalled[request] = response
+        service.recalled[request] = response = fitting(request, response)
         self._respond(stream, response)
 
     # ------------------------------------------------------------------ what applications ask
@@ -227,7 +227,8 @@ class Requests:
         """See :meth:`h2static.http.exchange.Exchange.respond`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.respond(stream, response))
-        elif not (stream.gone or stream.waiting or stream.response or stream.held_response):
+        elif not (stream.gone or stream.response or stream.held_response):
+            self._drop_job(stream)
             self._respond(stream, response)
 
     def inform(self, stream: Stream, status: int, fields: Fields) -> None:
@@ -239,9 +240,11 @@ class Requests:
 
     def accept(self, stream: Stream, sink: Sink) -> None:
         """See :meth:`h2static.http.exchange.Exchange.accept`."""
-        if not self._turn.active:
+        if stream.gone:
+            sink.abandon()
+        elif not self._turn.active:
             self._turn.defer(lambda: self.accept(stream, sink))
-        elif stream.gone or stream.response or stream.held_response or stream.sink is not None:
+        elif stream.response or stream.held_response or stream.sink is not None:
             sink.abandon()
         else:
             # "A server that receives a 100-continue expectation … MUST send either a 100 … or a
@@ -262,8 +265,8 @@ class Requests:
         """See :meth:`h2static.http.exchange.Exchange.work`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.work(stream, job))
-        elif not (stream.gone or stream.waiting or stream.response or stream.held_response):
-            stream.waiting = True
+        elif not (stream.gone or stream.working or stream.response or stream.held_response):
+            stream.working = True
             self.jobs.append((stream.id, job))
 
     def abort(self, stream: Stream, reason: str) -> None:
@@ -272,6 +275,7 @@ class Requests:
             self._turn.defer(lambda: self.abort(stream, reason))
         elif not stream.gone and not stream.complete:
             self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, reason)
+            self._drop_job(stream)
             if stream.response is None:
                 stream.held_response = None
                 refusal = self._service.application.refuse(500, stream.request)
@@ -282,9 +286,9 @@ class Requests:
     def finish_job(self, stream_id: int, response: Response | None) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""
         stream = self._streams.open.get(stream_id)
-        if stream is None or not stream.waiting:
+        if stream is None or not stream.working:
             return
-        stream.waiting = False
+        stream.working = False
         if response is None:
             response = self._service.application.refuse(500, stream.request)
         self._respond(stream, response)
@@ -294,10 +298,7 @@ class Requests:
 
     def over(self, stream: Stream) -> None:
         """The stream is over: no thread works for it any more."""
-        if stream.waiting and self.jobs:
-            left = [one for one in self.jobs if one[0] != stream.id]
-            self.jobs.clear()
-            self.jobs.extend(left)
+        self._drop_job(stream)
         self.content.closed(stream)
         journal = self._service.shared.journal
         if journal is not None and stream.response is not None:
@@ -315,10 +316,24 @@ class Requests:
                 )
             )
 
+    def input_ended(self, stream: Stream) -> None:
+        """The client sends nothing more, and the request is not whole: its content broke off."""
+        sink, stream.sink = stream.sink, None
+        if sink is not None:
+            sink.abandon()
+
+    def _drop_job(self, stream: Stream) -> None:
+        """Nobody waits for the stream's job any more."""
+        if stream.working:
+            stream.working = False
+            left = [one for one in self.jobs if one[0] != stream.id]
+            self.jobs.clear()
+            self.jobs.extend(left)
+
     def pending(self, stream: Stream) -> bool:
         """Whether a response may still go out though the client sends nothing more."""
         # What a thread works on, or an application whose request is whole.
-        return stream.waiting or (stream.whole and stream.response is None)
+        return stream.working or stream.waiting or (stream.whole and stream.response is None)
 
     def sent(self, stream: Stream) -> None:
         """The response has ended before the request's content has."""
@@ -330,6 +345,7 @@ class Requests:
 
     def _respond(self, stream: Stream, response: Response, *, at_once: bool = False) -> None:
         """Send the final response, now or when the request's content is there."""
+        response = fitting(stream.request, response)
         if (
             at_once
             or stream.whole
@@ -356,7 +372,13 @@ class Requests:
             self._sender.informational(stream, 103, delivery.early)
         # A pushed response takes its turn among the others.
         at_once = not pushed and stream.id % 2 == 1
-        self._sender.respond(stream, response, extra=delivery.fields, at_once=at_once)
+        try:
+            self._sender.respond(stream, response, extra=delivery.fields, at_once=at_once)
+        except OSError as error:
+            # The body cannot be opened, and nothing of the response was sent.
+            self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, f"no body: {error}")
+            refusal = fitting(stream.request, self._service.application.refuse(500, stream.request))
+            self._sender.respond(stream, refusal, at_once=at_once)
         for one in pushed:
             self._answer_promise(one)
 

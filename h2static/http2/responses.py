@@ -171,7 +171,11 @@ class Responses:
         stream = self._new_stream(self._streams.next_own(), request, call.receiver)
         call.stream = stream
         self._streams.add_own(stream)
-        self._sender.request(stream, request_section(request), call.body)
+        try:
+            self._sender.request(stream, request_section(request), call.body)
+        except OSError as error:
+            self._fail(stream, Failure(f"the request's content cannot be had: {error}"))
+            self._streams.close(stream)
 
     def _new_stream(self, stream_id: int, request: Request, receiver: ResponseReceiver) -> Stream:
         settings = self._endpoint.settings
@@ -366,6 +370,10 @@ class Responses:
     def over(self, stream: Stream) -> None:
         """The stream is over."""
         self.content.closed(stream)
+
+    def input_ended(self, stream: Stream) -> None:
+        """The response breaks off."""
+        self._streams.close(stream)
 
     def pending(self, stream: Stream) -> bool:
         """Nothing comes of a request once the server has ended its side."""

@@ -183,14 +183,15 @@ class Sender:
 
     def request(self, stream: Stream, fields: Fields, body: bytes | Body) -> None:
         """Send a request's field section, pseudo-header fields included; its body follows."""
+        empty = _is_empty(body)
+        if not empty:
+            self._open_body(stream, body)
         block = self.encode(fields)
         stream.advance(Input.SEND_HEADERS)
-        empty = body == b"" or (not isinstance(body, bytes) and body.length == 0)
         self.headers(stream.id, block, r.END_STREAM if empty else 0, fields)
         if empty:
             self._end(stream)
             return
-        self._begin_body(stream, body)
         self.scheduler.add(stream)
 
     def respond(
@@ -199,21 +200,23 @@ class Sender:
         """Send the final field section of ``response`` and let its body follow.
 
         ``extra``: fields in addition.  ``at_once=False``: the body takes its turn in any case.
+        Raises ``OSError``, and has done nothing then, when the body cannot be opened.
         """
+        empty = _is_empty(response.body)
+        if not empty:
+            self._open_body(stream, response.body)
         self.refresh()
         block = self._blocks.block(self.encoder, response, extra)
         if block.state is not None:
             self.encoder = block.state
         stream.response = response
-        body = response.body
         stream.advance(Input.SEND_HEADERS)
-        if body == b"" or (not isinstance(body, bytes) and body.length == 0):
+        if empty:
             self.data_frames += 1
             self._final_headers(stream, block, r.END_STREAM, extra)
             self._end(stream)
             return
         self._final_headers(stream, block, 0, extra)
-        self._begin_body(stream, body)
         if (
             at_once
             and stream.body is not None
@@ -226,7 +229,7 @@ class Sender:
             return
         self.scheduler.add(stream)
 
-    def _begin_body(self, stream: Stream, body: bytes | Body) -> None:
+    def _open_body(self, stream: Stream, body: bytes | Body) -> None:
         if isinstance(body, bytes):
             stream.body = memoryview(body)
             stream.remaining = len(body)
@@ -458,3 +461,8 @@ class Sender:
 
     def _has_content(self, stream: Stream) -> bool:
         return stream.body is not None or stream.reader is not None
+
+
+def _is_empty(body: bytes | Body) -> bool:
+    """Whether nothing follows the field section."""
+    return body == b"" if isinstance(body, bytes) else body.length == 0

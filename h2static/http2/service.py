@@ -8,10 +8,10 @@ response is recalled once a batch, so that it is never older than the request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from h2static.http.exchange import Application
-from h2static.http.messages import Request, Response
+from h2static.http.messages import WITHOUT_CONTENT, Request, Response
 from h2static.http.shared import Shared
 from h2static.http2.decoding import FieldSectionMemory
 from h2static.http2.encoding import HeaderBlockMemory
@@ -49,6 +49,17 @@ class Service(Endpoint):
         """What is processed from here on was read before now."""
         if self.recalled:
             self.recalled.clear()
+
+
+def fitting(request: Request, response: Response) -> Response:
+    """``response`` as it may be sent to ``request``.
+
+    RFC 9110 section 9.3.2: to HEAD "the server MUST NOT send content in the response"; nor is there
+    any with 204 and 304.  Applications know, and this is for those that forget.
+    """
+    if response.body != b"" and (request.method == b"HEAD" or response.status in WITHOUT_CONTENT):
+        return replace(response, body=b"", prepared=False)
+    return response
 
 
 def make_sections(limits: Limits, *, memories: bool = True) -> FieldSectionMemory:

@@ -212,6 +212,7 @@ class Stream:
         "window",
         "withheld",
         "withheld_connection",
+        "working",
     )
 
     def __init__(
@@ -270,8 +271,10 @@ class Stream:
         self.sent = 0
         #: As :attr:`h2static.http.journal.Finished.delivered`.
         self.delivered: tuple[str, ...] = ()
-        #: The reader would block, or a job of the stream is waiting or being done.
+        #: The reader would block.
         self.waiting = False
+        #: A job of the stream waits for a thread, or is being done.
+        self.working = False
         # --- progress
         #: When progress was last counted, of which direction, how much had been moved by then, and
         #: how much content by all streams together (:attr:`Sender.content`).

@@ -31,3 +31,10 @@ class Turn:
         self.waiting.append(action)
         if first:
             self._notify()
+
+    def give_up(self) -> None:
+        """All streams are gone: what waits has no effect but to abandon sinks."""
+        active, self.active = self.active, True
+        while self.waiting:
+            self.waiting.popleft()()
+        self.active = active

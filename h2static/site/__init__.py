@@ -1,12 +1,15 @@
-"""What to answer: files, their versions, and the rules by which they are served.
+"""Files, their versions, and the rules by which they are served.
 
 Contract: this package knows neither HTTP/2 nor an event loop.  It reads files, and nothing else: no
 sockets, no clock (the time is a function that it is given), no threads (blocking jobs go to a
-function that it is given).  It is an :class:`h2static.http.messages.Application`.
+function that it is given).  It holds an application
+(:class:`h2static.http.exchange.Application`), which may be asked without an engine.
 
-Strategy: :class:`Site` looks up remembered answers (``memory``); what is not remembered is made by
-``respond``, which opens files safely (``files``), reads small ones (``contents``) and puts the
-response together (``representation``).  Everything else is a pure function with its own module.
+Strategy: :class:`Site` looks up remembered responses (``response_cache``); what is not remembered
+is made by ``builder``, from what was set up once (``setup``): it opens files safely (``files``),
+reads small ones (``contents``) and puts the response together (``representation``).  Octets that
+are sent are shared (``octets``) or read from their file (``bodies``).  Everything else is a pure
+function with its own module.
 """
 
 from typing import TYPE_CHECKING

@@ -109,13 +109,16 @@ class Contents:
             octets = known.octets
         else:
             octets = self._count.hold(octets) if self.has_room(len(octets)) else None
-        return replace(content, octets=octets)
+        return FileContent(
+            version=version, etag=content.etag, octets=octets, settled=content.settled
+        )
 
     def remember(self, content: FileContent) -> bool:
         """Keep ``content``, or note that it was used.
 
         Returns whether octets were dropped to make room.
         """
+        self._count.settle()
         if not content.settled and content.octets is None:
             return False
         key = (content.version.device, content.version.inode)

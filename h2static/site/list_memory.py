@@ -4,16 +4,15 @@ Contract: :meth:`ListMemory.octets` gives equal lists the same object, whoever s
 as it is kept.  Kept are the last ones up to ``SiteLimits.kept_lists`` octets; with those that
 streams still hold they are at most ``SiteLimits.held_lists``, and what is beyond that is refused.
 
-Assumes nothing about threads: lists are made in any.
+Strategy: lists are made in several threads.  Each step on the dictionary is whole by itself, and
+nobody relies on the one before: at worst a list is made twice, or dropped too early.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import blake2b
-from threading import Lock
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from h2static.site.errors import SiteError
 from h2static.site.limits import SiteLimits
@@ -24,18 +23,20 @@ from h2static.site.octets import HeldOctets, OctetCount
 Form: TypeAlias = Callable[[Listing], bytes]
 
 
+class _KeptList(NamedTuple):
+    #: Of what the list says.
+    digest: bytes
+    octets: HeldOctets
+
+
 class ListMemory:
     """The lists of one site."""
 
     def __init__(self, limits: SiteLimits) -> None:
         self._limits = limits
         self._count = OctetCount()
-        self._lock = Lock()
-        #: By folder and form: a digest of what the list says, and its octets.
-        self._lists: OrderedDict[tuple[tuple[bytes, ...], Form], tuple[bytes, HeldOctets]] = (
-            OrderedDict()
-        )
-        self._kept = 0
+        #: By the names of the folder and the form; the last used at the end.
+        self._lists: dict[tuple[tuple[bytes, ...], Form], _KeptList] = {}
 
     @property
     def held(self) -> int:
@@ -49,36 +50,32 @@ class ListMemory:
         """
         key = (listing.names, form)
         digest = _digest(listing)
-        with self._lock:
-            known = self._lists.get(key)
-            if known is not None and known[0] == digest:
-                self._lists.move_to_end(key)
-                return known[1]
-        made = form(listing)
-        if self._count.held + len(made) > self._limits.held_lists:
-            raise SiteError(503)
-        octets = self._count.hold(made)
-        with self._lock:
-            known = self._lists.pop(key, None)
-            if known is not None and known[0] == digest:
-                # Another thread was faster.
-                octets = known[1]
-            elif known is not None:
-                self._kept -= len(known[1])
-                known = None
-            self._lists[key] = (digest, octets)
-            if known is None:
-                self._kept += len(octets)
-            while self._kept > self._limits.kept_lists:
-                _, (_, dropped) = self._lists.popitem(last=False)
-                self._kept -= len(dropped)
-        return octets
+        known = self._lists.pop(key, None)
+        if known is None or known.digest != digest:
+            made = form(listing)
+            if self._count.held + len(made) > self._limits.held_lists:
+                raise SiteError(503)
+            known = _KeptList(digest, self._count.hold(made))
+        self._lists[key] = known
+        self._make_room()
+        return known.octets
+
+    def _make_room(self) -> None:
+        kept = tuple(self._lists.items())
+        excess = sum(len(item.octets) for _, item in kept) - self._limits.kept_lists
+        for key, item in kept:
+            if excess <= 0:
+                return
+            self._lists.pop(key, None)
+            excess -= len(item.octets)
+
+    def settle(self) -> None:
+        """See :meth:`h2static.site.octets.OctetCount.settle`."""
+        self._count.settle()
 
     def forget(self) -> None:
         """Keep no lists; what streams hold stays with them."""
-        with self._lock:
-            self._lists.clear()
-            self._kept = 0
+        self._lists.clear()
 
 
 def _digest(listing: Listing) -> bytes:

@@ -83,7 +83,10 @@ def _entry(walk: Walk, folder: Folder, name: bytes) -> Entry | None:
     """What is listed for ``name``; ``None`` for what would not be served."""
     try:
         version = walk.peek(folder, name)
-        modified = os.stat(name, dir_fd=folder.descriptor).st_mtime_ns
+        if version is None:
+            modified = os.stat(name, dir_fd=folder.descriptor).st_mtime_ns
+        else:
+            modified = version.modified
     except OSError:
         return None
     return Entry(

@@ -4,14 +4,13 @@ Contract: :class:`HeldOctets` count from when they are made until nobody holds t
 a cache, a response or a view that waits for a socket.  An :class:`OctetBody` sends pieces of octets
 without copying them: any number of its readings take no more room than one.
 
-Assumes nothing about threads: octets may be made and dropped in any.
+Octets may be made and dropped in any thread.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from threading import Lock
 from typing import TypeAlias
 
 from h2static.http.fields import Fields
@@ -47,26 +46,30 @@ class OctetCount:
     """How many octets are held."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._sum = 0
-        # The collector may run ``__del__`` anywhere, also while this thread has the lock: changes
-        # are left here by one step that cannot be divided, and added up by who wants to know.
+        # Octets are made and dropped in any thread, and the collector may drop them in the middle
+        # of a line: changes are left here by one step that cannot be divided.
         self._changes: deque[int] = deque()
 
     @property
     def held(self) -> int:
-        """Octets that somebody holds now."""
-        with self._lock:
-            while self._changes:
-                self._sum += self._changes.popleft()
-            return self._sum
+        """Octets that somebody holds now.
+
+        One change may be missing while another thread settles.
+        """
+        return self._sum + sum(tuple(self._changes))
 
     def hold(self, octets: bytes) -> HeldOctets:
         """A copy of ``octets`` that counts."""
         self._changes.append(len(octets))
-        return HeldOctets.of(octets, self._release)
+        return HeldOctets.of(octets, self._drop)
 
-    def _release(self, count: int) -> None:
+    def settle(self) -> None:
+        """Add up what has changed; called by one thread, now and then."""
+        while self._changes:
+            self._sum += self._changes.popleft()
+
+    def _drop(self, count: int) -> None:
         self._changes.append(-count)
 
 

@@ -116,13 +116,13 @@ class Site(Lifecycle):
         """Read the push rules again if they changed, where the configuration is lenient.
 
         ``look_at_targets``: also find out which files that they name have come or gone.  Where it
-        is true, :meth:`release` is to be called, so that answers of before are not given any more.
+        is true, :meth:`release` is to be called: responses of before have the hints of before.
         Blocks; may be called in another thread, one at a time.
         """
         return self._setup.push_source.refresh(look_at_targets=look_at_targets)
 
     def refresh_netlify(self) -> None:
-        """Read ``_headers`` and ``_redirects`` again if they changed, as each answer does.
+        """Read ``_headers`` and ``_redirects`` again if they changed, as each response does.
 
         For those who want to know of :attr:`warnings` before anything is asked.  Blocks; may be
         called in another thread.
@@ -204,11 +204,12 @@ class Site(Lifecycle):
         return built.response
 
     def _remember(self, cache_key: CacheKey, built: BuiltResponse, batch: int) -> Response:
+        self._setup.lists.settle()
         dropped = False
         for content in built.contents:
             dropped |= self._contents.remember(content)
         if dropped:
-            # Answers hold the octets that are to make room.
+            # Responses hold the octets that are to make room.
             self._responses.forget()
         return self._responses.remember(cache_key, built, batch)
 

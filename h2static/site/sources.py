@@ -60,7 +60,8 @@ class FileSource:
             return self._large(file, known)
         if known is None:
             known = self._read(file)
-            file = file._replace(version=known.version)
+            if known.version is not file.version:
+                file = file._replace(version=known.version)
         self.used.append(known)
         etag, length = known.etag, known.version.size
         content: Content

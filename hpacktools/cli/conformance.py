@@ -1,4 +1,4 @@
-"""``hpack-conformance``: run, negative, generate, fetch."""
+"""``hpack-conformance``: run, negative, fuzz, generate, bound, fetch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpacktools.bound import NoSolverError
+from hpacktools.codec import DEFAULT_TABLE_SIZE
 from hpacktools.conformance import corpus as places
 from hpacktools.conformance.external import UnusableCommandError, check_command
-from hpacktools.conformance.results import Report
-from hpacktools.conformance.runner import corpus_tasks, run_tasks, vector_tasks
-from hpacktools.conformance.suites import Task
+from hpacktools.conformance.results import COUNTED, Report
+from hpacktools.conformance.runner import corpus_tasks, run_tasks, select, vector_tasks
+from hpacktools.conformance.task import Task
 from hpacktools.conformance.text import render as render_text
 from hpacktools.conformance.workers import WorkerError, leave
-from hpacktools.jsonforms import pretty
-from hpacktools.stories import UnusableError
+from hpacktools.jsonforms import ShapeError, pretty
+from hpacktools.stories import LEVELS, UnusableError
 from hpacktools.strategies import DEFAULT_EFFORT, STRATEGY_NAMES
 from hpacktools.terminal import printable
 
-from .options import HelpFormatter, count, named
+from . import fuzz
+from .options import HelpFormatter, count, named, table_size
 
 COMMAND = "hpack-conformance"
 
@@ -38,13 +41,21 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=HelpFormatter,
         description="Run HPACK stories against this codec or another.",
-        epilog="Exit status: 0 all passed, 1 something failed, 2 unusable files or options.",
+        epilog="Exit status: 0 all passed, 1 something failed that counts (see --level of "
+        "negative and fuzz), 2 unusable files or options.",
     )
     commands = options.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     _add_run(commands)
     _add_negative(commands)
+    fuzzing = _command(
+        commands, "fuzz", "compare decoders with this one on generated blocks, odd and invalid ones"
+    )
+    fuzz.add_options(fuzzing)
+    # Where an implementation may set a limit, two that differ may both be right.
+    _add_level(fuzzing, default="settings")
     _add_generate(commands)
+    _add_bound(commands)
     _add_fetch(commands)
     return options
 
@@ -68,12 +79,6 @@ def _add_run(commands: _Commands) -> None:
         help=f"folder of the corpus (default: ${places.VARIABLE}, then the fetched copy)",
     )
     options.add_argument(
-        "--encoder",
-        type=named,
-        metavar="CMD",
-        help="test this command, which reads headers and writes wire, as deflatehd does",
-    )
-    options.add_argument(
         "--effort",
         type=count,
         metavar="N",
@@ -84,7 +89,10 @@ def _add_run(commands: _Commands) -> None:
 
 def _add_negative(commands: _Commands) -> None:
     options = _command(
-        commands, "negative", "run the vectors: what must be refused, what is unusual, Appendix C"
+        commands,
+        "negative",
+        "run the vectors: what must be refused, what is unusual, Appendix C, what is hard to "
+        "encode",
     )
     options.add_argument(
         "vectors",
@@ -93,7 +101,32 @@ def _add_negative(commands: _Commands) -> None:
         metavar="FOLDER",
         help="folder of vectors (default: those here)",
     )
+    options.add_argument(
+        "--only",
+        action="append",
+        type=named,
+        metavar="WHAT",
+        help="run these stories only: the beginning of a name (n13), a folder or a level; "
+        "may be repeated",
+    )
+    options.add_argument(
+        "--several-settings",
+        action="store_true",
+        help="the commands read header_table_sizes too: several settings before one case "
+        "(--co-process implies it)",
+    )
+    _add_level(options)
     _add_reports(options)
+
+
+def _add_level(options: argparse.ArgumentParser, default: str = COUNTED) -> None:
+    options.add_argument(
+        "--level",
+        choices=LEVELS,
+        default=default,
+        help="what counts for the exit status, from this level on down to must: "
+        f"{', '.join(LEVELS)} (default: {default})",
+    )
 
 
 def _add_reports(options: argparse.ArgumentParser) -> None:
@@ -104,6 +137,18 @@ def _add_reports(options: argparse.ArgumentParser) -> None:
         metavar="CMD",
         help="test this command, which reads wire and writes headers, as inflatehd does",
     )
+    options.add_argument(
+        "--encoder",
+        type=named,
+        metavar="CMD",
+        help="test this command, which reads headers and writes wire, as deflatehd does",
+    )
+    options.add_argument(
+        "--co-process",
+        action="store_true",
+        help="the commands are started once and answer a line for each line, see "
+        "docs/hpack-conformance.md",
+    )
     options.add_argument("--json", action="store_true", help="write the report as JSON")
     options.add_argument(
         "--junit", type=named, metavar="FILE", help="write the report as JUnit XML too"
@@ -111,12 +156,15 @@ def _add_reports(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--html", type=named, metavar="FILE", help="write the report as a page too"
     )
+    _add_jobs(options)
+
+
+def _add_jobs(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--jobs",
         type=count,
-        default=os.cpu_count() or 1,
         metavar="N",
-        help="processes (default: one for each core)",
+        help="processes (default: one for each core, with --co-process one)",
     )
 
 
@@ -137,6 +185,38 @@ def _add_generate(commands: _Commands) -> None:
         metavar="N",
         help=f"with --strategy best: annealing walks (default: {DEFAULT_EFFORT})",
     )
+
+
+def _add_bound(commands: _Commands) -> None:
+    options = _command(
+        commands,
+        "bound",
+        "compare this encoder's strategies with what no encoder can go below (needs scipy)",
+    )
+    options.add_argument(
+        "corpus",
+        type=named,
+        nargs="?",
+        metavar="CORPUS",
+        help=f"folder of the corpus (default: ${places.VARIABLE}, then the fetched copy)",
+    )
+    options.add_argument(
+        "-s",
+        "--table-size",
+        type=table_size,
+        default=DEFAULT_TABLE_SIZE,
+        metavar="N",
+        help="octets of the dynamic table (default: %(default)s)",
+    )
+    options.add_argument(
+        "--effort",
+        type=count,
+        default=DEFAULT_EFFORT,
+        metavar="N",
+        help="annealing walks of the strategy best (default: %(default)s)",
+    )
+    options.add_argument("--json", action="store_true", help="write the table as JSON")
+    _add_jobs(options)
 
 
 def _add_fetch(commands: _Commands) -> None:
@@ -171,12 +251,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     commands = {
         "run": _run,
         "negative": _negative,
+        "fuzz": _fuzz,
         "generate": _generate,
+        "bound": _bound,
         "fetch": _fetch,
     }
     try:
         code, text = commands[options.command](options)
-    except (places.CorpusError, UnusableError, UnusableCommandError, WorkerError) as error:
+    except (
+        places.CorpusError,
+        UnusableError,
+        ShapeError,
+        UnusableCommandError,
+        WorkerError,
+        NoSolverError,
+    ) as error:
         print(printable(f"{COMMAND}: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
@@ -208,24 +297,38 @@ def _run(options: argparse.Namespace) -> tuple[int, str]:
 
 
 def _negative(options: argparse.Namespace) -> tuple[int, str]:
-    vectors = places.find_vectors(options.vectors)
-    return _report(options, vector_tasks(vectors, decoder=options.decoder or ""))
+    tasks = vector_tasks(
+        places.find_vectors(options.vectors),
+        decoder=options.decoder or "",
+        encoder=options.encoder or "",
+        several_settings=options.several_settings or options.co_process,
+    )
+    if options.only:
+        tasks = select(tasks, options.only)
+    return _report(options, tasks, encoder=options.encoder or "", level=options.level)
 
 
-def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -> tuple[int, str]:
+def _report(
+    options: argparse.Namespace, tasks: list[Task], encoder: str = "", level: str = COUNTED
+) -> tuple[int, str]:
     """Run the tasks and write the report into the files that are asked for."""
     for command in (options.decoder, encoder):
         if command:
             check_command(command)
+    jobs = options.jobs
+    if jobs is None:
+        # One process that answers all is faster than several that have to be started.
+        jobs = 1 if options.co_process else os.cpu_count() or 1
     start = time.monotonic()
-    with _ended_in_order():
-        outcomes = run_tasks(tasks, jobs=options.jobs)
+    with ended_in_order():
+        outcomes = run_tasks(tasks, jobs=jobs, co_process=options.co_process)
     report = Report(
         version=_version(),
         decoder=options.decoder or "hpacktools",
         encoder=encoder or "hpacktools",
         seconds=time.monotonic() - start,
         outcomes=outcomes,
+        level=level,
     )
     if options.junit:
         from hpacktools.conformance import junit
@@ -240,8 +343,13 @@ def _report(options: argparse.Namespace, tasks: list[Task], encoder: str = "") -
     return report.exit_code(), text
 
 
+def _fuzz(options: argparse.Namespace) -> tuple[int, str]:
+    with ended_in_order():
+        return fuzz.run(options)
+
+
 @contextmanager
-def _ended_in_order() -> Iterator[None]:
+def ended_in_order() -> Iterator[None]:
     """Make the signals that end a program leave the block in order, as Ctrl-C does, so that nothing
     that runs in it is left behind."""
     before = {}
@@ -291,6 +399,20 @@ def _generate(options: argparse.Namespace) -> tuple[int, str]:
         raise UnusableError(str(error)) from None
     print(f"{written} stories written to {options.folder}", file=sys.stderr)
     return 0, ""
+
+
+def _bound(options: argparse.Namespace) -> tuple[int, str]:
+    from hpacktools import ratios
+
+    folder = places.find_corpus(options.corpus) / places.RAW
+    stories = sorted(folder.glob("*.json"))
+    if not stories:
+        raise places.CorpusError(f"{folder}: no stories")
+    measured = ratios.measure_all(
+        stories, table_size=options.table_size, effort=options.effort, jobs=options.jobs
+    )
+    text = pretty(ratios.to_json(measured)) + "\n" if options.json else ratios.render(measured)
+    return 0, text
 
 
 def _fetch(options: argparse.Namespace) -> tuple[int, str]:

@@ -18,9 +18,9 @@ from .reading import (
     BadCase,
     lines_of,
     open_input,
+    read_connections,
     read_documents,
     read_http1,
-    read_lines,
     read_octets,
 )
 from .writing import Writer, bad_case, complain
@@ -71,8 +71,16 @@ def parser() -> argparse.ArgumentParser:
         type=count,
         metavar="N",
         help="with --strategy best: search with N walks of annealing (default: "
-        f"{DEFAULT_EFFORT}; 0 takes a third of the time, 30 gain 1 or 2 octets in a thousand and "
+        f"{DEFAULT_EFFORT}; 0 takes a third of the time, 20 gain 2 or 3 octets in a thousand and "
         "take minutes)",
+    )
+    options.add_argument(
+        "--lookahead",
+        type=count,
+        default=0,
+        metavar="N",
+        help="with --strategy default: plan each case knowing the N cases that follow, as an "
+        "encoder can of a burst of responses",
     )
     options.add_argument("--no-huffman", action="store_true", help="write plain strings only")
     return options
@@ -100,15 +108,15 @@ class _Run:
         if self.options.http1text:
             return [read_http1(lines_of(stream))]
         if self.options.jsonl:
-            return [read_lines(lines_of(stream), "deflate-input")]
+            return read_connections(lines_of(stream), "deflate-input")
         return read_documents(read_octets(stream), "deflate-input")
 
     def _connection(self, name: str, cases: Iterator[Case | BadCase]) -> None:
         options = self.options
         cases = self._with_setting(cases)
         known: list[Case | BadCase] = []
-        if options.strategy == "best":
-            # It wants to know all of them; for the others they come one at a time.
+        if options.strategy == "best" or options.lookahead:
+            # These want to know what follows; for the others the cases come one at a time.
             known = list(cases)
             cases = iter(known)
         deflater = story_deflater(
@@ -117,6 +125,7 @@ class _Run:
             strategy=options.strategy,
             huffman=not options.no_huffman,
             effort=DEFAULT_EFFORT if options.effort is None else options.effort,
+            lookahead=options.lookahead,
         )
         for case in cases:
             if isinstance(case, BadCase):
@@ -164,6 +173,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         options_parser.error("--strategy best needs the whole story, --jsonl sees one case a time")
     if options.effort is not None and options.strategy != "best":
         options_parser.error("--effort goes with --strategy best")
+    if options.lookahead and options.strategy != "default":
+        options_parser.error("--lookahead goes with --strategy default")
+    if options.lookahead and options.jsonl:
+        options_parser.error("--lookahead needs the cases that follow, --jsonl sees one at a time")
     encoding = _Run(options)
     for name in options.files:
         try:

@@ -7,6 +7,7 @@ nothing can be used raises :class:`~hpacktools.stories.UnusableError`.
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -83,10 +84,39 @@ def _cases(cases: list[JSON], kind: str) -> Iterator[Case | BadCase]:
             yield BadCase(number=position, path=error.path, reason=error.reason)
 
 
-def read_lines(stream: Iterable[bytes], kind: str) -> Iterator[Case | BadCase]:
-    """One connection, a JSON object on each line; empty lines do not count."""
+def read_connections(stream: Iterable[bytes], kind: str) -> Iterator[Iterator[Case | BadCase]]:
+    """Connections, a JSON object on each line: ``{"reset": true}`` ends one and begins the next.
+
+    Each must be read to its end before the next is asked for.  Empty lines do not count.
+    """
+    lines = enumerate(stream, 1)
+    ended = False
+
+    def until_reset() -> Iterator[tuple[int, bytes]]:
+        nonlocal ended
+        for number, line in lines:
+            if _is_reset(line):
+                return
+            yield number, line
+        ended = True
+
+    while not ended:
+        yield _read_lines(until_reset(), kind)
+
+
+def _is_reset(line: bytes) -> bool:
+    if b'"reset"' not in line:
+        return False
+    try:
+        return parse(decode_text(line)) == {"reset": True}
+    except ValueError:
+        return False
+
+
+def _read_lines(lines: Iterable[tuple[int, bytes]], kind: str) -> Iterator[Case | BadCase]:
+    """One connection in numbered lines."""
     position = 0
-    for number, line in enumerate(stream, 1):
+    for number, line in lines:
         if not line.strip():
             continue
         try:
@@ -108,13 +138,16 @@ def read_http1(lines: Iterable[bytes]) -> Iterator[Case | BadCase]:
     """One connection of HTTP/1 header text: ``name: value``, sets parted by empty lines.
 
     Lines end with LF or CRLF.  The colon that ends the name is searched from the second octet on,
-    so that pseudo-header fields work; blanks after it are skipped.
+    so that pseudo-header fields work; blanks after it are skipped, and so is a byte order mark
+    before the first line.
     """
     number = 0
     fields: list[Field] = []
     bad: BadCase | None = None
     for line_number, raw in enumerate(lines, 1):
         line = raw.rstrip(b"\r\n")
+        if line_number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if not line:
             if fields or bad:
                 yield bad or _text_case(number, fields)

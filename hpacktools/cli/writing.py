@@ -25,12 +25,15 @@ class Writer:
         self._first = True
 
     @contextmanager
-    def connection(self) -> Iterator[None]:
-        """The frame around the cases of one connection."""
+    def connection(self, head: Object | None = None) -> Iterator[None]:
+        """The frame around the cases of one connection, with the members of ``head`` first."""
         if self._lines:
             yield
             return
-        self._output.write(b'{\n  "cases":\n  [\n')
+        members = "".join(
+            f"  {pretty(key)}: {pretty(each)},\n" for key, each in (head or {}).items()
+        )
+        self._output.write(b"{\n" + members.encode() + b'  "cases":\n  [\n')
         self._first = True
         try:
             yield

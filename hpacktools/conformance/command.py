@@ -32,6 +32,10 @@ class CommandError(Exception):
     """The command did not do what a decoder or encoder must do."""
 
 
+class SilentError(CommandError):
+    """The command gave no answer in time."""
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Finished:
     """How a command ended and what it wrote."""
@@ -54,7 +58,7 @@ def run_command(words: Sequence[str], octets: bytes, *, timeout: float = TIMEOUT
             output, errors = _converse(process, octets, deadline)
             code = process.wait(max(0.0, deadline - time.monotonic()))
         except (TimeoutError, subprocess.TimeoutExpired):
-            raise CommandError(f"no answer within {timeout:.0f} s") from None
+            raise SilentError(f"no answer within {timeout:.0f} s") from None
     return Finished(code=code, output=output, errors=errors)
 
 
@@ -72,31 +76,63 @@ def uninterrupted() -> Iterator[set[signal.Signals]]:
 def _started(words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, which is killed as a whole if the block raises."""
     with uninterrupted() as before:
-        process = subprocess.Popen(  # noqa: S603  # the user asks for this command
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            # A mask survives the start of another program.
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
-        )
+        process = start_process(words, before)
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             yield process
         except BaseException:
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
-            # Not waited for yet, so that the number is still that of its group.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill_process(process)
             raise
         finally:
-            for stream in (process.stdin, process.stdout, process.stderr):
-                assert stream is not None
-                # What is left in its buffer has no reader.
-                with suppress(BrokenPipeError):
-                    stream.close()
+            close_streams(process)
+
+
+def start_process(words: Sequence[str], mask: set[signal.Signals]) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, with three pipes and the signal mask ``mask``.
+
+    The caller holds back what ends this program (:func:`uninterrupted`) until it has noted the
+    process somewhere.  Raises ``OSError`` and ``ValueError``.
+    """
+    return subprocess.Popen(  # noqa: S603  # the user asks for this command
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # A mask survives the start of another program.
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+    )
+
+
+def kill_process(process: subprocess.Popen[bytes]) -> None:
+    """End a process that nobody has waited for yet, with all that it started in its session."""
+    # Not waited for yet, so that the number is still that of its group.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def close_streams(process: subprocess.Popen[bytes]) -> None:
+    """Close what is still open of its three pipes."""
+    for stream in (process.stdin, process.stdout, process.stderr):
+        assert stream is not None
+        # What is left in its buffer has no reader.
+        with suppress(BrokenPipeError):
+            stream.close()
+
+
+def killer(code: int) -> str:
+    """The signal that ended a process, by its return code or by the exit code of a shell around
+    it; empty where none did."""
+    number = -code if code < 0 else code - 128
+    if code >= 0 and number not in signal.valid_signals():
+        return ""
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        # A real-time signal.
+        return f"signal {number}"
 
 
 def _converse(
@@ -124,7 +160,7 @@ def _converse(
                 raise TimeoutError
             for key, _ in ready:
                 if key.fileobj is stdin:
-                    rest = rest[_write(stdin, rest) :]
+                    rest = rest[write_some(stdin, rest) :]
                     ended = not rest
                 else:
                     chunk = os.read(key.fd, _CHUNK)
@@ -138,7 +174,7 @@ def _converse(
     return bytes(read[stdout]), bytes(read[stderr])
 
 
-def _write(stream: IO[bytes], octets: memoryview) -> int:
+def write_some(stream: IO[bytes], octets: memoryview) -> int:
     """Write what the pipe takes now; returns how many octets need not be written any more."""
     try:
         return os.write(stream.fileno(), octets[:_CHUNK])

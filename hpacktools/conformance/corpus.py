@@ -22,8 +22,10 @@ RAW: Final = "raw-data"
 STORIES: Final = 478
 DIGEST: Final = "bb72c79eac585210de1d2313484be662451d8c9441da13a11ed2a945f9f0e4d6"
 
-#: Folders of this project's vectors.
+#: Folders of this project's vectors for decoders.
 VECTOR_FOLDERS: Final = ("rfc7541", "unusual", "malformed")
+#: The folder of what encoders are tested with.
+ENCODER: Final = "encoder"
 
 
 class CorpusError(Exception):
@@ -71,9 +73,10 @@ def find_vectors(argument: str | None) -> Path:
     if argument:
         places = [Path(argument)]
     for place in places:
-        if any((place / folder).is_dir() for folder in VECTOR_FOLDERS):
+        if any((place / folder).is_dir() for folder in (*VECTOR_FOLDERS, ENCODER)):
             return place
-    raise CorpusError(f"{places[-1]}: has none of the folders {', '.join(VECTOR_FOLDERS)}")
+    folders = ", ".join((*VECTOR_FOLDERS, ENCODER))
+    raise CorpusError(f"{places[-1]}: has none of the folders {folders}")
 
 
 def digest(corpus: Path) -> tuple[int, str]:

@@ -1,36 +1,70 @@
 """Another implementation in the place of ours: a command that reads and writes the tools' JSON.
 
-Contract: the command gets a document with ``cases`` on standard input and writes one to standard
-output, as ``inflatehd`` and ``deflatehd`` do.  A decoder gets ``seqno``, ``header_table_size`` and
-``wire``; an encoder ``header_table_size`` and ``headers``.  It refuses a case
+Contract: a command is run in one of two manners.
 
-- by an ``error`` in the place of the case, whatever the exit code is; or
-- by an exit code other than 0, whether its output ends before the case, in the middle of it, or has
-  every case: such a code says that one of them was refused, a short output says which.
+Once for each story, it gets a document with ``cases`` on standard input and writes one to standard
+output, as ``inflatehd`` and ``deflatehd`` do.  As a co-process it gets an object on each line, and
+writes one for each: ``{"reset": true}``, which has no answer, begins a connection, every other line
+is a case, and lines are compact and have their members in the order of :func:`_line`, so that a
+program without a JSON library can find them.
 
-A decoder that has no text for a field that is not UTF-8 may write ``{}`` in the place of the field,
-as ``inflatehd`` does.
+A decoder gets ``header_table_size`` or ``header_table_sizes``, and ``wire``; an encoder the sizes,
+``headers`` (with ``octets``) and ``sensitive``, as a co-process also ``fields``: pairs of
+hexadecimal digits.  A decoder answers with ``headers`` (and ``octets``) or with ``fields``, an
+encoder with ``wire``.  In their place stand
 
-A command that is killed by a signal has refused nothing: it has crashed.  Shells tell of that by an
-exit code of 128 plus the signal, so these codes mean the same.
+- ``error``: the block or the list is refused;
+- ``crash``: something went wrong that is no verdict on the block: a failure;
+- ``skip``: the codec cannot do what the case asks; the story is not counted.
+
+Run once for each story, it also refuses by an exit code other than 0, whether its output ends
+before the case, in the middle of it, or has every case: such a code says that one of them was
+refused, a short output says which.  A command that is killed by a signal has refused nothing: it
+has crashed.  Shells tell of that by an exit code of 128 plus the signal, so these codes mean the
+same.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
-import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
-from hpacktools.codec import Field
 from hpacktools.jsonforms import fields_to_json, parse
 from hpacktools.shapes import JSON, Object, is_headers, is_hex
 from hpacktools.stories import Case
 
-from .command import CommandError, run_command
+from .command import TIMEOUT, CommandError, Finished, killer, run_command, uninterrupted
+from .coprocess import CoProcess
+
+#: What error output looks like where an exception ended the program: Python, Java, Node.js,
+#: Ruby, Go, Rust, Perl and Erlang.
+_UNCAUGHT: Final = re.compile(
+    r'^Traceback \(most recent call last\)|^Exception in thread "|^    at \S.*:\d+|'
+    r"\((?:\w|::)+(?:Error|Exception)\)$|^panic: |^goroutine \d+|^thread '.*' panicked|"
+    r" at \S+ line \d+\.$|^escript: exception|^\s+from \S+:\d+:in ",
+    re.MULTILINE,
+)
+#: Octets of a command's output that messages quote.
+_QUOTED: Final = 60
+#: A co-process that failed so often in a row is not started again.
+TRIES: Final = 3
+
+
+class By(StrEnum):
+    """How a command refused a case."""
+
+    ERROR = "error"
+    EXIT_CODE = "exit code"
+    #: An exit code, and the error output of a program that an exception has ended: perhaps its way
+    #: to refuse, perhaps a fault of its own.
+    EXCEPTION = "exception"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -41,8 +75,11 @@ class Answer:
     cases: list[Object]
     #: Why it refused a case; empty where it refused none.
     refusal: str = ""
+    by: By = By.ERROR
     #: Position of the refused case; ``None`` where the command does not tell.
     refused: int | None = None
+    #: Why the command cannot run the story; empty where it did.
+    skipped: str = ""
 
 
 class UnusableCommandError(Exception):
@@ -65,157 +102,254 @@ def check_command(command: str) -> None:
         raise UnusableCommandError(f"{words[0]}: {reason}")
 
 
-def decode(command: str, cases: Sequence[Case]) -> Answer:
-    """What the decoder ``command`` makes of ``cases``; each case of the answer has ``headers``.
+class Commands:
+    """The commands under test; those that run as co-processes are kept until the block is left."""
 
-    Raises :class:`CommandError` when it does something else than decode or refuse.
-    """
-    documents: list[JSON] = []
-    for position, case in enumerate(cases):
-        document: Object = {"seqno": position}
-        if case.table_sizes:
-            document["header_table_size"] = case.table_sizes[-1]
-        assert case.wire is not None
-        document["wire"] = case.wire.hex()
-        documents.append(document)
-    answer = _run(command, documents)
-    if not all(_is_header_list(result.get("headers")) for result in answer.cases):
-        raise CommandError("a case of the output has no header list")
-    return answer
+    def __init__(
+        self, *, co_process: bool = False, timeout: float = TIMEOUT, tries: float = TRIES
+    ) -> None:
+        """``timeout``: how long a co-process has for what it gets at once, in seconds.
 
+        ``tries``: one that failed so often in a row is not started again.
+        """
+        self._co_process = co_process
+        self._tries = tries
+        self._timeout = timeout
+        self._running: dict[str, CoProcess] = {}
+        self._failures: dict[str, int] = {}
 
-def _is_header_list(value: JSON) -> bool:
-    """A header list, in which ``{}`` may stand for a field that is not UTF-8."""
-    return type(value) is list and is_headers([header for header in value if header != {}])
+    def __enter__(self) -> Commands:
+        return self
 
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Who is interrupted has no time to wait for them.
+        self.close(at_once=kind is not None)
 
-def encode(command: str, cases: Sequence[Case]) -> Answer:
-    """What the encoder ``command`` makes of ``cases``; each case of the answer has ``wire``.
+    def close(self, *, at_once: bool = False) -> None:
+        """End all co-processes; ``at_once``: give them no time to end by themselves."""
+        while self._running:
+            # Taken out when it has ended: an interruption may come in between.
+            command, process = next(iter(self._running.items()))
+            process.close(at_once=at_once)
+            del self._running[command]
 
-    Raises :class:`CommandError` when it does something else than encode or refuse.
-    """
-    documents: list[JSON] = []
-    for case in cases:
+    def decode(self, command: str, cases: Sequence[Case]) -> Answer:
+        """What the decoder ``command`` makes of ``cases``, one connection; each case of the answer
+        has ``headers`` or ``fields``.
+
+        Raises :class:`CommandError` when it does something else than decode or refuse.
+        """
+        (answer,) = self.decode_all(command, [cases])
+        return answer
+
+    def decode_all(self, command: str, stories: Sequence[Sequence[Case]]) -> list[Answer]:
+        """:meth:`decode` for several connections, which a co-process gets all at once."""
+        return self._run(command, stories, _decode_document, _is_decoded, "header list")
+
+    def encode(self, command: str, cases: Sequence[Case]) -> Answer:
+        """What the encoder ``command`` makes of ``cases``; each case of the answer has ``wire``.
+
+        Raises :class:`CommandError` when it does something else than encode or refuse.
+        """
+        (answer,) = self._run(command, [cases], self._encode_document, _is_encoded, "header block")
+        return answer
+
+    def _encode_document(self, position: int, case: Case) -> Object:
         headers, octets = fields_to_json(case.fields or ())
-        document: Object = {"headers": headers}
+        document: Object = _sizes(case) | {"headers": headers}
         if octets:
             document["octets"] = octets
-        if case.table_sizes:
-            document["header_table_size"] = case.table_sizes[-1]
-        documents.append(document)
-    answer = _run(command, documents)
-    if not all(is_hex(result.get("wire")) for result in answer.cases):
-        raise CommandError("a case of the output has no header block")
-    return answer
+        if self._co_process:
+            document["fields"] = [[name.hex(), value.hex()] for name, value in case.fields or ()]
+        if case.sensitive:
+            document["sensitive"] = list[JSON](sorted(case.sensitive))
+        return document
+
+    def _run(
+        self,
+        command: str,
+        stories: Sequence[Sequence[Case]],
+        document_of: Callable[[int, Case], Object],
+        is_done: Callable[[Object], bool],
+        what: str,
+    ) -> list[Answer]:
+        documents = [
+            [document_of(position, case) for position, case in enumerate(cases)]
+            for cases in stories
+        ]
+        if self._co_process:
+            answers = self._exchange(command, documents)
+        else:
+            answers = [_run_once(command, each) for each in documents]
+        for answer in answers:
+            if not all(map(is_done, answer.cases)):
+                raise CommandError(f"a case of the output has no {what}")
+        return answers
+
+    def _exchange(self, command: str, stories: Sequence[Sequence[Object]]) -> list[Answer]:
+        failures = self._failures.get(command, 0)
+        if failures >= self._tries:
+            raise CommandError(f"not started again: it has failed {failures} times in a row")
+        lines = []
+        for documents in stories:
+            lines.append('{"reset":true}\n')
+            lines += map(_line, documents)
+        try:
+            process = self._process(command)
+            count = sum(map(len, stories))
+            answers = iter(process.exchange("".join(lines).encode(), count, timeout=self._timeout))
+        except CommandError:
+            self._failures[command] = failures + 1
+            raise
+        self._failures[command] = 0
+        return [_read_lines([next(answers) for _ in documents]) for documents in stories]
+
+    def _process(self, command: str) -> CoProcess:
+        process = self._running.get(command)
+        if process is None or not process.running:
+            try:
+                with uninterrupted() as before:
+                    process = CoProcess(shlex.split(command), before)
+                    self._running[command] = process
+            except OSError as error:
+                raise CommandError(f"cannot be run: {error.strerror or error}") from None
+            except ValueError as error:
+                raise CommandError(f"cannot be run: {error}") from None
+        return process
 
 
-def same_fields(result: Object, expected: Sequence[Field]) -> str:
-    """What differs between the header list of ``result`` and ``expected``; empty if nothing.
-
-    Fields that are not UTF-8 cannot be compared where the command does not write ``octets``.
-    """
-    headers = result["headers"]
-    assert isinstance(headers, list)
-    wanted, octets = fields_to_json(expected)
-    if len(headers) != len(wanted):
-        return f"{len(headers)} fields, not {len(wanted)}"
-    found_octets = result.get("octets")
-    for position, (found, header) in enumerate(zip(headers, wanted, strict=True)):
-        if str(position) in octets and not isinstance(found_octets, dict):
-            continue
-        if found != header:
-            return f"field {position} is {json.dumps(found)}, not {json.dumps(header)}"
-    if isinstance(found_octets, dict) and found_octets != octets:
-        return "the octets of fields that are not UTF-8 differ"
-    return ""
+def _decode_document(position: int, case: Case) -> Object:
+    assert case.wire is not None
+    return {"seqno": position} | _sizes(case) | {"wire": case.wire.hex()}
 
 
-def same_table(result: Object, expected: Object) -> str:
-    """What differs between the dumped table of ``result`` and ``expected``; empty if nothing.
-
-    A command need not dump its table, and octets that are not UTF-8 cannot be compared where it
-    does not write ``name_hex`` and ``value_hex``.
-    """
-    found = result.get("header_table", expected)
-    if isinstance(found, dict):
-        wanted, entries = expected["entries"], found.get("entries")
-        assert isinstance(wanted, list)
-        if (
-            isinstance(entries, list)
-            and len(entries) == len(wanted)
-            and all(map(_is_entry, entries, wanted))
-            and all(found.get(key) == expected[key] for key in ("size", "max_size"))
-        ):
-            return ""
-    return f"the table is {json.dumps(found)}"
+def _sizes(case: Case) -> Object:
+    """The settings before a case.  Several have a member of their own beside the last, as in the
+    corpus format; a command that cannot take them does not get such a case."""
+    if not case.table_sizes:
+        return {}
+    sizes: Object = {"header_table_size": case.table_sizes[-1]}
+    if len(case.table_sizes) > 1:
+        sizes["header_table_sizes"] = list[JSON](case.table_sizes)
+    return sizes
 
 
-def _is_entry(found: JSON, wanted: JSON) -> bool:
-    """Whether an entry of a dumped table is the one that is ``wanted``, as far as it tells."""
-    assert isinstance(wanted, dict)
-    if not isinstance(found, dict):
-        return False
-    untold = {
-        key for key in ("name", "value") if f"{key}_hex" in wanted and f"{key}_hex" not in found
-    }
-    untold |= {f"{key}_hex" for key in untold}
-    return all(found.get(key) == value for key, value in wanted.items() if key not in untold)
+def _line(document: Object) -> str:
+    """A case for a co-process: its settings are always a list, and come first."""
+    case = {key: value for key, value in document.items() if key not in ("seqno", *_SIZES)}
+    sizes = document.get("header_table_sizes") or document.get("header_table_size")
+    if sizes is not None:
+        first: Object = {"header_table_sizes": sizes if isinstance(sizes, list) else [sizes]}
+        case = first | case
+    return json.dumps(case, separators=(",", ":")) + "\n"
 
 
-def _run(command: str, cases: list[JSON]) -> Answer:
+_SIZES: Final = ("header_table_size", "header_table_sizes")
+
+
+def _is_decoded(result: Object) -> bool:
+    """A case with a header list, in which ``{}`` may stand for a field that is not UTF-8."""
+    headers, fields = result.get("headers"), result.get("fields")
+    if type(headers) is list:
+        return is_headers([header for header in headers if header != {}])
+    return type(fields) is list and all(
+        type(pair) is list and len(pair) == 2 and all(map(is_hex, pair)) for pair in fields
+    )
+
+
+def _is_encoded(result: Object) -> bool:
+    return is_hex(result.get("wire"))
+
+
+def _run_once(command: str, cases: Sequence[Object]) -> Answer:
+    document: Object = {"cases": list[JSON](cases)}
     try:
-        done = run_command(shlex.split(command), json.dumps({"cases": cases}).encode())
+        done = run_command(shlex.split(command), json.dumps(document).encode())
     except OSError as error:
         raise CommandError(f"cannot be run: {error.strerror or error}") from None
     except ValueError as error:
         raise CommandError(f"cannot be run: {error}") from None
-    if killer := _killer(done.code):
-        raise CommandError(f"killed by {killer}")
-    complaint = done.errors.decode("utf-8", "replace").strip().splitlines()
-    refusal = ""
+    if by := killer(done.code):
+        raise CommandError(f"killed by {by}")
+    return _read(done, len(cases))
+
+
+def _read(done: Finished, count: int) -> Answer:
+    """The answer in the output to ``count`` cases."""
+    errors = done.errors.decode("utf-8", "replace").strip()
+    refusal, by = "", By.ERROR
     if done.code:
-        refusal = complaint[-1] if complaint else f"exit code {done.code}"
-    return _read(done.output, len(cases), refusal)
-
-
-def _killer(code: int) -> str:
-    """The signal that ended a process, by its return code or by the exit code of a shell around
-    it; empty where none did."""
-    number = -code if code < 0 else code - 128
-    if code >= 0 and number not in signal.valid_signals():
-        return ""
+        refusal = errors.splitlines()[-1] if errors else f"exit code {done.code}"
+        by = By.EXCEPTION if _UNCAUGHT.search(errors) else By.EXIT_CODE
     try:
-        return f"signal {number} ({signal.Signals(number).name})"
-    except ValueError:
-        # A real-time signal.
-        return f"signal {number}"
-
-
-def _read(output: bytes, count: int, refusal: str) -> Answer:
-    """The answer in ``output`` to ``count`` cases; ``refusal`` is empty when the exit code is 0."""
-    try:
-        document = parse(output.decode())
+        document = parse(done.output.decode())
     except ValueError as error:
         if refusal:
             # inflatehd stops in the middle of its output: how far it came is not known.
-            return Answer(cases=[], refusal=refusal)
-        raise CommandError(f"its output is not JSON: {error}") from None
+            return Answer(cases=[], refusal=refusal, by=by)
+        raise CommandError(f"its output is not JSON: {error}{_quoted(done)}") from None
+    if type(document) is dict and "skip" in document:
+        return Answer(cases=[], skipped=_reason(document["skip"]))
     results = document.get("cases") if type(document) is dict else None
     if not isinstance(results, list):
-        raise CommandError("its output has no cases")
+        raise CommandError(f"its output has no cases{_quoted(done)}")
     if len(results) > count:
         raise CommandError(f"it wrote {len(results)} cases for {count}")
+    answer = _up_to_the_first_refusal(results)
+    if answer.refusal or answer.skipped:
+        return answer
+    if len(answer.cases) == count:
+        return Answer(cases=answer.cases, refusal=refusal, by=by)
+    if not refusal:
+        raise CommandError(f"it wrote {len(answer.cases)} cases of {count} and exit code 0")
+    return Answer(cases=answer.cases, refusal=refusal, by=by, refused=len(answer.cases))
+
+
+def _read_lines(lines: Sequence[bytes]) -> Answer:
+    """The answer in the lines that a co-process wrote for one connection."""
+    results: list[JSON] = []
+    for line in lines:
+        try:
+            # A plain reading: members that are there twice are not looked for.
+            results.append(json.loads(line))
+        except ValueError as error:
+            quoted = line[:_QUOTED].decode("utf-8", "backslashreplace")
+            raise CommandError(f"a line of its output is not JSON: {error}: {quoted}") from None
+    return _up_to_the_first_refusal(results)
+
+
+def _up_to_the_first_refusal(results: Sequence[JSON]) -> Answer:
+    """Raises :class:`CommandError` for what is no case, and for a crash."""
     written: list[Object] = []
     for position, result in enumerate(results):
         # Nor is one with a member twice.
         if type(result) is not dict:
             raise CommandError(f"case {position} of its output is not an object")
+        if "crash" in result:
+            raise CommandError(f"crashed: {_reason(result['crash'])}")
+        if "skip" in result:
+            return Answer(cases=written, skipped=_reason(result["skip"]))
         if "error" in result:
-            reason = json.dumps(result["error"])
-            return Answer(cases=written, refusal=reason, refused=position)
+            return Answer(cases=written, refusal=_reason(result["error"]), refused=position)
         written.append(result)
-    if len(written) == count:
-        return Answer(cases=written, refusal=refusal)
-    if not refusal:
-        raise CommandError(f"it wrote {len(written)} cases of {count} and exit code 0")
-    return Answer(cases=written, refusal=refusal, refused=len(written))
+    return Answer(cases=written)
+
+
+def _reason(value: JSON) -> str:
+    """The text of ``error``, ``crash`` or ``skip``: a string, or an object with ``message``."""
+    if isinstance(value, dict) and isinstance(value.get("message"), str):
+        section = value.get("section")
+        return f"{value['message']}" + (f" ({section})" if isinstance(section, str) else "")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(done: Finished) -> str:
+    """The first octets of what a command wrote, for a message."""
+    parts = []
+    for name, octets in (("standard output", done.output), ("standard error", done.errors)):
+        if octets:
+            text = octets[:_QUOTED].decode("utf-8", "backslashreplace")
+            parts.append(f"{name} begins {text + ('…' if len(octets) > _QUOTED else '')!r}")
+        else:
+            parts.append(f"{name} is empty")
+    return f"; {', '.join(parts)}"

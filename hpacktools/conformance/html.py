@@ -8,7 +8,7 @@ from typing import Final
 
 from hpacktools.shapes import JSON, Object
 
-from .results import Failure, Report, Row
+from .results import Failure, Refusal, Report, Row
 from .text import verdict
 
 _STYLE: Final = """
@@ -38,7 +38,7 @@ details { background: var(--panel); border: 1px solid var(--line); border-radius
   padding: .5rem .8rem; margin: .6rem 0; } summary { cursor: pointer; }
 code { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 details table { font-size: .85rem; margin-top: .5rem; }
-details td, details th { text-align: left; vertical-align: top; }
+details td, details th, .text td, .text th { text-align: left; vertical-align: top; }
 """
 
 _TITLES: Final = {
@@ -46,6 +46,7 @@ _TITLES: Final = {
     "encode": "Encoded and decoded back",
     "accept": "To be accepted",
     "refuse": "To be refused",
+    "encoder": "Encoded as the vectors ask",
 }
 
 
@@ -71,7 +72,10 @@ def _parts(report: Report) -> Iterator[str]:
     yield from _table(rows)
     yield from _chart(rows)
     yield from _notes(report)
-    yield from _failures(report)
+    yield from _failures("Failures", report.failures(), report.failure_count())
+    noted = sum(row.noted for row in rows)
+    yield from _failures("Not counted", report.noted(), noted)
+    yield from _refusals(report.refusals())
     yield "</body></html>"
 
 
@@ -132,13 +136,28 @@ def _notes(report: Report) -> Iterator[str]:
             yield "</ul>"
 
 
-def _failures(report: Report) -> Iterator[str]:
-    failures = report.failures()
+def _failures(title: str, failures: list[Failure], count: int) -> Iterator[str]:
     if not failures:
         return
-    yield f"<h2>Failures ({report.failure_count()})</h2>"
+    yield f"<h2>{title} ({count})</h2>"
     for number, failure in enumerate(failures):
         yield from _failure(failure, is_open=number < 3)
+
+
+def _refusals(refusals: list[Refusal]) -> Iterator[str]:
+    """Why a command refused what it had to refuse."""
+    if not refusals:
+        return
+    yield f"<h2>Refused as expected ({len(refusals)})</h2>"
+    yield '<div class="scroll"><table class="text"><thead><tr><th>story</th><th>case</th>'
+    yield "<th>by</th><th>reason</th></tr></thead><tbody>"
+    for refusal in refusals:
+        bad = ' class="bad"' if refusal.by == "exception" else ""
+        yield (
+            f"<tr><td><code>{escape(refusal.story)}</code></td><td>{refusal.case}</td>"
+            f"<td{bad}>{escape(refusal.by)}</td><td>{escape(refusal.reason)}</td></tr>"
+        )
+    yield "</tbody></table></div>"
 
 
 def _failure(failure: Failure, *, is_open: bool) -> Iterator[str]:
@@ -147,6 +166,8 @@ def _failure(failure: Failure, *, is_open: bool) -> Iterator[str]:
         f"<details{' open' if is_open else ''}><summary>{escape(failure.suite)} "
         f"<code>{escape(failure.story)}</code>{case}: {escape(failure.message)}</summary>"
     )
+    if failure.needs:
+        yield f"<p>The story needs {escape(', '.join(failure.needs))}.</p>"
     if failure.wire:
         yield f"<p><code>{failure.wire}</code></p>"
     steps = failure.explanation.get("representations")

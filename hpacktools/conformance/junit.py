@@ -16,25 +16,30 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 def render(report: Report) -> str:
     """The XML document."""
     rows: dict[tuple[str, str], list[Outcome]] = {}
+    counted = report.counts
     for outcome in report.outcomes:
         rows.setdefault((outcome.suite, outcome.row), []).append(outcome)
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<testsuites>"]
     for (suite, name), outcomes in rows.items():
-        failed = sum(1 for outcome in outcomes if outcome.failures)
+        failed = sum(1 for outcome in outcomes if outcome.failures and counted(outcome))
         errors = sum(1 for outcome in outcomes if outcome.problem)
-        skipped = sum(1 for outcome in outcomes if outcome.skipped)
+        skipped = sum(
+            1
+            for outcome in outcomes
+            if outcome.skipped or (outcome.failures and not counted(outcome))
+        )
         lines.append(
             f'  <testsuite name={_attribute(f"{suite} {name}")} tests="{len(outcomes)}"'
             f' failures="{failed}" errors="{errors}" skipped="{skipped}">'
         )
         for outcome in outcomes:
-            lines += _case(outcome)
+            lines += _case(outcome, counts=counted(outcome))
         lines.append("  </testsuite>")
     lines.append("</testsuites>")
     return "\n".join(lines) + "\n"
 
 
-def _case(outcome: Outcome) -> list[str]:
+def _case(outcome: Outcome, *, counts: bool) -> list[str]:
     head = (
         f"    <testcase classname={_attribute(f'hpack.{outcome.suite}.{outcome.row}')}"
         f" name={_attribute(outcome.story)}"
@@ -44,8 +49,14 @@ def _case(outcome: Outcome) -> list[str]:
     if outcome.skipped:
         return [f"{head}>", f"      <skipped message={_attribute(outcome.skipped)}/>", _END]
     if not outcome.failures:
-        return [f"{head}/>"]
+        if not outcome.refusals:
+            return [f"{head}/>"]
+        return [f"{head}>", *_refusals(outcome), _END]
     first = outcome.failures[0]
+    if not counts:
+        # JUnit knows no failure that does not count.
+        message = f"not counted, level {outcome.level}: {first.message}"
+        return [f"{head}>", f"      <skipped message={_attribute(message)}/>", _END]
     lines = [f"{head}>", f"      <failure message={_attribute(first.message)}>"]
     for failure in outcome.failures:
         case = "" if failure.case is None else f"case {failure.case}: "
@@ -55,6 +66,15 @@ def _case(outcome: Outcome) -> list[str]:
     if outcome.more_failures:
         lines.append(f"and {outcome.more_failures} more")
     return [*lines, "      </failure>", _END]
+
+
+def _refusals(outcome: Outcome) -> list[str]:
+    """Why the blocks of a story were refused, as they had to be."""
+    lines = [
+        _clean(f"case {refusal.case} refused by {refusal.by}: {refusal.reason}")
+        for refusal in outcome.refusals
+    ]
+    return ["      <system-out>", *map(escape, lines), "      </system-out>"]
 
 
 _END: Final = "    </testcase>"

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hpacktools.shapes import JSON, Object
+from hpacktools.stories import LEVELS
 
+#: The least binding level whose failures count if nobody says otherwise: what a decoder does
+#: against advice breaks no rule.
+COUNTED: Final = "limits"
 #: Failures of one story that are kept with their explained blocks; the others are counted.
 KEPT_FAILURES: Final = 10
 
@@ -27,6 +31,10 @@ class Failure:
     explanation: Object = field(default_factory=dict)
     #: How many cases have failed by this.
     cases: int = 1
+    #: How binding the rule is that was broken, one of :data:`hpacktools.stories.LEVELS`.
+    level: str = "must"
+    #: What the story asks of a codec beside the RFC: ``128 fields``.
+    needs: tuple[str, ...] = ()
 
     def to_json(self) -> Object:
         """As in a report."""
@@ -34,6 +42,10 @@ class Failure:
         if self.case is not None:
             result["case"] = self.case
         result["message"] = self.message
+        if self.level != LEVELS[0]:
+            result["level"] = self.level
+        if self.needs:
+            result["needs"] = list[JSON](self.needs)
         if self.wire:
             result["wire"] = self.wire
         if self.explanation:
@@ -41,11 +53,26 @@ class Failure:
         return result
 
 
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Refusal:
+    """A block that a command refused, as it must or may."""
+
+    story: str
+    case: int
+    reason: str
+    #: ``error``, ``exit code`` or ``exception``: see :class:`~hpacktools.conformance.external.By`.
+    by: str
+
+    def to_json(self) -> Object:
+        """As in a report."""
+        return {"story": self.story, "case": self.case, "reason": self.reason, "by": self.by}
+
+
 @dataclass(slots=True, kw_only=True)
 class Outcome:
     """One story in one suite."""
 
-    #: ``decode``, ``encode``, ``accept`` or ``refuse``.
+    #: ``decode``, ``encode``, ``accept``, ``refuse`` or ``encoder``.
     suite: str
     #: The row that it belongs to: a directory or a strategy.
     row: str
@@ -61,6 +88,11 @@ class Outcome:
     problem: str = ""
     #: Why the story was not run; empty where it was.
     skipped: str = ""
+    #: How binding the story is, and what it needs: see :class:`Failure`.
+    level: str = "must"
+    needs: tuple[str, ...] = ()
+    #: What was refused rightly.
+    refusals: list[Refusal] = field(default_factory=list)
 
     @property
     def failure_count(self) -> int:
@@ -81,6 +113,8 @@ class Outcome:
             case=case,
             wire=wire,
             cases=cases,
+            level=self.level,
+            needs=self.needs,
         )
         self.failures.append(failure)
         return failure
@@ -95,6 +129,8 @@ class Row:
     stories: int = 0
     blocks: int = 0
     failures: int = 0
+    #: Failures at a level that does not count.
+    noted: int = 0
     input_length: int = 0
     output_length: int = 0
 
@@ -106,11 +142,14 @@ class Row:
             return None
         return self.output_length / self.input_length
 
-    def add(self, outcome: Outcome) -> None:
-        """Count one more story."""
+    def add(self, outcome: Outcome, *, counts: bool) -> None:
+        """Count one more story; ``counts``: whether its failures do."""
         self.stories += 1
         self.blocks += outcome.blocks
-        self.failures += outcome.failure_count
+        if counts:
+            self.failures += outcome.failure_count
+        else:
+            self.noted += outcome.failure_count
         self.input_length += outcome.input_length
         self.output_length += outcome.output_length
 
@@ -122,6 +161,7 @@ class Row:
             "stories": self.stories,
             "blocks": self.blocks,
             "failures": self.failures,
+            "noted": self.noted,
             "input_length": self.input_length,
             "output_length": self.output_length,
             "ratio": self.ratio,
@@ -138,6 +178,12 @@ class Report:
     encoder: str
     seconds: float
     outcomes: list[Outcome]
+    #: The least binding level whose failures count.
+    level: str = COUNTED
+
+    def counts(self, outcome: Outcome) -> bool:
+        """Whether failures of a story make the run fail."""
+        return LEVELS.index(outcome.level) <= LEVELS.index(self.level)
 
     def rows(self) -> list[Row]:
         """The table, in the order in which rows first occur."""
@@ -147,16 +193,32 @@ class Report:
             if key not in rows:
                 rows[key] = Row(suite=outcome.suite, name=outcome.row)
             if not (outcome.problem or outcome.skipped):
-                rows[key].add(outcome)
+                rows[key].add(outcome, counts=self.counts(outcome))
         return list(rows.values())
 
     def failures(self) -> list[Failure]:
-        """All failures that were kept."""
-        return [failure for outcome in self.outcomes for failure in outcome.failures]
+        """All failures that count and were kept."""
+        return self._failures(counted=True)
+
+    def noted(self) -> list[Failure]:
+        """All failures that do not count, for their level, and were kept."""
+        return self._failures(counted=False)
+
+    def _failures(self, *, counted: bool) -> list[Failure]:
+        return [
+            failure
+            for outcome in self.outcomes
+            if self.counts(outcome) is counted
+            for failure in outcome.failures
+        ]
 
     def failure_count(self) -> int:
-        """How many failures there were."""
+        """How many failures there were that count."""
         return sum(row.failures for row in self.rows())
+
+    def refusals(self) -> list[Refusal]:
+        """What was refused rightly, and why."""
+        return [refusal for outcome in self.outcomes for refusal in outcome.refusals]
 
     def problems(self) -> list[Outcome]:
         """Files that could not be used."""
@@ -167,7 +229,7 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.skipped]
 
     def exit_code(self) -> int:
-        """0 all passed, 1 something failed, 2 a file could not be used."""
+        """0 all passed that counts, 1 something failed, 2 a file could not be used."""
         if self.problems():
             return 2
         return 1 if self.failure_count() else 0
@@ -179,9 +241,12 @@ class Report:
             "decoder": self.decoder,
             "encoder": self.encoder,
             "seconds": round(self.seconds, 3),
+            "level": self.level,
             "passed": self.exit_code() == 0,
             "rows": _list(row.to_json() for row in self.rows()),
             "failures": _list(failure.to_json() for failure in self.failures()),
+            "noted": _list(failure.to_json() for failure in self.noted()),
+            "refusals": _list(refusal.to_json() for refusal in self.refusals()),
             "problems": _list(
                 {"file": outcome.story, "message": outcome.problem} for outcome in self.problems()
             ),

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
+from hpacktools.stories import LEVELS, load_story
 from hpacktools.strategies import STRATEGY_NAMES
 
-from .corpus import RAW, VECTOR_FOLDERS, stories_in
+from .corpus import ENCODER, RAW, VECTOR_FOLDERS, CorpusError, stories_in
+from .external import Commands
 from .results import Outcome
-from .suites import Task, execute
+from .suites import execute
+from .task import Task
 from .workers import Workers
 
 #: Strategies whose plain form (without Huffman coding) is run too: all but the slow one.
@@ -52,7 +55,9 @@ def corpus_tasks(
                 )
             )
     if encoder:
-        return tasks + [_encode_task(path, encoder, command=encoder) for path in raw]
+        tasks += [_encode_task(path, encoder, command=encoder) for path in raw]
+        row = f"{encoder}, sizes changed"
+        return tasks + [_encode_task(path, row, command=encoder, change_sizes=True) for path in raw]
     if decoder:
         return tasks
     for strategy in STRATEGY_NAMES:
@@ -87,19 +92,56 @@ def _encode_task(
     )
 
 
-def vector_tasks(vectors: Path, *, decoder: str = "") -> list[Task]:
-    """The tasks of ``negative``."""
+def vector_tasks(
+    vectors: Path, *, decoder: str = "", encoder: str = "", several_settings: bool = True
+) -> list[Task]:
+    """The tasks of ``negative``: with a command for one side only that side is run.
+
+    ``several_settings``: whether commands can be told of several settings before one block.
+    """
+    folders = []
+    if decoder or not encoder:
+        folders += [("vector", folder, decoder) for folder in VECTOR_FOLDERS]
+    if encoder or not decoder:
+        folders.append(("encoder", ENCODER, encoder))
     return [
         Task(
-            kind="vector",
+            kind=kind,
             row=folder,
             path=str(path),
             story=f"{folder}/{path.name}",
-            command=decoder,
+            command=command,
+            several_settings=several_settings,
         )
-        for folder in VECTOR_FOLDERS
+        for kind, folder, command in folders
         for path in sorted((vectors / folder).glob("*.json"))
     ]
+
+
+def select(tasks: Sequence[Task], patterns: Sequence[str]) -> list[Task]:
+    """The tasks of ``negative`` that one of ``patterns`` means: the beginning of a story's name
+    (``n13``), its folder, or its level.
+
+    Raises :class:`~hpacktools.conformance.corpus.CorpusError` for one that means nothing.
+    """
+    chosen: set[int] = set()
+    for pattern in patterns:
+        found = {number for number, task in enumerate(tasks) if _is_meant(task, pattern)}
+        if not found:
+            raise CorpusError(f"--only {pattern}: no story of that name, folder or level")
+        chosen |= found
+    return [tasks[number] for number in sorted(chosen)]
+
+
+def _is_meant(task: Task, pattern: str) -> bool:
+    if pattern in LEVELS:
+        try:
+            return load_story(task.path).level == pattern
+        except (OSError, ValueError):
+            # It is told of when it is run.
+            return False
+    path = Path(task.path)
+    return path.name.startswith(pattern) or pattern in (path.parent.name, task.story)
 
 
 class Progress:
@@ -145,8 +187,10 @@ class Progress:
             self._stream.flush()
 
 
-def run_tasks(tasks: Sequence[Task], *, jobs: int) -> list[Outcome]:
+def run_tasks(tasks: Sequence[Task], *, jobs: int, co_process: bool = False) -> list[Outcome]:
     """Run all tasks in ``jobs`` processes; the outcomes are in the order of the tasks.
+
+    ``co_process``: commands are started once, by each process, and answer line by line.
 
     Raises :class:`~hpacktools.conformance.workers.WorkerError`.
     """
@@ -155,13 +199,14 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int) -> list[Outcome]:
     outcomes: dict[int, Outcome] = {}
     try:
         if jobs <= 1 or len(tasks) <= 1:
-            for number, task in enumerate(tasks):
-                outcomes[number] = execute(task)
-                progress.add(number, outcomes[number])
+            with Commands(co_process=co_process) as commands:
+                for number, task in enumerate(tasks):
+                    outcomes[number] = execute(task, commands)
+                    progress.add(number, outcomes[number])
         else:
             # The longest first, so that none is left over at the end.
             order = sorted(range(len(tasks)), key=lambda number: -weights[number])
-            with Workers(min(jobs, len(tasks))) as workers:
+            with Workers(min(jobs, len(tasks)), co_process=co_process) as workers:
                 for number, outcome in workers.run(tasks, order):
                     outcomes[number] = outcome
                     progress.add(number, outcome)
@@ -178,7 +223,7 @@ def _weight(task: Task) -> float:
         size = 0
     if task.command:
         return _COMMAND_WEIGHT + size
-    if task.kind != "encode":
+    if task.kind not in ("encode", "encoder"):
         return _TASK_WEIGHT + size
     factor = _BEST_WEIGHT * (1 + 0.4 * task.effort) if task.strategy == "best" else _ENCODE_WEIGHT
     return _TASK_WEIGHT + factor * size

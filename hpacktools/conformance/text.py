@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from hpacktools.stories import LEVELS
 from hpacktools.terminal import printable
 
-from .results import Report, Row
+from .results import Failure, Refusal, Report, Row
 
-#: Failures that are listed; the JSON report has more.
+#: Failures, and reasons of refusals, that are listed; the JSON report has more.
 LISTED: Final = 20
+#: Stories that are named where several have the same failure or reason.
+_NAMED: Final = 3
 
 _HEADS: Final = ("", "stories", "blocks", "failures", "octets", "ratio")
 _TITLES: Final = {
@@ -18,6 +21,7 @@ _TITLES: Final = {
     "encode": "encoded and decoded back",
     "accept": "to be accepted",
     "refuse": "to be refused",
+    "encoder": "encoded as the vectors ask",
 }
 
 
@@ -31,24 +35,91 @@ def render(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield from _table(report.rows())
-    problems = report.problems()
-    for outcome in problems:
+    for outcome in report.problems():
         yield f"cannot be used: {outcome.story}: {outcome.problem}"
-    for outcome in report.skipped():
-        yield f"skipped: {outcome.story}: {outcome.skipped}"
+    yield from _skipped(report)
+    yield from _refusals(report.refusals())
+    noted = report.noted()
+    if noted:
+        count = sum(row.noted for row in report.rows())
+        yield f"{_failures(count)} beyond --level {report.level}, not counted:"
+        yield from _listed(noted, count)
     count = report.failure_count()
     if count:
-        yield f"{count} failure{'' if count == 1 else 's'}:"
-        listed = report.failures()[:LISTED]
-        for failure in listed:
-            case = "" if failure.case is None else f" case {failure.case}"
-            yield f"  {failure.suite} {failure.story}{case}: {failure.message}"
-            if failure.wire:
-                shown = failure.wire[:120] + ("…" if len(failure.wire) > 120 else "")
-                yield f"    wire {shown}"
-        if more := count - sum(failure.cases for failure in listed):
-            yield f"  and {more} more"
+        yield f"{_failures(count)}:"
+        yield from _listed(report.failures(), count)
     yield verdict(report)
+
+
+def _failures(count: int) -> str:
+    return f"{count} failure{'' if count == 1 else 's'}"
+
+
+def _skipped(report: Report) -> Iterator[str]:
+    """Each reason once, with the stories that were skipped for it."""
+    stories: dict[str, list[str]] = {}
+    for outcome in report.skipped():
+        stories.setdefault(outcome.skipped, []).append(outcome.story)
+    for reason, names in stories.items():
+        yield f"skipped: {', '.join(names)}: {reason}"
+
+
+def _refusals(refusals: list[Refusal]) -> Iterator[str]:
+    """Why a command refused what it had to refuse: a reason that has nothing to do with the block
+    is a fault that happens to look right."""
+    if not refusals:
+        return
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for refusal in refusals:
+        reasons.setdefault((refusal.by, refusal.reason), []).append(refusal.story)
+    # What may be a fault first.
+    order = sorted(reasons.items(), key=lambda item: (_BY.index(item[0][0]), -len(item[1])))
+    yield f"{len(refusals)} blocks refused, for these reasons:"
+    for (by, reason), stories in order[:LISTED]:
+        how = "" if by == "error" else f", by {by}"
+        yield f"  {len(stories)} ({_named(stories)}{how}): {_cut(reason)}"
+    if len(order) > LISTED:
+        yield f"  and {len(order) - LISTED} more reasons"
+    if uncaught := sum(refusal.by == "exception" for refusal in refusals):
+        yield (
+            f"  {uncaught} of them by an exception that nobody caught: "
+            "see that it means the block, and is no fault of the program"
+        )
+
+
+_BY: Final = ("exception", "exit code", "error")
+
+
+def _named(stories: list[str]) -> str:
+    more = f", and {len(stories) - _NAMED} more" if len(stories) > _NAMED else ""
+    return ", ".join(stories[:_NAMED]) + more
+
+
+def _cut(text: str) -> str:
+    return text[:200] + ("…" if len(text) > 200 else "")
+
+
+def _listed(failures: list[Failure], count: int) -> Iterator[str]:
+    """Failures of which ``count`` cases have failed; what several stories have in common once."""
+    groups: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        # A message of a case is about its block.
+        place = failure.suite if failure.case is None else f"{failure.story} {failure.case}"
+        groups.setdefault((place, failure.message), []).append(failure)
+    shown = list(groups.values())[:LISTED]
+    for group in shown:
+        first = group[0]
+        stories = list(dict.fromkeys(failure.story for failure in group))
+        case = "" if first.case is None else f" case {first.case}"
+        level = "" if first.level == LEVELS[0] else f" [{first.level}]"
+        times = f" ({len(stories)} stories)" if len(stories) > 1 else ""
+        yield f"  {first.suite} {_named(stories)}{case}{level}{times}: {first.message}"
+        if first.needs:
+            yield f"    the story needs {', '.join(first.needs)}"
+        if first.wire:
+            yield f"    wire {first.wire[:120]}{'…' if len(first.wire) > 120 else ''}"
+    if more := count - sum(failure.cases for group in shown for failure in group):
+        yield f"  and {more} more"
 
 
 def verdict(report: Report) -> str:
@@ -58,16 +129,12 @@ def verdict(report: Report) -> str:
         rows = [row for row in report.rows() if row.suite == suite]
         if not rows:
             continue
-        if suite in ("accept", "refuse"):
+        if suite in ("accept", "refuse", "encoder"):
             total = sum(row.stories for row in rows)
-            failed = len(
-                {
-                    outcome.story
-                    for outcome in report.outcomes
-                    if outcome.suite == suite and outcome.failures
-                }
-            )
-            parts.append(f"{total - failed} of {total} stories {title}")
+            bad = [each for each in report.outcomes if each.suite == suite and each.failures]
+            noted = sum(not report.counts(outcome) for outcome in bad)
+            aside = f" ({noted} of the others not counted)" if noted else ""
+            parts.append(f"{total - len(bad)} of {total} stories {title}{aside}")
         else:
             total = sum(row.blocks for row in rows)
             failed = sum(row.failures for row in rows)

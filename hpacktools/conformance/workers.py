@@ -19,8 +19,10 @@ from types import FrameType
 from typing import Final
 
 from .command import ENDING_SIGNALS, uninterrupted
+from .external import Commands
 from .results import Outcome
-from .suites import Task, execute
+from .suites import execute
+from .task import Task
 
 #: Time that workers have to end their commands and themselves, all together, in seconds.
 _GRACE: Final = 0.5
@@ -33,8 +35,10 @@ class WorkerError(Exception):
 class Workers:
     """Processes that each run one task at a time."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, co_process: bool = False) -> None:
+        """``co_process``: commands are started once by each worker, and answer line by line."""
         self._count = count
+        self._co_process = co_process
         self._processes: dict[Connection, BaseProcess] = {}
 
     def __enter__(self) -> Workers:
@@ -46,7 +50,9 @@ class Workers:
         with uninterrupted():
             for _ in range(self._count):
                 ours, theirs = context.Pipe()
-                process = context.Process(target=_work, args=(theirs,), daemon=True)
+                process = context.Process(
+                    target=_work, args=(theirs, self._co_process), daemon=True
+                )
                 process.start()
                 theirs.close()
                 self._processes[ours] = process
@@ -105,20 +111,21 @@ class Workers:
         return WorkerError(f"{task.story}: a worker ended with exit code {process.exitcode}")
 
 
-def _work(connection: Connection) -> None:
+def _work(connection: Connection, co_process: bool) -> None:
     """What a worker does: tasks in, outcomes out."""
     # Not ignored: commands would inherit that.
     signal.signal(signal.SIGINT, _leave_to_the_others)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
-    while True:
-        try:
-            task: Task = connection.recv()
-            connection.send(execute(task))
-        except (EOFError, ConnectionError):
-            # Nobody is there any more who wants to know.
-            return
+    with Commands(co_process=co_process) as commands:
+        while True:
+            try:
+                task: Task = connection.recv()
+                connection.send(execute(task, commands))
+            except (EOFError, ConnectionError):
+                # Nobody is there any more who wants to know.
+                return
 
 
 def _leave_to_the_others(number: int, frame: FrameType | None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from importlib import resources
 from typing import Final
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
 from hpacktools.jsonforms import ShapeError, find_repeated
@@ -26,6 +26,7 @@ SCHEMA_NAMES: Final = (
     "inflate-input",
     "inflate-output",
     "report",
+    "fuzz-report",
 )
 #: Longest quotation of a value in a message, in characters.
 _QUOTED: Final = 80
@@ -38,12 +39,23 @@ def schema(name: str) -> Object:
     return document
 
 
+#: A number with a fraction is no integer here, not even ``4096.0``, which JSON Schema takes for
+#: one: nobody writes a count so, and nghttp2's tools do not read it.
+_Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignore[no-untyped-call]
+    # (The stubs leave its types out.)
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda checker, value: type(value) is int
+    ),
+)
+
+
 @functools.cache
 def _validator(name: str, definition: str | None) -> Draft202012Validator:
     document = schema(name)
     if definition is not None:
         document = {"$ref": f"#/$defs/{definition}", "$defs": document["$defs"]}
-    return Draft202012Validator(document)
+    return _Validator(document)
 
 
 def problems(name: str, document: JSON, definition: str | None = None) -> list[ShapeError]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import hpack
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 
 from hpacktools import Deflater, load_story
 from hpacktools.best import plan_cases
+from hpacktools.best_guess import first_guess
+from hpacktools.best_search import Search
+from hpacktools.best_windows import anneal_windows
 from hpacktools.codec import Encoder, Field, Representation
 from hpacktools.codec.table import STATIC_FIELDS
 from hpacktools.stories import Case
@@ -148,3 +153,33 @@ def test_better_than_every_other_strategy(number: int) -> None:
 def test_same_result_every_time() -> None:
     story = load_story(require_corpus() / "raw-data" / "story_24.json").cases
     assert plan_cases(story, effort=3) == plan_cases(story, effort=3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(cases, st.sampled_from([200, 4096]))
+def test_a_search_knows_the_cost_of_its_choices(story: list[Case], limit: int) -> None:
+    """Also where courses join before the last change: what is behind had no part in the cost."""
+    model = build_model(story, limit=limit, huffman=True)
+    unknown = Course.unknown(len(model.occurrences))
+    search = Search(model, first_guess(model, (0.0, 0.2), 2))
+    stages: list[Callable[[], None]] = [
+        lambda: search.walk([0.0, 2.0]),
+        lambda: search.anneal(3.0, 2, 1),
+        lambda: anneal_windows(search, 3),
+    ]
+    for stage in stages:
+        stage()
+        assert follow(model, search.choice, State(), 0, unknown)[0] == search.cost
+        assert follow(model, search.best, State(), 0, unknown)[0] == search.best_cost
+        assert search.best_cost <= search.cost
+
+
+def test_more_effort_is_never_worse_than_what_it_began_with() -> None:
+    """Fields of many sizes that come again at many distances."""
+    chance = random.Random(1)
+    fields = [(b"x-%d" % (number % 7), b"v" * chance.randrange(5, 300)) for number in range(60)]
+    story = [case([chance.choice(fields) for _ in range(4)]) for _ in range(120)]
+    sizes = [
+        sum(map(len, encode(story, plan_cases(story, effort=effort)))) for effort in (0, 5, 14)
+    ]
+    assert sizes[2] < sizes[1] <= sizes[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-from typing import Any
+from typing import Any, Final
 
 import hpack
 import pytest
@@ -13,18 +13,20 @@ from hypothesis import strategies as st
 import hpacktools.deflate
 import hpacktools.inflate
 from hpacktools import Deflater, Inflater, explain
-from hpacktools.codec import HPACKError, Representation
+from hpacktools.codec import Field, HPACKError, Representation
+from hpacktools.deflate import story_deflater
+from hpacktools.stories import Case
 from hpacktools.strategies import (
     REMEMBERED_FIELDS,
     REMEMBERED_NAMES,
     STRATEGIES,
+    STRATEGY_NAMES,
     adaptive,
     nghttp2,
 )
 
 WITH = Representation.WITH_INDEXING
 WITHOUT = Representation.WITHOUT_INDEXING
-NEVER = Representation.NEVER_INDEXED
 SINGLE = [*STRATEGIES, "naive"]
 
 names = st.one_of(st.sampled_from([b":path", b"cookie", b"x-a", b"date"]), st.binary(max_size=9))
@@ -120,47 +122,118 @@ class TestNghttp2:
             (b"if-none-match", b"1", WITHOUT),
             (b"location", b"1", WITHOUT),
             (b"set-cookie", b"1", WITHOUT),
-            (b"authorization", b"1" * 100, NEVER),
-            (b"cookie", b"1" * 19, NEVER),
             (b"cookie", b"1" * 20, WITH),
             (b"x", b"y" * (3072 - 33), WITH),
             (b"x", b"y" * (3072 - 32), WITHOUT),
         ],
     )
     def test_policy(self, name: bytes, value: bytes, representation: Representation) -> None:
-        assert self.choose(name, value, 4096) is representation
+        assert self.choose(name, value, 4096, 0) is representation
 
 
 class TestDefault:
     def test_what_came_before_is_indexed(self) -> None:
         choose = adaptive()
         for number in range(20):
-            choose(b"etag", b"%d" % number, 4096)
-        assert choose(b"etag", b"new", 4096) is WITHOUT
-        assert choose(b"etag", b"new", 4096) is WITH
+            choose(b"etag", b"%d" % number, 4096, 4096)
+        assert choose(b"etag", b"new", 4096, 4096) is WITHOUT
+        assert choose(b"etag", b"new", 4096, 4096) is WITH
 
     def test_a_name_is_trusted_at_first_and_again_when_its_values_return(self) -> None:
         choose = adaptive()
-        assert choose(b"x", b"1", 4096) is WITH
+        assert choose(b"x", b"1", 4096, 4096) is WITH
         for number in range(20):
-            choose(b"x", b"%d" % number, 4096)
+            choose(b"x", b"%d" % number, 4096, 4096)
         for _ in range(20):
-            choose(b"x", b"same", 4096)
-        assert choose(b"x", b"other", 4096) is WITH
+            choose(b"x", b"same", 4096, 4096)
+        assert choose(b"x", b"other", 4096, 4096) is WITH
 
-    @pytest.mark.parametrize("name", [b"authorization", b"proxy-authorization", b"cookie"])
-    def test_secrets(self, name: bytes) -> None:
-        assert adaptive()(name, b"short", 4096) is NEVER
+    def test_whatever_comes_is_indexed_while_it_fills_half_the_table_at_most(self) -> None:
+        choose = adaptive()
+        for number in range(20):
+            choose(b"etag", b"%d" % number, 4096, 4096)
+        size = 32 + len(b"etag") + len(b"new-1")
+        assert choose(b"etag", b"new-1", 4096, 2048 - size) is WITH
+        assert choose(b"etag", b"new-2", 4096, 2048 - size + 1) is WITHOUT
 
     def test_large_entries(self) -> None:
-        assert adaptive()(b"x", b"y" * 50, 100) is WITHOUT
+        assert adaptive()(b"x", b"y" * 50, 100, 0) is WITHOUT
 
     def test_memory_is_bounded(self) -> None:
         choose = adaptive()
         for number in range(5 * (REMEMBERED_FIELDS + REMEMBERED_NAMES)):
-            choose(b"%d" % number, b"", 4096)
+            choose(b"%d" % number, b"", 4096, 0)
         seen, shares = (cell.cell_contents for cell in choose.__closure__ or ())
         assert (len(seen), len(shares)) == (REMEMBERED_FIELDS, REMEMBERED_NAMES)
+
+
+class TestSizeThatStrategiesSee:
+    """The table's size while a block is decided, as the strategy is told."""
+
+    def sizes(self, deflater: Deflater, fields: list[Field]) -> list[int]:
+        told = []
+
+        def choose(name: bytes, value: bytes, maximum: int, size: int) -> Representation:
+            told.append(size)
+            return WITH if name != b"not" else WITHOUT
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deflater, "_choose", choose)
+            deflater.deflate(fields)
+        return told
+
+    def test_grows_by_what_is_inserted(self) -> None:
+        deflater = Deflater()
+        fields = [(b"a", b"b"), (b"a", b"b"), (b"not", b""), (b":method", b"GET"), (b"c", b"d")]
+        assert self.sizes(deflater, fields) == [0, 34, 34, 34, 34]
+        assert deflater.table.size == 68
+        assert self.sizes(deflater, fields) == [68] * 5
+
+    def test_after_an_overflow_the_table_counts_as_full(self) -> None:
+        deflater = Deflater()
+        deflater.change_table_size(100)
+        fields = [(b"%d" % number, b"") for number in range(5)]
+        assert self.sizes(deflater, fields) == [0, 33, 66, 99, 100]
+        assert self.sizes(deflater, [(b"x", b"")]) == [99]
+
+    def test_pending_size_updates_come_first(self) -> None:
+        deflater = Deflater()
+        self.sizes(deflater, [(b"a", b""), (b"b", b"")])
+        deflater.change_table_size(40)
+        assert self.sizes(deflater, [(b"b", b"")]) == [33]
+
+
+class TestCredentials:
+    """RFC 7541 7.1.3: those that nobody listed, with every strategy."""
+
+    FIELDS: Final = (
+        (b":method", b"GET"),
+        (b"authorization", b"Bearer abcdefghijklm"),
+        (b"proxy-authorization", b"Basic abc"),
+        (b"cookie", b"1" * 19),
+        (b"cookie", b"1" * 20),
+        (b"Authorization", b"from HTTP/1 text"),
+    )
+
+    @pytest.mark.parametrize("strategy", STRATEGY_NAMES)
+    def test_are_never_indexed(self, strategy: str) -> None:
+        expected = [1, 3] if strategy == "nghttp2" else [1, 2, 3, 5]
+        case = Case(
+            number=0,
+            fields=self.FIELDS,
+            sensitive=frozenset({0}),
+            wire=None,
+            table_sizes=(),
+            document={},
+        )
+        deflater = story_deflater([case, case], strategy=strategy)
+        inflater = Inflater()
+        for _ in range(2):
+            block = deflater.deflate(self.FIELDS, {0})
+            assert inflater.inflate(block) == list(self.FIELDS)
+            assert inflater.never_indexed == deflater.never_indexed == (0, *expected)
+        secrets = {self.FIELDS[position] for position in (0, *expected)}
+        assert secrets.isdisjoint(inflater.table.entries)
 
 
 @pytest.mark.parametrize("size", [-1, 2**32])

@@ -24,9 +24,9 @@ RECOGNISERS = {
 TABLE = {"entries": [{"index": 62, "name": "a", "value": "b", "size": 34}], "size": 34}
 GOOD: dict[str, Any] = {
     "seqno": 0,
-    "seq": 1.0,
+    "seq": 1,
     "header_table_size": None,
-    "header_table_sizes": [0, 4096.0],
+    "header_table_sizes": [0, 4096],
     "headers": [{":method": "GET"}, {"x": ""}],
     "wire": "82aB",
     "sensitive": [0, "authorization"],
@@ -40,7 +40,9 @@ anything = st.one_of(
     st.none(),
     st.booleans(),
     st.sampled_from([-1, 0, 1, 4096, 2**32 - 1, 2**32, 10**400, 4096.0, 0.5, -0.0, 1e300]),
-    st.sampled_from(["", "82", "8", "8g", "82 ", "82\n", "\u0661\u0661", "é", "\ud800", "GET"]),
+    st.sampled_from(
+        ["", "82", "8", "8g", "82 ", "8 2", "0x82:\n84", "0x", "\u0661\u0661", "é", "\ud800", "GET"]
+    ),
     st.sampled_from(["accept", "refuse", "0", "01", "-1", "0\n"]),
     st.sampled_from([[], {}, [{}], [[]], [{"a": "b", "c": "d"}], [{"a": 1}], [{"a": "\udfff"}]]),
     st.sampled_from([[{"\ud800": "a"}], [4096], [None], [True], [-1], ["\udc00"], {"a": "b"}]),
@@ -201,8 +203,34 @@ def test_reasons_of_stories(case: Any, reason: str) -> None:
     assert str(explain_case("story", case, "$.cases[0]")) == reason
 
 
-@pytest.mark.parametrize("wire", ["8", "zz", "82 84", "82\n", "é"])
+@pytest.mark.parametrize(
+    "wire", ["8", "zz", "8 2", "82\n8", "0x", "0x8", "82,84", "x82", "82\x00", "é"]
+)
 def test_bad_hex(wire: str) -> None:
     with pytest.raises(ShapeError, match="must be an even number of hexadecimal digits") as raised:
         read_case({"wire": wire}, 0, "inflate-input")
     assert raised.value.path == "$.cases[0].wire"
+
+
+@pytest.mark.parametrize(
+    "wire",
+    ["8284Be", "82 84 be", " 82\r\n84\tBE\n", "82:84:be", "0x82 0x84 0XBE", "0x8284be", "::8284be"],
+)
+def test_octets_of_a_block_as_dumps_show_them(wire: str) -> None:
+    case = read_case({"wire": wire}, 0, "inflate-input")
+    assert case.wire == b"\x82\x84\xbe"
+    assert str(case.document["wire"]).lower() == "8284be"
+
+
+def test_a_long_wire_takes_linear_time() -> None:
+    """Whether it is right or not: no part of it can be read in two ways."""
+    right = "0x82 : " * 50_000
+    assert is_inflate_case({"wire": right})
+    assert not is_inflate_case({"wire": right + "z"})
+
+
+@pytest.mark.parametrize("size", [4096.0, 1e3, 0.5])
+def test_a_size_is_written_in_digits(size: float) -> None:
+    with pytest.raises(ShapeError, match="is not of type integer") as raised:
+        read_case({"headers": [], "header_table_sizes": [size]}, 0, "deflate-input")
+    assert raised.value.path == "$.cases[0].header_table_sizes[0]"

@@ -269,8 +269,7 @@ def slow_reader(server: RunningServer, path: str) -> Iterator[socket.socket]:
     client = PoliteClient(server.port, path)
     with socket.create_connection(("127.0.0.1", server.port), 10) as sock:
         sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" * 2)
-        header = len(client._block).to_bytes(3, "big") + b"\1\5\0\0\0\1"
-        sock.sendall(header + client._block)
+        sock.sendall(client.first_request())
         assert sock.recv(100)
         yield sock
 

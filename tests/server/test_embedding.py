@@ -104,8 +104,7 @@ async def test_grace_bounds_the_end(site: SiteConfig) -> None:
         with anyio.fail_after(DEADLINE):
             async with serve(config(site, grace=0.2)) as server:
                 await anyio.to_thread.run_sync(sock.connect, ("127.0.0.1", server.port))
-                header = len(client._block).to_bytes(3, "big") + b"\1\5\0\0\0\1"
-                sock.sendall(PREFACE + header + client._block)
+                sock.sendall(PREFACE + client.first_request())
                 await anyio.wait_readable(sock)
 
 

@@ -142,7 +142,7 @@ def test_a_half_closed_connection_is_answered_and_closed(
     context = certificate.client_context("h2")
     client = PoliteClient(watched.port, "/", tls=context)
     with connect(watched) as sock, context.wrap_socket(sock, server_hostname="127.0.0.1") as tls:
-        request = len(client._block).to_bytes(3, "big") + b"\1\5\0\0\0\1" + client._block
+        request = client.first_request()
         tls.sendall(PREFACE + request)
         # The end of what we send, below TLS: as a process that exits does it.
         tls.shutdown(socket.SHUT_WR)
@@ -229,7 +229,7 @@ def test_a_slow_reader_keeps_nobody_waiting(
             tls = stack.enter_context(context.wrap_socket(sock, server_hostname="127.0.0.1"))
             wide = b"\0\0\6\4\0\0\0\0\0" + struct.pack(">HI", 4, 2**31 - 1)
             wider = b"\0\0\4\x08\0\0\0\0\0" + struct.pack(">I", 2**31 - 1 - 65535)
-            request = len(client._block).to_bytes(3, "big") + b"\1\5\0\0\0\1" + client._block
+            request = client.first_request()
             tls.sendall(PREFACE[:24] + wide + wider + request)
             assert tls.recv(9)
         serves(watched, certificate)

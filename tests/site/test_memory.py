@@ -79,7 +79,7 @@ finish()
 """
 
 LISTS = """
-for number in range(100):
+for number in range(40):
     site.new_batch()
     hold(ask("/folder/", accept="text/html" if number % 2 else "application/json"))
 finish()

@@ -26,6 +26,8 @@ class FakeExchange:
         self.client = client
         self.content = content
         self.response: Response | None = None
+        #: How often a response was given, with an effect or without.
+        self.responded = 0
         self.informed: list[tuple[int, Fields]] = []
         self.sink: Sink | None = None
         self.jobs: list[Job] = []
@@ -45,6 +47,7 @@ class FakeExchange:
         return self.lost or self.response is not None or self.aborted is not None
 
     def respond(self, response: Response) -> None:
+        self.responded += 1
         if not self.over:
             self.response = response
 

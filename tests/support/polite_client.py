@@ -6,34 +6,19 @@ and counts what was answered, what was moved to another connection and what was 
 lost when the server has accepted it (its id is not above the last GOAWAY's) and does not answer it
 whole.
 
-Strategy: blocking sockets, one thread for each client.  Request header blocks have no dynamic table
-entries, and responses are decoded only for their ``:status``, so that the client is small.
+Strategy: blocking sockets, one thread for each client, and :mod:`h2static.h2` in the role of a
+client: what may be sent again is what it says may be.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-import struct
 import threading
-from collections import deque
 from dataclasses import dataclass, field
 
-import hpack
-
+from h2static import h2
 from tests.support.processes import DEADLINE
-
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-_END_STREAM, _ACK, _END_HEADERS = 0x1, 0x1, 0x4
-_WINDOW = 2**31 - 1 - 65535
-
-
-def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
-    """A frame in octets."""
-    return (
-        struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream_id) + payload
-    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,15 +56,21 @@ class PoliteClient:
         self._left = requests
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._block = hpack.Encoder().encode(
-            [
-                hpack.NeverIndexedHeaderTuple(":method", "GET"),
-                hpack.NeverIndexedHeaderTuple(":scheme", "http" if tls is None else "https"),
-                hpack.NeverIndexedHeaderTuple(":path", path),
-                hpack.NeverIndexedHeaderTuple(":authority", f"127.0.0.1:{port}"),
-            ]
+        self._request = h2.Request(
+            method=b"GET",
+            scheme=b"http" if tls is None else b"https",
+            authority=b"127.0.0.1:%d" % port,
+            path=path.encode(),
+            fields=(),
         )
         self.tally = Tally()
+
+    def first_request(self) -> bytes:
+        """The frame that asks for the path on the first stream of a connection."""
+        connection = h2.Connection(h2.CLIENT)
+        connection.octets_to_send()
+        connection.request(self._request)
+        return connection.octets_to_send()
 
     def start(self) -> None:
         """Begin to ask."""
@@ -114,11 +105,12 @@ class _Connection:
     def __init__(self, client: PoliteClient, again: int) -> None:
         self.client = client
         self.again = again
-        self.next_id = 1
-        self.open: dict[int, int] = {}
-        self.last_id: int | None = None
-        self.decoder = hpack.Decoder()
-        self.out: deque[bytes] = deque()
+        self.moved = 0
+        self.asked = False
+        self.open: set[int] = set()
+        self.connection = h2.Connection(
+            h2.CLIENT, settings=h2.LocalSettings(initial_window_size=2**31 - 1)
+        )
 
     def run(self) -> int:
         """Ask until the connection ends.  Returns how many requests have to be made again."""
@@ -139,73 +131,61 @@ class _Connection:
         except OSError as error:
             tally.problems.append(f"connection: {error!r}, open {len(self.open)}")
             # What never became a connection is no reason to try again for ever.
-            tally.refused += not self.next_id > 1
-        accepted = [i for i in self.open if self.last_id is None or i <= self.last_id]
-        tally.lost += len(accepted)
-        return len(self.open) - len(accepted) + self.again
+            tally.refused += not self.asked
+        tally.lost += len(self.open)
+        return self.moved + self.again
 
     def _talk(self, sock: socket.socket) -> None:
-        sock.sendall(
-            _PREFACE
-            + frame(_SETTINGS, 0, 0, struct.pack(">HI", 4, 2**31 - 1))
-            + frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", _WINDOW))
-        )
-        buffer = b""
+        connection = self.connection
         while True:
             self._ask()
-            if self.out:
-                sock.sendall(b"".join(self.out))
-                self.out.clear()
-            waiting = [i for i in self.open if self.last_id is None or i <= self.last_id]
-            if not waiting and (self.last_id is not None or not self._may_ask()):
+            while octets := connection.octets_to_send():
+                sock.sendall(octets)
+            if not self.open and (connection.closed or not self._may_ask() or self._is_left()):
                 return
-            data = sock.recv(65536)
+            data = sock.recv(65_536)
             if not data:
-                self.client.tally.problems.append(f"end with {len(waiting)} open")
+                if self.open:
+                    self.client.tally.problems.append(f"end with {len(self.open)} open")
                 return
-            buffer += data
-            while len(buffer) >= 9 and len(buffer) >= 9 + int.from_bytes(buffer[:3], "big"):
-                end = 9 + int.from_bytes(buffer[:3], "big")
-                stream_id = int.from_bytes(buffer[5:9], "big") & 0x7FFFFFFF
-                self._take(buffer[3], buffer[4], stream_id, buffer[9:end])
-                buffer = buffer[end:]
+            for event in connection.receive(data):
+                self._take(event)
+
+    def _is_left(self) -> bool:
+        """Whether the server takes nothing more on this connection."""
+        return self.asked and not self.connection.room_for_requests
 
     def _may_ask(self) -> bool:
         return self.again > 0 or self.client._wants_more()
 
     def _ask(self) -> None:
+        connection = self.connection
         while (
-            self.last_id is None and len(self.open) < self.client._concurrency and self._may_ask()
+            connection.room_for_requests
+            and len(self.open) < self.client._concurrency
+            and self._may_ask()
         ):
             if self.again:
                 self.again -= 1
             elif self.client._left is not None:
                 self.client._left -= 1
-            self.open[self.next_id] = 0
-            flags = _END_STREAM | _END_HEADERS
-            self.out.append(frame(_HEADERS, flags, self.next_id, self.client._block))
-            self.next_id += 2
+            self.open.add(connection.request(self.client._request))
+            self.asked = True
 
-    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
-        if kind == _HEADERS:
-            fields = self.decoder.decode(payload, raw=True)
-            self.client.tally.statuses.update(
-                value.decode() for name, value in fields if name == b":status"
-            )
-        elif kind == _DATA and payload:
-            self.open[stream_id] += len(payload)
-            credit = struct.pack(">I", len(payload))
-            self.out.append(frame(_WINDOW_UPDATE, 0, 0, credit))
-        elif kind == _SETTINGS and not flags & _ACK:
-            self.out.append(frame(_SETTINGS, _ACK, 0))
-        elif kind == _PING and not flags & _ACK:
-            self.out.append(frame(_PING, _ACK, 0, payload))
-        elif kind == _RST_STREAM:
-            self.client.tally.problems.append(f"stream {stream_id} reset: {payload.hex()}")
-        elif kind == _GOAWAY:
-            self.last_id = int.from_bytes(payload[:4], "big")
-            if payload[4:8] != b"\0\0\0\0":
-                self.client.tally.problems.append(f"GOAWAY {payload[4:8].hex()} {payload[8:]!r}")
-        if kind in (_HEADERS, _DATA) and flags & _END_STREAM:
-            del self.open[stream_id]
-            self.client.tally.answered += 1
+    def _take(self, event: h2.Event) -> None:
+        tally = self.client.tally
+        match event:
+            case h2.ResponseReceived():
+                tally.statuses.add(str(event.status))
+            case h2.DataReceived():
+                self.connection.acknowledge(event.stream_id)
+            case h2.MessageEnded():
+                self.open.remove(event.stream_id)
+                tally.answered += 1
+            case h2.StreamEnded(may_retry=True):
+                self.open.remove(event.stream_id)
+                self.moved += 1
+            case h2.StreamEnded():
+                tally.problems.append(f"stream {event.stream_id}: {event.reason}")
+            case h2.ConnectionEnded(problem=str(problem)):
+                tally.problems.append(problem)

@@ -9,9 +9,10 @@ from typing import BinaryIO
 
 from hpacktools.cli.reading import lines_of, open_input
 from hpacktools.cli.writing import complain
+from hpacktools.codec import Representation
 from hpacktools.qpack.encoder import Encoder
 from hpacktools.stories import UnusableError
-from hpacktools.strategies import STRATEGIES
+from hpacktools.strategies import STRATEGIES, never_indexed
 
 from .interop import ENCODER_STREAM, BadSection, Parameters, Record, Section, read_qif
 from .options import check_explain, parameters, qpack_parser
@@ -64,9 +65,17 @@ class _Run:
 
     def section(self, section: Section) -> list[Record]:
         """The records of one field section, in the order in which they are written."""
+        secrets = never_indexed(section.fields, strategy=self.options.strategy)
+        capacity, used = self.parameters.capacity, self.encoder.table.size
         lines = [
-            (name, value, self.choose(name, value, self.parameters.capacity))
-            for name, value in section.fields
+            (
+                name,
+                value,
+                Representation.NEVER_INDEXED
+                if position in secrets
+                else self.choose(name, value, capacity, used),
+            )
+            for position, (name, value) in enumerate(section.fields)
         ]
         encoded = self.encoder.encode(section.number, lines)
         records = [Record(stream_id=section.number, payload=encoded)]

@@ -233,6 +233,15 @@ class TestHttp1Text:
         result = run(deflate_main, "-t", stdin=b"x: caf\xe9\n")
         assert result.cases[0]["octets"] == {"0": {"name": "78", "value": "636166e9"}}
 
+    def test_a_byte_order_mark_is_no_part_of_the_first_name(self) -> None:
+        assert self.deflate(b"\xef\xbb\xbf:method: GET\n\nx: y\n") == [
+            [{":method": "GET"}],
+            [{"x": "y"}],
+        ]
+        assert self.deflate(b"\xef\xbb\xbf\na: b\n") == [[{"a": "b"}]]
+        # Anywhere else it is what it is.
+        assert self.deflate(b"\na: b\n\xef\xbb\xbfc: d\n") == [[{"a": "b"}, {"\ufeffc": "d"}]]
+
     def test_nothing(self) -> None:
         assert self.deflate("") == []
 
@@ -281,7 +290,10 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("text", "reason"),
         [
-            (b"", "not JSON: Expecting value: line 1 column 1"),
+            (b"", "is empty\n"),
+            (b" \n", "is empty\n"),
+            (b"\xef\xbb\xbf", "is empty\n"),
+            (b"x", "not JSON: Expecting value: line 1 column 1"),
             (b"{", "not JSON: "),
             (b'{"a": 1, "a": 2}', "$: the root object has the member 'a' twice"),
             (b"\xff", "not UTF-8 at octet 0"),

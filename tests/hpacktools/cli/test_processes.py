@@ -53,6 +53,35 @@ def test_valid_input_imports_no_jsonschema(name: str, case: object) -> None:
     assert done.stderr.decode().splitlines()[-1] == "False"
 
 
+def modules_of(name: str, case: object) -> set[str]:
+    """What the command imports for a valid case."""
+    code = (
+        f"import sys; from hpacktools.cli import {name}_main; {name}_main(); "
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps({"cases": [case]}).encode(),
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE,
+    )
+    return set(done.stderr.decode().splitlines()[-1].split())
+
+
+def test_deflate_starts_with_no_more_than_inflate() -> None:
+    """Beside the modules that encode: what is slow to import would show in every start."""
+    inflate = modules_of("inflate", {"wire": "82"})
+    deflate = modules_of("deflate", {"headers": [{"a": "b"}]})
+    assert deflate - inflate == {
+        "hpacktools.cli.deflate",
+        "hpacktools.deflate",
+        "hpacktools.strategies",
+    }
+    # Parts that only some options need.
+    assert not {name for name in inflate if name.startswith(("hpacktools.capture", "html"))}
+
+
 def test_codec_imports_nothing_of_the_tools() -> None:
     code = "import sys, hpacktools.codec; print([m for m in sys.modules if 'hpacktools' in m])"
     done = subprocess.run(

@@ -93,7 +93,7 @@ class TestRunCommand:
 def vector_folder(folder: Path) -> Path:
     """Vectors enough for two processes."""
     (folder / "unusual").mkdir(parents=True)
-    for name in ("u01_empty_block", "u11_empty"):
+    for name in ("u01_empty_block", "u11_empty_name"):
         story = VECTORS / "unusual" / f"{name}.json"
         (folder / "unusual" / story.name).write_bytes(story.read_bytes())
     return folder
@@ -102,7 +102,7 @@ def vector_folder(folder: Path) -> Path:
 def test_a_decoder_whose_output_does_not_end_fails(tmp_path: Path) -> None:
     result = conformance("negative", vector_folder(tmp_path / "v"), "--decoder", "yes")
     assert result.code == 1
-    assert "u11_empty.json: yes: more than 64 MiB of output\n" in result.out
+    assert "u11_empty_name.json (2 stories): more than 64 MiB of output\n" in result.out
     assert "0 of 2 stories to be accepted" in result.out
 
 

@@ -1,0 +1,82 @@
+"""Reading any form of capture: the one function that knows them all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hpacktools.stories import UnusableError, decode_text
+
+from .connection import ANY_SIZE, BrokenBlock, Connection, Direction, HeaderBlock
+from .dumps import NotHexError, paragraphs
+from .frames import HIGHEST_TYPE, looks_like_frames
+from .logs import read_hexdump, read_nghttp
+from .tshark import read_tshark
+
+#: The forms, as the option ``--from`` names them, and what they are.
+FORMS: Final = {
+    "frames": "raw HTTP/2 octets of one direction",
+    "hex": "header blocks or frames in hexadecimal digits, plain or dumped",
+    "nghttp": "a log of nghttp -v --hexdump",
+    "hexdump": "a log of h2static --hexdump",
+    "tshark": "tshark -T json -x",
+}
+
+_TLS_HANDSHAKE: Final = b"\x16\x03"
+
+
+def read_capture(
+    octets: bytes, form: str, *, peer: bytes | None = None, from_the_middle: bool = False
+) -> list[Direction]:
+    """The directions of the connections in ``octets``.
+
+    ``form`` is one of :data:`FORMS`.  ``peer`` is what the other side of the connection sent, with
+    the form ``frames``: its settings count.  ``from_the_middle``: the input begins when the
+    connection was already in use, so that any table size may have been agreed.  Raises
+    :class:`UnusableError`.
+    """
+    if form == "frames":
+        return [_read_frames(octets, peer, from_the_middle)]
+    text = decode_text(octets)
+    if form == "hex":
+        return [_read_hex(text, from_the_middle)]
+    if form == "tshark":
+        return read_tshark(text, from_the_middle=from_the_middle)
+    read = {"nghttp": read_nghttp, "hexdump": read_hexdump}[form]
+    return read(text.splitlines(), from_the_middle=from_the_middle)
+
+
+def _read_frames(octets: bytes, peer: bytes | None, from_the_middle: bool) -> Direction:
+    if not octets:
+        raise UnusableError("is empty")
+    if octets.startswith(_TLS_HANDSHAKE):
+        raise UnusableError("these are TLS records, not HTTP/2 frames: they are encrypted")
+    # Type is the fourth octet, and the first frame of a connection is a SETTINGS frame.
+    if len(octets) > 3 and octets[3] > HIGHEST_TYPE and not octets.startswith(b"PRI * "):
+        raise UnusableError(f"not HTTP/2 frames: the first would be of type {octets[3]}")
+    connection = Connection(from_the_middle=from_the_middle)
+    if peer is not None:
+        connection.octets(1, peer)
+    connection.octets(0, octets)
+    return _direction(connection)
+
+
+def _direction(connection: Connection) -> Direction:
+    client = connection.preface_from()
+    context = "" if client is None else ("request", "response")[client]
+    return Direction(name="", context=context, blocks=connection.blocks(0))
+
+
+def _read_hex(text: str, from_the_middle: bool) -> Direction:
+    try:
+        dumps = list(paragraphs(text.splitlines()))
+    except NotHexError as error:
+        raise UnusableError(str(error)) from None
+    joined = b"".join(octets for _, octets in dumps)
+    if looks_like_frames(joined):
+        return _read_frames(joined, None, from_the_middle)
+    sizes = (ANY_SIZE,) if from_the_middle else ()
+    blocks: list[HeaderBlock | BrokenBlock] = []
+    for _, octets in dumps:
+        blocks.append(HeaderBlock(octets=octets, table_sizes=sizes))
+        sizes = ()
+    return Direction(name="", blocks=blocks)

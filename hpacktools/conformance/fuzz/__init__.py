@@ -1,0 +1,1 @@
+"""Generated header blocks for decoders, differences between their verdicts, smallest cases."""

@@ -1,0 +1,1 @@
+"""Contracts between rooms: one suite for every engine, one for every application."""

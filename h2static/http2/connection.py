@@ -27,6 +27,7 @@ become frames here, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
@@ -70,6 +71,9 @@ class Connection:
         "observer", "peer", "reports", "role", "sender", "shutdown", "streams", "turn",
         "write_progress",
     )  # fmt: skip
+
+    #: Nothing here is late for half a second.
+    slack: Final = 0.5
 
     def __init__(
         self,

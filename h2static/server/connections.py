@@ -280,15 +280,23 @@ class Connections:
             events |= READABLE
         if events != link.events:
             self._watch(link, events)
-        deadline = engine.deadline()
         if left:
             if not link.waiting_since:
                 link.waiting_since = self.now
-            stalled = self._stalled_at(link, engine)
-            deadline = stalled if deadline is None else min(deadline, stalled)
         else:
             link.waiting_since = 0.0
-        self._timers.set(link, NEVER if deadline is None else deadline)
+            # Busy connections: asking them after every turn would cost more than looking once.
+            if self._timers.looks_by(link, self.now + engine.slack):
+                return
+        self._set_deadline(link, engine)
+
+    def _set_deadline(self, link: Link, engine: Engine) -> None:
+        deadline = engine.deadline()
+        if deadline is None:
+            deadline = NEVER
+        if link.waiting_since:
+            deadline = min(deadline, self._stalled_at(link, engine))
+        self._timers.set(link, deadline)
 
     def _stalled_at(self, link: Link, engine: Engine) -> float:
         """When the peer will have taken no octets for too long."""

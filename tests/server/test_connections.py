@@ -246,6 +246,27 @@ def test_a_deadline_that_an_exchange_brings_counts_from_its_turn_on(loop: Loop) 
     assert link.deadline == loop.connections.now + 3
 
 
+def test_an_engine_with_slack_is_asked_when_it_is_looked_at(loop: Loop) -> None:
+    """And what begins meanwhile is not forgotten, though the deadline of before was far away."""
+    link, client, engine = loop.speak()
+    engine.slack = 0.5
+    now = loop.connections.now
+    engine.due = now + 0.4
+    loop.connections.queue(link)
+    loop.go_on()
+    assert link.deadline == now + 0.4
+    # Idle again: a later deadline, then an earlier one, which it is not asked for.
+    engine.due = now + 180
+    client.sendall(b"/a\n")
+    loop.go_on()
+    loop.wait(0.3)
+    engine.due = now + 5
+    client.sendall(b"/b\n")
+    loop.go_on()
+    loop.wait(0.11)
+    assert link.deadline == now + 5
+
+
 def test_an_engine_that_wants_to_be_asked_at_once_waits_a_moment(loop: Loop) -> None:
     link, _, engine = loop.speak()
     engine.check = lambda now: None  # type: ignore[method-assign]  # it never has enough

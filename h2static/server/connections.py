@@ -24,6 +24,10 @@ from h2static.server.poller import READABLE, WRITABLE, Poller
 from h2static.server.pool import Pool
 from h2static.server.timers import NEVER, Timed, Timers
 
+# Found once: Python 3.11 makes a call for each access to a member of an enumeration.
+_PROXY, _HANDSHAKE, _SNIFF = Phase.PROXY, Phase.HANDSHAKE, Phase.SNIFF
+_OPEN, _LINGER, _CLOSED = Phase.OPEN, Phase.LINGER, Phase.CLOSED
+
 
 class Connections:
     """The links of a worker; see the module."""
@@ -82,7 +86,7 @@ class Connections:
             if link.engine is not None:
                 link.engine.drain(self.now)
                 self.guarded(link, self._write)
-            elif link.phase is not Phase.LINGER:
+            elif link.phase is not _LINGER:
                 # What it was going to ask may be on its way: it was accepted.
                 last_word = self.now + self._limits.last_word_seconds
                 self._timers.set(link, min(link.deadline, last_word))
@@ -120,7 +124,7 @@ class Connections:
 
     def guarded(self, link: Link, action: Callable[[Link], None]) -> None:
         """Run ``action``: whatever happens to one connection stays with it."""
-        if link.phase is Phase.CLOSED:
+        if link.phase is _CLOSED:
             return
         try:
             action(link)
@@ -176,10 +180,10 @@ class Connections:
     def read(self, link: Link) -> bool:
         """Read what has come; whether the link is to :meth:`take` it."""
         phase = link.phase
-        if phase is Phase.HANDSHAKE:
+        if phase is _HANDSHAKE:
             self.queue(link)
             return False
-        if phase is Phase.PROXY:
+        if phase is _PROXY:
             self.guarded(link, self._opener.read_proxy_header)
             return False
         try:
@@ -191,11 +195,11 @@ class Connections:
             if link.read_wants_write:
                 self._watch(link, WRITABLE)
             return False
-        if not data and (link.eof or phase is Phase.SNIFF):
+        if not data and (link.eof or phase is _SNIFF):
             # The end was read before: this is a hang-up, and nobody is left to take anything.
             self._close(link)
             return False
-        if phase is Phase.LINGER:
+        if phase is _LINGER:
             link.discarded += len(data)
             if not data or link.discarded > self._limits.linger_octets:
                 self._close(link)
@@ -210,7 +214,7 @@ class Connections:
         data, link.arrived = link.arrived, b""
         engine = link.engine
         if engine is None:
-            if link.phase is Phase.SNIFF:
+            if link.phase is _SNIFF:
                 rest, made = self._opener.sniff(link, data, self.now)
                 if made is not None:
                     self._start(link, made, rest)
@@ -229,7 +233,7 @@ class Connections:
             if engine.backlog:
                 engine.take_turn(self.now)
             self._write(link)
-        elif link.phase is Phase.HANDSHAKE:
+        elif link.phase is _HANDSHAKE:
             self._shake_hands(link)
 
     # ------------------------------------------------------------------ writing
@@ -269,7 +273,7 @@ class Connections:
             self._background.take(link, engine)
         if engine.closing:
             self._closing(link, engine)
-            if link.phase is not Phase.OPEN:
+            if link.phase is not _OPEN:
                 return
         if not blocked and (left or more or engine.backlog):
             self.queue(link)
@@ -337,7 +341,7 @@ class Connections:
 
     def _close(self, link: Link) -> None:
         """Close now."""
-        if link.phase is Phase.CLOSED:
+        if link.phase is _CLOSED:
             return
         engine = link.engine
         if engine is None:
@@ -369,7 +373,7 @@ class Connections:
                 self._totals.limit_hits += 1
                 self._error_log.report("connection", link.peer, "the peer takes no octets")
                 self._close(link)
-        elif link.phase is Phase.LINGER:
+        elif link.phase is _LINGER:
             self._close(link)
         else:
             if not self._draining:

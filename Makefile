@@ -1,8 +1,11 @@
 # What is needed: make, and Python 3.11 or later.  Everything else is installed into .venv.
 #
 #   make serve         h2static --no-tls -v 8080 ./www
-#   make check         what CI runs: format-check, lint, types, test
-#   make test          the tests, with branch coverage and its floor
+#   make quick         the tests that are over in half a minute: run it after every change
+#   make check         format-check, lint, types, test
+#   make test          all tests, on all processors; ARGS="tests/site -x" and the like
+#   make coverage      the tests of what is tested in process, with branch coverage and its floor
+#   make ci            what CI runs: check and coverage
 #   make lint          ruff
 #   make types         mypy --strict
 #   make format-check  whether the sources are in the project's format
@@ -26,20 +29,28 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$candidate" && break; done)
 
-# Branch coverage below this share fails "make test".
+# Branch coverage below this share fails "make coverage".
 COVERAGE_FLOOR ?= 93
+# What is tested in process, without clocks, browsers and peers.
+IN_PROCESS := tests/http tests/http1 tests/http2 tests/h2 tests/conformance tests/contracts \
+	tests/site tests/dev tests/logs tests/hpacktools/codec tests/hpacktools/qpack
+COVERED := h2static/http/*,h2static/http1/*,h2static/http2/*,h2static/h2/*,h2static/site/*,h2static/dev/*,hpacktools/codec/*,hpacktools/qpack/*
+QUICK := tests/http tests/http1 tests/http2 tests/h2 tests/conformance tests/site \
+	tests/hpacktools/codec tests/test_layers.py
 
 BIN := $(VENV)/bin
 SOURCES := h2static hpacktools tests benchmarks adapters docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve test check format format-check lint types corpus matrix bench ratios footprint fuzz soak clean
+.PHONY: serve quick test coverage check ci format format-check lint types corpus matrix bench ratios footprint fuzz soak clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
 
 check: format-check lint types test
+
+ci: check coverage
 
 format-check: $(VENV)/.tools
 	$(BIN)/ruff format --check $(SOURCES)
@@ -50,12 +61,18 @@ lint: $(VENV)/.tools
 types: $(VENV)/.tools
 	$(BIN)/mypy $(SOURCES)
 
-# Servers that tests start as processes are measured too (coverage's "subprocess" patch).
+quick: $(VENV)/.tools
+	H2STATIC_TEST_QUICK=1 $(BIN)/python -m pytest -q -n auto -m "not slow" $(QUICK)
+
 test: $(VENV)/.tools
+	$(BIN)/python -m pytest -n auto --durations=20 $(ARGS)
+
+# The processes of pytest-xdist are measured by coverage's "subprocess" patch.
+coverage: $(VENV)/.tools
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -q -n auto -m "not slow" $(IN_PROCESS)
 	@$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
+	$(BIN)/coverage report --include="$(COVERED)" --fail-under=$(COVERAGE_FLOOR)
 
 format: $(VENV)/.tools
 	$(BIN)/ruff format $(SOURCES)

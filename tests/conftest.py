@@ -8,6 +8,8 @@ developers' machines and by ``make fuzz``.
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
 from tests.support.tools import in_ci
@@ -18,4 +20,6 @@ settings.register_profile(
     derandomize=in_ci(),
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("project")
+# For ``make quick``: what is looked for at random is looked for elsewhere.
+settings.register_profile("quick", settings.get_profile("project"), max_examples=25)
+settings.load_profile("quick" if os.environ.get("H2STATIC_TEST_QUICK") else "project")

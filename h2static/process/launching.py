@@ -10,6 +10,7 @@ anything itself: the two then load side by side.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -23,7 +24,10 @@ from pathlib import Path
 _PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); from h2static.process.worker import main; main()"
 )
-
+#: What a worker gets besides our own environment, which has precedence.  The C library gives each
+#: thread a heap of its own, and what one thread has freed no other uses: with six threads that read
+#: and list, a worker took 5 MiB more than it needed.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 
 #: Signals that concern the supervisor only, though a terminal or a service manager sends them to
 #: every process.
@@ -70,6 +74,7 @@ def launch(*, silent: bool = False) -> Launched:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env={**_ENVIRONMENT, **os.environ},
                 pass_fds=[theirs.fileno()],
             )
         finally:

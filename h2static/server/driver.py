@@ -21,14 +21,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.lowlevel
 
 from h2static.http.lifecycle import lifecycle_of
 from h2static.http.shared import Shared
-from h2static.logs.access import AccessLog
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
 from h2static.server.acceptor import Acceptor
@@ -39,6 +38,10 @@ from h2static.server.link import Link
 from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.access import AccessLog
 
 #: Seconds of waiting in the poller after activity, before the event loop is asked.
 SPIN_SECONDS: Final = 0.001

@@ -15,13 +15,16 @@ import contextlib
 import socket
 import ssl
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from h2static.logs.frames import FrameLog
 from h2static.server.engine import Engine
 from h2static.server.entrance import Entrance
 from h2static.server.poller import READABLE
 from h2static.server.timers import Timed
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.frames import FrameLog
 
 #: Pieces of one ``sendmsg``: the system's limit is 1024 (more is EMSGSIZE).
 _MOST_PIECES: Final = 1_024

@@ -29,7 +29,6 @@ from h2static.http2.limits import Limits as Http2Limits
 from h2static.http2.server import ServerConnection
 from h2static.http2.service import Service, make_service
 from h2static.http2.settings import LocalSettings
-from h2static.logs.access import AccessLog
 from h2static.logs.console import Console, is_colored
 from h2static.logs.errors import ErrorLog
 from h2static.server.driver import SPIN_SECONDS, Driver
@@ -43,6 +42,7 @@ from h2static.site import Site
 if TYPE_CHECKING:
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.http1.memory import Memory
+    from h2static.logs.access import AccessLog
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
 _LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
@@ -117,6 +117,8 @@ def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, Acc
         undo.callback(error_log.close)
         if config.access_log is None:
             return error_log, None
+        from h2static.logs.access import AccessLog
+
         color = config.access_log == "-" and is_colored(config)
         access_log = AccessLog(config.access_log, config.log_format, color=color)
     except OSError as error:

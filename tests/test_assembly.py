@@ -137,8 +137,8 @@ with socket.create_server(("127.0.0.1", 0)) as one:
     assemble(Config(port=0, no_tls=True, site=SiteConfig(root=sys.argv[1])), [one], several=False)
 unwanted = (
     "h2static.dev", "h2static.http1", "h2static.localca", "h2static.server.tls",
-    "h2static.server.health", "h2static.server.response_options", "cryptography", "watchfiles",
-    "jsonschema", "h11",
+    "h2static.logs.access", "h2static.logs.frames", "h2static.server.health",
+    "h2static.server.response_options", "cryptography", "watchfiles", "jsonschema",
 )
 print(*[name for name in sys.modules if name.startswith(unwanted)])
 """

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
@@ -49,6 +50,9 @@ class ServerConnection:
         "_responder", "_sender", "_taken", "backlog", "blocked", "closing", "counters", "jobs",
         "problem", "write_progress",
     )  # fmt: skip
+
+    #: Nothing here is late for half a second.
+    slack: Final = 0.5
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ become frames here, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
@@ -69,9 +70,12 @@ class Connection:
     __slots__ = (
         "_backlog", "_checked", "_deadlines", "_error", "_frame_started", "_last_receive",
         "_messages", "_receiver", "_replay", "_taken", "blocks", "budgets", "buffer", "closing",
-        "endpoint", "eof", "expects_preface", "limits", "observer", "peer", "reports", "role", "sender",
-        "shutdown", "streams", "turn", "write_progress",
+        "endpoint", "eof", "expects_preface", "limits", "observer", "peer", "reports", "role",
+        "sender", "shutdown", "streams", "turn", "write_progress",
     )  # fmt: skip
+
+    #: Nothing here is late for half a second.
+    slack: Final = 0.5
 
     def __init__(
         self,

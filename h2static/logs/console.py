@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from h2static.config import Config
-from h2static.logs.frames import FrameLog, hexdump
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.frames import FrameLog
 
 
 def is_colored(config: Config) -> bool:
@@ -38,12 +42,16 @@ class Console:
         """The frame log of connection ``number``, if one is wanted."""
         if not self._verbose:
             return None
+        from h2static.logs.frames import FrameLog
+
         return FrameLog(
             number, self._write, lambda: time.monotonic() - self._started, color=self._color
         )
 
     def dump(self, verb: str, peer: str, octets: bytes) -> None:
         """Show octets; ``verb`` is ``recv`` or ``send``."""
+        from h2static.logs.frames import hexdump
+
         self._write(f"{verb} {peer}\n{hexdump(octets)}")
 
     def flush(self) -> None:

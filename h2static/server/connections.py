@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVarTuple
 
 from h2static.http.counters import Counters
 from h2static.logs.console import Console
@@ -25,7 +24,9 @@ from h2static.server.poller import READABLE, WRITABLE, Poller
 from h2static.server.pool import Pool
 from h2static.server.timers import NEVER, Timed, Timers
 
-Arguments = TypeVarTuple("Arguments")
+# Found once: Python 3.11 makes a call for each access to a member of an enumeration.
+_PROXY, _HANDSHAKE, _SNIFF = Phase.PROXY, Phase.HANDSHAKE, Phase.SNIFF
+_OPEN, _LINGER, _CLOSED = Phase.OPEN, Phase.LINGER, Phase.CLOSED
 
 
 class Connections:
@@ -85,7 +86,7 @@ class Connections:
             if link.engine is not None:
                 link.engine.drain(self.now)
                 self.guarded(link, self._write)
-            elif link.phase is not Phase.LINGER:
+            elif link.phase is not _LINGER:
                 # What it was going to ask may be on its way: it was accepted.
                 last_word = self.now + self._limits.last_word_seconds
                 self._timers.set(link, min(link.deadline, last_word))
@@ -121,51 +122,29 @@ class Connections:
             self.ready.append(link)
             self._rouse()
 
-    def guarded(
-        self,
-        link: Link,
-        action: Callable[[Link, *Arguments], None],
-        *arguments: *Arguments,
-    ) -> None:
+    def guarded(self, link: Link, action: Callable[[Link], None]) -> None:
         """Run ``action``: whatever happens to one connection stays with it."""
-        if link.phase is Phase.CLOSED:
+        if link.phase is _CLOSED:
             return
         try:
-            action(link, *arguments)
+            action(link)
         except Closed:
             self._close(link)
         except Exception as error:  # a bug must not end the others' connections
-            self._fail(link, error)
-
-    def process(self, link: Link, data: bytes) -> None:
-        """Have ``link`` process what was read; as :meth:`guarded`, without a further call."""
-        try:
-            engine = link.engine
-            if engine is not None and data:
-                engine.receive(data, self.now)
-                self._write(link)
-            elif link.phase is not Phase.CLOSED:
-                self._take(link, data)
-        except Closed:
+            self._error_log.report(
+                "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
+            )
             self._close(link)
-        except Exception as error:  # a bug must not end the others' connections
-            self._fail(link, error)
-
-    def _fail(self, link: Link, error: Exception) -> None:
-        self._error_log.report(
-            "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
-        )
-        self._close(link)
 
     def _bring(self, link: Link, result: Result) -> None:
         """A thread's work has come back to the link: it has more to do."""
-        if link.engine is not None:
-            self.guarded(link, self._take_result, result)
 
-    def _take_result(self, link: Link, result: Result) -> None:
-        assert link.engine is not None
-        result(link.engine, self.now)
-        self.queue(link)
+        def take_result(link: Link) -> None:
+            if link.engine is not None:
+                result(link.engine, self.now)
+                self.queue(link)
+
+        self.guarded(link, take_result)
 
     # ------------------------------------------------------------------ opening
 
@@ -198,42 +177,44 @@ class Connections:
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, link: Link) -> bytes | None:
-        """What a link has to process; ``None`` for nothing."""
+    def read(self, link: Link) -> bool:
+        """Read what has come; whether the link is to :meth:`take` it."""
         phase = link.phase
-        if phase is Phase.HANDSHAKE:
+        if phase is _HANDSHAKE:
             self.queue(link)
-            return None
-        if phase is Phase.PROXY:
+            return False
+        if phase is _PROXY:
             self.guarded(link, self._opener.read_proxy_header)
-            return None
+            return False
         try:
             data = link.read(self._limits.read_size)
         except Closed:
             self._close(link)
-            return None
+            return False
         if data is None:
             if link.read_wants_write:
                 self._watch(link, WRITABLE)
-            return None
-        if not data and (link.eof or phase is Phase.SNIFF):
+            return False
+        if not data and (link.eof or phase is _SNIFF):
             # The end was read before: this is a hang-up, and nobody is left to take anything.
             self._close(link)
-            return None
-        if phase is Phase.LINGER:
+            return False
+        if phase is _LINGER:
             link.discarded += len(data)
             if not data or link.discarded > self._limits.linger_octets:
                 self._close(link)
-            return None
+            return False
         if data and self._console.dumps:
             self._console.dump("recv", link.peer, data)
-        return data
+        link.arrived = data
+        return True
 
-    def _take(self, link: Link, data: bytes) -> None:
-        """Process what was read, where it is not simply for an engine."""
+    def take(self, link: Link) -> None:
+        """Process what was read."""
+        data, link.arrived = link.arrived, b""
         engine = link.engine
         if engine is None:
-            if link.phase is Phase.SNIFF:
+            if link.phase is _SNIFF:
                 rest, made = self._opener.sniff(link, data, self.now)
                 if made is not None:
                     self._start(link, made, rest)
@@ -252,7 +233,7 @@ class Connections:
             if engine.backlog:
                 engine.take_turn(self.now)
             self._write(link)
-        elif link.phase is Phase.HANDSHAKE:
+        elif link.phase is _HANDSHAKE:
             self._shake_hands(link)
 
     # ------------------------------------------------------------------ writing
@@ -262,37 +243,39 @@ class Connections:
         engine = link.engine
         assert engine is not None
         budget = self._limits.turn_output
-        written = 0
-        blocked = done = False
+        left = written = 0
+        blocked = False
         while True:
             more = engine.has_content
             if more:
                 engine.pump(self.now, budget)
             octets = engine.output_octets
             if not octets:
+                more = more and engine.has_content
                 break
             pieces = engine.pending()
             count = link.write(pieces, octets)
-            if self._console.dumps and count:
-                self._console.dump("send", link.peer, b"".join(pieces)[:count])
             if not count:
                 blocked = True
+                left = octets
                 break
+            if self._console.dumps:
+                self._console.dump("send", link.peer, b"".join(pieces)[:count])
             engine.sent(count, self.now)
             written += count
             if count == octets and not more:
-                done = True
                 break
             if written >= budget:
+                left = octets - count
+                more = engine.has_content
                 break
         if engine.jobs or engine.blocked:
             self._background.take(link, engine)
         if engine.closing:
             self._closing(link, engine)
-            if link.phase is not Phase.OPEN:
+            if link.phase is not _OPEN:
                 return
-        left = 0 if done else engine.output_octets
-        if not blocked and (left or engine.backlog or not done and engine.has_content):
+        if not blocked and (left or more or engine.backlog):
             self.queue(link)
         events = 0
         if link.read_wants_write or blocked:
@@ -301,22 +284,23 @@ class Connections:
             events |= READABLE
         if events != link.events:
             self._watch(link, events)
-        deadline = engine.deadline()
         if left:
             if not link.waiting_since:
                 link.waiting_since = self.now
-            stalled = self._stalled_at(link, engine)
-            deadline = stalled if deadline is None else min(deadline, stalled)
-        elif link.waiting_since:
+        else:
             link.waiting_since = 0.0
+            # Busy connections: asking them after every turn would cost more than looking once.
+            if self._timers.looks_by(link, self.now + engine.slack):
+                return
+        self._set_deadline(link, engine)
+
+    def _set_deadline(self, link: Link, engine: Engine) -> None:
+        deadline = engine.deadline()
         if deadline is None:
             deadline = NEVER
-        entry = link.entry
-        if entry is None or deadline < entry[0]:
-            self._timers.set(link, deadline)
-        else:
-            # Nothing is to be planned; when the entry is due, this is what counts.
-            link.deadline = deadline
+        if link.waiting_since:
+            deadline = min(deadline, self._stalled_at(link, engine))
+        self._timers.set(link, deadline)
 
     def _stalled_at(self, link: Link, engine: Engine) -> float:
         """When the peer will have taken no octets for too long."""
@@ -357,7 +341,7 @@ class Connections:
 
     def _close(self, link: Link) -> None:
         """Close now."""
-        if link.phase is Phase.CLOSED:
+        if link.phase is _CLOSED:
             return
         engine = link.engine
         if engine is None:
@@ -389,7 +373,7 @@ class Connections:
                 self._totals.limit_hits += 1
                 self._error_log.report("connection", link.peer, "the peer takes no octets")
                 self._close(link)
-        elif link.phase is Phase.LINGER:
+        elif link.phase is _LINGER:
             self._close(link)
         else:
             if not self._draining:

@@ -21,14 +21,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.lowlevel
 
 from h2static.http.lifecycle import lifecycle_of
 from h2static.http.shared import Shared
-from h2static.logs.access import AccessLog
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
 from h2static.server.acceptor import Acceptor
@@ -39,6 +38,10 @@ from h2static.server.link import Link
 from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.access import AccessLog
 
 #: Seconds of waiting in the poller after activity, before the event loop is asked.
 SPIN_SECONDS: Final = 0.001
@@ -96,7 +99,7 @@ class Driver:
             + [one.engines.new_batch for one in entrances]
         )
         # What is left of the round: what was read, turns, listeners where somebody waits.
-        self._arrived: deque[tuple[Link, bytes]] = deque()
+        self._arrived: deque[Link] = deque()
         self._turns = 0
         self._accepting: list[int] = []
         #: Whether the first task awaits the poller.
@@ -237,10 +240,8 @@ class Driver:
                 continue
             if event & WRITABLE:
                 connections.queue(link)
-            if event & READABLE or link.read_wants_write:
-                data = connections.read(link)
-                if data is not None:
-                    self._arrived.append((link, data))
+            if (event & READABLE or link.read_wants_write) and connections.read(link):
+                self._arrived.append(link)
         connections.now = time.monotonic()
         self._shared.date.tick(time.time())
         for begin in self._batches:
@@ -252,8 +253,7 @@ class Driver:
         """Process what was read, then give those a turn who have more to do, until ``end``."""
         connections, arrived, clock = self._connections, self._arrived, time.monotonic
         while arrived:
-            link, data = arrived.popleft()
-            connections.process(link, data)
+            connections.guarded(arrived.popleft(), connections.take)
             connections.now = now = clock()
             if now >= end:
                 return

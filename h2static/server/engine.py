@@ -44,6 +44,10 @@ class Engine(Protocol):
         """Readings to be waited for, by stream; the driver empties the list."""
 
     @property
+    def slack(self) -> float:
+        """How late, in seconds, ``check`` may be: 0 where every millisecond counts."""
+
+    @property
     def write_progress(self) -> float:
         """When the peer was last seen to take octets in earnest."""
 
@@ -83,7 +87,7 @@ class Engine(Protocol):
         """Pieces to send, in order."""
 
     def sent(self, count: int, now: float) -> None:
-        """``count`` octets of ``pending`` were taken by the kernel."""
+        """``count`` octets of ``pending`` were taken by the kernel; brings nothing to send."""
 
     def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
         """A job of ``jobs`` was done, or has failed (``None``); the stream may be gone."""
@@ -94,7 +98,7 @@ class Engine(Protocol):
     def deadline(self) -> float | None:
         """When ``check`` may have something to do, at the earliest; ``None``: never.
 
-        Asked after every turn, so it is cheap: connections with streams open say half a second.
+        Asked after every turn, unless ``check`` is going to be called within :attr:`slack` anyway.
         """
 
     def check(self, now: float) -> None:
@@ -124,6 +128,7 @@ class Refusal:
     wants_input = False
     has_content = False
     open_streams = 0
+    slack = 0.0
 
     def __init__(self, reply: bytes, problem: str) -> None:
         self._pieces: list[bytes | memoryview] = [reply] if reply else []

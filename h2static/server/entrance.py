@@ -10,12 +10,15 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from h2static.http.exchange import Application
 from h2static.http.messages import Client
-from h2static.logs.frames import FrameLog
 from h2static.server.engine import Engine
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.frames import FrameLog
 
 #: Protocols by their names in ALPN (RFC 7301 section 6), and as logs write their versions.
 HTTP2: Final = "h2"

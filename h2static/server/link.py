@@ -15,13 +15,16 @@ import contextlib
 import socket
 import ssl
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from h2static.logs.frames import FrameLog
 from h2static.server.engine import Engine
 from h2static.server.entrance import Entrance
 from h2static.server.poller import READABLE
 from h2static.server.timers import Timed
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.frames import FrameLog
 
 #: Pieces of one ``sendmsg``: the system's limit is 1024 (more is EMSGSIZE).
 _MOST_PIECES: Final = 1_024
@@ -73,6 +76,7 @@ class Link(Timed):
     """An accepted socket."""
 
     __slots__ = (
+        "arrived",
         "buffer",
         "descriptor",
         "discarded",
@@ -115,6 +119,8 @@ class Link(Timed):
         self.opened_at = now
         #: Since when output has waited for the socket; 0: none waits.
         self.waiting_since = 0.0
+        #: Octets that were read and are to be processed.
+        self.arrived = b""
         #: Octets that came before the protocol was known.
         self.buffer = b""
         #: What the poller watches the descriptor for.

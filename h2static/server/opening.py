@@ -13,11 +13,10 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from h2static.http.messages import Address, Client
 from h2static.logs.errors import ErrorLog
-from h2static.logs.frames import FrameLog
 from h2static.server import proxy_protocol
 from h2static.server.engine import HTTP1_REFUSED, Engine, Refusal
 from h2static.server.entrance import HTTP1, HTTP2, VERSIONS, Opening
@@ -25,6 +24,10 @@ from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.link import Closed, Link, Phase
 from h2static.server.poller import READABLE, WRITABLE
 from h2static.server.trusted_proxies import take_header
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.frames import FrameLog
 
 #: The first octets of a client that speaks HTTP/2 (RFC 9113 section 3.4); no method begins so.
 _PREFACE: Final = b"PRI"

@@ -12,14 +12,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import anyio
 
 from h2static.http.lifecycle import Lifecycle
-from h2static.logs.access import AccessLog
 from h2static.logs.errors import ErrorLog
 from h2static.server.driver import Driver
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
+
+if TYPE_CHECKING:
+    # Large, and needed only where somebody looks.
+    from h2static.logs.access import AccessLog
 
 
 @dataclass(slots=True, kw_only=True)

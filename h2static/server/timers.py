@@ -70,6 +70,17 @@ class Timers(Generic[Owner]):
         if deadline != NEVER and (entry is None or deadline < entry[0]):
             self._plan(owner, deadline)
 
+    def looks_by(self, owner: Owner, time: float) -> bool:
+        """Whether the deadline of ``owner`` is going to pass by ``time``, if it does not move.
+
+        Then it is the time of the entry, even if it had been moved to a later one.
+        """
+        entry = owner.entry
+        if entry is None or entry[0] > time:
+            return False
+        owner.deadline = entry[0]
+        return True
+
     def _plan(self, owner: Owner, deadline: float) -> None:
         if owner.entry is None:
             self._counting += 1

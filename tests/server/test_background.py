@@ -179,6 +179,7 @@ def test_jobs_of_connections_that_are_gone_are_not_begun(server: Serving, works:
             client = Client(server)
             if works.begun:
                 client.send(*[b"/work"] * 30)
+                client.expect_alive()
             else:
                 fill_all_places(client, works, 30)
             client.close(abruptly=True)

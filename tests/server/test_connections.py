@@ -99,10 +99,8 @@ class Loop:
                 link = self.connections.links[descriptor]
                 if event & WRITABLE:
                     self.connections.queue(link)
-                if event & READABLE:
-                    data = self.connections.read(link)
-                    if data is not None:
-                        self.connections.process(link, data)
+                if event & READABLE and self.connections.read(link):
+                    self.connections.guarded(link, self.connections.take)
             for _ in range(len(self.connections.ready)):
                 link = self.connections.ready.popleft()
                 link.queued = False
@@ -248,6 +246,27 @@ def test_a_deadline_that_an_exchange_brings_counts_from_its_turn_on(loop: Loop) 
     assert link.deadline == loop.connections.now + 3
 
 
+def test_an_engine_with_slack_is_asked_when_it_is_looked_at(loop: Loop) -> None:
+    """And what begins meanwhile is not forgotten, though the deadline of before was far away."""
+    link, client, engine = loop.speak()
+    engine.slack = 0.5
+    now = loop.connections.now
+    engine.due = now + 0.4
+    loop.connections.queue(link)
+    loop.go_on()
+    assert link.deadline == now + 0.4
+    # Idle again: a later deadline, then an earlier one, which it is not asked for.
+    engine.due = now + 180
+    client.sendall(b"/a\n")
+    loop.go_on()
+    loop.wait(0.3)
+    engine.due = now + 5
+    client.sendall(b"/b\n")
+    loop.go_on()
+    loop.wait(0.11)
+    assert link.deadline == now + 5
+
+
 def test_an_engine_that_wants_to_be_asked_at_once_waits_a_moment(loop: Loop) -> None:
     link, _, engine = loop.speak()
     engine.check = lambda now: None  # type: ignore[method-assign]  # it never has enough
@@ -336,9 +355,8 @@ def test_a_turn_ends_and_others_have_theirs(tmp_path: Path) -> None:
     loop.application.paths[b"/long"] = lambda exchange: exchange.respond(response)
     link, client = loop.connect()
     client.sendall(b"/long\n")
-    data = loop.connections.read(link)
-    assert data is not None
-    loop.connections.process(link, data)
+    assert loop.connections.read(link)
+    loop.connections.guarded(link, loop.connections.take)
     assert list(loop.connections.ready) == [link]
     assert 3_000 <= len(client.recv(100_000)) <= 4_000
     loop.go_on()
@@ -441,9 +459,8 @@ def test_a_backlog_is_worked_off_in_turns(loop: Loop) -> None:
     link, client, engine = loop.speak()
     engine.lines_a_turn = 2
     client.sendall(b"/a\n" * 5)
-    data = loop.connections.read(link)
-    assert data is not None
-    loop.connections.process(link, data)
+    assert loop.connections.read(link)
+    loop.connections.guarded(link, loop.connections.take)
     assert client.recv(100) == b"200 /\n200 /a\n200 /a\n"
     assert list(loop.connections.ready) == [link]
     loop.go_on()

@@ -76,6 +76,18 @@ def test_a_deadline_is_taken_away(timers: Timers[Timed]) -> None:
     assert timers.due(1e9) == []
 
 
+def test_a_look_that_is_planned_is_kept_to(timers: Timers[Timed]) -> None:
+    """Whoever is looked at soon anyway need not say when."""
+    one = Timed()
+    assert not timers.looks_by(one, 1e9)
+    timers.set(one, 10)
+    timers.set(one, 180)
+    assert not timers.looks_by(one, 9.9)
+    assert timers.looks_by(one, 10)
+    assert timers.due(10) == [one], "although its deadline had been moved"
+    assert not timers.looks_by(one, 1e9)
+
+
 def test_worthless_entries_do_not_pile_up(timers: Timers[Timed]) -> None:
     """A connection that is idle, then busy, then idle: its deadline goes to and fro."""
     owners = [Timed() for _ in range(50)]

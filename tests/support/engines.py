@@ -67,6 +67,7 @@ class LineEngine:
     """See the module."""
 
     open_streams: int = 0
+    slack: float = 0.0
 
     def __init__(
         self,

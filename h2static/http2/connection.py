@@ -69,9 +69,9 @@ class Connection:
 
     __slots__ = (
         "_backlog", "_checked", "_deadlines", "_error", "_frame_started", "_last_receive",
-        "_messages", "_receiver", "_replay", "_taken", "blocks", "budgets", "buffer", "closing",
-        "endpoint", "eof", "expects_preface", "limits", "observer", "peer", "reports", "role",
-        "sender", "shutdown", "streams", "turn", "write_progress",
+        "_messages", "_receiver", "_replay", "_taken", "blocked", "blocks", "budgets", "buffer",
+        "closing", "endpoint", "eof", "expects_preface", "limits", "observer", "peer", "reports",
+        "role", "sender", "shutdown", "streams", "turn", "write_progress",
     )  # fmt: skip
 
     #: Nothing here is late for half a second.
@@ -98,7 +98,9 @@ class Connection:
         self.peer = PeerSettings()
         self.reports = Reports(observer, report)
         self.sender = Sender(endpoint, role, observer, self._sent_end)
-        self.budgets = Budgets(limits, self.turn, self._leave)
+        #: Readings that would block; the driver takes them out and waits for them.
+        self.blocked: list[tuple[int, BodyReader]] = self.sender.blocked
+        self.budgets = Budgets(limits, self.turn, lambda: self.shutdown.begin())
         self.streams = Streams(
             role,
             limits,
@@ -106,7 +108,7 @@ class Connection:
             self.sender,
             self.budgets,
             observer,
-            self._over,
+            lambda stream: self._messages.over(stream),
         )
         self.blocks = HeaderBlocks(endpoint, observer, self.turn)
         self.shutdown = Shutdown(self.sender, self.streams, self.turn)
@@ -189,11 +191,6 @@ class Connection:
     def problem(self) -> str | None:
         """The connection error that the peer has caused, for the error log."""
         return None if self._error is None else self._error.text
-
-    @property
-    def blocked(self) -> list[tuple[int, BodyReader]]:
-        """Readings that would block; the driver takes them out and waits for them."""
-        return self.sender.blocked
 
     @property
     def counters(self) -> Counters:
@@ -280,17 +277,10 @@ class Connection:
         """Move content into the output until about ``budget`` octets wait there."""
         if self._error is None:
             self.turn.now = now
-            self._guarded(lambda: self._pump(budget))
+            # A body that fails ends its own stream; the others go on.
+            while self._guarded(lambda: self.sender.pump(budget)):
+                pass
             self._after()
-
-    def _pump(self, budget: int) -> None:
-        while True:
-            try:
-                self.sender.pump(budget)
-            except StreamViolation as violation:
-                self._end_stream(violation)
-            else:
-                return
 
     def unblock(self, stream_id: int, now: float) -> None:
         """A reading of ``blocked`` can go on."""
@@ -426,18 +416,23 @@ class Connection:
 
     # ------------------------------------------------------------------ violations become frames
 
-    def _guarded(self, action: Callable[[], None]) -> None:
-        """Run ``action`` within a turn; what it raises becomes a frame."""
+    def _guarded(self, action: Callable[[], None]) -> bool:
+        """Run ``action`` within a turn; what it raises becomes a frame.
+
+        Whether a stream was ended, so that the rest of the action is still to be done.
+        """
         self.turn.active = True
         try:
             try:
                 action()
             except StreamViolation as violation:
                 self._end_stream(violation)
+                return True
         except ConnectionViolation as violation:
             self._end_connection(violation)
         finally:
             self.turn.active = False
+        return False
 
     def _end_stream(self, violation: StreamViolation) -> None:
         """RST_STREAM, charged to the budget that rapid resets have, whoever causes them.
@@ -468,10 +463,6 @@ class Connection:
 
     # ------------------------------------------------------------------ what parts tell
 
-    def _leave(self) -> None:
-        """A budget is nearly spent: ask the peer to leave."""
-        self.shutdown.begin()
-
     def _sent_end(self, stream: Stream) -> None:
         """Our message on ``stream`` has ended."""
         if stream.state is State.CLOSED:
@@ -479,28 +470,20 @@ class Connection:
         else:
             self._messages.sent(stream)
 
-    def _over(self, stream: Stream) -> None:
-        """The stream is over, and with it its response if that is not whole."""
-        self._messages.over(stream)
-
     # ------------------------------------------------------------------ deadlines and the end
 
     def _check(self, now: float) -> None:
         """Act on what is late."""
         deadlines = self._deadlines
-        reading = self.wants_input
-        late = deadlines.preface_overdue(now)
-        # A peer that has ended its side can send nothing more: what it asked for is answered.
-        if not reading:
+        deadlines.check_preface(now)
+        if not self.wants_input:
             # What is owed may have come, but we do not read.
             self._frame_started = now
             self.blocks.restart(now)
-        elif late is None and not self.eof:
-            late = deadlines.input_overdue(
-                self.buffer, now, since=self._frame_started, preface=self.expects_preface
-            )
-        if late is not None:
-            raise late
+        elif not self.eof:
+            # A peer that has ended its side can send nothing more: what it asked for is answered.
+            buffer = b"" if self.expects_preface else self.buffer
+            deadlines.check_input(buffer, now, since=self._frame_started)
         since = self.shutdown.since
         if since is not None and now - since > self.limits.shutdown_round_trip_seconds:
             self.shutdown.acknowledged()
@@ -514,14 +497,11 @@ class Connection:
         # Seen before this adds frames of its own.
         socket_is_slow = self.output_octets > 0
         for stream in list(self.streams.open.values()):
+            reading = self.wants_input
             if deadlines.declined(stream):
                 self.streams.reset(stream.id, ErrorCode.NO_ERROR)
-                continue
-            stalled = deadlines.stalled(
-                stream, now, socket_is_slow=socket_is_slow, reading=self.wants_input
-            )
-            if stalled is not None:
-                self._end_stream(stalled)
+            elif late := deadlines.stalled(stream, now, slow=socket_is_slow, reading=reading):
+                self._end_stream(late)
 
     def _after(self) -> None:
         """What follows every step: a connection that was drained ends.

@@ -1,6 +1,6 @@
 """Deadlines of a connection and of its streams (RFC 9113 sections 6.5.3, 9.1 and 10.5).
 
-Contract: :class:`Deadlines` says what is late, and when something may be; it acts on nothing.
+Contract: :class:`Deadlines` says what is late; it acts on nothing.
 Progress is octets in a period, not "something happened": a drip renews nothing.
 """
 
@@ -48,40 +48,33 @@ class Deadlines:
         self._sender = sender
         self._opened_at = now
 
-    def input_overdue(
-        self, buffer: bytes, now: float, *, since: float, preface: bool
-    ) -> ConnectionViolation | None:
-        """What the peer owes for too long.
+    def check_input(self, buffer: bytes, now: float, *, since: float) -> None:
+        """Raise :class:`ConnectionViolation` for what the peer owes for too long.
 
-        ``buffer``: what came since ``since`` and is not a whole frame, nor a whole preface where
-        ``preface``.
+        ``buffer``: what came since ``since`` and is not a whole frame.
         """
         limits = self._limits
         block = self._blocks.open
         # "If the sender of a SETTINGS frame does not receive an acknowledgment within a reasonable
         # amount of time, it MAY issue a connection error of type SETTINGS_TIMEOUT" (6.5.3).
         if not self._peer.acknowledged and now - self._opened_at > limits.settings_ack_seconds:
-            return ConnectionViolation(
+            raise ConnectionViolation(
                 ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time"
             )
         if block is not None and now - block.started > limits.header_block_seconds:
-            return ConnectionViolation(
+            raise ConnectionViolation(
                 ErrorCode.ENHANCE_YOUR_CALM, "header block not complete in time"
             )
-        if buffer and not preface:
+        if buffer:
             is_data = len(buffer) > _TYPE_OFFSET and buffer[_TYPE_OFFSET] == r.DATA
             period = limits.content_seconds if is_data else limits.header_block_seconds
             if now - since > period:
-                return ConnectionViolation(
-                    ErrorCode.ENHANCE_YOUR_CALM, "frame not complete in time"
-                )
-        return None
+                raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "frame not complete in time")
 
-    def preface_overdue(self, now: float) -> ConnectionViolation | None:
-        """Whether the peer's preface should have come (section 3.4)."""
-        if self._peer.received or now - self._opened_at <= self._limits.preface_seconds:
-            return None
-        return ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "no connection preface in time")
+    def check_preface(self, now: float) -> None:
+        """Raise :class:`ConnectionViolation` if the peer's preface should have come (3.4)."""
+        if not self._peer.received and now - self._opened_at > self._limits.preface_seconds:
+            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "no connection preface in time")
 
     def idle(self, now: float, last_receive: float) -> bool:
         """Whether a connection without streams has been idle for too long."""
@@ -98,9 +91,12 @@ class Deadlines:
         )
 
     def stalled(
-        self, stream: Stream, now: float, *, socket_is_slow: bool, reading: bool
+        self, stream: Stream, now: float, *, slow: bool, reading: bool
     ) -> StreamViolation | None:
-        """Whether a stream that waits for its peer has made too little progress."""
+        """Whether a stream that waits for its peer has made too little progress.
+
+        ``slow``: octets wait for the socket; ``reading``: we read what comes.
+        """
         limits = self._limits
         if _waits_for_us(stream):
             # It waits for us (a disk, a thread, an application) or for events that nobody can
@@ -121,7 +117,7 @@ class Deadlines:
             # Its octets wait for the socket, or those of others whose turn it is.  A window may be
             # exhausted long before what it allowed has left; if the socket takes nothing, the
             # driver ends the connection.
-            held = socket_is_slow and (
+            held = slow and (
                 stream.send_window > 0 or stream.entered_at == self._sender.output.emptied
             )
         else:

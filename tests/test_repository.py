@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 WWW = REPOSITORY / "www"
 
 #: About 500 lines are one job; more than this are two.
-MODULE_LINES = 520
+MODULE_LINES = 500
 
 
 def python_files(*folders: str) -> list[Path]:

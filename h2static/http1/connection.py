@@ -1,14 +1,12 @@
 """An HTTP/1.1 connection, server's side, without I/O (RFC 9112).
 
-Contract: :class:`ServerConnection` is an :class:`h2static.server.engine.Engine`.
-:meth:`ServerConnection.receive` never raises for anything that a peer can send; whatever is wrong
-with a request becomes a response with ``connection: close``, and then
-:attr:`ServerConnection.closing`.  Requests are answered in the order in which they came, one at a
-time (RFC 9112 section 9.3.2).  Each is recalled, or else handled exactly once.  A connection
-produces no more than it was asked for: bodies are pulled by :meth:`ServerConnection.pump`, and
-content whose sink has had enough stays with the client.
+Contract: :class:`ServerConnection` is an engine (``server/engine.py``).  ``receive`` never raises
+for anything that a peer can send; what is wrong with a request becomes a response with
+``connection: close``.  Requests are answered in their order, one at a time (RFC 9112 section
+9.3.2); each is recalled, or else handled exactly once.  Bodies are pulled by ``pump``, and content
+whose sink has had enough stays with the client.
 
-Assumes: the application never raises for a request; everything is called from one thread.
+Assumes: everything is called from one thread.
 
 Strategy: one :class:`~h2static.http1.exchange.Exchange` at a time.  What the application says is
 written down there, and done by ``_settle`` in the loop of ``_advance``: at the end of the call in

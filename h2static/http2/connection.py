@@ -35,9 +35,10 @@ from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.deadlines import Deadlines
 from h2static.http2.errors import ConnectionViolation, ProtocolViolation, StreamViolation
-from h2static.http2.frames import GoAway, Settings, parse, unpack_header
+from h2static.http2.frames import GoAway, parse, unpack_header
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.observer import Observer, Report
+from h2static.http2.preface import has_preface, send_preface
 from h2static.http2.receiver import Messages, Receiver
 from h2static.http2.registry import ErrorCode
 from h2static.http2.replay import WHOLE_REQUEST, Replay
@@ -45,7 +46,7 @@ from h2static.http2.reports import Reports
 from h2static.http2.roles import Role
 from h2static.http2.sender import Sender
 from h2static.http2.service import Endpoint
-from h2static.http2.settings import PeerSettings, announced
+from h2static.http2.settings import PeerSettings
 from h2static.http2.shutdown import Shutdown
 from h2static.http2.stream import State, Stream
 from h2static.http2.streams import Streams
@@ -113,10 +114,9 @@ class Connection:
         self.blocks = HeaderBlocks(endpoint, observer, self.turn)
         self.shutdown = Shutdown(self.sender, self.streams, self.turn)
         self._deadlines = Deadlines(role, limits, self.peer, self.blocks, self.sender, now)
-        #: When octets came last, and when the frame that is not complete began to arrive.
-        self._last_receive = self._frame_started = now
-        #: When what may be late was last looked for.
-        self._checked = now
+        #: When octets came last, when the frame that is not complete began to arrive, and when what
+        #: may be late was last looked for.
+        self._last_receive = self._frame_started = self._checked = now
         #: When the peer was last seen to take octets in earnest, and how many it took since.
         self.write_progress = now
         self._taken = 0
@@ -133,7 +133,7 @@ class Connection:
         self._receiver: Receiver
 
     def _begin(self, messages: Messages, replay: Replay | None) -> None:
-        """Send our preface: settings, and the window that the peer gets (RFC 9113 section 3.4)."""
+        """Begin with what the role makes of messages: the preface goes out."""
         self._messages = messages
         # Whoever looks is to see every frame.
         self._replay = replay if self.observer is None else None
@@ -149,11 +149,7 @@ class Connection:
             messages=messages,
             observer=self.observer,
         )
-        if self.role is Role.CLIENT:
-            self.sender.output.append(r.PREFACE)
-        settings = self.endpoint.settings
-        self.sender.emit(Settings(entries=announced(settings, self.limits, self.role)))
-        messages.content.announce()
+        send_preface(self.role, self.endpoint, self.sender, messages.content)
 
     # ------------------------------------------------------------------ the driver's side
 
@@ -241,8 +237,10 @@ class Connection:
                 self._perform()
             position = 0
             if self.expects_preface:
-                if not self._preface(data):
+                if not has_preface(data):
+                    self.buffer = data
                     return
+                self.expects_preface = False
                 position = len(r.PREFACE)
             elif data[3:5] == _WHOLE_HEADERS and self._replay is not None:
                 # Most reads of a client that repeats itself are nothing but known requests.
@@ -331,19 +329,6 @@ class Connection:
         self.closing = True
 
     # ------------------------------------------------------------------ the frame loop
-
-    def _preface(self, data: bytes) -> bool:
-        """Whether the client's preface is complete; otherwise keep what there is of it."""
-        expected = r.PREFACE[: len(data)]
-        # "Clients and servers MUST treat an invalid connection preface as a connection error of
-        # type PROTOCOL_ERROR" (3.4).
-        if not data.startswith(expected):
-            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "not an HTTP/2 connection preface")
-        if len(data) < len(r.PREFACE):
-            self.buffer = data
-            return False
-        self.expects_preface = False
-        return True
 
     def _frames(self, data: bytes, position: int) -> None:
         """The frame loop: process whole frames of ``data`` from ``position``, keep the rest."""
@@ -504,11 +489,8 @@ class Connection:
                 self._end_stream(late)
 
     def _after(self) -> None:
-        """What follows every step: a connection that was drained ends.
-
-        It is not the end if the client opens another stream before the output has left: only
-        whoever gets GOAWAY must not do that (section 6.8).
-        """
+        """What follows every step: a connection that was drained ends, unless its peer opens
+        another stream before the output has left, as it may until GOAWAY arrives (6.8)."""
         if self._error is not None or not (self.eof or self.streams.refusing or self.peer.leaving):
             return
         done = not self.streams.open

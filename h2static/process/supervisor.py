@@ -25,12 +25,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from h2static.config import Config, describe
 from h2static.errors import StartError, UsageError
 from h2static.logs.errors import ErrorLog
 from h2static.process.control_channel import Message
+from h2static.process.generation import Generation
 from h2static.process.launching import Launched
 from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
@@ -58,23 +59,6 @@ _SIGNALS = (
     signal.SIGUSR2,
     signal.SIGCHLD,
 )
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Generation:
-    """The workers of one configuration."""
-
-    config: Config
-    #: By slot.
-    workers: dict[int, Worker] = field(default_factory=dict)
-    #: What the site warns of, as the worker of each slot said last.
-    warnings: dict[int, list[str]] = field(default_factory=dict)
-
-    def serving(self) -> bool:
-        """Whether every slot has a worker that accepts connections."""
-        return len(self.workers) == self.config.workers and all(
-            worker.state is WorkerState.SERVING for worker in self.workers.values()
-        )
 
 
 class Supervisor:
@@ -148,8 +132,6 @@ class Supervisor:
             self.log.close()
         if self._failure:
             raise StartError(self._failure)
-
-    # Time
 
     def _after(self, delay: float, action: Callable[[], None]) -> None:
         when = time.monotonic() + delay

@@ -1,0 +1,33 @@
+"""How a connection begins: the preface of both ends (RFC 9113 section 3.4)."""
+
+from __future__ import annotations
+
+from h2static.http2 import registry as r
+from h2static.http2.content import Content
+from h2static.http2.errors import ConnectionViolation
+from h2static.http2.frames import Settings
+from h2static.http2.registry import ErrorCode
+from h2static.http2.roles import Role
+from h2static.http2.sender import Sender
+from h2static.http2.service import Endpoint
+from h2static.http2.settings import announced
+
+
+def send_preface(role: Role, endpoint: Endpoint, sender: Sender, content: Content) -> None:
+    """Send ours: settings, and the window that the peer gets."""
+    if role is Role.CLIENT:
+        sender.output.append(r.PREFACE)
+    sender.emit(Settings(entries=announced(endpoint.settings, endpoint.limits, role)))
+    content.announce()
+
+
+def has_preface(data: bytes) -> bool:
+    """Whether ``data``, the first octets of a client, hold its preface as a whole.
+
+    Raises :class:`ConnectionViolation` when they are something else.
+    """
+    # "Clients and servers MUST treat an invalid connection preface as a connection error of type
+    # PROTOCOL_ERROR" (3.4).
+    if not data.startswith(r.PREFACE[: len(data)]):
+        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "not an HTTP/2 connection preface")
+    return len(data) >= len(r.PREFACE)

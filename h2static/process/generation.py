@@ -1,0 +1,25 @@
+"""The workers of one configuration: a reload begins another generation beside the present one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from h2static.config import Config
+from h2static.process.workers import Worker, WorkerState
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Generation:
+    """The workers of one configuration."""
+
+    config: Config
+    #: By slot.
+    workers: dict[int, Worker] = field(default_factory=dict)
+    #: What the site warns of, as the worker of each slot said last.
+    warnings: dict[int, list[str]] = field(default_factory=dict)
+
+    def serving(self) -> bool:
+        """Whether every slot has a worker that accepts connections."""
+        return len(self.workers) == self.config.workers and all(
+            worker.state is WorkerState.SERVING for worker in self.workers.values()
+        )

@@ -4,14 +4,11 @@ Contract: :class:`ServerConnection` is an engine (``server/engine.py``).  ``rece
 for anything that a peer can send; what is wrong with a request becomes a response with
 ``connection: close``.  Requests are answered in their order, one at a time (RFC 9112 section
 9.3.2); each is recalled, or else handled exactly once.  Bodies are pulled by ``pump``, and content
-whose sink has had enough stays with the client.
+whose sink has had enough stays with the client.  Everything is called from one thread.
 
-Assumes: everything is called from one thread.
-
-Strategy: one :class:`~h2static.http1.exchange.Exchange` at a time.  What the application says is
-written down there, and done by ``_settle`` in the loop of ``_advance``: at the end of the call in
-which it was said, or in the connection's next turn.  A known request whose response is prepared
-needs no exchange: one look-up for each, and its octets are in the output.
+Strategy: one exchange at a time.  What the application says is written down there, and done by
+``_settle``: at the end of the call in which it was said, or in the connection's next turn.  A known
+request whose response is prepared needs no exchange: one look-up for each.
 """
 
 from __future__ import annotations
@@ -479,10 +476,10 @@ class ServerConnection:
 
     def _tell(self, reason: str) -> None:
         """A response was given up, which is not the client's fault."""
-        if self._report is None:
-            self.problem = reason
-        else:
+        if self._report is not None:
             self._report(reason)
+        else:
+            self.problem = reason
 
     def _break(self, reason: str | None) -> None:
         """End the connection with what is in the output: the client sees what is not complete."""

@@ -264,6 +264,8 @@ class Connections:
             engine.sent(count, self.now)
             written += count
             if count == octets and not more:
+                # What was sent may have made room for content.
+                more = engine.has_content
                 break
             if written >= budget:
                 left = octets - count

@@ -22,6 +22,7 @@ from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import NEVER, Timed, Timers
 from h2static.site.config import SiteConfig
+from tests.support.applications import PiecesBody
 from tests.support.engines import (
     LineEngine,
     LineEngines,
@@ -306,6 +307,27 @@ def test_a_slow_reader_is_waited_for(loop: Loop) -> None:
         loop.go_on()
     assert received == LARGE + 5
     assert loop.errors() == []
+
+
+def test_content_goes_on_when_sending_has_made_room(loop: Loop) -> None:
+    """An engine may have nothing to read for as long as its output waits."""
+    pieces: list[bytes | None] = [bytes(100_000)] * 40
+    body = PiecesBody(pieces, None)
+    loop.application.paths[b"/pieces"] = lambda exchange: exchange.respond(
+        Response(status=200, fields=(), body=body)
+    )
+    link, client = loop.connect()
+    client.sendall(b"/\n")
+    loop.go_on()
+    engine = loop.engines.made[-1][2]
+    engine.reads_when_empty = True
+    received = len(client.recv(1_000))
+    client.sendall(b"/pieces\n")
+    while received < 4_000_000:
+        loop.go_on()
+        # No time passes: nothing but what was sent may give the link another turn.
+        received += len(client.recv(1_000_000))
+    assert link.engine is engine
 
 
 def test_what_was_taken_before_is_no_excuse(loop: Loop) -> None:

@@ -88,6 +88,8 @@ class LineEngine:
         self.write_progress = now
         self.wants_input = True
         self.output = b""
+        #: Whether content is read only when nothing waits for the socket, as HTTP/1.1 does.
+        self.reads_when_empty = False
         #: Lines processed in one turn.
         self.lines_a_turn = 100
         self.abandoned = False
@@ -114,7 +116,7 @@ class LineEngine:
 
     @property
     def has_content(self) -> bool:
-        return bool(self._readers)
+        return bool(self._readers) and not (self.reads_when_empty and self.output)
 
     def receive(self, data: bytes, now: float) -> None:
         self._input += data

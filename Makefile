@@ -2,10 +2,9 @@
 #
 #   make serve         h2static --no-tls -v 8080 ./www
 #   make quick         the tests that are over in half a minute: run it after every change
-#   make check         format-check, lint, types, test
+#   make check         what CI runs: format-check, lint, types, test
 #   make test          all tests, on all processors; ARGS="tests/site -x" and the like
 #   make coverage      the tests of what is tested in process, with branch coverage and its floor
-#   make ci            what CI runs: check and coverage
 #   make lint          ruff
 #   make types         mypy --strict
 #   make format-check  whether the sources are in the project's format
@@ -43,14 +42,12 @@ SOURCES := h2static hpacktools tests benchmarks adapters docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage check ci format format-check lint types corpus matrix bench ratios footprint fuzz soak clean
+.PHONY: serve quick test coverage check format format-check lint types corpus matrix bench ratios footprint fuzz soak clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
 
 check: format-check lint types test
-
-ci: check coverage
 
 format-check: $(VENV)/.tools
 	$(BIN)/ruff format --check $(SOURCES)

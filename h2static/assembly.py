@@ -73,7 +73,9 @@ def assemble(
         undo.callback(pool.close)
         served = make_applications(config, pool, page=_page(config, sockets, first), tells=first)
         shared = Shared(journal=None if access_log is None else [])
-        entrances = make_entrances(config, sockets, served.application, shared, tls=tls)
+        entrances = make_entrances(
+            config, sockets, served.application, shared, tls=tls, protocols=served.protocols
+        )
         driver = Driver(
             entrances,
             shared,
@@ -140,6 +142,8 @@ class Served:
     warnings: Callable[[], tuple[str, ...]]
     #: To be called as soon as the server is asked to stop.
     on_stopping: Callable[[], None]
+    #: What the application takes beside requests: ``websocket``, or nothing.
+    protocols: frozenset[bytes] = frozenset()
 
 
 def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bool) -> Served:
@@ -202,12 +206,15 @@ def make_entrances(
     shared: Shared,
     *,
     tls: ssl.SSLContext | None = None,
+    protocols: frozenset[bytes] = frozenset(),
     http2_limits: Http2Limits | None = None,
     http1_limits: Http1Limits | None = None,
 ) -> list[Entrance]:
     """An entrance for each of ``sockets``; all of them serve ``application``.
 
-    ``tls``: ``None`` for cleartext.  Limits are the defaults of the protocols unless given.
+    ``tls``: ``None`` for cleartext.  ``protocols``: what ``application`` may tunnel; a browser that
+    is offered one and gets none does not try another way.  Limits are the defaults of the protocols
+    unless given.
     """
     outer = application
     if config.trailers or config.no_content_length or config.early_response:
@@ -225,6 +232,7 @@ def make_entrances(
         application,
         shared,
         secure=tls is not None,
+        protocols=protocols,
         http2_limits=http2_limits,
         http1_limits=http1_limits,
     )
@@ -242,6 +250,7 @@ class SiteEngines:
         shared: Shared,
         *,
         secure: bool,
+        protocols: frozenset[bytes] = frozenset(),
         http2_limits: Http2Limits | None = None,
         http1_limits: Http1Limits | None = None,
     ) -> None:
@@ -250,7 +259,8 @@ class SiteEngines:
         self._shared = shared
         self._http1_limits = http1_limits
         self._http1_memory: Memory | None = None
-        settings = _settings(config)
+        self._tunneled = protocols
+        settings = _settings(config, connect_protocol=bool(protocols))
         limits = http2_limits if http2_limits is not None else Http2Limits()
         hints = config.site.may_have_hints
         self._service = make_service(
@@ -311,13 +321,14 @@ class SiteEngines:
             opening.now,
             limits=self._http1_limits,
             memory=self._http1_memory,
+            protocols=self._tunneled,
             notify=opening.notify,
             observer=None if opening.log is None else opening.log.finished,
             report=opening.report,
         )
 
 
-def _settings(config: Config) -> LocalSettings:
+def _settings(config: Config, *, connect_protocol: bool) -> LocalSettings:
     bits, connection_bits = config.window_bits, config.connection_window_bits
     return LocalSettings(
         header_table_size=config.header_table_size,
@@ -328,4 +339,5 @@ def _settings(config: Config) -> LocalSettings:
             r.INITIAL_WINDOW_SIZE if connection_bits is None else 2**connection_bits - 1
         ),
         padding=config.padding,
+        enable_connect_protocol=connect_protocol,
     )

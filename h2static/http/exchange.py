@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
 
@@ -68,6 +68,20 @@ class Exchange(Protocol):
         connection closed, so that the response never looks complete.
 
         ``reason`` is one line for the error log.
+        """
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        """Grant the protocol that the request asks for (:attr:`Request.protocol`); the stream
+        carries it from now on.  To refuse it, :meth:`respond` instead.
+
+        The engine says so as its version does, with ``fields``: 101 (RFC 9110 section 7.8) or 200
+        (RFC 8441 section 5).  From then on what the client sends goes to ``sink``, and what
+        ``body``, which has no length, gives goes to the client, each with a credit of its own.
+        The end of the sink says that the client sends no more; ``body`` may go on.  The end of
+        ``body`` ends the tunnel: ``sink`` is abandoned then, unless it has ended.  A client that
+        takes nothing is given up in time, but nobody hurries a silent one: what is late there only
+        the application knows.  No effect, but that ``sink`` is abandoned, where the request asks
+        for no protocol.
         """
 
     def when_lost(self, callback: Callable[[], None]) -> None:

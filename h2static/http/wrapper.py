@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.exchange import Application, Exchange, Job
 from h2static.http.fields import Fields
 from h2static.http.lifecycle import Lifecycle, lifecycle_of
@@ -106,6 +106,10 @@ class WrappedExchange:
     def abort(self, reason: str) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self._exchange.abort(reason)
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        """See :class:`h2static.http.exchange.Exchange`; a tunnel is no response to change."""
+        self._exchange.tunnel(sink, body, fields)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""

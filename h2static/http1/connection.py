@@ -31,7 +31,7 @@ from h2static.http1.limits import Limits
 from h2static.http1.memory import Memory
 from h2static.http1.output import Output
 from h2static.http1.persistence import Persistence
-from h2static.http1.progress import Progress, Wait
+from h2static.http1.progress import Progress, Wait, wait_of
 from h2static.http1.responder import Responder
 from h2static.http1.sender import READ_SIZE, Sender
 
@@ -58,13 +58,14 @@ class ServerConnection:
         *,
         limits: Limits | None = None,
         memory: Memory | None = None,
+        protocols: frozenset[bytes] = frozenset(),
         notify: Callable[[], None] = lambda: None,
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        """``memory`` is what the connections of a worker remember together.  ``observer`` is told
-        every response that is over; ``report`` why one was given up while the connection goes on
-        (without it :attr:`problem` says so).
+        """``memory`` is what the connections of a worker remember together; ``protocols`` what the
+        application may tunnel, in lower case.  ``observer`` is told every response that is over;
+        ``report`` why one was given up while the connection goes on (else :attr:`problem` says so).
         """
         self._application = application
         self._client = client
@@ -72,7 +73,7 @@ class ServerConnection:
         self._notify = notify
         self._report = report
         memory = memory if memory is not None else Memory(shared)
-        self._input = Input(self._limits, memory, secure=client.secure)
+        self._input = Input(self._limits, memory, secure=client.secure, protocols=protocols)
         self._persistence = Persistence(self._limits, self._input)
         self._output = Output()
         self._sender = Sender(self._output)
@@ -226,6 +227,9 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None:
             self.closing = True
+        elif exchange.tunneled:
+            # Its application was told, and may have something to say.
+            return
         elif exchange.reads_content:
             self._break("connection closed before the request was complete")
         elif self._sender.blocked and self._sender.endless:
@@ -272,6 +276,9 @@ class ServerConnection:
         content, octets = exchange.content, self._input.octets
         assert content is not None
         before, lines = len(octets), content.lines
+        if exchange.tunneled and self._persistence.ended and not octets:
+            exchange.end_tunnel()
+            return True
         try:
             data = content.take(octets, self._chunk_lines_left)
         except BadRequest as error:
@@ -281,7 +288,8 @@ class ServerConnection:
         if self._chunk_lines_left <= 0 and octets:
             self.backlog = True
         taken = before - len(octets)
-        self._progress.count(taken, now)
+        if not exchange.tunneled:
+            self._progress.count(taken, now)
         if data:
             exchange.give(data)
             if exchange.sink is None and exchange.is_too_long(self._limits):
@@ -422,16 +430,8 @@ class ServerConnection:
     # ------------------------------------------------------------------ time
 
     def _waits_for(self) -> Wait:
-        exchange = self._exchange
-        if exchange is None:
-            return Wait.SOCKET if self._output.octets else Wait.REQUEST
-        if self._acted:
-            return Wait.NOBODY
-        if exchange.reads_content:
-            return Wait.CONTENT
-        if self._output.octets or self._sender.can_move:
-            return Wait.SOCKET
-        return Wait.NOBODY
+        sending = self._output.octets > 0 or self._sender.can_move
+        return wait_of(self._exchange, acted=self._acted, sending=sending)
 
     def deadline(self) -> float | None:
         """When what the connection waits for is late."""

@@ -24,13 +24,17 @@ class Input:
     """What a client has sent."""
 
     __slots__ = (
-        "_empty_lines", "_known", "_limits", "_memory", "_private", "_searched", "_secure",
-        "octets",
+        "_empty_lines", "_known", "_limits", "_memory", "_private", "_protocols", "_searched",
+        "_secure", "octets",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, memory: Memory, *, secure: bool) -> None:
+    def __init__(
+        self, limits: Limits, memory: Memory, *, secure: bool, protocols: frozenset[bytes]
+    ) -> None:
+        """``protocols``: what the connection may be upgraded to."""
         self._limits = limits
         self._secure = secure
+        self._protocols = protocols
         self._memory = memory
         self._known = memory.sections(secure=secure)
         #: Sections with credentials; none before the first.
@@ -86,7 +90,9 @@ class Input:
         if head is None and self._private is not None:
             head = self._private.get(section)
         if head is None:
-            head = parse_head(section, secure=self._secure, limits=self._limits)
+            head = parse_head(
+                section, secure=self._secure, limits=self._limits, protocols=self._protocols
+            )
             self._remember(section, head)
         del octets[:size]
         self._searched = 0
@@ -97,7 +103,7 @@ class Input:
         if not head.private:
             self._memory.remember(section, head, secure=self._secure)
             return
-        if len(section) > LARGEST_SECTION:
+        if len(section) > LARGEST_SECTION or head.request.protocol:
             return
         if self._private is None:
             self._private = {}

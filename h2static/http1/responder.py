@@ -16,7 +16,7 @@ from h2static.http.messages import Client, Request, Response
 from h2static.http.shared import Shared
 from h2static.http1.errors import BadResponse
 from h2static.http1.exchange import Exchange
-from h2static.http1.framer import frame, frame_informational
+from h2static.http1.framer import frame, frame_informational, frame_upgrade
 from h2static.http1.memory import Memory
 from h2static.http1.persistence import Persistence
 from h2static.http1.sender import Sender
@@ -103,6 +103,9 @@ class Responder:
         self._start(exchange, self._application.refuse(status, exchange.request))
 
     def _start(self, exchange: Exchange, response: Response) -> None:
+        if exchange.tunneled:
+            self._start_tunnel(exchange, response)
+            return
         # Whoever answers with octets has nothing to say later, and so needs no more content.
         if isinstance(response.body, bytes):
             exchange.drop_sink()
@@ -127,6 +130,16 @@ class Responder:
         exchange.begun = True
         exchange.response = response
         exchange.delivered = delivered
+
+    def _start_tunnel(self, exchange: Exchange, response: Response) -> None:
+        # Should this fail, the refusal that follows is an ordinary response.
+        exchange.tunneled = False
+        date = self._shared.date.value
+        framed = frame_upgrade(exchange.request.protocol, response.fields, date)
+        self.sender.begin(framed, response.body)
+        self._persistence.told = True
+        exchange.begun = exchange.tunneled = True
+        exchange.open_tunnel()
 
     def refuse_head(self, status: int, *, head_request: bool) -> None:
         """Answer what is no request, and end the connection.

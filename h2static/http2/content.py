@@ -96,7 +96,7 @@ class Content:
         if not withheld:
             self._return_connection(flow)
         if len(frame.data) < self._tiny and not frame.flags & r.END_STREAM:
-            self._judge_tiny(stream)
+            self._judge_tiny(stream, len(frame.data))
         if stream is None:
             self._streams.absent(frame.stream_id, Input.RECEIVE_DATA)
             return
@@ -114,9 +114,9 @@ class Content:
             raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "more than content-length")
         self._take(stream, frame.data, flow, last=bool(frame.flags & r.END_STREAM))
 
-    def _judge_tiny(self, stream: Stream | None) -> None:
-        # A tunnel carries messages of any size; its peer does not choose how they are cut.
-        if stream is None or not stream.request.protocol:
+    def _judge_tiny(self, stream: Stream | None, octets: int) -> None:
+        # A tunnel carries messages of any size, but none in no octets (CVE-2019-9518).
+        if stream is None or not stream.tunneled or not octets:
             self._budgets.glitch()
 
     def _take(self, stream: Stream, data: bytes, flow: int, *, last: bool) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.errors import Malformed
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
@@ -149,6 +149,10 @@ class Requests:
 
     def _trailers(self, stream: Stream, decoded: DecodedBlock, *, end_stream: bool) -> None:
         stream.advance(Input.RECEIVE_HEADERS)
+        # "Frame types other than DATA or stream management frames … MUST NOT be sent on a connected
+        # stream and MUST be treated as a stream error (Section 5.4.2) if received" (8.5).
+        if stream.request.method == b"CONNECT":
+            raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "HEADERS in a tunnel")
         # "a HEADERS frame … without the END_STREAM flag set after receiving the HEADERS frame that
         # opens a request … MUST [be treated] as malformed" (8.1).
         if not end_stream:
@@ -282,6 +286,31 @@ class Requests:
             else:
                 self._streams.reset(stream.id, ErrorCode.INTERNAL_ERROR)
 
+    def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+        if stream.gone:
+            sink.abandon()
+        elif not self._turn.active:
+            self._turn.defer(lambda: self.tunnel(stream, sink, body, fields))
+        elif (
+            not stream.request.protocol
+            or stream.response
+            or stream.held_response
+            or stream.sink is not None
+        ):
+            sink.abandon()
+        else:
+            self._drop_job(stream)
+            # RFC 8441 section 5: a 2xx status code, where HTTP/1.1 has 101.
+            grant = Response(status=200, fields=fields, body=body, early=True)
+            self._send(stream, grant)
+            if stream.response is grant:
+                stream.tunneled = True
+                self.content.accept(stream, sink)
+            else:
+                sink.abandon()
+                self.content.discard(stream)
+
     def finish_job(self, stream_id: int, response: Response | None) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""
         stream = self._streams.open.get(stream_id)
@@ -345,6 +374,15 @@ class Requests:
     def _respond(self, stream: Stream, response: Response, *, at_once: bool = False) -> None:
         """Send the final response, now or when the request's content is there."""
         response = fitting(stream.request, response)
+        if stream.request.method == b"CONNECT":
+            # Such a request has no content: what the client has to say follows the response.
+            at_once = True
+            if response.status < 300:
+                # RFC 9110 section 9.3.6, RFC 8441 section 5: it would say that the tunnel is there.
+                self._reports.error(
+                    stream.id, ErrorCode.INTERNAL_ERROR, f"{response.status} without a tunnel"
+                )
+                response = self._service.application.refuse(501, stream.request)
         if (
             at_once
             or stream.whole

@@ -16,7 +16,7 @@ import enum
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-from h2static.http.bodies import BodyReader, Sink
+from h2static.http.bodies import Body, BodyReader, Sink
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
@@ -171,6 +171,9 @@ class StreamOwner(Protocol):
     def abort(self, stream: Stream, reason: str) -> None:
         """See :meth:`h2static.http.exchange.Exchange.abort`."""
 
+    def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+
 
 class Stream:
     """An open, half-closed or reserved stream."""
@@ -206,6 +209,7 @@ class Stream:
         "sink",
         "state",
         "trailers",
+        "tunneled",
         "urgency",
         "waiting",
         "whole",
@@ -255,6 +259,8 @@ class Stream:
         #: The peer has sent END_STREAM, and the trailers that came with it.
         self.whole = False
         self.trailers: Fields = ()
+        #: It carries another protocol: the request of it was granted (section 8.5, RFC 8441).
+        self.tunneled = False
         # --- sending content
         #: The final response, once its field section was sent.
         self.response: Response | None = None
@@ -344,6 +350,10 @@ class Stream:
     def abort(self, reason: str) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self.owner.abort(self, reason)
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self.owner.tunnel(self, sink, body, fields)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""

@@ -92,6 +92,20 @@ class Conversation:
             self.client.end(number, trailers)
         return number
 
+    def tunnel(
+        self, path: bytes = b"/", *, protocol: bytes = b"websocket", fields: Fields = ()
+    ) -> int:
+        """Ask for another protocol; the number of the request."""
+        return self.client.ask_for(protocol, path, fields)
+
+    def end_tunnel(self, number: int) -> None:
+        """The client sends no more through a tunnel; all of the connection where that is one."""
+        if self.dialect.multiplexed:
+            self.client.end(number, ())
+            self.settle()
+        else:
+            self.end_input()
+
     def send(self, number: int, data: bytes) -> None:
         """More content of a request."""
         self.client.content(number, data)

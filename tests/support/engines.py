@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from h2static.http.bodies import BodyReader, Sink
+from h2static.http.bodies import Body, BodyReader, Sink
 from h2static.http.counters import Counters
 from h2static.http.exchange import Application, Job
 from h2static.http.fields import Fields
@@ -54,6 +54,9 @@ class LineExchange:
 
     def abort(self, reason: str) -> None:
         raise AssertionError(reason)
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        sink.abandon()
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         self._lost.append(callback)

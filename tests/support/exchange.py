@@ -2,7 +2,8 @@
 
 Promise: behaves as :class:`h2static.http.exchange.Exchange` says: the first response counts, a sink
 gets the content that the test sends and has its credit withheld after ``False``, jobs are run when
-the test says so, and nothing has an effect once the client is gone.
+the test says so, and nothing has an effect once the client is gone.  A tunnel is a response 200
+whose body the test reads, and a sink that the test sends to.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class FakeExchange:
         self.jobs: list[Job] = []
         self.aborted: str | None = None
         self.lost = False
+        #: The protocol that the request asks for was granted.
+        self.tunneled = False
         #: Whether the sink has had enough; octets that it was given meanwhile.
         self.waiting = False
         self.resumed = 0
@@ -76,6 +79,15 @@ class FakeExchange:
     def abort(self, reason: str) -> None:
         if not self.lost:
             self.aborted = reason
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        if self.over or self.sink is not None or not self.request.protocol:
+            sink.abandon()
+            return
+        self.tunneled = self.content = True
+        self._ended = False
+        self.sink = sink
+        self.response = Response(status=200, fields=fields, body=body, early=True)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         if self.lost:

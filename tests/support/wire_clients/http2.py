@@ -22,6 +22,7 @@ class _Stream:
     """A request and what it may still send."""
 
     window: int
+    tunnel: bool = False
     queue: deque[bytes] = field(default_factory=deque)
     #: The content is whole when the queue is empty.
     ending: bool = False
@@ -39,6 +40,8 @@ class Http2Client:
         self.replies: list[Reply] = []
         #: GOAWAY frames: last stream and code.
         self.goaways: list[tuple[int, int]] = []
+        #: The server's SETTINGS, once they have come.
+        self.settings: dict[int, int] = {}
         #: WINDOW_UPDATE octets that came in all, by stream.
         self.credited: dict[int, int] = {}
         self._encoder = hpack.Encoder()
@@ -87,11 +90,13 @@ class Http2Client:
         *,
         content: bool,
         length: int | None,
+        protocol: bytes = b"",
     ) -> int:
         number = len(self.replies)
         stream_id = self.stream_of(number)
         section = [
             (b":method", method),
+            *(((b":protocol", protocol),) if protocol else ()),
             (b":scheme", b"http"),
             (b":authority", b"example.test"),
             (b":path", path),
@@ -103,6 +108,13 @@ class Http2Client:
         self.replies.append(Reply())
         if content:
             self._streams[stream_id] = _Stream(window=self._initial_window)
+        return number
+
+    def ask_for(self, protocol: bytes, path: bytes, fields: tuple[Field, ...]) -> int:
+        number = self.request(
+            b"CONNECT", path, fields, content=True, length=None, protocol=protocol
+        )
+        self._streams[self.stream_of(number)].tunnel = True
         return number
 
     def _section(self, stream_id: int, fields: Fields, *, end: bool) -> None:
@@ -230,6 +242,7 @@ class Http2Client:
     def _settings(self, frame: f.Settings) -> None:
         if frame.flags & r.ACK:
             return
+        self.settings.update(frame.entries)
         for identifier, value in frame.entries:
             if identifier == r.SETTINGS_INITIAL_WINDOW_SIZE:
                 for stream in self._streams.values():
@@ -270,6 +283,8 @@ class Http2Client:
                 reply.informational.append((status, fields[1:]))
             else:
                 reply.status, reply.fields = status, fields[1:]
+                stream = self._streams.get(stream_id)
+                reply.granted = stream is not None and stream.tunnel and status < 300
         if end:
             reply.whole = True
 

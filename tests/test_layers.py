@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.server",),
     ("h2static.logs",),
     ("h2static.config", "h2static.localca", "h2static.h2"),
-    ("h2static.http2", "h2static.http1", "h2static.site"),
+    ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
     ("h2static.http",),
     ("hpacktools.qpack.tools",),
     ("hpacktools",),
@@ -47,6 +47,7 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
+    "h2static.websocket": frozenset({"h2static.http"}),
     "h2static.site": frozenset({"h2static.http"}),
     "h2static.http": frozenset(),
     "hpacktools.qpack.tools": frozenset({"hpacktools", "hpacktools.qpack", "hpacktools.codec"}),
@@ -60,6 +61,7 @@ PURE = (
     "h2static.http",
     "h2static.http1",
     "h2static.http2",
+    "h2static.websocket",
     "h2static.h2",
     "h2static.site",
     "hpacktools.qpack",
@@ -95,6 +97,7 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
+    "websockets": ("h2static.websocket",),
     "cryptography": ("h2static.localca", "h2static.server"),
     "scipy": ("hpacktools",),
 }

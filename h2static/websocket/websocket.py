@@ -45,15 +45,22 @@ class WebSocket:
 
     __slots__ = (
         "_awaits_pong", "_connection", "_due", "_exchange", "_full", "_heard", "_input_ended",
-         "_limits", "_messages", "_on_message", "_on_room", "_pipe", "_room",
+         "_limits", "_messages", "_on_closed", "_on_message", "_on_room", "_pipe", "_room",
         "_step", "_unparsed", "closed", "held", "offer",
     )  # fmt: skip
 
     def __init__(
-        self, exchange: Exchange, offer: Offer, limits: WebSocketLimits = DEFAULT_LIMITS
+        self,
+        exchange: Exchange,
+        offer: Offer,
+        limits: WebSocketLimits = DEFAULT_LIMITS,
+        *,
+        on_closed: Callable[[], None] = _nobody,
     ) -> None:
-        """``offer``: what the request of ``exchange`` asks for."""
+        """``offer``: what the request of ``exchange`` asks for.  ``on_closed`` is called once, when
+        :attr:`closed` is set."""
         self._exchange = exchange
+        self._on_closed = on_closed
         self.offer = offer
         self._limits = limits
         self._pipe = Pipe(capacity=limits.sending, on_room=self._has_room, on_closed=self._is_lost)
@@ -293,6 +300,7 @@ class WebSocket:
         assert connection is not None
         if connection.closed is not None and self.closed is None:
             self.closed = connection.closed
+            self._on_closed()
             self._has_room()
         if self._messages or self.closed is not None:
             wake, self._on_message = self._on_message, _nobody
@@ -308,6 +316,7 @@ class WebSocket:
         if self.closed is None:
             self.closed = _LOST
             self._unparsed = b""
+            self._on_closed()
             self._has_room()
             wake, self._on_message = self._on_message, _nobody
             wake()

@@ -107,6 +107,15 @@ class WrappedExchange:
         """See :class:`h2static.http.exchange.Exchange`."""
         self._exchange.abort(reason)
 
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        return self._exchange.may_push
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self._exchange.push(request)
+
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self._exchange.when_lost(callback)

@@ -171,6 +171,12 @@ class StreamOwner(Protocol):
     def abort(self, stream: Stream, reason: str) -> None:
         """See :meth:`h2static.http.exchange.Exchange.abort`."""
 
+    def may_push(self, stream: Stream) -> bool:
+        """See :attr:`h2static.http.exchange.Exchange.may_push`."""
+
+    def push(self, stream: Stream, request: Request) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.push`."""
+
 
 class Stream:
     """An open, half-closed or reserved stream."""
@@ -344,6 +350,15 @@ class Stream:
     def abort(self, reason: str) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self.owner.abort(self, reason)
+
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        return self.owner.may_push(self)
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self.owner.push(self, request)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""

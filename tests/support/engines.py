@@ -55,6 +55,13 @@ class LineExchange:
     def abort(self, reason: str) -> None:
         raise AssertionError(reason)
 
+    @property
+    def may_push(self) -> bool:
+        return False
+
+    def push(self, request: Request) -> None:
+        raise AssertionError("nothing is pushed here")
+
     def when_lost(self, callback: Callable[[], None]) -> None:
         self._lost.append(callback)
 

@@ -32,6 +32,9 @@ class FakeExchange:
         self.sink: Sink | None = None
         self.jobs: list[Job] = []
         self.aborted: str | None = None
+        #: Whether promises would reach the client, and what was promised.
+        self.may_push = False
+        self.pushed: list[Request] = []
         self.lost = False
         #: Whether the sink has had enough; octets that it was given meanwhile.
         self.waiting = False
@@ -76,6 +79,10 @@ class FakeExchange:
     def abort(self, reason: str) -> None:
         if not self.lost:
             self.aborted = reason
+
+    def push(self, request: Request) -> None:
+        if self.may_push and not self.lost:
+            self.pushed.append(request)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         if self.lost:

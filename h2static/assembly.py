@@ -15,7 +15,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -36,8 +36,9 @@ from h2static.server.engine import Engine
 from h2static.server.entrance import HTTP1, HTTP2, Entrance, Opening
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.pool import Pool
-from h2static.server.server import Parts, Server
+from h2static.server.server import Hosted, Parts, Server
 from h2static.site import Site
+from h2static.site.refusals import Refusals
 
 if TYPE_CHECKING:
     from h2static.http1.limits import Limits as Http1Limits
@@ -57,8 +58,11 @@ def assemble(
     spin: float = SPIN_SECONDS,
     warn: Callable[[Sequence[str]], None] | None = None,
     limits: ServerLimits = DEFAULT_LIMITS,
+    objects: Mapping[str, object] | None = None,
 ) -> Server:
-    """A server of the folder of ``config`` on ``sockets``, which are the server's from now on.
+    """A server of what ``config`` says on ``sockets``, which are the server's from now on.
+
+    ``objects``: applications by prefix that are there already, and need no import.
 
     ``several``: other processes serve the same addresses.  ``first``: whether it is for this
     process to talk to the person at the terminal, and to open a browser; one of several does.
@@ -71,7 +75,14 @@ def assemble(
         error_log, access_log = open_logs(config, undo)
         pool = Pool(lambda text: error_log.report("internal", "", text), limits.threads)
         undo.callback(pool.close)
-        served = make_applications(config, pool, page=_page(config, sockets, first), tells=first)
+        served = make_applications(
+            config,
+            pool,
+            page=_page(config, sockets, first),
+            tells=first,
+            error_log=error_log,
+            objects=objects,
+        )
         shared = Shared(journal=None if access_log is None else [])
         entrances = make_entrances(
             config, sockets, served.application, shared, tls=tls, protocols=served.protocols
@@ -91,6 +102,7 @@ def assemble(
     return Server(
         Parts(
             driver=driver,
+            hosted=served.hosted,
             lifecycles=tuple({lifecycle_of(one.application): None for one in entrances}),
             error_log=error_log,
             access_log=access_log,
@@ -144,25 +156,42 @@ class Served:
     on_stopping: Callable[[], None]
     #: What the application takes beside requests: ``websocket``, or nothing.
     protocols: frozenset[bytes] = frozenset()
+    #: Applications that have to start.
+    hosted: tuple[Hosted, ...] = ()
 
 
-def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bool) -> Served:
-    """The site, and what ``config`` asks for around it, imported only then.
+def make_applications(
+    config: Config,
+    pool: Pool,
+    *,
+    page: str | None,
+    tells: bool,
+    error_log: ErrorLog | None = None,
+    objects: Mapping[str, object] | None = None,
+) -> Served:
+    """The site, applications, and what ``config`` asks for around them, imported only then.
 
     ``page``: what ``--open`` opens in a browser.  ``tells``: whether dev mode talks to the person
-    at the terminal.  Raises ``StartError``.
+    at the terminal.  ``error_log``: where applications' errors go, standard error by default.
+    ``objects``: as for :func:`assemble`.  Raises ``StartError``.
     """
-    try:
-        site = Site(config.site, clock=time.time, submit=pool.submit)
-    except (OSError, ValueError) as error:
-        raise StartError(describe(error)) from error
-    served = Served(application=site, warnings=lambda: site.warnings, on_stopping=lambda: None)
-    if config.dev or config.live_reload or page is not None:
-        from h2static.dev.extension import make_dev
+    served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
+    site: Site | None = None
+    if config.folder:
+        site = _make_site(config, pool)
+        _serve_folder(served, config, site, page=page, tells=tells)
+    if config.apps:
+        from h2static.hosting import host_applications
 
-        extension = make_dev(config, site, page=page, tells=tells)
-        served.application = extension.application
-        served.warnings = lambda: (*site.warnings, *extension.warnings)
+        hosted = host_applications(
+            config.apps,
+            objects or {},
+            site,
+            served.application,
+            error_log or ErrorLog(),
+            pool.submit,
+        )
+        served.application, served.hosted = hosted.application, hosted.hosted
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
@@ -177,6 +206,29 @@ def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bo
 
         served.application, served.on_stopping = health, turn_away
     return served
+
+
+def _make_site(config: Config, pool: Pool) -> Site:
+    # Where an application has no prefix, it answers for what the folder has not.
+    falls_through = any(not one.prefix for one in config.apps)
+    try:
+        return Site(config.site, clock=time.time, submit=pool.submit, falls_through=falls_through)
+    except (OSError, ValueError) as error:
+        raise StartError(describe(error)) from error
+
+
+def _serve_folder(
+    served: Served, config: Config, site: Site, *, page: str | None, tells: bool
+) -> None:
+    """Serve ``site``, with what development asks for around it."""
+    served.application = site
+    served.warnings = lambda: site.warnings
+    if config.dev or config.live_reload or page is not None:
+        from h2static.dev.extension import make_dev
+
+        extension = make_dev(config, site, page=page, tells=tells)
+        served.application = extension.application
+        served.warnings = lambda: (*site.warnings, *extension.warnings)
 
 
 def _page(config: Config, sockets: Sequence[socket.socket], first: bool) -> str | None:

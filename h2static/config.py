@@ -15,6 +15,7 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 
+from h2static.asgi.config import AppConfig
 from h2static.site.config import SiteConfig
 
 #: What ``server`` says and what ``--version`` prints before the version.
@@ -88,7 +89,11 @@ class Config:
     #: and of IPv6.
     addresses: tuple[str, ...] = ()
     #: What to serve, and how.
-    site: SiteConfig
+    site: SiteConfig = SiteConfig(root=".")
+    #: Whether the folder of :attr:`site` is served; without it applications are all there is.
+    folder: bool = True
+    #: Applications; one of them may have no prefix.
+    apps: tuple[AppConfig, ...] = ()
 
     # TLS
     #: Cleartext HTTP/2 with prior knowledge (RFC 9113 section 3.3).
@@ -178,6 +183,13 @@ class Config:
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
                 raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
+        prefixes = [one.prefix for one in self.apps]
+        for prefix in prefixes:
+            if prefixes.count(prefix) > 1:
+                where = f"below {prefix}" if prefix else "without a prefix"
+                raise ValueError(f"there are several applications {where}")
+        if not self.folder and not self.apps:
+            raise ValueError("there is nothing to serve: neither a folder nor an application")
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
         if self.verify_client and self.client_ca is None:

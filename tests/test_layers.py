@@ -26,10 +26,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.command",),
     ("h2static.process",),
     ("h2static.assembly",),
+    ("h2static.hosting",),
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
     ("h2static.config", "h2static.localca", "h2static.h2"),
+    ("h2static.asgi", "h2static.router"),
     ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
     ("h2static.http",),
     ("hpacktools.qpack.tools",),
@@ -45,6 +47,8 @@ ONLY: dict[str, frozenset[str]] = {
         {"h2static.config", "h2static.errors", "h2static.http", "h2static.logs"}
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
+    "h2static.asgi": frozenset({"h2static.errors", "h2static.http", "h2static.site"}),
+    "h2static.router": frozenset({"h2static.http"}),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.websocket": frozenset({"h2static.http"}),
@@ -63,6 +67,7 @@ PURE = (
     "h2static.http2",
     "h2static.websocket",
     "h2static.h2",
+    "h2static.router",
     "h2static.site",
     "hpacktools.qpack",
     "hpacktools.codec",
@@ -100,6 +105,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "websockets": ("h2static.websocket",),
     "cryptography": ("h2static.localca", "h2static.server"),
     "scipy": ("hpacktools",),
+    "a2wsgi": ("h2static.asgi",),
 }
 
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}

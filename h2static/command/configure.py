@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import cast
 
+from h2static.asgi.config import AppConfig, LifespanMode
 from h2static.command.options import COMMAND_NAMES, OPTIONS
+from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
 from h2static.config import LOOPBACK, Config, LogFormat, describe
 from h2static.errors import StartError, UsageError
@@ -31,6 +33,7 @@ _ATTRIBUTES = {
 }
 #: Decided here, or of no interest to a server.
 _NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
+_OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
 #: What has no meaning without TLS.
 _OF_TLS = ("key", "cert", "verify-client", "client-ca", "groups", "dh-param-file")
 #: Options that do nothing without one of others.
@@ -40,6 +43,7 @@ _NEEDS = {
     "push-cookie": ("push", "push-rules", "hints"),
     "ignore": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
+    **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.
 _PATHS = {item.name for item in OPTIONS if item.completes} | {"key", "cert"}
@@ -70,12 +74,12 @@ def configure(
     _check_allow_host(values)
     if "port" not in values:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
-    if values.get("daemon") is True and "htdocs" not in values:
-        raise UsageError("-D/--daemon needs -d PATH or DOCROOT")
+    if values.get("daemon") is True and not ({"htdocs", "app"} & values.keys()):
+        raise UsageError("-D/--daemon needs -d PATH, DOCROOT or --app")
     server: dict[str, object] = {}
     site: dict[str, object] = {}
     for name, value in values.items():
-        if name in _NOT_COPIED:
+        if name in _NOT_COPIED or name in _OF_APPS:
             continue
         attribute = _ATTRIBUTES.get(name, name.replace("-", "_"))
         of_site = attribute in _SITE_ATTRIBUTES
@@ -86,6 +90,8 @@ def configure(
         return Config(
             port=cast("int", values["port"]),
             workers=_workers(cast("int", values.get("workers", 1))),
+            apps=_apps(values),
+            folder="htdocs" in values or not values.get("app"),
             site=SiteConfig(
                 root=_root(cast("str", values.get("htdocs", "."))),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
@@ -94,6 +100,20 @@ def configure(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _apps(values: Mapping[str, object]) -> tuple[AppConfig, ...]:
+    """The applications."""
+    written = cast("Sequence[WrittenApp]", values.get("app", ()))
+    if not written:
+        return ()
+    return decided(
+        written,
+        app_dir=os.path.abspath(cast("str", values.get("app-dir", "."))),
+        factory=values.get("factory") is True,
+        wsgi=values.get("wsgi") is True,
+        lifespan=cast("LifespanMode", values.get("lifespan", LifespanMode.AUTO)),
+    )
 
 
 def _check_allow_host(values: Mapping[str, object]) -> None:

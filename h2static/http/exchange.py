@@ -67,7 +67,18 @@ class Exchange(Protocol):
         """Give up: 500 when the response has not begun, otherwise the stream is reset or the
         connection closed, so that the response never looks complete.
 
-        ``reason`` is one line for the error log.
+        ``reason`` is one line for the error log; empty where the application has told it already.
+        """
+
+    @property
+    def may_push(self) -> bool:
+        """Whether :meth:`push` reaches the client at present (RFC 9113 section 8.4)."""
+
+    def push(self, request: Request) -> None:
+        """Promise the response to ``request``, which the application is then asked for as if the
+        client had done it.
+
+        Without effect unless :attr:`may_push`, and once the response is complete.
         """
 
     def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:

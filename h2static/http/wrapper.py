@@ -111,6 +111,15 @@ class WrappedExchange:
         """See :class:`h2static.http.exchange.Exchange`; a tunnel is no response to change."""
         self._exchange.tunnel(sink, body, fields)
 
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        return self._exchange.may_push
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self._exchange.push(request)
+
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self._exchange.when_lost(callback)

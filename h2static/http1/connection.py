@@ -475,11 +475,11 @@ class ServerConnection:
         self._inside = False
 
     def _tell(self, reason: str) -> None:
-        """A response was given up, which is not the client's fault."""
-        if self._report is not None:
-            self._report(reason)
-        else:
+        """A response was given up, which is not the client's fault; "" was told already."""
+        if self._report is None:
             self.problem = reason
+        elif reason:
+            self._report(reason)
 
     def _break(self, reason: str | None) -> None:
         """End the connection with what is in the output: the client sees what is not complete."""

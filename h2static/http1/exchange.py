@@ -171,6 +171,14 @@ class Exchange:
         self.response = Response(status=101, fields=fields, body=body, early=True)
         self._act()
 
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`: HTTP/1.1 has no promises."""
+        return False
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         if self.lost:

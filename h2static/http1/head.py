@@ -153,7 +153,12 @@ def parse_head(
     persistent = b"close" not in options and (minor > 0 or b"keep-alive" in options)
     head = Head(
         request=Request(
-            method=method, scheme=scheme, authority=authority, path=path, fields=tuple(fields)
+            method=method,
+            scheme=scheme,
+            authority=authority,
+            path=path,
+            fields=tuple(fields),
+            old=minor == 0,
         ),
         content_length=content_length,
         expects_continue=expects and content_length != 0,

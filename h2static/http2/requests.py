@@ -17,6 +17,7 @@ from h2static.http.bodies import Body, Sink
 from h2static.http.errors import Malformed
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
+from h2static.http.hints import Promise
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.semantics import RequestHead, validate_request, validate_trailers
@@ -277,7 +278,8 @@ class Requests:
         if not self._turn.active:
             self._turn.defer(lambda: self.abort(stream, reason))
         elif not stream.gone and not stream.complete:
-            self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, reason)
+            if reason:
+                self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, reason)
             self._drop_job(stream)
             if stream.response is None:
                 stream.held_response = None
@@ -310,6 +312,18 @@ class Requests:
             else:
                 sink.abandon()
                 self.content.discard(stream)
+
+    def may_push(self, stream: Stream) -> bool:
+        """See :attr:`h2static.http.exchange.Exchange.may_push`."""
+        return not stream.gone and not stream.complete and self._push.possible(stream)
+
+    def push(self, stream: Stream, request: Request) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.push`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.push(stream, request))
+        elif self.may_push(stream):
+            promise = Promise(request=request, urgency=stream.urgency)
+            self._answer_promise(self._push.promise(stream, promise))
 
     def finish_job(self, stream_id: int, response: Response | None) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""

@@ -454,6 +454,14 @@ class Responses:
         """The content of a request whose protocol was granted is the tunnel."""
         raise Misuse("a client's stream is not an exchange")
 
+    def may_push(self, stream: Stream) -> bool:
+        """A client cannot push (RFC 9113 section 8.4)."""
+        return False
+
+    def push(self, stream: Stream, request: Request) -> None:
+        """As above."""
+        raise Misuse("a client's stream is not an exchange")
+
 
 def request_section(request: Request) -> Fields:
     """The field section of ``request``, pseudo-header fields first (RFC 9113 section 8.3.1)."""

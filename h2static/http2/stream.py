@@ -174,6 +174,12 @@ class StreamOwner(Protocol):
     def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
         """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
 
+    def may_push(self, stream: Stream) -> bool:
+        """See :attr:`h2static.http.exchange.Exchange.may_push`."""
+
+    def push(self, stream: Stream, request: Request) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.push`."""
+
 
 class Stream:
     """An open, half-closed or reserved stream."""
@@ -354,6 +360,15 @@ class Stream:
     def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self.owner.tunnel(self, sink, body, fields)
+
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        return self.owner.may_push(self)
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self.owner.push(self, request)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from h2static.logs.escape import escape
@@ -48,8 +48,11 @@ class ErrorLog:
         self._descriptor = 2 if path is None else open_log(path)
         self._buckets: dict[str, _Bucket] = {}
 
-    def report(self, kind: str, peer: str, text: str) -> None:
-        """Write one line: when, what kind, who (empty: nobody in particular) and what."""
+    def report(self, kind: str, peer: str, text: str, details: Sequence[str] = ()) -> None:
+        """Write one line: when, what kind, who (empty: nobody in particular) and what.
+
+        ``details`` are written below it: a traceback.
+        """
         now = self._clock()
         bucket = self._buckets.get(kind)
         if bucket is None:
@@ -62,7 +65,7 @@ class ErrorLog:
         bucket.tokens -= 1
         if bucket.left_out:
             self._write_left_out(kind, bucket, now)
-        self._write(now, kind, f"{peer}: {text}" if peer else text)
+        self._write(now, kind, f"{peer}: {text}" if peer else text, details)
 
     def flush(self) -> None:
         """Tell what was left out and not yet told."""
@@ -99,9 +102,11 @@ class ErrorLog:
         self._write(now, kind, f"{bucket.left_out} more of this kind were not written")
         bucket.left_out = 0
 
-    def _write(self, now: float, kind: str, text: str) -> None:
+    def _write(self, now: float, kind: str, text: str, details: Sequence[str] = ()) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         line = f"h2static: {stamp} [{kind}] {escape(text)[:MAX_LENGTH]}\n"
+        # In one write: lines of other processes are not to come in between.
+        line += "".join([f"    {escape(one)[:MAX_LENGTH]}\n" for one in details])
         # A log that cannot be written must not end what it reports on.
         with contextlib.suppress(OSError):
             os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))

@@ -33,7 +33,8 @@ class Message(StrEnum):
     READY = "ready"
     #: The ``warnings`` are others now.
     WARNED = "warned"
-    #: It cannot start; ``reason`` is one line.
+    #: It cannot start; ``reason`` is one line, ``details`` are those below it; ``refused``: an
+    #: application does not want to start, so that trying again would not help.
     FAILED = "failed"
     #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
     COUNTED = "counted"

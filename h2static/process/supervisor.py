@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
-import json
 import os
 import selectors
 import signal
@@ -31,6 +30,7 @@ from h2static.config import Config, describe
 from h2static.errors import StartError, UsageError
 from h2static.logs.errors import ErrorLog
 from h2static.process.control_channel import Message
+from h2static.process.counting import COUNTERS_DEADLINE, Counting
 from h2static.process.generation import Generation
 from h2static.process.launching import Launched
 from h2static.process.systemd import Notifier
@@ -48,8 +48,6 @@ _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
 #: Seconds between two looks at how long the certificate has to live.
 _EXPIRY_INTERVAL = 86_400.0
-#: Seconds that workers have to tell their counters.
-_COUNTERS_DEADLINE = 1.0
 
 _SIGNALS = (
     signal.SIGTERM,
@@ -97,10 +95,9 @@ class Supervisor:
         self._announced = False
         self._stopping = False
         #: Why the first workers could not start.
-        self._failure = ""
+        self._failure: StartError | None = None
         self._deaths: dict[int, int] = {}
-        self._counters: dict[int, object] | None = None
-        self._counters_of: list[Worker] = []
+        self._counting = Counting(self.log)
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
@@ -130,8 +127,8 @@ class Supervisor:
             self._close_listeners()
             self._selector.close()
             self.log.close()
-        if self._failure:
-            raise StartError(self._failure)
+        if self._failure is not None:
+            raise self._failure
 
     def _after(self, delay: float, action: Callable[[], None]) -> None:
         when = time.monotonic() + delay
@@ -177,7 +174,8 @@ class Supervisor:
                 for worker in self._everybody():
                     worker.tell(Message.REOPEN)
             case signal.SIGUSR2:
-                self._ask_for_counters()
+                if self._counting.ask(self._everybody()):
+                    self._after(COUNTERS_DEADLINE, self._counting.give_up())
             case signal.SIGCHLD:
                 self._bury_the_dead()
             case _:
@@ -236,9 +234,9 @@ class Supervisor:
                 case Message.WARNED:
                     self._warn(generation, worker, message["warnings"])
                 case Message.FAILED:
-                    worker.failure = str(message["reason"])
+                    worker.note_failure(message)
                 case Message.COUNTED:
-                    self._on_counters(worker, message["counters"])
+                    self._counting.take(worker, message["counters"])
         if worker.reader.ended:
             # Its death follows as SIGCHLD; until then the line would be readable for ever.
             self._selector.unregister(worker.line)
@@ -246,7 +244,7 @@ class Supervisor:
 
     def _on_start_deadline(self) -> None:
         if not self._announced and not self._stopping:
-            self._failure = f"workers did not start within {START_DEADLINE:g} s"
+            self._failure = StartError(f"workers did not start within {START_DEADLINE:g} s")
             self.stop()
             self.stop()
 
@@ -289,7 +287,7 @@ class Supervisor:
     def _listen_to_last_words(self, worker: Worker) -> None:
         for message in worker.reader.read(worker.line):
             if message["type"] == Message.FAILED:
-                worker.failure = str(message["reason"])
+                worker.note_failure(message)
 
     def _generation_of(self, worker: Worker) -> Generation | None:
         """The generation that ``worker`` serves in; ``None`` when it is retired."""
@@ -307,9 +305,10 @@ class Supervisor:
         if worker.state is WorkerState.STOPPING:
             return
         if generation is self._next:
-            self._give_up_reload(f"a new worker could not start: {worker.how_it_ended()}")
-        elif worker.state is WorkerState.STARTING and not self._announced:
-            self._failure = worker.how_it_ended()
+            reason = f"a new worker could not start: {worker.how_it_ended()}"
+            self._give_up_reload(reason, worker.details)
+        elif worker.refused or (worker.state is WorkerState.STARTING and not self._announced):
+            self._failure = worker.error()
             self.stop()
         else:
             if time.monotonic() - worker.started > _SETTLED:
@@ -376,9 +375,10 @@ class Supervisor:
         if self._next is generation and not self._stopping:
             self._give_up_reload(f"new workers did not start within {START_DEADLINE:g} s")
 
-    def _give_up_reload(self, reason: str) -> None:
+    def _give_up_reload(self, reason: str, details: Sequence[str] = ()) -> None:
         """Go on with the old configuration."""
-        self.log.report("reload", "", f"reload failed, the old configuration goes on: {reason}")
+        what = f"reload failed, the old configuration goes on: {reason}"
+        self.log.report("reload", "", what, details)
         generation, self._next = self._next, None
         if generation is not None:
             for worker in generation.workers.values():
@@ -414,7 +414,7 @@ class Supervisor:
             self.log.report("log", "", f"cannot open the log {describe(error)}")
             return
         self.log.close()
-        self.log = log
+        self.log = self._counting.log = log
 
     def _reload_again_if_wanted(self) -> None:
         if self._reload_wanted:
@@ -456,44 +456,3 @@ class Supervisor:
     def _close_listeners(self) -> None:
         for listener in self._listeners:
             listener.close()
-
-    # Counters
-
-    def _ask_for_counters(self) -> None:
-        if self._counters is not None:
-            return
-        asked: dict[int, object] = {}
-        self._counters = asked
-        self._counters_of = self._everybody()
-        for worker in self._counters_of:
-            worker.tell(Message.COUNTERS)
-
-        def give_up() -> None:
-            # The deadline of a question that was answered must not cut the next one short.
-            if self._counters is asked:
-                self._write_counters()
-
-        self._after(_COUNTERS_DEADLINE, give_up)
-
-    def _on_counters(self, worker: Worker, counters: object) -> None:
-        if self._counters is None:
-            return
-        self._counters[worker.process.pid] = counters
-        if len(self._counters) == len(self._counters_of):
-            self._write_counters()
-
-    def _write_counters(self) -> None:
-        """Write one JSON line; a worker that did not answer in time shows as ``null``."""
-        if self._counters is None:
-            return
-        workers = [
-            {
-                "slot": worker.slot,
-                "pid": worker.process.pid,
-                "state": worker.state.name.lower(),
-                "counters": self._counters.get(worker.process.pid),
-            }
-            for worker in self._counters_of
-        ]
-        self._counters = None
-        self.log.write_line(json.dumps({"pid": os.getpid(), "workers": workers}))

@@ -11,6 +11,7 @@ descriptor as last argument.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 import anyio
 
 from h2static.assembly import assemble
-from h2static.errors import StartError
+from h2static.errors import ApplicationError, ApplicationFailed, StartError
 from h2static.logs.errors import BURST, MAX_LENGTH
 from h2static.process.control_channel import (
     Assignment,
@@ -58,13 +59,15 @@ def main() -> None:
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
         )
     except (StartError, OSError) as error:
-        _tell(line, Message.FAILED, reason=str(error))
+        _tell_failure(line, error)
         sys.exit(1)
-    for one in sockets:
-        # Those of new slots: nobody is to wait for a worker that could not start.
-        begin_listening(one)
     line.setblocking(False)
-    anyio.run(_serve, server, assignment, line)
+    options = {"use_uvloop": True} if assignment.config.apps and _has_uvloop() else None
+    failure = anyio.run(_serve, server, sockets, assignment, line, backend_options=options)
+    if failure is not None:
+        line.setblocking(True)
+        _tell_failure(line, failure)
+        sys.exit(1)
     # What is left are threads in blocking reads; nothing they could still do matters.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
@@ -77,16 +80,36 @@ def _tell(line: socket.socket, message: Message, **values: object) -> None:
         line.send(encode(message, **values))
 
 
+def _tell_failure(line: socket.socket, error: StartError | OSError) -> None:
+    """Tell the supervisor why there is nothing to serve."""
+    details = error.details if isinstance(error, ApplicationError) else ()
+    _tell(
+        line,
+        Message.FAILED,
+        reason=str(error),
+        details=details,
+        refused=isinstance(error, ApplicationFailed),
+    )
+
+
+def _has_uvloop() -> bool:
+    """Whether applications can have uvloop."""
+    return importlib.util.find_spec("uvloop") is not None
+
+
 def _brief(warnings: Sequence[str]) -> list[str]:
     """As many of ``warnings`` as the log would write, so that they always fit into the line."""
     return [one[:MAX_LENGTH] for one in warnings[:BURST]]
 
 
-async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> None:
-    """Serve until told to stop."""
+async def _serve(
+    server: Server, sockets: Sequence[socket.socket], assignment: Assignment, line: socket.socket
+) -> StartError | None:
+    """Serve until told to stop; what kept the applications from starting, if anything did."""
+    running = _Running(server, sockets, line)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.run)
-        _tell(line, Message.READY, warnings=_brief(server.warnings))
+        running.scope = tasks.cancel_scope
+        tasks.start_soon(running.run)
         reader = LineReader()
         stopping = False
         while not reader.ended:
@@ -95,7 +118,7 @@ async def _serve(server: Server, assignment: Assignment, line: socket.socket) ->
                 match message["type"]:
                     case Message.STOP if not stopping:
                         stopping = True
-                        tasks.start_soon(_stop, server, message, tasks.cancel_scope)
+                        tasks.start_soon(running.stop, message)
                     case Message.FORCE:
                         server.force()
                         tasks.cancel_scope.cancel()
@@ -106,11 +129,43 @@ async def _serve(server: Server, assignment: Assignment, line: socket.socket) ->
         server.error_log.report("process", "", "the supervisor died; this worker ends")
         await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
         tasks.cancel_scope.cancel()
+    return running.failure
 
 
-async def _stop(server: Server, message: dict[str, object], scope: anyio.CancelScope) -> None:
-    delay, grace = message["delay"], message["grace"]
-    assert isinstance(delay, int | float)
-    assert isinstance(grace, int | float)
-    await server.stop(delay=delay, grace=grace)
-    scope.cancel()
+class _Running:
+    """The server of a worker while it starts, serves and stops."""
+
+    def __init__(
+        self, server: Server, sockets: Sequence[socket.socket], line: socket.socket
+    ) -> None:
+        self._server = server
+        self._sockets = sockets
+        self._line = line
+        #: Ends everything that the worker does.
+        self.scope = anyio.CancelScope()
+        self.failure: StartError | None = None
+        self._serving = False
+
+    async def run(self) -> None:
+        """Start and serve."""
+        try:
+            await self._server.start_up()
+        except StartError as error:
+            self.failure = error
+            self.scope.cancel()
+            return
+        self._serving = True
+        for one in self._sockets:
+            # Those of new slots: nobody is to wait for a worker that could not start.
+            begin_listening(one)
+        _tell(self._line, Message.READY, warnings=_brief(self._server.warnings))
+        await self._server.run()
+
+    async def stop(self, message: dict[str, object]) -> None:
+        """Stop as ``message`` says."""
+        delay, grace = message["delay"], message["grace"]
+        assert isinstance(delay, int | float)
+        assert isinstance(grace, int | float)
+        if self._serving:
+            await self._server.stop(delay=delay, grace=grace)
+        self.scope.cancel()

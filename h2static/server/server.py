@@ -10,9 +10,9 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
     from h2static.logs.access import AccessLog
 
 
+class Hosted(Protocol):
+    """An application that has to start before anything is asked of it."""
+
+    async def start_up(self) -> None:
+        """Get ready.  Raises :class:`~h2static.errors.StartError`."""
+
+    async def finish(self) -> None:
+        """No connection is left: end what still runs."""
+
+    async def shut_down(self) -> None:
+        """Give back everything; called once :meth:`finish` has returned."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Parts:
     """What a server is made of; whoever assembles it knows what is behind."""
@@ -33,6 +46,7 @@ class Parts:
     driver: Driver
     #: Of each application that is served, once.
     lifecycles: tuple[Lifecycle, ...]
+    hosted: tuple[Hosted, ...] = ()
     error_log: ErrorLog
     access_log: AccessLog | None
     #: What the owner of the site is to know by now, one line each.
@@ -51,6 +65,7 @@ class Server:
     def __init__(self, parts: Parts) -> None:
         self._driver = parts.driver
         self._lifecycles = parts.lifecycles
+        self._hosted = parts.hosted
         self.error_log = parts.error_log
         self._access_log = parts.access_log
         self._current_warnings = parts.warnings
@@ -61,6 +76,21 @@ class Server:
         self._warn = parts.warn or self._report_new(self.warnings)
         self._lag = 0.0
         self._started = time.monotonic()
+
+    async def start_up(self) -> None:
+        """Have applications get ready; to be awaited before :meth:`run`, in the same loop.
+
+        Raises :class:`~h2static.errors.StartError`, and has shut down what had started then.
+        """
+        ready: list[Hosted] = []
+        try:
+            for one in self._hosted:
+                await one.start_up()
+                ready.append(one)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await _each([one.shut_down for one in ready])
+            raise
 
     async def run(self) -> None:
         """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled."""
@@ -73,6 +103,9 @@ class Server:
                 await self._driver.run()
             finally:
                 tasks.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await _each([one.finish for one in self._hosted])
+                    await _each([one.shut_down for one in self._hosted])
                 self._close_logs()
                 for one in self._lifecycles:
                     one.stop()
@@ -163,6 +196,13 @@ class Server:
         if self._access_log is not None:
             self._access_log.close()
         self.error_log.close()
+
+
+async def _each(actions: Sequence[Callable[[], Coroutine[object, object, None]]]) -> None:
+    """Do them all at the same time."""
+    async with anyio.create_task_group() as tasks:
+        for action in actions:
+            tasks.start_soon(action)
 
 
 def memory_kib() -> int:

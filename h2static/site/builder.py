@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
+from typing import Final
 
 from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Response
@@ -44,6 +45,8 @@ from h2static.site.sources import FileSource
 KNOWN_METHODS = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 )
+#: What a site that falls through responds where it has nothing: for wrappers to know, not to send.
+ABSENT: Final = Response(status=404, fields=(SERVER_FIELD, (b"content-length", b"0")))
 NETLIFY_PATHS = tuple((name,) for name in NETLIFY_FILES)
 
 
@@ -90,11 +93,17 @@ class ResponseBuilder:
             with self.setup.walk(self.dependencies) as walk:
                 response = self._by_method(walk)
         except SiteError as error:
-            response = self.error(error)
+            response = self._answer_to(error)
         except OSError as error:
             self.dependencies.settled &= is_lasting(error)
-            response = self.error(SiteError(status_of(error)))
+            response = self._answer_to(SiteError(status_of(error)))
         return self.finish(response)
+
+    def _answer_to(self, error: SiteError) -> Response:
+        """The response for what was found to be wrong."""
+        if self.setup.falls_through and error.status == 404:
+            return ABSENT
+        return self.error(error)
 
     def _by_method(self, walk: Walk) -> Response:
         if self.setup.netlify is not None:
@@ -103,6 +112,9 @@ class ResponseBuilder:
         method, path = self.cache_key.method, self.cache_key.path
         if method in READ_METHODS:
             return self._read(walk, parse_target(path, self.limits))
+        if self.setup.falls_through and path != b"*":
+            # Whether it is ours comes before what can be done with it.
+            self._read(walk, parse_target(path, self.limits))
         if method == b"OPTIONS":
             if path != b"*":
                 self.path = parse_target(path, self.limits).path
@@ -119,6 +131,7 @@ class ResponseBuilder:
         """The response to GET or HEAD for ``target``."""
         self.path = target.path
         if not target.canonical:
+            self._check_presence(walk, target)
             return self._rewritten(target, directory=target.directory)
         match = find_redirect(self.netlify.redirects, self.path, target.query, self.limits)
         if match is not None and match.redirect.force:
@@ -177,6 +190,7 @@ class ResponseBuilder:
                 raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
             return self._file(walk, parent, target.names, place)
         if not target.directory:
+            self._check_presence(walk, target)
             return self._rewritten(target, directory=True)
         try:
             return self._index(walk, place, target.names)
@@ -184,6 +198,18 @@ class ResponseBuilder:
             if not self.setup.config.listing:
                 raise
             return self._listing(walk, place, target.names)
+
+    def _check_presence(self, walk: Walk, target: Target) -> None:
+        """Raise ``FileNotFoundError`` where another spelling of the path would lead to nothing, if
+        others answer for what is absent."""
+        if not self.setup.falls_through:
+            return
+        _, place = self._find(walk, target.names)
+        if isinstance(place, OpenFile):
+            if target.directory:
+                raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
+        elif not self.setup.config.listing:
+            walk.peek(place, self.setup.index)
 
     def _serve_names(self, walk: Walk, names: Names, status: int = 200) -> Response:
         """The response with the file that an option or a rule names."""

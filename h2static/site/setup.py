@@ -47,14 +47,18 @@ class Setup:
         clock: Callable[[], float],
         access: FileAccess,
         look: Look,
+        *,
+        falls_through: bool = False,
     ) -> None:
         """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
+        ``falls_through``: as for :class:`~h2static.site.site.Site`.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
         self.config = config
         self.root = root
         self.clock = clock
+        self.falls_through = falls_through
         limits = self.limits = access.limits
         self.shared = Shared(
             contents=contents, access=access, digest_all=config.etag is EtagSource.DIGEST

@@ -69,8 +69,12 @@ class Site(Lifecycle):
         clock: Callable[[], float],
         submit: Submit = run_at_once,
         limits: SiteLimits | None = None,
+        falls_through: bool = False,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
+
+        ``falls_through``: others answer where the site has nothing.  The response is
+        :data:`~h2static.site.builder.ABSENT` then, whatever the method.
 
         Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
         does not exist or has faults.
@@ -81,7 +85,15 @@ class Site(Lifecycle):
         limits = DEFAULTS if limits is None else limits
         self._contents = Contents(config.cache_size, limits)
         self._access = FileAccess(submit=submit, limits=limits)
-        self._setup = Setup(config, root, self._contents, clock, self._access, self.look)
+        self._setup = Setup(
+            config,
+            root,
+            self._contents,
+            clock,
+            self._access,
+            self.look,
+            falls_through=falls_through,
+        )
         # Where links may lead anywhere, changes on the way there would go unseen.
         change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)
         self._responses = ResponseCache(change_watch, limits)
@@ -93,6 +105,11 @@ class Site(Lifecycle):
         self._has_batches = False
         #: Responses that other threads built and this one has not remembered yet.
         self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
+
+    @property
+    def access(self) -> FileAccess:
+        """How its files are read; for others who send files."""
+        return self._access
 
     @property
     def memory(self) -> SiteMemory:

@@ -138,6 +138,12 @@ class Owner:
     def abort(self, stream: Stream, reason: str) -> None:
         raise AssertionError
 
+    def may_push(self, stream: Stream) -> bool:
+        raise AssertionError
+
+    def push(self, stream: Stream, request: Request) -> None:
+        raise AssertionError
+
 
 @given(st.lists(st.sampled_from(Input), max_size=30))
 def test_any_sequence_of_inputs(inputs: list[Input]) -> None:

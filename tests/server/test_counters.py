@@ -40,7 +40,7 @@ class Asking:
         self.supervisor._on_signal(signal.SIGUSR2)
 
     def answer(self, counters: dict[str, int]) -> None:
-        self.supervisor._on_counters(self.worker, counters)
+        self.supervisor._counting.take(self.worker, counters)
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

@@ -58,6 +58,13 @@ class LineExchange:
     def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
         sink.abandon()
 
+    @property
+    def may_push(self) -> bool:
+        return False
+
+    def push(self, request: Request) -> None:
+        raise AssertionError("nothing is pushed here")
+
     def when_lost(self, callback: Callable[[], None]) -> None:
         self._lost.append(callback)
 

@@ -33,6 +33,9 @@ class FakeExchange:
         self.sink: Sink | None = None
         self.jobs: list[Job] = []
         self.aborted: str | None = None
+        #: Whether promises would reach the client, and what was promised.
+        self.may_push = False
+        self.pushed: list[Request] = []
         self.lost = False
         #: The protocol that the request asks for was granted.
         self.tunneled = False
@@ -88,6 +91,10 @@ class FakeExchange:
         self._ended = False
         self.sink = sink
         self.response = Response(status=200, fields=fields, body=body, early=True)
+
+    def push(self, request: Request) -> None:
+        if self.may_push and not self.lost:
+            self.pushed.append(request)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         if self.lost:

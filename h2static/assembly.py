@@ -192,6 +192,7 @@ def make_applications(
             pool.submit,
         )
         served.application, served.hosted = hosted.application, hosted.hosted
+        served.protocols = hosted.protocols
     if config.cors:
         from h2static.dev.cors import CorsApplication
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from h2static.asgi.application import AsgiApplication
+from h2static.asgi.application import AsgiApplication, Speak
 from h2static.asgi.config import AppConfig
 from h2static.asgi.files import Files
 from h2static.asgi.lifespan import Lifespan
@@ -34,6 +34,8 @@ class HostedApplications:
     application: Application
     #: They, for start and end.
     hosted: tuple[AsgiApplication, ...]
+    #: What they take beside requests.
+    protocols: frozenset[bytes]
 
 
 def host_applications(
@@ -54,6 +56,7 @@ def host_applications(
         error_log.report("application", _peer(client), text, lines)
 
     files = Files(FileAccess(submit=submit) if site is None else site.access)
+    protocols = _protocols()
     lifespans: dict[object, tuple[AsgiCallable, Lifespan]] = {}
     mounted: dict[str, AsgiApplication] = {}
     for config in configs:
@@ -79,6 +82,7 @@ def host_applications(
             refuse=folder.refuse,
             report=report,
             files=files,
+            protocols=protocols,
         )
     hosted = tuple(mounted.values())
     outer = folder
@@ -87,7 +91,17 @@ def host_applications(
         outer = everywhere if site is None else FolderFirst(site, folder, everywhere)
     if mounted:
         outer = Router(mounted, outer)
-    return HostedApplications(application=outer, hosted=hosted)
+    return HostedApplications(application=outer, hosted=hosted, protocols=frozenset(protocols))
+
+
+def _protocols() -> dict[bytes, Speak]:
+    """What applications take beside requests: WebSockets, where their library is installed."""
+    try:
+        from h2static.asgi.websocket import serve_websocket
+        from h2static.websocket.handshake import PROTOCOL
+    except ImportError:
+        return {}
+    return {PROTOCOL: serve_websocket}
 
 
 def _peer(client: Client | None) -> str:

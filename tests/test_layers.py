@@ -47,7 +47,9 @@ ONLY: dict[str, frozenset[str]] = {
         {"h2static.config", "h2static.errors", "h2static.http", "h2static.logs"}
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
-    "h2static.asgi": frozenset({"h2static.errors", "h2static.http", "h2static.site"}),
+    "h2static.asgi": frozenset(
+        {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
+    ),
     "h2static.router": frozenset({"h2static.http"}),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),

@@ -5,16 +5,15 @@ Contract: :class:`AsgiApplication` is an :class:`~h2static.http.exchange.Applica
 of its own, in the loop in which :meth:`AsgiApplication.start_up` ran.  What the application raises
 ends its own exchange only, and is told to the error log with its traceback.
 
-By ``request.protocol`` an exchange is given to whoever speaks it (:data:`PROTOCOLS`); what nobody
-speaks gets 501.
+By ``request.protocol`` an exchange is given to whoever speaks it; what nobody speaks gets 501.
 """
 
 from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from h2static.asgi.errors import ClientDisconnected
 from h2static.asgi.files import Files
@@ -24,7 +23,7 @@ from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
 from h2static.asgi.scope import Scopes, takes_trailers, tls_extension
 from h2static.asgi.sections import Section, Sections
 from h2static.asgi.tasks import Tasks
-from h2static.asgi.types import AsgiCallable, Scope
+from h2static.asgi.types import AsgiCallable, Message, Scope
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange
 from h2static.http.fields import Fields
@@ -35,6 +34,37 @@ from h2static.http.messages import Client, Request, Response
 Refuse: TypeAlias = Callable[[int, Request | None], Response]
 #: Takes the client that was served, one line, and the lines below it.
 Report: TypeAlias = Callable[[Client | None, str, Sequence[str]], None]
+
+
+class Conversation(Protocol):
+    """What an application takes part in: a request and its response, or a WebSocket."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """What it is about."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the client went before it was over."""
+
+    async def next_event(self) -> Message:
+        """``receive`` of ASGI."""
+
+    async def take_event(self, message: Message) -> None:
+        """``send`` of ASGI."""
+
+    def returned(self) -> bool:
+        """The application has returned; whether something is missing."""
+
+    def give_up(self) -> None:
+        """The application has failed."""
+
+    def drain(self) -> None:
+        """The server is about to stop."""
+
+
+#: Answers a request for another protocol.
+Speak: TypeAlias = Callable[["AsgiApplication", Exchange], None]
 
 
 class AsgiApplication(Lifecycle):
@@ -49,11 +79,13 @@ class AsgiApplication(Lifecycle):
         refuse: Refuse,
         report: Report,
         files: Files,
+        protocols: Mapping[bytes, Speak] | None = None,
         limits: AsgiLimits = DEFAULT_LIMITS,
     ) -> None:
         """``lifespan`` is that of ``application``, and may be that of other mounts too.
 
         ``refuse`` makes the responses for what does not get as far as the application.
+        ``protocols``: who speaks what a request may ask for, by :attr:`Request.protocol`.
         """
         self.application = application
         self.limits = limits
@@ -67,7 +99,8 @@ class AsgiApplication(Lifecycle):
         self._files = files
         self._tasks: Tasks | None = None
         #: Conversations that are not over, for the end.
-        self._open: set[HttpConversation] = set()
+        self._open: set[Conversation] = set()
+        self._protocols = protocols or {}
 
     # ------------------------------------------------------------------ the application
 
@@ -77,11 +110,12 @@ class AsgiApplication(Lifecycle):
 
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
-        speak = PROTOCOLS.get(exchange.request.protocol)
-        if speak is None or (exchange.request.method == b"CONNECT" and speak is serve_http):
+        request = exchange.request
+        speak = self._protocols.get(request.protocol) if request.protocol else serve_http
+        if speak is None or (request.method == b"CONNECT" and speak is serve_http):
             # RFC 9220 section 3: "a server that does not support the :protocol … SHOULD respond
             # with … 501"; nor is this a proxy.
-            exchange.respond(self.refuse(501, exchange.request))
+            exchange.respond(self.refuse(501, request))
         else:
             speak(self, exchange)
 
@@ -92,7 +126,7 @@ class AsgiApplication(Lifecycle):
             self._tasks = Tasks(asyncio.get_running_loop())
         return self._tasks
 
-    async def serve(self, conversation: HttpConversation, scope: Scope) -> None:
+    async def serve(self, conversation: Conversation, scope: Scope) -> None:
         """Have the application take part in ``conversation``."""
         try:
             await self.application(scope, conversation.next_event, conversation.take_event)
@@ -104,13 +138,13 @@ class AsgiApplication(Lifecycle):
                 self.tell(conversation, error)
             conversation.give_up()
         else:
-            if not (conversation.complete or conversation.lost):
+            if conversation.returned():
                 self.tell(conversation, None)
                 conversation.give_up()
         finally:
             self._open.discard(conversation)
 
-    def tell(self, conversation: HttpConversation, error: BaseException | None) -> None:
+    def tell(self, conversation: Conversation, error: BaseException | None) -> None:
         """Tell the error log what the application has done wrong."""
         request = conversation.exchange.request
         what = "returned without a whole response" if error is None else f"raised {error!r}"
@@ -153,7 +187,7 @@ class AsgiApplication(Lifecycle):
         """Have the application shut down."""
         await self.lifespan.shut_down()
 
-    def begin(self, conversation: HttpConversation, scope: Scope) -> None:
+    def begin(self, conversation: Conversation, scope: Scope) -> None:
         """Start the task of ``conversation``."""
         if not self.tasks.start(self.serve(conversation, scope)):
             self._open.add(conversation)
@@ -177,10 +211,6 @@ def serve_http(application: AsgiApplication, exchange: Exchange) -> None:
     application.begin(conversation, scope)
     if not conversation.complete:
         exchange.when_lost(conversation.lose)
-
-
-#: Who speaks what a request asks for; the name is that of ``:protocol`` or of Upgrade.
-PROTOCOLS: Final[dict[bytes, Callable[[AsgiApplication, Exchange], None]]] = {b"": serve_http}
 
 
 def traceback_of(error: BaseException, most: int) -> list[str]:

@@ -29,6 +29,7 @@ from h2static.asgi.errors import ClientDisconnected, InvalidEvent
 from h2static.asgi.limits import AsgiLimits
 from h2static.asgi.scope import encoded_path, takes_trailers
 from h2static.asgi.sections import Section, Sections
+from h2static.asgi.tasks import turn_of, wake
 from h2static.asgi.types import Message
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange
@@ -152,7 +153,7 @@ class HttpConversation:
             if self._ended and not self._told_end:
                 self._told_end = True
                 return {"type": "http.request", "body": b"", "more_body": False}
-            await _turn_of(self._wait_for_word)
+            await turn_of(self._wait_for_word)
         return {"type": _DISCONNECT}
 
     async def take_event(self, message: Message) -> None:
@@ -166,7 +167,7 @@ class HttpConversation:
         if kind == BODY:
             if self._body(message):
                 return
-            await _turn_of(self._wait_for_room)
+            await turn_of(self._wait_for_room)
             if self._lost:
                 raise ClientDisconnected("the client has gone")
         elif kind == START:
@@ -336,7 +337,7 @@ class HttpConversation:
         self._phase = _COMPLETE
         self._content.clear()
         if self._wait_for_word:
-            _wake(self._wait_for_word)
+            wake(self._wait_for_word)
 
     def _hint(self, message: Message) -> None:
         links = message.get("links", ())
@@ -364,6 +365,10 @@ class HttpConversation:
 
     # ------------------------------------------------------------------ the end
 
+    def returned(self) -> bool:
+        """The application has returned; whether something is missing."""
+        return not self._over
+
     def give_up(self) -> None:
         """The application has failed: the response becomes a 500, or is cut off."""
         if not self._over:
@@ -386,11 +391,11 @@ class HttpConversation:
     def _send_away(self) -> None:
         self._lost = True
         self._content.clear()
-        _wake(self._wait_for_word)
-        _wake(self._wait_for_room)
+        wake(self._wait_for_word)
+        wake(self._wait_for_room)
 
     def _room(self) -> None:
-        _wake(self._wait_for_room)
+        wake(self._wait_for_room)
 
     # ------------------------------------------------------------------ the sink
 
@@ -401,7 +406,7 @@ class HttpConversation:
         self._content.append(data)
         self._held += len(data)
         if self._wait_for_word:
-            _wake(self._wait_for_word)
+            wake(self._wait_for_word)
         if self._held < self._host.limits.content:
             return True
         self._starved = True
@@ -411,27 +416,12 @@ class HttpConversation:
         """See :meth:`h2static.http.bodies.Sink.end`; ASGI has no trailers of requests."""
         self._ended = True
         if self._wait_for_word:
-            _wake(self._wait_for_word)
+            wake(self._wait_for_word)
 
     def abandon(self) -> None:
         """See :meth:`h2static.http.bodies.Sink.abandon`."""
         if not self._swallows:
             self.lose()
-
-
-async def _turn_of(waiting: list[asyncio.Future[None]]) -> None:
-    """Wait until those in ``waiting`` are woken."""
-    future = asyncio.get_running_loop().create_future()
-    waiting.append(future)
-    await future
-
-
-def _wake(waiting: list[asyncio.Future[None]]) -> None:
-    for future in waiting:
-        # Whoever waited may have been cancelled.
-        if not future.done():
-            future.set_result(None)
-    waiting.clear()
 
 
 def _wrong(kind: object, phase: Phase) -> str:

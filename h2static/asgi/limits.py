@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from h2static.websocket.limits import DEFAULT_LIMITS as WEBSOCKET_LIMITS
+from h2static.websocket.limits import WebSocketLimits
+
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class AsgiLimits:
@@ -30,6 +33,8 @@ class AsgiLimits:
     cancelled_seconds: float = 1.0
     #: What ``lifespan.shutdown`` may take.
     shutdown_seconds: float = 20.0
+    #: Of one WebSocket.
+    websocket: WebSocketLimits = WEBSOCKET_LIMITS
     #: Lines of a traceback that are written for one exception.
     traceback_lines: int = 100
 

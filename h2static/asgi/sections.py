@@ -18,6 +18,7 @@ from h2static.asgi.errors import InvalidEvent
 from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
 from h2static.http.fields import SERVER_FIELD, Field, Fields
 from h2static.http.grammar import BAD_IN_VALUE, CONTENT_LENGTH, LOWER_CASE_NAME
+from h2static.websocket.handshake import OWN_FIELDS
 
 #: RFC 9113 section 8.2.2, and what the engines write themselves.
 _LEFT_OUT: Final = frozenset(
@@ -91,6 +92,19 @@ def promised(headers: object) -> Fields:
     """The fields of a request that ``http.response.push`` promises.  Raises ``InvalidEvent``."""
     fields = map(_field, _pairs(headers))
     return tuple([one for one in fields if one[0] not in _LEFT_OUT and one[0] != b"host"])
+
+
+def accepted(headers: object) -> Fields:
+    """The fields of ``websocket.accept``.  Raises ``InvalidEvent``."""
+    fields = [one for one in map(_field, _pairs(headers)) if one[0] not in _LEFT_OUT]
+    for name, _ in fields:
+        # "Must not include a header named sec-websocket-protocol" (ASGI); the others follow from
+        # the client's handshake.
+        if name in OWN_FIELDS:
+            raise InvalidEvent(f"websocket.accept: headers: {name.decode('ascii')} is the server's")
+    if not any(name == b"server" for name, _ in fields):
+        fields.insert(0, SERVER_FIELD)
+    return tuple([one for one in fields if one[0] != b"content-length"])
 
 
 def _pairs(headers: object) -> Given:

@@ -83,3 +83,18 @@ def _intercepted(loop: asyncio.AbstractEventLoop, work: Work) -> asyncio.Task[No
         if outer is not None:
             _enter(loop, outer)
     return task
+
+
+async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
+    """Wait until those in ``waiting`` are woken."""
+    future = asyncio.get_running_loop().create_future()
+    waiting.append(future)
+    await future
+
+
+def wake(waiting: list[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        # Whoever waited may have been cancelled.
+        if not future.done():
+            future.set_result(None)
+    waiting.clear()

@@ -16,6 +16,7 @@ from h2static.asgi.files import Files
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
 from h2static.asgi.types import AsgiCallable, Message, Receive, Scope, Send
+from h2static.asgi.websocket import serve_websocket
 from h2static.http.fields import Field
 from h2static.http.messages import Client, Request, Response
 from h2static.site.bodies import FileAccess
@@ -56,6 +57,7 @@ class Talk:
             refuse=Refusals().refuse,
             report=lambda *told: self.reports.append(told),
             files=Files(FileAccess(submit=run_at_once)),
+            protocols={b"websocket": serve_websocket},
             limits=limits,
         )
         self.conversation = Conversation(dialect, self.application)

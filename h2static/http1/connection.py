@@ -150,11 +150,13 @@ class ServerConnection:
         """Take octets that the peer sent at time ``now`` (seconds, monotonic)."""
         if self.closing:
             return
-        if self._exchange is None and not self.backlog:
+        exchange = self._exchange
+        if exchange is None and not self.backlog:
             self.take_turn(now, self._input.add(data))
-        else:
+            return
+        if self._acted or self._input.octets or exchange is None or not exchange.pass_on(data):
             self._input.octets += data
-            self.take_turn(now)
+        self.take_turn(now)
 
     def receive_eof(self, now: float) -> None:
         """The peer sends no more: answer what is complete, finish what is being answered."""
@@ -228,8 +230,7 @@ class ServerConnection:
         if exchange is None:
             self.closing = True
         elif exchange.tunneled:
-            # Its application was told, and may have something to say.
-            return
+            return  # its application was told, and may have something to say
         elif exchange.reads_content:
             self._break("connection closed before the request was complete")
         elif self._sender.blocked and self._sender.endless:

@@ -228,6 +228,13 @@ class Exchange:
         if isinstance(self.content, Endless):
             self.content.done = True
 
+    def pass_on(self, data: bytes) -> bool:
+        """Hand what came to the sink of a tunnel, without a copy; false: it is not for one now."""
+        if self.tunneled and self.reads_content:
+            self.give(data)
+            return True
+        return False
+
     def end_content(self) -> None:
         """The content is whole."""
         assert self.content is not None

@@ -38,6 +38,7 @@ class Content:
         "_sender",
         "_streams",
         "_tiny",
+        "_tunnel_window",
         "window",
     )
 
@@ -67,6 +68,8 @@ class Content:
             settings.connection_window_size,
             debt=max(0, r.INITIAL_WINDOW_SIZE - size),
         )
+        initial = settings.initial_window_size is None and size == r.INITIAL_WINDOW_SIZE
+        self._tunnel_window = endpoint.limits.tunnel_window if initial else 0
         # DATA below this many octets is a glitch, unless our own window asks for such frames.
         smallest = min(settings.stream_window_size, settings.connection_window_size)
         self._tiny = min(endpoint.limits.tiny_data, max(1, smallest // 2))
@@ -207,6 +210,14 @@ class Content:
         size = stream.window.size
         self._sender.emit(WindowUpdate(stream_id=stream.id, increment=size))
         stream.window.widen(size)
+
+    def widen(self, stream: Stream) -> None:
+        """``stream`` has become a tunnel."""
+        size = self._tunnel_window
+        for stream_id, window in ((0, self.window), (stream.id, stream.window)):
+            increment = window.grow(size)
+            if increment:
+                self._sender.emit(WindowUpdate(stream_id=stream_id, increment=increment))
 
     def _return_connection(self, octets: int) -> None:
         increment = self.window.taken(octets)

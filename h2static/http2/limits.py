@@ -93,6 +93,11 @@ class Limits:
     #: Content must arrive with ``stall_octets`` in each of these periods.
     content_seconds: float = shared.CONTENT_SECONDS
 
+    # --- tunnels (RFC 8441)
+    #: What a tunnel's window has at its widest, and its connection's: messages of 64 KiB would wait
+    #: for credit twice in a window of the initial size.  Not where the operator has set a window.
+    tunnel_window: int = 262_144
+
     # --- time
     #: From accept to the end of the client's preface and first SETTINGS (CVE-2026-56853).
     preface_seconds: float = shared.HEADER_SECONDS

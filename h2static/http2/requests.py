@@ -308,6 +308,7 @@ class Requests:
             self._send(stream, grant)
             if stream.response is grant:
                 stream.tunneled = True
+                self.content.widen(stream)
                 self.content.accept(stream, sink)
             else:
                 sink.abandon()

@@ -38,6 +38,7 @@ from h2static.server.link import Link
 from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
+from h2static.server.waiting import Waiting, make_waiting
 
 if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
@@ -104,6 +105,7 @@ class Driver:
         self._accepting: list[int] = []
         #: Whether the first task awaits the poller.
         self._asleep = False
+        self._waiting: Waiting
         self._stopped = False
         self._emptied: anyio.Event | None = None
 
@@ -153,12 +155,14 @@ class Driver:
     async def run(self) -> None:
         """Serve until :meth:`close_all`."""
         self._pool.adopt_thread(self._rouse)
+        self._waiting = make_waiting(self._poller.fileno(), self._timers.wake)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._attend)
                 await self._loop()
                 tasks.cancel_scope.cancel()
         finally:
+            self._waiting.close()
             self._connections.close_all()
             self._write_logs()
             self.stop_accepting()
@@ -173,7 +177,7 @@ class Driver:
                 self._write_logs()
                 self._asleep = True
                 try:
-                    await anyio.wait_readable(self._poller.fileno())
+                    await self._waiting.wait()
                 finally:
                     self._asleep = False
             elif self._connections.now >= end:
@@ -212,7 +216,7 @@ class Driver:
     def _rouse(self) -> None:
         """There is something to do of which no descriptor tells."""
         if self._asleep:
-            self._timers.wake()
+            self._waiting.wake()
 
     def _go_on(self, end: float, spin: float) -> bool:
         """A round, or what ``end`` has left of one; whether there was anything to do."""

@@ -192,7 +192,7 @@ def test_a_message_larger_than_what_is_held() -> None:
 
 
 def test_many_empty_messages_count() -> None:
-    tunnel = Tunnel()
+    tunnel = Tunnel(limits=WebSocketLimits(held=65_536, message_overhead=64))
     octets = frame(TEXT) * 500
     assert tunnel.say(octets)
     assert tunnel.say(octets)

@@ -11,6 +11,7 @@ import hpack
 from h2static.http.fields import Field, Fields
 from h2static.http2 import frames as f
 from h2static.http2 import registry as r
+from h2static.http2.limits import Limits
 from tests.support.wire_clients.shape import Reply
 
 _FRAME: Final = 16_384
@@ -33,7 +34,7 @@ class _Stream:
 class Http2Client:
     """See :class:`tests.support.wire_clients.shape.WireClient`.
 
-    Assumes: the server's windows are never larger than they are at first.
+    Assumes: the server's windows are never larger than they are at first, but for tunnels.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,8 @@ class Http2Client:
         self._output = bytearray(r.PREFACE)
         self._input = bytearray()
         self._window = self._initial_window = r.INITIAL_WINDOW_SIZE
+        #: The widest that the connection's window, and a tunnel's, may be.
+        self._widest = r.INITIAL_WINDOW_SIZE
         self._streams: dict[int, _Stream] = {}
         #: Credit that the server is owed, by stream; ``None``: it is given at once.
         self._held: dict[int, int] | None = None
@@ -115,6 +118,7 @@ class Http2Client:
             b"CONNECT", path, fields, content=True, length=None, protocol=protocol
         )
         self._streams[self.stream_of(number)].tunnel = True
+        self._widest = Limits().tunnel_window
         return number
 
     def _section(self, stream_id: int, fields: Fields, *, end: bool) -> None:
@@ -257,11 +261,12 @@ class Http2Client:
         self.credited[frame.stream_id] = known + frame.increment
         if frame.stream_id == 0:
             self._window += frame.increment
-            assert self._window <= r.INITIAL_WINDOW_SIZE, "credit for what was not sent"
+            assert self._window <= self._widest, "credit for what was not sent"
         elif frame.stream_id in self._streams:
             stream = self._streams[frame.stream_id]
             stream.window += frame.increment
-            assert stream.window <= self._initial_window, "credit for what was not sent"
+            most = self._widest if stream.tunnel else self._initial_window
+            assert stream.window <= most, "credit for what was not sent"
 
     def _block_part(self, stream_id: int, flags: int, before: bytes, fragment: bytes) -> None:
         self._block = stream_id, flags, before + fragment

@@ -95,7 +95,8 @@ def assemble(
             console=Console(config),
             access_log=access_log,
             trusted_proxies=config.trusted_proxies,
-            spin=spin,
+            # Applications have tasks in this loop: each moment in the poller would be theirs.
+            spin=0.0 if served.hosted else spin,
             limits=limits,
         )
         undo.pop_all()

@@ -16,15 +16,15 @@ class WebSocketLimits:
     #: A message that came, inflated; beyond it the WebSocket is closed with 1009.  What others
     #: allow by default, and daphne since CVE-2026-44545.
     message: int = 1_048_576
-    #: Messages that came and nobody has taken; then the client gets no credit.  Two of 64 KiB: to
+    #: Messages that came and nobody has taken; then the client gets no credit.  A few of 64 KiB: to
     #: stop and go on for each would take a turn more.
-    held: int = 131_072
+    held: int = 262_144
     #: What a message costs beside its octets: many empty ones are not for nothing.
     message_overhead: int = 64
     #: Compressed input that is inflated at once: a thousand times as much may come of it.
     inflated_at_once: int = 1_024
     #: What waits for the client before ``send`` waits as well; likewise.
-    sending: int = 131_072
+    sending: int = 262_144
     #: Messages smaller than this go uncompressed: they would hardly shrink, and deflate is dear.
     deflate_from: int = 256
     #: Between two pings, which keep middle boxes from dropping the connection.

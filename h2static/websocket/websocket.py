@@ -75,7 +75,7 @@ class WebSocket:
         #: The client gets no credit.
         self._full = False
         #: Octets that came and are not to be looked at yet.
-        self._unparsed = b""
+        self._unparsed: deque[bytes] = deque()
         self._input_ended = False
         #: Octets that are looked at together.
         self._step = 0
@@ -229,7 +229,7 @@ class WebSocket:
         """See :class:`h2static.http.bodies.Sink`."""
         self._heard = True
         if self._full:
-            self._unparsed += data
+            self._unparsed.append(data)
             return False
         self._parse(data)
         return not self._full
@@ -257,7 +257,8 @@ class WebSocket:
                 self.held += len(message) + limits.message_overhead
             if self.held >= limits.held and connection.closed is None:
                 self._full = True
-                self._unparsed = data[start + step :]
+                if start + step < len(data):
+                    self._unparsed.appendleft(data[start + step :])
                 break
         self._flush()
         self._look()
@@ -265,11 +266,10 @@ class WebSocket:
     def _take_more(self) -> None:
         """There is room for more messages."""
         self._full = False
-        data, self._unparsed = self._unparsed, b""
-        if data:
-            self._parse(data)
-        if self._full:
-            return
+        while self._unparsed:
+            self._parse(self._unparsed.popleft())
+            if self._full:
+                return
         if self._input_ended:
             self._end_input()
         else:
@@ -315,7 +315,7 @@ class WebSocket:
         """The client has gone, or the tunnel broke."""
         if self.closed is None:
             self.closed = _LOST
-            self._unparsed = b""
+            self._unparsed.clear()
             self._on_closed()
             self._has_room()
             wake, self._on_message = self._on_message, _nobody

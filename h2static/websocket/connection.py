@@ -38,8 +38,9 @@ INTERNAL_ERROR: Final = 1011
 _CODES: Final = frozenset((*range(1000, 1004), *range(1007, 1015)))
 #: RFC 6455 section 5.5: control frames have 125 octets at most, of which the code takes two.
 _REASON: Final = 123
-#: From here on header and payload are two pieces: to join them would copy the payload.
-_LARGE: Final = 2_048
+#: From here on header and payload are two pieces.  To copy less than this costs less than a piece
+#: of its own, and over HTTP/2 a frame of its own, for the header.
+_LARGE: Final = 131_072
 _new_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 
@@ -90,8 +91,13 @@ class Connection:
         """Take octets of the client; the messages that are whole with them."""
         if self.closed is not None:
             return []
-        self._protocol.receive_data(data)
-        messages = self._join(self._protocol.events_received())
+        protocol = self._protocol
+        protocol.receive_data(data)
+        events = protocol.events_received()
+        if not events and protocol.state is State.OPEN:
+            # A part of a frame.
+            return []
+        messages = self._join(events)
         self._settle()
         # What comes after our close frame is nobody's.
         return messages if self._ours is None else []
@@ -198,10 +204,10 @@ class Connection:
             self.output += self._protocol.data_to_send()
         elif size < 126:
             self.output.append(b"%c%c%b" % (first, size, data))
-        elif size < _LARGE:
-            self.output.append(struct.pack("!BBH", first, 126, size) + data)
         elif size < 65_536:
-            self.output += (struct.pack("!BBH", first, 126, size), data)
+            self.output.append(struct.pack("!BBH", first, 126, size) + data)
+        elif size < _LARGE:
+            self.output.append(struct.pack("!BBQ", first, 127, size) + data)
         else:
             self.output += (struct.pack("!BBQ", first, 127, size), data)
 

@@ -260,8 +260,10 @@ class WebSocket:
                 if start + step < len(data):
                     self._unparsed.appendleft(data[start + step :])
                 break
-        self._flush()
-        self._look()
+        if connection.output or connection.over:
+            self._flush()
+        if self._messages or connection.closed is not None:
+            self._look()
 
     def _take_more(self) -> None:
         """There is room for more messages."""

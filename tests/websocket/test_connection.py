@@ -95,7 +95,7 @@ def test_sizes_in_both_directions(size: int, kind: type) -> None:
 
 def test_a_large_payload_is_not_copied() -> None:
     found = Outcome(b"")
-    data = bytes(100_000)
+    data = bytes(200_000)
     found.connection.send(data)
     assert any(piece is data for piece in found.connection.output)
 

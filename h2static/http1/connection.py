@@ -62,10 +62,8 @@ class ServerConnection:
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        """``memory`` is what the connections of a worker remember together.  ``observer`` is told
-        every response that is over; ``report`` why one was given up while the connection goes on
-        (without it :attr:`problem` says so).
-        """
+        """``memory``: what connections of a worker remember together.  ``observer`` is told every
+        response that is over; ``report`` why one was given up (or :attr:`problem` says it)."""
         self._application = application
         self._client = client
         self._limits = limits if limits is not None else Limits()
@@ -103,9 +101,8 @@ class ServerConnection:
     @property
     def wants_input(self) -> bool:
         """Whether to read from the socket: no when enough waits, in either direction."""
-        if self.closing or self._persistence.ended or self.backlog:
-            return False
-        if self._output.octets >= self._limits.output_mark:
+        ended = self.closing or self._persistence.ended or self.backlog
+        if ended or self._output.octets >= self._limits.output_mark:
             return False
         exchange = self._exchange
         if exchange is None or exchange.reads_content:
@@ -119,13 +116,18 @@ class ServerConnection:
         return self._sender.can_move
 
     @property
+    def at_rest(self) -> bool:
+        """Once the output is sent, there is nothing to do but to wait for input."""
+        return self._exchange is None and self.wants_input
+
+    @property
     def output_octets(self) -> int:
         """Octets that wait for the socket."""
         return self._output.octets
 
     @property
     def open_streams(self) -> int:
-        """Requests that are not finished: one at most."""
+        """Requests that are not finished."""
         return int(self._exchange is not None)
 
     def pending(self) -> list[bytes | memoryview]:
@@ -161,7 +163,7 @@ class ServerConnection:
         self.take_turn(now)
 
     def take_turn(self, now: float, known: Head | None = None) -> None:
-        """Begin a ``known`` request, if there is one, and go on with what is in the backlog."""
+        """Begin a ``known`` request, if there is one, and go on with the backlog."""
         self._now = now
         self._inside = True
         try:
@@ -414,8 +416,7 @@ class ServerConnection:
     def unblock(self, stream_id: int, now: float) -> None:
         """The body that was in :attr:`blocked` can be read again."""
         self._now = now
-        exchange = self._exchange
-        if exchange is not None and exchange.number == stream_id:
+        if self._exchange is not None and self._exchange.number == stream_id:
             self._sender.blocked = False
             self._progress.restart(now)
 
@@ -440,8 +441,7 @@ class ServerConnection:
     def check(self, now: float) -> None:
         """End what took too long, if :meth:`deadline` has passed."""
         self._now = now
-        deadline = self.deadline()
-        if deadline is None or now < deadline:
+        if (deadline := self.deadline()) is None or now < deadline:
             return
         wait = self._waits_for()
         self._inside = True
@@ -460,9 +460,9 @@ class ServerConnection:
     def drain(self, now: float) -> None:
         """Finish the request that is being answered, then close.
 
-        Of requests that wait one more is answered: it gets the ``close`` that tells of the others
-        that they were not processed (RFC 9112 section 9.6).  So does the first of a connection, and
-        one that has begun to come.  A body without an end is its application's to end.
+        Of requests that wait, one more is answered: its ``close`` tells that the others were not
+        processed (RFC 9112 section 9.6).  So is the first of a connection, and one that has begun
+        to come.  A body without an end is its application's to end.
         """
         self._persistence.draining = True
         self.take_turn(now)

@@ -175,8 +175,7 @@ class Connection:
     @property
     def has_content(self) -> bool:
         """Whether ``pump`` has something to do once there is room."""
-        sender = self.sender
-        return sender.scheduler.count > 0 and sender.window > 0
+        return self.sender.scheduler.count > 0 and self.sender.window > 0
 
     @property
     def open_streams(self) -> int:
@@ -231,7 +230,8 @@ class Connection:
             self._frame_started = now
         self._backlog = False
         turn.active = True
-        self.sender.refresh()
+        if self.sender.encoder.second != self.endpoint.blocks.second:
+            self.sender.refresh()
         try:
             if turn.waiting:
                 self._perform()

@@ -71,6 +71,19 @@ class ServerConnection(Connection):
         self.jobs: deque[tuple[int, Job]] = self.requests.jobs
         self._begin(self.requests, replay)
 
+    @property
+    def at_rest(self) -> bool:
+        """Once the output is sent, there is nothing to do but to wait for input."""
+        return not (
+            self.sender.scheduler.count
+            or self._backlog
+            or self.closing
+            or self.jobs
+            or self.blocked
+            or self.turn.waiting
+            or self._error is not None
+        )
+
     def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""
         if self._error is None:

@@ -131,10 +131,13 @@ class Connections:
         except Closed:
             self._close(link)
         except Exception as error:  # a bug must not end the others' connections
-            self._error_log.report(
-                "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
-            )
-            self._close(link)
+            self._failed(link, error)
+
+    def _failed(self, link: Link, error: Exception) -> None:
+        self._error_log.report(
+            "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
+        )
+        self._close(link)
 
     def _bring(self, link: Link, result: Result) -> None:
         """A thread's work has come back to the link: it has more to do."""
@@ -210,21 +213,30 @@ class Connections:
         return True
 
     def take(self, link: Link) -> None:
-        """Process what was read."""
-        data, link.arrived = link.arrived, b""
+        """Process what was read; :meth:`guarded` by itself, to save a call."""
         engine = link.engine
         if engine is None:
-            if link.phase is _SNIFF:
-                rest, made = self._opener.sniff(link, data, self.now)
-                if made is not None:
-                    self._start(link, made, rest)
+            self.guarded(link, self._sniff)
             return
-        if data:
-            engine.receive(data, self.now)
-        else:
-            link.eof = True
-            engine.receive_eof(self.now)
-        self._write(link)
+        data, link.arrived = link.arrived, b""
+        try:
+            if data:
+                engine.receive(data, self.now)
+            else:
+                link.eof = True
+                engine.receive_eof(self.now)
+            self._write(link)
+        except Closed:
+            self._close(link)
+        except Exception as error:  # a bug must not end the others' connections
+            self._failed(link, error)
+
+    def _sniff(self, link: Link) -> None:
+        data, link.arrived = link.arrived, b""
+        if link.phase is _SNIFF:
+            rest, made = self._opener.sniff(link, data, self.now)
+            if made is not None:
+                self._start(link, made, rest)
 
     def turn(self, link: Link) -> None:
         """Another turn for a link that has more to do."""
@@ -242,6 +254,23 @@ class Connections:
         """Send what there is, content included, for one turn; then wait for the right things."""
         engine = link.engine
         assert engine is not None
+        if link.events == READABLE and engine.at_rest and not link.eof and not self._console.dumps:
+            # Nearly every turn: everything goes out at once, and then there is only to wait.
+            octets = engine.output_octets
+            count = 0
+            if octets:
+                count = link.write(engine.pending(), octets)
+                if count:
+                    engine.sent(count, self.now)
+            if count == octets:
+                link.waiting_since = 0.0
+                if not self._timers.looks_by(link, self.now + engine.slack):
+                    self._set_deadline(link, engine)
+                return
+        self._write_turn(link, engine)
+
+    def _write_turn(self, link: Link, engine: Engine) -> None:
+        """The long way of :meth:`_write`."""
         budget = self._limits.turn_output
         left = written = 0
         blocked = False

@@ -230,8 +230,9 @@ class Driver:
         connections = self._connections
         connections.now = time.monotonic()
         connections.handshakes = self._limits.handshakes_a_round
+        links, read, arrived = connections.links, connections.read, self._arrived
         for descriptor, event in events:
-            link = connections.links.get(descriptor)
+            link = links.get(descriptor)
             if link is None:
                 if self._acceptor.listens_at(descriptor):
                     self._accepting.append(descriptor)
@@ -240,8 +241,8 @@ class Driver:
                 continue
             if event & WRITABLE:
                 connections.queue(link)
-            if (event & READABLE or link.read_wants_write) and connections.read(link):
-                self._arrived.append(link)
+            if (event & READABLE or link.read_wants_write) and read(link):
+                arrived.append(link)
         connections.now = time.monotonic()
         self._shared.date.tick(time.time())
         for begin in self._batches:
@@ -252,8 +253,9 @@ class Driver:
     def _work(self, end: float) -> None:
         """Process what was read, then give those a turn who have more to do, until ``end``."""
         connections, arrived, clock = self._connections, self._arrived, time.monotonic
+        take = connections.take
         while arrived:
-            connections.guarded(arrived.popleft(), connections.take)
+            take(arrived.popleft())
             connections.now = now = clock()
             if now >= end:
                 return

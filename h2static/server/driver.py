@@ -18,6 +18,7 @@ a second task while the first one awaits the poller.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -45,6 +46,14 @@ if TYPE_CHECKING:
 
 #: Seconds of waiting in the poller after activity, before the event loop is asked.
 SPIN_SECONDS: Final = 0.001
+
+
+def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs this task; ``None``: it is not one of asyncio's."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Driver:
@@ -173,7 +182,7 @@ class Driver:
                 self._write_logs()
                 self._asleep = True
                 try:
-                    await anyio.wait_readable(self._poller.fileno())
+                    await self._wait()
                 finally:
                     self._asleep = False
             elif self._connections.now >= end:
@@ -182,6 +191,37 @@ class Driver:
             else:
                 continue
             end = self._new_slice()
+
+    async def _wait(self) -> None:
+        """Return when there is something to do that the poller tells of."""
+        loop = None if self._spin else running_asyncio_loop()
+        if loop is None:
+            await anyio.wait_readable(self._poller.fileno())
+            return
+        # A loop with other tasks, each turn of which may be long: what has come is served in the
+        # very callback, and not only a turn later, when this task would be resumed.
+        overdue = loop.create_future()
+        loop.add_reader(self._poller.fileno(), self._serve_at_once, overdue)
+        try:
+            await overdue
+        finally:
+            loop.remove_reader(self._poller.fileno())
+
+    def _serve_at_once(self, overdue: asyncio.Future[None]) -> None:
+        """Work for a slice; ``overdue`` is resolved if that was not enough, or at the end."""
+        if overdue.done():
+            return
+        end = self._new_slice()
+        self._asleep = False
+        try:
+            while self._go_on(end, 0):
+                if self._stopped or self._connections.now >= end:
+                    overdue.set_result(None)
+                    return
+            self._write_logs()
+            self._asleep = True
+        except Exception as error:  # it belongs to :meth:`run`, not to the event loop
+            overdue.set_exception(error)
 
     async def _attend(self) -> None:
         """Do what no descriptor tells of."""

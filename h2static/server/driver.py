@@ -214,14 +214,17 @@ class Driver:
         end = self._new_slice()
         self._asleep = False
         try:
-            while self._go_on(end, 0):
-                if self._stopped or self._connections.now >= end:
-                    overdue.set_result(None)
-                    return
-            self._write_logs()
-            self._asleep = True
+            while self._connections.now < end:
+                if self._stopped or not self._go_on(end, 0):
+                    break
         except Exception as error:  # it belongs to :meth:`run`, not to the event loop
             overdue.set_exception(error)
+            return
+        if self._stopped or self._connections.now >= end:
+            overdue.set_result(None)
+        else:
+            self._write_logs()
+            self._asleep = True
 
     async def _attend(self) -> None:
         """Do what no descriptor tells of."""
@@ -229,7 +232,8 @@ class Driver:
             await self._timers.sleep()
             end = self._new_slice()
             self._check_deadlines()
-            while self._asleep and self._go_on(end, 0):
+            # The wake-up of :meth:`close_all` is left to the first task.
+            while self._asleep and not self._stopped and self._go_on(end, 0):
                 await anyio.lowlevel.checkpoint()
                 end = self._new_slice()
             self._write_logs()

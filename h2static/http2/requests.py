@@ -29,6 +29,7 @@ from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.observer import Observer
 from h2static.http2.push import Push
 from h2static.http2.registry import ErrorCode
+from h2static.http2.replay import Replay
 from h2static.http2.reports import Reports
 from h2static.http2.sender import Sender
 from h2static.http2.service import Service, fitting
@@ -44,8 +45,8 @@ class Requests:
     """See the module."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_observer", "_peer", "_push", "_reports", "_sender", "_service",
-        "_streams", "_turn", "client", "content", "jobs",
+        "_blocks", "_budgets", "_observer", "_peer", "_push", "_replay", "_reports", "_sender",
+        "_service", "_streams", "_turn", "client", "content", "jobs",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,7 @@ class Requests:
         budgets: Budgets,
         blocks: HeaderBlocks,
         push: Push,
+        replay: Replay,
         reports: Reports,
         observer: Observer | None,
     ) -> None:
@@ -73,6 +75,8 @@ class Requests:
         self._budgets = budgets
         self._blocks = blocks
         self._push = push
+        # Whoever looks is to see every frame; and without memories everything goes the plain way.
+        self._replay = replay if observer is None and service.sections.enabled else None
         self._reports = reports
         self._observer = observer
         #: What receives the content of requests.
@@ -95,6 +99,7 @@ class Requests:
             if known.state is not None:
                 self._blocks.move_to(known.state)
             if self._streams.admit(stream_id):
+                known.request.repeats = True
                 self._open(stream_id, known.head, end_stream=True)
             return
         decoded = self._blocks.decode(frame, block)
@@ -114,6 +119,7 @@ class Requests:
                 decoded.fields,
                 end_stream=end_stream,
                 connect_protocol=self._service.settings.enable_connect_protocol,
+                checked=None if decoded.never_indexed else self._service.sections.checked,
             )
         except Malformed as malformed:
             self._streams.processed(stream_id)
@@ -208,15 +214,18 @@ class Requests:
 
     def _open(self, stream_id: int, head: RequestHead, *, end_stream: bool) -> None:
         """A request: recall its response, or have it handled."""
-        stream = self._new_stream(stream_id, head, end_stream=end_stream)
         service = self._service
         request = head.request
         response = service.recalled.get(request)
         if response is None:
             response = service.application.recall(request)
         if response is None:
-            service.application.handle(stream)
+            service.application.handle(self._new_stream(stream_id, head, end_stream=end_stream))
             return
+        replay = self._replay
+        if end_stream and replay is not None and replay.answer(stream_id, request, response):
+            return
+        stream = self._new_stream(stream_id, head, end_stream=end_stream)
         service.recalled[request] = response = fitting(request, response)
         self._respond(stream, response)
 

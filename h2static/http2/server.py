@@ -44,6 +44,16 @@ class ServerConnection(Connection):
             self.turn,
             hints=service.hints,
         )
+        replay = Replay(
+            service,
+            client,
+            self.turn,
+            peer=self.peer,
+            streams=self.streams,
+            sender=self.sender,
+            blocks=self.blocks,
+            push=self.push,
+        )
         self.requests = Requests(
             service,
             client,
@@ -54,18 +64,9 @@ class ServerConnection(Connection):
             budgets=self.budgets,
             blocks=self.blocks,
             push=self.push,
+            replay=replay,
             reports=self.reports,
             observer=observer,
-        )
-        replay = Replay(
-            service,
-            client,
-            self.turn,
-            peer=self.peer,
-            streams=self.streams,
-            sender=self.sender,
-            blocks=self.blocks,
-            push=self.push,
         )
         #: Work for threads, by stream; the driver takes one out when a thread begins with it.
         self.jobs: deque[tuple[int, Job]] = self.requests.jobs

@@ -53,6 +53,8 @@ class BuiltResponse:
 
     response: Response
     dependencies: Dependencies
+    #: Whether it would be the same with any other query.
+    any_query: bool = False
     #: Contents that were read or used.
     contents: list[FileContent] = field(default_factory=list)
 
@@ -71,13 +73,18 @@ class ResponseBuilder:
         self.source = FileSource(setup.shared, self.dependencies, now, blocking=blocking)
         self.netlify = NetlifyRules() if setup.netlify is None else setup.netlify.rules
         self.rules = setup.rules(self.netlify)
+        #: Whether a query would change nothing.
+        self.any_query = False
         #: The decoded path of the request, for rules; as sent until it is decoded.
         self.path = cache_key.path.partition(b"?")[0]
 
     def finish(self, response: Response) -> BuiltResponse:
         """``response`` with what was found on the way."""
         return BuiltResponse(
-            response=response, dependencies=self.dependencies, contents=self.source.used
+            response=response,
+            dependencies=self.dependencies,
+            any_query=self.any_query,
+            contents=self.source.used,
         )
 
     def build(self) -> BuiltResponse:
@@ -239,6 +246,8 @@ class ResponseBuilder:
         self, walk: Walk, folder: Folder, names: Names, original: OpenFile, status: int = 200
     ) -> Response:
         """The response with a file or one of its precompressed siblings in ``folder``."""
+        # Rules of ``_redirects`` may look at the query; nothing else of a file does.
+        self.any_query = self.setup.netlify is None
         name = names[-1]
         variants = self._variants(walk, folder, name, original)
         sizes = {coding: file.version.size for coding, file in variants.items()}

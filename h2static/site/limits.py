@@ -46,10 +46,10 @@ class SiteLimits:
 
     # --- remembered responses
 
-    #: By what they depend on; one takes one to two KiB.
-    responses: int = 8192
+    #: By what they depend on; one takes one to two KiB, and a site may well have 20 000 files.
+    responses: int = 32_768
     #: By request.
-    requests: int = 8192
+    requests: int = 32_768
     #: What is compared for a response, or all fields of a request: browsers send less; what is
     #: longer is answered and not remembered.
     key: int = 4096

@@ -57,7 +57,7 @@ def parse_target(path: bytes, limits: SiteLimits = DEFAULTS) -> Target:
     if len(path) > limits.path:
         raise SiteError(414)
     path, question_mark, query = path.partition(b"?")
-    if _PATH.fullmatch(path) is None or _NOT_IN_QUERY.search(query) is not None:
+    if _PATH.fullmatch(path) is None or is_no_query(query):
         raise SiteError(400)
     written = path[1:].split(b"/")
     directory = not written[-1]
@@ -72,6 +72,11 @@ def parse_target(path: bytes, limits: SiteLimits = DEFAULTS) -> Target:
         canonical=len(names) == len(written),
         query=query if question_mark else None,
     )
+
+
+def is_no_query(octets: bytes) -> bool:
+    """Whether ``octets`` cannot stand behind the ``?`` of a path."""
+    return _NOT_IN_QUERY.search(octets) is not None
 
 
 def _check_name(name: bytes) -> None:

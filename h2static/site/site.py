@@ -24,10 +24,10 @@ from typing import NamedTuple
 from h2static.http.exchange import Exchange, Job
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
-from h2static.site.authority import authority_is_valid
+from h2static.site.authority import Authorities
 from h2static.site.bodies import FileAccess, Submit
 from h2static.site.builder import BuiltResponse
-from h2static.site.cache_key import CacheKey, cache_key_of
+from h2static.site.cache_key import CacheKey, CacheKeys, cache_key_of
 from h2static.site.change_watch import ChangeWatch
 from h2static.site.config import SiteConfig
 from h2static.site.contents import Contents, WouldBlockError
@@ -87,8 +87,9 @@ class Site(Lifecycle):
         self._responses = ResponseCache(change_watch, limits)
         self._epoch = self._responses.epoch
         self._clock = clock
-        self._has_listings = config.listing
-        self._tells_pages = config.spa is not None
+        pages = config.spa is not None
+        self._keys = CacheKeys(accept=pages or config.listing, destination=pages)
+        self._authorities = Authorities()
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._has_batches = False
         #: Responses that other threads built and this one has not remembered yet.
@@ -148,7 +149,13 @@ class Site(Lifecycle):
             self._epoch.begin(self._clock())
         known = self._responses.by_request.get(request)
         if known is None:
-            return None
+            # Another request may have been equal in all that matters.
+            if self._uploads is not None and request.method in UPLOAD_METHODS:
+                return None
+            if not self._authorities.is_valid(request):
+                return None
+            response = self._responses.find_equal(request, self._keys.of(request))
+            return response if response is not None and response.prepared else None
         epoch = self._epoch
         if known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch):
             return known.response
@@ -160,7 +167,7 @@ class Site(Lifecycle):
         if (
             self._uploads is not None
             and request.method in UPLOAD_METHODS
-            and authority_is_valid(request)
+            and self._authorities.is_valid(request)
         ):
             exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
             return
@@ -180,14 +187,9 @@ class Site(Lifecycle):
         while self._built:
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
-        if not authority_is_valid(request):
+        if not self._authorities.is_valid(request):
             return self.refuse(400, request)
-        cache_key = cache_key_of(request)
-        # Browsers send another Accept for a picture than for a page: it counts only where something
-        # depends on it.
-        if not self._tells_pages:
-            accept = cache_key.accept if self._has_listings else None
-            cache_key = cache_key._replace(accept=accept, sec_fetch_dest=None)
+        cache_key = self._keys.of(request)
         response = self._responses.find_equal(request, cache_key)
         if response is not None:
             return response

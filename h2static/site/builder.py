@@ -243,18 +243,18 @@ class ResponseBuilder:
         variants = self._variants(walk, folder, name, original)
         sizes = {coding: file.version.size for coding, file in variants.items()}
         coding = choose_coding(self.cache_key.accept_encoding, sizes, self.limits)
-        content, length, validators = self.source.content(variants[coding])
+        found = self.source.content(variants[coding])
         media_type = self.setup.media_types.of(name)
         cache_control, file_path = REVALIDATE, None
         if status == 200:
             cache_control = default_cache_control(name, media_type)
             file_path = join_path(names, directory=False)
         representation = Representation(
-            content=content,
-            length=length,
+            content=found.content,
+            length=found.length,
             media_type=media_type,
             cache_control=cache_control,
-            validators=validators if status == 200 else None,
+            validators=self.source.validators(found) if status == 200 else None,
             coding=None if coding == IDENTITY else coding,
             vary=b"accept-encoding" if len(variants) > 1 else b"",
             ranges=status == 200,
@@ -272,7 +272,7 @@ class ResponseBuilder:
         """What the page will need."""
         if not media_type.startswith(b"text/html") or original.version.size > self.limits.hint_page:
             return planner.hints_for(self.path, b"")
-        _, _, own = self.source.content(original)
+        own = self.source.content(original)
         return planner.hints_for(self.path, own.etag, lambda: self.source.octets(original))
 
     def _variants(

@@ -35,7 +35,10 @@ _CHANGED_KIND = (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.ENXIO)
 
 
 class FileVersion(NamedTuple):
-    """One state of one file; two equal versions have the same content and attributes."""
+    """One state of one file; two equal versions have the same content and attributes.
+
+    That is as true as the change time is; see :mod:`h2static.site.file_times`.
+    """
 
     device: int
     inode: int
@@ -99,6 +102,8 @@ class OpenFile(NamedTuple):
     version: FileVersion
     #: Where it was found, links resolved.
     path: bytes
+    #: The folder that it is in; valid until the walk ends.
+    folder: Folder
 
 
 class Folder(NamedTuple):
@@ -188,7 +193,7 @@ class Walk:
             if stat.S_ISREG(status.st_mode):
                 version = version_of(status)
                 self._dependencies.note(path, version)
-                return OpenFile(handle, version, path)
+                return OpenFile(handle, version, path, folder)
         self._dependencies.settled = False
         raise FileNotFoundError(errno.ENOENT, "not a regular file")
 

@@ -84,6 +84,11 @@ class SiteLimits:
     read_attempts: int = 3
     #: Attempts at a response while files change; then it is 503.
     attempts: int = 4
+    #: Files of a folder that are looked at to find out whether all have one date: a tool that sets
+    #: dates sets all of them.
+    dated_files: int = 32
+    #: Folders of which that is remembered; one takes 250 octets.
+    dated_folders: int = 4096
     #: Octets of buffers that readings of files keep from one read to the next: 64 at full speed.
     kept_buffers: int = 16 * _MIB
     #: Looks at a file that seems rewritten, as one that just grows does for a moment: a write sets

@@ -16,6 +16,7 @@ from h2static.site.bodies import FileAccess
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
 from h2static.site.errors import SiteError
+from h2static.site.file_times import ModificationDates
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
@@ -57,7 +58,10 @@ class Setup:
         self.clock = clock
         limits = self.limits = access.limits
         self.shared = Shared(
-            contents=contents, access=access, digest_all=config.etag is EtagSource.DIGEST
+            contents=contents,
+            access=access,
+            digest_all=config.etag is EtagSource.DIGEST,
+            dates=ModificationDates(limits),
         )
         self.lists = ListMemory(limits)
         additions = None

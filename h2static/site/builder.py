@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Response
+from h2static.site.bundles import Names
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators
 from h2static.site.contents import FileContent, WouldBlockError, content_tag
@@ -36,8 +37,8 @@ from h2static.site.netlify import NetlifyRules
 from h2static.site.paths import Target, encode_path, join_path, parse_target
 from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
-from h2static.site.rules import REVALIDATE, default_cache_control
-from h2static.site.setup import READ_METHODS, Names, Setup
+from h2static.site.rules import IMMUTABLE, REVALIDATE
+from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
@@ -247,7 +248,8 @@ class ResponseBuilder:
         media_type = self.setup.media_types.of(name)
         cache_control, file_path = REVALIDATE, None
         if status == 200:
-            cache_control = default_cache_control(name, media_type)
+            if self.setup.bundles.lasts(names, blocking=self.blocking):
+                cache_control = IMMUTABLE
             file_path = join_path(names, directory=False)
         representation = Representation(
             content=found.content,

@@ -145,6 +145,18 @@ class SiteLimits:
     #: Targets of one rule: pushing more than a client may have streams helps nobody.
     rule_targets: int = 100
 
+    # --- files that build tools write
+
+    #: Octets of a page, manifest or script that is asked which files it names: the first script of
+    #: a large application.
+    bundle_file: int = 4 * _MIB
+    #: Octets and scripts that are read for one page: they take a thread a tenth of a second, once
+    #: for each version of the page.
+    bundle_octets: int = 8 * _MIB
+    bundle_files: int = 256
+    #: Pages and scripts of which is remembered what they name; one takes a few KiB.
+    bundle_pages: int = 1024
+
     # --- files that the owner writes
 
     #: ``_headers`` and ``_redirects``: they have a few hundred lines, and every request is compared

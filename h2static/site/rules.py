@@ -19,7 +19,6 @@ from typing import Protocol
 
 from h2static.http.fields import Field
 from h2static.http.grammar import FIELD_VALUE, LOWER_CASE_NAME
-from h2static.site.hashednames import is_content_hashed
 
 #: RFC 9110 section 8.8: validators make it safe to store everything and ask before reuse.
 REVALIDATE = b"no-cache"
@@ -204,11 +203,3 @@ class Rules:
         if file_path is None:
             values.pop(b"cache-control", None)
         return tuple(values.items())
-
-
-def default_cache_control(name: bytes, media_type: bytes) -> bytes:
-    """Cache-Control for a file called ``name`` of which no rule says anything."""
-    if media_type.startswith((b"text/html", b"application/xhtml")):
-        # A page names the files that it needs: it must never be older than they are.
-        return REVALIDATE
-    return IMMUTABLE if is_content_hashed(name) else REVALIDATE

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TypeAlias
 
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
+from h2static.site.bundles import Bundles, Names
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
 from h2static.site.errors import SiteError
@@ -32,9 +32,6 @@ READ_METHODS = (b"GET", b"HEAD")
 UPLOAD_METHODS = (b"POST", b"PUT")
 #: The page that Netlify answers with where there is no file.
 NETLIFY_NOT_FOUND = (b"404.html",)
-
-#: Decoded names from the root to a file or folder.
-Names: TypeAlias = tuple[bytes, ...]
 
 
 class Setup:
@@ -77,6 +74,7 @@ class Setup:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits) if config.netlify else None
+        self.bundles = Bundles(root, self.walk, self.index, limits)
         self.push_source = PushSource(config, self._has_file, look, limits)
         self._rules: tuple[NetlifyRules, Rules] | None = None
         with self.walk(Dependencies(clock())) as walk:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Response
@@ -26,8 +27,8 @@ from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
 from h2static.site.listing import listing_json, listing_page, read_listing
 from h2static.site.negotiation import (
-    CODINGS,
     IDENTITY,
+    choose_alone,
     choose_coding,
     prefers_json,
     wants_page,
@@ -40,11 +41,15 @@ from h2static.site.representation import OctetContent, Representation, prepare, 
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource
+from h2static.site.variants import Variants
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
 KNOWN_METHODS = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 )
+#: What a name leads to: a folder, a file, or siblings by coding of a file that is not there.
+Place: TypeAlias = Folder | OpenFile | dict[bytes, OpenFile]
+
 NETLIFY_PATHS = tuple((name,) for name in NETLIFY_FILES)
 
 
@@ -173,7 +178,7 @@ class ResponseBuilder:
 
     def _serve(self, walk: Walk, target: Target) -> Response:
         parent, place = self._find(walk, target.names)
-        if isinstance(place, OpenFile):
+        if not isinstance(place, Folder):
             if target.directory:
                 raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
             return self._file(walk, parent, target.names, place)
@@ -193,22 +198,37 @@ class ResponseBuilder:
             return self._index(walk, place, names, status)
         return self._file(walk, parent, names, place, status)
 
-    def _find(self, walk: Walk, names: Names) -> tuple[Folder, Folder | OpenFile]:
+    def _find(self, walk: Walk, names: Names) -> tuple[Folder, Place]:
         """What ``names`` lead to, and the folder that the last of them is in."""
         if self.setup.netlify is not None and names in NETLIFY_PATHS:
             raise SiteError(404)
-        parent = walk.root()
-        place: Folder | OpenFile = parent
-        for name in names:
-            if isinstance(place, OpenFile):
+        folder = walk.root()
+        if not names:
+            return folder, folder
+        for name in names[:-1]:
+            found = walk.step(folder, name)
+            if isinstance(found, OpenFile):
                 raise NotADirectoryError(errno.ENOTDIR, "a file has no files in it")
-            parent = place
-            place = walk.step(place, name)
-        return parent, place
+            folder = found
+        return folder, self._step(walk, folder, names[-1])
+
+    def _step(self, walk: Walk, folder: Folder, name: bytes) -> Place:
+        """What ``name`` is in ``folder``."""
+        try:
+            return walk.step(folder, name)
+        except FileNotFoundError:
+            siblings = self._variants(walk).alone(folder, name)
+            if not siblings:
+                raise
+            return siblings
+
+    def _variants(self, walk: Walk) -> Variants:
+        unused = self.setup.unused_siblings
+        return Variants(walk, self.dependencies, self.source, unused, self.limits)
 
     def _index(self, walk: Walk, folder: Folder, names: Names, status: int = 200) -> Response:
         index = self.setup.index
-        found = walk.step(folder, index)
+        found = self._step(walk, folder, index)
         if isinstance(found, Folder):
             raise FileNotFoundError(errno.ENOENT, "the index is a folder")
         return self._file(walk, folder, (*names, index), found, status)
@@ -237,13 +257,21 @@ class ResponseBuilder:
         return prepare(self.cache_key, representation, self.now, limits=self.limits)
 
     def _file(
-        self, walk: Walk, folder: Folder, names: Names, original: OpenFile, status: int = 200
+        self,
+        walk: Walk,
+        folder: Folder,
+        names: Names,
+        place: OpenFile | dict[bytes, OpenFile],
+        status: int = 200,
     ) -> Response:
-        """The response with a file or one of its precompressed siblings in ``folder``."""
+        """The response with a file in ``folder`` or one of its precompressed siblings."""
         name = names[-1]
-        variants = self._variants(walk, folder, name, original)
-        sizes = {coding: file.version.size for coding, file in variants.items()}
-        coding = choose_coding(self.cache_key.accept_encoding, sizes, self.limits)
+        if isinstance(place, OpenFile):
+            original: OpenFile | None = place
+            variants = self._variants(walk).of(folder, name, place)
+        else:
+            original, variants = None, place
+        coding = self._choose(variants)
         found = self.source.content(variants[coding])
         media_type = self.setup.media_types.of(name)
         cache_control, file_path = REVALIDATE, None
@@ -258,7 +286,7 @@ class ResponseBuilder:
             cache_control=cache_control,
             validators=self.source.validators(found) if status == 200 else None,
             coding=None if coding == IDENTITY else coding,
-            vary=b"accept-encoding" if len(variants) > 1 else b"",
+            vary=b"" if variants.keys() == {IDENTITY} else b"accept-encoding",
             ranges=status == 200,
             fields=self.rules.fields(self.path, file_path),
         )
@@ -268,35 +296,30 @@ class ResponseBuilder:
             response.hints = self._hints(planner, original, media_type)
         return response
 
+    def _choose(self, variants: dict[bytes, OpenFile]) -> bytes:
+        """The coding to send.  Raises :class:`SiteError` for 406."""
+        accepted = self.cache_key.accept_encoding
+        sizes = {coding: file.version.size for coding, file in variants.items()}
+        if IDENTITY in variants:
+            return choose_coding(accepted, sizes, self.limits)
+        coding = choose_alone(accepted, sizes, self.limits)
+        if coding is None:
+            # RFC 9110 section 15.5.7; a cache must not give it to those who accept.
+            raise SiteError(406, (b"vary", b"accept-encoding"))
+        return coding
+
     def _hints(
-        self, planner: PushPlanner, original: OpenFile, media_type: bytes
+        self, planner: PushPlanner, original: OpenFile | None, media_type: bytes
     ) -> PushHints | None:
         """What the page will need."""
-        if not media_type.startswith(b"text/html") or original.version.size > self.limits.hint_page:
+        if (
+            original is None
+            or not media_type.startswith(b"text/html")
+            or original.version.size > self.limits.hint_page
+        ):
             return planner.hints_for(self.path, b"")
         own = self.source.content(original)
         return planner.hints_for(self.path, own.etag, lambda: self.source.octets(original))
-
-    def _variants(
-        self, walk: Walk, folder: Folder, name: bytes, original: OpenFile
-    ) -> dict[bytes, OpenFile]:
-        """The file by content coding: identity and the precompressed siblings that count."""
-        variants = {IDENTITY: original}
-        if name.endswith(tuple(CODINGS.values())):
-            return variants
-        for coding, suffix in CODINGS.items():
-            try:
-                sibling = walk.step(folder, name + suffix)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                self.dependencies.settled = False
-                continue
-            if isinstance(sibling, OpenFile) and (
-                sibling.version.modified >= original.version.modified
-            ):
-                variants[coding] = sibling
-        return variants
 
     def error(self, error: SiteError) -> Response:
         """The response for ``error``: the owner's page, or the server's own."""
@@ -310,7 +333,7 @@ class ResponseBuilder:
             except (SiteError, OSError):
                 self.dependencies.settled = False
             else:
-                response.fields += error.fields
+                response.fields = with_rules(dict(response.fields), error.fields)
                 return response
         return self.default_error(error)
 

@@ -145,6 +145,14 @@ class SiteLimits:
     #: Targets of one rule: pushing more than a client may have streams helps nobody.
     rule_targets: int = 100
 
+    # --- precompressed siblings
+
+    #: Files of a site that are looked at when it starts, for siblings that are too old: they take a
+    #: thread a tenth of a second.
+    surveyed_files: int = 20_000
+    #: Siblings that are remembered as unused, to tell how many there are.
+    unused_siblings: int = 10_000
+
     # --- files that build tools write
 
     #: Octets of a page, manifest or script that is asked which files it names: the first script of

@@ -27,6 +27,7 @@ from h2static.site.pages import ErrorPages
 from h2static.site.paths import parse_target
 from h2static.site.rules import Rules
 from h2static.site.sources import ChangedError, Shared
+from h2static.site.variants import UnusedSiblings
 
 READ_METHODS = (b"GET", b"HEAD")
 UPLOAD_METHODS = (b"POST", b"PUT")
@@ -74,6 +75,7 @@ class Setup:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits) if config.netlify else None
+        self.unused_siblings = UnusedSiblings(root, limits)
         self.bundles = Bundles(root, self.walk, self.index, limits)
         self.push_source = PushSource(config, self._has_file, look, limits)
         self._rules: tuple[NetlifyRules, Rules] | None = None
@@ -131,6 +133,10 @@ class Setup:
         """What was left out of the owner's files, one line each."""
         netlify = () if self.netlify is None else self.netlify.rules.warnings
         return (*netlify, *self.push_source.warnings)
+
+    def notices(self) -> tuple[str, ...]:
+        """What the owner may want to know besides, one line each."""
+        return self.unused_siblings.lines()
 
     def allow(self) -> Field:
         """The methods that resources here support (RFC 9110 section 10.2.1)."""

@@ -13,18 +13,20 @@ there is no change time it is made of the content.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from weakref import WeakValueDictionary
 
 from h2static.http.bodies import Body
-from h2static.site.bodies import FileAccess
+from h2static.site.bodies import FileAccess, read_without_waiting
 from h2static.site.conditional import Validators
 from h2static.site.contents import (
     DIGEST_SIZE,
     Contents,
     FileContent,
+    WouldBlockError,
     digest_content,
     entity_tag,
     read_content,
@@ -125,6 +127,16 @@ class FileSource:
             known = self._read_octets(file)
         assert known.octets is not None
         return known.octets
+
+    def part(self, file: OpenFile, start: int, size: int) -> bytes:
+        """Up to ``size`` octets of ``file`` from ``start`` on; few, and nothing is kept."""
+        if self._blocking:
+            return os.pread(file.handle.descriptor, size, start)
+        buffer = bytearray(size)
+        count = read_without_waiting(file.handle.descriptor, buffer, start)
+        if count is None:
+            raise WouldBlockError
+        return bytes(buffer[:count])
 
     def from_file(self, file: OpenFile) -> FileBodyContent:
         """The content of ``file``, read while it is sent."""

@@ -222,9 +222,10 @@ def test_if_range(client: Client, root: Path) -> None:
 def sibling_site(root: Path, *, newer: bool = True) -> None:
     original = write(root, "a.js", "original " * 100)
     os.utime(original, (1000, 1000))
+    # Older by more than the order of a copy.
+    shift = 0 if newer else -3600
     for suffix, content in (("br", "brotli"), ("zst", "zstandard"), ("gz", "gzip" * 5)):
         path = write(root, f"a.js.{suffix}", content)
-        shift = 0 if newer else -1
         os.utime(path, (1000 + shift, 1000 + shift))
 
 
@@ -270,7 +271,7 @@ def test_older_siblings_are_not_served(client: Client, root: Path) -> None:
     assert field(response, "vary") is None
 
 
-def test_siblings_need_an_original_and_must_be_files_of_the_root(root: Path) -> None:
+def test_siblings_must_be_files_of_the_root(root: Path) -> None:
     # aiohttp CVE-2024-42367: a sibling that is a link out of the root.
     write(root.parent, "secret", "secret")
     original = write(root, "a.js", "original")
@@ -278,10 +279,8 @@ def test_siblings_need_an_original_and_must_be_files_of_the_root(root: Path) -> 
     (root / "a.js.gz").symlink_to("../secret")
     (root / "a.js.br").mkdir()
     os.mkfifo(root / "a.js.zst")
-    write(root, "only.js.gz")
     client = make_client(root)
     assert client.body("/a.js", accept_encoding="gzip, br, zstd") == b"original"
-    assert client.status("/only.js", accept_encoding="gzip") == 404
     follower = make_client(root, follow_symlinks=True)
     assert follower.body("/a.js", accept_encoding="gzip, br, zstd") == b"secret"
 

@@ -26,6 +26,7 @@ from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
 from h2static.site.listing import listing_json, listing_page, read_listing
+from h2static.site.mediatypes import BEGINNING
 from h2static.site.negotiation import (
     IDENTITY,
     choose_alone,
@@ -273,7 +274,7 @@ class ResponseBuilder:
             original, variants = None, place
         coding = self._choose(variants)
         found = self.source.content(variants[coding])
-        media_type = self.setup.media_types.of(name)
+        media_type = self._media_type(name, original)
         cache_control, file_path = REVALIDATE, None
         if status == 200:
             if self.setup.bundles.lasts(names, blocking=self.blocking):
@@ -295,6 +296,13 @@ class ResponseBuilder:
         if planner is not None and response.status == 200:
             response.hints = self._hints(planner, original, media_type)
         return response
+
+    def _media_type(self, name: bytes, original: OpenFile | None) -> bytes:
+        media_types = self.setup.media_types
+        beginning = b""
+        if original is not None and media_types.depends_on_content(name):
+            beginning = self.source.part(original, 0, BEGINNING)
+        return media_types.of(name, beginning)
 
     def _choose(self, variants: dict[bytes, OpenFile]) -> bytes:
         """The coding to send.  Raises :class:`SiteError` for 406."""

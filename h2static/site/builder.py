@@ -42,7 +42,7 @@ from h2static.site.representation import OctetContent, Representation, prepare, 
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource
-from h2static.site.variants import Variants
+from h2static.site.variants import Variants, inner_name
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
 KNOWN_METHODS = frozenset(
@@ -267,19 +267,32 @@ class ResponseBuilder:
     ) -> Response:
         """The response with a file in ``folder`` or one of its precompressed siblings."""
         name = names[-1]
-        if isinstance(place, OpenFile):
-            original: OpenFile | None = place
-            variants = self._variants(walk).of(folder, name, place)
-        else:
-            original, variants = None, place
-        coding = self._choose(variants)
-        found = self.source.content(variants[coding])
-        media_type = self._media_type(name, original)
-        cache_control, file_path = REVALIDATE, None
+        cache_control, file_path, stored = REVALIDATE, None, None
         if status == 200:
             if self.setup.bundles.lasts(names, blocking=self.blocking):
                 cache_control = IMMUTABLE
             file_path = join_path(names, directory=False)
+            stored = self.rules.stored_coding(file_path)
+        #: The file without any coding, where there is one.
+        plain: OpenFile | None = None
+        vary = b"accept-encoding"
+        if not isinstance(place, OpenFile):
+            coding = self._choose(place)
+            found = self.source.content(place[coding])
+        elif stored is None:
+            plain = place
+            variants = self._variants(walk).of(folder, name, place)
+            coding = self._choose(variants)
+            found = self.source.content(variants[coding])
+            if len(variants) == 1:
+                vary = b""
+        else:
+            # Who asks for it by this name knows in what coding it is stored.
+            coding, vary, name = stored, b"", inner_name(name)
+            found = self.source.content(place)
+            # RFC 9110 section 8.8.3.3: with another coding it is another representation.
+            found.etag = found.etag[:-1] + b"-" + stored + b'"'
+        media_type = self._media_type(name, plain)
         representation = Representation(
             content=found.content,
             length=found.length,
@@ -287,21 +300,21 @@ class ResponseBuilder:
             cache_control=cache_control,
             validators=self.source.validators(found) if status == 200 else None,
             coding=None if coding == IDENTITY else coding,
-            vary=b"" if variants.keys() == {IDENTITY} else b"accept-encoding",
+            vary=vary,
             ranges=status == 200,
             fields=self.rules.fields(self.path, file_path),
         )
         response = prepare(self.cache_key, representation, self.now, status, self.limits)
         planner = self.setup.push_source.planner
         if planner is not None and response.status == 200:
-            response.hints = self._hints(planner, original, media_type)
+            response.hints = self._hints(planner, plain, media_type)
         return response
 
-    def _media_type(self, name: bytes, original: OpenFile | None) -> bytes:
+    def _media_type(self, name: bytes, plain: OpenFile | None) -> bytes:
         media_types = self.setup.media_types
         beginning = b""
-        if original is not None and media_types.depends_on_content(name):
-            beginning = self.source.part(original, 0, BEGINNING)
+        if plain is not None and media_types.depends_on_content(name):
+            beginning = self.source.part(plain, 0, BEGINNING)
         return media_types.of(name, beginning)
 
     def _choose(self, variants: dict[bytes, OpenFile]) -> bytes:
@@ -317,17 +330,17 @@ class ResponseBuilder:
         return coding
 
     def _hints(
-        self, planner: PushPlanner, original: OpenFile | None, media_type: bytes
+        self, planner: PushPlanner, plain: OpenFile | None, media_type: bytes
     ) -> PushHints | None:
         """What the page will need."""
         if (
-            original is None
+            plain is None
             or not media_type.startswith(b"text/html")
-            or original.version.size > self.limits.hint_page
+            or plain.version.size > self.limits.hint_page
         ):
             return planner.hints_for(self.path, b"")
-        own = self.source.content(original)
-        return planner.hints_for(self.path, own.etag, lambda: self.source.octets(original))
+        own = self.source.content(plain)
+        return planner.hints_for(self.path, own.etag, lambda: self.source.octets(plain))
 
     def error(self, error: SiteError) -> Response:
         """The response for ``error``: the owner's page, or the server's own."""

@@ -17,7 +17,7 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern
 from h2static.site.plain_files import decode_text
 from h2static.site.redirects import Redirect, parse_redirects
-from h2static.site.rules import HeaderRule, parse_field_name, parse_field_value
+from h2static.site.rules import HeaderRule, make_header_rule
 
 HEADERS_FILE = b"_headers"
 REDIRECTS_FILE = b"_redirects"
@@ -58,14 +58,13 @@ def parse_headers(text: str, source: str) -> tuple[tuple[HeaderRule, ...], tuple
             name_text, colon, value_text = text_of_line.partition(":")
             if not colon:
                 raise ValueError(f"{text_of_line!r} is not a field: expected 'Name: value'")
-            name = parse_field_name(name_text, text_of_line)
-            value = parse_field_value(value_text, text_of_line)
+            rule = make_header_rule(pattern, name_text, value_text, text_of_line)
         except ValueError as error:
             raise ValueError(f"{source}:{number}: {error}") from None
-        if name in _UNSUPPORTED:
-            warnings.append(f"{source}:{number}: left out: {_UNSUPPORTED[name]}")
+        if rule.name in _UNSUPPORTED:
+            warnings.append(f"{source}:{number}: left out: {_UNSUPPORTED[rule.name]}")
         else:
-            rules.append(HeaderRule(pattern=pattern, name=name, value=value))
+            rules.append(rule)
     return tuple(rules), tuple(warnings)
 
 

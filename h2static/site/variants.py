@@ -28,6 +28,9 @@ from h2static.site.sources import FileSource
 COPY_NANOSECONDS: Final = 10_000_000_000
 
 _SUFFIXES = tuple(CODINGS.values())
+#: What ends the names of files that are stored compressed; the last is Unity's, in whatever coding
+#: the build was set to.
+_STORED_SUFFIXES = (*_SUFFIXES, b".gzip", b".unityweb")
 _GZIP = b"gzip"
 #: RFC 1952: a file begins with these octets, and ends with CRC-32 and length, each four octets.
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -38,6 +41,14 @@ _GZIP_SHORTEST = 18
 def has_siblings(name: bytes) -> bool:
     """Whether files with other contents of the same may lie beside one called ``name``."""
     return not name.endswith(_SUFFIXES)
+
+
+def inner_name(name: bytes) -> bytes:
+    """What a file called ``name`` would be called if it were not stored compressed."""
+    for suffix in _STORED_SUFFIXES:
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return name
 
 
 class UnusedSiblings:

@@ -11,6 +11,9 @@ asked, those in the file's folder and in the folders above it:
 - A font, picture or recording lasts when a manifest names its hash, or a script or style sheet that
   has a hash itself; or when a page names it and it lies beside such a script.  The name alone never
   decides: ``scan-A4B5C6D7.png`` may be anything.
+- Where the look of a name leaves open whether a hash or a word stands in it
+  (``lazy4-e_OWJUAi.js``), the file lasts when a page or such a script names it whole, in a folder
+  where scripts with a hash lie.
 - ``_next/static`` (Next.js) and ``_app/immutable`` (SvelteKit) hold nothing else, by contract.
 
 What a page says is remembered as long as the page is the same.  A response does not depend on it,
@@ -32,8 +35,17 @@ from itertools import islice, pairwise
 from typing import TypeAlias, TypeVar
 
 from h2static.site.contents import WouldBlockError
-from h2static.site.files import Dependencies, FileVersion, Folder, OpenFile, Walk, join, version_of
-from h2static.site.hashednames import Kind, content_hash, hash_alone, kind_of
+from h2static.site.files import (
+    Dependencies,
+    FileVersion,
+    Folder,
+    OpenFile,
+    Walk,
+    entries_of,
+    join,
+    version_of,
+)
+from h2static.site.hashednames import Kind, content_hash, hash_alone, kind_of, may_have_hash
 from h2static.site.limits import DEFAULTS, SiteLimits
 
 _Key = TypeVar("_Key")
@@ -67,7 +79,7 @@ _REFERENCE = 300
 #: References of one file that are looked at: bundles have thousands.
 _REFERENCES = 16_384
 #: webpack's runtime names chunks by a table: ``{787:"8fcdcd9b"}``.
-_QUOTED_HASH = re.compile(rb"[\"'`]([0-9a-f]{8,128})[\"'`]")
+_LONE_HASH = re.compile(rb"[\"'`]([0-9a-f]{8,128})[\"'`]")
 #: Folders of a reference that may belong to where the site is mounted, not to its files.
 _MOUNT_DEPTH = 4
 
@@ -76,14 +88,17 @@ _MOUNT_DEPTH = 4
 class _Text:
     """What one file names."""
 
-    #: Whether there is a script or style sheet among it.
+    #: Whether there is a script or style sheet among it, and whether one of them has a hash.
     names_code: bool
-    #: The scripts and style sheets with a hash, as they are written.
-    hashed_code: tuple[bytes, ...]
+    names_hashed_code: bool
+    #: The scripts and style sheets that may have a hash, as they are written.
+    code: tuple[bytes, ...]
     #: The hashes of everything that has one.
     hashes: frozenset[bytes]
+    #: The names, without folders, of everything that may have one.
+    names: frozenset[bytes]
     #: What stands alone and would be a hash in a name.
-    loose_hashes: frozenset[bytes]
+    lone_hashes: frozenset[bytes]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,10 +108,23 @@ class _Witness:
     #: Whether it names a script or style sheet.
     names_code: bool
     #: The hashes that it names, and those that are named by what a tool wrote.
-    hashes: frozenset[bytes]
+    hashes: frozenset[bytes] = frozenset()
     by_tools: set[bytes] = field(default_factory=set)
+    #: The names of everything that may have a hash, whoever names it.
+    names: set[bytes] = field(default_factory=set)
     #: The folders of named scripts and style sheets that have a hash.
     folders: set[Names] = field(default_factory=set)
+
+    def proves(self, folder: Names, name: bytes, digest: bytes | None, kind: Kind) -> bool:
+        """Whether a tool wrote the file ``name`` in ``folder``."""
+        beside = folder in self.folders
+        if digest is None:
+            return beside and name in self.names
+        if digest in self.by_tools:
+            return True
+        if kind is Kind.ASSET:
+            return beside and digest in self.hashes
+        return beside or digest in self.hashes
 
 
 class Bundles:
@@ -131,17 +159,15 @@ class Bundles:
             return False
         if any(pair in _RESERVED for pair in pairwise(folder)):
             return True
-        digest = content_hash(name)
-        if digest is None:
+        if not may_have_hash(name):
             return False
-        witnesses = list(self._above(folder, blocking=blocking))
-        if any(digest in witness.by_tools for witness in witnesses):
-            return True
-        named = any(digest in witness.hashes for witness in witnesses)
-        beside = any(folder in witness.folders for witness in witnesses)
-        if kind is Kind.ASSET:
-            return named and beside
-        return named or beside or not any(witness.names_code for witness in witnesses)
+        digest = content_hash(name)
+        names_code = False
+        for witness in self._above(folder, blocking=blocking):
+            if witness.proves(folder, name, digest, kind):
+                return True
+            names_code = names_code or witness.names_code
+        return digest is not None and kind is Kind.CODE and not names_code
 
     def _above(self, folder: Names, *, blocking: bool) -> Iterator[_Witness]:
         """The pages and manifests in ``folder`` and above it."""
@@ -171,28 +197,30 @@ class Bundles:
             folder = _step(walk, root, names[:-length])
             file = _step(walk, root, names)
             if not (isinstance(folder, Folder) and isinstance(file, OpenFile)):
-                return _Witness(names_code=False, hashes=frozenset())
+                return _Witness(names_code=False)
             text = self._text(file)
-            # A web app's manifest names icons, which no tool need have written.
-            witness = _Witness(
-                names_code=text.names_code,
-                hashes=text.hashes if text.hashed_code else frozenset(),
-            )
+            witness = _Witness(names_code=text.names_code, names=set(text.names))
+            is_tool = self._follow(walk, folder, text.code, witness)
+            # Otherwise nobody here writes hashes: a web app's manifest names icons, and a page may
+            # name anything.
+            if not (is_tool or text.names_hashed_code):
+                return _Witness(names_code=text.names_code)
+            witness.hashes = text.hashes
             if by_tool:
-                witness.by_tools |= witness.hashes
-            for reference in text.hashed_code:
+                witness.by_tools |= text.hashes
+            for reference in text.code:
                 witness.folders.update(_folders(names[:-length], reference))
-            self._follow(walk, folder, text.hashed_code, witness)
         return witness
 
     def _follow(
         self, walk: Walk, folder: Folder, references: tuple[bytes, ...], witness: _Witness
-    ) -> None:
+    ) -> bool:
         """Note what the scripts and style sheets name that are named in ``folder``, and those that
-        they name, and so on."""
+        they name, and so on.  Returns whether one names another with a hash."""
         seen: set[bytes] = set()
         named = deque((folder, reference) for reference in references)
         octets = 0
+        is_tool = False
         while named and octets < self._limits.bundle_octets:
             place, reference = named.popleft()
             if reference in seen:
@@ -205,8 +233,28 @@ class Bundles:
                 continue
             octets += min(file.version.size, self._limits.bundle_file)
             text = self._text(file)
-            witness.by_tools |= text.hashes | text.loose_hashes
-            named.extend((file.folder, reference) for reference in text.hashed_code)
+            witness.by_tools |= text.hashes | text.lone_hashes
+            witness.names |= text.names
+            more = [*text.code, *self._named_by_hash(file.folder, text.lone_hashes)]
+            named.extend((file.folder, reference) for reference in more)
+            is_tool = is_tool or text.names_hashed_code or len(more) > len(text.code)
+        return is_tool
+
+    def _named_by_hash(self, folder: Folder, hashes: frozenset[bytes]) -> Iterator[bytes]:
+        """The scripts and style sheets in ``folder`` that a table of hashes stands for."""
+        if not hashes:
+            return
+        try:
+            with entries_of(folder) as entries:
+                found = [
+                    os.fsencode(entry.name)
+                    for entry in islice(entries, self._limits.bundle_entries)
+                ]
+        except OSError:
+            return
+        for name in found:
+            if kind_of(name) is Kind.CODE and content_hash(name) in hashes:
+                yield name
 
     def _text(self, file: OpenFile) -> _Text:
         """What ``file`` names."""
@@ -272,23 +320,30 @@ def _find(walk: Walk, folder: Folder, reference: bytes) -> OpenFile | None:
 
 def _parse(text: bytes) -> _Text:
     """What ``text`` names."""
-    names_code = False
-    hashed_code: dict[bytes, None] = {}
+    names_code = names_hashed_code = False
+    code: dict[bytes, None] = {}
     hashes = set[bytes]()
+    names = set[bytes]()
     for reference in _references(text):
         name = reference.rpartition(b"/")[2]
         is_code = kind_of(name) is Kind.CODE
         names_code = names_code or is_code
+        if not may_have_hash(name):
+            continue
+        names.add(name)
         digest = content_hash(name)
         if digest is not None:
             hashes.add(digest)
-            if is_code:
-                hashed_code[reference] = None
+            names_hashed_code = names_hashed_code or is_code
+        if is_code:
+            code[reference] = None
     return _Text(
         names_code=names_code,
-        hashed_code=tuple(hashed_code),
+        names_hashed_code=names_hashed_code,
+        code=tuple(code),
         hashes=frozenset(hashes),
-        loose_hashes=frozenset(filter(hash_alone, _QUOTED_HASH.findall(text))),
+        names=frozenset(names),
+        lone_hashes=frozenset(filter(hash_alone, _LONE_HASH.findall(text))),
     )
 
 

@@ -22,14 +22,13 @@ Assumption: the clock of the file system does not go back.  File systems without
 
 from __future__ import annotations
 
-import os
 import stat
 from collections import Counter
 from itertools import islice
 from typing import Final
 
 from h2static.site.contents import WouldBlockError
-from h2static.site.files import FileVersion, Folder, OpenFile
+from h2static.site.files import FileVersion, Folder, OpenFile, entries_of
 from h2static.site.limits import DEFAULTS, SiteLimits
 
 SECOND: Final = 1_000_000_000
@@ -119,14 +118,8 @@ def _common_time(folder: Folder, most: int) -> int | None:
 
     Looks at ``most`` entries.  Raises ``OSError``.
     """
-    descriptor = os.open(
-        b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder.descriptor
-    )
-    try:
-        with os.scandir(descriptor) as entries:
-            found = [entry.stat(follow_symlinks=False) for entry in islice(entries, most)]
-    finally:
-        os.close(descriptor)
+    with entries_of(folder) as entries:
+        found = [entry.stat(follow_symlinks=False) for entry in islice(entries, most)]
     times = Counter(status.st_mtime_ns for status in found if stat.S_ISREG(status.st_mode))
     for time, count in times.most_common(1):
         if count >= 2 and 2 * count >= times.total():

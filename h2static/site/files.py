@@ -14,9 +14,11 @@ Blocking: opening and ``stat`` may wait for a disk; they are done by the caller'
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
 
@@ -272,6 +274,22 @@ class Walk:
         if real != root and not real.startswith(join(root, b"")):
             raise FileNotFoundError(errno.ENOENT, "a link leaves the root")
         return self._pursue(self.root(), real[len(root) :].lstrip(b"/"))
+
+
+@contextlib.contextmanager
+def entries_of(folder: Folder) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The entries of ``folder``, whose names are text as ``os.fsdecode`` makes it.
+
+    Raises ``OSError``.
+    """
+    descriptor = os.open(
+        b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder.descriptor
+    )
+    try:
+        with os.scandir(descriptor) as entries:
+            yield entries
+    finally:
+        os.close(descriptor)
 
 
 def join(folder: bytes, name: bytes) -> bytes:

@@ -48,6 +48,9 @@ _BASE32 = re.compile(rb"[A-Z2-7]{8}")
 #: ``P4EDITOR`` and ``MAN3PAGE`` have three runs, and the vowels of words.
 _VOWEL = re.compile(rb"[AEIOU]")
 _BASE64 = re.compile(rb"(?!0x)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{8}")
+_BASE64_OR_32 = re.compile(rb"(?=.*[A-Za-z])[A-Za-z0-9_-]{8}")
+#: A digit, or a capital that is not the first letter.
+_UNLIKE_WORDS = re.compile(rb"[0-9]|.[A-Z]")
 #: Words, abbreviations and numbers in a name: ``UserList`` and ``FreeRTOS`` have two, ``MIPS32r2``
 #: has four, as most of what is random has.
 _WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -105,6 +108,25 @@ def content_hash(name: bytes) -> bytes | None:
         if is_last and _is_short_hash(last, code=code):
             return last
     return None
+
+
+def may_have_hash(name: bytes) -> bool:
+    """Whether ``name`` has what may be a hash, or a word with capitals in it.
+
+    Says little by itself, but enough of a file that a build tool's own script names.
+    """
+    kind = kind_of(name)
+    if kind is None or len(name) > _LONGEST:
+        return False
+    return content_hash(name) is not None or any(map(_is_loose, name.split(b".")[:-1]))
+
+
+def _is_loose(part: bytes) -> bool:
+    """Whether ``part`` ends with eight characters of base 64 that are no common word."""
+    last = part[-_SHORT:]
+    if part != last and not (len(part) > _SHORT + 1 and part[-_SHORT - 1 : -_SHORT] == b"-"):
+        return False
+    return bool(_BASE64_OR_32.fullmatch(last)) and bool(_UNLIKE_WORDS.search(last))
 
 
 def hash_alone(text: bytes) -> bool:

@@ -162,6 +162,8 @@ class SiteLimits:
     #: for each version of the page.
     bundle_octets: int = 8 * _MIB
     bundle_files: int = 256
+    #: Entries of a folder that are looked at for scripts of which only the hash is known.
+    bundle_entries: int = 4096
     #: Pages and scripts of which is remembered what they name; one takes a few KiB.
     bundle_pages: int = 1024
 

@@ -60,6 +60,46 @@ SITES: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
         ),
         (f"static/media/other.{MD5[::-1]}.svg", "asset-manifest.json"),
     ),
+    "vite, with hashes that look like words": (
+        {
+            "index.html": '<script type="module" src="./assets/index-DhFcOTBM.js"></script>',
+            "assets/index-DhFcOTBM.js": 'f("./lazy4-e_OWJUAi.js"),f("./lazy6-BkX3yZ1q.js")',
+            "assets/lazy4-e_OWJUAi.js": '"/assets/lazy-r-slWWk_.png";"/img/game-Level2Up.png"',
+            "assets/lazy6-BkX3yZ1q.js": "",
+            "assets/lazy-r-slWWk_.png": "",
+            "assets/game-Level3Up.png": "",
+            "img/game-Level2Up.png": "",
+        },
+        (
+            *("assets/index-DhFcOTBM.js", "assets/lazy4-e_OWJUAi.js", "assets/lazy6-BkX3yZ1q.js"),
+            "assets/lazy-r-slWWk_.png",
+        ),
+        ("assets/game-Level3Up.png", "img/game-Level2Up.png"),
+    ),
+    "webpack": (
+        {
+            "index.html": '<script defer src="js/main.c0d43b4a.js"></script>',
+            "js/main.c0d43b4a.js": '"js/"+e+"."+{211:"49a5d09c"}[e]+".chunk.js"',
+            "js/211.49a5d09c.chunk.js": 'n.p+"media/lazy.ef599f4af017981fdc43.png"',
+            "js/notes.txt": "",
+            "media/lazy.ef599f4af017981fdc43.png": "",
+            "media/lazy.0f599f4af017981fdc43.png": "",
+        },
+        (
+            *("js/main.c0d43b4a.js", "js/211.49a5d09c.chunk.js"),
+            "media/lazy.ef599f4af017981fdc43.png",
+        ),
+        ("media/lazy.0f599f4af017981fdc43.png",),
+    ),
+    "written by hand, with capitals": (
+        {
+            "index.html": '<script src="js/app-UserList.js"></script>',
+            "js/app-UserList.js": 'import "./app-Level2Up.js"',
+            "js/app-Level2Up.js": "",
+        },
+        (),
+        ("js/app-UserList.js", "js/app-Level2Up.js"),
+    ),
     "Angular, mounted elsewhere": (
         {
             "index.html": '<base href="/app/"><script src="main-K5Q2ZWXA.js" type="module">'
@@ -260,5 +300,10 @@ def test_what_is_read_is_bounded(root: Path) -> None:
     for limits in (SiteLimits(bundle_files=3), SiteLimits(bundle_file=60, bundle_octets=150)):
         found = lasting(make_client(root, limits=limits), pictures)
         assert list(found.values()) == [True] * 3 + [False] * 5
+    # Of a large folder not every name is compared with a table of hashes.
+    make(root.parent / "webpack", SITES["webpack"][0])
+    for most, found_all in ((1000, True), (0, False)):
+        other = make_client(root.parent / "webpack", limits=SiteLimits(bundle_entries=most))
+        assert all(lasting(other, SITES["webpack"][1]).values()) is found_all
     # A memory that is full begins anew.
     assert all(lasting(make_client(root, limits=SiteLimits(bundle_pages=2)), pictures).values())

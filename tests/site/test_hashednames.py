@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from h2static.site.hashednames import content_hash
+from h2static.site.hashednames import content_hash, may_have_hash
 
 
 @pytest.mark.parametrize(
@@ -135,3 +135,32 @@ def test_most_hashes_are_recognised(
     chance = random.Random(f"{alphabet}{length}")
     names = [form("".join(chance.choices(alphabet, k=length))) for _ in range(2000)]
     assert sum(content_hash(name.encode()) is not None for name in names) >= at_least * len(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("lazy4-e_OWJUAi.js", True),
+        ("deep4-Do-CAhNk.js", True),
+        ("lazy5-DhFcOTBM.js", True),
+        ("main.8e1f2a3b.js", True),
+        ("entry.DhFcOTBM.js", True),
+        ("app-UserList.js", True),
+        ("app-Settings.js", False),
+        ("my-component.js", False),
+        ("lib-33554432.js", False),
+        ("app.js", False),
+        ("lazy5-DhFcOTBM.json", False),
+        ("-DhFcOTBM.js", False),
+        ("a" * 300 + "-DhFcOTBM.js", False),
+    ],
+)
+def test_what_may_be_a_hash(name: str, may: bool) -> None:
+    assert may_have_hash(name.encode()) is may
+
+
+def test_no_hash_of_vite_looks_impossible() -> None:
+    """But those without a digit or a second capital, which are words."""
+    chance = random.Random("loose")
+    names = ["index-" + "".join(chance.choices(BASE64, k=8)) + ".js" for _ in range(2000)]
+    assert sum(may_have_hash(name.encode()) for name in names) >= 0.99 * len(names)

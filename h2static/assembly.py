@@ -152,13 +152,17 @@ def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bo
         site = Site(config.site, clock=time.time, submit=pool.submit)
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error
-    served = Served(application=site, warnings=lambda: site.warnings, on_stopping=lambda: None)
+    served = Served(
+        application=site,
+        warnings=lambda: (*site.warnings, *site.notices),
+        on_stopping=lambda: None,
+    )
     if config.dev or config.live_reload or page is not None:
         from h2static.dev.extension import make_dev
 
         extension = make_dev(config, site, page=page, tells=tells)
         served.application = extension.application
-        served.warnings = lambda: (*site.warnings, *extension.warnings)
+        served.warnings = lambda: (*site.warnings, *site.notices, *extension.warnings)
     if config.cors:
         from h2static.dev.cors import CorsApplication
 

@@ -51,6 +51,7 @@ class _File:
 
     size: int
     mtime_ns: int
+    changed_ns: int
     #: Its share in the version; from size and time at the scan, kept when only the time changed.
     share: int
     #: Of the content; ``None``: not read yet, or too large.
@@ -151,15 +152,25 @@ class Tree:
         known = self._files.get(path)
         if known is None:
             share = _share(path, status)
-            self._files[path] = _File(size=status.st_size, mtime_ns=status.st_mtime_ns, share=share)
+            self._files[path] = _File(
+                size=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                changed_ns=status.st_ctime_ns,
+                share=share,
+            )
             self._version ^= share
             changes.append(Change(path=path, kind=Kind.ADDED))
             return
-        if known.size == status.st_size and known.mtime_ns == status.st_mtime_ns:
+        dated_alike = known.size == status.st_size and known.mtime_ns == status.st_mtime_ns
+        if dated_alike and known.changed_ns == status.st_ctime_ns:
             return
         digest = self._read_digest(path, status.st_size)
         same = digest is not None and digest == known.digest
+        if dated_alike and (digest is None or known.digest is None):
+            # More often another mode or name than another content with the date put back.
+            same = True
         known.size, known.mtime_ns, known.digest = status.st_size, status.st_mtime_ns, digest
+        known.changed_ns = status.st_ctime_ns
         if same:
             return
         self._version ^= known.share
@@ -335,5 +346,6 @@ class Tree:
 
 def _share(path: str, status: os.stat_result) -> int:
     """A file's share in the version."""
-    text = f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogateescape")
-    return int.from_bytes(blake2b(text, digest_size=8).digest())
+    text = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
+    octets = text.encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(octets, digest_size=8).digest())

@@ -75,7 +75,7 @@ complete -c h2static -n _shtab_h2static_using -s e -l error-gzip -d 'Compress er
 complete -c h2static -n _shtab_h2static_using -l cache -x -d 'Cache-Control for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l header -x -d 'Field '"'"'Name: value'"'"' for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l netlify -d 'Follow the files _headers and _redirects in the root, and answer 404 with 404.html.'
-complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size and time of large ones; '"'"'digest'"'"' is the content of all.'
+complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size, inode and times of large ones; '"'"'digest'"'"' is the content of all.'
 complete -c h2static -n _shtab_h2static_using -l mime-types-file -xka "(__fish_complete_path (commandline -ct))" -d 'File in the format of /etc/mime.types that adds to the table of media types.'
 complete -c h2static -n _shtab_h2static_using -l follow-symlinks -d 'Let symbolic links lead out of the root.'
 complete -c h2static -n _shtab_h2static_using -s p -l push -x -d 'What the page at PATH needs: pushed, or hinted at where a client takes no pushes. Repeatable.'

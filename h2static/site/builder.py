@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Response
+from h2static.site.bundles import Names
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators
 from h2static.site.contents import FileContent, WouldBlockError, content_tag
@@ -24,9 +26,10 @@ from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
 from h2static.site.listing import listing_json, listing_page, read_listing
+from h2static.site.mediatypes import BEGINNING
 from h2static.site.negotiation import (
-    CODINGS,
     IDENTITY,
+    choose_alone,
     choose_coding,
     prefers_json,
     wants_page,
@@ -36,14 +39,18 @@ from h2static.site.netlify import NetlifyRules
 from h2static.site.paths import Target, encode_path, join_path, parse_target
 from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
-from h2static.site.rules import REVALIDATE, default_cache_control
-from h2static.site.setup import READ_METHODS, Names, Setup
+from h2static.site.rules import IMMUTABLE, REVALIDATE
+from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource
+from h2static.site.variants import Variants, inner_name
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
 KNOWN_METHODS = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 )
+#: What a name leads to: a folder, a file, or siblings by coding of a file that is not there.
+Place: TypeAlias = Folder | OpenFile | dict[bytes, OpenFile]
+
 NETLIFY_PATHS = tuple((name,) for name in NETLIFY_FILES)
 
 
@@ -179,7 +186,7 @@ class ResponseBuilder:
 
     def _serve(self, walk: Walk, target: Target) -> Response:
         parent, place = self._find(walk, target.names)
-        if isinstance(place, OpenFile):
+        if not isinstance(place, Folder):
             if target.directory:
                 raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
             return self._file(walk, parent, target.names, place)
@@ -199,22 +206,37 @@ class ResponseBuilder:
             return self._index(walk, place, names, status)
         return self._file(walk, parent, names, place, status)
 
-    def _find(self, walk: Walk, names: Names) -> tuple[Folder, Folder | OpenFile]:
+    def _find(self, walk: Walk, names: Names) -> tuple[Folder, Place]:
         """What ``names`` lead to, and the folder that the last of them is in."""
         if self.setup.netlify is not None and names in NETLIFY_PATHS:
             raise SiteError(404)
-        parent = walk.root()
-        place: Folder | OpenFile = parent
-        for name in names:
-            if isinstance(place, OpenFile):
+        folder = walk.root()
+        if not names:
+            return folder, folder
+        for name in names[:-1]:
+            found = walk.step(folder, name)
+            if isinstance(found, OpenFile):
                 raise NotADirectoryError(errno.ENOTDIR, "a file has no files in it")
-            parent = place
-            place = walk.step(place, name)
-        return parent, place
+            folder = found
+        return folder, self._step(walk, folder, names[-1])
+
+    def _step(self, walk: Walk, folder: Folder, name: bytes) -> Place:
+        """What ``name`` is in ``folder``."""
+        try:
+            return walk.step(folder, name)
+        except FileNotFoundError:
+            siblings = self._variants(walk).alone(folder, name)
+            if not siblings:
+                raise
+            return siblings
+
+    def _variants(self, walk: Walk) -> Variants:
+        unused = self.setup.unused_siblings
+        return Variants(walk, self.dependencies, self.source, unused, self.limits)
 
     def _index(self, walk: Walk, folder: Folder, names: Names, status: int = 200) -> Response:
         index = self.setup.index
-        found = walk.step(folder, index)
+        found = self._step(walk, folder, index)
         if isinstance(found, Folder):
             raise FileNotFoundError(errno.ENOENT, "the index is a folder")
         return self._file(walk, folder, (*names, index), found, status)
@@ -243,67 +265,91 @@ class ResponseBuilder:
         return prepare(self.cache_key, representation, self.now, limits=self.limits)
 
     def _file(
-        self, walk: Walk, folder: Folder, names: Names, original: OpenFile, status: int = 200
+        self,
+        walk: Walk,
+        folder: Folder,
+        names: Names,
+        place: OpenFile | dict[bytes, OpenFile],
+        status: int = 200,
     ) -> Response:
-        """The response with a file or one of its precompressed siblings in ``folder``."""
+        """The response with a file in ``folder`` or one of its precompressed siblings."""
         # Rules of ``_redirects`` may look at the query; nothing else of a file does.
         self.any_query = self.setup.netlify is None
         name = names[-1]
-        variants = self._variants(walk, folder, name, original)
-        sizes = {coding: file.version.size for coding, file in variants.items()}
-        coding = choose_coding(self.cache_key.accept_encoding, sizes, self.limits)
-        content, length, validators = self.source.content(variants[coding])
-        media_type = self.setup.media_types.of(name)
-        cache_control, file_path = REVALIDATE, None
+        cache_control, file_path, stored = REVALIDATE, None, None
         if status == 200:
-            cache_control = default_cache_control(name, media_type)
+            if self.setup.bundles.lasts(names, blocking=self.blocking):
+                cache_control = IMMUTABLE
             file_path = join_path(names, directory=False)
+            stored = self.rules.stored_coding(file_path)
+        #: The file without any coding, where there is one.
+        plain: OpenFile | None = None
+        vary = b"accept-encoding"
+        if not isinstance(place, OpenFile):
+            coding = self._choose(place)
+            found = self.source.content(place[coding])
+        elif stored is None:
+            plain = place
+            variants = self._variants(walk).of(folder, name, place)
+            coding = self._choose(variants)
+            found = self.source.content(variants[coding])
+            if len(variants) == 1:
+                vary = b""
+        else:
+            # Who asks for it by this name knows in what coding it is stored.
+            coding, vary, name = stored, b"", inner_name(name)
+            found = self.source.content(place)
+            # RFC 9110 section 8.8.3.3: with another coding it is another representation.
+            found.etag = found.etag[:-1] + b"-" + stored + b'"'
+        media_type = self._media_type(name, plain)
         representation = Representation(
-            content=content,
-            length=length,
+            content=found.content,
+            length=found.length,
             media_type=media_type,
             cache_control=cache_control,
-            validators=validators if status == 200 else None,
+            validators=self.source.validators(found) if status == 200 else None,
             coding=None if coding == IDENTITY else coding,
-            vary=b"accept-encoding" if len(variants) > 1 else b"",
+            vary=vary,
             ranges=status == 200,
             fields=self.rules.fields(self.path, file_path),
         )
         response = prepare(self.cache_key, representation, self.now, status, self.limits)
         planner = self.setup.push_source.planner
         if planner is not None and response.status == 200:
-            response.hints = self._hints(planner, original, media_type)
+            response.hints = self._hints(planner, plain, media_type)
         return response
 
+    def _media_type(self, name: bytes, plain: OpenFile | None) -> bytes:
+        media_types = self.setup.media_types
+        beginning = b""
+        if plain is not None and media_types.depends_on_content(name):
+            beginning = self.source.part(plain, 0, BEGINNING)
+        return media_types.of(name, beginning)
+
+    def _choose(self, variants: dict[bytes, OpenFile]) -> bytes:
+        """The coding to send.  Raises :class:`SiteError` for 406."""
+        accepted = self.cache_key.accept_encoding
+        sizes = {coding: file.version.size for coding, file in variants.items()}
+        if IDENTITY in variants:
+            return choose_coding(accepted, sizes, self.limits)
+        coding = choose_alone(accepted, sizes, self.limits)
+        if coding is None:
+            # RFC 9110 section 15.5.7; a cache must not give it to those who accept.
+            raise SiteError(406, (b"vary", b"accept-encoding"))
+        return coding
+
     def _hints(
-        self, planner: PushPlanner, original: OpenFile, media_type: bytes
+        self, planner: PushPlanner, plain: OpenFile | None, media_type: bytes
     ) -> PushHints | None:
         """What the page will need."""
-        if not media_type.startswith(b"text/html") or original.version.size > self.limits.hint_page:
+        if (
+            plain is None
+            or not media_type.startswith(b"text/html")
+            or plain.version.size > self.limits.hint_page
+        ):
             return planner.hints_for(self.path, b"")
-        _, _, own = self.source.content(original)
-        return planner.hints_for(self.path, own.etag, lambda: self.source.octets(original))
-
-    def _variants(
-        self, walk: Walk, folder: Folder, name: bytes, original: OpenFile
-    ) -> dict[bytes, OpenFile]:
-        """The file by content coding: identity and the precompressed siblings that count."""
-        variants = {IDENTITY: original}
-        if name.endswith(tuple(CODINGS.values())):
-            return variants
-        for coding, suffix in CODINGS.items():
-            try:
-                sibling = walk.step(folder, name + suffix)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                self.dependencies.settled = False
-                continue
-            if isinstance(sibling, OpenFile) and (
-                sibling.version.modified >= original.version.modified
-            ):
-                variants[coding] = sibling
-        return variants
+        own = self.source.content(plain)
+        return planner.hints_for(self.path, own.etag, lambda: self.source.octets(plain))
 
     def error(self, error: SiteError) -> Response:
         """The response for ``error``: the owner's page, or the server's own."""
@@ -317,7 +363,7 @@ class ResponseBuilder:
             except (SiteError, OSError):
                 self.dependencies.settled = False
             else:
-                response.fields += error.fields
+                response.fields = with_rules(dict(response.fields), error.fields)
                 return response
         return self.default_error(error)
 

@@ -84,6 +84,11 @@ class SiteLimits:
     read_attempts: int = 3
     #: Attempts at a response while files change; then it is 503.
     attempts: int = 4
+    #: Files of a folder that are looked at to find out whether all have one date: a tool that sets
+    #: dates sets all of them.
+    dated_files: int = 32
+    #: Folders of which that is remembered; one takes 250 octets.
+    dated_folders: int = 4096
     #: Octets of buffers that readings of files keep from one read to the next: 64 at full speed.
     kept_buffers: int = 16 * _MIB
     #: Looks at a file that seems rewritten, as one that just grows does for a moment: a write sets
@@ -139,6 +144,28 @@ class SiteLimits:
     rules: int = 4096
     #: Targets of one rule: pushing more than a client may have streams helps nobody.
     rule_targets: int = 100
+
+    # --- precompressed siblings
+
+    #: Files of a site that are looked at when it starts, for siblings that are too old: they take a
+    #: thread a tenth of a second.
+    surveyed_files: int = 20_000
+    #: Siblings that are remembered as unused, to tell how many there are.
+    unused_siblings: int = 10_000
+
+    # --- files that build tools write
+
+    #: Octets of a page, manifest or script that is asked which files it names: the first script of
+    #: a large application.
+    bundle_file: int = 4 * _MIB
+    #: Octets and scripts that are read for one page: they take a thread a tenth of a second, once
+    #: for each version of the page.
+    bundle_octets: int = 8 * _MIB
+    bundle_files: int = 256
+    #: Entries of a folder that are looked at for scripts of which only the hash is known.
+    bundle_entries: int = 4096
+    #: Pages and scripts of which is remembered what they name; one takes a few KiB.
+    bundle_pages: int = 1024
 
     # --- files that the owner writes
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from h2static.site.files import Dependencies, FileVersion, Folder, OpenFile, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern
+from h2static.site.plain_files import decode_text
 from h2static.site.redirects import Redirect, parse_redirects
-from h2static.site.rules import HeaderRule, parse_field_name, parse_field_value
+from h2static.site.rules import HeaderRule, make_header_rule
 
 HEADERS_FILE = b"_headers"
 REDIRECTS_FILE = b"_redirects"
@@ -44,7 +45,7 @@ def parse_headers(text: str, source: str) -> tuple[tuple[HeaderRule, ...], tuple
     rules: list[HeaderRule] = []
     warnings: list[str] = []
     pattern: PathPattern | None = None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         text_of_line = line.strip()
         if not text_of_line or text_of_line.startswith("#"):
             continue
@@ -57,14 +58,13 @@ def parse_headers(text: str, source: str) -> tuple[tuple[HeaderRule, ...], tuple
             name_text, colon, value_text = text_of_line.partition(":")
             if not colon:
                 raise ValueError(f"{text_of_line!r} is not a field: expected 'Name: value'")
-            name = parse_field_name(name_text, text_of_line)
-            value = parse_field_value(value_text, text_of_line)
+            rule = make_header_rule(pattern, name_text, value_text, text_of_line)
         except ValueError as error:
             raise ValueError(f"{source}:{number}: {error}") from None
-        if name in _UNSUPPORTED:
-            warnings.append(f"{source}:{number}: left out: {_UNSUPPORTED[name]}")
+        if rule.name in _UNSUPPORTED:
+            warnings.append(f"{source}:{number}: left out: {_UNSUPPORTED[rule.name]}")
         else:
-            rules.append(HeaderRule(pattern=pattern, name=name, value=value))
+            rules.append(rule)
     return tuple(rules), tuple(warnings)
 
 
@@ -167,9 +167,4 @@ def _read(file: OpenFile | None, name: bytes, limit: int) -> str:
         octets = os.pread(file.handle.descriptor, limit + 1, 0)
     except OSError as error:
         raise _UnreadableError(name, error) from None
-    if len(octets) > limit:
-        raise ValueError(f"{name.decode()}: longer than {limit} octets")
-    try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{name.decode()}: not UTF-8") from None
+    return decode_text(octets, name.decode(), limit)

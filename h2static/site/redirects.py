@@ -57,7 +57,7 @@ def parse_redirects(text: str, source: str) -> tuple[tuple[Redirect, ...], tuple
     """
     redirects: list[Redirect] = []
     warnings: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         words = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split()
         if not words:
             continue

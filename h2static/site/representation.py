@@ -154,8 +154,13 @@ def with_rules(head: dict[bytes, bytes], fields: Sequence[Field]) -> tuple[Field
 
 
 def join_vary(first: bytes, second: bytes) -> bytes:
-    """Two Vary values as one."""
-    return b", ".join(filter(None, (first, second)))
+    """Two Vary values as one, each name once."""
+    names: dict[bytes, bytes] = {}
+    for item in (first + b"," + second).split(b","):
+        name = item.strip(b" \t")
+        if name:
+            names.setdefault(name.lower(), name)
+    return b", ".join(names.values())
 
 
 def _not_modified(representation: Representation) -> Response:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TypeAlias
 
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
+from h2static.site.bundles import Bundles, Names
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
 from h2static.site.errors import SiteError
+from h2static.site.file_times import ModificationDates
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
@@ -26,14 +27,12 @@ from h2static.site.pages import ErrorPages
 from h2static.site.paths import parse_target
 from h2static.site.rules import Rules
 from h2static.site.sources import ChangedError, Shared
+from h2static.site.variants import UnusedSiblings
 
 READ_METHODS = (b"GET", b"HEAD")
 UPLOAD_METHODS = (b"POST", b"PUT")
 #: The page that Netlify answers with where there is no file.
 NETLIFY_NOT_FOUND = (b"404.html",)
-
-#: Decoded names from the root to a file or folder.
-Names: TypeAlias = tuple[bytes, ...]
 
 
 class Setup:
@@ -57,7 +56,10 @@ class Setup:
         self.clock = clock
         limits = self.limits = access.limits
         self.shared = Shared(
-            contents=contents, access=access, digest_all=config.etag is EtagSource.DIGEST
+            contents=contents,
+            access=access,
+            digest_all=config.etag is EtagSource.DIGEST,
+            dates=ModificationDates(limits),
         )
         self.lists = ListMemory(limits)
         additions = None
@@ -73,6 +75,8 @@ class Setup:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits) if config.netlify else None
+        self.unused_siblings = UnusedSiblings(root, limits)
+        self.bundles = Bundles(root, self.walk, self.index, limits)
         self.push_source = PushSource(config, self._has_file, look, limits)
         self._rules: tuple[NetlifyRules, Rules] | None = None
         with self.walk(Dependencies(clock())) as walk:
@@ -129,6 +133,10 @@ class Setup:
         """What was left out of the owner's files, one line each."""
         netlify = () if self.netlify is None else self.netlify.rules.warnings
         return (*netlify, *self.push_source.warnings)
+
+    def notices(self) -> tuple[str, ...]:
+        """What the owner may want to know besides, one line each."""
+        return self.unused_siblings.lines()
 
     def allow(self) -> Field:
         """The methods that resources here support (RFC 9110 section 10.2.1)."""

@@ -113,6 +113,16 @@ class Site(Lifecycle):
         """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
         return self._setup.warnings()
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the owner of the site may want to know besides, one line each: files that are not
+        sent as one might expect."""
+        return self._setup.notices()
+
+    def start(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._access.submit(self._setup.unused_siblings.survey)
+
     def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
         """Read the push rules again if they changed, where the configuration is lenient.
 

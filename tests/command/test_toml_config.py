@@ -142,7 +142,7 @@ def test_a_file_that_is_too_long_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="longer than"):
         read_file(write(tmp_path, "#" * (MAX_LENGTH + 1)))
     (tmp_path / "h2static.toml").write_bytes(b"\xff")
-    with pytest.raises(UsageError, match="not TOML"):
+    with pytest.raises(UsageError, match="not UTF-8"):
         read_file(str(tmp_path / "h2static.toml"))
 
 

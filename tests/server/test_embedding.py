@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -167,4 +168,27 @@ async def test_a_fault_that_an_edit_brings_is_reported_once(site: SiteConfig) ->
                 await anyio.sleep(0.1)
     line = log.read_text()
     assert " [site] _redirects:1: '999' is not a status" in line
+    assert line.count("\n") == 1
+
+
+async def test_siblings_that_are_not_sent_are_reported(site: SiteConfig) -> None:
+    root = Path(site.root)
+    for number in range(3):
+        (root / f"{number}.js").write_text("original")
+        packed = root / f"{number}.js.br"
+        packed.write_text("packed")
+        os.utime(packed, (1_000_000_000, 1_000_000_000))
+    log = root.parent / f"{root.name}.log"
+    async with (
+        serve(config(site, error_log=str(log))) as server,
+        httpx.AsyncClient(
+            http1=False, http2=True, base_url=server.urls[0], timeout=DEADLINE
+        ) as client,
+    ):
+        with anyio.fail_after(DEADLINE):
+            while b"\n" not in log.read_bytes():
+                assert (await client.get("/")).status_code == 200
+                await anyio.sleep(0.1)
+    line = log.read_text()
+    assert " [site] 3 precompressed files are older than the original and so not sent" in line
     assert line.count("\n") == 1

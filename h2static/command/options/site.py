@@ -148,8 +148,8 @@ FILES = (
         metavar="SOURCE",
         what="etag source",
         default=EtagSource.AUTO,
-        help="What entity tags are made of: 'auto' is the content of small files, size and time of"
-        " large ones; 'digest' is the content of all.",
+        help="What entity tags are made of: 'auto' is the content of small files, size, inode and"
+        " times of large ones; 'digest' is the content of all.",
     ),
     file_option(
         name="mime-types-file",

@@ -203,7 +203,8 @@ def _supervise(
 
     ``began``: when the start began, in monotonic seconds.
     """
-    from h2static.process.daemon import PidFile, leave_terminal
+    from h2static.process.daemon import leave_terminal
+    from h2static.process.pid_file import PidFile
     from h2static.process.supervisor import Supervisor
     from h2static.process.systemd import Notifier
 

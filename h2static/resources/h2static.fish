@@ -118,7 +118,7 @@ complete -c h2static -n _shtab_h2static_using -l log-format -xka "combined json 
 complete -c h2static -n _shtab_h2static_using -l error-log -xka "(__fish_complete_path (commandline -ct))" -d 'Write errors to FILE: one line for each broken connection or crossed limit.'
 complete -c h2static -n _shtab_h2static_using -s n -l workers -x -d 'Worker processes; '"'"'auto'"'"' starts one for each processor.'
 complete -c h2static -n _shtab_h2static_using -s D -l daemon -d 'Run in the background once the sockets accept. Needs -d or DOCROOT.'
-complete -c h2static -n _shtab_h2static_using -l pid-file -xka "(__fish_complete_path (commandline -ct))" -d 'Write the process id of the supervisor to FILE; removed at the end.'
+complete -c h2static -n _shtab_h2static_using -l pid-file -xka "(__fish_complete_path (commandline -ct))" -d 'Write the process id of the supervisor to FILE, which is locked while it runs and removed at the end.'
 complete -c h2static -n _shtab_h2static_using -l ready-fd -x -d 'Write one JSON line with port, process id and URLs to descriptor N once the sockets accept.'
 complete -c h2static -n _shtab_h2static_using -l grace -x -d 'Time that accepted requests get to finish when the server stops or reloads.'
 complete -c h2static -n _shtab_h2static_using -l drain-delay -x -d 'Time between the health check turning 503 and the first GOAWAY when the server stops.'

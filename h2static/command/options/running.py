@@ -135,7 +135,8 @@ PROCESSES = (
     file_option(
         name="pid-file",
         group=Group.PROCESSES,
-        help="Write the process id of the supervisor to FILE; removed at the end.",
+        help="Write the process id of the supervisor to FILE, which is locked while it runs and"
+        " removed at the end.",
     ),
     Option(
         name="ready-fd",

@@ -58,7 +58,7 @@ async def serve(config: Config) -> AsyncIterator[Serving]:
             server.error_log.report("site", "", warning)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(server.run)
+                await tasks.start(server.run)
                 try:
                     yield Serving(
                         addresses=tuple((one.host, one.port) for one in listeners),

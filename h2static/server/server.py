@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.abc import TaskStatus
 
 from h2static.http.lifecycle import Lifecycle
 from h2static.logs.errors import ErrorLog
@@ -62,13 +63,17 @@ class Server:
         self._lag = 0.0
         self._started = time.monotonic()
 
-    async def run(self) -> None:
-        """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled."""
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled.
+
+        ``task_status`` is told once everything that may fail has begun.
+        """
         for one in self._lifecycles:
             one.start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._probe)
             tasks.start_soon(self._release)
+            task_status.started()
             try:
                 await self._driver.run()
             finally:

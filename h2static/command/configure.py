@@ -31,8 +31,9 @@ _ATTRIBUTES = {
 }
 #: Decided here, or of no interest to a server.
 _NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
-#: What has no meaning without TLS.
-_OF_TLS = ("key", "cert", "verify-client", "client-ca", "groups", "dh-param-file")
+#: What has no meaning without KEY, and what has none without TLS.
+_OF_KEY = ("key-password-file", "insecure-key")
+_OF_TLS = ("key", "cert", *_OF_KEY, "verify-client", "client-ca", "groups", "dh-param-file")
 #: Options that do nothing without one of others.
 _NEEDS = {
     "client-ca": ("verify-client",),
@@ -67,6 +68,9 @@ def configure(
     for name, needed in _NEEDS.items():
         if values.get(name) and not any(_is_on(values.get(other)) for other in needed):
             raise UsageError(f"--{name} needs --{' or --'.join(needed)}")
+    for name in _OF_KEY:
+        if values.get(name) and "key" not in values:
+            raise UsageError(f"--{name} needs KEY and CERT")
     _check_allow_host(values)
     if "port" not in values:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")

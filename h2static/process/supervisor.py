@@ -268,6 +268,7 @@ class Supervisor:
             self._announce()
             self._notifier.ready("serving")
             self._watch_expiry()
+            self._warn_of_key()
             self._reload_again_if_wanted()
 
     def _bury_the_dead(self) -> None:
@@ -353,6 +354,15 @@ class Supervisor:
         if warning is not None:
             self.log.report("tls", "", warning)
 
+    def _warn_of_key(self) -> None:
+        """Tell when others can read the private key."""
+        if self._current.config.no_tls:
+            return
+        from h2static.server import key_files
+
+        for warning in key_files.warnings(self._current.config):
+            self.log.report("tls", "", warning)
+
     # Reload
 
     def reload(self) -> None:
@@ -413,6 +423,7 @@ class Supervisor:
         self.log.report("reload", "", "reloaded")
         self._notifier.ready("serving")
         self._warn_of_expiry()
+        self._warn_of_key()
         self._reload_again_if_wanted()
 
     def _change_log(self, old: str | None, new: str | None) -> None:

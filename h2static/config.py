@@ -157,6 +157,8 @@ class Config:
     open: bool = False
     #: Patterns of files whose changes do not count.
     ignore: tuple[str, ...] = ()
+    #: Find changes by looking instead of relying on notifications of the system.
+    poll: bool = False
     #: Milliseconds without a change after which a change is told.
     debounce: int = DEFAULT_DEBOUNCE
     #: Names that are answered to in dev mode, besides those of this machine.

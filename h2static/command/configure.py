@@ -40,6 +40,7 @@ _NEEDS = {
     "log-format": ("access-log", "dev"),
     "push-cookie": ("push", "push-rules", "hints"),
     "ignore": ("dev", "live-reload"),
+    "poll": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
 }
 #: Values that are paths on this machine.

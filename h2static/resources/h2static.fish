@@ -108,6 +108,7 @@ complete -c h2static -n _shtab_h2static_using -l dev -d 'For editing a site: liv
 complete -c h2static -n _shtab_h2static_using -l live-reload -d 'Have pages reload by themselves when files change; style sheets and images change without a reload.'
 complete -c h2static -n _shtab_h2static_using -l open -d 'Open a browser, unless a page is connected already.'
 complete -c h2static -n _shtab_h2static_using -l ignore -x -d 'Do not reload for files or folders like GLOB either. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l poll -d 'Find changes by looking for them, without relying on notifications of the system. Where file systems do not tell of all changes, that is done anyway.'
 complete -c h2static -n _shtab_h2static_using -l debounce -x -d 'Reload once it was quiet for MS milliseconds.'
 complete -c h2static -n _shtab_h2static_using -l allow-host -x -d 'In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate that is made on this machine is for NAME too, if that is a local name. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l cors -d 'Let pages of other origins read the files.'

@@ -151,7 +151,7 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         else:
             words = [f"--{option.name}"]
         needs = {"client-ca": ["-V"]}.get(option.name, [])
-        if option.name in ("log-format", "push-cookie", "ignore", "debounce"):
+        if option.name in ("log-format", "push-cookie", "ignore", "debounce", "poll"):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
         if option.name == "verify-client":
             needs = ["--client-ca", "x"]

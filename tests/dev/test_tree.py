@@ -65,6 +65,15 @@ def test_same_length_edit_is_a_change(root: Path) -> None:
     assert [change.path for change in tree.refresh([""])] == ["index.html"]
 
 
+def test_a_change_before_the_content_is_learned_is_a_change(root: Path) -> None:
+    tree = Tree(str(root), IgnoreRules())
+    tree.scan()
+    (root / "index.html").write_text("<q>x")
+    while tree.learn():
+        pass
+    assert [change.path for change in tree.refresh([""])] == ["index.html"]
+
+
 @pytest.mark.parametrize("rewrite", [True, False])
 def test_a_touch_is_no_change(root: Path, rewrite: bool) -> None:
     tree = scanned(root)

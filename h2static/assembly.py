@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.http1.memory import Memory
     from h2static.logs.access import AccessLog
+    from h2static.server.certificate_watch import CertificateWatch
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
 _LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
@@ -66,6 +67,7 @@ def assemble(
     wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
     the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
     """
+    watch = make_certificate_watch(config, tickets=not several)
     tls = make_tls(config, tickets=not several)
     with contextlib.ExitStack() as undo:
         error_log, access_log = open_logs(config, undo)
@@ -95,6 +97,7 @@ def assemble(
             warnings=served.warnings,
             warn=warn,
             on_stopping=served.on_stopping,
+            renew=_renewing(watch, pool, entrances, error_log, tells=first),
             limits=limits,
         )
     )
@@ -108,6 +111,44 @@ def make_tls(config: Config, *, tickets: bool) -> ssl.SSLContext | None:
     from h2static.server.tls import make_context
 
     return make_context(config, tickets=tickets)
+
+
+def make_certificate_watch(config: Config, *, tickets: bool) -> CertificateWatch | None:
+    """What finds out that the certificate of ``config`` was renewed, if that is wanted.
+
+    To be made before :func:`make_tls` reads the files.
+    """
+    if config.no_tls or not config.watch_certificate:
+        return None
+    from h2static.server.certificate_watch import CertificateWatch
+    from h2static.server.tls import make_context
+
+    return CertificateWatch(config, lambda: make_context(config, tickets=tickets))
+
+
+def _renewing(
+    watch: CertificateWatch | None,
+    pool: Pool,
+    entrances: Sequence[Entrance],
+    error_log: ErrorLog,
+    *,
+    tells: bool,
+) -> Callable[[], None]:
+    """What has ``watch`` look; ``tells``: whether this process reports what comes of it."""
+    if watch is None:
+        return lambda: None
+    from h2static.server.certificate_watch import Renewal
+
+    def use(context: ssl.SSLContext) -> None:
+        for one in entrances:
+            one.tls = context
+
+    def report(text: str) -> None:
+        if tells:
+            error_log.report("certificate", "", text)
+
+    renewal = Renewal(use=use, report=report)
+    return lambda: watch.look(pool, renewal)
 
 
 def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, AccessLog | None]:

@@ -96,6 +96,12 @@ class Config:
     #: PEM files; both ``None`` or both set.
     key_file: str | None = None
     cert_file: str | None = None
+    #: File whose first line is the password of an encrypted private key.
+    key_password_file: str | None = None
+    #: Use secrets that others on the machine can read or change.
+    insecure_key: bool = False
+    #: Use a new certificate as soon as its files have changed.
+    watch_certificate: bool = True
     #: Demand a client certificate that :attr:`client_ca` vouches for.
     verify_client: bool = False
     client_ca: str | None = None
@@ -151,6 +157,8 @@ class Config:
     open: bool = False
     #: Patterns of files whose changes do not count.
     ignore: tuple[str, ...] = ()
+    #: Find changes by looking instead of relying on notifications of the system.
+    poll: bool = False
     #: Milliseconds without a change after which a change is told.
     debounce: int = DEFAULT_DEBOUNCE
     #: Names that are answered to in dev mode, besides those of this machine.

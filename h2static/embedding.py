@@ -33,6 +33,14 @@ class Serving:
         return next((port for _, port in self.addresses if port is not None), 0)
 
 
+def _warnings_of_key(config: Config) -> list[str]:
+    if config.no_tls:
+        return []
+    from h2static.server import key_files
+
+    return key_files.warnings(config)
+
+
 @asynccontextmanager
 async def serve(config: Config) -> AsyncIterator[Serving]:
     """Serve what ``config`` says for the time of an ``async with`` block.
@@ -54,11 +62,11 @@ async def serve(config: Config) -> AsyncIterator[Serving]:
         sockets = [one for listener in listeners for one in listener.sockets]
         # Spinning in the poller would take its moments from the other tasks of the program.
         server = assemble(config, sockets, several=False, spin=0.0)
-        for warning in server.warnings:
+        for warning in (*server.warnings, *_warnings_of_key(config)):
             server.error_log.report("site", "", warning)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(server.run)
+                await tasks.start(server.run)
                 try:
                     yield Serving(
                         addresses=tuple((one.host, one.port) for one in listeners),

@@ -126,7 +126,7 @@ class LiveReload(DevExtension):
         super().__init__(self._dev, page=page)
         self._tree = Tree(
             config.root,
-            IgnoreRules(config.ignore),
+            IgnoreRules(config.ignore, concerns=site.concerns),
             follow_links=config.site.follow_symlinks,
             limits=limits,
         )
@@ -135,7 +135,9 @@ class LiveReload(DevExtension):
             debounce=config.debounce / 1000,
             on_change=self._changed,
             on_problem=self._limited,
+            on_notice=self._report,
             on_turn=self._turn,
+            always_compare=config.poll,
             limits=limits,
         )
         self._dev.tell_problems()

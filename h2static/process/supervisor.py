@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
-import json
 import os
 import selectors
 import signal
@@ -31,6 +30,7 @@ from h2static.config import Config, describe
 from h2static.errors import StartError, UsageError
 from h2static.logs.errors import ErrorLog
 from h2static.process.control_channel import Message
+from h2static.process.counters import Counters
 from h2static.process.generation import Generation
 from h2static.process.launching import Launched
 from h2static.process.systemd import Notifier
@@ -48,8 +48,6 @@ _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
 #: Seconds between two looks at how long the certificate has to live.
 _EXPIRY_INTERVAL = 86_400.0
-#: Seconds that workers have to tell their counters.
-_COUNTERS_DEADLINE = 1.0
 
 _SIGNALS = (
     signal.SIGTERM,
@@ -99,8 +97,7 @@ class Supervisor:
         #: Why the first workers could not start.
         self._failure = ""
         self._deaths: dict[int, int] = {}
-        self._counters: dict[int, object] | None = None
-        self._counters_of: list[Worker] = []
+        self._counters = Counters(lambda line: self.log.write_line(line), self._after)
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
@@ -177,7 +174,7 @@ class Supervisor:
                 for worker in self._everybody():
                     worker.tell(Message.REOPEN)
             case signal.SIGUSR2:
-                self._ask_for_counters()
+                self._counters.ask(self._everybody())
             case signal.SIGCHLD:
                 self._bury_the_dead()
             case _:
@@ -197,7 +194,7 @@ class Supervisor:
         return workers
 
     def _start(self, generation: Generation, slot: int) -> None:
-        """Start the worker of ``slot``, and try again later when the system refuses."""
+        """Start the worker of ``slot``.  Where the system refuses a successor, try again later."""
         if self._stopping or generation not in (self._current, self._next):
             return
         slots = generation.config.workers
@@ -212,7 +209,9 @@ class Supervisor:
                 launched=launched,
             )
         except OSError as error:
-            self._replace_later(generation, slot, f"cannot start: {error.strerror}")
+            reason = f"a worker could not start: {error.strerror}"
+            if not self._gives_up(generation, reason):
+                self._replace_later(generation, slot, reason)
             return
         generation.workers[slot] = worker
         self._selector.register(
@@ -238,7 +237,7 @@ class Supervisor:
                 case Message.FAILED:
                     worker.failure = str(message["reason"])
                 case Message.COUNTED:
-                    self._on_counters(worker, message["counters"])
+                    self._counters.take(worker, message["counters"])
         if worker.reader.ended:
             # Its death follows as SIGCHLD; until then the line would be readable for ever.
             self._selector.unregister(worker.line)
@@ -269,6 +268,7 @@ class Supervisor:
             self._announce()
             self._notifier.ready("serving")
             self._watch_expiry()
+            self._warn_of_key()
             self._reload_again_if_wanted()
 
     def _bury_the_dead(self) -> None:
@@ -306,16 +306,28 @@ class Supervisor:
         del generation.workers[worker.slot]
         if worker.state is WorkerState.STOPPING:
             return
-        if generation is self._next:
-            self._give_up_reload(f"a new worker could not start: {worker.how_it_ended()}")
-        elif worker.state is WorkerState.STARTING and not self._announced:
-            self._failure = worker.how_it_ended()
-            self.stop()
-        else:
+        ended = worker.how_it_ended()
+        never_served = generation is self._next or worker.state is WorkerState.STARTING
+        reason = worker.failure or f"a worker could not start: {ended}"
+        if not (never_served and self._gives_up(generation, reason)):
             if time.monotonic() - worker.started > _SETTLED:
                 self._deaths.pop(worker.slot, None)
             what = f"worker {worker.slot} (process {worker.process.pid}) died"
-            self._replace_later(generation, worker.slot, f"{what}: {worker.how_it_ended()}")
+            self._replace_later(generation, worker.slot, f"{what}: {ended}")
+
+    def _gives_up(self, generation: Generation, reason: str) -> bool:
+        """A worker of ``generation`` could not start: end the start or reload that wanted it.
+
+        False when the generation has served: its workers are replaced, however long it takes.
+        """
+        if generation is self._next:
+            self._give_up_reload(reason)
+        elif not self._announced:
+            self._failure = reason
+            self.stop()
+        else:
+            return False
+        return True
 
     def _replace_later(self, generation: Generation, slot: int, reason: str) -> None:
         """Start the successor of a worker: at once the first time, then with growing delays."""
@@ -340,6 +352,15 @@ class Supervisor:
 
         warning = expiry_warning(config.cert_file, time.time())
         if warning is not None:
+            self.log.report("tls", "", warning)
+
+    def _warn_of_key(self) -> None:
+        """Tell when others can read the private key."""
+        if self._current.config.no_tls:
+            return
+        from h2static.server import key_files
+
+        for warning in key_files.warnings(self._current.config):
             self.log.report("tls", "", warning)
 
     # Reload
@@ -402,6 +423,7 @@ class Supervisor:
         self.log.report("reload", "", "reloaded")
         self._notifier.ready("serving")
         self._warn_of_expiry()
+        self._warn_of_key()
         self._reload_again_if_wanted()
 
     def _change_log(self, old: str | None, new: str | None) -> None:
@@ -456,44 +478,3 @@ class Supervisor:
     def _close_listeners(self) -> None:
         for listener in self._listeners:
             listener.close()
-
-    # Counters
-
-    def _ask_for_counters(self) -> None:
-        if self._counters is not None:
-            return
-        asked: dict[int, object] = {}
-        self._counters = asked
-        self._counters_of = self._everybody()
-        for worker in self._counters_of:
-            worker.tell(Message.COUNTERS)
-
-        def give_up() -> None:
-            # The deadline of a question that was answered must not cut the next one short.
-            if self._counters is asked:
-                self._write_counters()
-
-        self._after(_COUNTERS_DEADLINE, give_up)
-
-    def _on_counters(self, worker: Worker, counters: object) -> None:
-        if self._counters is None:
-            return
-        self._counters[worker.process.pid] = counters
-        if len(self._counters) == len(self._counters_of):
-            self._write_counters()
-
-    def _write_counters(self) -> None:
-        """Write one JSON line; a worker that did not answer in time shows as ``null``."""
-        if self._counters is None:
-            return
-        workers = [
-            {
-                "slot": worker.slot,
-                "pid": worker.process.pid,
-                "state": worker.state.name.lower(),
-                "counters": self._counters.get(worker.process.pid),
-            }
-            for worker in self._counters_of
-        ]
-        self._counters = None
-        self.log.write_line(json.dumps({"pid": os.getpid(), "workers": workers}))

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import anyio
 
 from h2static.assembly import assemble
+from h2static.config import describe
 from h2static.errors import StartError
 from h2static.logs.errors import BURST, MAX_LENGTH
 from h2static.process.control_channel import (
@@ -57,18 +58,18 @@ def main() -> None:
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
         )
+        for one in sockets:
+            # Those of new slots: nobody is to wait for a worker that could not start.
+            begin_listening(one)
     except (StartError, OSError) as error:
-        _tell(line, Message.FAILED, reason=str(error))
+        _tell_failure(line, error)
         sys.exit(1)
-    for one in sockets:
-        # Those of new slots: nobody is to wait for a worker that could not start.
-        begin_listening(one)
     line.setblocking(False)
-    anyio.run(_serve, server, assignment, line)
+    started = anyio.run(_serve, server, assignment, line)
     # What is left are threads in blocking reads; nothing they could still do matters.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    os._exit(0)
+    os._exit(0 if started else 1)
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:
@@ -77,15 +78,25 @@ def _tell(line: socket.socket, message: Message, **values: object) -> None:
         line.send(encode(message, **values))
 
 
+def _tell_failure(line: socket.socket, error: Exception) -> None:
+    """Say why this worker cannot start."""
+    reason = describe(error) if isinstance(error, OSError) else str(error)
+    _tell(line, Message.FAILED, reason=reason)
+
+
 def _brief(warnings: Sequence[str]) -> list[str]:
     """As many of ``warnings`` as the log would write, so that they always fit into the line."""
     return [one[:MAX_LENGTH] for one in warnings[:BURST]]
 
 
-async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> None:
-    """Serve until told to stop."""
+async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> bool:
+    """Serve until told to stop; false when serving could not even begin."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.run)
+        try:
+            await tasks.start(server.run)
+        except (OSError, RuntimeError) as error:
+            _tell_failure(line, error)
+            return False
         _tell(line, Message.READY, warnings=_brief(server.warnings))
         reader = LineReader()
         stopping = False
@@ -106,6 +117,7 @@ async def _serve(server: Server, assignment: Assignment, line: socket.socket) ->
         server.error_log.report("process", "", "the supervisor died; this worker ends")
         await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
         tasks.cancel_scope.cancel()
+    return True
 
 
 async def _stop(server: Server, message: dict[str, object], scope: anyio.CancelScope) -> None:

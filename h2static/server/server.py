@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.abc import TaskStatus
 
 from h2static.http.lifecycle import Lifecycle
 from h2static.logs.errors import ErrorLog
@@ -42,6 +43,8 @@ class Parts:
     warn: Callable[[Sequence[str]], None] | None
     #: Is called as soon as the server is asked to stop, some time before it drains.
     on_stopping: Callable[[], None]
+    #: Is called at every probe, to look for what was renewed; returns at once.
+    renew: Callable[[], None] = lambda: None
     limits: ServerLimits = DEFAULT_LIMITS
 
 
@@ -55,6 +58,7 @@ class Server:
         self._access_log = parts.access_log
         self._current_warnings = parts.warnings
         self._on_stopping = parts.on_stopping
+        self._renew = parts.renew
         self._limits = parts.limits
         #: What was left out of the owner's files when the server was made, one line each.
         self.warnings = parts.warnings()
@@ -62,13 +66,17 @@ class Server:
         self._lag = 0.0
         self._started = time.monotonic()
 
-    async def run(self) -> None:
-        """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled."""
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled.
+
+        ``task_status`` is told once everything that may fail has begun.
+        """
         for one in self._lifecycles:
             one.start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._probe)
             tasks.start_soon(self._release)
+            task_status.started()
             try:
                 await self._driver.run()
             finally:
@@ -120,8 +128,8 @@ class Server:
         return counters
 
     async def _probe(self) -> None:
-        """Measure the largest lateness of the loop since the last look at the counters, and tell
-        what there is to tell."""
+        """Measure the largest lateness of the loop since the last look at the counters, tell what
+        there is to tell, and have what was renewed be found."""
         told = self.warnings
         interval = self._limits.probe_seconds
         while True:
@@ -138,6 +146,7 @@ class Server:
             if warnings != told:
                 told = warnings
                 self._warn(warnings)
+            self._renew()
             self.error_log.flush()
 
     def _report_new(self, told: Sequence[str]) -> Callable[[Sequence[str]], None]:

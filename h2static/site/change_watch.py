@@ -40,6 +40,7 @@ from h2static.site.inotify import (
     Inotify,
 )
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.mounts import file_system_of
 
 #: Silence is believed for so long.  What inotify cannot see is seen after that; looking at a
 #: thousand files costs a millisecond, so that more often would cost more than two in a hundred.
@@ -101,6 +102,8 @@ class ChangeWatch:
         if 0 <= now - self._renewed < RENEWAL_SECONDS:
             return bool(self._way) and not changed
         self._renewed = now
+        # The number of a device may be another file system's by now.
+        self._local.clear()
         if not self._way:
             self._find_way()
         return False
@@ -114,7 +117,9 @@ class ChangeWatch:
         if self._works is None:
             self._start()
         inotify = self._inotify
-        if inotify is None or len(self._uses) >= self._most or not self._is_local(device):
+        if inotify is None or len(self._uses) >= self._most:
+            return NO_WATCH
+        if not self._is_local(descriptor, device):
             return NO_WATCH
         try:
             # The very file, whatever its name stands for by now.
@@ -144,12 +149,11 @@ class ChangeWatch:
             return
         self._works = True
 
-    def _is_local(self, device: int) -> bool:
+    def _is_local(self, descriptor: int, device: int) -> bool:
+        """Whether an open file of ``device`` is on a local file system."""
         known = self._local.get(device)
         if known is None:
-            # What was mounted since the last look is in the table by now.
-            self._local = {number: kind in LOCAL_FILE_SYSTEMS for number, kind in mounted()}
-            known = self._local.setdefault(device, False)
+            known = self._local[device] = file_system_of(descriptor) in LOCAL_FILE_SYSTEMS
         return known
 
     def _take(self, events: list[Event]) -> bool:
@@ -216,18 +220,3 @@ class ChangeWatch:
             names.extendleft(reversed(target.split(b"/")))
             place = b"/" if target.startswith(b"/") else os.path.dirname(place)
             watch = inotify.add(place, _WAY_EVENTS)
-
-
-def mounted() -> list[tuple[int, str]]:
-    """The devices that are mounted and the kinds of their file systems; empty when not known."""
-    found: list[tuple[int, str]] = []
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                # proc_pid_mountinfo(5): the third word is the device; the kind follows a dash.
-                words, _, rest = line.partition(" - ")
-                major, _, minor = words.split()[2].partition(":")
-                found.append((os.makedev(int(major), int(minor)), rest.split(None, 1)[0]))
-    except (OSError, ValueError, IndexError):
-        return []
-    return found

@@ -24,7 +24,7 @@ from h2static.site.list_memory import ListMemory
 from h2static.site.mediatypes import MediaTypes, read_mime_types
 from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
-from h2static.site.paths import parse_target
+from h2static.site.paths import is_hidden, parse_target
 from h2static.site.rules import Rules
 from h2static.site.sources import ChangedError, Shared
 from h2static.site.variants import UnusedSiblings
@@ -77,6 +77,13 @@ class Setup:
         self.netlify = NetlifyFiles(limits) if config.netlify else None
         self.unused_siblings = UnusedSiblings(root, limits)
         self.bundles = Bundles(root, self.walk, self.index, limits)
+        #: The files that options name, which are served whatever their names are, and the folders
+        #: on the way to them.
+        self._named = {
+            names[:count]
+            for names in (*self.error_files.values(), self.spa or ())
+            for count in range(1, len(names) + 1)
+        }
         self.push_source = PushSource(config, self._has_file, look, limits)
         self._rules: tuple[NetlifyRules, Rules] | None = None
         with self.walk(Dependencies(clock())) as walk:
@@ -101,6 +108,10 @@ class Setup:
         except (SiteError, OSError, ChangedError):
             return False
         return isinstance(place, OpenFile)
+
+    def concerns(self, names: Names) -> bool:
+        """Whether any response may change with what is at ``names`` or below."""
+        return names in self._named or not any(map(is_hidden, names))
 
     def walk(self, dependencies: Dependencies) -> Walk:
         """A new walk through the tree."""

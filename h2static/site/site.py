@@ -123,6 +123,11 @@ class Site(Lifecycle):
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
         self._access.submit(self._setup.unused_siblings.survey)
 
+    def concerns(self, names: tuple[bytes, ...]) -> bool:
+        """Whether any response may change with the file or folder of these names, from the root
+        on, or with what is below it.  May be called in any thread."""
+        return self._setup.concerns(names)
+
     def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
         """Read the push rules again if they changed, where the configuration is lenient.
 

@@ -132,7 +132,8 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
     """Each row of the table can be given and ends up in the configuration."""
     samples = {
         "address": "::1", "trusted-proxy": "10.0.0.0/8", "client-ca": "x", "groups": "P-256",
-        "dh-param-file": "x", "header-table-size": "1K", "encoder-header-table-size": "1K",
+        "dh-param-file": "x", "key-password-file": "x", "header-table-size": "1K",
+        "encoder-header-table-size": "1K",
         "max-concurrent-streams": "7", "window-bits": "7", "connection-window-bits": "7",
         "padding": "7", "trailer": "a: b", "access-log": "x", "log-format": "json",
         "error-log": "x", "workers": "2", "pid-file": "x", "ready-fd": "7", "grace": "7",
@@ -150,12 +151,15 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         else:
             words = [f"--{option.name}"]
         needs = {"client-ca": ["-V"]}.get(option.name, [])
-        if option.name in ("log-format", "push-cookie", "ignore", "debounce"):
+        if option.name in ("log-format", "push-cookie", "ignore", "debounce", "poll"):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
         if option.name == "verify-client":
             needs = ["--client-ca", "x"]
         extra = needs if option.name == "htdocs" else [*needs, "-d", "."]
         plain = Config(port=80, site=SiteConfig(root=str(folder)))
+        operands = ["80"]
+        if option.name in ("key-password-file", "insecure-key"):
+            operands, needs = ["80", "key", "cert"], ["-d", "."]
         if needs and option.name not in ("client-ca", "verify-client"):
-            plain = decide("80", *extra)
-        assert decide("80", *extra, *words) != plain, option.name
+            plain = decide(*operands, *extra)
+        assert decide(*operands, *extra, *words) != plain, option.name

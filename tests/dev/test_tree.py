@@ -86,6 +86,15 @@ def test_an_edit_with_the_date_put_back_is_a_change(root: Path) -> None:
     assert tree.refresh([""]) == []
 
 
+def test_a_change_before_the_content_is_learned_is_a_change(root: Path) -> None:
+    tree = Tree(str(root), IgnoreRules())
+    tree.scan()
+    (root / "index.html").write_text("<q>x")
+    while tree.learn():
+        pass
+    assert [change.path for change in tree.refresh([""])] == ["index.html"]
+
+
 @pytest.mark.parametrize("rewrite", [True, False])
 def test_a_touch_is_no_change(root: Path, rewrite: bool) -> None:
     tree = scanned(root)

@@ -49,6 +49,17 @@ TLS = (
         group=Group.TLS,
         help="Speak HTTP/2 without TLS, with prior knowledge, and HTTP/1.1.",
     ),
+    file_option(
+        name="key-password-file",
+        group=Group.TLS,
+        help="The first line of FILE is the password of KEY.",
+    ),
+    Option(
+        name="insecure-key",
+        group=Group.TLS,
+        help="Use KEY even if everybody on this machine can change it, and do not warn that"
+        " everybody can read it.",
+    ),
     Option(
         name="verify-client",
         letter="V",

@@ -37,6 +37,7 @@ _OF_TLS = ("key", "cert", "verify-client", "client-ca", "groups", "dh-param-file
 _NEEDS = {
     "client-ca": ("verify-client",),
     "log-format": ("access-log", "dev"),
+    "proxy-protocol": ("trusted-proxy",),
     "push-cookie": ("push", "push-rules", "hints"),
     "ignore": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),

@@ -21,10 +21,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from h2static.http.authority import authority_problem
 from h2static.http.exchange import Exchange, Job
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
-from h2static.site.authority import authority_is_valid
 from h2static.site.bodies import FileAccess, Submit
 from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey, cache_key_of
@@ -160,7 +160,7 @@ class Site(Lifecycle):
         if (
             self._uploads is not None
             and request.method in UPLOAD_METHODS
-            and authority_is_valid(request)
+            and authority_problem(request) is None
         ):
             exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
             return
@@ -180,9 +180,10 @@ class Site(Lifecycle):
         while self._built:
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
-        if not authority_is_valid(request):
-            return self.refuse(400, request)
         cache_key = cache_key_of(request)
+        problem = authority_problem(request)
+        if problem is not None:
+            return refuse(self._setup, cache_key, 400, problem).response
         # Browsers send another Accept for a picture than for a page: it counts only where something
         # depends on it.
         if not self._tells_pages:
@@ -211,6 +212,9 @@ class Site(Lifecycle):
         if dropped:
             # Responses hold the octets that are to make room.
             self._responses.forget()
+        if built.response.refusal is not None:
+            # The error log is told of each one; what memories find is told to nobody.
+            return built.response
         return self._responses.remember(cache_key, built, batch)
 
     def refuse(self, status: int, request: Request | None) -> Response:

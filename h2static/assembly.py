@@ -84,6 +84,7 @@ def assemble(
             console=Console(config),
             access_log=access_log,
             trusted_proxies=config.trusted_proxies,
+            proxy_protocol=config.proxy_protocol,
             spin=spin,
             limits=limits,
         )
@@ -306,9 +307,9 @@ class SiteEngines:
             schemes=frozenset((b"https" if secure else b"http",)),
             hints=hints,
         )
-        #: For cleartext from a trusted proxy, which may have taken off the TLS.
+        #: For a trusted proxy, which may have been asked by another scheme.
         self._proxied: Service | None = None
-        if config.trusted_proxies and not secure:
+        if config.trusted_proxies:
             self._proxied = make_service(
                 http2_application,
                 settings,
@@ -356,6 +357,7 @@ class SiteEngines:
             opening.now,
             limits=self._http1_limits,
             memory=self._http1_memory,
+            proxied=opening.proxied,
             notify=opening.notify,
             observer=None if opening.log is None else opening.log.finished,
             report=opening.report,

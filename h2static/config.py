@@ -75,6 +75,17 @@ class LogFormat(StrEnum):
     BRIEF = "brief"
 
 
+class ProxyProtocol(StrEnum):
+    """Whether connections of trusted proxies begin with a PROXY header."""
+
+    #: With or without.
+    ACCEPT = "accept"
+    #: A connection without one is closed.
+    REQUIRE = "require"
+    #: Never: what looks like one is no HTTP.
+    OFF = "off"
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Config:
     """Everything that was decided before a server starts.
@@ -177,8 +188,10 @@ class Config:
     drain_delay: float = 0.0
     #: Path that answers 200 while serving and 503 while draining; ``None``: no such path.
     health: str | None = None
-    #: Networks whose connections start with a PROXY protocol header.
+    #: Networks, and ``unix``, whose connections are those of proxies that are believed about whom
+    #: they speak for.
     trusted_proxies: tuple[str, ...] = ()
+    proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT
 
     def __post_init__(self) -> None:
         """Check the numbers, and what the values say together."""

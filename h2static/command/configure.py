@@ -38,6 +38,7 @@ _OF_TLS = ("key", "cert", *_OF_KEY, "verify-client", "client-ca", "groups", "dh-
 _NEEDS = {
     "client-ca": ("verify-client",),
     "log-format": ("access-log", "dev"),
+    "proxy-protocol": ("trusted-proxy",),
     "push-cookie": ("push", "push-rules", "hints"),
     "ignore": ("dev", "live-reload"),
     "poll": ("dev", "live-reload"),

@@ -3,8 +3,9 @@
 Contract: :func:`validate_request` and :func:`validate_response` turn the decoded fields of a header
 block into a head or raise :class:`~h2static.http.errors.Malformed`; :func:`validate_trailers`
 checks trailers.  All are pure: the same fields give an equal result, so results may be remembered.
-Whether the authority is well formed and the path names something is the application's to say.
-HTTP/3 has the same rules (RFC 9114 section 4).
+Whether the authority is one that may be asked for is :mod:`h2static.http.authority`'s to say, and
+whether the path names something is the application's.  HTTP/3 has the same rules (RFC 9114 section
+4).
 """
 
 from __future__ import annotations
@@ -152,6 +153,10 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     method = pseudo.get(b":method")
     if method is None or (method not in _USUAL_METHODS and TOKEN.fullmatch(method) is None):
         raise Malformed(":method is missing or not a token")
+    # RFC 9110 section 4.2.1: "A recipient that processes such a URI reference" with an empty host
+    # "MUST reject it as invalid"; RFC 9114 section 4.3.1 says so of the field itself.
+    if pseudo.get(b":authority") == b"":
+        raise Malformed(":authority is empty")
     protocol = pseudo.get(b":protocol")
     if protocol is not None and (method != b"CONNECT" or TOKEN.fullmatch(protocol) is None):
         # RFC 8441 section 4: it "MAY be included on request HEADERS indicating … CONNECT".

@@ -58,19 +58,21 @@ class ServerConnection:
         *,
         limits: Limits | None = None,
         memory: Memory | None = None,
+        proxied: bool = False,
         notify: Callable[[], None] = lambda: None,
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
         """``memory``: what connections of a worker remember together.  ``observer`` is told every
-        response that is over; ``report`` why one was given up (or :attr:`problem` says it)."""
+        response that is over; ``report`` why one was given up (or :attr:`problem` says it);
+        ``proxied``: the client is a trusted proxy."""
         self._application = application
         self._client = client
         self._limits = limits if limits is not None else Limits()
         self._notify = notify
         self._report = report
         memory = memory if memory is not None else Memory(shared)
-        self._input = Input(self._limits, memory, secure=client.secure)
+        self._input = Input(self._limits, memory, secure=client.secure, proxied=proxied)
         self._persistence = Persistence(self._limits, self._input)
         self._output = Output()
         self._sender = Sender(self._output)
@@ -226,9 +228,9 @@ class ServerConnection:
     def _end_input(self) -> None:
         """No more will come than was used."""
         exchange = self._exchange
-        if exchange is None:
+        if exchange is None and not self._input.octets:
             self.closing = True
-        elif exchange.reads_content:
+        elif exchange is None or exchange.reads_content:
             self._break("connection closed before the request was complete")
         elif self._sender.blocked and self._sender.endless:
             # Half-closed clients get the rest of what has an end; events have none, and nothing

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections import deque
 
+from h2static.http.authority import authority_problem
 from h2static.http.bodies import Sink
 from h2static.http.errors import Malformed
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
+from h2static.http.refusals import refusal_text
 from h2static.http.semantics import RequestHead, validate_request, validate_trailers
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
@@ -98,7 +100,7 @@ class Requests:
         if known is not None and stream is None and end_stream and self._observer is None:
             if known.state is not None:
                 self._blocks.move_to(known.state)
-            if self._streams.admit(stream_id):
+            if self._admits(stream_id):
                 known.request.repeats = True
                 self._open(stream_id, known.head, end_stream=True)
             return
@@ -106,13 +108,13 @@ class Requests:
         if stream is not None:
             self._trailers(stream, decoded, end_stream=end_stream)
             return
-        if not self._streams.admit(stream_id):
+        if not self._admits(stream_id):
             return
         if decoded.truncated:
             # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
             self._budgets.glitch(self._service.limits.oversized_section_glitches)
             self._reports.limit(stream_id, "more fields than allowed, or longer ones (431)")
-            self._refuse(stream_id, 431, _unread(decoded), end_stream=end_stream)
+            self._answer_refused(stream_id, 431, _unread(decoded), end_stream=end_stream)
             return
         try:
             head = validate_request(
@@ -128,15 +130,43 @@ class Requests:
             raise StreamViolation(
                 stream_id, ErrorCode.PROTOCOL_ERROR, str(malformed)
             ) from malformed
-        scheme = head.request.scheme.lower()
-        if scheme and scheme not in self._service.schemes:
-            self._refuse(stream_id, 400, head.request, end_stream=end_stream)
+        refusal = self._misdirected(head.request)
+        if refusal is not None:
+            status, reason = refusal
+            text = refusal_text(self.client, head.request, status, reason)
+            self._reports.refusal(stream_id, text)
+            self._answer_refused(stream_id, status, head.request, end_stream=end_stream)
             return
         if end_stream:
             self._blocks.move_to(
                 self._service.sections.remember(before, block, decoded, head, self._blocks.state)
             )
         self._open(stream_id, head, end_stream=end_stream)
+
+    def _admits(self, stream_id: int) -> bool:
+        """See :meth:`~h2static.http2.streams.Streams.admit`."""
+        is_new = stream_id >= self._streams.next_peer_id
+        if self._streams.admit(stream_id):
+            return True
+        if is_new:
+            self._reports.refusal(stream_id, "opened after the final GOAWAY: not processed")
+        return False
+
+    def _misdirected(self, request: Request) -> tuple[int, str] | None:
+        """Status and reason where a well-formed request is for somebody else."""
+        schemes = self._service.schemes
+        scheme = request.scheme.lower()
+        # RFC 9110 section 7.4: "Unless the connection is from a trusted gateway, an origin server
+        # MUST reject a request if any scheme-specific requirements for the target URI are not met.
+        # In particular, a request for an "https" resource MUST be rejected unless it has been
+        # received over a connection that has been secured"; 421 is what says so.
+        if scheme and scheme not in schemes:
+            return 421, (
+                f":scheme {scheme.decode('ascii')} on a connection for"
+                f" {b' or '.join(sorted(schemes)).decode('ascii')}, not from a trusted proxy"
+            )
+        problem = authority_problem(request)
+        return None if problem is None else (400, problem)
 
     def promise(self, frame: PushPromise, block: bytes) -> None:
         """PUSH_PROMISE, which a client cannot send."""
@@ -207,7 +237,9 @@ class Requests:
         self._push.asked(head.request)
         return stream
 
-    def _refuse(self, stream_id: int, status: int, request: Request, *, end_stream: bool) -> None:
+    def _answer_refused(
+        self, stream_id: int, status: int, request: Request, *, end_stream: bool
+    ) -> None:
         """Answer a request that does not get as far as the application."""
         stream = self._new_stream(stream_id, RequestHead(request=request), end_stream=end_stream)
         self._respond(stream, self._service.application.refuse(status, request), at_once=True)
@@ -353,6 +385,9 @@ class Requests:
 
     def _respond(self, stream: Stream, response: Response, *, at_once: bool = False) -> None:
         """Send the final response, now or when the request's content is there."""
+        if response.refusal is not None:
+            text = refusal_text(self.client, stream.request, response.status, response.refusal)
+            self._reports.refusal(stream.id, text)
         response = fitting(stream.request, response)
         if (
             at_once

@@ -4,6 +4,9 @@ Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats 
 the medium is slower than the requests, at most ``max_waiting`` wait; later ones are left out and
 counted (:meth:`AccessLog.take_left_out`).
 
+Whatever a record holds is escaped where a line is made of it, whoever is said to have checked it:
+nothing of a peer or a proxy ends a field, forges a line or acts on a terminal.
+
 Assumes: one thread calls :meth:`AccessLog.add`; ``deque`` appends are atomic.
 """
 
@@ -23,9 +26,10 @@ from typing import Final, assert_never
 
 from h2static.config import LogFormat
 from h2static.http.dates import MONTHS
+from h2static.http.forwarded import origin_of
 from h2static.http.journal import Finished
 from h2static.logs.brief import brief_line
-from h2static.logs.escape import escape_octets
+from h2static.logs.escape import escape, escape_octets
 from h2static.logs.files import open_log
 
 #: Requests that wait for the writer: a second of the fastest load, some tens of MiB.
@@ -159,13 +163,17 @@ def _combined(finished: Finished, epoch: float) -> str:
         f"{moment.tm_mday:02d}/{MONTHS[moment.tm_mon - 1]}/{moment.tm_year}"
         f":{moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d} +0000"
     )
-    line = f"{_quoted(request.method)} {_quoted(request.path)} {client.version}"
+    host = _word(origin_of(client, request).host or _UNIX)
+    line = f"{_quoted(request.method)} {_quoted(request.path)} {_word(client.version)}"
     referer = _quoted(request.field(b"referer") or b"-")
     agent = _quoted(request.field(b"user-agent") or b"-")
     status, octets = finished.response.status, finished.octets
-    return (
-        f'{client.host or _UNIX} - - [{stamp}] "{line}" {status} {octets} "{referer}" "{agent}"\n'
-    )
+    return f'{host} - - [{stamp}] "{line}" {status} {octets} "{referer}" "{agent}"\n'
+
+
+def _word(text: str) -> str:
+    """``text`` as it can stand between spaces or in quotation marks."""
+    return escape(text).replace(" ", "\\x20").replace('"', "\\x22")
 
 
 def _quoted(octets: bytes) -> str:
@@ -177,12 +185,13 @@ def _quoted(octets: bytes) -> str:
 
 def _json(finished: Finished, epoch: float) -> str:
     request, client = finished.request, finished.client
+    origin = origin_of(client, request)
     entry: dict[str, object] = {
         "time": round(finished.finished + epoch, 3),
-        "peer": client.host or _UNIX,
+        "peer": origin.host or _UNIX,
         "protocol": client.version,
         "method": _text(request.method),
-        "scheme": _text(request.scheme),
+        "scheme": origin.scheme,
         "authority": _text(request.authority),
         "path": _text(request.path),
         "status": finished.response.status,

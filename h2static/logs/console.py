@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from h2static.config import Config
+from h2static.logs.escape import escape
 
 if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
@@ -52,7 +53,7 @@ class Console:
         """Show octets; ``verb`` is ``recv`` or ``send``."""
         from h2static.logs.frames import hexdump
 
-        self._write(f"{verb} {peer}\n{hexdump(octets)}")
+        self._write(f"{verb} {escape(peer)}\n{hexdump(octets)}")
 
     def flush(self) -> None:
         """Have what was written be seen."""

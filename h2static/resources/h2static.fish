@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --drain-delay --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --drain-delay --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -86,7 +86,8 @@ complete -c h2static -n _shtab_h2static_using -l push-cookie -d 'Let clients rem
 complete -c h2static -n _shtab_h2static_using -l echo-upload -d 'Send the content of POST and PUT requests back.'
 complete -c h2static -n _shtab_h2static_using -l cache-size -x -d 'Memory of each worker for the content of small files.'
 complete -c h2static -n _shtab_h2static_using -s a -l address -x -d 'Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.'
-complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Connections from NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') begin with a PROXY protocol header, version 1 or 2, that names the client. They may use '"'"':scheme https'"'"' on cleartext. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded says what logs show, and '"'"':scheme https'"'"' may come on cleartext. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l proxy-protocol -xka "accept require off" -d 'Whether connections of trusted proxies begin with a PROXY header, version 1 or 2: '"'"'accept'"'"' takes both, '"'"'require'"'"' closes those without, '"'"'off'"'"' takes none.'
 complete -c h2static -n _shtab_h2static_using -l no-tls -d 'Speak HTTP/2 without TLS, with prior knowledge, and HTTP/1.1.'
 complete -c h2static -n _shtab_h2static_using -l key-password-file -xka "(__fish_complete_path (commandline -ct))" -d 'The first line of FILE is the password of KEY.'
 complete -c h2static -n _shtab_h2static_using -l insecure-key -d 'Use KEY even if everybody on this machine can change it, and do not warn that everybody can read it.'

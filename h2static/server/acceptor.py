@@ -12,13 +12,14 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from h2static.config import ProxyProtocol
+from h2static.http.addresses import TrustedProxies, parse_address
 from h2static.logs.errors import ErrorLog
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.link import Link, Phase
 from h2static.server.poller import READABLE, Poller
 from h2static.server.timers import NEVER, Timed
-from h2static.server.trusted_proxies import TrustedProxies
 
 _OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
@@ -26,7 +27,9 @@ _OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
 class Acceptor(Timed):
     """Accepts connections for a driver; its deadline is the end of the earliest pause."""
 
-    __slots__ = ("_error_log", "_limits", "_listeners", "_paused", "_poller", "_trusted")
+    __slots__ = (
+        "_error_log", "_limits", "_listeners", "_paused", "_poller", "_proxies", "_proxy_protocol",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -34,15 +37,18 @@ class Acceptor(Timed):
         error_log: ErrorLog,
         *,
         trusted_proxies: Sequence[str] = (),
+        proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         limits: ServerLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``trusted_proxies``: peers whose connections begin with a PROXY header, as
-        :class:`TrustedProxies` takes them."""
+        """``trusted_proxies``: peers that are believed, as
+        :class:`~h2static.http.addresses.TrustedProxies` takes them; ``proxy_protocol``: whether
+        their connections begin with a PROXY header."""
         super().__init__()
         self._poller = poller
         self._error_log = error_log
         self._limits = limits
-        self._trusted = TrustedProxies(trusted_proxies)
+        self._proxies = TrustedProxies(trusted_proxies)
+        self._proxy_protocol = proxy_protocol
         self._listeners: dict[int, Entrance] = {}
         #: Listeners that pause, and until when.
         self._paused: dict[int, float] = {}
@@ -107,10 +113,14 @@ class Acceptor(Timed):
         sock.setblocking(False)
         link = Link(sock, entrance, now)
         if isinstance(address, tuple):
-            link.name_peer(*address[:2])
+            host, port = address[:2]
+            # A zone says by which interface of ours the client came.
+            link.name_peer(parse_address(host.partition("%")[0]), port)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._trusted.include(link.host):
+        if self._proxies.include(link.address):
+            link.proxies = self._proxies
+        if link.proxies is not None and self._proxy_protocol is not ProxyProtocol.OFF:
             link.move(Phase.PROXY)
         else:
             link.move(Phase.SNIFF if entrance.tls is None else Phase.HANDSHAKE)

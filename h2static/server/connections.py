@@ -12,6 +12,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
+from h2static.config import ProxyProtocol
 from h2static.http.counters import Counters
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
@@ -42,6 +43,7 @@ class Connections:
         console: Console,
         rouse: Callable[[], None],
         emptied: Callable[[], None],
+        proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         limits: ServerLimits = DEFAULT_LIMITS,
     ) -> None:
         """``rouse`` is called when a link is put in the row, in case the loop sleeps; ``emptied``
@@ -53,7 +55,12 @@ class Connections:
         self._rouse = rouse
         self._emptied = emptied
         self._limits = limits
-        self._opener = Opener(error_log, self.queue, limits=limits)
+        self._opener = Opener(
+            error_log,
+            self.queue,
+            proxy_required=proxy_protocol is ProxyProtocol.REQUIRE,
+            limits=limits,
+        )
         self._background = Background(pool, error_log, self._bring, jobs=limits.jobs)
         #: The time, monotonic, in seconds; written by whoever runs the loop.
         self.now = 0.0
@@ -162,6 +169,13 @@ class Connections:
         elif events != link.events:
             self._watch(link, events)
 
+    def _sniff(self, link: Link, data: bytes, *, last: bool) -> None:
+        """Find out what a link speaks; ``last``: no more is waited for, and it had its time."""
+        now = link.opened_at if last else self.now
+        rest, engine = self._opener.sniff(link, data, now, last=last)
+        if engine is not None:
+            self._start(link, engine, rest)
+
     def _start(self, link: Link, engine: Engine, data: bytes) -> None:
         """It is known what a link speaks, and ``data`` has come already."""
         link.move(Phase.OPEN, engine)
@@ -198,8 +212,9 @@ class Connections:
             if link.read_wants_write:
                 self._watch(link, WRITABLE)
             return False
-        if not data and (link.eof or phase is _SNIFF):
-            # The end was read before: this is a hang-up, and nobody is left to take anything.
+        if not data and (link.eof or (phase is _SNIFF and not link.buffer)):
+            # Nothing was asked; or the end was read before, this is a hang-up, and nobody is left
+            # to take anything.
             self._close(link)
             return False
         if phase is _LINGER:
@@ -216,7 +231,7 @@ class Connections:
         """Process what was read; :meth:`guarded` by itself, to save a call."""
         engine = link.engine
         if engine is None:
-            self.guarded(link, self._sniff)
+            self.guarded(link, self._take_first)
             return
         data, link.arrived = link.arrived, b""
         try:
@@ -231,12 +246,16 @@ class Connections:
         except Exception as error:  # a bug must not end the others' connections
             self._failed(link, error)
 
-    def _sniff(self, link: Link) -> None:
+    def _take_first(self, link: Link) -> None:
+        """What has come may tell what the link speaks."""
         data, link.arrived = link.arrived, b""
         if link.phase is _SNIFF:
-            rest, made = self._opener.sniff(link, data, self.now)
-            if made is not None:
-                self._start(link, made, rest)
+            self._sniff(link, data, last=not data)
+        engine = link.engine
+        if not data and engine is not None:
+            link.eof = True
+            engine.receive_eof(self.now)
+            self._write(link)
 
     def turn(self, link: Link) -> None:
         """Another turn for a link that has more to do."""
@@ -339,12 +358,16 @@ class Connections:
 
     def _closing(self, link: Link, engine: Engine) -> None:
         """The engine is done: tell why if it was the peer's fault, close if all is sent."""
+        self._tell_problem(link, engine)
+        if not engine.output_octets:
+            self._finish(link, engine)
+
+    def _tell_problem(self, link: Link, engine: Engine) -> None:
+        """Tell once what the peer did wrong, if it did."""
         if engine.problem is not None and not link.reported:
             link.reported = True
             self._violations += 1
             self._error_log.report("connection", link.peer, engine.problem)
-        if not engine.output_octets:
-            self._finish(link, engine)
 
     def _watch(self, link: Link, events: int) -> None:
         """Wait for these events."""
@@ -378,6 +401,8 @@ class Connections:
         if engine is None:
             link.move(Phase.CLOSED)
         else:
+            # Also where nobody is left to be answered.
+            self._tell_problem(link, engine)
             self._retire(link, engine, Phase.CLOSED)
         self._timers.forget(link)
         with contextlib.suppress(OSError, KeyError, ValueError):
@@ -406,6 +431,9 @@ class Connections:
                 self._close(link)
         elif link.phase is _LINGER:
             self._close(link)
+        elif link.phase is _SNIFF and link.buffer:
+            # Something was said, if not enough: whoever understands it most likely answers.
+            self._sniff(link, b"", last=True)
         else:
             if not self._draining:
                 self._totals.limit_hits += 1

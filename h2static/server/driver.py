@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.lowlevel
 
+from h2static.config import ProxyProtocol
 from h2static.http.lifecycle import lifecycle_of
 from h2static.http.shared import Shared
 from h2static.logs.console import Console
@@ -69,12 +70,14 @@ class Driver:
         console: Console,
         access_log: AccessLog | None = None,
         trusted_proxies: Sequence[str] = (),
+        proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         spin: float = SPIN_SECONDS,
         limits: ServerLimits = DEFAULT_LIMITS,
         poller: Poller | None = None,
     ) -> None:
         """``access_log`` gets what is noted in the journal of ``shared``.
 
+        ``trusted_proxies``, ``proxy_protocol``: see :class:`~h2static.server.acceptor.Acceptor`.
         ``spin``: seconds to wait in the poller after activity; 0 where other tasks of the event
         loop matter.  ``poller``: the best of this system unless given.
         """
@@ -95,10 +98,15 @@ class Driver:
             console=console,
             rouse=self._rouse,
             emptied=self._tell_emptied,
+            proxy_protocol=proxy_protocol,
             limits=limits,
         )
         self._acceptor = Acceptor(
-            self._poller, error_log, trusted_proxies=trusted_proxies, limits=limits
+            self._poller,
+            error_log,
+            trusted_proxies=trusted_proxies,
+            proxy_protocol=proxy_protocol,
+            limits=limits,
         )
         for one in entrances:
             self._acceptor.add_entrance(one)

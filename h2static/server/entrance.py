@@ -37,7 +37,7 @@ class Opening:
     notify: Callable[[], None]
     #: Is told of errors that leave the connection open.
     report: Callable[[str], None]
-    #: A trusted proxy has taken off the TLS, or has not: both schemes are right.
+    #: A trusted proxy's, which may have taken off the TLS or put it on: both schemes are right.
     proxied: bool
     #: Who looks on (``-v``).
     log: FrameLog | None

@@ -17,6 +17,8 @@ import ssl
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from h2static.http.addresses import UNIX, IPAddress, TrustedProxies, unmapped
+from h2static.server.client_hello import ClientHello
 from h2static.server.engine import Engine
 from h2static.server.entrance import Entrance
 from h2static.server.poller import READABLE
@@ -76,6 +78,7 @@ class Link(Timed):
     """An accepted socket."""
 
     __slots__ = (
+        "address",
         "arrived",
         "buffer",
         "descriptor",
@@ -84,13 +87,14 @@ class Link(Timed):
         "entrance",
         "eof",
         "events",
-        "host",
+        "hello",
+        "hello_octets",
         "log",
         "opened_at",
         "peer",
         "phase",
         "port",
-        "proxied",
+        "proxies",
         "queued",
         "read_wants_write",
         "reported",
@@ -105,12 +109,16 @@ class Link(Timed):
         self.socket = sock
         self.descriptor = sock.fileno()
         self.entrance = entrance
-        #: The client's address; both together, for logs.  An empty host: a Unix domain socket.
-        self.host = ""
+        #: The client's address, ``None`` for a Unix domain socket; it and the port, for logs.
+        self.address: IPAddress | None = None
         self.port = 0
-        self.peer = "unix"
-        #: A trusted proxy's header was there.
-        self.proxied = False
+        self.peer = UNIX
+        #: Whom to believe: the peer of the socket is one of these trusted proxies.
+        self.proxies: TrustedProxies | None = None
+        #: What the TLS client offers, once that is known; and how many octets were there when that
+        #: was last looked for.
+        self.hello: ClientHello | None = None
+        self.hello_octets = 0
         self.tls: ssl.SSLSocket | None = None
         #: What TLS was offered and has not taken.
         self.tls_chunk = b""
@@ -142,11 +150,11 @@ class Link(Timed):
         self.phase = phase
         self.engine = engine
 
-    def name_peer(self, host: str, port: int) -> None:
+    def name_peer(self, address: IPAddress, port: int) -> None:
         """The client is known by its address."""
-        self.host = host
+        self.address = address = unmapped(address)
         self.port = port
-        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.peer = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
     def read(self, size: int) -> bytes | None:
         """At most ``size`` octets that have arrived; empty at the end of input.

@@ -4,9 +4,9 @@ Contract: :func:`make_context` returns a context that a worker uses for all its 
 raises :class:`~h2static.errors.StartError` that names the file and what is wrong with it.  Nothing
 ever asks for a password: it comes from a file, or the key has none.
 
-Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client without ``h2`` by
-ALPN's alert (RFC 7301 section 3.2); whoever drives the connection looks at the selected protocol
-after the handshake.
+Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client by ALPN's alert
+(RFC 7301 section 3.2); whoever drives the connection looks at what the client offers before the
+handshake, and at the selected protocol after it.
 """
 
 from __future__ import annotations

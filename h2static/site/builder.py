@@ -21,7 +21,7 @@ from h2static.site.bundles import Names
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators
 from h2static.site.contents import FileContent, WouldBlockError, content_tag
-from h2static.site.errors import SiteError, is_lasting, status_of
+from h2static.site.errors import SiteError, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
@@ -107,7 +107,7 @@ class ResponseBuilder:
             response = self.error(error)
         except OSError as error:
             self.dependencies.settled &= is_lasting(error)
-            response = self.error(SiteError(status_of(error)))
+            response = self.error(site_error(error))
         return self.finish(response)
 
     def _by_method(self, walk: Walk) -> Response:
@@ -353,6 +353,11 @@ class ResponseBuilder:
 
     def error(self, error: SiteError) -> Response:
         """The response for ``error``: the owner's page, or the server's own."""
+        response = self._error(error)
+        response.refusal = error.refusal
+        return response
+
+    def _error(self, error: SiteError) -> Response:
         names = self.setup.error_files.get(error.status)
         if names is not None:
             try:

@@ -54,7 +54,7 @@ class ListMemory:
         if known is None or known.digest != digest:
             made = form(listing)
             if self._count.held + len(made) > self._limits.held_lists:
-                raise SiteError(503)
+                raise SiteError(503, refusal="too many lists of files are being sent")
             known = _KeptList(digest, self._count.hold(made))
         self._lists[key] = known
         self._make_room()

@@ -55,10 +55,10 @@ def parse_target(path: bytes, limits: SiteLimits = DEFAULTS) -> Target:
     names that are never served, 414 for paths that are too long.
     """
     if len(path) > limits.path:
-        raise SiteError(414)
+        raise SiteError(414, refusal=f"path longer than {limits.path} octets")
     path, question_mark, query = path.partition(b"?")
     if _PATH.fullmatch(path) is None or is_no_query(query):
-        raise SiteError(400)
+        raise SiteError(400, refusal="malformed path")
     written = path[1:].split(b"/")
     directory = not written[-1]
     if directory:
@@ -82,7 +82,7 @@ def is_no_query(octets: bytes) -> bool:
 def _check_name(name: bytes) -> None:
     """Raise ``SiteError`` unless ``name`` is one that may be looked up."""
     if b"\0" in name:
-        raise SiteError(400)
+        raise SiteError(400, refusal="NUL in the path")
     if b"/" in name or b"\\" in name or is_hidden(name):
         raise SiteError(404)
 

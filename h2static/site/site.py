@@ -21,10 +21,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from h2static.http.authority import Authorities
 from h2static.http.exchange import Exchange, Job
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
-from h2static.site.authority import Authorities
 from h2static.site.bodies import FileAccess, Submit
 from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey, CacheKeys, cache_key_of
@@ -167,7 +167,7 @@ class Site(Lifecycle):
             # Another request may have been equal in all that matters.
             if self._uploads is not None and request.method in UPLOAD_METHODS:
                 return None
-            if not self._authorities.is_valid(request):
+            if self._authorities.problem(request) is not None:
                 return None
             response = self._responses.find_equal(request, self._keys.of(request))
             return response if response is not None and response.prepared else None
@@ -182,7 +182,7 @@ class Site(Lifecycle):
         if (
             self._uploads is not None
             and request.method in UPLOAD_METHODS
-            and self._authorities.is_valid(request)
+            and self._authorities.problem(request) is None
         ):
             exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
             return
@@ -202,9 +202,10 @@ class Site(Lifecycle):
         while self._built:
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
-        if not self._authorities.is_valid(request):
-            return self.refuse(400, request)
         cache_key = self._keys.of(request)
+        problem = self._authorities.problem(request)
+        if problem is not None:
+            return refuse(self._setup, cache_key, 400, problem).response
         response = self._responses.find_equal(request, cache_key)
         if response is not None:
             return response
@@ -228,6 +229,9 @@ class Site(Lifecycle):
         if dropped:
             # Responses hold the octets that are to make room.
             self._responses.forget()
+        if built.response.refusal is not None:
+            # The error log is told of each one; what memories find is told to nobody.
+            return built.response
         return self._responses.remember(cache_key, built, batch)
 
     def refuse(self, status: int, request: Request | None) -> Response:

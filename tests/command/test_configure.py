@@ -131,9 +131,9 @@ def test_options_of_the_site_reach_the_site(folder: Path) -> None:
 def test_every_option_has_an_attribute(folder: Path) -> None:
     """Each row of the table can be given and ends up in the configuration."""
     samples = {
-        "address": "::1", "trusted-proxy": "10.0.0.0/8", "client-ca": "x", "groups": "P-256",
-        "dh-param-file": "x", "key-password-file": "x", "header-table-size": "1K",
-        "encoder-header-table-size": "1K",
+        "address": "::1", "trusted-proxy": "10.0.0.0/8", "proxy-protocol": "require",
+        "client-ca": "x", "groups": "P-256", "dh-param-file": "x", "key-password-file": "x",
+        "header-table-size": "1K", "encoder-header-table-size": "1K",
         "max-concurrent-streams": "7", "window-bits": "7", "connection-window-bits": "7",
         "padding": "7", "trailer": "a: b", "access-log": "x", "log-format": "json",
         "error-log": "x", "workers": "2", "pid-file": "x", "ready-fd": "7", "grace": "7",
@@ -153,6 +153,8 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         needs = {"client-ca": ["-V"]}.get(option.name, [])
         if option.name in ("log-format", "push-cookie", "ignore", "debounce", "poll"):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
+        if option.name == "proxy-protocol":
+            needs = ["--trusted-proxy", "unix"]
         if option.name == "verify-client":
             needs = ["--client-ca", "x"]
         extra = needs if option.name == "htdocs" else [*needs, "-d", "."]

@@ -463,8 +463,7 @@ class ServerConnection:
         """Finish the request that is being answered, then close.
 
         Of requests that wait, one more is answered: its ``close`` tells that the others were not
-        processed (RFC 9112 section 9.6).  So is the first of a connection, and one that has begun
-        to come.  A body without an end is its application's to end.
+        (RFC 9112 section 9.6).  So is a connection's first, and one that has begun to come.
         """
         self._persistence.draining = True
         self.take_turn(now)

@@ -250,8 +250,8 @@ class Connections:
                 link.eof = True
                 engine.receive_eof(self.now)
             self._write(link)
-        except Closed:
-            self._close(link)
+        except Closed as closed:
+            self._lose(link, closed)
         except Exception as error:  # a bug must not end the others' connections
             self._failed(link, error)
 

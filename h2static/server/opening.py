@@ -124,11 +124,14 @@ class Opener:
         Nothing is taken from the socket: OpenSSL reads it.
         """
         try:
-            seen = link.socket.recv(self._limits.client_hello, socket.MSG_PEEK)
+            return self._peek_at_hello(link)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error
+
+    def _peek_at_hello(self, link: Link) -> ClientHello | None:
+        seen = link.socket.recv(self._limits.client_hello, socket.MSG_PEEK)
         found = read_client_hello(seen)
         if isinstance(found, int):
             # No more comes where there is the end, and where octets are not waited for.

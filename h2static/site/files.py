@@ -94,14 +94,15 @@ class FileHandle:
         """The file's state now."""
         return version_of(os.fstat(self.descriptor))
 
-    def read(self, size: int) -> bytes:
-        """Up to ``size`` octets from the start, less only at the file's end; may wait for a disk.
+    def read(self, size: int, start: int = 0) -> bytes:
+        """Up to ``size`` octets from ``start`` on, less only at the file's end; may wait for a
+        disk.
 
         Raises ``OSError``.
         """
         chunks: list[bytes] = []
-        offset = 0
-        while offset < size and (chunk := os.pread(self.descriptor, size - offset, offset)):
+        offset, end = start, start + size
+        while offset < end and (chunk := os.pread(self.descriptor, end - offset, offset)):
             chunks.append(chunk)
             offset += len(chunk)
         return b"".join(chunks)
@@ -302,7 +303,7 @@ def entries_of(folder: Folder) -> Iterator[Iterator[os.DirEntry[str]]]:
         with os.scandir(descriptor) as entries:
             yield entries
     finally:
-        os.close(descriptor)
+        close_descriptor(descriptor)
 
 
 def join(folder: bytes, name: bytes) -> bytes:

@@ -42,6 +42,8 @@ SEND = place("server/link:Link.write:send")
 SEND_MANY = place("server/link:Link.write:sendmsg")
 SEND_TLS = place("server/link:Link._write_tls:send")
 CORK = place("server/link:Link._cork:setsockopt")
+HELLO = place("server/opening:Opener._peek_at_hello:recv")
+HELLO_MARK = place("server/opening:Opener._peek_at_hello:setsockopt")
 UNWRAP = place("server/link:Link.shut_down:unwrap")
 SHUT_DOWN = place("server/link:Link.shut_down:shutdown")
 HANDSHAKE = place("server/opening:Opener.shake_hands:do_handshake")
@@ -198,6 +200,19 @@ ROWS = [
             (IO_ERROR, "TLS handshake failed: [Errno 5] Input/output error"),
             (BAD_RECORD, "TLS handshake failed: "),
         ),
+    ),
+    *rows(
+        HELLO,
+        arrive("/small.txt", "h2", "TLS"),
+        fine=(AGAIN, short(), short(100)),
+        gone=(RESET,),
+        lost=((IO_ERROR, LOST),),
+    ),
+    *rows(
+        HELLO_MARK,
+        arrive("/small.txt", "h2", "TLS"),
+        before=((HELLO, short(100), 0),),
+        lost=((INVALID, "lost: Invalid argument"),),
     ),
     *rows(
         WRAP,

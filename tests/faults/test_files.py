@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from h2static.site import change_watch, inotify
+from h2static.site import change_watch, inotify, mounts
 from tests.faults.outcomes import (
     ABSENT,
     AGAIN,
@@ -71,16 +71,17 @@ def catch_notices(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"inotify_add_watch": "_add", "inotify_rm_watch": "_remove", "inotify_init1": "make"}
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **named: FaultyLibrary(faults, real, names))
     faults.catch(monkeypatch, inotify, "ioctl")
-    faults.catch_files(monkeypatch, change_watch, "open")
+    for module in (change_watch, mounts):
+        faults.catch_files(monkeypatch, module, "open")
 
 
-def new_file(name: str = "new", content: bytes = SMALL) -> Story:
+def new_file(ending: str = "txt") -> Story:
     """A file that was not there before is asked for: nothing is known of it."""
 
     def story(world: World, client: Visitor) -> Answer:
-        path = f"{name}-{next(_numbers)}.txt"
-        (world.root / path).write_bytes(content)
-        return client.ask(f"/{path}")
+        name = f"new-{next(_numbers)}.{ending}"
+        (world.root / name).write_bytes(SMALL)
+        return client.ask(f"/{name}")
 
     return story
 
@@ -109,6 +110,28 @@ def edited(world: World, client: Visitor) -> Answer:
             os.utime(world.root.parent)
     (world.root / name).write_bytes(b"new")
     return client.ask(f"/{name}")
+
+
+def dated(world: World, client: Visitor) -> Answer:
+    """A file that may have its time from whoever set those of all files in its folder."""
+    folder = world.root / f"dated-{next(_numbers)}"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_bytes(SMALL)
+        os.utime(folder / name, (1_000_000_000, 1_000_000_000))
+    return client.ask(f"/{folder.name}/a.txt")
+
+
+def replaced(world: World, client: Visitor) -> Answer:
+    """A file whose name is given to another one while it is sent."""
+    path = world.root / f"replaced-{next(_numbers)}.bin"
+    path.write_bytes(LARGE)
+    reply = client.begin(f"/{path.name}")
+    world.settle()
+    other = world.root / "other"
+    other.write_bytes(b"other")
+    other.replace(path)
+    return client.finish(reply)
 
 
 def new_rules(world: World, client: Visitor) -> Answer:
@@ -166,6 +189,9 @@ DIGEST = place("site/contents:digest_content:pread")
 PEEK = place("site/files:Walk.peek:stat")
 LIST = place("site/listing:read_listing:open")
 NAMES = place("site/listing:read_listing:scandir")
+NAMELESS = place("site/bodies:_is_nameless:fstat")
+ENTRIES = place("site/files:entries_of:open")
+ENTRY_NAMES = place("site/files:entries_of:scandir")
 FOLDER = place("site/listing:_entry:stat")
 IN_THE_WAY = place("site/netlify:_is_in_the_way:lstat")
 LOOK = place("site/response_cache:PathState.look:stat")
@@ -209,12 +235,12 @@ def refused(
 
 #: What the system says of a file that cannot be had, and what a client hears.
 CANNOT_OPEN = (
-    (MANY_FILES, 503, ".txt: Too many open files (503)"),
-    (MANY_FILES_IN_ALL, 503, ".txt: Too many open files in system (503)"),
-    (NO_MEMORY, 503, ".txt: Cannot allocate memory (503)"),
-    (IO_ERROR, 500, ".txt: Input/output error (500)"),
-    (STALE, 500, ".txt: Stale file handle (500)"),
-    (NOT_ALLOWED, 403, ".txt: Permission denied (403)"),
+    (MANY_FILES, 503, "503: Too many open files: GET /"),
+    (MANY_FILES_IN_ALL, 503, "503: Too many open files in system: GET /"),
+    (NO_MEMORY, 503, "503: Cannot allocate memory: GET /"),
+    (IO_ERROR, 500, "500: Input/output error: GET /"),
+    (STALE, 500, "500: Stale file handle: GET /"),
+    (NOT_ALLOWED, 403, "403: Permission denied: GET /"),
     (ABSENT, 404, ""),
 )
 CANNOT_LOOK = CANNOT_OPEN[2:]
@@ -267,10 +293,35 @@ READING = [
         outcomes=(IO_ERROR,),
         story=new_file(),
         answer=status(500),
-        log=".txt: Input/output error (500)",
+        log="500: Input/output error: GET /",
         before=NOT_IN_MEMORY,
     ),
     Row(place=READ, outcomes=(IO_ERROR, short()), story=new_rules, answer=WHOLE, name="rules"),
+    # The type of some files depends on how they begin.
+    Row(
+        place=READ_NOW,
+        outcomes=(AGAIN, short()),
+        story=new_file("ts"),
+        answer=WHOLE,
+        name="beginning",
+        passes=1,
+    ),
+    *(
+        Row(place=where, outcomes=(MANY_FILES, IO_ERROR), story=dated, answer=WHOLE)
+        for where in (ENTRIES, ENTRY_NAMES)
+    ),
+    *(
+        Row(
+            place=NAMELESS,
+            outcomes=(IO_ERROR,),
+            story=replaced,
+            answer=broken,
+            log="Input/output error",
+            client=client,
+            name=client[0],
+        )
+        for client in (H1, H2)
+    ),
     # The sample at the start of a large file vouches for it when it grows, and may be missing.
     Row(
         place=READ_NOW,
@@ -342,7 +393,7 @@ LISTING = [
         outcomes=(outcome,),
         story=ask("/folder/"),
         answer=status(number),
-        log=f"/folder/: {text} ({number})",
+        log=f"{number}: {text}: GET /folder/",
     )
     for where in (LIST, NAMES)
     for outcome, number, text in (
@@ -394,7 +445,7 @@ UPLOADS = [
             outcomes=(outcome,),
             story=upload,
             answer=status(500),
-            log=f"the upload cannot be kept: {text}",
+            log=f"500: the upload cannot be kept: {text}: POST /",
             client=client,
             name=client[0],
         )
@@ -409,7 +460,13 @@ UPLOADS = [
             (SPOOLED, CLOSED_WITH_ERROR, "Input/output error"),
         )
     ),
-    Row(place=ABANDON, outcomes=(CLOSED_WITH_ERROR,), story=too_large, answer=status(413)),
+    Row(
+        place=ABANDON,
+        outcomes=(CLOSED_WITH_ERROR,),
+        story=too_large,
+        answer=status(413),
+        log="413: upload of more than 1000000 octets: POST /",
+    ),
 ]
 
 ROWS = [*OPENING, *READING, *LISTING, *REMEMBERING, *UPLOADS]

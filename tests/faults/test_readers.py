@@ -14,7 +14,7 @@ from h2static.site.bodies import FileAccess, FileBody
 from h2static.site.config import EtagSource
 from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import SiteLimits
-from h2static.site.plain_files import read_plain_file
+from h2static.site.plain_files import read_text_file
 from tests.faults.outcomes import (
     CLOSED_WITH_ERROR,
     INVALID,
@@ -31,19 +31,21 @@ from tests.support.faults import Faults, Outcome, Place, short
 
 DIGEST = place("site/contents:digest_content:pread")
 WRITERS = place("site/bodies:_wait_for_writers:lseek")
-OPEN_PLAIN = place("site/plain_files:read_plain_file:open")
-LOOK_PLAIN = place("site/plain_files:read_plain_file:fstat")
-READ_PLAIN = place("site/plain_files:read_plain_file:read")
+OPEN_PLAIN = place("site/plain_files:_read_plain_file:open")
+LOOK_PLAIN = place("site/plain_files:_read_plain_file:fstat")
+READ_PLAIN = place("site/plain_files:_read_plain_file:read")
 MOST_WATCHES = place("site/change_watch:ChangeWatch._start:open")
 READ_MOST = place("site/change_watch:ChangeWatch._start:read")
-FILE_SYSTEMS = place("site/change_watch:mounted:open")
+FILE_SYSTEMS = place("site/mounts:file_system_of:open")
+MOUNT = place("site/mounts:_mount_of:open")
 NOTICES = place("site/inotify:Inotify.__init__:make")
 
 #: Those that have tests here.
 PLACES = {DIGEST, WRITERS, OPEN_PLAIN, LOOK_PLAIN, READ_PLAIN, MOST_WATCHES, READ_MOST}
-PLACES |= {FILE_SYSTEMS, NOTICES}
+PLACES |= {FILE_SYSTEMS, MOUNT, NOTICES}
 
 CONTENT = bytes(range(256)) * 2_000
+TEXT = "a rule\n" * 10_000
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +66,7 @@ def test_a_digest(tmp_path: Path, faults: Faults, outcome: Outcome, status: int)
     with faults.at(DIGEST, outcome):
         response = client.get("/large")
     assert response.status == status
-    assert client.problems == ([] if status == 200 else ["/large: Input/output error (500)"])
+    assert response.refusal == (None if status == 200 else "Input/output error")
     # It is the tag of the whole content, however the content was read.
     again = make_client(tmp_path, limits=limits, etag=EtagSource.DIGEST)
     again.clock.settle()
@@ -126,17 +128,17 @@ def test_a_file_system_that_knows_no_writers(
 def test_a_file_of_the_owner(
     tmp_path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch, where: Place, outcome: Outcome
 ) -> None:
-    path = write(tmp_path, "rules", CONTENT)
+    path = write(tmp_path, "rules", TEXT)
     faults.catch_files(monkeypatch, plain_files, "open")
     with faults.at(where, outcome), pytest.raises(OSError, match=r"\w"):
-        read_plain_file(path, 10_000_000)
-    assert read_plain_file(path, 10_000_000) == CONTENT
+        read_text_file(path, 10_000_000)
+    assert read_text_file(path, 10_000_000) == TEXT
 
 
 def test_closing_a_file_of_the_owner(tmp_path: Path, faults: Faults) -> None:
-    path = write(tmp_path, "rules", CONTENT)
+    path = write(tmp_path, "rules", TEXT)
     with faults.at(place("site/descriptors:close_descriptor:close"), CLOSED_WITH_ERROR):
-        assert read_plain_file(path, 10_000_000) == CONTENT
+        assert read_text_file(path, 10_000_000) == TEXT
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,7 @@ def test_closing_a_file_of_the_owner(tmp_path: Path, faults: Faults) -> None:
         (MOST_WATCHES, NOT_ALLOWED),
         (READ_MOST, IO_ERROR),
         (FILE_SYSTEMS, MANY_FILES),
+        (MOUNT, MANY_FILES),
         (NOTICES, MANY_FILES),
         (NOTICES, MANY_FILES_IN_ALL),
         (NOTICES, NO_MEMORY),

@@ -293,7 +293,6 @@ def running_world(
         # What was written just now has settled.
         clock=lambda: time.time() + 10,
         submit=pool.submit,
-        report=lambda problem: error_log.report("site", "", problem),
         limits=LIMITS,
     )
     shared = Shared(journal=None if access_log is None else [])

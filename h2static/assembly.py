@@ -71,7 +71,7 @@ def assemble(
     tls = make_tls(config, tickets=not several)
     with contextlib.ExitStack() as undo:
         error_log, access_log = open_logs(config, undo)
-        pool = Pool(lambda text: error_log.report("internal", "", text), limits.threads)
+        pool = _make_pool(error_log, limits)
         undo.callback(pool.close)
         served = make_applications(config, pool, page=_page(config, sockets, first), tells=first)
         shared = Shared(journal=None if access_log is None else [])
@@ -150,6 +150,14 @@ def _renewing(
 
     renewal = Renewal(use=use, report=report)
     return lambda: watch.look(pool, renewal)
+
+
+def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
+    """Threads.  Raises ``StartError``."""
+    try:
+        return Pool(lambda text: error_log.report("internal", "", text), limits.threads)
+    except (OSError, RuntimeError) as error:
+        raise StartError(f"cannot start a thread for reading files: {error}") from error
 
 
 def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, AccessLog | None]:
@@ -329,6 +337,14 @@ class SiteEngines:
         self._service.new_batch()
         if self._proxied is not None:
             self._proxied.new_batch()
+
+    def release(self) -> None:
+        """See :class:`h2static.server.entrance.Engines`."""
+        self._service.release()
+        if self._proxied is not None:
+            self._proxied.release()
+        if self._http1_memory is not None:
+            self._http1_memory.release()
 
     def _http2(self, opening: Opening) -> Engine:
         service = self._service

@@ -50,6 +50,11 @@ class Service(Endpoint):
         if self.recalled:
             self.recalled.clear()
 
+    def release(self) -> None:
+        """Forget responses that nobody is being answered with, so that their files are closed."""
+        self.new_batch()
+        self.blocks.release()
+
 
 def fitting(request: Request, response: Response) -> Response:
     """``response`` as it may be sent to ``request``.

@@ -57,7 +57,7 @@ class Console:
 
     def flush(self) -> None:
         """Have what was written be seen."""
-        if self._shows:
+        if self._shows and not self._unread:
             try:
                 sys.stdout.flush()
             except OSError:

@@ -1,7 +1,8 @@
 """Listening sockets, and the connections that are accepted from them.
 
-Contract: the :class:`Acceptor` accepts without blocking.  When descriptors or memory run out,
-accepting pauses, the error log has a line, and it goes on.
+Contract: the :class:`Acceptor` accepts without blocking.  When descriptors or memory run out, or
+the system says that it cannot for any other reason than that the one client is gone, accepting
+pauses, the error log has a line, and it goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from h2static.server.link import Link, Phase
 from h2static.server.poller import READABLE, Poller
 from h2static.server.timers import NEVER, Timed
 
-_OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+#: What accept(2) passes on from the network: errors of the one connection that was to be accepted.
+_OF_THE_CONNECTION: Final = frozenset(
+    (
+        *(errno.ECONNABORTED, errno.ECONNRESET, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT),
+        *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+        *(errno.EOPNOTSUPP, errno.ETIMEDOUT),
+    )
+)
 
 
 class Acceptor(Timed):
@@ -64,8 +72,10 @@ class Acceptor(Timed):
         """Give the listeners up; the supervisor still holds them."""
         for descriptor, entrance in self._listeners.items():
             if descriptor not in self._paused:
-                self._poller.unregister(descriptor, READABLE)
-            entrance.socket.close()
+                with contextlib.suppress(OSError):
+                    self._poller.unregister(descriptor, READABLE)
+            with contextlib.suppress(OSError):
+                entrance.socket.close()
         self._listeners.clear()
         self._paused.clear()
 
@@ -83,7 +93,10 @@ class Acceptor(Timed):
         for descriptor, until in list(self._paused.items()):
             if until <= now:
                 del self._paused[descriptor]
-                self._poller.register(descriptor, READABLE)
+                try:
+                    self._poller.register(descriptor, READABLE)
+                except OSError as error:
+                    self._pause(descriptor, now, error)
 
     def accept(self, descriptor: int, now: float) -> list[Link]:
         """Accept what waits at a listener; each link is in the first phase that it needs."""
@@ -97,19 +110,29 @@ class Acceptor(Timed):
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
-                if error.errno in _OUT_OF_RESOURCES:
-                    # A level-triggered poller would spin: look again in a moment.
+                if error.errno in _OF_THE_CONNECTION:
+                    continue  # it was gone before it was accepted
+                # A level-triggered poller would spin: look again in a moment.
+                with contextlib.suppress(OSError):
                     self._poller.unregister(descriptor, READABLE)
-                    self._paused[descriptor] = now + self._limits.accept_pause_seconds
-                    self._error_log.report("accept", "", f"accepting pauses: {error.strerror}")
-                    break
-                continue  # the connection was gone before it was accepted
-            links.append(self._open(accepted, address, entrance, now))
+                self._pause(descriptor, now, error)
+                break
+            try:
+                links.append(self._open(accepted, address, entrance, now))
+            except OSError as error:
+                self._error_log.report("accept", "", f"a connection was lost: {error.strerror}")
+                accepted.close()
         return links
+
+    def _pause(self, descriptor: int, now: float, error: OSError) -> None:
+        """Accept nothing from a listener for a while; the poller does not watch it."""
+        self._paused[descriptor] = now + self._limits.accept_pause_seconds
+        self._error_log.report("accept", "", f"accepting pauses: {error.strerror}")
 
     def _open(
         self, sock: socket.socket, address: tuple[str, int] | str, entrance: Entrance, now: float
     ) -> Link:
+        """The link of an accepted socket.  Raises ``OSError``."""
         sock.setblocking(False)
         link = Link(sock, entrance, now)
         if isinstance(address, tuple):

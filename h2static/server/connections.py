@@ -83,6 +83,9 @@ class Connections:
         self.accepted += 1
         link.log = self._console.frame_log(self.accepted)
         self.links[link.descriptor] = link
+        self.guarded(link, self._begin)
+
+    def _begin(self, link: Link) -> None:
         self._poller.register(link.descriptor, READABLE)
         self._timers.set(link, self.now + self._limits.opening_seconds)
 
@@ -135,8 +138,8 @@ class Connections:
             return
         try:
             action(link)
-        except Closed:
-            self._close(link)
+        except Closed as closed:
+            self._lose(link, closed)
         except Exception as error:  # a bug must not end the others' connections
             self._failed(link, error)
 
@@ -144,6 +147,12 @@ class Connections:
         self._error_log.report(
             "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
         )
+        self._close(link)
+
+    def _lose(self, link: Link, closed: Closed) -> None:
+        """A link has ended by itself."""
+        if closed.unusual:
+            self._error_log.report("connection", link.peer, f"lost: {closed}")
         self._close(link)
 
     def _bring(self, link: Link, result: Result) -> None:
@@ -205,12 +214,12 @@ class Connections:
             return False
         try:
             data = link.read(self._limits.read_size)
-        except Closed:
-            self._close(link)
+        except Closed as closed:
+            self._lose(link, closed)
             return False
         if data is None:
             if link.read_wants_write:
-                self._watch(link, WRITABLE)
+                self.guarded(link, self._wait_to_write)
             return False
         if not data and (link.eof or (phase is _SNIFF and not link.buffer)):
             # Nothing was asked; or the end was read before, this is a hang-up, and nobody is left
@@ -241,8 +250,8 @@ class Connections:
                 link.eof = True
                 engine.receive_eof(self.now)
             self._write(link)
-        except Closed:
-            self._close(link)
+        except Closed as closed:
+            self._lose(link, closed)
         except Exception as error:  # a bug must not end the others' connections
             self._failed(link, error)
 
@@ -373,6 +382,10 @@ class Connections:
         """Wait for these events."""
         self._poller.modify(link.descriptor, link.events, events)
         link.events = events
+
+    def _wait_to_write(self, link: Link) -> None:
+        """Reading goes on when something can be written."""
+        self._watch(link, WRITABLE)
 
     def _finish(self, link: Link, engine: Engine) -> None:
         """Everything is sent: say so, then wait a little for the peer's end."""

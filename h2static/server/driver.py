@@ -19,6 +19,7 @@ a second task while the first one awaits the poller.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -115,6 +116,7 @@ class Driver:
             [lifecycle_of(one.application).new_batch for one in entrances]
             + [one.engines.new_batch for one in entrances]
         )
+        self._releases = _distinct([one.engines.release for one in entrances])
         # What is left of the round: what was read, turns, listeners where somebody waits.
         self._arrived: deque[Link] = deque()
         self._turns = 0
@@ -144,6 +146,16 @@ class Driver:
         """Have every connection finish what it has accepted, and close (RFC 9113 section 6.8)."""
         self._connections.now = now
         self._connections.drain()
+
+    def release(self) -> None:
+        """Have engines forget what they remember of seconds that are over.
+
+        They do so by themselves as soon as somebody asks for something; a deleted file takes its
+        place on the disk meanwhile.
+        """
+        self._shared.date.tick(time.time())
+        for release in self._releases:
+            release()
 
     def close_all(self) -> None:
         """Close every connection now and end :meth:`run`."""
@@ -180,7 +192,8 @@ class Driver:
             self._write_logs()
             self.stop_accepting()
             self._pool.close()
-            self._poller.close()
+            with contextlib.suppress(OSError):
+                self._poller.close()
 
     async def _loop(self) -> None:
         """Serve; waits for the poller when there is nothing to do."""

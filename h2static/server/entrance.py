@@ -56,6 +56,9 @@ class Engines(Protocol):
     def new_batch(self) -> None:
         """What is processed from here on was read before now."""
 
+    def release(self) -> None:
+        """Forget responses that are remembered for a second that is over, and their files."""
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Entrance:

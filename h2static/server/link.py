@@ -12,6 +12,7 @@ octets again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 from enum import IntEnum
@@ -70,8 +71,31 @@ TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
 }
 
 
+#: How connections end by what peers and networks do every day.
+_USUAL: Final = frozenset(
+    (
+        *(errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ETIMEDOUT),
+        *(errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN),
+    )
+)
+
+
 class Closed(Exception):
-    """The peer or the network has ended the connection."""
+    """The connection has ended; ``unusual``: as the error log does not know yet and is to know."""
+
+    def __init__(self, reason: str, *, unusual: bool = False) -> None:
+        super().__init__(reason)
+        self.unusual = unusual
+
+
+def closed_by(error: OSError) -> Closed:
+    """How ``error`` has ended a connection."""
+    if isinstance(error, ssl.SSLError):
+        # Hardly any client sends close_notify before it goes.
+        unusual = not isinstance(error, ssl.SSLEOFError)
+        reason = getattr(error, "reason", None) or str(error)
+        return Closed(f"TLS: {reason}", unusual=unusual)
+    return Closed(error.strerror or str(error), unusual=error.errno not in _USUAL)
 
 
 class Link(Timed):
@@ -166,7 +190,7 @@ class Link(Timed):
             if self.tls is None:
                 return self.socket.recv(size)
             data = self.tls.recv(size)
-            # Octets inside TLS are not seen by the poller.
+            # Octets inside TLS are not seen by the poller; reading them never waits.
             while data and len(data) < size and self.tls.pending():
                 data += self.tls.recv(size - len(data))
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
@@ -177,7 +201,7 @@ class Link(Timed):
         except ssl.SSLZeroReturnError:
             return b""
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error
         return data
 
     def write(self, pieces: list[bytes | memoryview], octets: int) -> int:
@@ -200,7 +224,7 @@ class Link(Timed):
             # TLS wants to read before it can write; the poller watches for that anyway.
             return 0
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error
 
     def _write_tls(self, pieces: list[bytes | memoryview]) -> int:
         assert self.tls is not None
@@ -243,4 +267,4 @@ class Link(Timed):
             else:
                 self.socket.shutdown(socket.SHUT_WR)
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error

@@ -28,7 +28,7 @@ from h2static.server.engine import HTTP1_REFUSED, Engine, Refusal
 from h2static.server.entrance import HTTP1, HTTP2, VERSIONS, Opening
 from h2static.server.first_octets import Spoken, spoken
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
-from h2static.server.link import Closed, Link, Phase
+from h2static.server.link import Closed, Link, Phase, closed_by
 from h2static.server.poller import READABLE, WRITABLE
 from h2static.server.trusted_proxies import take_header
 
@@ -124,11 +124,14 @@ class Opener:
         Nothing is taken from the socket: OpenSSL reads it.
         """
         try:
-            seen = link.socket.recv(self._limits.client_hello, socket.MSG_PEEK)
+            return self._peek_at_hello(link)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error
+
+    def _peek_at_hello(self, link: Link) -> ClientHello | None:
+        seen = link.socket.recv(self._limits.client_hello, socket.MSG_PEEK)
         found = read_client_hello(seen)
         if isinstance(found, int):
             # No more comes where there is the end, and where octets are not waited for.
@@ -208,7 +211,7 @@ def _begin_tls(link: Link) -> ssl.SSLSocket:
     try:
         tls = context.wrap_socket(link.socket, server_side=True, do_handshake_on_connect=False)
     except OSError as error:
-        raise Closed(str(error)) from error
+        raise closed_by(error) from error
     link.socket = link.tls = tls
     return tls
 

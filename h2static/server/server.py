@@ -136,18 +136,23 @@ class Server:
             before = time.monotonic()
             await anyio.sleep(interval)
             self._lag = max(self._lag, time.monotonic() - before - interval)
-            if self._access_log is not None:
-                left_out = self._access_log.take_left_out()
-                if left_out:
-                    self.error_log.report(
-                        "log", "", f"{left_out} requests were left out of the access log"
-                    )
+            self._tell_of_access_log()
             warnings = self._current_warnings()
             if warnings != told:
                 told = warnings
                 self._warn(warnings)
             self._renew()
             self.error_log.flush()
+
+    def _tell_of_access_log(self) -> None:
+        """Report what is missing in the access log."""
+        if self._access_log is None:
+            return
+        left_out = self._access_log.take_left_out()
+        if left_out:
+            self.error_log.report("log", "", f"{left_out} requests were left out of the access log")
+        for problem in self._access_log.take_problems():
+            self.error_log.report("log", "", problem)
 
     def _report_new(self, told: Sequence[str]) -> Callable[[Sequence[str]], None]:
         """What writes those warnings to the error log that were not among the last ones."""
@@ -167,10 +172,12 @@ class Server:
             await anyio.sleep(self._limits.release_seconds)
             for one in self._lifecycles:
                 one.release()
+            self._driver.release()
 
     def _close_logs(self) -> None:
         if self._access_log is not None:
             self._access_log.close()
+            self._tell_of_access_log()
         self.error_log.close()
 
 

@@ -11,7 +11,7 @@ import socket
 from typing import Final
 
 from h2static.server import proxy_protocol
-from h2static.server.link import Closed, Link
+from h2static.server.link import Closed, Link, closed_by
 
 #: Octets looked at once: a whole header of either version.
 _PEEK: Final = 8192
@@ -33,7 +33,7 @@ def take_header(link: Link, limit: int, *, required: bool) -> bool:
     except (BlockingIOError, InterruptedError):
         return False
     except OSError as error:
-        raise Closed(str(error)) from error
+        raise closed_by(error) from error
     if not seen:
         raise Closed("the connection ended before its PROXY header did")
     try:
@@ -44,8 +44,14 @@ def take_header(link: Link, limit: int, *, required: bool) -> bool:
         return True
     # Of an incomplete header everything is taken: the socket would stay readable otherwise.
     rest = len(seen) if header is None else header.length - len(link.buffer)
-    link.buffer += link.socket.recv(rest)
-    if header is None:
+    try:
+        taken = link.socket.recv(rest)
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError as error:
+        raise closed_by(error) from error
+    link.buffer += taken
+    if header is None or len(taken) < rest:
         return False
     link.buffer = b""
     if header.client is not None:

@@ -83,9 +83,9 @@ def take_sample(handle: FileHandle, version: FileVersion) -> bytes:
     sample = bytearray(SAMPLE_SIZE)
     try:
         count = read_without_waiting(handle.descriptor, sample, 0)
+        return bytes(sample[:count]) if count is not None and handle.version() == version else b""
     except OSError:
-        count = None
-    return bytes(sample[:count]) if count is not None and handle.version() == version else b""
+        return b""
 
 
 def _wait_for_writers(descriptor: int) -> None:

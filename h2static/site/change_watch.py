@@ -95,8 +95,12 @@ class ChangeWatch:
         inotify = self._inotify
         if inotify is None:
             return False
-        pending = inotify.pending()
-        changed = pending > 0 and self._take(inotify.read(pending))
+        try:
+            pending = inotify.pending()
+            changed = pending > 0 and self._take(inotify.read(pending))
+        except OSError:
+            self._give_up()
+            return False
         if self._inotify is None:
             return False
         if 0 <= now - self._renewed < RENEWAL_SECONDS:
@@ -162,14 +166,18 @@ class ChangeWatch:
         for event in events:
             if event.mask & UNMOUNT:
                 # Watches have ended whose files may come back: look as if there were none.
-                self._inotify = None
-                self._way.clear()
+                self._give_up()
                 return True
             if event.watch in self._way and self._is_on_the_way(event):
                 self._forget_way()
                 changed = True
             changed = changed or event.watch == NO_WATCH or event.watch in self._uses
         return changed
+
+    def _give_up(self) -> None:
+        """Go on as if there were no notices."""
+        self._inotify = None
+        self._way.clear()
 
     # ------------------------------------------------------------------ the way to the root
 

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
 
+from h2static.site.descriptors import close_descriptor
 from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: A file that changed less than this before it was looked at may change again without any visible
@@ -93,8 +94,21 @@ class FileHandle:
         """The file's state now."""
         return version_of(os.fstat(self.descriptor))
 
+    def read(self, size: int, start: int = 0) -> bytes:
+        """Up to ``size`` octets from ``start`` on, less only at the file's end; may wait for a
+        disk.
+
+        Raises ``OSError``.
+        """
+        chunks: list[bytes] = []
+        offset, end = start, start + size
+        while offset < end and (chunk := os.pread(self.descriptor, end - offset, offset)):
+            chunks.append(chunk)
+            offset += len(chunk)
+        return b"".join(chunks)
+
     def __del__(self) -> None:
-        os.close(self.descriptor)
+        close_descriptor(self.descriptor)
 
 
 class OpenFile(NamedTuple):
@@ -152,7 +166,7 @@ class Walk:
         traceback: TracebackType | None,
     ) -> None:
         for descriptor in self._folders:
-            os.close(descriptor)
+            close_descriptor(descriptor)
 
     def root(self) -> Folder:
         """The root as it is now.  Raises ``OSError``."""
@@ -289,7 +303,7 @@ def entries_of(folder: Folder) -> Iterator[Iterator[os.DirEntry[str]]]:
         with os.scandir(descriptor) as entries:
             yield entries
     finally:
-        os.close(descriptor)
+        close_descriptor(descriptor)
 
 
 def join(folder: bytes, name: bytes) -> bytes:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from h2static.http.dates import MAX_DATE
+from h2static.site.descriptors import close_descriptor
 from h2static.site.files import Folder, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pages import page
@@ -70,7 +71,7 @@ def read_listing(
             # A descriptor gives names as text; the octets are behind it.
             found = [os.fsencode(item.name) for item in iterator]
     finally:
-        os.close(descriptor)
+        close_descriptor(descriptor)
     found = [name for name in found if not is_hidden(name) and name not in private]
     left_out = max(0, len(found) - limits.list_entries)
     if left_out:

@@ -164,7 +164,7 @@ def _read(file: OpenFile | None, name: bytes, limit: int) -> str:
     if file is None:
         return ""
     try:
-        octets = os.pread(file.handle.descriptor, limit + 1, 0)
+        octets = file.handle.read(limit + 1)
     except OSError as error:
         raise _UnreadableError(name, error) from None
     return decode_text(octets, name.decode(), limit)

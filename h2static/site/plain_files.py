@@ -14,6 +14,8 @@ import errno
 import os
 import stat
 
+from h2static.site.descriptors import close_descriptor
+
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -72,4 +74,4 @@ def _read_plain_file(path: str | os.PathLike[str], size: int) -> bytes:
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(size)
     finally:
-        os.close(descriptor)
+        close_descriptor(descriptor)

@@ -35,6 +35,7 @@ from h2static.site.bodies import FileBody
 from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey
 from h2static.site.change_watch import NO_WATCH, ChangeWatch
+from h2static.site.descriptors import close_descriptor
 from h2static.site.files import FileVersion, version_of
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import OctetBody
@@ -103,7 +104,7 @@ class PathState:
         self.watch = UNTRIED
 
     def __del__(self) -> None:
-        self._release()
+        self.release()
 
     def is_proven(self) -> bool:
         """Whether looking again would show nothing else."""
@@ -123,17 +124,14 @@ class PathState:
                 self.watch = self._watched(self.descriptor, is_folder=False)
             # Any change of octets, name, mode or length sets the change time, which nobody can set
             # back.
-            if (
-                folder.version is self.folder_version
-                and fstat(self.descriptor).st_ctime_ns == self.changed
-            ):
+            if folder.version is self.folder_version and self._is_unchanged():
                 return
-            self._release()
+            self.release()
         try:
             status = os.stat(self.path)
         except OSError:
             self.version = None
-            self._release()
+            self.release()
             return
         # The same object for the same version: comparing identities is what makes a hit cheap.
         if (
@@ -145,12 +143,19 @@ class PathState:
             or status.st_dev != version.device
         ):
             self.version = version_of(status)
-            self._release()
+            self.release()
         elif stat.S_ISREG(status.st_mode):
             if folder is not None:
                 self._hold(folder, version)
         elif self.watch == UNTRIED:
             self._watch_folder(version)
+
+    def _is_unchanged(self) -> bool:
+        """Whether the file that is kept open is as it was; an error of the system shows nothing."""
+        try:
+            return fstat(self.descriptor).st_ctime_ns == self.changed
+        except OSError:
+            return False
 
     def _hold(self, folder: PathState, version: FileVersion) -> None:
         """Keep the file open if it is what its name stands for in its folder as it is now."""
@@ -171,8 +176,8 @@ class PathState:
         if folder.watch >= 0:
             self.watch = self._watched(descriptor, is_folder=False)
         # A link, or another file since: its name is looked up each time.
-        if version_of(fstat(descriptor)) != version:
-            self._release()
+        if not _is_in(descriptor, version):
+            self.release()
 
     def _watch_folder(self, version: FileVersion) -> None:
         """Watch a folder whose name is proven: by its folder's watch, or as the root."""
@@ -188,10 +193,10 @@ class PathState:
         try:
             self.watch = self._watched(descriptor, is_folder=True)
             # From now on nothing happens unseen; until now nothing has.
-            if version_of(fstat(descriptor)) != version:
-                self._release()
+            if not _is_in(descriptor, version):
+                self.release()
         finally:
-            os.close(descriptor)
+            close_descriptor(descriptor)
 
     def _watched(self, descriptor: int, *, is_folder: bool) -> int:
         change_watch = self.epoch.change_watch
@@ -201,15 +206,24 @@ class PathState:
         watch = change_watch.watch(descriptor, self.version.device, folder=is_folder)
         return UNWATCHED if watch == NO_WATCH else watch
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let go of the watch and of the file; the next look is by name."""
         if self.watch >= 0:
             assert self.epoch.change_watch is not None
             self.epoch.change_watch.release(self.watch)
         self.watch = UNTRIED
         if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+            descriptor, self.descriptor = self.descriptor, -1
             self.epoch.held_files -= 1
+            close_descriptor(descriptor)
+
+
+def _is_in(descriptor: int, version: FileVersion) -> bool:
+    """Whether an open file is in state ``version``; an error of the system shows nothing."""
+    try:
+        return version_of(fstat(descriptor)) == version
+    except OSError:
+        return False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -405,16 +419,21 @@ def is_fresh(answer: CachedResponse, epoch: Epoch) -> bool:
         if path_state.batch < (since if path_state.watch >= 0 else batch):
             folder = path_state.folder
             # What PathState.look does first, without a call: this is done for each request.
-            if (
-                path_state.descriptor >= 0
-                and path_state.watch != UNTRIED
-                and folder is not None
-                and folder.batch >= (since if folder.watch >= 0 else batch)
-                and folder.version is path_state.folder_version
-                and fstat(path_state.descriptor).st_ctime_ns == path_state.changed
-            ):
-                path_state.batch = batch
-            else:
+            try:
+                if (
+                    path_state.descriptor >= 0
+                    and path_state.watch != UNTRIED
+                    and folder is not None
+                    and folder.batch >= (since if folder.watch >= 0 else batch)
+                    and folder.version is path_state.folder_version
+                    and fstat(path_state.descriptor).st_ctime_ns == path_state.changed
+                ):
+                    path_state.batch = batch
+                else:
+                    path_state.look()
+            except OSError:
+                # What is open cannot be asked: its name is.
+                path_state.release()
                 path_state.look()
         if path_state.version is not version and path_state.version != version:
             return False

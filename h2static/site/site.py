@@ -155,6 +155,8 @@ class Site(Lifecycle):
 
         What is in use comes back with its next request.
         """
+        # Those that other threads made and nobody has asked for since are not even remembered yet.
+        self._built.clear()
         self._responses.forget()
         self._setup.lists.forget()
 

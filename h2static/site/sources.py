@@ -13,7 +13,6 @@ there is no change time it is made of the content.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -131,10 +130,10 @@ class FileSource:
     def part(self, file: OpenFile, start: int, size: int) -> bytes:
         """Up to ``size`` octets of ``file`` from ``start`` on; few, and nothing is kept."""
         if self._blocking:
-            return os.pread(file.handle.descriptor, size, start)
+            return file.handle.read(size, start)
         buffer = bytearray(size)
         count = read_without_waiting(file.handle.descriptor, buffer, start)
-        if count is None:
+        if count is None or count < min(size, file.version.size - start):
             raise WouldBlockError
         return bytes(buffer[:count])
 

@@ -295,6 +295,9 @@ class LineEngines:
     def new_batch(self) -> None:
         self.batches += 1
 
+    def release(self) -> None:
+        """Nothing is remembered."""
+
 
 class PathApplication:
     """Responds with the path, or as the function says that a test gave for it."""

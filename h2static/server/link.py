@@ -134,8 +134,8 @@ class Link(Timed):
         self.socket = sock
         self.descriptor = sock.fileno()
         self.entrance = entrance
-        #: The client's address, ``None`` for a Unix domain socket; the same as text, empty then; and
-        #: with its port, for logs.
+        #: The client's address, ``None`` for a Unix domain socket; the same as text, empty then;
+        #: and with its port, for logs.
         self.address: IPAddress | None = None
         self.host = ""
         self.port = 0

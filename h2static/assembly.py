@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.http1.memory import Memory
     from h2static.logs.access import AccessLog
+    from h2static.server.certificate_watch import CertificateWatch
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
 _LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
@@ -70,10 +72,11 @@ def assemble(
     wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
     the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
     """
+    watch = make_certificate_watch(config, tickets=not several)
     tls = make_tls(config, tickets=not several)
     with contextlib.ExitStack() as undo:
         error_log, access_log = open_logs(config, undo)
-        pool = Pool(lambda text: error_log.report("internal", "", text), limits.threads)
+        pool = _make_pool(error_log, limits)
         undo.callback(pool.close)
         served = make_applications(
             config,
@@ -95,6 +98,7 @@ def assemble(
             console=Console(config),
             access_log=access_log,
             trusted_proxies=config.trusted_proxies,
+            proxy_protocol=config.proxy_protocol,
             # Applications have tasks in this loop: each moment in the poller would be theirs.
             spin=0.0 if served.hosted else spin,
             limits=limits,
@@ -110,6 +114,7 @@ def assemble(
             warnings=served.warnings,
             warn=warn,
             on_stopping=served.on_stopping,
+            renew=_renewing(watch, pool, entrances, error_log, tells=first),
             limits=limits,
         )
     )
@@ -123,6 +128,52 @@ def make_tls(config: Config, *, tickets: bool) -> ssl.SSLContext | None:
     from h2static.server.tls import make_context
 
     return make_context(config, tickets=tickets)
+
+
+def make_certificate_watch(config: Config, *, tickets: bool) -> CertificateWatch | None:
+    """What finds out that the certificate of ``config`` was renewed, if that is wanted.
+
+    To be made before :func:`make_tls` reads the files.
+    """
+    if config.no_tls or not config.watch_certificate:
+        return None
+    from h2static.server.certificate_watch import CertificateWatch
+    from h2static.server.tls import make_context
+
+    return CertificateWatch(config, lambda: make_context(config, tickets=tickets))
+
+
+def _renewing(
+    watch: CertificateWatch | None,
+    pool: Pool,
+    entrances: Sequence[Entrance],
+    error_log: ErrorLog,
+    *,
+    tells: bool,
+) -> Callable[[], None]:
+    """What has ``watch`` look; ``tells``: whether this process reports what comes of it."""
+    if watch is None:
+        return lambda: None
+    from h2static.server.certificate_watch import Renewal
+
+    def use(context: ssl.SSLContext) -> None:
+        for one in entrances:
+            one.tls = context
+
+    def report(text: str) -> None:
+        if tells:
+            error_log.report("certificate", "", text)
+
+    renewal = Renewal(use=use, report=report)
+    return lambda: watch.look(pool, renewal)
+
+
+def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
+    """Threads.  Raises ``StartError``."""
+    try:
+        return Pool(lambda text: error_log.report("internal", "", text), limits.threads)
+    except (OSError, RuntimeError) as error:
+        raise StartError(f"cannot start a thread for reading files: {error}") from error
 
 
 def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, AccessLog | None]:
@@ -214,7 +265,13 @@ def _make_site(config: Config, pool: Pool) -> Site:
     # Where an application has no prefix, it answers for what the folder has not.
     falls_through = any(not one.prefix for one in config.apps)
     try:
-        return Site(config.site, clock=time.time, submit=pool.submit, falls_through=falls_through)
+        return Site(
+            config.site,
+            clock=time.time,
+            submit=pool.submit,
+            alone=threading.Lock(),
+            falls_through=falls_through,
+        )
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error
 
@@ -224,13 +281,13 @@ def _serve_folder(
 ) -> None:
     """Serve ``site``, with what development asks for around it."""
     served.application = site
-    served.warnings = lambda: site.warnings
+    served.warnings = lambda: (*site.warnings, *site.notices)
     if config.dev or config.live_reload or page is not None:
         from h2static.dev.extension import make_dev
 
         extension = make_dev(config, site, page=page, tells=tells)
         served.application = extension.application
-        served.warnings = lambda: (*site.warnings, *extension.warnings)
+        served.warnings = lambda: (*site.warnings, *site.notices, *extension.warnings)
 
 
 def _page(config: Config, sockets: Sequence[socket.socket], first: bool) -> str | None:
@@ -325,9 +382,9 @@ class SiteEngines:
             schemes=frozenset((b"https" if secure else b"http",)),
             hints=hints,
         )
-        #: For cleartext from a trusted proxy, which may have taken off the TLS.
+        #: For a trusted proxy, which may have been asked by another scheme.
         self._proxied: Service | None = None
-        if config.trusted_proxies and not secure:
+        if config.trusted_proxies:
             self._proxied = make_service(
                 http2_application,
                 settings,
@@ -347,6 +404,14 @@ class SiteEngines:
         self._service.new_batch()
         if self._proxied is not None:
             self._proxied.new_batch()
+
+    def release(self) -> None:
+        """See :class:`h2static.server.entrance.Engines`."""
+        self._service.release()
+        if self._proxied is not None:
+            self._proxied.release()
+        if self._http1_memory is not None:
+            self._http1_memory.release()
 
     def _http2(self, opening: Opening) -> Engine:
         service = self._service
@@ -376,6 +441,7 @@ class SiteEngines:
             limits=self._http1_limits,
             memory=self._http1_memory,
             protocols=self._tunneled,
+            proxied=opening.proxied,
             notify=opening.notify,
             observer=None if opening.log is None else opening.log.finished,
             report=opening.report,

@@ -5,7 +5,8 @@ Contract: :func:`main` returns the exit code, see :mod:`h2static.command.start`.
 Strategy: a server is wanted quickly, and both the supervisor and its first worker have modules to
 load.  Where the words look as if a server were wanted, the worker's process is launched before
 anything else is loaded, and the two load at the same time.  Before that signals are held back, so
-that none that comes early is lost or leaves something behind.
+that none that comes early is lost or leaves something behind; and first of all the standard streams
+are completed, before anything else can get their numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from h2static.process.early_signals import EarlySignals
+from hpacktools.descriptors import open_missing
 
 if TYPE_CHECKING:
     from h2static.process.launching import Launched
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments``, those of the process by default."""
+    closed = _complete_streams()
     early_signals = EarlySignals()
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
@@ -30,12 +33,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # After the launch: see the module.
         from h2static.command.start import run
 
-        return run(words, early_signals, launched)
+        return run(words, early_signals, launched, closed)
     except KeyboardInterrupt:
         # Nothing is open.  A worker that was launched ends when its line does, with this process.
         return 0
     finally:
         early_signals.release()
+
+
+def _complete_streams() -> frozenset[int]:
+    """Have all standard streams lead somewhere, here and in workers; which were closed.
+
+    Nobody reads what goes to those.
+    """
+    closed = open_missing()
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 -- as long as the process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 -- as above
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 -- as above
+    return closed
 
 
 def _launch_if_serving(words: Sequence[str]) -> Launched | None:

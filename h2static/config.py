@@ -12,7 +12,7 @@ process that uses it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from h2static.asgi.config import AppConfig
@@ -76,6 +76,17 @@ class LogFormat(StrEnum):
     BRIEF = "brief"
 
 
+class ProxyProtocol(StrEnum):
+    """Whether connections of trusted proxies begin with a PROXY header."""
+
+    #: With or without.
+    ACCEPT = "accept"
+    #: A connection without one is closed.
+    REQUIRE = "require"
+    #: Never: what looks like one is no HTTP.
+    OFF = "off"
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Config:
     """Everything that was decided before a server starts.
@@ -89,7 +100,7 @@ class Config:
     #: and of IPv6.
     addresses: tuple[str, ...] = ()
     #: What to serve, and how.
-    site: SiteConfig = SiteConfig(root=".")
+    site: SiteConfig = field(default_factory=lambda: SiteConfig(root="."))
     #: Whether the folder of :attr:`site` is served; without it applications are all there is.
     folder: bool = True
     #: Applications; one of them may have no prefix.
@@ -101,6 +112,12 @@ class Config:
     #: PEM files; both ``None`` or both set.
     key_file: str | None = None
     cert_file: str | None = None
+    #: File whose first line is the password of an encrypted private key.
+    key_password_file: str | None = None
+    #: Use secrets that others on the machine can read or change.
+    insecure_key: bool = False
+    #: Use a new certificate as soon as its files have changed.
+    watch_certificate: bool = True
     #: Demand a client certificate that :attr:`client_ca` vouches for.
     verify_client: bool = False
     client_ca: str | None = None
@@ -156,6 +173,8 @@ class Config:
     open: bool = False
     #: Patterns of files whose changes do not count.
     ignore: tuple[str, ...] = ()
+    #: Find changes by looking instead of relying on notifications of the system.
+    poll: bool = False
     #: Milliseconds without a change after which a change is told.
     debounce: int = DEFAULT_DEBOUNCE
     #: Names that are answered to in dev mode, besides those of this machine.
@@ -174,8 +193,10 @@ class Config:
     drain_delay: float = 0.0
     #: Path that answers 200 while serving and 503 while draining; ``None``: no such path.
     health: str | None = None
-    #: Networks whose connections start with a PROXY protocol header.
+    #: Networks, and ``unix``, whose connections are those of proxies that are believed about whom
+    #: they speak for.
     trusted_proxies: tuple[str, ...] = ()
+    proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT
 
     def __post_init__(self) -> None:
         """Check the numbers, and what the values say together."""

@@ -36,6 +36,14 @@ class Serving:
         return next((port for _, port in self.addresses if port is not None), 0)
 
 
+def _warnings_of_key(config: Config) -> list[str]:
+    if config.no_tls:
+        return []
+    from h2static.server import key_files
+
+    return key_files.warnings(config)
+
+
 @asynccontextmanager
 async def serve(
     what: Config | AsgiCallable, apps: AsgiCallable | Mapping[str, AsgiCallable] | None = None
@@ -65,12 +73,12 @@ async def serve(
         sockets = [one for listener in listeners for one in listener.sockets]
         # Spinning in the poller would take its moments from the other tasks of the program.
         server = assemble(config, sockets, several=False, spin=0.0, objects=objects)
-        for warning in server.warnings:
+        for warning in (*server.warnings, *_warnings_of_key(config)):
             server.error_log.report("site", "", warning)
         try:
             async with anyio.create_task_group() as tasks:
                 await server.start_up()
-                tasks.start_soon(server.run)
+                await tasks.start(server.run)
                 try:
                     yield Serving(
                         addresses=tuple((one.host, one.port) for one in listeners),

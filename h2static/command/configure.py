@@ -34,14 +34,17 @@ _ATTRIBUTES = {
 #: Decided here, or of no interest to a server.
 _NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
 _OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
-#: What has no meaning without TLS.
-_OF_TLS = ("key", "cert", "verify-client", "client-ca", "groups", "dh-param-file")
+#: What has no meaning without KEY, and what has none without TLS.
+_OF_KEY = ("key-password-file", "insecure-key")
+_OF_TLS = ("key", "cert", *_OF_KEY, "verify-client", "client-ca", "groups", "dh-param-file")
 #: Options that do nothing without one of others.
 _NEEDS = {
     "client-ca": ("verify-client",),
     "log-format": ("access-log", "dev"),
+    "proxy-protocol": ("trusted-proxy",),
     "push-cookie": ("push", "push-rules", "hints"),
     "ignore": ("dev", "live-reload"),
+    "poll": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
     **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
@@ -71,6 +74,9 @@ def configure(
     for name, needed in _NEEDS.items():
         if values.get(name) and not any(_is_on(values.get(other)) for other in needed):
             raise UsageError(f"--{name} needs --{' or --'.join(needed)}")
+    for name in _OF_KEY:
+        if values.get(name) and "key" not in values:
+            raise UsageError(f"--{name} needs KEY and CERT")
     _check_allow_host(values)
     if "port" not in values:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")

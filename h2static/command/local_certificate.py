@@ -50,4 +50,6 @@ def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
     names = tuple(one.strip("[]") for one in given if one.strip("[]") not in ANY_ADDRESS)
     certificate = local_certificate(names)
     key_file, cert_file = certificate.key_file, certificate.cert_file
-    return replace(config, key_file=key_file, cert_file=cert_file), certificate
+    # Another server on this machine may have it made anew, for names of its own.
+    config = replace(config, key_file=key_file, cert_file=cert_file, watch_certificate=False)
+    return config, certificate

@@ -37,12 +37,18 @@ EXIT_USAGE = 2
 EXIT_APPLICATION_FAILED = 3
 
 
-def run(words: list[str], early_signals: EarlySignals, launched: Launched | None = None) -> int:
+def run(
+    words: list[str],
+    early_signals: EarlySignals,
+    launched: Launched | None = None,
+    closed: frozenset[int] = frozenset(),
+) -> int:
     """Do what the command line ``words`` asks for.  Returns the exit code.
 
     ``launched``: a process that waits to be the first worker; it is ended when it is not needed.
+    ``closed``: the standard descriptors that the caller did not hand over.
     """
-    spare = _Spare(launched)
+    spare = _Spare(launched, closed)
     try:
         return _run(words, early_signals, spare)
     except UsageError as error:
@@ -67,10 +73,11 @@ def run(words: list[str], early_signals: EarlySignals, launched: Launched | None
 
 
 class _Spare:
-    """The process that was launched in advance, as long as nobody has taken it."""
+    """What was opened in advance: the process, as long as nobody has taken it, and descriptors."""
 
-    def __init__(self, launched: Launched | None) -> None:
+    def __init__(self, launched: Launched | None, closed: frozenset[int]) -> None:
         self._launched = launched
+        self._closed = closed
 
     def take(self) -> Launched | None:
         """The process; it belongs to the caller."""
@@ -84,7 +91,10 @@ class _Spare:
             launched.discard()
 
     def owns(self, descriptor: int) -> bool:
-        """Whether ``descriptor`` is the process's line, and nothing that the caller handed over."""
+        """Whether ``descriptor`` was opened in advance, and is nothing that the caller handed
+        over."""
+        if descriptor in self._closed:
+            return True
         return self._launched is not None and self._launched.line.fileno() == descriptor
 
 
@@ -213,7 +223,8 @@ def _supervise(
 
     ``began``: when the start began, in monotonic seconds.
     """
-    from h2static.process.daemon import PidFile, leave_terminal
+    from h2static.process.daemon import leave_terminal
+    from h2static.process.pid_file import PidFile
     from h2static.process.supervisor import Supervisor
     from h2static.process.systemd import Notifier
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from h2static.command.command_line import parse_value
 from h2static.command.options import OPERANDS, OPTIONS, Argument, Option, Schema
 from h2static.errors import StartError, UsageError
-from h2static.site.plain_files import read_plain_file
+from h2static.site.plain_files import TextFileError, read_text_file
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -63,16 +63,15 @@ def read_file(path: str) -> FileConfig:
     Raises ``UsageError``, or ``StartError`` when the file cannot be read.
     """
     try:
-        octets = read_plain_file(path, MAX_LENGTH + 1)
+        text = read_text_file(path, MAX_LENGTH)
     except OSError as error:
         raise StartError(f"cannot read the configuration: {path}: {error.strerror}") from error
-    if len(octets) > MAX_LENGTH:
-        raise UsageError(f"{path}: longer than {MAX_LENGTH} octets")
+    except TextFileError as error:
+        raise UsageError(str(error)) from None
     try:
-        # Some editors begin a file with a byte order mark.
-        written = tomllib.loads(octets.decode("utf-8-sig"))
+        written = tomllib.loads(text)
         _check(path, written)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     except RecursionError:
         raise UsageError(f"{path}: not usable as TOML: nested too deeply") from None

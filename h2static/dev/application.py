@@ -29,6 +29,7 @@ from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import host_page
 from h2static.dev.source import DocumentSource
+from h2static.http.authority import authority_problem
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange
 from h2static.http.fields import SERVER_FIELD, Fields
@@ -37,6 +38,7 @@ from h2static.http.rewriting import Rewriter
 from h2static.http.wrapper import WrappedExchange, Wrapper
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
+from h2static.site.names import DEFAULT_NAMES, PublicNames
 from h2static.site.representation import OctetContent, Representation
 
 _OWN_PATHS = injection.PREFIX.encode("ascii")
@@ -52,6 +54,8 @@ class DevOptions:
     allowed_hosts: tuple[str, ...] = ()
     #: Also make responses fresh and errors friendly; otherwise live reload is all.
     friendly: bool = True
+    #: The names that error pages may tell.
+    public: PublicNames = DEFAULT_NAMES
 
 
 class DevApplication(Wrapper):
@@ -95,7 +99,7 @@ class DevApplication(Wrapper):
             octets=limits.rewritten_octets,
         )
         self._documents = Documents(
-            DocumentOptions(root=options.root, friendly=options.friendly),
+            DocumentOptions(root=options.root, friendly=options.friendly, public=options.public),
             limits,
             clock=clock,
             refuse=site.refuse,
@@ -169,12 +173,16 @@ class DevApplication(Wrapper):
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
         own = request.path.startswith(_OWN_PATHS)
+        problem = authority_problem(request)
+        if problem is not None:
+            exchange.respond(_refused(self._inner.refuse(400, request), problem))
         # With live reload alone the site is answered under any name, as without it.
-        if (own or self._options.friendly) and not guard.host_allowed(
+        elif (own or self._options.friendly) and not guard.host_allowed(
             request.authority, self._options.allowed_hosts
         ):
-            host = guard.host_of(request.authority.decode("latin-1"))
-            exchange.respond(_page(421, host_page(host), head=request.method == b"HEAD"))
+            host = guard.host_of(request.authority) or ""
+            page = _page(421, host_page(host), head=request.method == b"HEAD")
+            exchange.respond(_refused(page, f"the server does not answer to {host}"))
         elif own:
             exchange.respond(self._respond_own(request))
         elif injection.wants_client(request):
@@ -206,7 +214,9 @@ class DevApplication(Wrapper):
             fields = (*refusal.fields, (b"allow", b"GET, HEAD"))
             return Response(status=405, fields=fields, body=refusal.body, early=True)
         if not guard.same_origin(request):
-            return self._inner.refuse(403, request)
+            return _refused(
+                self._inner.refuse(403, request), "not asked for by a page of this server"
+            )
         if path == injection.CLIENT_PATH:
             return self._documents.prepare(request, self._script)
         return _events(b"" if request.method == b"HEAD" else self._broker.body())
@@ -246,6 +256,11 @@ class DevApplication(Wrapper):
         if asked.request.method != b"HEAD":
             return response
         return replace(response, body=b"", hints=None, prepared=False)
+
+
+def _refused(response: Response, reason: str) -> Response:
+    """``response``, of which the error log is told."""
+    return replace(response, refusal=reason, prepared=False)
 
 
 def _events(body: bytes | Body) -> Response:

@@ -88,6 +88,6 @@ def _allow(response: Response) -> Response:
 
 def _permit(response: Response) -> Response:
     """The answer to a preflight request whose plain answer is ``response``."""
-    if response.status == 421:
+    if response.refusal is not None:
         return response
     return Response(status=204, fields=_PREFLIGHT_FIELDS, early=True)

@@ -28,6 +28,7 @@ from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
 from h2static.localca import machine_names
 from h2static.logs.escape import escape
+from h2static.site.names import public_names
 
 
 def print_line(text: str) -> None:
@@ -114,6 +115,7 @@ class LiveReload(DevExtension):
             # The names of this machine are those in its certificate.
             allowed_hosts=(*config.allow_host, *machine_names()),
             friendly=config.dev,
+            public=public_names(config.site),
         )
         self._dev = DevApplication(
             site,
@@ -126,7 +128,7 @@ class LiveReload(DevExtension):
         super().__init__(self._dev, page=page)
         self._tree = Tree(
             config.root,
-            IgnoreRules(config.ignore),
+            IgnoreRules(config.ignore, concerns=site.concerns),
             follow_links=config.site.follow_symlinks,
             limits=limits,
         )
@@ -135,7 +137,9 @@ class LiveReload(DevExtension):
             debounce=config.debounce / 1000,
             on_change=self._changed,
             on_problem=self._limited,
+            on_notice=self._report,
             on_turn=self._turn,
+            always_compare=config.poll,
             limits=limits,
         )
         self._dev.tell_problems()

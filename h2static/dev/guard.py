@@ -5,7 +5,7 @@ site that points its own name at a loopback address (DNS rebinding) must get not
 :func:`same_origin` says whether a request was made by a page of this server: no other page may read
 events or the client.
 
-Assumes: ``authority`` is what the client sent, in any form.
+Assumes nothing of ``authority``: what is no authority is nobody's name.
 """
 
 from __future__ import annotations
@@ -13,17 +13,24 @@ from __future__ import annotations
 import ipaddress
 from fnmatch import fnmatchcase
 
+from h2static.http.grammar import AUTHORITY, is_authority
 from h2static.http.messages import Request
 
 #: Names that resolve to this machine only (RFC 6761 section 6.3).
 _LOCAL_NAMES = ("localhost", "*.localhost")
 
 
-def host_of(authority: str) -> str:
-    """The host of ``host[:port]`` in lower case, without brackets and a final dot."""
-    if authority.startswith("["):
-        return authority[1:].partition("]")[0].lower()
-    return authority.partition(":")[0].lower().removesuffix(".")
+def host_of(authority: bytes) -> str | None:
+    """The host of ``host[:port]`` in lower case, without brackets and a final dot.
+
+    ``None`` when ``authority`` is anything else: "localhost:1@evil.test" begins with a name of this
+    machine and is none.
+    """
+    match = AUTHORITY.fullmatch(authority) if is_authority(authority) else None
+    if match is None:
+        return None
+    host = match["host"].decode("ascii").lower()
+    return host[1:-1] if host.startswith("[") else host.removesuffix(".")
 
 
 def host_allowed(authority: bytes, allowed: tuple[str, ...]) -> bool:
@@ -35,7 +42,9 @@ def host_allowed(authority: bytes, allowed: tuple[str, ...]) -> bool:
     """
     if not authority:
         return True
-    host = host_of(authority.decode("latin-1"))
+    host = host_of(authority)
+    if host is None:
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -1,8 +1,10 @@
-"""What does not count as a change: version control, packages, editors' temporary files.
+"""What does not count as a change: what is not served, version control, packages, editors'
+temporary files.
 
 Contract: :class:`IgnoreRules` says for a name below the root whether a change of it is to be
 overlooked; folders that it names are not even watched, which is what keeps a watcher below the
-system's limits when ``node_modules`` holds a hundred thousand files.
+system's limits when ``node_modules`` holds a hundred thousand files.  What is served the site
+decides, and nobody else.
 
 Strategy: shell patterns, those without a slash against each component, those with one against the
 whole path; all of them joined into two regular expressions.
@@ -10,8 +12,11 @@ whole path; all of them joined into two regular expressions.
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from fnmatch import translate
+from functools import lru_cache
 
 #: Folders that hold what is not served or what tools write all the time.
 IGNORED_FOLDERS = (
@@ -68,16 +73,32 @@ IGNORED_FILES = (
 class IgnoreRules:
     """The names that do not count."""
 
-    def __init__(self, extra: tuple[str, ...] = ()) -> None:
-        """``extra``: the user's patterns; a trailing slash is allowed and means nothing more."""
+    def __init__(
+        self,
+        extra: tuple[str, ...] = (),
+        *,
+        concerns: Callable[[tuple[bytes, ...]], bool] = lambda names: True,
+    ) -> None:
+        """``extra``: the user's patterns; a trailing slash is allowed and means nothing more.
+
+        ``concerns``: see :meth:`h2static.dev.source.WatchedSite.concerns`.
+        """
+        self._concerns = concerns
         patterns = [pattern.strip("/") for pattern in (*IGNORED_FOLDERS, *IGNORED_FILES, *extra)]
         names = [pattern for pattern in patterns if pattern and "/" not in pattern]
         paths = [pattern for pattern in patterns if "/" in pattern]
         self._name = re.compile("|".join(map(translate, names)))
         self._path = re.compile("|".join(map(translate, paths))) if paths else None
 
+    def hides(self, path: str) -> bool:
+        """Whether nothing is served under ``path``, relative to the root, and nothing made of it;
+        links may lead there all the same."""
+        return not self._concerns(_names(path))
+
     def ignores(self, path: str) -> bool:
         """Whether ``path``, relative to the root, or a folder above it is ignored."""
+        if self.hides(path):
+            return True
         parts = path.split("/")
         if any(self._name.match(part) for part in parts):
             return True
@@ -92,6 +113,14 @@ class IgnoreRules:
         """The same for one entry of a folder that is itself not ignored (``""``: the root)."""
         if self._name.match(name) is not None:
             return True
+        if not self._concerns((*_names(folder), os.fsencode(name))):
+            return True
         if self._path is None:
             return False
         return self._path.match(f"{folder}/{name}" if folder else name) is not None
+
+
+@lru_cache(maxsize=8)
+def _names(path: str) -> tuple[bytes, ...]:
+    """The names on the way to ``path``; entries of one folder are asked about in a row."""
+    return tuple(os.fsencode(path).split(b"/")) if path else ()

@@ -29,6 +29,10 @@ class WatchedSite(DocumentSource, Protocol):
     def warnings(self) -> tuple[str, ...]:
         """What is wrong with the owner's rules, one line each."""
 
+    def concerns(self, names: tuple[bytes, ...]) -> bool:
+        """Whether any response may change with the file or folder of these names, from the root
+        on, or with what is below it.  Called in any thread."""
+
     def refresh_netlify(self) -> None:
         """Read ``_headers`` and ``_redirects`` again if they changed.  Blocks."""
 

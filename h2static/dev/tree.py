@@ -8,10 +8,10 @@ whole tree: the same files give the same word in another process and after a res
 Assumes: called from one thread at a time.  Blocking calls (stat, read) are what this module is for.
 
 Strategy: the version is the exclusive or of one digest per file, so a change of one file costs one
-digest.  A folder behind a link is looked at under one name only: where it is below the root under
-its own, elsewhere under the name of the first link.  Contents are digested in small slices after
-the first scan (:meth:`Tree.learn`) or when a file changes for the first time; large ones never,
-then size and time decide.
+digest.  A folder behind a link is looked at under one name only: where it is served under its own
+name under that, elsewhere under the name of the first link.  Contents are digested in small slices
+after the first scan (:meth:`Tree.learn`) or when a file changes for the first time; large ones
+never, then size and time decide.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class _File:
 
     size: int
     mtime_ns: int
+    changed_ns: int
     #: Its share in the version; from size and time at the scan, kept when only the time changed.
     share: int
     #: Of the content; ``None``: not read yet, or too large.
@@ -82,7 +83,8 @@ class Tree:
         self.folders: set[str] = set()
         #: Pairs of a folder and another name of it.
         self._aliases: list[tuple[str, str]] = []
-        #: Folders outside the root, with the name of the link that leads to them.
+        #: Folders that are outside the root, or not served there under their own names, with the
+        #: name of the link that leads to them.
         self._outside: dict[str, str] = {}
         #: Files that links lead to, with the names of these links.
         self._linked_files: dict[str, set[str]] = {}
@@ -108,6 +110,9 @@ class Tree:
         paths = set(touched)
         if len(paths) > self._limits.touched:
             paths = {""}
+        if self._has_links() and any(map(self._may_lead_elsewhere, paths)):
+            # Links lead through what is not looked at itself; Kubernetes swaps such a link.
+            paths = {""}
         for path in sorted(paths):
             if path and self._ignore.ignores(path):
                 continue
@@ -115,6 +120,17 @@ class Tree:
         for change in list(changes):
             changes.extend(self._under_other_names(change))
         return sorted(set(changes))
+
+    def _has_links(self) -> bool:
+        return bool(self._linked_files or self._aliases or self._outside)
+
+    def _may_lead_elsewhere(self, path: str) -> bool:
+        """Whether ``path`` is overlooked, and may be on the way that a link leads."""
+        return (
+            path != ""
+            and self._ignore.ignores(path)
+            and (os.path.islink(self._absolute(path)) or not os.path.isfile(self._absolute(path)))
+        )
 
     def learn(self) -> bool:
         """Digest some more contents; false when there is nothing left to do."""
@@ -129,7 +145,7 @@ class Tree:
             if self._learned + file.size > self._limits.learned:
                 self._unlearned.clear()
                 break
-            file.digest = self._read_digest(path, file.size)
+            file.digest = self._read_digest(path, file.size, file.mtime_ns)
             self._learned += file.size
             octets += file.size
         return bool(self._unlearned)
@@ -151,15 +167,25 @@ class Tree:
         known = self._files.get(path)
         if known is None:
             share = _share(path, status)
-            self._files[path] = _File(size=status.st_size, mtime_ns=status.st_mtime_ns, share=share)
+            self._files[path] = _File(
+                size=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                changed_ns=status.st_ctime_ns,
+                share=share,
+            )
             self._version ^= share
             changes.append(Change(path=path, kind=Kind.ADDED))
             return
-        if known.size == status.st_size and known.mtime_ns == status.st_mtime_ns:
+        dated_alike = known.size == status.st_size and known.mtime_ns == status.st_mtime_ns
+        if dated_alike and known.changed_ns == status.st_ctime_ns:
             return
-        digest = self._read_digest(path, status.st_size)
+        digest = self._read_digest(path, status.st_size, status.st_mtime_ns)
         same = digest is not None and digest == known.digest
+        if dated_alike and (digest is None or known.digest is None):
+            # More often another mode or name than another content with the date put back.
+            same = True
         known.size, known.mtime_ns, known.digest = status.st_size, status.st_mtime_ns, digest
+        known.changed_ns = status.st_ctime_ns
         if same:
             return
         self._version ^= known.share
@@ -169,6 +195,9 @@ class Tree:
 
     def _refresh_folder(self, path: str, changes: list[Change]) -> None:
         """Look at everything below a folder."""
+        if not path:
+            # Found again, as far as they are still there.
+            self._linked_files.clear()
         seen: set[str] = set()
         pending = [path]
         visited: set[str] = set()
@@ -256,7 +285,7 @@ class Tree:
         """The path below the root; ``None`` when it is not below it."""
         # macOS tells real paths, whatever path it was asked to watch.
         places = [(self.root, ""), (os.path.realpath(self.root), "")]
-        for place, name in (*places, *self._outside.items()):
+        for place, name in (*self._outside.items(), *places):
             if absolute == place:
                 return name
             below = place.rstrip("/") + "/"
@@ -272,6 +301,18 @@ class Tree:
         if self._linked_files:
             real = absolute if path is None else os.path.join(os.path.realpath(self.root), path)
             found |= self._linked_files.get(real, set())
+        return found
+
+    def paths_at(self, place: str) -> set[str]:
+        """What to look at below the root when anything may have happened in the folder ``place``,
+        which is one of :meth:`places`."""
+        path = self.relative(place)
+        found = set() if path is None or path not in self.folders else {path}
+        if self._linked_files:
+            real = os.path.realpath(place)
+            for file, names in self._linked_files.items():
+                if os.path.dirname(file) == real:
+                    found |= names
         return found
 
     def places(self) -> frozenset[str]:
@@ -303,7 +344,7 @@ class Tree:
             return False
         if len(self._aliases) + len(self._outside) >= self._limits.links:
             return False
-        if target.startswith(root):
+        if target.startswith(root) and not self._ignore.hides(target[len(root) :]):
             first = target[len(root) :]
         else:
             first = self._outside.setdefault(target, path)
@@ -321,19 +362,27 @@ class Tree:
             if change.path.startswith(target + "/")
         ]
 
-    def _read_digest(self, path: str, size: int) -> bytes | None:
-        """A digest of the content; ``None`` when it cannot be had or is too dear."""
+    def _read_digest(self, path: str, size: int, mtime_ns: int) -> bytes | None:
+        """A digest of the content that the file has in this state.
+
+        ``None`` when it cannot be had or is too dear, and when the file has changed by now: what
+        has not been told must not be taken for known.
+        """
         if size > self._limits.digested_file:
             return None
         try:
             with open(self._absolute(path), "rb") as file:
                 content = file.read(self._limits.digested_file + 1)
+                status = os.fstat(file.fileno())
         except OSError:
+            return None
+        if (status.st_size, status.st_mtime_ns) != (size, mtime_ns):
             return None
         return blake2b(content, digest_size=16).digest()
 
 
 def _share(path: str, status: os.stat_result) -> int:
     """A file's share in the version."""
-    text = f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogateescape")
-    return int.from_bytes(blake2b(text, digest_size=8).digest())
+    text = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
+    octets = text.encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(octets, digest_size=8).digest())

@@ -2,8 +2,9 @@
 
 Contract: :class:`Watcher` runs in a thread of its own and calls back with what really changed, once
 for everything that belongs together: changes are gathered until it was quiet for the debounce time.
-When the system's notifications cannot be had (limits of inotify, network file systems) it says why
-and compares the tree in intervals instead.
+When the system's notifications cannot be had (limits of inotify) or cannot be relied on (file
+systems that do not tell everything) it says why and compares in intervals instead: the whole tree,
+or the folders below the root that are on such a file system.
 
 Assumes: the callbacks may be called in that thread.
 
@@ -25,23 +26,10 @@ from contextlib import closing
 
 import watchfiles
 
+from h2static.dev.file_systems import FileSystems
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.tree import Change, Tree
-from h2static.site.change_watch import mounted
-
-#: File systems whose changes on another machine are not notified here.
-NETWORK_FILESYSTEMS = (
-    "nfs",
-    "cifs",
-    "smb",
-    "9p",
-    "fuse.sshfs",
-    "vboxsf",
-    "prl_fs",
-    "afs",
-    "ceph",
-    "drvfs",
-)
+from h2static.logs.escape import escape
 
 #: Touched paths, absolute; empty when nothing happened for a turn.
 Notices = Generator[set[str], None, None]
@@ -58,20 +46,27 @@ class Watcher:
         on_change: Callable[[list[Change]], None],
         on_problem: Callable[[str | None], None],
         on_turn: Callable[[float], None],
+        on_notice: Callable[[str], None] = lambda text: None,
+        always_compare: bool = False,
+        file_systems: FileSystems | None = None,
         notices: Callable[[list[str], threading.Event], Notices] | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
         """``debounce`` in seconds.  ``on_change`` gets the first stock-taking as an empty list.
 
-        ``on_problem`` gets a sentence for people when notifications cannot be had; ``on_turn`` is
-        called about every :attr:`DevLimits.turn_seconds` with the time.
+        ``on_problem`` gets a sentence for people when notifications cannot be had, ``on_notice``
+        one when they are not relied on; ``on_turn`` is called about every
+        :attr:`DevLimits.turn_seconds` with the time.  ``always_compare``: rely on none.
         """
         self._tree = tree
         self._debounce = debounce
         self._on_change = on_change
         self._on_problem = on_problem
         self._on_turn = on_turn
+        self._on_notice = on_notice
+        self._always_compare = always_compare
+        self._file_systems = FileSystems() if file_systems is None else file_systems
         turn = limits.turn_seconds
         self._notices = (
             notices
@@ -82,6 +77,8 @@ class Watcher:
         self._clock = clock
         self._stop = threading.Event()
         self._root: tuple[int, int] | None = None
+        #: Folders that people were told of.
+        self._told: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="h2static watcher", daemon=True)
 
     def start(self) -> None:
@@ -101,28 +98,37 @@ class Watcher:
             self._find_changes()
         except Exception as error:  # a bug must not end live reload without a word
             self._on_problem(f"Stopped watching for changes ({error!r}); restart the server")
+        finally:
+            self._file_systems.close()
 
     def _find_changes(self) -> None:
         self._tree.scan()
-        reason = network_filesystem(os.path.realpath(self._tree.root))
         self._on_change([])
-        if reason is None:
-            reason = self._watch()
+        if self._always_compare:
+            self._poll("", lambda text: None)
+            return
+        reason = self._watch()
         if reason is not None:
-            self._poll(reason)
+            self._poll(reason, self._on_problem)
 
     def _watch(self) -> str | None:
         """Watch by notifications; returns why that does not work, ``None`` when stopped."""
         while not self._stop.is_set():
+            self._file_systems.changed()
             places = self._tree.places()
+            silent = self._silent(places)
+            if self._tree.root in silent:
+                self._poll(f"The folder is {_on(silent[self._tree.root])}", self._on_notice)
+                return None
             self._root = self._tree.root_identity()
             try:
-                with closing(self._notices(self._watched(places), self._stop)) as notices:
+                watched = self._watched(places - silent.keys())
+                with closing(self._notices(watched, self._stop)) as notices:
                     next(notices)
                     # What happened while the watches were set.
                     self._report(self._tree.refresh([""]))
                     if self._tree.places() == places:
-                        self._follow(notices, places)
+                        self._follow(notices, places, self._comparison(silent))
             except StopIteration:
                 return None
             except (FileNotFoundError, PermissionError):
@@ -136,6 +142,22 @@ class Watcher:
                 return _explain(error, len(places))
         return None
 
+    def _silent(self, places: frozenset[str]) -> dict[str, str]:
+        """Those of ``places`` whose file systems may not tell of changes, with their kinds."""
+        kinds = ((place, self._file_systems.silent(place)) for place in places)
+        return {place: kind for place, kind in kinds if kind is not None}
+
+    def _comparison(self, silent: dict[str, str]) -> _Comparison | None:
+        """What looks at the folders that do not tell; people are told of each once."""
+        paths: set[str] = set()
+        for place in sorted(silent):
+            paths |= self._tree.paths_at(place)
+            if place not in self._told and os.path.dirname(place) not in silent:
+                looking = _looking(self._limits.poll_seconds)
+                self._on_notice(f"{escape(place)} is {_on(silent[place])}; {looking}")
+            self._told.add(place)
+        return _Comparison(self._tree, _topmost(paths), self._limits) if paths else None
+
     def _watched(self, places: frozenset[str]) -> list[str]:
         """What to watch: every folder, where the system cannot leave out some of a tree."""
         if sys.platform != "linux":
@@ -145,16 +167,27 @@ class Watcher:
             return sorted(linked | others | {self._tree.root})
         return sorted(places)
 
-    def _follow(self, notices: Iterator[set[str]], places: frozenset[str]) -> None:
-        """Gather and report until folders came or went."""
+    def _follow(
+        self, notices: Iterator[set[str]], places: frozenset[str], comparison: _Comparison | None
+    ) -> None:
+        """Gather and report until folders came or went, or something was mounted.
+
+        ``comparison`` looks at what the notices do not tell of.
+        """
         touched: set[str] = set()
         first = last = looked = 0.0
+        compared = self._clock()
         for notice in notices:
             now = self._clock()
             self._on_turn(now)
             if now - looked >= self._limits.root_seconds:
                 looked = now
-                if self._tree.root_identity() != self._root:
+                if self._tree.root_identity() != self._root or self._file_systems.changed():
+                    return
+            if comparison is not None and now - compared >= comparison.interval:
+                self._report(comparison.run())
+                compared = self._clock()
+                if self._tree.places() != places:
                     return
             # Beside files that links lead to much may happen that is nobody's business here.
             paths = {name for path in notice for name in self._tree.names(path)}
@@ -175,25 +208,18 @@ class Watcher:
             else:
                 self._tree.learn()
 
-    def _poll(self, reason: str) -> None:
-        """Compare in intervals."""
-        spent = self._compare()
+    def _poll(self, reason: str, tell: Callable[[str], None]) -> None:
+        """Compare in intervals until stopped; ``tell`` why, and when the intervals are others."""
+        comparison = _Comparison(self._tree, {""}, self._limits)
+        self._report(comparison.run())
         told = -1.0
         while not self._stop.is_set():
-            interval = max(self._limits.poll_seconds, spent * self._limits.poll_factor)
+            interval = comparison.interval
             if not told <= interval <= told * 2:
                 told = interval
-                self._on_problem(f"{reason}; looking for changes every {interval:.1f} s instead")
+                tell(f"{reason}; {_looking(interval)}")
             self._wait(interval)
-            spent = self._compare()
-
-    def _compare(self) -> float:
-        """Look at everything and report; how many seconds of work that was."""
-        before = time.thread_time()
-        changes = self._tree.refresh([""])
-        spent = time.thread_time() - before
-        self._report(changes)
-        return spent
+            self._report(comparison.run())
 
     def _wait(self, interval: float) -> None:
         """Wait, a second at most at a time, so that ticks go on."""
@@ -209,6 +235,43 @@ class Watcher:
     def _report(self, changes: list[Change]) -> None:
         if changes:
             self._on_change(changes)
+
+
+class _Comparison:
+    """Looks at parts of a tree, not too often."""
+
+    def __init__(self, tree: Tree, paths: set[str], limits: DevLimits) -> None:
+        self._tree = tree
+        self._paths = paths
+        self._limits = limits
+        #: Seconds until it is to be done again.
+        self.interval = limits.poll_seconds
+
+    def run(self) -> list[Change]:
+        """What has changed."""
+        before = time.thread_time()
+        changes = self._tree.refresh(self._paths)
+        spent = time.thread_time() - before
+        self.interval = max(self._limits.poll_seconds, spent * self._limits.poll_factor)
+        return changes
+
+
+def _topmost(paths: set[str]) -> set[str]:
+    """Those of ``paths`` that are below none of the others."""
+
+    def is_below_another(path: str) -> bool:
+        ends = (end for end, letter in enumerate(path) if letter == "/")
+        return any(path[:end] in paths for end in ends)
+
+    return {path for path in paths if not is_below_another(path)}
+
+
+def _on(kind: str) -> str:
+    return f"on a file system ({escape(kind)}) that may not tell of changes"
+
+
+def _looking(interval: float) -> str:
+    return f"looking for changes every {interval:.1f} s instead"
 
 
 def watch_folders(folders: list[str], stop: threading.Event, seconds: float) -> Notices:
@@ -233,23 +296,6 @@ def watch_folders(folders: list[str], stop: threading.Event, seconds: float) -> 
     )
     for notice in changes:
         yield {path for _, path in notice}
-
-
-def network_filesystem(
-    root: str, mounts: Callable[[], list[tuple[int, str]]] = mounted
-) -> str | None:
-    """Why notifications are no use below ``root``, if it lies on a network file system (Linux).
-
-    ``mounts``: the devices that are mounted and the kinds of their file systems.
-    """
-    try:
-        device = os.stat(root).st_dev
-    except OSError:
-        return None
-    kind = dict(mounts()).get(device, "")
-    if kind.startswith(NETWORK_FILESYSTEMS):
-        return f"The folder is on a network file system ({kind}), which does not report changes"
-    return None
 
 
 def _explain(error: Exception, folders: int) -> str:

@@ -30,3 +30,6 @@ OUTPUT_MARK: Final = 524_288
 #: Octets that all sinks of a worker may have taken and not returned the credit of.  Below it a
 #: stream that is not read holds up itself only; above it, its connection as well.
 HELD_CONTENT: Final = 67_108_864
+#: Proxies between a client and this server whose words are read: more are no chain but a field that
+#: somebody has made long.
+FORWARDED_HOPS: Final = 32

@@ -45,6 +45,9 @@ class Response:
     early: bool = False
     #: This very object will be given again: memories may hold it, and what they make of it.
     prepared: bool = False
+    #: Why the request was refused, one line for the error log; ``None``: it was not.  An answer
+    #: about what was asked for (404, 405, 416 …) is no refusal.  A refusal is not prepared.
+    refusal: str | None = None
     #: What the client will want after this response; see :mod:`h2static.http.hints`.
     hints: Hints | None = None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from h2static.http.addresses import TrustedProxies
 from h2static.http.fields import Fields
 
 #: Where a socket is bound or connected: host and port, or the path of a Unix domain socket.
@@ -18,8 +19,9 @@ Address: TypeAlias = tuple[str, int] | str
 class Request:
     """A request whose field section is valid (RFC 9113 sections 8.2 and 8.3.1).
 
-    What "valid" leaves to the application: whether ``authority`` is well formed, whether ``path``
-    names something, whether the method is known.
+    What "valid" leaves to the application: whether ``path`` names something, whether the method is
+    known.  An engine hands on no request of which :mod:`h2static.http.authority` has anything to
+    say.
     """
 
     #: ``GET``, ``HEAD`` …, as sent; methods are case-sensitive.
@@ -73,8 +75,8 @@ class Tls:
 class Client:
     """Who asks: what belongs to a connection and so cannot stand in a shared :class:`Request`."""
 
-    #: The client's address without its port; what a trusted proxy says where there is one.  Empty
-    #: for a Unix domain socket.
+    #: The client's address without its port, as numbers; what the PROXY header of a trusted proxy
+    #: says where there is one.  Empty for a Unix domain socket.
     host: str = ""
     port: int = 0
     #: As logs write it: ``HTTP/2.0``, ``HTTP/1.1``.
@@ -87,3 +89,6 @@ class Client:
     local: Address = ""
     #: Of a TLS connection, where an application wants to know.
     tls: Tls | None = None
+    #: ``None``: the client speaks for itself.  Otherwise it is one of these trusted proxies, and
+    #: what its requests say of others is believed (:mod:`h2static.http.forwarded`).
+    proxies: TrustedProxies | None = None

@@ -3,8 +3,9 @@
 Contract: :func:`validate_request` and :func:`validate_response` turn the decoded fields of a header
 block into a head or raise :class:`~h2static.http.errors.Malformed`; :func:`validate_trailers`
 checks trailers.  All are pure: the same fields give an equal result, so results may be remembered.
-Whether the authority is well formed and the path names something is the application's to say.
-HTTP/3 has the same rules (RFC 9114 section 4).
+Whether the authority is one that may be asked for is :mod:`h2static.http.authority`'s to say, and
+whether the path names something is the application's.  HTTP/3 has the same rules (RFC 9114 section
+4).
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from h2static.http.errors import Malformed
-from h2static.http.fields import Fields
+from h2static.http.fields import Field, Fields
 from h2static.http.grammar import (
     BAD_IN_VALUE,
     CONTENT_LENGTH,
     LOWER_CASE_NAME,
     SCHEME,
+    TARGET_OCTETS,
     TOKEN,
 )
 from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY, parse_priority
 from h2static.http.requests import Request
 
 #: What cannot be in ``:path``: control characters, space, fragment (RFC 9113 section 8.3.1).
-_BAD_IN_PATH = re.compile(rb"[\x00-\x20\x7f#]")
+_BAD_IN_PATH = re.compile(rb"[^%b]" % TARGET_OCTETS)
 _STATUS = re.compile(rb"[1-5][0-9][0-9]")
 
 #: RFC 9113 section 8.2.2.
@@ -38,6 +40,50 @@ _PSEUDO: Final = frozenset((b":method", b":scheme", b":authority", b":path"))
 _PSEUDO_OF_RESPONSES: Final = frozenset((b":status",))
 #: RFC 8441 section 4.
 _PSEUDO_EXTENDED: Final = _PSEUDO | {b":protocol"}
+
+
+#: Methods and schemes that are known to be well formed.
+_USUAL_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS"))
+_USUAL_SCHEMES: Final = frozenset((b"http", b"https"))
+#: Fields that the protocol itself reads.
+_READ: Final = frozenset((b"content-length", b"priority", b"expect", b"host"))
+#: Field names whose values are somebody's secret (RFC 7541 section 7.1.3): never remembered where
+#: others could profit from it.
+SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
+
+
+class CheckedFields:
+    """Fields that were found valid, so that clients of one kind are checked once.
+
+    Contract: whether a regular field is valid depends on nothing but its name and value; where a
+    pseudo-header field stands counts, so none is in here.  Secrets are not remembered.  At the
+    bound everything is forgotten.
+    """
+
+    __slots__ = ("_most", "_octets", "found")
+
+    def __init__(self, *, most: int = 4096, octets: int = 256) -> None:
+        """``most``: fields, a MiB of them at their largest (0: none is remembered); ``octets``: of
+        name and value."""
+        self._most = most
+        self._octets = octets
+        #: Field -> whether the protocol itself reads it.
+        self.found: dict[Field, bool] = {}
+
+    def __len__(self) -> int:
+        """Fields that are remembered."""
+        return len(self.found)
+
+    def add(self, field: Field, *, is_read: bool) -> None:
+        """``field`` is valid."""
+        name, value = field
+        if name in SENSITIVE or len(name) + len(value) > self._octets:
+            return
+        if len(self.found) >= self._most:
+            self.found.clear()
+            if not self._most:
+                return
+        self.found[field] = is_read
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -106,8 +152,12 @@ def _content_length(values: list[bytes]) -> int | None:
 
 def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     method = pseudo.get(b":method")
-    if method is None or TOKEN.fullmatch(method) is None:
+    if method is None or (method not in _USUAL_METHODS and TOKEN.fullmatch(method) is None):
         raise Malformed(":method is missing or not a token")
+    # RFC 9110 section 4.2.1: "A recipient that processes such a URI reference" with an empty host
+    # "MUST reject it as invalid"; RFC 9114 section 4.3.1 says so of the field itself.
+    if pseudo.get(b":authority") == b"":
+        raise Malformed(":authority is empty")
     protocol = pseudo.get(b":protocol")
     if protocol is not None and (method != b"CONNECT" or TOKEN.fullmatch(protocol) is None):
         # RFC 8441 section 4: it "MAY be included on request HEADERS indicating … CONNECT".
@@ -121,7 +171,7 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     # "All HTTP/2 requests MUST include exactly one valid value for the ':method', ':scheme', and
     # ':path' pseudo-header fields, unless they are CONNECT requests" (8.3.1).
     scheme = pseudo.get(b":scheme")
-    if scheme is None or SCHEME.fullmatch(scheme) is None:
+    if scheme is None or (scheme not in _USUAL_SCHEMES and SCHEME.fullmatch(scheme) is None):
         raise Malformed(":scheme is missing or not a scheme")
     path = pseudo.get(b":path")
     if not path:
@@ -154,25 +204,39 @@ def _split_pseudo(fields: Fields, known: frozenset[bytes]) -> tuple[dict[bytes, 
 
 
 def validate_request(
-    fields: Fields, *, end_stream: bool, connect_protocol: bool = False
+    fields: Fields,
+    *,
+    end_stream: bool,
+    connect_protocol: bool = False,
+    checked: CheckedFields | None = None,
 ) -> RequestHead:
     """The request that a first field section carries.
 
     ``end_stream``: no content follows.  ``connect_protocol``: SETTINGS_ENABLE_CONNECT_PROTOCOL was
-    sent, so that ``:protocol`` is known (RFC 8441).  Raises :class:`Malformed`.
+    sent, so that ``:protocol`` is known (RFC 8441).  ``checked``: fields that need no other look.
+    Raises :class:`Malformed`.
     """
+    if checked is None:
+        checked = CheckedFields(most=0)
+    found = checked.found
     pseudo, start = _split_pseudo(fields, _PSEUDO_EXTENDED if connect_protocol else _PSEUDO)
-    regular: list[tuple[bytes, bytes]] = []
+    regular = fields[start:]
     lengths: list[bytes] = []
     urgency, incremental = DEFAULT_URGENCY, DEFAULT_INCREMENTAL
     priority: bytes | None = None
     expects_continue = False
     host: bytes | None = None
-    for field in fields[start:]:
+    for field in regular:
+        is_read = found.get(field)
+        if is_read is None:
+            # "All pseudo-header fields MUST appear in a field block before all regular field lines"
+            # (8.3): a late one fails here, a colon is in no field name.
+            _check_field(*field)
+            is_read = field[0] in _READ
+            checked.add(field, is_read=is_read)
+        if not is_read:
+            continue
         name, value = field
-        # "All pseudo-header fields MUST appear in a field block before all regular field lines"
-        # (8.3): a late one fails here, a colon is in no field name.
-        _check_field(name, value)
         if name == b"content-length":
             lengths.append(value)
         elif name == b"priority":
@@ -181,9 +245,8 @@ def validate_request(
             urgency, incremental = parse_priority(priority)
         elif name == b"expect":
             expects_continue = value.lower() == b"100-continue"
-        elif name == b"host" and host is None:
+        elif host is None:
             host = value
-        regular.append(field)
     _check_pseudo(pseudo)
     # RFC 9110 section 9.3.6: "A CONNECT request message does not have content": what its length
     # may say is nothing to hold the octets of a tunnel against.
@@ -199,7 +262,7 @@ def validate_request(
             scheme=pseudo.get(b":scheme", b""),
             authority=authority if authority is not None else host or b"",
             path=pseudo.get(b":path", b""),
-            fields=tuple(regular),
+            fields=regular,
             protocol=pseudo.get(b":protocol", b""),
         ),
         content_length=content_length,

@@ -59,13 +59,15 @@ class ServerConnection:
         limits: Limits | None = None,
         memory: Memory | None = None,
         protocols: frozenset[bytes] = frozenset(),
+        proxied: bool = False,
         notify: Callable[[], None] = lambda: None,
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        """``memory`` is what the connections of a worker remember together; ``protocols`` what the
-        application may tunnel, in lower case.  ``observer`` is told every response that is over;
-        ``report`` why one was given up while the connection goes on (else :attr:`problem` says so).
+        """``memory``: what connections of a worker remember together; ``protocols``: what the
+        application may tunnel, in lower case; ``proxied``: the client is a trusted proxy.
+        ``observer`` is told every response that is over, ``report`` why one was given up (else
+        :attr:`problem` says so).
         """
         self._application = application
         self._client = client
@@ -73,7 +75,9 @@ class ServerConnection:
         self._notify = notify
         self._report = report
         memory = memory if memory is not None else Memory(shared)
-        self._input = Input(self._limits, memory, secure=client.secure, protocols=protocols)
+        self._input = Input(
+            self._limits, memory, secure=client.secure, proxied=proxied, protocols=protocols
+        )
         self._persistence = Persistence(self._limits, self._input)
         self._output = Output()
         self._sender = Sender(self._output)
@@ -104,9 +108,8 @@ class ServerConnection:
     @property
     def wants_input(self) -> bool:
         """Whether to read from the socket: no when enough waits, in either direction."""
-        if self.closing or self._persistence.ended or self.backlog:
-            return False
-        if self._output.octets >= self._limits.output_mark:
+        ended = self.closing or self._persistence.ended or self.backlog
+        if ended or self._output.octets >= self._limits.output_mark:
             return False
         exchange = self._exchange
         if exchange is None or exchange.reads_content:
@@ -120,13 +123,18 @@ class ServerConnection:
         return self._sender.can_move
 
     @property
+    def at_rest(self) -> bool:
+        """Once the output is sent, there is nothing to do but to wait for input."""
+        return self._exchange is None and self.wants_input
+
+    @property
     def output_octets(self) -> int:
         """Octets that wait for the socket."""
         return self._output.octets
 
     @property
     def open_streams(self) -> int:
-        """Requests that are not finished: one at most."""
+        """Requests that are not finished."""
         return int(self._exchange is not None)
 
     def pending(self) -> list[bytes | memoryview]:
@@ -164,7 +172,7 @@ class ServerConnection:
         self.take_turn(now)
 
     def take_turn(self, now: float, known: Head | None = None) -> None:
-        """Begin a ``known`` request, if there is one, and go on with what is in the backlog."""
+        """Begin a ``known`` request, if there is one, and go on with the backlog."""
         self._now = now
         self._inside = True
         try:
@@ -227,11 +235,11 @@ class ServerConnection:
     def _end_input(self) -> None:
         """No more will come than was used."""
         exchange = self._exchange
-        if exchange is None:
+        if exchange is None and not self._input.octets:
             self.closing = True
-        elif exchange.tunneled:
+        elif exchange is not None and exchange.tunneled:
             return  # its application was told, and may have something to say
-        elif exchange.reads_content:
+        elif exchange is None or exchange.reads_content:
             self._break("connection closed before the request was complete")
         elif self._sender.blocked and self._sender.endless:
             # Half-closed clients get the rest of what has an end; events have none, and nothing
@@ -385,18 +393,7 @@ class ServerConnection:
         """Answer a request that cannot be understood, and end the connection."""
         self.counters.limit_hits += error.status in STATUSES_OF_LIMITS
         self._persistence.draining = True
-        exchange, reason = self._exchange, error.reason
-        # Had it begun, a second response would be taken for a part of it.
-        if exchange is None or not exchange.begun:
-            try:
-                if exchange is None:
-                    self._responder.refuse_head(error.status, head_request=head_request)
-                else:
-                    exchange.finish(lost=True)
-                    self._responder.refuse(exchange, error.status)
-            except BadResponse as bad:
-                reason += f" (refusal: {bad})"
-        self._break(reason)
+        self._break(self._responder.decline(self._exchange, error, head_request=head_request))
 
     # ------------------------------------------------------------------ output
 
@@ -423,8 +420,7 @@ class ServerConnection:
     def unblock(self, stream_id: int, now: float) -> None:
         """The body that was in :attr:`blocked` can be read again."""
         self._now = now
-        exchange = self._exchange
-        if exchange is not None and exchange.number == stream_id:
+        if self._exchange is not None and self._exchange.number == stream_id:
             self._sender.blocked = False
             self._progress.restart(now)
 
@@ -441,8 +437,7 @@ class ServerConnection:
     def check(self, now: float) -> None:
         """End what took too long, if :meth:`deadline` has passed."""
         self._now = now
-        deadline = self.deadline()
-        if deadline is None or now < deadline:
+        if (deadline := self.deadline()) is None or now < deadline:
             return
         wait = self._waits_for()
         self._inside = True
@@ -461,9 +456,8 @@ class ServerConnection:
     def drain(self, now: float) -> None:
         """Finish the request that is being answered, then close.
 
-        Of requests that wait one more is answered: it gets the ``close`` that tells of the others
-        that they were not processed (RFC 9112 section 9.6).  So does the first of a connection, and
-        one that has begun to come.  A body without an end is its application's to end.
+        Of requests that wait, one more is answered: its ``close`` tells that the others were not
+        (RFC 9112 section 9.6).  So is a connection's first, and one that has begun to come.
         """
         self._persistence.draining = True
         self.take_turn(now)

@@ -17,7 +17,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from h2static.http.grammar import BAD_IN_VALUE, CONTENT_LENGTH, TOKEN, TOKEN_OCTETS, is_authority
+from h2static.http.grammar import (
+    BAD_IN_VALUE,
+    CONTENT_LENGTH,
+    SCHEME,
+    TARGET_OCTETS,
+    TOKEN,
+    TOKEN_OCTETS,
+    is_authority,
+)
 from h2static.http.messages import Field, Fields, Request
 from h2static.http1.errors import BadRequest
 from h2static.http1.limits import Limits
@@ -27,11 +35,15 @@ DEFAULT_AUTHORITY: Final = b"localhost"
 #: What :attr:`Head.content_length` says when the content comes in chunks.
 CHUNKED: Final = -1
 
-_REQUEST_LINE = re.compile(rb"([%b]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN_OCTETS)
+# A fragment is told apart below.
+_REQUEST_LINE = re.compile(
+    rb"([%b]+) ([%b#]+) HTTP/([0-9])\.([0-9])" % (TOKEN_OCTETS, TARGET_OCTETS)
+)
 # RFC 9110 section 5.5: CR, LF and NUL in a field value are dangerous; other controls are invalid.
 CONTROLS: Final = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
-_ABSOLUTE = re.compile(rb"(?i:(https?))://([^/?#]*)([^#]*)")
+_ABSOLUTE = re.compile(rb"(%b)://([^/?#]*)([^#]*)" % SCHEME.pattern)
+_SCHEMES: Final = (b"http", b"https")
 
 #: Fields that say how this connection carries a message; HTTP/2 has no such fields either
 #: (RFC 9113 section 8.2.2).
@@ -120,12 +132,18 @@ def find_bare_line_end(octets: bytes | bytearray, start: int) -> bool:
 
 
 def parse_head(
-    section: bytes, *, secure: bool, limits: Limits, protocols: frozenset[bytes] = frozenset()
+    section: bytes,
+    *,
+    secure: bool,
+    limits: Limits,
+    proxied: bool = False,
+    protocols: frozenset[bytes] = frozenset(),
 ) -> Head:
     """Read a header section, from its request line to the empty line, both included.
 
-    ``secure``: the connection is a TLS one.  ``protocols``: what the connection may be upgraded to,
-    in lower case.  Raises :class:`~h2static.http1.errors.BadRequest`.
+    ``secure``: the connection is a TLS one.  ``proxied``: it is a trusted proxy's, which may have
+    been asked by another scheme.  ``protocols``: what the connection may be upgraded to, in lower
+    case.  Raises :class:`~h2static.http1.errors.BadRequest`.
     """
     # RFC 9112 section 2.2: "A recipient of such a bare CR MUST consider that element to be
     # invalid [...]".  A bare LF may be taken as a line end there; two readings are one too many.
@@ -141,7 +159,7 @@ def parse_head(
     if target[0] == 0x2F and method != b"CONNECT" and b"#" not in target:  # origin-form
         scheme, authority, path = b"https" if secure else b"http", host, target
     else:
-        scheme, authority, path = _parse_target(method, target, host, secure)
+        scheme, authority, path = _parse_target(method, target, host, secure, proxied)
     content_length = 0
     if b"content-length" in collected or b"transfer-encoding" in collected:
         content_length = _find_content_length(collected, minor)
@@ -269,7 +287,7 @@ def _find_host(hosts: list[bytes] | None, minor: int) -> bytes:
 
 
 def _parse_target(
-    method: bytes, target: bytes, host: bytes, secure: bool
+    method: bytes, target: bytes, host: bytes, secure: bool, proxied: bool
 ) -> tuple[bytes, bytes, bytes]:
     """Scheme, authority and path (RFC 9112 sections 3.2.1 to 3.2.4)."""
     scheme = b"https" if secure else b"http"
@@ -290,9 +308,12 @@ def _parse_target(
     asked, authority, path = match.groups()
     if not is_authority(authority):
         raise BadRequest(400, "invalid authority in the request-target")
-    # RFC 9110 section 7.4: a request for another scheme than the connection's is misdirected.
-    if asked.lower() != scheme:
+    # RFC 9110 section 7.4: "Unless the connection is from a trusted gateway, an origin server MUST
+    # reject a request if any scheme-specific requirements for the target URI are not met."
+    asked = asked.lower()
+    if asked != scheme and not (proxied and asked in _SCHEMES):
         raise BadRequest(421, "request-target has another scheme than the connection")
+    scheme = asked
     # RFC 9112 section 3.2.4: OPTIONS without path and query was "*" before a proxy rewrote it.
     if not path and method == b"OPTIONS":
         return scheme, authority, b"*"

@@ -24,19 +24,26 @@ class Input:
     """What a client has sent."""
 
     __slots__ = (
-        "_empty_lines", "_known", "_limits", "_memory", "_private", "_protocols", "_searched",
-        "_secure", "octets",
+        "_empty_lines", "_known", "_limits", "_memory", "_private", "_protocols", "_proxied",
+        "_searched", "_secure", "octets",
     )  # fmt: skip
 
     def __init__(
-        self, limits: Limits, memory: Memory, *, secure: bool, protocols: frozenset[bytes]
+        self,
+        limits: Limits,
+        memory: Memory,
+        *,
+        secure: bool,
+        proxied: bool,
+        protocols: frozenset[bytes],
     ) -> None:
-        """``protocols``: what the connection may be upgraded to."""
+        """The flags, and ``protocols``: see :func:`~h2static.http1.head.parse_head`."""
         self._limits = limits
         self._secure = secure
         self._protocols = protocols
+        self._proxied = proxied
         self._memory = memory
-        self._known = memory.sections(secure=secure)
+        self._known = memory.sections(secure=secure, proxied=proxied)
         #: Sections with credentials; none before the first.
         self._private: dict[bytes, Head] | None = None
         #: What was not used yet; content is taken off the front by whoever reads it.
@@ -91,7 +98,11 @@ class Input:
             head = self._private.get(section)
         if head is None:
             head = parse_head(
-                section, secure=self._secure, limits=self._limits, protocols=self._protocols
+                section,
+                secure=self._secure,
+                limits=self._limits,
+                proxied=self._proxied,
+                protocols=self._protocols,
             )
             self._remember(section, head)
         del octets[:size]
@@ -101,7 +112,7 @@ class Input:
 
     def _remember(self, section: bytes, head: Head) -> None:
         if not head.private:
-            self._memory.remember(section, head, secure=self._secure)
+            self._memory.remember(section, head, secure=self._secure, proxied=self._proxied)
             return
         if len(section) > LARGEST_SECTION or head.request.protocol:
             return

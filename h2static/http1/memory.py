@@ -55,7 +55,6 @@ class Memory:
         "_section_limit",
         "_section_octets",
         "_sections",
-        "_secure_sections",
         "_shared",
         "_sighted",
     )  # fmt: skip
@@ -71,36 +70,38 @@ class Memory:
         self._shared = shared
         self._section_limit = section_octets
         self._section_octets = 0
-        self._sections: dict[bytes, Head] = {}
-        self._secure_sections: dict[bytes, Head] = {}
+        #: By what the connection says of a request: whether it is a TLS one, a trusted proxy's.
+        self._sections: dict[tuple[bool, bool], dict[bytes, Head]] = {
+            (secure, proxied): {} for secure in (False, True) for proxied in (False, True)
+        }
         self._sighted: set[int] = set()
         self._response_limit = response_octets
         self._response_octets = 0
         self._responses: dict[Response, Ready] = {}
         self._second = -1
 
-    def sections(self, *, secure: bool) -> dict[bytes, Head]:
+    def sections(self, *, secure: bool, proxied: bool) -> dict[bytes, Head]:
         """What is known, to be looked up only: the scheme of a request is its connection's."""
-        return self._secure_sections if secure else self._sections
+        return self._sections[secure, proxied]
 
-    def remember(self, section: bytes, head: Head, *, secure: bool) -> None:
+    def remember(self, section: bytes, head: Head, *, secure: bool, proxied: bool) -> None:
         """Offer what ``section`` means; kept on second sight."""
         if len(section) > LARGEST_SECTION or not self._section_limit:
             return
-        sight = hash((section, secure))
+        sight = hash((section, secure, proxied))
         if sight not in self._sighted:
             if len(self._sighted) >= _SIGHTED:
                 self._sighted.clear()
             self._sighted.add(sight)
             return
         head.request.repeats = True
-        self.sections(secure=secure)[section] = head
+        self._sections[secure, proxied][section] = head
         self._section_octets += 2 * len(section) + _SECTION_OVERHEAD
         while self._section_octets > self._section_limit:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        sections = max(self._sections, self._secure_sections, key=len)
+        sections = max(self._sections.values(), key=len)
         oldest = next(iter(sections))
         del sections[oldest]
         self._section_octets -= 2 * len(oldest) + _SECTION_OVERHEAD

@@ -13,8 +13,9 @@ from h2static.http.fields import Fields
 from h2static.http.hints import PushClient, Seen
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
+from h2static.http.refusals import refusal_text
 from h2static.http.shared import Shared
-from h2static.http1.errors import BadResponse
+from h2static.http1.errors import BadRequest, BadResponse
 from h2static.http1.exchange import Exchange
 from h2static.http1.framer import frame, frame_informational, frame_upgrade
 from h2static.http1.memory import Memory
@@ -81,8 +82,9 @@ class Responder:
     def respond(self, exchange: Exchange, response: Response | None) -> str | None:
         """Begin a response; 500 instead of ``None``, or of one that cannot be sent.
 
-        Returns why it cannot.  Raises :class:`~h2static.http1.errors.BadResponse`, with nothing
-        sent, if 500 cannot be sent either.
+        Returns what the error log is to know: why it cannot, or why the request was refused.
+        Raises :class:`~h2static.http1.errors.BadResponse`, with nothing sent, if 500 cannot be sent
+        either.
         """
         reason = None
         if response is not None:
@@ -91,9 +93,14 @@ class Responder:
             except BadResponse as error:
                 reason = f"response to {exchange.request.path!r}: {error}"
             else:
-                return None
+                return self._refusal(exchange.request, response)
         self.refuse(exchange, 500)
         return reason
+
+    def _refusal(self, request: Request, response: Response) -> str | None:
+        if response.refusal is None:
+            return None
+        return refusal_text(self._client, request, response.status, response.refusal)
 
     def refuse(self, exchange: Exchange, status: int) -> None:
         """Begin what the application says to a request that is refused.
@@ -141,11 +148,25 @@ class Responder:
         exchange.begun = exchange.tunneled = True
         exchange.open_tunnel()
 
-    def refuse_head(self, status: int, *, head_request: bool) -> None:
-        """Answer what is no request, and end the connection.
+    def decline(self, exchange: Exchange | None, error: BadRequest, *, head_request: bool) -> str:
+        """Answer what is no request, or not a whole one, before the connection ends.
 
-        Raises :class:`~h2static.http1.errors.BadResponse`.
+        ``head_request``: it is one for HEAD, as far as can be told.  Returns the reason.
         """
+        # Had it begun, a second response would be taken for a part of it.
+        if exchange is not None and exchange.begun:
+            return error.reason
+        try:
+            if exchange is None:
+                self._refuse_head(error.status, head_request=head_request)
+            else:
+                exchange.finish(lost=True)
+                self.refuse(exchange, error.status)
+        except BadResponse as bad:
+            return f"{error.reason} (refusal: {bad})"
+        return error.reason
+
+    def _refuse_head(self, status: int, *, head_request: bool) -> None:
         response = self._application.refuse(status, None)
         date = self._shared.date.value
         framed = frame(response, date, head_request=head_request, old=False, last=True)

@@ -175,8 +175,7 @@ class Connection:
     @property
     def has_content(self) -> bool:
         """Whether ``pump`` has something to do once there is room."""
-        sender = self.sender
-        return sender.scheduler.count > 0 and sender.window > 0
+        return self.sender.scheduler.count > 0 and self.sender.window > 0
 
     @property
     def open_streams(self) -> int:
@@ -231,11 +230,12 @@ class Connection:
             self._frame_started = now
         self._backlog = False
         turn.active = True
-        self.sender.refresh()
+        if self.sender.encoder.second != self.endpoint.blocks.second:
+            self.sender.refresh()
         try:
             if turn.waiting:
                 self._perform()
-            position = 0
+            position, tried = 0, -1
             if self.expects_preface:
                 if not has_preface(data):
                     self.buffer = data
@@ -244,9 +244,9 @@ class Connection:
                 position = len(r.PREFACE)
             elif data[3:5] == _WHOLE_HEADERS and self._replay is not None:
                 # Most reads of a client that repeats itself are nothing but known requests.
-                position = self._replay.run(data, 0)
+                position = tried = self._replay.run(data, 0)
             if position < len(data):
-                self._frames(data, position)
+                self._frames(data, position, tried)
         except ConnectionViolation as violation:
             self._end_connection(violation)
         finally:
@@ -330,23 +330,23 @@ class Connection:
 
     # ------------------------------------------------------------------ the frame loop
 
-    def _frames(self, data: bytes, position: int) -> None:
-        """The frame loop: process whole frames of ``data`` from ``position``, keep the rest."""
+    def _frames(self, data: bytes, position: int, tried: int) -> None:
+        """The frame loop: process whole frames of ``data`` from ``position``, keep the rest;
+        ``tried`` is where the remembered path has just given up."""
         end = len(data)
-        limits = self.limits
-        turn_output = limits.turn_output
-        output = self.sender.output
-        replay = self._replay
+        limits, turn_output = self.limits, self.limits.turn_output
+        output, replay = self.sender.output, self._replay
         work = _TURN_WORK
         while True:
             start = position + r.FRAME_HEADER_SIZE
             if start > end:
                 break
             length_type, flags, stream_id = unpack_header(data, position)
-            if flags == WHOLE_REQUEST and length_type & 0xFF == r.HEADERS and replay is not None:
-                after = replay.run(data, position)
-                if after != position:
-                    position = after
+            whole = flags == WHOLE_REQUEST and length_type & 0xFF == r.HEADERS
+            if whole and replay is not None and position != tried:
+                tried = replay.run(data, position)
+                if tried != position:
+                    position = tried
                     continue
             # The plain path.  Refuse by the header: before the payload is there.
             if length_type >> 8 > limits.max_frame_size:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from h2static.http.semantics import RequestHead
+from h2static.http.semantics import SENSITIVE, CheckedFields, RequestHead
 from hpacktools.codec import (
     EMPTY_TABLE,
     DecodedBlock,
@@ -27,11 +27,9 @@ from hpacktools.codec import (
     DynamicTable,
     Field,
     HPACKError,
+    StringMemory,
     decode_block,
 )
-
-#: Field names whose values are somebody's secret.
-SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
 
 #: Octets for one worker: some ten thousand different requests.
 DEFAULT_OCTETS: Final = 8 * 1024 * 1024
@@ -85,7 +83,17 @@ class DecoderState:
 class FieldSectionMemory:
     """The decoding of one kind of connection (same settings, same schemes) in one worker."""
 
-    __slots__ = ("_interned", "_limit", "_limits", "_octets", "_sighted", "_states", "enabled")
+    __slots__ = (
+        "_interned",
+        "_limit",
+        "_limits",
+        "_octets",
+        "_sighted",
+        "_states",
+        "_strings",
+        "checked",
+        "enabled",
+    )
 
     def __init__(
         self, limits: DecodeLimits, *, octets: int = DEFAULT_OCTETS, enabled: bool = True
@@ -97,6 +105,10 @@ class FieldSectionMemory:
         self._sighted: set[int] = set()
         #: Clients ask for the same paths: a table of ninety entries takes ten KiB by itself.
         self._interned: dict[Field, Field] = {}
+        #: Agents, languages and the like, which are new in a table and known by their octets.
+        self._strings = StringMemory(SENSITIVE) if enabled else None
+        #: Fields that were found valid.
+        self.checked = CheckedFields() if enabled else None
         self.enabled = enabled
 
     def start(self, allowed: int) -> DecoderState:
@@ -129,6 +141,7 @@ class FieldSectionMemory:
                 required=state.required,
                 limits=self._limits,
                 interned=interned,
+                strings=self._strings,
             )
         except HPACKError:
             # There may be secrets in what came before the error.
@@ -176,10 +189,10 @@ class FieldSectionMemory:
         if state.private:
             if state.octets + cost <= _PRIVATE_OCTETS:
                 state.octets += cost
-                head.request.repeats = True
                 state.known[block] = Known(head, after if after is not state else None)
             return after
-        if is_sensitive(decoded):
+        # What is somebody's has made the state private, unless it was in the table already.
+        if after.private or (after is state and is_sensitive(decoded)):
             return after
         if not self._is_second_sight(hash((id(state), block))):
             return after
@@ -232,4 +245,4 @@ def is_sensitive(decoded: DecodedBlock) -> bool:
     """Whether a block carries what must not be shared between connections."""
     if decoded.never_indexed:
         return True
-    return any(name in SENSITIVE for name, _ in decoded.fields)
+    return not SENSITIVE.isdisjoint([name for name, _ in decoded.fields])

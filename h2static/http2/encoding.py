@@ -191,6 +191,12 @@ class HeaderBlockMemory:
                 state.blocks[response] = block
         return block
 
+    def release(self) -> None:
+        """Forget what belongs to a second that is over, as the next block would."""
+        if self._second != self._date.second:
+            self._second = self._date.second
+            self._forget()
+
     def _forget(self) -> None:
         """Begin anew; idle connections hold states, which must not hold blocks."""
         for state in self._states.values():
@@ -217,9 +223,7 @@ class HeaderBlockMemory:
         return ((b":status", b"%d" % response.status), *fields[:1], *date, *fields[1:], *extra)
 
     def _shared(self, table: DynamicTable, pending: tuple[int, ...]) -> EncoderState:
-        if self._second != self._date.second:
-            self._second = self._date.second
-            self._forget()
+        self.release()
         key = (table, pending)
         state = self._states.get(key)
         if state is None:

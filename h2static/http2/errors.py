@@ -42,5 +42,14 @@ class StreamViolation(ProtocolViolation):
         return f"stream {self.stream_id}: {super().text}"
 
 
+class StreamRefusal(StreamViolation):
+    """A request that was refused without an error of its stream; it is told and never raised."""
+
+    @property
+    def text(self) -> str:
+        """Stream and reason, which has the status of the response, for a log."""
+        return f"stream {self.stream_id}: {self.reason}"
+
+
 class Misuse(Exception):
     """The caller broke the contract of ``h2static.http2``; a bug on our side."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from h2static.http2 import registry as r
 from h2static.http2.content import Content
 from h2static.http2.errors import ConnectionViolation
@@ -11,6 +13,9 @@ from h2static.http2.roles import Role
 from h2static.http2.sender import Sender
 from h2static.http2.service import Endpoint
 from h2static.http2.settings import announced
+
+#: First octet of a TLS record with a handshake message (RFC 8446 section 5.1).
+_TLS_HANDSHAKE: Final = b"\x16"
 
 
 def send_preface(role: Role, endpoint: Endpoint, sender: Sender, content: Content) -> None:
@@ -29,5 +34,8 @@ def has_preface(data: bytes) -> bool:
     # "Clients and servers MUST treat an invalid connection preface as a connection error of type
     # PROTOCOL_ERROR" (3.4).
     if not data.startswith(r.PREFACE[: len(data)]):
-        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "not an HTTP/2 connection preface")
+        what = ": TLS on a cleartext port" if data[:1] == _TLS_HANDSHAKE else ""
+        raise ConnectionViolation(
+            ErrorCode.PROTOCOL_ERROR, f"not an HTTP/2 connection preface{what}"
+        )
     return len(data) >= len(r.PREFACE)

@@ -19,6 +19,9 @@ Effects that it mirrors; whoever adds one to the plain path adds it here, and to
 
 A stream that is answered here never is: it opens and closes between two frames.
 
+:meth:`Replay.answer` has the same effects for one request that was decoded just now and whose
+response is prepared: what visitors send never repeats, what they get does.
+
 Strategy: one function, although it is long, and everything in locals: a call costs more than the
 look-ups that are between.
 """
@@ -28,7 +31,7 @@ from __future__ import annotations
 from typing import Final
 
 from h2static.http.journal import Finished
-from h2static.http.messages import Client
+from h2static.http.messages import Client, Request, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import unpack_header
 from h2static.http2.header_blocks import HeaderBlocks
@@ -116,6 +119,8 @@ class Replay:
             request = known.request
             response = recalled.get(request)
             if response is None:
+                # The same octets have come again.
+                request.repeats = True
                 response = application.recall(request)
                 if response is None:
                     break
@@ -159,3 +164,48 @@ class Replay:
             sender.replayed(count, encoder, window, octets)
             streams.replayed(next_id, count)
         return position
+
+    def answer(self, stream_id: int, request: Request, response: Response) -> bool:
+        """Send a prepared ``response`` to a request that is whole and was admitted.
+
+        False, and nothing was done: the plain path has to.
+        """
+        body = response.body
+        sender, streams, service = self._sender, self._streams, self._service
+        if (
+            not response.prepared
+            or response.hints is not None
+            or not isinstance(body, bytes)
+            or (body and request.method == b"HEAD")
+            or sender.scheduler.count
+            or streams.pending_priorities
+        ):
+            return False
+        output = sender.output
+        if output.octets - output.sent >= service.limits.turn_output:
+            return False
+        if sender.encoder.second != service.blocks.second:
+            sender.refresh()
+        encoder = sender.encoder
+        block = encoder.blocks.get(response) or service.blocks.block(encoder, response)
+        length = block.ready
+        if length < 0 or length > sender.window or length > sender.initial_window:
+            return False
+        identifier = stream_id.to_bytes(4, "big")
+        if length:
+            output.pieces += (block.head, identifier, block.tail, identifier, block.body)
+        else:
+            output.pieces += (block.head, identifier, block.tail)
+        octets = output.octets + block.size
+        output.ends.append(octets)
+        sender.replayed(1, block.state or encoder, sender.window - length, octets)
+        streams.answered(stream_id)
+        if self._push.seen is not None:
+            self._push.asked(request)
+        journal = service.shared.journal
+        if journal is not None:
+            now = self._turn.now
+            journal.append(
+                Finished(self._client, request, response, length, now, now, False, False)
+            )
+        return True

@@ -6,7 +6,7 @@ and observer; it changes nothing else.
 
 from __future__ import annotations
 
-from h2static.http2.errors import ConnectionViolation, StreamViolation
+from h2static.http2.errors import ConnectionViolation, StreamRefusal, StreamViolation
 from h2static.http2.observer import Observer, Report
 from h2static.http2.registry import ErrorCode
 
@@ -41,6 +41,10 @@ class Reports:
     def limit(self, stream_id: int, reason: str) -> None:
         """A limit was crossed where a response answers it and nothing ends."""
         self._tell(StreamViolation(stream_id, ErrorCode.ENHANCE_YOUR_CALM, reason))
+
+    def refusal(self, stream_id: int, reason: str) -> None:
+        """A request was refused without an error of the stream."""
+        self._tell(StreamRefusal(stream_id, ErrorCode.NO_ERROR, reason))
 
     def error(self, stream_id: int, code: ErrorCode, reason: str) -> None:
         """An application has given up on a stream."""

@@ -20,6 +20,7 @@ from h2static.http.fields import Fields
 from h2static.http.hints import Promise
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
+from h2static.http.refusals import refusal_text
 from h2static.http.semantics import RequestHead, validate_request, validate_trailers
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
@@ -30,6 +31,7 @@ from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.observer import Observer
 from h2static.http2.push import Push
 from h2static.http2.registry import ErrorCode
+from h2static.http2.replay import Replay
 from h2static.http2.reports import Reports
 from h2static.http2.sender import Sender
 from h2static.http2.service import Service, fitting
@@ -45,8 +47,8 @@ class Requests:
     """See the module."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_observer", "_peer", "_push", "_reports", "_sender", "_service",
-        "_streams", "_turn", "client", "content", "jobs",
+        "_blocks", "_budgets", "_observer", "_peer", "_push", "_replay", "_reports", "_sender",
+        "_service", "_streams", "_turn", "client", "content", "jobs",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class Requests:
         budgets: Budgets,
         blocks: HeaderBlocks,
         push: Push,
+        replay: Replay,
         reports: Reports,
         observer: Observer | None,
     ) -> None:
@@ -74,6 +77,8 @@ class Requests:
         self._budgets = budgets
         self._blocks = blocks
         self._push = push
+        # Whoever looks is to see every frame; and without memories everything goes the plain way.
+        self._replay = replay if observer is None and service.sections.enabled else None
         self._reports = reports
         self._observer = observer
         #: What receives the content of requests.
@@ -95,26 +100,28 @@ class Requests:
         if known is not None and stream is None and end_stream and self._observer is None:
             if known.state is not None:
                 self._blocks.move_to(known.state)
-            if self._streams.admit(stream_id):
+            if self._admits(stream_id):
+                known.request.repeats = True
                 self._open(stream_id, known.head, end_stream=True)
             return
         decoded = self._blocks.decode(frame, block)
         if stream is not None:
             self._trailers(stream, decoded, end_stream=end_stream)
             return
-        if not self._streams.admit(stream_id):
+        if not self._admits(stream_id):
             return
         if decoded.truncated:
             # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
             self._budgets.glitch(self._service.limits.oversized_section_glitches)
             self._reports.limit(stream_id, "more fields than allowed, or longer ones (431)")
-            self._refuse(stream_id, 431, _unread(decoded), end_stream=end_stream)
+            self._answer_refused(stream_id, 431, _unread(decoded), end_stream=end_stream)
             return
         try:
             head = validate_request(
                 decoded.fields,
                 end_stream=end_stream,
                 connect_protocol=self._service.settings.enable_connect_protocol,
+                checked=None if decoded.never_indexed else self._service.sections.checked,
             )
         except Malformed as malformed:
             self._streams.processed(stream_id)
@@ -123,15 +130,27 @@ class Requests:
             raise StreamViolation(
                 stream_id, ErrorCode.PROTOCOL_ERROR, str(malformed)
             ) from malformed
-        scheme = head.request.scheme.lower()
-        if scheme and scheme not in self._service.schemes:
-            self._refuse(stream_id, 400, head.request, end_stream=end_stream)
+        refusal = self._service.misdirected(head.request)
+        if refusal is not None:
+            status, reason = refusal
+            text = refusal_text(self.client, head.request, status, reason)
+            self._reports.refusal(stream_id, text)
+            self._answer_refused(stream_id, status, head.request, end_stream=end_stream)
             return
         if end_stream:
             self._blocks.move_to(
                 self._service.sections.remember(before, block, decoded, head, self._blocks.state)
             )
         self._open(stream_id, head, end_stream=end_stream)
+
+    def _admits(self, stream_id: int) -> bool:
+        """See :meth:`~h2static.http2.streams.Streams.admit`."""
+        is_new = stream_id >= self._streams.next_peer_id
+        if self._streams.admit(stream_id):
+            return True
+        if is_new:
+            self._reports.refusal(stream_id, "opened after the final GOAWAY: not processed")
+        return False
 
     def promise(self, frame: PushPromise, block: bytes) -> None:
         """PUSH_PROMISE, which a client cannot send."""
@@ -206,22 +225,27 @@ class Requests:
         self._push.asked(head.request)
         return stream
 
-    def _refuse(self, stream_id: int, status: int, request: Request, *, end_stream: bool) -> None:
+    def _answer_refused(
+        self, stream_id: int, status: int, request: Request, *, end_stream: bool
+    ) -> None:
         """Answer a request that does not get as far as the application."""
         stream = self._new_stream(stream_id, RequestHead(request=request), end_stream=end_stream)
         self._respond(stream, self._service.application.refuse(status, request), at_once=True)
 
     def _open(self, stream_id: int, head: RequestHead, *, end_stream: bool) -> None:
         """A request: recall its response, or have it handled."""
-        stream = self._new_stream(stream_id, head, end_stream=end_stream)
         service = self._service
         request = head.request
         response = service.recalled.get(request)
         if response is None:
             response = service.application.recall(request)
         if response is None:
-            service.application.handle(stream)
+            service.application.handle(self._new_stream(stream_id, head, end_stream=end_stream))
             return
+        replay = self._replay
+        if end_stream and replay is not None and replay.answer(stream_id, request, response):
+            return
+        stream = self._new_stream(stream_id, head, end_stream=end_stream)
         service.recalled[request] = response = fitting(request, response)
         self._respond(stream, response)
 
@@ -294,12 +318,7 @@ class Requests:
             sink.abandon()
         elif not self._turn.active:
             self._turn.defer(lambda: self.tunnel(stream, sink, body, fields))
-        elif (
-            not stream.request.protocol
-            or stream.response
-            or stream.held_response
-            or stream.sink is not None
-        ):
+        elif not stream.request.protocol or stream.response or stream.held_response or stream.sink:
             sink.abandon()
         else:
             self._drop_job(stream)
@@ -388,6 +407,9 @@ class Requests:
 
     def _respond(self, stream: Stream, response: Response, *, at_once: bool = False) -> None:
         """Send the final response, now or when the request's content is there."""
+        if response.refusal is not None:
+            text = refusal_text(self.client, stream.request, response.status, response.refusal)
+            self._reports.refusal(stream.id, text)
         response = fitting(stream.request, response)
         if stream.request.method == b"CONNECT":
             # Such a request has no content: what the client has to say follows the response.

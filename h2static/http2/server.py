@@ -44,19 +44,6 @@ class ServerConnection(Connection):
             self.turn,
             hints=service.hints,
         )
-        self.requests = Requests(
-            service,
-            client,
-            self.turn,
-            peer=self.peer,
-            streams=self.streams,
-            sender=self.sender,
-            budgets=self.budgets,
-            blocks=self.blocks,
-            push=self.push,
-            reports=self.reports,
-            observer=observer,
-        )
         replay = Replay(
             service,
             client,
@@ -67,9 +54,36 @@ class ServerConnection(Connection):
             blocks=self.blocks,
             push=self.push,
         )
+        self.requests = Requests(
+            service,
+            client,
+            self.turn,
+            peer=self.peer,
+            streams=self.streams,
+            sender=self.sender,
+            budgets=self.budgets,
+            blocks=self.blocks,
+            push=self.push,
+            replay=replay,
+            reports=self.reports,
+            observer=observer,
+        )
         #: Work for threads, by stream; the driver takes one out when a thread begins with it.
         self.jobs: deque[tuple[int, Job]] = self.requests.jobs
         self._begin(self.requests, replay)
+
+    @property
+    def at_rest(self) -> bool:
+        """Once the output is sent, there is nothing to do but to wait for input."""
+        return not (
+            self.sender.scheduler.count
+            or self._backlog
+            or self.closing
+            or self.jobs
+            or self.blocked
+            or self.turn.waiting
+            or self._error is not None
+        )
 
     def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""

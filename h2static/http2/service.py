@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from h2static.http.authority import authority_problem
 from h2static.http.exchange import Application
 from h2static.http.messages import WITHOUT_CONTENT, Request, Response
 from h2static.http.shared import Shared
@@ -49,6 +50,26 @@ class Service(Endpoint):
         """What is processed from here on was read before now."""
         if self.recalled:
             self.recalled.clear()
+
+    def misdirected(self, request: Request) -> tuple[int, str] | None:
+        """Status and reason where a well-formed request is for somebody else."""
+        scheme = request.scheme.lower()
+        # RFC 9110 section 7.4: "Unless the connection is from a trusted gateway, an origin server
+        # MUST reject a request if any scheme-specific requirements for the target URI are not met.
+        # In particular, a request for an "https" resource MUST be rejected unless it has been
+        # received over a connection that has been secured"; 421 is what says so.
+        if scheme and scheme not in self.schemes:
+            return 421, (
+                f":scheme {scheme.decode('ascii')} on a connection for"
+                f" {b' or '.join(sorted(self.schemes)).decode('ascii')}, not from a trusted proxy"
+            )
+        problem = authority_problem(request)
+        return None if problem is None else (400, problem)
+
+    def release(self) -> None:
+        """Forget responses that nobody is being answered with, so that their files are closed."""
+        self.new_batch()
+        self.blocks.release()
 
 
 def fitting(request: Request, response: Response) -> Response:

@@ -135,6 +135,8 @@ class Streams:
             self._idle_gaps.append((self.next_peer_id, stream_id - 2))
         self.next_peer_id = stream_id + 2
         pending = self.pending_priorities
+        if not pending:
+            return
         for skipped in [one for one in pending if one < stream_id]:
             del pending[skipped]
 
@@ -177,6 +179,11 @@ class Streams:
         self.next_peer_id = next_peer_id
         self.last_processed = next_peer_id - 2
         self.requests += count
+
+    def answered(self, stream_id: int) -> None:
+        """A stream that was admitted needs none: its response went out with that."""
+        self.last_processed = stream_id
+        self.requests += 1
 
     # ------------------------------------------------------------------ streams that are not open
 

@@ -2,31 +2,33 @@
 
 Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats and writes.  When
 the medium is slower than the requests, at most ``max_waiting`` wait; later ones are left out and
-counted (:meth:`AccessLog.take_left_out`).
+counted (:meth:`AccessLog.take_left_out`).  What the medium does not take is counted as well
+(:meth:`AccessLog.take_problems`).
+
+Whatever a record holds is escaped where a line is made of it, whoever is said to have checked it:
+nothing of a peer or a proxy ends a field, forges a line or acts on a terminal.
 
 Assumes: one thread calls :meth:`AccessLog.add`; ``deque`` appends are atomic.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import select
-import stat
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, assert_never
 
 from h2static.config import LogFormat
 from h2static.http.dates import MONTHS
+from h2static.http.forwarded import origin_of
 from h2static.http.journal import Finished
 from h2static.logs.brief import brief_line
-from h2static.logs.escape import escape_octets
-from h2static.logs.files import open_log
+from h2static.logs.escape import escape, escape_octets
+from h2static.logs.files import LogFile
 
 #: Requests that wait for the writer: a second of the fastest load, some tens of MiB.
 MAX_WAITING: Final = 65_536
@@ -56,12 +58,15 @@ class AccessLog:
         ``color`` is for :attr:`LogFormat.BRIEF` on a terminal.
         """
         self._max_waiting = max_waiting
-        self._path = path
         self._color = color
         self._form = form
-        self._descriptor = 1 if path == "-" else open_log(path)
+        self._log_file = LogFile(None if path == "-" else path, 1)
         self._waiting: deque[Finished] = deque()
         self._left_out = 0
+        #: How many requests were not written, by reason; why the file could not be opened again.
+        self._unwritten: Counter[str] = Counter()
+        self._not_reopened = ""
+        self._problems_lock = threading.Lock()
         self._reopen = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access log", daemon=True)
@@ -78,6 +83,19 @@ class AccessLog:
         count, self._left_out = self._left_out, 0
         return count
 
+    def take_problems(self) -> list[str]:
+        """What went wrong since the last call, one line each."""
+        with self._problems_lock:
+            unwritten, self._unwritten = self._unwritten, Counter()
+            not_reopened, self._not_reopened = self._not_reopened, ""
+        problems = [
+            f"{count} requests were not written to the access log: {reason}"
+            for reason, count in unwritten.items()
+        ]
+        if not_reopened:
+            problems.append(f"cannot reopen the access log: {not_reopened}")
+        return problems
+
     def reopen(self) -> None:
         """Have the file opened again soon, after it was renamed, and before the next lines."""
         self._reopen = True
@@ -86,8 +104,8 @@ class AccessLog:
         """Write what waits, for at most ``timeout`` seconds, and end."""
         self._stopping.set()
         self._thread.join(timeout)
-        if not self._thread.is_alive() and self._path != "-":
-            os.close(self._descriptor)
+        if not self._thread.is_alive():
+            self._log_file.close()
 
     def _run(self) -> None:
         interval = _BRIEF_INTERVAL if self._form is LogFormat.BRIEF else _INTERVAL
@@ -108,36 +126,49 @@ class AccessLog:
                 format_line(self._waiting.popleft(), epoch, self._form, color=self._color)
                 for _ in range(count)
             ]
-            # The medium may be full or the reader gone; serving goes on.
-            with contextlib.suppress(OSError):
-                for octets in self._writes(lines):
-                    _write_all(self._descriptor, octets)
+            self._write(lines)
 
-    def _writes(self, lines: list[str]) -> Iterator[bytes]:
-        """``lines`` as they are to be written: nobody else's octets may come into a line.
-
-        Appending to a file is atomic; writing to a pipe is up to ``PIPE_BUF`` octets (POSIX).
-        """
-        encoded = [line.encode("utf-8", "backslashreplace") for line in lines]
-        if not stat.S_ISFIFO(os.fstat(self._descriptor).st_mode):
-            yield b"".join(encoded)
-            return
-        together = b""
-        for line in encoded:
-            if together and len(together) + len(line) > select.PIPE_BUF:
-                yield together
-                together = b""
-            together += line
-        yield together
+    def _write(self, lines: list[str]) -> None:
+        limit = select.PIPE_BUF if self._log_file.is_pipe else None
+        left = len(lines)
+        try:
+            for count, octets in in_writes(lines, limit):
+                self._log_file.write(octets)
+                left -= count
+        except OSError as error:
+            # The medium is full or the reader gone; serving goes on.
+            with self._problems_lock:
+                self._unwritten[error.strerror or str(error)] += left
 
     def _open_again_if_asked(self) -> None:
-        if not self._reopen or self._path == "-":
+        if not self._reopen:
             return
         self._reopen = False
-        with contextlib.suppress(OSError):
-            descriptor = open_log(self._path)
-            os.close(self._descriptor)
-            self._descriptor = descriptor
+        try:
+            self._log_file.reopen()
+        except OSError as error:
+            with self._problems_lock:
+                self._not_reopened = error.strerror or str(error)
+
+
+def in_writes(lines: Sequence[str], limit: int | None) -> Iterator[tuple[int, bytes]]:
+    """``lines`` as they are to be written, in how many of them each: nobody else's octets may come
+    into a line.
+
+    Appending to a file is atomic; writing to a pipe is up to ``limit`` octets (POSIX).
+    """
+    encoded = [line.encode("utf-8", "backslashreplace") for line in lines]
+    if limit is None:
+        yield len(encoded), b"".join(encoded)
+        return
+    count, together = 0, b""
+    for line in encoded:
+        if together and len(together) + len(line) > limit:
+            yield count, together
+            count, together = 0, b""
+        count += 1
+        together += line
+    yield count, together
 
 
 def format_line(finished: Finished, epoch: float, form: LogFormat, *, color: bool = False) -> str:
@@ -159,13 +190,17 @@ def _combined(finished: Finished, epoch: float) -> str:
         f"{moment.tm_mday:02d}/{MONTHS[moment.tm_mon - 1]}/{moment.tm_year}"
         f":{moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d} +0000"
     )
-    line = f"{_quoted(request.method)} {_quoted(request.path)} {client.version}"
+    host = _word(origin_of(client, request).host or _UNIX)
+    line = f"{_quoted(request.method)} {_quoted(request.path)} {_word(client.version)}"
     referer = _quoted(request.field(b"referer") or b"-")
     agent = _quoted(request.field(b"user-agent") or b"-")
     status, octets = finished.response.status, finished.octets
-    return (
-        f'{client.host or _UNIX} - - [{stamp}] "{line}" {status} {octets} "{referer}" "{agent}"\n'
-    )
+    return f'{host} - - [{stamp}] "{line}" {status} {octets} "{referer}" "{agent}"\n'
+
+
+def _word(text: str) -> str:
+    """``text`` as it can stand between spaces or in quotation marks."""
+    return escape(text).replace(" ", "\\x20").replace('"', "\\x22")
 
 
 def _quoted(octets: bytes) -> str:
@@ -177,12 +212,13 @@ def _quoted(octets: bytes) -> str:
 
 def _json(finished: Finished, epoch: float) -> str:
     request, client = finished.request, finished.client
+    origin = origin_of(client, request)
     entry: dict[str, object] = {
         "time": round(finished.finished + epoch, 3),
-        "peer": client.host or _UNIX,
+        "peer": origin.host or _UNIX,
         "protocol": client.version,
         "method": _text(request.method),
-        "scheme": _text(request.scheme),
+        "scheme": origin.scheme,
         "authority": _text(request.authority),
         "path": _text(request.path),
         "status": finished.response.status,
@@ -200,10 +236,3 @@ def _json(finished: Finished, epoch: float) -> str:
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "backslashreplace")
-
-
-def _write_all(descriptor: int, octets: bytes) -> None:
-    """Write all of ``octets``; a pipe may take them in parts.  Raises ``OSError``."""
-    view = memoryview(octets)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 
 from h2static.http.journal import Finished
-from h2static.logs.escape import escape_utf8
+from h2static.logs.escape import escape, escape_utf8
 
 #: What live reload asks for by itself.
 _OWN_PREFIX = b"/.h2static/"
@@ -39,12 +39,11 @@ def brief_line(finished: Finished, epoch: float, *, color: bool) -> str:
     method, path = escape_utf8(request.method), escape_utf8(request.path)
     size = _amount(finished.octets, _SIZES) if finished.octets else "-"
     notes = ["pushed"] if finished.pushed else []
-    notes += finished.delivered
+    notes += map(escape, finished.delivered)
     if finished.aborted:
         notes.append("aborted")
-    columns = (
-        f"{size:>6}  {_duration(finished):>7}  {finished.client.version.removesuffix('.0'):<8}"
-    )
+    version = escape(finished.client.version.removesuffix(".0"))
+    columns = f"{size:>6}  {_duration(finished):>7}  {version:<8}"
     tail = "  ".join([columns, *notes]).rstrip()
     dim, tint, reset = (_DIM, _COLOURS.get(status // 100, ""), _RESET) if color else ("", "", "")
     return (

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from h2static.config import Config
+from h2static.logs.escape import escape
 
 if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
@@ -52,11 +53,11 @@ class Console:
         """Show octets; ``verb`` is ``recv`` or ``send``."""
         from h2static.logs.frames import hexdump
 
-        self._write(f"{verb} {peer}\n{hexdump(octets)}")
+        self._write(f"{verb} {escape(peer)}\n{hexdump(octets)}")
 
     def flush(self) -> None:
         """Have what was written be seen."""
-        if self._shows:
+        if self._shows and not self._unread:
             try:
                 sys.stdout.flush()
             except OSError:

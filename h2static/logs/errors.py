@@ -1,22 +1,22 @@
 """The error log: one line for each thing that went wrong, and never a flood of them.
 
-Contract: :meth:`ErrorLog.report` never raises and never lets a peer's octets act on a terminal.
-Lines of one kind are limited to :data:`BURST` at once and :data:`RATE` a second; what is left out
-is counted and told with the next line of that kind, or by :meth:`ErrorLog.flush`.
+Contract: :meth:`ErrorLog.report` never raises and never lets a peer's octets act on a terminal.  It
+may be called from any thread.  Lines of one kind are limited to :data:`BURST` at once and
+:data:`RATE` a second; what is left out is counted and told with the next line of that kind, or by
+:meth:`ErrorLog.flush`.  So is what could not be written, with the reason.
 
 Assumes: a line is short enough for one ``write``; several processes append to one file.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from h2static.logs.escape import escape
-from h2static.logs.files import open_log
+from h2static.logs.files import LogFile
 
 #: Lines of one kind that may come at once: enough to see what happens, few enough to read.
 BURST = 20
@@ -43,70 +43,92 @@ class ErrorLog:
 
         ``clock`` gives seconds since 1970.  Raises ``OSError``.
         """
-        self._path = path
         self._clock = clock
-        self._descriptor = 2 if path is None else open_log(path)
+        self._log_file = LogFile(path, 2)
         self._buckets: dict[str, _Bucket] = {}
+        #: Lines that could not be written, and why the last one could not.
+        self._unwritten = 0
+        self._failure = ""
+        # A site reports from the threads that read files, too.
+        self._lock = threading.RLock()
 
     def report(self, kind: str, peer: str, text: str, details: Sequence[str] = ()) -> None:
         """Write one line: when, what kind, who (empty: nobody in particular) and what.
 
         ``details`` are written below it: a traceback.
         """
-        now = self._clock()
-        bucket = self._buckets.get(kind)
-        if bucket is None:
-            bucket = self._buckets[kind] = _Bucket(tokens=BURST, filled=now)
-        bucket.tokens = min(float(BURST), bucket.tokens + max(0.0, now - bucket.filled) * RATE)
-        bucket.filled = now
-        if bucket.tokens < 1:
-            bucket.left_out += 1
-            return
-        bucket.tokens -= 1
-        if bucket.left_out:
-            self._write_left_out(kind, bucket, now)
-        self._write(now, kind, f"{peer}: {text}" if peer else text, details)
-
-    def flush(self) -> None:
-        """Tell what was left out and not yet told."""
-        now = self._clock()
-        for kind, bucket in self._buckets.items():
+        with self._lock:
+            now = self._clock()
+            bucket = self._buckets.get(kind)
+            if bucket is None:
+                bucket = self._buckets[kind] = _Bucket(tokens=BURST, filled=now)
+            bucket.tokens = min(float(BURST), bucket.tokens + max(0.0, now - bucket.filled) * RATE)
+            bucket.filled = now
+            if bucket.tokens < 1:
+                bucket.left_out += 1
+                return
+            bucket.tokens -= 1
             if bucket.left_out:
                 self._write_left_out(kind, bucket, now)
+            self._write(now, kind, f"{peer}: {text}" if peer else text, details)
+
+    def flush(self) -> None:
+        """Tell what was left out and not yet told, if it can be written by now."""
+        with self._lock:
+            now = self._clock()
+            for kind, bucket in self._buckets.items():
+                if bucket.left_out:
+                    self._write_left_out(kind, bucket, now)
+            self._tell_unwritten(now)
 
     def write_line(self, line: str) -> None:
         """Write ``line``, which no peer has a part in, as it is."""
-        with contextlib.suppress(OSError):
-            os.write(self._descriptor, line.encode("utf-8") + b"\n")
+        with self._lock:
+            self._put(line.encode("utf-8") + b"\n")
 
     def reopen(self) -> None:
         """Open the file again after it was renamed.  When that fails, the old one is kept."""
-        if self._path is None:
-            return
-        try:
-            descriptor = open_log(self._path)
-        except OSError as error:
-            self.report("log", "", f"cannot reopen {self._path}: {error.strerror}")
-            return
-        os.close(self._descriptor)
-        self._descriptor = descriptor
+        with self._lock:
+            try:
+                self._log_file.reopen()
+            except OSError as error:
+                self.report("log", "", f"cannot reopen {self._log_file.path}: {error.strerror}")
 
     def close(self) -> None:
         """Tell what was left out and close the file."""
-        self.flush()
-        if self._path is not None:
-            os.close(self._descriptor)
-            self._descriptor = 2
+        with self._lock:
+            self.flush()
+            self._log_file.close()
 
     def _write_left_out(self, kind: str, bucket: _Bucket, now: float) -> None:
         self._write(now, kind, f"{bucket.left_out} more of this kind were not written")
         bucket.left_out = 0
 
+    def _tell_unwritten(self, now: float) -> None:
+        if self._unwritten:
+            count, self._unwritten = self._unwritten, 0
+            text = f"{count} lines could not be written: {self._failure}"
+            if not self._put(_line(now, "log", text)):
+                self._unwritten = count
+
     def _write(self, now: float, kind: str, text: str, details: Sequence[str] = ()) -> None:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-        line = f"h2static: {stamp} [{kind}] {escape(text)[:MAX_LENGTH]}\n"
-        # In one write: lines of other processes are not to come in between.
-        line += "".join([f"    {escape(one)[:MAX_LENGTH]}\n" for one in details])
+        self._tell_unwritten(now)
+        self._unwritten += not self._put(_line(now, kind, text, details))
+
+    def _put(self, octets: bytes) -> bool:
+        """Write a line and its details; whether they were written."""
         # A log that cannot be written must not end what it reports on.
-        with contextlib.suppress(OSError):
-            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
+        try:
+            self._log_file.write(octets)
+        except OSError as error:
+            self._failure = error.strerror or str(error)
+            return False
+        return True
+
+
+def _line(now: float, kind: str, text: str, details: Sequence[str] = ()) -> bytes:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    line = f"h2static: {stamp} [{kind}] {escape(text)[:MAX_LENGTH]}\n"
+    # In one write: lines of other processes are not to come in between.
+    line += "".join([f"    {escape(one)[:MAX_LENGTH]}\n" for one in details])
+    return line.encode("utf-8", "backslashreplace")

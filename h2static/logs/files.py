@@ -1,10 +1,77 @@
-"""Log files: opened for appending by several processes, and again once they were renamed."""
+"""Log files: written in whole lines by several processes, and opened again once they were renamed.
+
+Contract: a :class:`LogFile` appends what it is given, or raises ``OSError``.  Where a write moved
+only a part and the rest cannot follow, because the disk is full, the next one begins a new line: no
+line is ever glued to the rest of another.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 
 
-def open_log(path: str) -> int:
-    """A descriptor that appends to ``path``, which is made if need be.  Raises ``OSError``."""
+class LogFile:
+    """Where a log is written to; used by one thread at a time."""
+
+    def __init__(self, path: str | None, standard: int) -> None:
+        """Open ``path`` for appending; ``None``: write to the descriptor ``standard``.
+
+        The file is made if need be.  Raises ``OSError``.
+        """
+        self._path = path
+        self._standard = standard
+        self._descriptor = standard if path is None else _open(path)
+        #: Whether what was written last ends within a line.
+        self._torn = False
+
+    @property
+    def path(self) -> str | None:
+        """The file's name; ``None``: it is none of ours."""
+        return self._path
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether it is a pipe, or the system cannot say."""
+        try:
+            return stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
+        except OSError:
+            return True
+
+    def write(self, lines: bytes) -> None:
+        """Write all of ``lines``; a pipe or a full disk may take them in parts.
+
+        Raises ``OSError``.
+        """
+        view = memoryview(b"\n" + lines if self._torn else lines)
+        while view:
+            count = os.write(self._descriptor, view)
+            self._torn = view[count - 1] != 10
+            view = view[count:]
+
+    def reopen(self) -> None:
+        """Open the file again after it was renamed.  Raises ``OSError``; then the old one stays."""
+        if self._path is None:
+            return
+        before, self._descriptor = self._descriptor, _open(self._path)
+        self._torn = False
+        _close(before)
+
+    def close(self) -> None:
+        """Let go of the file; what is written from here on goes to the standard descriptor."""
+        if self._path is not None:
+            before, self._descriptor = self._descriptor, self._standard
+            self._path = None
+            self._torn = False
+            _close(before)
+
+
+def _open(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _close(descriptor: int) -> None:
+    # It tells of writes that failed, and has closed all the same.
+    with contextlib.suppress(OSError):
+        os.close(descriptor)

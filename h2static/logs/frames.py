@@ -112,7 +112,7 @@ class FrameLog:
         """A response of HTTP/1.1, which has no frames, is over."""
         request = finished.request
         what = f"{escape_octets(request.method)} {escape_octets(request.path)}"
-        self._line(f"{finished.client.version} {what}: {finished.response.status}")
+        self._line(f"{escape(finished.client.version)} {what}: {finished.response.status}")
 
     def closed(self) -> None:
         """The connection is over."""
@@ -120,7 +120,7 @@ class FrameLog:
 
     def plain(self, text: str) -> None:
         """A line that does not say which connection it is about, as nghttpd has some."""
-        self._write(text + "\n")
+        self._write(escape(text) + "\n")
 
     def _show_continuations(self) -> None:
         for frame in self._continuations:

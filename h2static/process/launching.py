@@ -5,7 +5,8 @@ for an :class:`~h2static.process.control_channel.Assignment`.  When the line is 
 has come, the worker ends silently.
 
 Assumes nothing of the package, so that the command can launch its first worker before it has loaded
-anything itself: the two then load side by side.
+anything itself: the two then load side by side.  The standard descriptors are open, and so are the
+worker's.
 """
 
 from __future__ import annotations

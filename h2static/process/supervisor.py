@@ -27,10 +27,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from h2static.config import Config, describe
-from h2static.errors import StartError, UsageError
+from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
 from h2static.logs.errors import ErrorLog
 from h2static.process.control_channel import Message
-from h2static.process.counting import COUNTERS_DEADLINE, Counting
+from h2static.process.counters import Counters
 from h2static.process.generation import Generation
 from h2static.process.launching import Launched
 from h2static.process.systemd import Notifier
@@ -97,7 +97,7 @@ class Supervisor:
         #: Why the first workers could not start.
         self._failure: StartError | None = None
         self._deaths: dict[int, int] = {}
-        self._counting = Counting(self.log)
+        self._counters = Counters(lambda line: self.log.write_line(line), self._after)
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
@@ -174,8 +174,7 @@ class Supervisor:
                 for worker in self._everybody():
                     worker.tell(Message.REOPEN)
             case signal.SIGUSR2:
-                if self._counting.ask(self._everybody()):
-                    self._after(COUNTERS_DEADLINE, self._counting.give_up())
+                self._counters.ask(self._everybody())
             case signal.SIGCHLD:
                 self._bury_the_dead()
             case _:
@@ -195,7 +194,7 @@ class Supervisor:
         return workers
 
     def _start(self, generation: Generation, slot: int) -> None:
-        """Start the worker of ``slot``, and try again later when the system refuses."""
+        """Start the worker of ``slot``.  Where the system refuses a successor, try again later."""
         if self._stopping or generation not in (self._current, self._next):
             return
         slots = generation.config.workers
@@ -210,7 +209,9 @@ class Supervisor:
                 launched=launched,
             )
         except OSError as error:
-            self._replace_later(generation, slot, f"cannot start: {error.strerror}")
+            reason = f"a worker could not start: {error.strerror}"
+            if not self._gives_up(generation, ApplicationError(reason)):
+                self._replace_later(generation, slot, reason)
             return
         generation.workers[slot] = worker
         self._selector.register(
@@ -236,7 +237,7 @@ class Supervisor:
                 case Message.FAILED:
                     worker.note_failure(message)
                 case Message.COUNTED:
-                    self._counting.take(worker, message["counters"])
+                    self._counters.take(worker, message["counters"])
         if worker.reader.ended:
             # Its death follows as SIGCHLD; until then the line would be readable for ever.
             self._selector.unregister(worker.line)
@@ -267,6 +268,7 @@ class Supervisor:
             self._announce()
             self._notifier.ready("serving")
             self._watch_expiry()
+            self._warn_of_key()
             self._reload_again_if_wanted()
 
     def _bury_the_dead(self) -> None:
@@ -304,17 +306,29 @@ class Supervisor:
         del generation.workers[worker.slot]
         if worker.state is WorkerState.STOPPING:
             return
-        if generation is self._next:
-            reason = f"a new worker could not start: {worker.how_it_ended()}"
-            self._give_up_reload(reason, worker.details)
-        elif worker.refused or (worker.state is WorkerState.STARTING and not self._announced):
-            self._failure = worker.error()
-            self.stop()
-        else:
+        ended = worker.how_it_ended()
+        never_served = generation is self._next or worker.state is WorkerState.STARTING
+        error = worker.error(f"a worker could not start: {ended}")
+        if not (never_served and self._gives_up(generation, error)):
             if time.monotonic() - worker.started > _SETTLED:
                 self._deaths.pop(worker.slot, None)
             what = f"worker {worker.slot} (process {worker.process.pid}) died"
-            self._replace_later(generation, worker.slot, f"{what}: {worker.how_it_ended()}")
+            self._replace_later(generation, worker.slot, f"{what}: {ended}")
+
+    def _gives_up(self, generation: Generation, error: ApplicationError) -> bool:
+        """A worker of ``generation`` could not start: end the start or reload that wanted it.
+
+        False when the generation has served: its workers are replaced, however long it takes;
+        unless an application refuses to start, which it would do again.
+        """
+        if generation is self._next:
+            self._give_up_reload(str(error), error.details)
+        elif not self._announced or isinstance(error, ApplicationFailed):
+            self._failure = error
+            self.stop()
+        else:
+            return False
+        return True
 
     def _replace_later(self, generation: Generation, slot: int, reason: str) -> None:
         """Start the successor of a worker: at once the first time, then with growing delays."""
@@ -339,6 +353,15 @@ class Supervisor:
 
         warning = expiry_warning(config.cert_file, time.time())
         if warning is not None:
+            self.log.report("tls", "", warning)
+
+    def _warn_of_key(self) -> None:
+        """Tell when others can read the private key."""
+        if self._current.config.no_tls:
+            return
+        from h2static.server import key_files
+
+        for warning in key_files.warnings(self._current.config):
             self.log.report("tls", "", warning)
 
     # Reload
@@ -402,6 +425,7 @@ class Supervisor:
         self.log.report("reload", "", "reloaded")
         self._notifier.ready("serving")
         self._warn_of_expiry()
+        self._warn_of_key()
         self._reload_again_if_wanted()
 
     def _change_log(self, old: str | None, new: str | None) -> None:
@@ -414,7 +438,7 @@ class Supervisor:
             self.log.report("log", "", f"cannot open the log {describe(error)}")
             return
         self.log.close()
-        self.log = self._counting.log = log
+        self.log = log
 
     def _reload_again_if_wanted(self) -> None:
         if self._reload_wanted:

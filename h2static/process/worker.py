@@ -19,8 +19,10 @@ import sys
 from collections.abc import Sequence
 
 import anyio
+from anyio.abc import TaskGroup
 
 from h2static.assembly import assemble
+from h2static.config import describe
 from h2static.errors import ApplicationError, ApplicationFailed, StartError
 from h2static.logs.errors import BURST, MAX_LENGTH
 from h2static.process.control_channel import (
@@ -67,11 +69,10 @@ def main() -> None:
     if failure is not None:
         line.setblocking(True)
         _tell_failure(line, failure)
-        sys.exit(1)
     # What is left are threads in blocking reads; nothing they could still do matters.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    os._exit(0)
+    os._exit(0 if failure is None else 1)
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:
@@ -80,14 +81,13 @@ def _tell(line: socket.socket, message: Message, **values: object) -> None:
         line.send(encode(message, **values))
 
 
-def _tell_failure(line: socket.socket, error: StartError | OSError) -> None:
-    """Tell the supervisor why there is nothing to serve."""
-    details = error.details if isinstance(error, ApplicationError) else ()
+def _tell_failure(line: socket.socket, error: Exception) -> None:
+    """Say why this worker cannot start."""
     _tell(
         line,
         Message.FAILED,
-        reason=str(error),
-        details=details,
+        reason=describe(error) if isinstance(error, OSError) else str(error),
+        details=error.details if isinstance(error, ApplicationError) else (),
         refused=isinstance(error, ApplicationFailed),
     )
 
@@ -104,11 +104,10 @@ def _brief(warnings: Sequence[str]) -> list[str]:
 
 async def _serve(
     server: Server, sockets: Sequence[socket.socket], assignment: Assignment, line: socket.socket
-) -> StartError | None:
-    """Serve until told to stop; what kept the applications from starting, if anything did."""
-    running = _Running(server, sockets, line)
+) -> Exception | None:
+    """Serve until told to stop; what kept it from beginning to serve, if anything did."""
     async with anyio.create_task_group() as tasks:
-        running.scope = tasks.cancel_scope
+        running = _Running(server, sockets, line, tasks)
         tasks.start_soon(running.run)
         reader = LineReader()
         stopping = False
@@ -136,30 +135,34 @@ class _Running:
     """The server of a worker while it starts, serves and stops."""
 
     def __init__(
-        self, server: Server, sockets: Sequence[socket.socket], line: socket.socket
+        self,
+        server: Server,
+        sockets: Sequence[socket.socket],
+        line: socket.socket,
+        tasks: TaskGroup,
     ) -> None:
+        """``tasks``: everything that the worker does."""
         self._server = server
         self._sockets = sockets
         self._line = line
-        #: Ends everything that the worker does.
-        self.scope = anyio.CancelScope()
-        self.failure: StartError | None = None
+        self._tasks = tasks
+        self.failure: Exception | None = None
         self._serving = False
 
     async def run(self) -> None:
-        """Start and serve."""
+        """Start, which may take applications long, and serve in a task of its own."""
         try:
             await self._server.start_up()
-        except StartError as error:
+            for one in self._sockets:
+                # Those of new slots: nobody is to wait for a worker that could not start.
+                begin_listening(one)
+            await self._tasks.start(self._server.run)
+        except (StartError, OSError, RuntimeError) as error:
             self.failure = error
-            self.scope.cancel()
+            self._tasks.cancel_scope.cancel()
             return
         self._serving = True
-        for one in self._sockets:
-            # Those of new slots: nobody is to wait for a worker that could not start.
-            begin_listening(one)
         _tell(self._line, Message.READY, warnings=_brief(self._server.warnings))
-        await self._server.run()
 
     async def stop(self, message: dict[str, object]) -> None:
         """Stop as ``message`` says."""
@@ -168,4 +171,4 @@ class _Running:
         assert isinstance(grace, int | float)
         if self._serving:
             await self._server.stop(delay=delay, grace=grace)
-        self.scope.cancel()
+        self._tasks.cancel_scope.cancel()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from h2static.config import Config
-from h2static.errors import ApplicationError, ApplicationFailed, StartError
+from h2static.errors import ApplicationError, ApplicationFailed
 from h2static.process.control_channel import (
     Assignment,
     LineReader,
@@ -72,10 +72,11 @@ class Worker:
         self.details = tuple(map(str, details))
         self.refused = bool(message["refused"])
 
-    def error(self) -> StartError:
-        """Its end as what keeps a server from starting; it must have ended."""
-        kind = ApplicationFailed if self.refused else ApplicationError
-        return kind(self.how_it_ended(), self.details)
+    def error(self, otherwise: str) -> ApplicationError:
+        """Why it could not start; ``otherwise``: what to say where it has not said so."""
+        if self.refused:
+            return ApplicationFailed(self.failure, self.details)
+        return ApplicationError(self.failure or otherwise, self.details)
 
     def how_it_ended(self) -> str:
         """Its end in words; it must have ended."""

@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --drain-delay --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --lifespan --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --lifespan --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -75,7 +75,10 @@ complete -c h2static -n _shtab_h2static_using -s e -l error-gzip -d 'Compress er
 complete -c h2static -n _shtab_h2static_using -l cache -x -d 'Cache-Control for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l header -x -d 'Field '"'"'Name: value'"'"' for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l netlify -d 'Follow the files _headers and _redirects in the root, and answer 404 with 404.html.'
-complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size and time of large ones; '"'"'digest'"'"' is the content of all.'
+complete -c h2static -n _shtab_h2static_using -l clean-urls -d 'Answer /about with about.html, and send those who ask for /about/ there. --netlify does so, too.'
+complete -c h2static -n _shtab_h2static_using -l dot-names -x -d 'Serve and list files and folders whose name begins with a dot and is like PATTERN, such as '"'"'.z*'"'"' or /.vite. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l encoded-slash -x -d 'Take an encoded slash for one between names in paths like PATTERN, such as '"'"'/@*'"'"' for packages of npm. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size, inode and times of large ones; '"'"'digest'"'"' is the content of all.'
 complete -c h2static -n _shtab_h2static_using -l mime-types-file -xka "(__fish_complete_path (commandline -ct))" -d 'File in the format of /etc/mime.types that adds to the table of media types.'
 complete -c h2static -n _shtab_h2static_using -l follow-symlinks -d 'Let symbolic links lead out of the root.'
 complete -c h2static -n _shtab_h2static_using -s p -l push -x -d 'What the page at PATH needs: pushed, or hinted at where a client takes no pushes. Repeatable.'
@@ -91,8 +94,11 @@ complete -c h2static -n _shtab_h2static_using -l factory -d 'ATTRIBUTE is a func
 complete -c h2static -n _shtab_h2static_using -l lifespan -xka "auto on off" -d 'Tell applications of start and end: on, off, or auto, which does so if they want to know.'
 complete -c h2static -n _shtab_h2static_using -l wsgi -d 'Applications are WSGI applications; needs the extra h2static(wsgi).'
 complete -c h2static -n _shtab_h2static_using -s a -l address -x -d 'Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.'
-complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Connections from NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') begin with a PROXY protocol header, version 1 or 2, that names the client. They may use '"'"':scheme https'"'"' on cleartext. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded says what logs show, and '"'"':scheme https'"'"' may come on cleartext. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l proxy-protocol -xka "accept require off" -d 'Whether connections of trusted proxies begin with a PROXY header, version 1 or 2: '"'"'accept'"'"' takes both, '"'"'require'"'"' closes those without, '"'"'off'"'"' takes none.'
 complete -c h2static -n _shtab_h2static_using -l no-tls -d 'Speak HTTP/2 without TLS, with prior knowledge, and HTTP/1.1.'
+complete -c h2static -n _shtab_h2static_using -l key-password-file -xka "(__fish_complete_path (commandline -ct))" -d 'The first line of FILE is the password of KEY.'
+complete -c h2static -n _shtab_h2static_using -l insecure-key -d 'Use KEY even if everybody on this machine can change it, and do not warn that everybody can read it.'
 complete -c h2static -n _shtab_h2static_using -s V -l verify-client -d 'Demand a client certificate that a certificate of --client-ca vouches for.'
 complete -c h2static -n _shtab_h2static_using -l client-ca -xka "(__fish_complete_path (commandline -ct))" -d 'PEM file with the certificate authorities for --verify-client.'
 complete -c h2static -n _shtab_h2static_using -l groups -xka "X25519 P-256 P-384 P-521 X448" -d 'The one key exchange group to allow: X25519, P-256, P-384, P-521, X448.'
@@ -111,6 +117,7 @@ complete -c h2static -n _shtab_h2static_using -l dev -d 'For editing a site: liv
 complete -c h2static -n _shtab_h2static_using -l live-reload -d 'Have pages reload by themselves when files change; style sheets and images change without a reload.'
 complete -c h2static -n _shtab_h2static_using -l open -d 'Open a browser, unless a page is connected already.'
 complete -c h2static -n _shtab_h2static_using -l ignore -x -d 'Do not reload for files or folders like GLOB either. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l poll -d 'Find changes by looking for them, without relying on notifications of the system. Where file systems do not tell of all changes, that is done anyway.'
 complete -c h2static -n _shtab_h2static_using -l debounce -x -d 'Reload once it was quiet for MS milliseconds.'
 complete -c h2static -n _shtab_h2static_using -l allow-host -x -d 'In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate that is made on this machine is for NAME too, if that is a local name. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l cors -d 'Let pages of other origins read the files.'
@@ -123,7 +130,7 @@ complete -c h2static -n _shtab_h2static_using -l log-format -xka "combined json 
 complete -c h2static -n _shtab_h2static_using -l error-log -xka "(__fish_complete_path (commandline -ct))" -d 'Write errors to FILE: one line for each broken connection or crossed limit.'
 complete -c h2static -n _shtab_h2static_using -s n -l workers -x -d 'Worker processes; '"'"'auto'"'"' starts one for each processor.'
 complete -c h2static -n _shtab_h2static_using -s D -l daemon -d 'Run in the background once the sockets accept. Needs -d or DOCROOT.'
-complete -c h2static -n _shtab_h2static_using -l pid-file -xka "(__fish_complete_path (commandline -ct))" -d 'Write the process id of the supervisor to FILE; removed at the end.'
+complete -c h2static -n _shtab_h2static_using -l pid-file -xka "(__fish_complete_path (commandline -ct))" -d 'Write the process id of the supervisor to FILE, which is locked while it runs and removed at the end.'
 complete -c h2static -n _shtab_h2static_using -l ready-fd -x -d 'Write one JSON line with port, process id and URLs to descriptor N once the sockets accept.'
 complete -c h2static -n _shtab_h2static_using -l grace -x -d 'Time that accepted requests get to finish when the server stops or reloads.'
 complete -c h2static -n _shtab_h2static_using -l drain-delay -x -d 'Time between the health check turning 503 and the first GOAWAY when the server stops.'

@@ -1,7 +1,8 @@
 """Listening sockets, and the connections that are accepted from them.
 
-Contract: the :class:`Acceptor` accepts without blocking.  When descriptors or memory run out,
-accepting pauses, the error log has a line, and it goes on.
+Contract: the :class:`Acceptor` accepts without blocking.  When descriptors or memory run out, or
+the system says that it cannot for any other reason than that the one client is gone, accepting
+pauses, the error log has a line, and it goes on.
 """
 
 from __future__ import annotations
@@ -12,21 +13,31 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from h2static.config import ProxyProtocol
+from h2static.http.addresses import TrustedProxies, parse_address
 from h2static.logs.errors import ErrorLog
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.link import Link, Phase
 from h2static.server.poller import READABLE, Poller
 from h2static.server.timers import NEVER, Timed
-from h2static.server.trusted_proxies import TrustedProxies
 
-_OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+#: What accept(2) passes on from the network: errors of the one connection that was to be accepted.
+_OF_THE_CONNECTION: Final = frozenset(
+    (
+        *(errno.ECONNABORTED, errno.ECONNRESET, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT),
+        *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+        *(errno.EOPNOTSUPP, errno.ETIMEDOUT),
+    )
+)
 
 
 class Acceptor(Timed):
     """Accepts connections for a driver; its deadline is the end of the earliest pause."""
 
-    __slots__ = ("_error_log", "_limits", "_listeners", "_paused", "_poller", "_trusted")
+    __slots__ = (
+        "_error_log", "_limits", "_listeners", "_paused", "_poller", "_proxies", "_proxy_protocol",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -34,15 +45,18 @@ class Acceptor(Timed):
         error_log: ErrorLog,
         *,
         trusted_proxies: Sequence[str] = (),
+        proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         limits: ServerLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``trusted_proxies``: peers whose connections begin with a PROXY header, as
-        :class:`TrustedProxies` takes them."""
+        """``trusted_proxies``: peers that are believed, as
+        :class:`~h2static.http.addresses.TrustedProxies` takes them; ``proxy_protocol``: whether
+        their connections begin with a PROXY header."""
         super().__init__()
         self._poller = poller
         self._error_log = error_log
         self._limits = limits
-        self._trusted = TrustedProxies(trusted_proxies)
+        self._proxies = TrustedProxies(trusted_proxies)
+        self._proxy_protocol = proxy_protocol
         self._listeners: dict[int, Entrance] = {}
         #: Listeners that pause, and until when.
         self._paused: dict[int, float] = {}
@@ -58,8 +72,10 @@ class Acceptor(Timed):
         """Give the listeners up; the supervisor still holds them."""
         for descriptor, entrance in self._listeners.items():
             if descriptor not in self._paused:
-                self._poller.unregister(descriptor, READABLE)
-            entrance.socket.close()
+                with contextlib.suppress(OSError):
+                    self._poller.unregister(descriptor, READABLE)
+            with contextlib.suppress(OSError):
+                entrance.socket.close()
         self._listeners.clear()
         self._paused.clear()
 
@@ -77,7 +93,10 @@ class Acceptor(Timed):
         for descriptor, until in list(self._paused.items()):
             if until <= now:
                 del self._paused[descriptor]
-                self._poller.register(descriptor, READABLE)
+                try:
+                    self._poller.register(descriptor, READABLE)
+                except OSError as error:
+                    self._pause(descriptor, now, error)
 
     def accept(self, descriptor: int, now: float) -> list[Link]:
         """Accept what waits at a listener; each link is in the first phase that it needs."""
@@ -91,26 +110,40 @@ class Acceptor(Timed):
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
-                if error.errno in _OUT_OF_RESOURCES:
-                    # A level-triggered poller would spin: look again in a moment.
+                if error.errno in _OF_THE_CONNECTION:
+                    continue  # it was gone before it was accepted
+                # A level-triggered poller would spin: look again in a moment.
+                with contextlib.suppress(OSError):
                     self._poller.unregister(descriptor, READABLE)
-                    self._paused[descriptor] = now + self._limits.accept_pause_seconds
-                    self._error_log.report("accept", "", f"accepting pauses: {error.strerror}")
-                    break
-                continue  # the connection was gone before it was accepted
-            links.append(self._open(accepted, address, entrance, now))
+                self._pause(descriptor, now, error)
+                break
+            try:
+                links.append(self._open(accepted, address, entrance, now))
+            except OSError as error:
+                self._error_log.report("accept", "", f"a connection was lost: {error.strerror}")
+                accepted.close()
         return links
+
+    def _pause(self, descriptor: int, now: float, error: OSError) -> None:
+        """Accept nothing from a listener for a while; the poller does not watch it."""
+        self._paused[descriptor] = now + self._limits.accept_pause_seconds
+        self._error_log.report("accept", "", f"accepting pauses: {error.strerror}")
 
     def _open(
         self, sock: socket.socket, address: tuple[str, int] | str, entrance: Entrance, now: float
     ) -> Link:
+        """The link of an accepted socket.  Raises ``OSError``."""
         sock.setblocking(False)
         link = Link(sock, entrance, now)
         if isinstance(address, tuple):
-            link.name_peer(*address[:2])
+            host, port = address[:2]
+            # A zone says by which interface of ours the client came.
+            link.name_peer(parse_address(host.partition("%")[0]), port)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._trusted.include(link.host):
+        if self._proxies.include(link.address):
+            link.proxies = self._proxies
+        if link.proxies is not None and self._proxy_protocol is not ProxyProtocol.OFF:
             link.move(Phase.PROXY)
         else:
             link.move(Phase.SNIFF if entrance.tls is None else Phase.HANDSHAKE)

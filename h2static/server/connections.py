@@ -12,6 +12,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
+from h2static.config import ProxyProtocol
 from h2static.http.counters import Counters
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
@@ -42,6 +43,7 @@ class Connections:
         console: Console,
         rouse: Callable[[], None],
         emptied: Callable[[], None],
+        proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         limits: ServerLimits = DEFAULT_LIMITS,
     ) -> None:
         """``rouse`` is called when a link is put in the row, in case the loop sleeps; ``emptied``
@@ -53,7 +55,12 @@ class Connections:
         self._rouse = rouse
         self._emptied = emptied
         self._limits = limits
-        self._opener = Opener(error_log, self.queue, limits=limits)
+        self._opener = Opener(
+            error_log,
+            self.queue,
+            proxy_required=proxy_protocol is ProxyProtocol.REQUIRE,
+            limits=limits,
+        )
         self._background = Background(pool, error_log, self._bring, jobs=limits.jobs)
         #: The time, monotonic, in seconds; written by whoever runs the loop.
         self.now = 0.0
@@ -76,6 +83,9 @@ class Connections:
         self.accepted += 1
         link.log = self._console.frame_log(self.accepted)
         self.links[link.descriptor] = link
+        self.guarded(link, self._begin)
+
+    def _begin(self, link: Link) -> None:
         self._poller.register(link.descriptor, READABLE)
         self._timers.set(link, self.now + self._limits.opening_seconds)
 
@@ -128,13 +138,22 @@ class Connections:
             return
         try:
             action(link)
-        except Closed:
-            self._close(link)
+        except Closed as closed:
+            self._lose(link, closed)
         except Exception as error:  # a bug must not end the others' connections
-            self._error_log.report(
-                "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
-            )
-            self._close(link)
+            self._failed(link, error)
+
+    def _failed(self, link: Link, error: Exception) -> None:
+        self._error_log.report(
+            "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
+        )
+        self._close(link)
+
+    def _lose(self, link: Link, closed: Closed) -> None:
+        """A link has ended by itself."""
+        if closed.unusual:
+            self._error_log.report("connection", link.peer, f"lost: {closed}")
+        self._close(link)
 
     def _bring(self, link: Link, result: Result) -> None:
         """A thread's work has come back to the link: it has more to do."""
@@ -158,6 +177,13 @@ class Connections:
             self._start(link, engine, b"")
         elif events != link.events:
             self._watch(link, events)
+
+    def _sniff(self, link: Link, data: bytes, *, last: bool) -> None:
+        """Find out what a link speaks; ``last``: no more is waited for, and it had its time."""
+        now = link.opened_at if last else self.now
+        rest, engine = self._opener.sniff(link, data, now, last=last)
+        if engine is not None:
+            self._start(link, engine, rest)
 
     def _start(self, link: Link, engine: Engine, data: bytes) -> None:
         """It is known what a link speaks, and ``data`` has come already."""
@@ -188,15 +214,16 @@ class Connections:
             return False
         try:
             data = link.read(self._limits.read_size)
-        except Closed:
-            self._close(link)
+        except Closed as closed:
+            self._lose(link, closed)
             return False
         if data is None:
             if link.read_wants_write:
-                self._watch(link, WRITABLE)
+                self.guarded(link, self._wait_to_write)
             return False
-        if not data and (link.eof or phase is _SNIFF):
-            # The end was read before: this is a hang-up, and nobody is left to take anything.
+        if not data and (link.eof or (phase is _SNIFF and not link.buffer)):
+            # Nothing was asked; or the end was read before, this is a hang-up, and nobody is left
+            # to take anything.
             self._close(link)
             return False
         if phase is _LINGER:
@@ -210,21 +237,34 @@ class Connections:
         return True
 
     def take(self, link: Link) -> None:
-        """Process what was read."""
-        data, link.arrived = link.arrived, b""
+        """Process what was read; :meth:`guarded` by itself, to save a call."""
         engine = link.engine
         if engine is None:
-            if link.phase is _SNIFF:
-                rest, made = self._opener.sniff(link, data, self.now)
-                if made is not None:
-                    self._start(link, made, rest)
+            self.guarded(link, self._take_first)
             return
-        if data:
-            engine.receive(data, self.now)
-        else:
+        data, link.arrived = link.arrived, b""
+        try:
+            if data:
+                engine.receive(data, self.now)
+            else:
+                link.eof = True
+                engine.receive_eof(self.now)
+            self._write(link)
+        except Closed as closed:
+            self._lose(link, closed)
+        except Exception as error:  # a bug must not end the others' connections
+            self._failed(link, error)
+
+    def _take_first(self, link: Link) -> None:
+        """What has come may tell what the link speaks."""
+        data, link.arrived = link.arrived, b""
+        if link.phase is _SNIFF:
+            self._sniff(link, data, last=not data)
+        engine = link.engine
+        if not data and engine is not None:
             link.eof = True
             engine.receive_eof(self.now)
-        self._write(link)
+            self._write(link)
 
     def turn(self, link: Link) -> None:
         """Another turn for a link that has more to do."""
@@ -242,6 +282,23 @@ class Connections:
         """Send what there is, content included, for one turn; then wait for the right things."""
         engine = link.engine
         assert engine is not None
+        if link.events == READABLE and engine.at_rest and not link.eof and not self._console.dumps:
+            # Nearly every turn: everything goes out at once, and then there is only to wait.
+            octets = engine.output_octets
+            count = 0
+            if octets:
+                count = link.write(engine.pending(), octets)
+                if count:
+                    engine.sent(count, self.now)
+            if count == octets:
+                link.waiting_since = 0.0
+                if not self._timers.looks_by(link, self.now + engine.slack):
+                    self._set_deadline(link, engine)
+                return
+        self._write_turn(link, engine)
+
+    def _write_turn(self, link: Link, engine: Engine) -> None:
+        """The long way of :meth:`_write`."""
         budget = self._limits.turn_output
         left = written = 0
         blocked = False
@@ -310,17 +367,25 @@ class Connections:
 
     def _closing(self, link: Link, engine: Engine) -> None:
         """The engine is done: tell why if it was the peer's fault, close if all is sent."""
+        self._tell_problem(link, engine)
+        if not engine.output_octets:
+            self._finish(link, engine)
+
+    def _tell_problem(self, link: Link, engine: Engine) -> None:
+        """Tell once what the peer did wrong, if it did."""
         if engine.problem is not None and not link.reported:
             link.reported = True
             self._violations += 1
             self._error_log.report("connection", link.peer, engine.problem)
-        if not engine.output_octets:
-            self._finish(link, engine)
 
     def _watch(self, link: Link, events: int) -> None:
         """Wait for these events."""
         self._poller.modify(link.descriptor, link.events, events)
         link.events = events
+
+    def _wait_to_write(self, link: Link) -> None:
+        """Reading goes on when something can be written."""
+        self._watch(link, WRITABLE)
 
     def _finish(self, link: Link, engine: Engine) -> None:
         """Everything is sent: say so, then wait a little for the peer's end."""
@@ -349,6 +414,8 @@ class Connections:
         if engine is None:
             link.move(Phase.CLOSED)
         else:
+            # Also where nobody is left to be answered.
+            self._tell_problem(link, engine)
             self._retire(link, engine, Phase.CLOSED)
         self._timers.forget(link)
         with contextlib.suppress(OSError, KeyError, ValueError):
@@ -377,6 +444,9 @@ class Connections:
                 self._close(link)
         elif link.phase is _LINGER:
             self._close(link)
+        elif link.phase is _SNIFF and link.buffer:
+            # Something was said, if not enough: whoever understands it most likely answers.
+            self._sniff(link, b"", last=True)
         else:
             if not self._draining:
                 self._totals.limit_hits += 1

@@ -13,11 +13,16 @@ waits a moment in the poller itself, which is ten times cheaper than going throu
 nobody else's turn comes meanwhile, so that is for loops without other busy tasks.
 
 What no descriptor tells of, deadlines and turns that were asked for in this very thread, is done by
-a second task while the first one awaits the poller.
+a second task while the first one awaits the poller; in a loop of asyncio with other tasks, such
+turns are taken in a callback, as those are of which a descriptor tells.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import contextvars
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,6 +31,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.lowlevel
 
+from h2static.config import ProxyProtocol
 from h2static.http.lifecycle import lifecycle_of
 from h2static.http.shared import Shared
 from h2static.logs.console import Console
@@ -38,7 +44,6 @@ from h2static.server.link import Link
 from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
-from h2static.server.waiting import Waiting, make_waiting
 
 if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
@@ -46,6 +51,14 @@ if TYPE_CHECKING:
 
 #: Seconds of waiting in the poller after activity, before the event loop is asked.
 SPIN_SECONDS: Final = 0.001
+
+
+def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs this task; ``None``: it is not one of asyncio's."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Driver:
@@ -61,12 +74,14 @@ class Driver:
         console: Console,
         access_log: AccessLog | None = None,
         trusted_proxies: Sequence[str] = (),
+        proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         spin: float = SPIN_SECONDS,
         limits: ServerLimits = DEFAULT_LIMITS,
         poller: Poller | None = None,
     ) -> None:
         """``access_log`` gets what is noted in the journal of ``shared``.
 
+        ``trusted_proxies``, ``proxy_protocol``: see :class:`~h2static.server.acceptor.Acceptor`.
         ``spin``: seconds to wait in the poller after activity; 0 where other tasks of the event
         loop matter.  ``poller``: the best of this system unless given.
         """
@@ -87,10 +102,15 @@ class Driver:
             console=console,
             rouse=self._rouse,
             emptied=self._tell_emptied,
+            proxy_protocol=proxy_protocol,
             limits=limits,
         )
         self._acceptor = Acceptor(
-            self._poller, error_log, trusted_proxies=trusted_proxies, limits=limits
+            self._poller,
+            error_log,
+            trusted_proxies=trusted_proxies,
+            proxy_protocol=proxy_protocol,
+            limits=limits,
         )
         for one in entrances:
             self._acceptor.add_entrance(one)
@@ -99,13 +119,15 @@ class Driver:
             [lifecycle_of(one.application).new_batch for one in entrances]
             + [one.engines.new_batch for one in entrances]
         )
+        self._releases = _distinct([one.engines.release for one in entrances])
         # What is left of the round: what was read, turns, listeners where somebody waits.
         self._arrived: deque[Link] = deque()
         self._turns = 0
         self._accepting: list[int] = []
         #: Whether the first task awaits the poller.
         self._asleep = False
-        self._waiting: Waiting
+        #: Has it served soon without waking that task, while it awaits the poller in asyncio.
+        self._serve_soon: Callable[[], object] | None = None
         self._stopped = False
         self._emptied: anyio.Event | None = None
 
@@ -129,6 +151,16 @@ class Driver:
         """Have every connection finish what it has accepted, and close (RFC 9113 section 6.8)."""
         self._connections.now = now
         self._connections.drain()
+
+    def release(self) -> None:
+        """Have engines forget what they remember of seconds that are over.
+
+        They do so by themselves as soon as somebody asks for something; a deleted file takes its
+        place on the disk meanwhile.
+        """
+        self._shared.date.tick(time.time())
+        for release in self._releases:
+            release()
 
     def close_all(self) -> None:
         """Close every connection now and end :meth:`run`."""
@@ -155,19 +187,18 @@ class Driver:
     async def run(self) -> None:
         """Serve until :meth:`close_all`."""
         self._pool.adopt_thread(self._rouse)
-        self._waiting = make_waiting(self._poller.fileno(), self._timers.wake)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._attend)
                 await self._loop()
                 tasks.cancel_scope.cancel()
         finally:
-            self._waiting.close()
             self._connections.close_all()
             self._write_logs()
             self.stop_accepting()
             self._pool.close()
-            self._poller.close()
+            with contextlib.suppress(OSError):
+                self._poller.close()
 
     async def _loop(self) -> None:
         """Serve; waits for the poller when there is nothing to do."""
@@ -177,7 +208,7 @@ class Driver:
                 self._write_logs()
                 self._asleep = True
                 try:
-                    await self._waiting.wait()
+                    await self._wait()
                 finally:
                     self._asleep = False
             elif self._connections.now >= end:
@@ -187,13 +218,53 @@ class Driver:
                 continue
             end = self._new_slice()
 
+    async def _wait(self) -> None:
+        """Return when there is something to do that the poller tells of."""
+        loop = None if self._spin else running_asyncio_loop()
+        if loop is None:
+            await anyio.wait_readable(self._poller.fileno())
+            return
+        # A loop with other tasks, each turn of which may be long: what has come is served in the
+        # very callback, and not only a turn later, when this task would be resumed.
+        overdue = loop.create_future()
+        loop.add_reader(self._poller.fileno(), self._serve_at_once, overdue)
+        serve = functools.partial(self._serve_at_once, overdue)
+        # What an application's task asks for is not done in the context of that task.
+        context = contextvars.copy_context()
+        self._serve_soon = functools.partial(loop.call_soon, serve, context=context)
+        try:
+            await overdue
+        finally:
+            self._serve_soon = None
+            loop.remove_reader(self._poller.fileno())
+
+    def _serve_at_once(self, overdue: asyncio.Future[None]) -> None:
+        """Work for a slice; ``overdue`` is resolved if that was not enough, or at the end."""
+        if overdue.done():
+            return
+        end = self._new_slice()
+        self._asleep = False
+        try:
+            while self._connections.now < end:
+                if self._stopped or not self._go_on(end, 0):
+                    break
+        except Exception as error:  # it belongs to :meth:`run`, not to the event loop
+            overdue.set_exception(error)
+            return
+        if self._stopped or self._connections.now >= end:
+            overdue.set_result(None)
+        else:
+            self._write_logs()
+            self._asleep = True
+
     async def _attend(self) -> None:
         """Do what no descriptor tells of."""
         while True:
             await self._timers.sleep()
             end = self._new_slice()
             self._check_deadlines()
-            while self._asleep and self._go_on(end, 0):
+            # The wake-up of :meth:`close_all` is left to the first task.
+            while self._asleep and not self._stopped and self._go_on(end, 0):
                 await anyio.lowlevel.checkpoint()
                 end = self._new_slice()
             self._write_logs()
@@ -215,8 +286,13 @@ class Driver:
 
     def _rouse(self) -> None:
         """There is something to do of which no descriptor tells."""
-        if self._asleep:
-            self._waiting.wake()
+        if not self._asleep:
+            return
+        if self._serve_soon is None:
+            self._timers.wake()
+        else:
+            self._asleep = False
+            self._serve_soon()
 
     def _go_on(self, end: float, spin: float) -> bool:
         """A round, or what ``end`` has left of one; whether there was anything to do."""
@@ -234,8 +310,9 @@ class Driver:
         connections = self._connections
         connections.now = time.monotonic()
         connections.handshakes = self._limits.handshakes_a_round
+        links, read, arrived = connections.links, connections.read, self._arrived
         for descriptor, event in events:
-            link = connections.links.get(descriptor)
+            link = links.get(descriptor)
             if link is None:
                 if self._acceptor.listens_at(descriptor):
                     self._accepting.append(descriptor)
@@ -244,8 +321,8 @@ class Driver:
                 continue
             if event & WRITABLE:
                 connections.queue(link)
-            if (event & READABLE or link.read_wants_write) and connections.read(link):
-                self._arrived.append(link)
+            if (event & READABLE or link.read_wants_write) and read(link):
+                arrived.append(link)
         connections.now = time.monotonic()
         self._shared.date.tick(time.time())
         for begin in self._batches:
@@ -256,8 +333,9 @@ class Driver:
     def _work(self, end: float) -> None:
         """Process what was read, then give those a turn who have more to do, until ``end``."""
         connections, arrived, clock = self._connections, self._arrived, time.monotonic
+        take = connections.take
         while arrived:
-            connections.guarded(arrived.popleft(), connections.take)
+            take(arrived.popleft())
             connections.now = now = clock()
             if now >= end:
                 return

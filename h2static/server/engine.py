@@ -64,6 +64,14 @@ class Engine(Protocol):
         """Whether ``pump`` would move something."""
 
     @property
+    def at_rest(self) -> bool:
+        """Once the output is sent, there is nothing to do but to wait for input.
+
+        No content, no backlog, no job or reading, no end; and ``wants_input``.  May be ``False``
+        where that is so, but not the other way round.
+        """
+
+    @property
     def open_streams(self) -> int:
         """Requests that are not finished."""
 
@@ -129,6 +137,7 @@ class Refusal:
     has_content = False
     open_streams = 0
     slack = 0.0
+    at_rest = False
 
     def __init__(self, reply: bytes, problem: str) -> None:
         self._pieces: list[bytes | memoryview] = [reply] if reply else []

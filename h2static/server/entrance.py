@@ -37,7 +37,7 @@ class Opening:
     notify: Callable[[], None]
     #: Is told of errors that leave the connection open.
     report: Callable[[str], None]
-    #: A trusted proxy has taken off the TLS, or has not: both schemes are right.
+    #: A trusted proxy's, which may have taken off the TLS or put it on: both schemes are right.
     proxied: bool
     #: Who looks on (``-v``).
     log: FrameLog | None
@@ -55,6 +55,9 @@ class Engines(Protocol):
 
     def new_batch(self) -> None:
         """What is processed from here on was read before now."""
+
+    def release(self) -> None:
+        """Forget responses that are remembered for a second that is over, and their files."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -32,6 +32,12 @@ class ServerLimits:
     #: What follows the fixed part of a PROXY header of version 2.  Its length field allows 65 535;
     #: addresses need 216, and balancers add some hundred octets of TLVs.
     proxy_header: int = 4_096
+    #: A ClientHello of TLS with the heads of its records: with keys for post-quantum algorithms it
+    #: has two KiB, with tickets some more.
+    client_hello: int = 32_768
+    #: The first line of a client on cleartext, by which it is known what it speaks: as long as a
+    #: request line of HTTP/1.1 may be.
+    first_line: int = 16_384
 
     # --- a turn
     #: Events taken in one round: what they bring is read before anything is answered.

@@ -12,11 +12,14 @@ octets again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from h2static.http.addresses import UNIX, IPAddress, TrustedProxies, unmapped
+from h2static.server.client_hello import ClientHello
 from h2static.server.engine import Engine
 from h2static.server.entrance import Entrance
 from h2static.server.poller import READABLE
@@ -68,14 +71,38 @@ TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
 }
 
 
+#: How connections end by what peers and networks do every day.
+_USUAL: Final = frozenset(
+    (
+        *(errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ETIMEDOUT),
+        *(errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN),
+    )
+)
+
+
 class Closed(Exception):
-    """The peer or the network has ended the connection."""
+    """The connection has ended; ``unusual``: as the error log does not know yet and is to know."""
+
+    def __init__(self, reason: str, *, unusual: bool = False) -> None:
+        super().__init__(reason)
+        self.unusual = unusual
+
+
+def closed_by(error: OSError) -> Closed:
+    """How ``error`` has ended a connection."""
+    if isinstance(error, ssl.SSLError):
+        # Hardly any client sends close_notify before it goes.
+        unusual = not isinstance(error, ssl.SSLEOFError)
+        reason = getattr(error, "reason", None) or str(error)
+        return Closed(f"TLS: {reason}", unusual=unusual)
+    return Closed(error.strerror or str(error), unusual=error.errno not in _USUAL)
 
 
 class Link(Timed):
     """An accepted socket."""
 
     __slots__ = (
+        "address",
         "arrived",
         "buffer",
         "descriptor",
@@ -84,13 +111,15 @@ class Link(Timed):
         "entrance",
         "eof",
         "events",
+        "hello",
+        "hello_octets",
         "host",
         "log",
         "opened_at",
         "peer",
         "phase",
         "port",
-        "proxied",
+        "proxies",
         "queued",
         "read_wants_write",
         "reported",
@@ -105,12 +134,18 @@ class Link(Timed):
         self.socket = sock
         self.descriptor = sock.fileno()
         self.entrance = entrance
-        #: The client's address; both together, for logs.  An empty host: a Unix domain socket.
+        #: The client's address, ``None`` for a Unix domain socket; the same as text, empty then;
+        #: and with its port, for logs.
+        self.address: IPAddress | None = None
         self.host = ""
         self.port = 0
-        self.peer = "unix"
-        #: A trusted proxy's header was there.
-        self.proxied = False
+        self.peer = UNIX
+        #: Whom to believe: the peer of the socket is one of these trusted proxies.
+        self.proxies: TrustedProxies | None = None
+        #: What the TLS client offers, once that is known; and how many octets were there when that
+        #: was last looked for.
+        self.hello: ClientHello | None = None
+        self.hello_octets = 0
         self.tls: ssl.SSLSocket | None = None
         #: What TLS was offered and has not taken.
         self.tls_chunk = b""
@@ -142,9 +177,10 @@ class Link(Timed):
         self.phase = phase
         self.engine = engine
 
-    def name_peer(self, host: str, port: int) -> None:
+    def name_peer(self, address: IPAddress, port: int) -> None:
         """The client is known by its address."""
-        self.host = host
+        self.address = address = unmapped(address)
+        self.host = host = str(address)
         self.port = port
         self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -158,7 +194,7 @@ class Link(Timed):
             if self.tls is None:
                 return self.socket.recv(size)
             data = self.tls.recv(size)
-            # Octets inside TLS are not seen by the poller.
+            # Octets inside TLS are not seen by the poller; reading them never waits.
             while data and len(data) < size and self.tls.pending():
                 data += self.tls.recv(size - len(data))
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
@@ -169,7 +205,7 @@ class Link(Timed):
         except ssl.SSLZeroReturnError:
             return b""
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error
         return data
 
     def write(self, pieces: list[bytes | memoryview], octets: int) -> int:
@@ -192,7 +228,7 @@ class Link(Timed):
             # TLS wants to read before it can write; the poller watches for that anyway.
             return 0
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error
 
     def _write_tls(self, pieces: list[bytes | memoryview]) -> int:
         assert self.tls is not None
@@ -235,4 +271,4 @@ class Link(Timed):
             else:
                 self.socket.shutdown(socket.SHUT_WR)
         except OSError as error:
-            raise Closed(str(error)) from error
+            raise closed_by(error) from error

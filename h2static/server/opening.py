@@ -12,16 +12,23 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from h2static.http.messages import Address, Client
 from h2static.logs.errors import ErrorLog
 from h2static.server import proxy_protocol
+from h2static.server.client_hello import (
+    NO_APPLICATION_PROTOCOL,
+    UNREADABLE,
+    ClientHello,
+    read_client_hello,
+)
 from h2static.server.engine import HTTP1_REFUSED, Engine, Refusal
 from h2static.server.entrance import HTTP1, HTTP2, VERSIONS, Opening
+from h2static.server.first_octets import Spoken, spoken
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
-from h2static.server.link import Closed, Link, Phase
+from h2static.server.link import Closed, Link, Phase, closed_by
 from h2static.server.poller import READABLE, WRITABLE
 from h2static.server.trusted_proxies import take_header
 
@@ -29,10 +36,6 @@ if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
     from h2static.logs.frames import FrameLog
 
-#: The first octets of a client that speaks HTTP/2 (RFC 9113 section 3.4); no method begins so.
-_PREFACE: Final = b"PRI"
-#: First octet of a TLS record with a handshake message (RFC 8446 section 5.1).
-_TLS_HANDSHAKE: Final = b"\x16"
 #: What OpenSSL's reasons mean for whoever runs the server.
 _HANDSHAKE_FAILURES: Final = {
     "HTTP_REQUEST": "cleartext HTTP on the TLS port",
@@ -56,22 +59,24 @@ class Opener:
         error_log: ErrorLog,
         notify: Callable[[Link], None],
         *,
+        proxy_required: bool = False,
         limits: ServerLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``notify``: a link's engine has something to do (:class:`Engine`)."""
+        """``notify``: a link's engine has something to do (:class:`Engine`).  ``proxy_required``:
+        connections of trusted proxies have to begin with a PROXY header."""
         self._error_log = error_log
         self._notify = notify
+        self._proxy_required = proxy_required
         self._limits = limits
 
     def read_proxy_header(self, link: Link) -> None:
-        """Octets have come that a trusted proxy's header is among.  Raises :class:`Closed`."""
+        """Octets have come that a trusted proxy's header may be among.  Raises :class:`Closed`."""
         try:
-            if not take_header(link, self._limits.proxy_header):
+            if not take_header(link, self._limits.proxy_header, required=self._proxy_required):
                 return
         except proxy_protocol.ProxyProtocolError as error:
             self._error_log.report("proxy", link.peer, str(error))
             raise Closed(str(error)) from error
-        link.proxied = True
         link.move(Phase.SNIFF if link.entrance.tls is None else Phase.HANDSHAKE)
 
     def shake_hands(self, link: Link, now: float) -> tuple[int, Engine | None]:
@@ -79,6 +84,13 @@ class Opener:
 
         Raises :class:`Closed`.
         """
+        if link.hello is None:
+            link.hello = self._look_at_hello(link)
+            if link.hello is None:
+                return READABLE, None
+            refusal = _refuse_protocols(link.hello, link.entrance.engines.protocols)
+            if refusal is not None:
+                return READABLE, refusal
         tls = link.tls or _begin_tls(link)
         try:
             tls.do_handshake()
@@ -98,53 +110,98 @@ class Opener:
         offered = link.entrance.engines.protocols
         if chosen in offered:
             return READABLE, self._engine(link, chosen, now)
+        if link.hello.protocols is None:
+            # It may have offered others: they are not to be answered.
+            return READABLE, Refusal(b"", "the client's ALPN cannot be read (RFC 7301 section 3.2)")
         if HTTP1 in offered:
             return READABLE, self._engine(link, HTTP1, now)
-        if chosen is None:
-            problem = "client did not offer h2 by ALPN (RFC 9113 section 3.2)"
-        else:
-            problem = f"client chose {chosen} by ALPN"
+        problem = "client did not offer h2 by ALPN (RFC 9113 section 3.2)"
         return READABLE, Refusal(HTTP1_REFUSED, problem)
 
-    def sniff(self, link: Link, data: bytes, now: float) -> tuple[bytes, Engine | None]:
+    def _look_at_hello(self, link: Link) -> ClientHello | None:
+        """What the client offers; ``None``: more has to come first.  Raises :class:`Closed`.
+
+        Nothing is taken from the socket: OpenSSL reads it.
+        """
+        try:
+            return self._peek_at_hello(link)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as error:
+            raise closed_by(error) from error
+
+    def _peek_at_hello(self, link: Link) -> ClientHello | None:
+        seen = link.socket.recv(self._limits.client_hello, socket.MSG_PEEK)
+        found = read_client_hello(seen)
+        if isinstance(found, int):
+            # No more comes where there is the end, and where octets are not waited for.
+            if len(seen) > link.hello_octets and found <= self._limits.client_hello:
+                link.hello_octets = len(seen)
+                # The socket would stay readable otherwise, as nothing is taken.
+                link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, found)
+                return None
+            found = UNREADABLE
+        if link.hello_octets:
+            link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        return found
+
+    def sniff(
+        self, link: Link, data: bytes, now: float, *, last: bool = False
+    ) -> tuple[bytes, Engine | None]:
         """Find out by the first octets what a client on cleartext speaks.
 
-        Returns what is for the engine, once it is known, and the engine.  SETTINGS wait for these
-        octets, also where only HTTP/2 is spoken: a client of HTTP/1.1 takes what comes before the
-        505 for nonsense and shows nobody the text.
+        Returns what is for the engine, once it is known, and the engine.  ``last``: no more is
+        waited for.  SETTINGS wait for these octets, also where only HTTP/2 is spoken: a client of
+        HTTP/1.1 takes what comes before the 505 for nonsense and shows nobody the text.
         """
         data, link.buffer = link.buffer + data, b""
         offered = link.entrance.engines.protocols
-        if data[:3] == _PREFACE[: len(data)] and HTTP2 in offered:
-            if len(data) < len(_PREFACE):
-                # "P", "PR": POST and PUT begin like this as well.
+        found = spoken(data, self._limits.first_line)
+        if found is Spoken.UNKNOWN_YET:
+            if not last:
                 link.buffer = data
                 return b"", None
+            found = Spoken.HTTP1 if HTTP1 in offered else Spoken.NOTHING
+        if found is not Spoken.HTTP1 and HTTP2 in offered:
+            # For what it understands: its preface, or GOAWAY for something else.
             return data, self._engine(link, HTTP2, now)
-        if data[:1] == _TLS_HANDSHAKE:
-            return b"", Refusal(b"", "TLS on a cleartext port")
         if HTTP1 in offered:
             return data, self._engine(link, HTTP1, now)
         return b"", Refusal(HTTP1_REFUSED, "not HTTP/2: no connection preface")
 
     def _engine(self, link: Link, protocol: str, now: float) -> Engine:
-        secure = link.tls is not None
         client = Client(
             host=link.host,
             port=link.port,
             version=VERSIONS[protocol],
-            secure=secure,
+            secure=link.tls is not None,
             local=_local_address(link.socket),
         )
+        # A PROXY header may have named somebody who is none.
+        if link.proxies is not None and link.proxies.include(link.address):
+            client.proxies = link.proxies
         opening = Opening(
             client=client,
             now=now,
             notify=lambda: self._notify(link),
             report=lambda text: self._error_log.report("stream", link.peer, text),
-            proxied=link.proxied and not secure,
+            proxied=link.proxies is not None,
             log=link.log,
         )
         return link.entrance.engines.make(protocol, opening)
+
+
+def _refuse_protocols(hello: ClientHello, ours: Sequence[str]) -> Refusal | None:
+    """The end of a connection whose client speaks nothing of ``ours``."""
+    protocols = hello.protocols
+    if not protocols or not set(protocols).isdisjoint(name.encode("ascii") for name in ours):
+        return None
+    # RFC 7301 section 3.2: "In the event that the server supports no protocols that the client
+    # advertises, then the server SHALL respond with a fatal "no_application_protocol" alert."
+    names = b", ".join(protocols).decode("ascii", "backslashreplace")
+    return Refusal(
+        NO_APPLICATION_PROTOCOL, f"no protocol in common (RFC 7301 section 3.2), client has {names}"
+    )
 
 
 def _begin_tls(link: Link) -> ssl.SSLSocket:
@@ -154,7 +211,7 @@ def _begin_tls(link: Link) -> ssl.SSLSocket:
     try:
         tls = context.wrap_socket(link.socket, server_side=True, do_handshake_on_connect=False)
     except OSError as error:
-        raise Closed(str(error)) from error
+        raise closed_by(error) from error
     link.socket = link.tls = tls
     return tls
 

@@ -6,7 +6,8 @@ the loop; :meth:`Pool.run_posted` runs what was posted.  Nothing but this class 
 
 Strategy: the loop's poller watches :attr:`Pool.wakeup`, so that a finished read is noticed as fast
 as an octet from the network.  One octet wakes the loop, however much is posted until it looks; what
-its own thread posts needs none.
+its own thread posts needs none.  One thread is there from the start: where the system gives no more
+of them, it does the work of all.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from h2static.server.limits import DEFAULT_LIMITS
+
+#: Tries at waking the loop: what fails for want of memory works a moment later.
+_WAKE_ATTEMPTS: Final = 3
 
 
 class Pool:
@@ -27,8 +32,10 @@ class Pool:
     def __init__(
         self, report: Callable[[str], None], threads: int = DEFAULT_LIMITS.threads
     ) -> None:
-        """``report`` is told, in the loop's thread, what went wrong in a submitted function."""
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="disk")
+        """``report`` is told, in the loop's thread, what went wrong in a submitted function.
+
+        Raises ``OSError`` or ``RuntimeError`` where the system gives no sockets or no thread.
+        """
         self._posted: deque[Callable[[], None]] = deque()
         self._report = report
         self._signal, self.wakeup = socket.socketpair()
@@ -39,6 +46,9 @@ class Pool:
         #: The loop's thread, and how it is told that it posted something itself.
         self._thread: int | None = None
         self._posted_here: Callable[[], None] = self.wake
+        self._closed = False
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="disk")
+        self._executor.submit(_nothing)
 
     @property
     def posted(self) -> int:
@@ -52,7 +62,14 @@ class Pool:
 
     def submit(self, work: Callable[[], None]) -> None:
         """Run ``work`` in a thread, soon."""
-        self._executor.submit(self._run, work)
+        try:
+            self._executor.submit(self._run, work)
+        except RuntimeError as error:
+            if self._closed:
+                return  # nobody waits for it any more
+            # No thread could be added; the work is in the queue of those that there are.
+            text = f"{error}: work waits for the threads there are"
+            self.post(lambda: self._report(text))
 
     def _run(self, work: Callable[[], None]) -> None:
         try:
@@ -72,13 +89,21 @@ class Pool:
 
     def wake(self) -> None:
         """Have :attr:`wakeup` be readable; callable from any thread."""
-        # The buffer is full: a wake-up is on its way; or closed: nobody is left to wake.
-        with contextlib.suppress(OSError):
-            self._signal.send(b"\0")
+        for _ in range(_WAKE_ATTEMPTS):
+            try:
+                self._signal.send(b"\0")
+            except BlockingIOError:
+                return  # the buffer is full: a wake-up is on its way
+            except OSError:
+                # Closed, and nobody is left to wake; or the kernel had no memory for the octet.
+                continue
+            return
+        self._signalled = False
 
     def heed_wakeup(self) -> None:
         """:attr:`wakeup` is readable: :meth:`run_posted` is to be called next."""
-        with contextlib.suppress(BlockingIOError):
+        # What cannot be read stays readable.
+        with contextlib.suppress(OSError):
             while len(self.wakeup.recv(4096)) == 4096:
                 pass
         # Last: an octet that is sent from here on is still there to be read.
@@ -92,6 +117,12 @@ class Pool:
 
     def close(self) -> None:
         """Wait for nobody: what runs ends by itself."""
+        self._closed = True
         self._executor.shutdown(wait=False, cancel_futures=True)
-        self._signal.close()
-        self.wakeup.close()
+        for one in (self._signal, self.wakeup):
+            with contextlib.suppress(OSError):
+                one.close()
+
+
+def _nothing() -> None:
+    """Work for the first thread."""

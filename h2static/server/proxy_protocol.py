@@ -9,10 +9,11 @@ that is not trusted is never parsed.  The specification is HAProxy's "The PROXY 
 
 from __future__ import annotations
 
-import ipaddress
-import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
+from h2static.http.addresses import IPAddress, parse_address
 from h2static.server.limits import DEFAULT_LIMITS
 
 #: Section 2.1: "the maximum line lengths the receiver must support including the CRLF": 107.
@@ -30,12 +31,16 @@ class ProxyProtocolError(Exception):
     """The connection does not begin with a valid PROXY header; the text is one line."""
 
 
+class NoHeader(ProxyProtocolError):
+    """The connection begins with something else than a PROXY header."""
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ProxyHeader:
     """A PROXY header."""
 
-    #: Host and port of the client; ``None`` when the balancer speaks for itself (health checks).
-    client: tuple[str, int] | None
+    #: Address and port of the client; ``None`` when the balancer speaks for itself (health checks).
+    client: tuple[IPAddress, int] | None
     #: Octets of the header; what follows them belongs to the connection.
     length: int
 
@@ -43,13 +48,14 @@ class ProxyHeader:
 def parse(octets: bytes, limit: int = DEFAULT_LIMITS.proxy_header) -> ProxyHeader | None:
     """The header at the start of ``octets``; ``None`` when it is not complete.
 
-    ``limit``: octets after the fixed part of version 2.  Raises :class:`ProxyProtocolError`.
+    ``limit``: octets after the fixed part of version 2.  Raises :class:`ProxyProtocolError`, and
+    :class:`NoHeader` as soon as it is clear that there is none.
     """
     if octets[:12] == _V2_SIGNATURE[: len(octets)]:
         return _parse_v2(octets, limit) if len(octets) >= _V2_FIXED else None
     if octets[:6] == b"PROXY "[: len(octets)]:
         return _parse_v1(octets)
-    raise ProxyProtocolError("no PROXY protocol header from a trusted proxy")
+    raise NoHeader("no PROXY protocol header from a trusted proxy")
 
 
 def _parse_v1(octets: bytes) -> ProxyHeader | None:
@@ -66,14 +72,14 @@ def _parse_v1(octets: bytes) -> ProxyHeader | None:
         raise ProxyProtocolError("malformed PROXY line")
     try:
         texts = [word.decode("ascii") for word in words[2:]]
-        hosts = [ipaddress.ip_address(text) for text in texts[:2]]
+        hosts = [parse_address(text) for text in texts[:2]]
     except ValueError:
         raise ProxyProtocolError("malformed address in PROXY line") from None
     if any(host.version != versions[words[1]] for host in hosts):
         raise ProxyProtocolError("address of another family in PROXY line")
     if not all(_is_port(text) for text in texts[2:]):
         raise ProxyProtocolError("malformed port in PROXY line")
-    return ProxyHeader(client=(str(hosts[0]), int(texts[2])), length=end + 2)
+    return ProxyHeader(client=(hosts[0], int(texts[2])), length=end + 2)
 
 
 def _is_port(text: str) -> bool:
@@ -94,15 +100,16 @@ def _parse_v2(octets: bytes, limit: int) -> ProxyHeader | None:
     client = None
     if command == _PROXY:
         if family == _TCP_OVER_IPV4:
-            client = _client(addresses, socket.AF_INET, 4)
+            client = _client(addresses, IPv4Address, 4)
         elif family == _TCP_OVER_IPV6:
-            client = _client(addresses, socket.AF_INET6, 16)
+            client = _client(addresses, IPv6Address, 16)
     return ProxyHeader(client=client, length=end)
 
 
-def _client(addresses: bytes, family: socket.AddressFamily, size: int) -> tuple[str, int]:
+def _client(
+    addresses: bytes, kind: Callable[[bytes], IPAddress], size: int
+) -> tuple[IPAddress, int]:
     """Source address and port: source, destination, source port, destination port."""
     if len(addresses) < 2 * size + 4:
         raise ProxyProtocolError("PROXY header too short for its address family")
-    host = socket.inet_ntop(family, addresses[:size])
-    return host, int.from_bytes(addresses[2 * size : 2 * size + 2], "big")
+    return kind(addresses[:size]), int.from_bytes(addresses[2 * size : 2 * size + 2], "big")

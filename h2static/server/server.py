@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+from anyio.abc import TaskStatus
 
 from h2static.http.lifecycle import Lifecycle
 from h2static.logs.errors import ErrorLog
@@ -56,6 +57,8 @@ class Parts:
     warn: Callable[[Sequence[str]], None] | None
     #: Is called as soon as the server is asked to stop, some time before it drains.
     on_stopping: Callable[[], None]
+    #: Is called at every probe, to look for what was renewed; returns at once.
+    renew: Callable[[], None] = lambda: None
     limits: ServerLimits = DEFAULT_LIMITS
 
 
@@ -70,6 +73,7 @@ class Server:
         self._access_log = parts.access_log
         self._current_warnings = parts.warnings
         self._on_stopping = parts.on_stopping
+        self._renew = parts.renew
         self._limits = parts.limits
         #: What was left out of the owner's files when the server was made, one line each.
         self.warnings = parts.warnings()
@@ -92,14 +96,18 @@ class Server:
                 await _each([one.shut_down for one in ready])
             raise
 
-    async def run(self) -> None:
-        """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled."""
-        for one in self._lifecycles:
-            one.start()
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled.
+
+        ``task_status`` is told once everything that may fail has begun.
+        """
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._probe)
-            tasks.start_soon(self._release)
             try:
+                for one in self._lifecycles:
+                    one.start()
+                tasks.start_soon(self._probe)
+                tasks.start_soon(self._release)
+                task_status.started()
                 await self._driver.run()
             finally:
                 tasks.cancel_scope.cancel()
@@ -153,25 +161,31 @@ class Server:
         return counters
 
     async def _probe(self) -> None:
-        """Measure the largest lateness of the loop since the last look at the counters, and tell
-        what there is to tell."""
+        """Measure the largest lateness of the loop since the last look at the counters, tell what
+        there is to tell, and have what was renewed be found."""
         told = self.warnings
         interval = self._limits.probe_seconds
         while True:
             before = time.monotonic()
             await anyio.sleep(interval)
             self._lag = max(self._lag, time.monotonic() - before - interval)
-            if self._access_log is not None:
-                left_out = self._access_log.take_left_out()
-                if left_out:
-                    self.error_log.report(
-                        "log", "", f"{left_out} requests were left out of the access log"
-                    )
+            self._tell_of_access_log()
             warnings = self._current_warnings()
             if warnings != told:
                 told = warnings
                 self._warn(warnings)
+            self._renew()
             self.error_log.flush()
+
+    def _tell_of_access_log(self) -> None:
+        """Report what is missing in the access log."""
+        if self._access_log is None:
+            return
+        left_out = self._access_log.take_left_out()
+        if left_out:
+            self.error_log.report("log", "", f"{left_out} requests were left out of the access log")
+        for problem in self._access_log.take_problems():
+            self.error_log.report("log", "", problem)
 
     def _report_new(self, told: Sequence[str]) -> Callable[[Sequence[str]], None]:
         """What writes those warnings to the error log that were not among the last ones."""
@@ -191,10 +205,12 @@ class Server:
             await anyio.sleep(self._limits.release_seconds)
             for one in self._lifecycles:
                 one.release()
+            self._driver.release()
 
     def _close_logs(self) -> None:
         if self._access_log is not None:
             self._access_log.close()
+            self._tell_of_access_log()
         self.error_log.close()
 
 

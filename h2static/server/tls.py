@@ -2,22 +2,21 @@
 
 Contract: :func:`make_context` returns a context that a worker uses for all its connections, or
 raises :class:`~h2static.errors.StartError` that names the file and what is wrong with it.  Nothing
-ever asks for a password.
+ever asks for a password: it comes from a file, or the key has none.
 
-Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client without ``h2`` by
-ALPN's alert (RFC 7301 section 3.2); whoever drives the connection looks at the selected protocol
-after the handshake.
+Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client by ALPN's alert
+(RFC 7301 section 3.2); whoever drives the connection looks at what the client offers before the
+handshake, and at the selected protocol after it.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
-import stat
-from typing import NoReturn
 
 from h2static.config import Config
 from h2static.errors import StartError
+from h2static.server import key_files
 
 # RFC 9113 section 9.2.2: "An HTTP/2 deployment over TLS 1.2 SHOULD NOT use any of the prohibited
 # cipher suites listed in Appendix A": ephemeral key exchange and AEAD are what remains.
@@ -56,7 +55,7 @@ def make_context(
     if not tickets:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
-    _load_certificate(context, config.cert_file, config.key_file)
+    _load_certificate(context, config)
     if config.verify_client:
         _load_client_ca(context, config.client_ca)
     if config.groups is not None:
@@ -78,32 +77,38 @@ def make_context(
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
-    """Load certificate and key; a key that everybody can read is no secret and is refused."""
-    for what, path in (("certificate", cert_file), ("private key", key_file)):
-        try:
-            with open(path, "rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                file.read(1)
-        except OSError as error:
-            raise StartError(f"cannot read the {what}: {path}: {error.strerror}") from error
-        if what == "private key" and mode & stat.S_IROTH:
-            raise StartError(
-                f"the private key can be read by everybody: {path}: use chmod o-r or stricter"
-            )
+def _load_certificate(context: ssl.SSLContext, config: Config) -> None:
+    """Load certificate and key."""
+    cert_file, key_file = config.cert_file, config.key_file
+    assert cert_file is not None
+    assert key_file is not None
     try:
-        context.load_cert_chain(cert_file, key_file, password=_no_password)
+        with open(cert_file, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise StartError(f"cannot read the certificate: {cert_file}: {error.strerror}") from error
+    key_files.check(config)
+    password = _Password(config.key_password_file)
+    try:
+        context.load_cert_chain(cert_file, key_file, password=password.give)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise StartError(
                 f"the private key {key_file} does not belong to the certificate {cert_file}"
+            ) from error
+        if password.wanted:
+            raise StartError(
+                f"the password in {config.key_password_file} does not open the private key"
+                f" {key_file}"
             ) from error
         raise StartError(
             f"cannot use the certificate {cert_file} with the private key {key_file}:"
             f" {_reason(error)}"
         ) from error
     except _PasswordWantedError as error:
-        raise StartError(f"the private key needs a password: {key_file}: decrypt it") from error
+        raise StartError(
+            f"the private key needs a password: {key_file}: use --key-password-file, or decrypt it"
+        ) from error
 
 
 def _load_client_ca(context: ssl.SSLContext, path: str | None) -> None:
@@ -119,8 +124,21 @@ class _PasswordWantedError(Exception):
     """OpenSSL asked for the password of a private key."""
 
 
-def _no_password() -> NoReturn:
-    raise _PasswordWantedError
+class _Password:
+    """The password of a private key."""
+
+    def __init__(self, path: str | None) -> None:
+        """``path``: where it is; ``None``: there is none."""
+        self._password = None if path is None else key_files.read_password(path)
+        #: Whether the key is encrypted.
+        self.wanted = False
+
+    def give(self) -> bytes:
+        """The password, as OpenSSL asks for it."""
+        self.wanted = True
+        if self._password is None:
+            raise _PasswordWantedError
+        return self._password
 
 
 def _reason(error: OSError) -> str:

@@ -1,50 +1,31 @@
-"""Connections from balancers: whom to believe, and taking the PROXY header off.
+"""Connections from trusted proxies: taking the PROXY header off.
 
 Contract: :func:`take_header` takes the header's octets from the socket and no others, because what
-follows them may be TLS's, which reads from the socket itself.
+follows them may be TLS's, which reads from the socket itself.  Whose header is taken at all is
+decided before: anybody could claim to be anybody.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-from collections.abc import Sequence
 from typing import Final
 
 from h2static.server import proxy_protocol
-from h2static.server.link import Closed, Link
+from h2static.server.link import Closed, Link, closed_by
 
 #: Octets looked at once: a whole header of either version.
 _PEEK: Final = 8192
 
 
-class TrustedProxies:
-    """The peers whose connections begin with a PROXY header."""
+def take_header(link: Link, limit: int, *, required: bool) -> bool:
+    """Take the header, or what has come of it; whether it is known what there is to take.
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """``names``: networks in CIDR form, and ``unix`` for peers of Unix domain sockets."""
-        self._networks = [ipaddress.ip_network(name) for name in names if name != "unix"]
-        self._unix = "unix" in names
+    A header that names a client names the link's peer.  Where none is ``required`` and the
+    connection begins with something else, that is left in the socket, but for the octets in the
+    link's buffer, with which a header might have begun.  ``limit``: as for
+    :func:`~h2static.server.proxy_protocol.parse`.
 
-    def include(self, host: str) -> bool:
-        """Whether ``host``, as numbers or empty for a Unix domain socket, is one of them."""
-        if not host:
-            return self._unix
-        if not self._networks:
-            return False
-        address = ipaddress.ip_address(host.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            # A socket that was handed over may accept both families (RFC 4291 section 2.5.5.2).
-            address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
-
-
-def take_header(link: Link, limit: int) -> bool:
-    """Take the header, or what has come of it; whether it is complete.
-
-    A header that names a client names the link's peer.  ``limit``: as for
-    :func:`~h2static.server.proxy_protocol.parse`.  Raises
-    :class:`~h2static.server.proxy_protocol.ProxyProtocolError` for what is no header and
+    Raises :class:`~h2static.server.proxy_protocol.ProxyProtocolError` for what is no header and
     :class:`~h2static.server.link.Closed` when the connection has ended.
     """
     try:
@@ -52,14 +33,25 @@ def take_header(link: Link, limit: int) -> bool:
     except (BlockingIOError, InterruptedError):
         return False
     except OSError as error:
-        raise Closed(str(error)) from error
+        raise closed_by(error) from error
     if not seen:
         raise Closed("the connection ended before its PROXY header did")
-    header = proxy_protocol.parse(link.buffer + seen, limit)
+    try:
+        header = proxy_protocol.parse(link.buffer + seen, limit)
+    except proxy_protocol.NoHeader:
+        if required or (link.buffer and link.entrance.tls is not None):
+            raise
+        return True
     # Of an incomplete header everything is taken: the socket would stay readable otherwise.
     rest = len(seen) if header is None else header.length - len(link.buffer)
-    link.buffer += link.socket.recv(rest)
-    if header is None:
+    try:
+        taken = link.socket.recv(rest)
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError as error:
+        raise closed_by(error) from error
+    link.buffer += taken
+    if header is None or len(taken) < rest:
         return False
     link.buffer = b""
     if header.client is not None:

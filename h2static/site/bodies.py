@@ -4,9 +4,10 @@ Contract: a :class:`FileBody` is made of pieces of one open file and of octets i
 headings of a multipart body).  Its readers never block: they read what the page cache holds, and
 have the rest fetched by the ``submit`` they were given.  They return what the file had when the
 response was prepared or fail: a file that was truncated ends early, one that was rewritten in place
-raises ``OSError``.  A file that grew, as logs do, is sent up to its old length.  It counts as
-rewritten unless samples of what was there, the file's first octets and the last that were sent, are
-still in their place.
+raises ``OSError``.  A file that grew, as logs do, is sent up to its old length, and so is one of
+which only the change time is another: its mode or its links changed, or it was rewritten and its
+date put back.  Both count as rewritten unless samples of what was there, the file's first octets
+and the last that were sent, are still in their place.
 
 What :meth:`FileReader.read` returns may be a view of the reader's own buffer, as
 :attr:`FileReader.reuses_buffer` says: it is valid until the next ``read``.  A buffer that is used
@@ -82,9 +83,9 @@ def take_sample(handle: FileHandle, version: FileVersion) -> bytes:
     sample = bytearray(SAMPLE_SIZE)
     try:
         count = read_without_waiting(handle.descriptor, sample, 0)
+        return bytes(sample[:count]) if count is not None and handle.version() == version else b""
     except OSError:
-        count = None
-    return bytes(sample[:count]) if count is not None and handle.version() == version else b""
+        return b""
 
 
 def _wait_for_writers(descriptor: int) -> None:
@@ -95,6 +96,11 @@ def _wait_for_writers(descriptor: int) -> None:
     """
     with contextlib.suppress(OSError):
         os.lseek(descriptor, 0, getattr(os, "SEEK_DATA", os.SEEK_SET))
+
+
+def _is_nameless(handle: FileHandle) -> bool:
+    """Whether its name was given to another file, which is a change of this one as well."""
+    return os.fstat(handle.descriptor).st_nlink == 0
 
 
 class FileBody:
@@ -220,16 +226,19 @@ class FileReader:
                 return None
             data = view[:count]
             self.reuses_buffer = self._buffer is not None
-        # After reading: the time of a file changes before its octets do.  Its change time would say
-        # more, but it changes also when the name is given to another file.
+        # After reading: the time of a file changes before its octets do.
         version = handle.version()
         known = self._version
-        if version.modified != known.modified or version.size != known.size:
-            if version.size == known.size and self._looks < self._access.limits.looks:
+        if version != known:
+            dated = version.modified != known.modified
+            if dated and version.size == known.size and self._looks < self._access.limits.looks:
                 self._looks += 1
                 self._fetched = None
                 return None
-            if version.size <= known.size or not self._samples_stay(handle):
+            same = not dated and version.size == known.size
+            if not (same and _is_nameless(handle)) and not (
+                (same or version.size > known.size) and self._samples_stay(handle)
+            ):
                 raise OSError(errno.ESTALE, "the file was rewritten while it was sent")
             self._version = version
             self._looks = 0

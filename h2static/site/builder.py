@@ -11,7 +11,6 @@ and ``OSError`` (the file system).
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,26 +19,28 @@ from h2static.http.messages import Response
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators
 from h2static.site.contents import FileContent, WouldBlockError, content_tag
-from h2static.site.errors import SiteError, is_lasting, status_of
+from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
-from h2static.site.listing import listing_json, listing_page, read_listing
+from h2static.site.listing import listing_json, listing_page, read_after, read_listing
+from h2static.site.lookup import Elsewhere, FoundFile, Lookup
+from h2static.site.mediatypes import BEGINNING
 from h2static.site.negotiation import (
-    CODINGS,
     IDENTITY,
+    choose_alone,
     choose_coding,
     prefers_json,
     wants_page,
 )
-from h2static.site.netlify import FILES as NETLIFY_FILES
 from h2static.site.netlify import NetlifyRules
-from h2static.site.paths import Target, encode_path, join_path, parse_target
-from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
+from h2static.site.paths import Target, encode_path, join_path
+from h2static.site.redirects import REDIRECT_STATUSES, Match
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
-from h2static.site.rules import REVALIDATE, default_cache_control
-from h2static.site.setup import READ_METHODS, Names, Setup
+from h2static.site.rules import IMMUTABLE, REVALIDATE
+from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource
+from h2static.site.variants import Variants, inner_name
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
 KNOWN_METHODS = frozenset(
@@ -47,7 +48,6 @@ KNOWN_METHODS = frozenset(
 )
 #: What a site that falls through responds where it has nothing: for wrappers to know, not to send.
 ABSENT: Final = Response(status=404, fields=(SERVER_FIELD, (b"content-length", b"0")))
-NETLIFY_PATHS = tuple((name,) for name in NETLIFY_FILES)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class BuiltResponse:
 
     response: Response
     dependencies: Dependencies
+    #: Whether it would be the same with any other query.
+    any_query: bool = False
     #: Contents that were read or used.
     contents: list[FileContent] = field(default_factory=list)
 
@@ -74,13 +76,18 @@ class ResponseBuilder:
         self.source = FileSource(setup.shared, self.dependencies, now, blocking=blocking)
         self.netlify = NetlifyRules() if setup.netlify is None else setup.netlify.rules
         self.rules = setup.rules(self.netlify)
+        #: Whether a query would change nothing.
+        self.any_query = False
         #: The decoded path of the request, for rules; as sent until it is decoded.
         self.path = cache_key.path.partition(b"?")[0]
 
     def finish(self, response: Response) -> BuiltResponse:
         """``response`` with what was found on the way."""
         return BuiltResponse(
-            response=response, dependencies=self.dependencies, contents=self.source.used
+            response=response,
+            dependencies=self.dependencies,
+            any_query=self.any_query,
+            contents=self.source.used,
         )
 
     def build(self) -> BuiltResponse:
@@ -96,7 +103,7 @@ class ResponseBuilder:
             response = self._answer_to(error)
         except OSError as error:
             self.dependencies.settled &= is_lasting(error)
-            response = self._answer_to(SiteError(status_of(error)))
+            response = self._answer_to(site_error(error))
         return self.finish(response)
 
     def _answer_to(self, error: SiteError) -> Response:
@@ -107,17 +114,24 @@ class ResponseBuilder:
 
     def _by_method(self, walk: Walk) -> Response:
         if self.setup.netlify is not None:
-            self.netlify = self.setup.netlify.refresh(walk, self.dependencies)
+            self.netlify = self.setup.netlify.refresh(
+                walk, self.dependencies, blocking=self.blocking
+            )
             self.rules = self.setup.rules(self.netlify)
+        if not self.blocking and (
+            self.rules.most + self.netlify.redirects.most > self.limits.rules_at_once
+        ):
+            raise WouldBlockError
         method, path = self.cache_key.method, self.cache_key.path
         if method in READ_METHODS:
-            return self._read(walk, parse_target(path, self.limits))
+            return self._read(walk, self.setup.target(path))
         if self.setup.falls_through and path != b"*":
             # Whether it is ours comes before what can be done with it.
-            self._read(walk, parse_target(path, self.limits))
+            target = self.setup.target(path)
+            self._check_presence(walk, target, directory=target.directory)
         if method == b"OPTIONS":
             if path != b"*":
-                self.path = parse_target(path, self.limits).path
+                self.path = self.setup.target(path).path
             # RFC 9110 section 8.6: "MUST NOT send a Content-Length header field in any response
             # with a status code of ... 204".
             head = dict([SERVER_FIELD, self.setup.allow()])
@@ -131,20 +145,28 @@ class ResponseBuilder:
         """The response to GET or HEAD for ``target``."""
         self.path = target.path
         if not target.canonical:
-            self._check_presence(walk, target)
+            self._check_presence(walk, target, directory=target.directory)
             return self._rewritten(target, directory=target.directory)
-        match = find_redirect(self.netlify.redirects, self.path, target.query, self.limits)
+        match = self.netlify.redirects.find(target.names, target.query, self.limits)
         if match is not None and match.redirect.force:
             return self._follow(walk, match)
         try:
             return self._serve(walk, target)
-        except (FileNotFoundError, NotADirectoryError):
-            if match is not None:
-                return self._follow(walk, match)
-            spa = self.setup.spa
-            if spa is None or not self._is_page(target):
+        except OSError as error:
+            # Absent is absent, however it was found out.
+            if not is_absent(error):
                 raise
-            return self._serve_names(walk, spa)
+            spa = self.setup.spa
+            if match is None and (spa is None or not self._is_page(target)):
+                raise
+            self.dependencies.settled &= is_lasting(error)
+        if match is not None:
+            return self._follow(walk, match)
+        assert spa is not None
+        return self._file(walk, self._lookup(walk).owners_file(spa))
+
+    def _lookup(self, walk: Walk) -> Lookup:
+        return Lookup(self.setup.lookup_rules, walk, self._variants(walk).alone)
 
     def _is_page(self, target: Target) -> bool:
         """Whether a path may be one that a single-page application routes by itself.
@@ -180,76 +202,48 @@ class ResponseBuilder:
         status = match.redirect.status
         if status in REDIRECT_STATUSES:
             return self._redirect(status, match.target)
-        target = parse_target(match.target.partition(b"#")[0], self.limits)
-        return self._serve_names(walk, target.names, status)
+        target = self.setup.target(match.target.partition(b"#")[0])
+        return self._file(walk, self._lookup(walk).file(target.names), status)
 
     def _serve(self, walk: Walk, target: Target) -> Response:
-        parent, place = self._find(walk, target.names)
-        if isinstance(place, OpenFile):
-            if target.directory:
-                raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
-            return self._file(walk, parent, target.names, place)
-        if not target.directory:
-            self._check_presence(walk, target)
-            return self._rewritten(target, directory=True)
-        try:
-            return self._index(walk, place, target.names)
-        except FileNotFoundError:
-            if not self.setup.config.listing:
-                raise
-            return self._listing(walk, place, target.names)
+        found = self._lookup(walk).resolve(target.names, directory=target.directory)
+        if isinstance(found, FoundFile):
+            return self._file(walk, found)
+        if isinstance(found, Elsewhere):
+            self._check_presence(walk, target, directory=found.directory)
+            return self._rewritten(target, directory=found.directory)
+        return self._listing(walk, found, target)
 
-    def _check_presence(self, walk: Walk, target: Target) -> None:
-        """Raise ``FileNotFoundError`` where another spelling of the path would lead to nothing, if
-        others answer for what is absent."""
-        if not self.setup.falls_through:
-            return
-        _, place = self._find(walk, target.names)
-        if isinstance(place, OpenFile):
-            if target.directory:
-                raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
-        elif not self.setup.config.listing:
-            walk.peek(place, self.setup.index)
+    def _check_presence(self, walk: Walk, target: Target, *, directory: bool) -> None:
+        """Raise the ``OSError`` of what is absent, if others answer for it.
 
-    def _serve_names(self, walk: Walk, names: Names, status: int = 200) -> Response:
-        """The response with the file that an option or a rule names."""
-        parent, place = self._find(walk, names)
-        if isinstance(place, Folder):
-            return self._index(walk, place, names, status)
-        return self._file(walk, parent, names, place, status)
+        ``directory``: whether the path has a slash at its end, as it is or as it is going to be.
+        """
+        if self.setup.falls_through:
+            self._lookup(walk).resolve(target.names, directory=directory)
 
-    def _find(self, walk: Walk, names: Names) -> tuple[Folder, Folder | OpenFile]:
-        """What ``names`` lead to, and the folder that the last of them is in."""
-        if self.setup.netlify is not None and names in NETLIFY_PATHS:
-            raise SiteError(404)
-        parent = walk.root()
-        place: Folder | OpenFile = parent
-        for name in names:
-            if isinstance(place, OpenFile):
-                raise NotADirectoryError(errno.ENOTDIR, "a file has no files in it")
-            parent = place
-            place = walk.step(place, name)
-        return parent, place
+    def _variants(self, walk: Walk) -> Variants:
+        unused = self.setup.unused_siblings
+        return Variants(walk, self.dependencies, self.source, unused, self.limits)
 
-    def _index(self, walk: Walk, folder: Folder, names: Names, status: int = 200) -> Response:
-        index = self.setup.index
-        found = walk.step(folder, index)
-        if isinstance(found, Folder):
-            raise FileNotFoundError(errno.ENOENT, "the index is a folder")
-        return self._file(walk, folder, (*names, index), found, status)
-
-    def _listing(self, walk: Walk, folder: Folder, names: Names) -> Response:
+    def _listing(self, walk: Walk, folder: Folder, target: Target) -> Response:
         """The list of a folder's files, as HTML or JSON."""
         if not self.blocking:
             raise WouldBlockError
         # The files' sizes and dates change without a change of the folder.
         self.dependencies.settled = False
-        private = NETLIFY_FILES if self.setup.netlify is not None and not names else ()
-        listing = read_listing(walk, folder, names, private, self.limits)
+        after = read_after(target.query, self.limits)
+        listing = read_listing(
+            walk, folder, target.names, self.setup.public, after=after, limits=self.limits
+        )
         form, media_type = listing_page, b"text/html; charset=utf-8"
         if prefers_json(self.cache_key.accept, self.limits):
             form, media_type = listing_json, b"application/json"
-        octets = self.setup.lists.octets(listing, form)
+        octets = self.setup.lists.octets(listing, form, after=after)
+        fields = self.rules.fields(self.path)
+        if listing.next:
+            # RFC 8288: relative to the address of the list.
+            fields = ((b"link", b'<%b>; rel="next"' % listing.next.encode()), *fields)
         representation = Representation(
             content=OctetContent(octets=octets),
             length=len(octets),
@@ -257,84 +251,110 @@ class ResponseBuilder:
             cache_control=REVALIDATE,
             validators=Validators(etag=content_tag(octets), modified=None),
             vary=b"accept",
-            fields=self.rules.fields(self.path),
+            fields=fields,
         )
         return prepare(self.cache_key, representation, self.now, limits=self.limits)
 
-    def _file(
-        self, walk: Walk, folder: Folder, names: Names, original: OpenFile, status: int = 200
-    ) -> Response:
-        """The response with a file or one of its precompressed siblings in ``folder``."""
+    def _file(self, walk: Walk, found: FoundFile, status: int = 200) -> Response:
+        """The response with a file or one of its precompressed siblings in the same folder."""
+        folder, names, place = found
+        # Rules of ``_redirects`` may look at the query; nothing else of a file does.
+        self.any_query = self.setup.netlify is None
         name = names[-1]
-        variants = self._variants(walk, folder, name, original)
-        sizes = {coding: file.version.size for coding, file in variants.items()}
-        coding = choose_coding(self.cache_key.accept_encoding, sizes, self.limits)
-        content, length, validators = self.source.content(variants[coding])
-        media_type = self.setup.media_types.of(name)
-        cache_control, file_path = REVALIDATE, None
+        cache_control, file_path, stored = REVALIDATE, None, None
         if status == 200:
-            cache_control = default_cache_control(name, media_type)
+            if self.setup.bundles.lasts(names, blocking=self.blocking):
+                cache_control = IMMUTABLE
             file_path = join_path(names, directory=False)
+            stored = self.rules.stored_coding(file_path)
+        #: The file without any coding, where there is one.
+        plain: OpenFile | None = None
+        vary = b"accept-encoding"
+        if not isinstance(place, OpenFile):
+            coding = self._choose(place)
+            source = self.source.content(place[coding])
+        elif stored is None:
+            plain = place
+            variants = self._variants(walk).of(folder, name, place)
+            coding = self._choose(variants)
+            source = self.source.content(variants[coding])
+            if len(variants) == 1:
+                vary = b""
+        else:
+            # Who asks for it by this name knows in what coding it is stored.
+            coding, vary, name = stored, b"", inner_name(name)
+            source = self.source.content(place)
+            # RFC 9110 section 8.8.3.3: with another coding it is another representation.
+            source.etag = source.etag[:-1] + b"-" + stored + b'"'
+        media_type = self._media_type(name, plain)
         representation = Representation(
-            content=content,
-            length=length,
+            content=source.content,
+            length=source.length,
             media_type=media_type,
             cache_control=cache_control,
-            validators=validators if status == 200 else None,
+            validators=self.source.validators(source) if status == 200 else None,
             coding=None if coding == IDENTITY else coding,
-            vary=b"accept-encoding" if len(variants) > 1 else b"",
+            vary=vary,
             ranges=status == 200,
             fields=self.rules.fields(self.path, file_path),
         )
         response = prepare(self.cache_key, representation, self.now, status, self.limits)
         planner = self.setup.push_source.planner
         if planner is not None and response.status == 200:
-            response.hints = self._hints(planner, original, media_type)
+            response.hints = self._hints(planner, plain, media_type)
         return response
 
+    def _media_type(self, name: bytes, plain: OpenFile | None) -> bytes:
+        media_types = self.setup.media_types
+        beginning = b""
+        if plain is not None and media_types.depends_on_content(name):
+            beginning = self.source.part(plain, 0, BEGINNING)
+        return media_types.of(name, beginning)
+
+    def _choose(self, variants: dict[bytes, OpenFile]) -> bytes:
+        """The coding to send.  Raises :class:`SiteError` for 406."""
+        accepted = self.cache_key.accept_encoding
+        sizes = {coding: file.version.size for coding, file in variants.items()}
+        if IDENTITY in variants:
+            return choose_coding(accepted, sizes, self.limits)
+        coding = choose_alone(accepted, sizes, self.limits)
+        if coding is None:
+            # RFC 9110 section 15.5.7; a cache must not give it to those who accept.
+            raise SiteError(406, (b"vary", b"accept-encoding"))
+        return coding
+
     def _hints(
-        self, planner: PushPlanner, original: OpenFile, media_type: bytes
+        self, planner: PushPlanner, plain: OpenFile | None, media_type: bytes
     ) -> PushHints | None:
         """What the page will need."""
-        if not media_type.startswith(b"text/html") or original.version.size > self.limits.hint_page:
+        if (
+            plain is None
+            or not media_type.startswith(b"text/html")
+            or plain.version.size > self.limits.hint_page
+        ):
             return planner.hints_for(self.path, b"")
-        _, _, own = self.source.content(original)
-        return planner.hints_for(self.path, own.etag, lambda: self.source.octets(original))
-
-    def _variants(
-        self, walk: Walk, folder: Folder, name: bytes, original: OpenFile
-    ) -> dict[bytes, OpenFile]:
-        """The file by content coding: identity and the precompressed siblings that count."""
-        variants = {IDENTITY: original}
-        if name.endswith(tuple(CODINGS.values())):
-            return variants
-        for coding, suffix in CODINGS.items():
-            try:
-                sibling = walk.step(folder, name + suffix)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                self.dependencies.settled = False
-                continue
-            if isinstance(sibling, OpenFile) and (
-                sibling.version.modified >= original.version.modified
-            ):
-                variants[coding] = sibling
-        return variants
+        own = self.source.content(plain)
+        return planner.hints_for(self.path, own.etag, lambda: self.source.octets(plain))
 
     def error(self, error: SiteError) -> Response:
         """The response for ``error``: the owner's page, or the server's own."""
+        response = self._error(error)
+        response.refusal = error.refusal
+        return response
+
+    def _error(self, error: SiteError) -> Response:
         names = self.setup.error_files.get(error.status)
         if names is not None:
             try:
                 with self.setup.walk(self.dependencies) as walk:
-                    response = self._serve_names(walk, names, error.status)
+                    found = self._lookup(walk).owners_file(names)
+                    response = self._file(walk, found, error.status)
             except FileNotFoundError:
                 pass
             except (SiteError, OSError):
                 self.dependencies.settled = False
             else:
-                response.fields += error.fields
+                response.fields = with_rules(dict(response.fields), error.fields)
                 return response
         return self.default_error(error)
 

@@ -32,11 +32,37 @@ _NAMES = tuple(name.replace("_", "-").encode("ascii") for name in CacheKey._fiel
 _POSITIONS = {name: position for position, name in enumerate(_NAMES)}
 
 
+class CacheKeys:
+    """The cache keys of one site's requests.
+
+    ``accept``: some response depends on what the client accepts; ``destination``: on what it is
+    for (a page, a script).  Browsers send another Accept for a picture than for a page: it counts
+    only where something depends on it.
+    """
+
+    __slots__ = ("_positions",)
+
+    def __init__(self, *, accept: bool, destination: bool) -> None:
+        self._positions = dict(_POSITIONS)
+        if not accept:
+            del self._positions[b"accept"]
+        if not destination:
+            del self._positions[b"sec-fetch-dest"]
+
+    def of(self, request: Request) -> CacheKey:
+        """The cache key of ``request``."""
+        return _make_key(request, self._positions)
+
+
 def cache_key_of(request: Request) -> CacheKey:
     """The cache key of ``request``; lines of one field are joined (RFC 9110 section 5.3)."""
+    return _make_key(request, _POSITIONS)
+
+
+def _make_key(request: Request, positions: dict[bytes, int]) -> CacheKey:
     values: list[bytes | None] = [None] * len(_NAMES)
     for name, value in request.fields:
-        position = _POSITIONS.get(name)
+        position = positions.get(name)
         if position is not None:
             before = values[position]
             values[position] = value if before is None else before + b", " + value

@@ -40,6 +40,7 @@ from h2static.site.inotify import (
     Inotify,
 )
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.mounts import file_system_of
 
 #: Silence is believed for so long.  What inotify cannot see is seen after that; looking at a
 #: thousand files costs a millisecond, so that more often would cost more than two in a hundred.
@@ -94,13 +95,19 @@ class ChangeWatch:
         inotify = self._inotify
         if inotify is None:
             return False
-        pending = inotify.pending()
-        changed = pending > 0 and self._take(inotify.read(pending))
+        try:
+            pending = inotify.pending()
+            changed = pending > 0 and self._take(inotify.read(pending))
+        except OSError:
+            self._give_up()
+            return False
         if self._inotify is None:
             return False
         if 0 <= now - self._renewed < RENEWAL_SECONDS:
             return bool(self._way) and not changed
         self._renewed = now
+        # The number of a device may be another file system's by now.
+        self._local.clear()
         if not self._way:
             self._find_way()
         return False
@@ -114,7 +121,9 @@ class ChangeWatch:
         if self._works is None:
             self._start()
         inotify = self._inotify
-        if inotify is None or len(self._uses) >= self._most or not self._is_local(device):
+        if inotify is None or len(self._uses) >= self._most:
+            return NO_WATCH
+        if not self._is_local(descriptor, device):
             return NO_WATCH
         try:
             # The very file, whatever its name stands for by now.
@@ -144,12 +153,11 @@ class ChangeWatch:
             return
         self._works = True
 
-    def _is_local(self, device: int) -> bool:
+    def _is_local(self, descriptor: int, device: int) -> bool:
+        """Whether an open file of ``device`` is on a local file system."""
         known = self._local.get(device)
         if known is None:
-            # What was mounted since the last look is in the table by now.
-            self._local = {number: kind in LOCAL_FILE_SYSTEMS for number, kind in mounted()}
-            known = self._local.setdefault(device, False)
+            known = self._local[device] = file_system_of(descriptor) in LOCAL_FILE_SYSTEMS
         return known
 
     def _take(self, events: list[Event]) -> bool:
@@ -158,14 +166,18 @@ class ChangeWatch:
         for event in events:
             if event.mask & UNMOUNT:
                 # Watches have ended whose files may come back: look as if there were none.
-                self._inotify = None
-                self._way.clear()
+                self._give_up()
                 return True
             if event.watch in self._way and self._is_on_the_way(event):
                 self._forget_way()
                 changed = True
             changed = changed or event.watch == NO_WATCH or event.watch in self._uses
         return changed
+
+    def _give_up(self) -> None:
+        """Go on as if there were no notices."""
+        self._inotify = None
+        self._way.clear()
 
     # ------------------------------------------------------------------ the way to the root
 
@@ -216,18 +228,3 @@ class ChangeWatch:
             names.extendleft(reversed(target.split(b"/")))
             place = b"/" if target.startswith(b"/") else os.path.dirname(place)
             watch = inotify.add(place, _WAY_EVENTS)
-
-
-def mounted() -> list[tuple[int, str]]:
-    """The devices that are mounted and the kinds of their file systems; empty when not known."""
-    found: list[tuple[int, str]] = []
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                # proc_pid_mountinfo(5): the third word is the device; the kind follows a dash.
-                words, _, rest = line.partition(" - ")
-                major, _, minor = words.split()[2].partition(":")
-                found.append((os.makedev(int(major), int(minor)), rest.split(None, 1)[0]))
-    except (OSError, ValueError, IndexError):
-        return []
-    return found

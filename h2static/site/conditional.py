@@ -40,6 +40,22 @@ class Validators:
     etag: bytes
     #: Last modification in seconds since 1970; ``None`` where there is none to tell.
     modified: int | None
+    #: When a file was last changed in any way; later than :attr:`modified` where the latter was
+    #: set.  ``None``: not later.
+    changed: int | None = None
+    #: Whether the second of :attr:`modified` names one content (RFC 9110 section 8.8.2.2).
+    strong_date: bool = False
+
+    def unchanged_since(self, date: int) -> bool:
+        """Whether it is still what it was at ``date``, if there is a modification date.
+
+        That is the date that a client was given, or one after the last change of any kind.  One
+        in between tells of nothing: a file that was put back in an older version, with the date of
+        that, was modified before ``date`` and is another one than was there then.
+        """
+        assert self.modified is not None
+        changed = self.modified if self.changed is None else max(self.modified, self.changed)
+        return date == self.modified or date > changed
 
 
 def evaluate(cache_key: CacheKey, validators: Validators, now: float) -> Verdict:
@@ -51,7 +67,11 @@ def evaluate(cache_key: CacheKey, validators: Validators, now: float) -> Verdict
         # RFC 9110 section 13.1.4: "MUST ignore [it] if the received field value is not a valid
         # HTTP-date" and "if the resource does not have a modification date available".
         date = parse_http_date(cache_key.if_unmodified_since, now)
-        if date is not None and validators.modified is not None and validators.modified > date:
+        if (
+            date is not None
+            and validators.modified is not None
+            and not validators.unchanged_since(date)
+        ):
             return Verdict.PRECONDITION_FAILED
     if cache_key.if_none_match is not None:
         # RFC 9110 section 13.1.3: "MUST ignore If-Modified-Since if the request contains an
@@ -60,7 +80,11 @@ def evaluate(cache_key: CacheKey, validators: Validators, now: float) -> Verdict
             return Verdict.NOT_MODIFIED
     elif cache_key.if_modified_since is not None:
         date = parse_http_date(cache_key.if_modified_since, now)
-        if date is not None and validators.modified is not None and validators.modified <= date:
+        if (
+            date is not None
+            and validators.modified is not None
+            and validators.unchanged_since(date)
+        ):
             return Verdict.NOT_MODIFIED
     return Verdict.PROCEED
 
@@ -77,6 +101,7 @@ def range_applies(if_range: bytes | None, validators: Validators, now: float) ->
     # it must be "an exact match".
     return (
         date is not None
+        and validators.strong_date
         and date == validators.modified
         and now - validators.modified >= STRONG_DATE_AGE
     )

@@ -184,12 +184,7 @@ def read_content(
 def _read(handle: FileHandle, size: int, *, blocking: bool) -> bytes:
     """Up to ``size`` octets from the start of a file."""
     if blocking:
-        chunks = []
-        offset = 0
-        while offset < size and (chunk := os.pread(handle.descriptor, size - offset, offset)):
-            chunks.append(chunk)
-            offset += len(chunk)
-        return b"".join(chunks)
+        return handle.read(size)
     buffer = bytearray(size)
     view = memoryview(buffer)
     offset = 0

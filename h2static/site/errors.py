@@ -27,18 +27,26 @@ _LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 class SiteError(Exception):
     """The answer is an error response.
 
-    ``status`` is 400 to 599; ``fields`` belong to that status (Allow, Content-Range).
+    ``status`` is 400 to 599; ``fields`` belong to that status (Allow, Content-Range).  ``refusal``:
+    see :attr:`h2static.http.messages.Response.refusal`.
     """
 
-    def __init__(self, status: int, *fields: Field) -> None:
+    def __init__(self, status: int, *fields: Field, refusal: str | None = None) -> None:
         super().__init__(status)
         self.status = status
         self.fields = fields
+        self.refusal = refusal
 
 
-def status_of(error: OSError) -> int:
-    """The status that tells a client of ``error``."""
-    return _STATUS_OF_ERROR.get(error.errno or 0, 500)
+def site_error(error: OSError) -> SiteError:
+    """What a client is told of ``error``; what is there and cannot be read is a refusal."""
+    status = _STATUS_OF_ERROR.get(error.errno or 0, 500)
+    return SiteError(status, refusal=None if status == 404 else error.strerror or str(error))
+
+
+def is_absent(error: OSError) -> bool:
+    """Whether ``error`` says that there is nothing."""
+    return _STATUS_OF_ERROR.get(error.errno or 0) == 404
 
 
 def is_lasting(error: OSError) -> bool:

@@ -14,12 +14,15 @@ Blocking: opening and ``stat`` may wait for a disk; they are done by the caller'
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
 
+from h2static.site.descriptors import close_descriptor
 from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: A file that changed less than this before it was looked at may change again without any visible
@@ -35,7 +38,10 @@ _CHANGED_KIND = (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.ENXIO)
 
 
 class FileVersion(NamedTuple):
-    """One state of one file; two equal versions have the same content and attributes."""
+    """One state of one file; two equal versions have the same content and attributes.
+
+    That is as true as the change time is; see :mod:`h2static.site.file_times`.
+    """
 
     device: int
     inode: int
@@ -88,8 +94,21 @@ class FileHandle:
         """The file's state now."""
         return version_of(os.fstat(self.descriptor))
 
+    def read(self, size: int, start: int = 0) -> bytes:
+        """Up to ``size`` octets from ``start`` on, less only at the file's end; may wait for a
+        disk.
+
+        Raises ``OSError``.
+        """
+        chunks: list[bytes] = []
+        offset, end = start, start + size
+        while offset < end and (chunk := os.pread(self.descriptor, end - offset, offset)):
+            chunks.append(chunk)
+            offset += len(chunk)
+        return b"".join(chunks)
+
     def __del__(self) -> None:
-        os.close(self.descriptor)
+        close_descriptor(self.descriptor)
 
 
 class OpenFile(NamedTuple):
@@ -99,6 +118,8 @@ class OpenFile(NamedTuple):
     version: FileVersion
     #: Where it was found, links resolved.
     path: bytes
+    #: The folder that it is in; valid until the walk ends.
+    folder: Folder
 
 
 class Folder(NamedTuple):
@@ -145,7 +166,7 @@ class Walk:
         traceback: TracebackType | None,
     ) -> None:
         for descriptor in self._folders:
-            os.close(descriptor)
+            close_descriptor(descriptor)
 
     def root(self) -> Folder:
         """The root as it is now.  Raises ``OSError``."""
@@ -188,7 +209,7 @@ class Walk:
             if stat.S_ISREG(status.st_mode):
                 version = version_of(status)
                 self._dependencies.note(path, version)
-                return OpenFile(handle, version, path)
+                return OpenFile(handle, version, path, folder)
         self._dependencies.settled = False
         raise FileNotFoundError(errno.ENOENT, "not a regular file")
 
@@ -267,6 +288,22 @@ class Walk:
         if real != root and not real.startswith(join(root, b"")):
             raise FileNotFoundError(errno.ENOENT, "a link leaves the root")
         return self._pursue(self.root(), real[len(root) :].lstrip(b"/"))
+
+
+@contextlib.contextmanager
+def entries_of(folder: Folder) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The entries of ``folder``, whose names are text as ``os.fsdecode`` makes it.
+
+    Raises ``OSError``.
+    """
+    descriptor = os.open(
+        b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder.descriptor
+    )
+    try:
+        with os.scandir(descriptor) as entries:
+            yield entries
+    finally:
+        close_descriptor(descriptor)
 
 
 def join(folder: bytes, name: bytes) -> bytes:

@@ -1,15 +1,22 @@
 """Names that carry a digest of their content, as build tools write them.
 
-Contract: :func:`is_content_hashed` says whether a file of this name may be stored for ever.  A
-wrong yes shows users an old file for a year, a wrong no costs one conditional request; so names
-that a person may have written are not taken for hashes, and some hashes are missed.
+Contract: :func:`content_hash` finds in a name what may be a digest of the file's content.  It looks
+at the name alone: whether the file may be stored for ever is decided by
+:mod:`h2static.site.bundles`, which also asks who names it.  A wrong yes shows users an old file for
+a year, a wrong no costs one conditional request; so names that a person or a database may have
+given are not taken for hashes, and some hashes are missed.
 
-What the tools write before the extensions:
+A digest stands behind a name and a separator, before the extensions, in a file of a kind that build
+tools write (:func:`kind_of`):
 
-- webpack: ``main.8e1f2a3b4c5d6e7f8a9b.js``, ``8e1f2a3b4c5d6e7f8a9b.png``: 8 to 64 hexadecimal
-  digits; so do Parcel, Next.js, Hugo, Rails and Django (``app.0a1b2c3d4e5f.css``).
+- webpack: ``main.8e1f2a3b4c5d6e7f8a9b.js``: hexadecimal digits; so do Parcel, Angular, Next.js,
+  Hugo, Rails and Django (``app.0a1b2c3d4e5f.css``).
 - esbuild: ``app-RDVPDRLU.js``: 8 characters of base 32 in upper case.
 - vite and rollup: ``index-BmX3h2_a.js``, ``entry.BmX3h2_a.js``: 8 characters of base 64 for URLs.
+
+A name that is nothing but a digest (``0bc83cb571cd1c50ba6f3e8a78ef1346.png``) is an identifier as
+often as not.  So are 24 hexadecimal digits (MongoDB), 13 (PHP) and the digits of a UUID, and what
+is data (JSON, documents, archives) was named by a program that keeps it up to date.
 
 Strategy: a hash is what falls into more runs of letters, digits and capitals than names do.
 Names of scripts and style sheets rarely shout, so there capitals that nobody can pronounce are a
@@ -23,58 +30,125 @@ base 64 would be.
 from __future__ import annotations
 
 import re
+from enum import Enum, auto
 
-_HEXADECIMAL = re.compile(rb"[0-9a-f]{8,64}")
-#: The part of a name that is nothing but a digest must be long to be surely one.
-_LONG_HEXADECIMAL = 16
-#: A UUID is made by chance, not of the content.
+#: Lengths that tools write: MD4, MD5, SHA-1, SHA-2 and xxHash, whole or cut.
+_HEXADECIMAL = re.compile(
+    rb"[0-9a-f]{8}|[0-9a-f]{10}|[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{32}"
+    rb"|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}"
+)
+#: A UUID is made by chance, not of the content.  Without hyphens (RFC 9562: version 4 or 7, variant
+#: 8 to b) one in 32 MD5 looks like one.
 _UUID = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_BARE_UUID = re.compile(rb"[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}")
 #: Runs of letters and of digits: ``face2024``, ``20240115b`` and ``CHAPTER2`` have two.
 _RUN = re.compile(rb"[A-Za-z]+|[0-9]+")
 _DIGEST_RUNS = 3
 _BASE32 = re.compile(rb"[A-Z2-7]{8}")
 #: ``P4EDITOR`` and ``MAN3PAGE`` have three runs, and the vowels of words.
 _VOWEL = re.compile(rb"[AEIOU]")
-#: What bundlers write themselves, ``.js.map`` too; images and documents were named by persons.
-_SCRIPTS = frozenset((b"js", b"mjs", b"cjs", b"css", b"map"))
 _BASE64 = re.compile(rb"(?!0x)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{8}")
+_BASE64_OR_32 = re.compile(rb"(?=.*[A-Za-z])[A-Za-z0-9_-]{8}")
+#: A digit, or a capital that is not the first letter.
+_UNLIKE_WORDS = re.compile(rb"[0-9]|.[A-Z]")
 #: Words, abbreviations and numbers in a name: ``UserList`` and ``FreeRTOS`` have two, ``MIPS32r2``
 #: has four, as most of what is random has.
 _WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _RANDOM_WORDS = 4
 #: Characters of the hashes of vite, rollup and esbuild.
 _SHORT = 8
+_SEPARATOR = re.compile(rb"[-_~]")
+#: No file system has longer names.
+_LONGEST = 255
 
 
-def is_content_hashed(name: bytes) -> bool:
-    """Whether ``name`` is that of a file whose content never changes."""
-    *parts, extension = name.split(b".")
-    if not parts or not extension or len(name) > 255:
+class Kind(Enum):
+    """What a build tool writes."""
+
+    #: Written by tools; ``.js.map`` too.
+    CODE = auto()
+    #: Written by tools, and by everybody else.
+    ASSET = auto()
+
+
+_KINDS = {
+    **dict.fromkeys((b"js", b"mjs", b"cjs", b"css", b"map", b"wasm"), Kind.CODE),
+    **dict.fromkeys((b"woff2", b"woff", b"ttf", b"otf", b"eot"), Kind.ASSET),
+    **dict.fromkeys((b"svg", b"png", b"jpg", b"jpeg", b"gif", b"webp", b"avif"), Kind.ASSET),
+    **dict.fromkeys((b"ico", b"cur", b"mp4", b"webm", b"ogg", b"mp3", b"wav"), Kind.ASSET),
+    **dict.fromkeys((b"flac", b"aac", b"m4a", b"opus", b"glb", b"gltf"), Kind.ASSET),
+}
+
+
+def kind_of(name: bytes) -> Kind | None:
+    """What kind of a build tool's files one called ``name`` may be; ``None``: it is data."""
+    stem, _, extension = name.rpartition(b".")
+    return _KINDS.get(extension) if stem else None
+
+
+def content_hash(name: bytes) -> bytes | None:
+    """The part of ``name`` that is a digest of the content, as far as a name can tell."""
+    kind = kind_of(name)
+    if kind is None or len(name) > _LONGEST:
+        return None
+    first, *parts, _ = name.split(b".")
+    code = kind is Kind.CODE
+    if first:
+        for part in parts:
+            if _is_hexadecimal(part) or _is_short_hash(part, code=code):
+                return part
+    for part in (first, *parts):
+        if _UUID.search(part) is not None:
+            continue
+        *names, last = _SEPARATOR.split(part)
+        if any(names) and _is_hexadecimal(last):
+            return last
+        last = part[-_SHORT:]
+        is_last = len(part) > _SHORT + 1 and part[-_SHORT - 1 : -_SHORT] == b"-"
+        if is_last and _is_short_hash(last, code=code):
+            return last
+    return None
+
+
+def may_have_hash(name: bytes) -> bool:
+    """Whether ``name`` has what may be a hash, or a word with capitals in it.
+
+    Says little by itself, but enough of a file that a build tool's own script names.
+    """
+    kind = kind_of(name)
+    if kind is None or len(name) > _LONGEST:
         return False
-    if len(parts[0]) >= _LONG_HEXADECIMAL and _is_hexadecimal(parts[0]):
-        return True
-    script = extension in _SCRIPTS
-    if any(_is_hexadecimal(part) or _is_short_hash(part, script) for part in parts[1:]):
-        return True
-    return any(
-        _is_hexadecimal(re.split(rb"[-_~]", part)[-1])
-        or (part[-_SHORT - 1 : -_SHORT] == b"-" and _is_short_hash(part[-_SHORT:], script))
-        for part in parts
-        if _UUID.search(part) is None and re.search(rb"[-_~]", part)
-    )
+    return content_hash(name) is not None or any(map(_is_loose, name.split(b".")[:-1]))
+
+
+def _is_loose(part: bytes) -> bool:
+    """Whether ``part`` ends with eight characters of base 64 that are no common word."""
+    last = part[-_SHORT:]
+    if part != last and not (len(part) > _SHORT + 1 and part[-_SHORT - 1 : -_SHORT] == b"-"):
+        return False
+    return bool(_BASE64_OR_32.fullmatch(last)) and bool(_UNLIKE_WORDS.search(last))
+
+
+def hash_alone(text: bytes) -> bool:
+    """Whether ``text`` is the digest that stands in some name of a script or style sheet."""
+    return _is_hexadecimal(text) or _is_short_hash(text, code=True)
 
 
 def _is_hexadecimal(text: bytes) -> bool:
-    """Whether ``text`` is a digest in hexadecimal, and neither a number nor a word."""
-    return bool(_HEXADECIMAL.fullmatch(text)) and len(_RUN.findall(text)) >= _DIGEST_RUNS
+    """Whether ``text`` is a digest in hexadecimal, and neither a number nor a word nor a UUID."""
+    return (
+        bool(_HEXADECIMAL.fullmatch(text))
+        and len(_RUN.findall(text)) >= _DIGEST_RUNS
+        and _BARE_UUID.fullmatch(text) is None
+    )
 
 
-def _is_short_hash(text: bytes, script: bool) -> bool:
+def _is_short_hash(text: bytes, *, code: bool) -> bool:
     """Whether ``text`` is a hash of eight characters, and neither a number nor words."""
     if _BASE32.fullmatch(text):
         runs = len(_RUN.findall(text))
         unpronounceable = len(_VOWEL.findall(text)) < 2 and not text.isdigit()
-        if script:
+        if code:
             return runs >= _DIGEST_RUNS or unpronounceable
         return runs > _DIGEST_RUNS or (runs == _DIGEST_RUNS and unpronounceable)
     # A hyphen separates words more often than it is part of a hash: ``5S-24bit``.

@@ -19,6 +19,8 @@ from fcntl import ioctl
 from termios import FIONREAD
 from typing import NamedTuple
 
+from h2static.site.descriptors import close_descriptor
+
 MODIFY = 0x002
 ATTRIB = 0x004
 MOVED_FROM = 0x040
@@ -67,7 +69,7 @@ class Inotify:
 
     def __del__(self) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            close_descriptor(self._descriptor)
 
     def add(self, path: bytes, mask: int) -> int:
         """Watch what ``path`` names.  Returns the number of the watch, one for each file.

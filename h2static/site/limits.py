@@ -29,13 +29,24 @@ class SiteLimits:
     path: int = 3 * 4096
     #: Ranges of one request: more than a client can make use of, and each takes a heading.
     ranges: int = 64
-    #: A Range field: 64 ranges of large files fit.
-    range_field: int = 2048
+    #: The same where they are small in comparison with the file: zchunk asks for so many.
+    many_ranges: int = 256
+    #: Headings of parts, together: a hundred octets each, unless a rule gives the file a long type.
+    range_headings: int = 64 * _KIB
+    #: A Range field: as many ranges of files up to a petabyte fit.
+    range_field: int = 9 * _KIB
     #: Items of Accept and Accept-Encoding: clients list about five codings and ten media types.
     accept_items: int = 64
 
     #: Parameters of a query that rules of ``_redirects`` are compared with.
     query_parameters: int = 100
+
+    # --- what is done at once, in the loop's thread; more is a job for another thread
+
+    #: Rules that a request is compared with, half a microsecond each.
+    rules_at_once: int = 1000
+    #: Octets that are read through for a response: files with rules, pages for hints.
+    octets_at_once: int = 64 * _KIB
 
     # --- the way to a file
 
@@ -46,10 +57,10 @@ class SiteLimits:
 
     # --- remembered responses
 
-    #: By what they depend on; one takes one to two KiB.
-    responses: int = 8192
+    #: By what they depend on; one takes one to two KiB, and a site may well have 20 000 files.
+    responses: int = 32_768
     #: By request.
-    requests: int = 8192
+    requests: int = 32_768
     #: What is compared for a response, or all fields of a request: browsers send less; what is
     #: longer is answered and not remembered.
     key: int = 4096
@@ -84,6 +95,11 @@ class SiteLimits:
     read_attempts: int = 3
     #: Attempts at a response while files change; then it is 503.
     attempts: int = 4
+    #: Files of a folder that are looked at to find out whether all have one date: a tool that sets
+    #: dates sets all of them.
+    dated_files: int = 32
+    #: Folders of which that is remembered; one takes 250 octets.
+    dated_folders: int = 4096
     #: Octets of buffers that readings of files keep from one read to the next: 64 at full speed.
     kept_buffers: int = 16 * _MIB
     #: Looks at a file that seems rewritten, as one that just grows does for a moment: a write sets
@@ -139,6 +155,28 @@ class SiteLimits:
     rules: int = 4096
     #: Targets of one rule: pushing more than a client may have streams helps nobody.
     rule_targets: int = 100
+
+    # --- precompressed siblings
+
+    #: Files of a site that are looked at when it starts, for siblings that are too old: they take a
+    #: thread a tenth of a second.
+    surveyed_files: int = 20_000
+    #: Siblings that are remembered as unused, to tell how many there are.
+    unused_siblings: int = 10_000
+
+    # --- files that build tools write
+
+    #: Octets of a page, manifest or script that is asked which files it names: the first script of
+    #: a large application.
+    bundle_file: int = 4 * _MIB
+    #: Octets and scripts that are read for one page: they take a thread a tenth of a second, once
+    #: for each version of the page.
+    bundle_octets: int = 8 * _MIB
+    bundle_files: int = 256
+    #: Entries of a folder that are looked at for scripts of which only the hash is known.
+    bundle_entries: int = 4096
+    #: Pages and scripts of which is remembered what they name; one takes a few KiB.
+    bundle_pages: int = 1024
 
     # --- files that the owner writes
 

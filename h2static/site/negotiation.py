@@ -57,6 +57,27 @@ def choose_coding(
     if accept_encoding is None:
         return IDENTITY
     weights = parse_weights(accept_encoding, limits)
+    weight, size, best = _best(weights, sizes)
+    own_weight = weights.get(IDENTITY, weights.get(b"*", weight))
+    return best if weight and (weight, size) > (own_weight, -sizes[IDENTITY]) else IDENTITY
+
+
+def choose_alone(
+    accept_encoding: bytes | None, sizes: Mapping[bytes, int], limits: SiteLimits = DEFAULTS
+) -> bytes | None:
+    """The content coding to send where there is no identity; ``None`` when none is asked for.
+
+    As everywhere here, who says nothing is taken to want no coding: programs that send no
+    Accept-Encoding do not decode either, although RFC 9110 section 12.5.3 would allow any.
+    """
+    if accept_encoding is None:
+        return None
+    weight, _, best = _best(parse_weights(accept_encoding, limits), sizes)
+    return best if weight else None
+
+
+def _best(weights: dict[bytes, int], sizes: Mapping[bytes, int]) -> tuple[int, int, bytes]:
+    """Weight, negative size and name of the best coding in ``sizes``, identity aside."""
     if b"x-gzip" in weights:
         weights.setdefault(b"gzip", weights[b"x-gzip"])
     others = weights.get(b"*", 0)
@@ -65,9 +86,7 @@ def choose_coding(
         for coding in CODINGS
         if coding in sizes
     ]
-    weight, size, best = max(offers, key=lambda offer: offer[:2], default=(0, 0, IDENTITY))
-    own_weight = weights.get(IDENTITY, weights.get(b"*", weight))
-    return best if weight and (weight, size) > (own_weight, -sizes[IDENTITY]) else IDENTITY
+    return max(offers, key=lambda offer: offer[:2], default=(0, 0, IDENTITY))
 
 
 def prefers_json(accept: bytes | None, limits: SiteLimits = DEFAULTS) -> bool:

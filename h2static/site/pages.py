@@ -23,6 +23,7 @@ REASONS = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
     408: "Request Timeout",
     410: "Gone",
     412: "Precondition Failed",
@@ -46,6 +47,7 @@ _EXPLANATIONS = {
     403: "The file exists, but the server may not read it.",
     404: "There is nothing at this address.",
     405: "This address can be read, not written.",
+    406: "What is here is compressed in a way that the client does not accept.",
     410: "What was at this address has been removed.",
     412: "The file is not in the state that the request expects.",
     413: "The request carries more than this server takes.",
@@ -72,12 +74,18 @@ a:hover{text-decoration:underline}
 
 def page(title: str, content: str, style: str = "") -> bytes:
     """A document with ``content`` as the inside of its body; ``style`` is added to the look."""
-    return (
+    head, tail = page_around(title, style)
+    return head + content.encode("utf-8", "replace") + tail
+
+
+def page_around(title: str, style: str = "") -> tuple[bytes, bytes]:
+    """What stands before and after the content of a :func:`page`."""
+    head = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}{style}</style>\n</head>\n"
-        f"<body>\n{content}</body>\n</html>\n"
-    ).encode("utf-8", "replace")
+        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}{style}</style>\n</head>\n<body>\n"
+    )
+    return head.encode("utf-8", "replace"), b"</body>\n</html>\n"
 
 
 _ERROR_STYLE = """\

@@ -1,21 +1,68 @@
-"""Reading the owner's files: rules and configurations, which are regular files of a modest size.
+"""Reading the owner's files: configurations and rules, which are text of a modest size.
 
-Contract: :func:`read_plain_file` reads a regular file and waits for nobody: a FIFO under the name
-of a file, which another program may never write to, is an error like any other.
+Contract: :func:`read_text_file` reads a regular file and waits for nobody: a FIFO under the name of
+a file, which another program may never write to, is an error like any other.  Every text that an
+owner writes goes through :func:`decode_text`, wherever it was read from: UTF-8, with or without the
+byte order mark that some editors write, lines ending with ``\\n``, ``\\r\\n`` or ``\\r``.  What is
+no such text is refused with one line that says where.
 """
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
 
+from h2static.site.descriptors import close_descriptor
 
-def read_plain_file(path: str | os.PathLike[str], size: int) -> bytes:
-    """The first ``size`` octets of a file.  Raises ``OSError``, also for what is no regular file.
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-    Who wants to know whether a file is too large asks for one octet more than it may have.
+
+class TextFileError(ValueError):
+    """A file is not text that can be used; the message is one line."""
+
+
+def read_text_file(path: str | os.PathLike[str], limit: int) -> str:
+    """The text of a file of at most ``limit`` octets; lines end with ``\\n``.
+
+    Raises :class:`TextFileError`, and ``OSError``, also for what is no regular file.
     """
+    return decode_text(_read_plain_file(path, limit + 1), os.fspath(path), limit)
+
+
+def decode_text(octets: bytes, source: str, limit: int) -> str:
+    """The text that ``octets`` are; lines end with ``\\n``.
+
+    Whoever read them read one octet more than ``limit`` if there was one; ``source`` is what
+    messages call them.  Raises :class:`TextFileError`.
+    """
+    if len(octets) > limit:
+        raise TextFileError(f"{source}: longer than {limit} octets")
+    if octets.startswith(_UTF_16):
+        raise TextFileError(f"{source}: UTF-16; save it as UTF-8")
+    try:
+        text = _with_line_ends(octets.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = _line(octets[: error.start].decode("utf-8"))
+        raise TextFileError(f"{source}:{line}: not UTF-8 at octet {error.start}") from None
+    if "\0" in text:
+        line = _line(text[: text.index("\0")])
+        raise TextFileError(f"{source}:{line}: not text: a NUL")
+    return text.removeprefix("\ufeff")
+
+
+def _with_line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _line(before: str) -> int:
+    """The number of the line that stands after ``before``."""
+    return _with_line_ends(before).count("\n") + 1
+
+
+def _read_plain_file(path: str | os.PathLike[str], size: int) -> bytes:
+    """The first ``size`` octets.  Raises ``OSError``, also for what is no regular file."""
     # Without O_NONBLOCK opening a FIFO waits for its other end.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -27,4 +74,4 @@ def read_plain_file(path: str | os.PathLike[str], size: int) -> bytes:
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(size)
     finally:
-        os.close(descriptor)
+        close_descriptor(descriptor)

@@ -24,18 +24,24 @@ def respond(setup: Setup, cache_key: CacheKey, *, blocking: bool) -> BuiltRespon
             return ResponseBuilder(setup, cache_key, blocking=blocking).build()
         except ChangedError:
             continue
-    return refuse(setup, cache_key, 503)
+    return refuse(setup, cache_key, 503, "files change while they are read")
 
 
-def refuse(setup: Setup, cache_key: CacheKey, status: int) -> BuiltResponse:
-    """The response for ``status``, whose body is octets; waits for no file."""
+def refuse(
+    setup: Setup, cache_key: CacheKey, status: int, refusal: str | None = None
+) -> BuiltResponse:
+    """The response for ``status``, whose body is octets; waits for no file.
+
+    ``refusal``: see :attr:`h2static.http.messages.Response.refusal`.
+    """
     builder = ResponseBuilder(setup, cache_key, blocking=False)
     builder.dependencies.settled = False
-    error = SiteError(status)
+    error = SiteError(status, refusal=refusal)
     try:
         response = builder.error(error)
     except (WouldBlockError, ChangedError):
         response = builder.default_error(error)
     if not isinstance(response.body, bytes):
         response = builder.default_error(error)
+    response.refusal = refusal
     return builder.finish(response)

@@ -11,8 +11,9 @@ A file that was found unchanged is kept open without access (O_PATH): that its f
 says that the name still stands for it, and its own change time says that it has not changed, for
 half of what looking it up by name costs.  Its watch is that of the open file, not of a name.
 
-Bounds: see :class:`~h2static.site.limits.SiteLimits`.  When one is reached everything is forgotten
-at once; what is in use comes back with its next request.
+Bounds: see :class:`~h2static.site.limits.SiteLimits`.  Where there are too many responses or
+requests, the oldest eighth is forgotten; at the other bounds everything is.  What is in use comes
+back with its next request.
 
 Strategy: two dictionaries.  ``Request`` objects compare by identity and come back for the same
 octets of a client, so the first costs one look-up; the second is by cache key, for what is
@@ -24,7 +25,9 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from itertools import islice
 from os import fstat
+from typing import Final
 from weakref import WeakValueDictionary
 
 from h2static.http.messages import Request, Response
@@ -32,12 +35,16 @@ from h2static.site.bodies import FileBody
 from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey
 from h2static.site.change_watch import NO_WATCH, ChangeWatch
+from h2static.site.descriptors import close_descriptor
 from h2static.site.files import FileVersion, version_of
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import OctetBody
+from h2static.site.paths import is_no_query
 
 #: Linux: a descriptor that refers to a file and needs no right to read it; elsewhere there is none.
 _O_PATH: int = getattr(os, "O_PATH", 0)
+#: One part in so many is forgotten when there is no room.
+_PARTS: Final = 8
 #: No watch was asked for yet; or it was, and there is none.
 UNTRIED, UNWATCHED = -1, -2
 
@@ -97,7 +104,7 @@ class PathState:
         self.watch = UNTRIED
 
     def __del__(self) -> None:
-        self._release()
+        self.release()
 
     def is_proven(self) -> bool:
         """Whether looking again would show nothing else."""
@@ -117,17 +124,14 @@ class PathState:
                 self.watch = self._watched(self.descriptor, is_folder=False)
             # Any change of octets, name, mode or length sets the change time, which nobody can set
             # back.
-            if (
-                folder.version is self.folder_version
-                and fstat(self.descriptor).st_ctime_ns == self.changed
-            ):
+            if folder.version is self.folder_version and self._is_unchanged():
                 return
-            self._release()
+            self.release()
         try:
             status = os.stat(self.path)
         except OSError:
             self.version = None
-            self._release()
+            self.release()
             return
         # The same object for the same version: comparing identities is what makes a hit cheap.
         if (
@@ -139,12 +143,19 @@ class PathState:
             or status.st_dev != version.device
         ):
             self.version = version_of(status)
-            self._release()
+            self.release()
         elif stat.S_ISREG(status.st_mode):
             if folder is not None:
                 self._hold(folder, version)
         elif self.watch == UNTRIED:
             self._watch_folder(version)
+
+    def _is_unchanged(self) -> bool:
+        """Whether the file that is kept open is as it was; an error of the system shows nothing."""
+        try:
+            return fstat(self.descriptor).st_ctime_ns == self.changed
+        except OSError:
+            return False
 
     def _hold(self, folder: PathState, version: FileVersion) -> None:
         """Keep the file open if it is what its name stands for in its folder as it is now."""
@@ -165,8 +176,8 @@ class PathState:
         if folder.watch >= 0:
             self.watch = self._watched(descriptor, is_folder=False)
         # A link, or another file since: its name is looked up each time.
-        if version_of(fstat(descriptor)) != version:
-            self._release()
+        if not _is_in(descriptor, version):
+            self.release()
 
     def _watch_folder(self, version: FileVersion) -> None:
         """Watch a folder whose name is proven: by its folder's watch, or as the root."""
@@ -182,10 +193,10 @@ class PathState:
         try:
             self.watch = self._watched(descriptor, is_folder=True)
             # From now on nothing happens unseen; until now nothing has.
-            if version_of(fstat(descriptor)) != version:
-                self._release()
+            if not _is_in(descriptor, version):
+                self.release()
         finally:
-            os.close(descriptor)
+            close_descriptor(descriptor)
 
     def _watched(self, descriptor: int, *, is_folder: bool) -> int:
         change_watch = self.epoch.change_watch
@@ -195,15 +206,24 @@ class PathState:
         watch = change_watch.watch(descriptor, self.version.device, folder=is_folder)
         return UNWATCHED if watch == NO_WATCH else watch
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let go of the watch and of the file; the next look is by name."""
         if self.watch >= 0:
             assert self.epoch.change_watch is not None
             self.epoch.change_watch.release(self.watch)
         self.watch = UNTRIED
         if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+            descriptor, self.descriptor = self.descriptor, -1
             self.epoch.held_files -= 1
+            close_descriptor(descriptor)
+
+
+def _is_in(descriptor: int, version: FileVersion) -> bool:
+    """Whether an open file is in state ``version``; an error of the system shows nothing."""
+    try:
+        return version_of(fstat(descriptor)) == version
+    except OSError:
+        return False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -217,6 +237,8 @@ class CachedResponse:
     batch: int
     #: Whether everything that it depends on is watched.
     watched: bool = False
+    #: Whether it answers its path with any query.
+    any_query: bool = False
 
 
 class ResponseCache:
@@ -249,15 +271,20 @@ class ResponseCache:
     def find_equal(self, request: Request, cache_key: CacheKey) -> Response | None:
         """The answer to an equal request, if it is known and right."""
         answer = self._by_key.get(cache_key)
+        if answer is None and b"?" in cache_key.path and len(cache_key.path) <= self._limits.key:
+            answer = self._by_key.get(without_query(cache_key))
+            if answer is not None and not answer.any_query:
+                return None
         if answer is None or not is_fresh(answer, self.epoch):
             return None
         if (
             request.repeats
             and answer.dependencies is not None
+            and request not in self.by_request
             and sum(len(name) + len(value) for name, value in request.fields) <= self._limits.key
         ):
             if len(self.by_request) >= self._limits.requests:
-                self.by_request.clear()
+                _drop_oldest(self.by_request)
             self.by_request[request] = answer
         return answer.response
 
@@ -269,6 +296,8 @@ class ResponseCache:
         response = built.response
         if sum(map(len, filter(None, cache_key))) > self._limits.key:
             return response
+        if built.any_query:
+            cache_key = without_query(cache_key)
         dependencies = None
         if built.dependencies.settled:
             dependencies = tuple(
@@ -282,6 +311,7 @@ class ResponseCache:
             response = known.response
             if dependencies is not None:
                 known.dependencies = dependencies
+                known.any_query = built.any_query
                 known.batch = batch
                 known.watched = False
                 response.prepared = True
@@ -291,7 +321,10 @@ class ResponseCache:
             known.dependencies = None
         response.prepared = dependencies is not None
         self._by_key[cache_key] = CachedResponse(
-            response=response, dependencies=dependencies, batch=batch
+            response=response,
+            dependencies=dependencies,
+            batch=batch,
+            any_query=built.any_query,
         )
         return response
 
@@ -319,13 +352,33 @@ class ResponseCache:
         if (
             len(self._open_files | open_files) > limits.open_files
             or self.own_octets + own > limits.own_octets
-            or len(self._by_key) >= limits.responses
         ):
             self.forget()
+        elif len(self._by_key) >= limits.responses:
+            self._make_room()
         self._open_files |= open_files
         if own:
             self._own_bodies.add(id(octets))
             self.own_octets += own
+
+    def _make_room(self) -> None:
+        """Forget the oldest responses whose octets are counted elsewhere; all, if there are few."""
+        by_key = self._by_key
+        most = max(1, len(by_key) // _PARTS)
+        oldest = [
+            key
+            for key, answer in islice(by_key.items(), 2 * most)
+            if isinstance(answer.response.body, bytes)
+            and id(answer.response.body) not in self._own_bodies
+        ]
+        if 2 * len(oldest) < most:
+            self.forget()
+            return
+        for key in oldest[:most]:
+            # By request it may be remembered still, but not as right.
+            answer = by_key.pop(key)
+            answer.dependencies = None
+            answer.batch = 0
 
     def _dependency(
         self, path: bytes, version: FileVersion | None
@@ -338,6 +391,19 @@ class ResponseCache:
         elif path_state.version == version:
             version = path_state.version
         return path_state, version
+
+
+def _drop_oldest(memory: dict[Request, CachedResponse]) -> None:
+    for request in list(islice(memory, max(1, len(memory) // _PARTS))):
+        del memory[request]
+
+
+def without_query(cache_key: CacheKey) -> CacheKey:
+    """``cache_key`` for a response that no query changes; a query that is none stays."""
+    path, mark, query = cache_key.path.partition(b"?")
+    if not mark or is_no_query(query):
+        return cache_key
+    return cache_key._replace(path=path)
 
 
 def is_fresh(answer: CachedResponse, epoch: Epoch) -> bool:
@@ -353,16 +419,21 @@ def is_fresh(answer: CachedResponse, epoch: Epoch) -> bool:
         if path_state.batch < (since if path_state.watch >= 0 else batch):
             folder = path_state.folder
             # What PathState.look does first, without a call: this is done for each request.
-            if (
-                path_state.descriptor >= 0
-                and path_state.watch != UNTRIED
-                and folder is not None
-                and folder.batch >= (since if folder.watch >= 0 else batch)
-                and folder.version is path_state.folder_version
-                and fstat(path_state.descriptor).st_ctime_ns == path_state.changed
-            ):
-                path_state.batch = batch
-            else:
+            try:
+                if (
+                    path_state.descriptor >= 0
+                    and path_state.watch != UNTRIED
+                    and folder is not None
+                    and folder.batch >= (since if folder.watch >= 0 else batch)
+                    and folder.version is path_state.folder_version
+                    and fstat(path_state.descriptor).st_ctime_ns == path_state.changed
+                ):
+                    path_state.batch = batch
+                else:
+                    path_state.look()
+            except OSError:
+                # What is open cannot be asked: its name is.
+                path_state.release()
                 path_state.look()
         if path_state.version is not version and path_state.version != version:
             return False

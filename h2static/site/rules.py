@@ -1,13 +1,12 @@
 """Rules that an owner writes: patterns of paths and what is set for them.
 
 Contract: the parsers take text as it is written on the command line or in a TOML file and raise
-``ValueError`` with one clear line.  Matching takes time linear in path and pattern, whatever the
-two are.
+``ValueError`` with one clear line.  Both the path of the request and that of the file that answers
+it count, so that ``*.html`` is true of ``/`` when ``index.html`` answers.
 
-A pattern that starts with ``/`` is compared with the whole decoded path; another one with its last
-name.  ``*`` stands for any octets, slashes among them; everything else stands for itself.  Both
-the path of the request and that of the file that answers it count, so that ``*.html`` is true of
-``/`` when ``index.html`` answers.
+A rule for Content-Encoding is no field like others: it says how the octets of a file are stored, as
+those of ``game.wasm.gz``, which an application asks for by that name.  Only the file counts, and no
+error, redirect or list has it.
 """
 
 from __future__ import annotations
@@ -15,11 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from h2static.http.fields import Field
 from h2static.http.grammar import FIELD_VALUE, LOWER_CASE_NAME
-from h2static.site.hashednames import is_content_hashed
+from h2static.site.pathpatterns import PatternIndex
+from h2static.site.paths import split_path
+from h2static.site.patterns import Matcher, Pattern, parse_pattern
 
 #: RFC 9110 section 8.8: validators make it safe to store everything and ask before reuse.
 REVALIDATE = b"no-cache"
@@ -29,46 +29,16 @@ IMMUTABLE = b"public, max-age=31536000, immutable"
 #: What is the protocol's to say, or would make a response a lie.
 RESERVED_FIELDS = frozenset(
     (
-        *("accept-ranges", "connection", "content-encoding", "content-length", "content-range"),
+        *("accept-ranges", "connection", "content-length", "content-range"),
         *("date", "etag", "keep-alive", "last-modified", "location", "proxy-connection", "te"),
         *("trailer", "transfer-encoding", "upgrade"),
     )
 )
 
 
-@dataclass(slots=True, frozen=True)
-class Pattern:
-    """A compiled pattern; see the module."""
-
-    text: str
-    #: What stands between the stars.
-    parts: tuple[bytes, ...]
-
-    def matches(self, path: bytes) -> bool:
-        """Whether the decoded ``path`` is one that the pattern means."""
-        if not self.parts[0].startswith(b"/"):
-            path = path[path.rfind(b"/") + 1 :]
-        first, *middle = self.parts
-        if not middle:
-            return path == first
-        last = middle.pop()
-        if not (path.startswith(first) and path.endswith(last)):
-            return False
-        position, end = len(first), len(path) - len(last)
-        # The leftmost place for each part leaves the most room for the next one.
-        for part in middle:
-            position = path.find(part, position, end)
-            if position < 0:
-                return False
-            position += len(part)
-        return position <= end
-
-
-class Matcher(Protocol):
-    """Any kind of pattern."""
-
-    def matches(self, path: bytes) -> bool:
-        """Whether the decoded ``path`` is one that the pattern means."""
+CONTENT_ENCODING = b"content-encoding"
+#: What a file may be stored in (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
+_STORED_CODINGS = frozenset((b"gzip", b"br", b"zstd", b"deflate", b"compress", b"identity"))
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -96,15 +66,6 @@ class ErrorPage:
     file: str
 
 
-def parse_pattern(text: str) -> Pattern:
-    """A pattern from its text."""
-    if not text:
-        raise ValueError("the pattern is empty")
-    if "/" in text and not text.startswith("/"):
-        raise ValueError(f"{text!r}: a pattern with a slash starts with one")
-    return Pattern(text, tuple(part.encode("utf-8", "surrogateescape") for part in text.split("*")))
-
-
 def parse_cache_rule(text: str) -> CacheRule:
     """``PATTERN=VALUE``, such as ``/assets/*=max-age=3600``."""
     pattern, equals, value = text.partition("=")
@@ -119,11 +80,23 @@ def parse_header_rule(text: str) -> HeaderRule:
     name, second_colon, value = field.partition(":")
     if not (colon and second_colon):
         raise ValueError(f"{text!r} is not a header rule: expected 'PATTERN:Name: value'")
-    return HeaderRule(
-        pattern=parse_pattern(pattern),
-        name=parse_field_name(name, text),
-        value=parse_field_value(value, text),
-    )
+    matcher = parse_pattern(pattern)
+    return make_header_rule(matcher, name, value, text)
+
+
+def make_header_rule(pattern: Matcher, name_text: str, value_text: str, source: str) -> HeaderRule:
+    """A rule from the text of a field's name and value; ``source`` is named in errors."""
+    name = parse_field_name(name_text, source)
+    value = parse_field_value(value_text, source)
+    if name == CONTENT_ENCODING:
+        value = value.lower()
+        if value not in _STORED_CODINGS:
+            known = ", ".join(sorted(coding.decode() for coding in _STORED_CODINGS))
+            raise ValueError(
+                f"{source!r}: {value.decode('latin-1')!r} is not a coding that files are stored in;"
+                f" known are {known}"
+            )
+    return HeaderRule(pattern=pattern, name=name, value=value)
 
 
 def parse_error_page(text: str) -> ErrorPage:
@@ -178,8 +151,22 @@ class Rules:
     ) -> None:
         """``netlify``: the rules of a ``_headers`` file.  The others overrule them."""
         self._cache = tuple(cache)
-        self._header = tuple(header)
-        self._netlify = tuple(netlify)
+        self._header = tuple(rule for rule in header if rule.name != CONTENT_ENCODING)
+        self._netlify = tuple(rule for rule in netlify if rule.name != CONTENT_ENCODING)
+        #: How files are stored; the last that matches counts.
+        self._codings = tuple(
+            rule for rule in (*netlify, *header) if rule.name == CONTENT_ENCODING
+        )[::-1]
+        self._index = PatternIndex(rule.pattern for rule in self._netlify)
+        #: How many rules a request may have to be compared with.
+        self.most = len(self._cache) + len(header) + self._index.most
+
+    def stored_coding(self, file_path: bytes) -> bytes | None:
+        """The content coding in which a file is stored; ``None``: no rule says so."""
+        for rule in self._codings:
+            if rule.pattern.matches(file_path):
+                return None if rule.value == b"identity" else rule.value
+        return None
 
     def fields(self, path: bytes, file_path: bytes | None = None) -> tuple[Field, ...]:
         """The fields to set for a request of ``path``, each name once.
@@ -189,7 +176,9 @@ class Rules:
         """
         paths = (path,) if file_path is None else (path, file_path)
         values: dict[bytes, bytes] = {}
-        for rule in self._netlify:
+        numbers = self._index.candidates(split_path(path)) if self._netlify else ()
+        for number in numbers:
+            rule = self._netlify[number]
             # Netlify knows the path of the request only.
             if rule.pattern.matches(path):
                 before = values.get(rule.name)
@@ -204,11 +193,3 @@ class Rules:
         if file_path is None:
             values.pop(b"cache-control", None)
         return tuple(values.items())
-
-
-def default_cache_control(name: bytes, media_type: bytes) -> bytes:
-    """Cache-Control for a file called ``name`` of which no rule says anything."""
-    if media_type.startswith((b"text/html", b"application/xhtml")):
-        # A page names the files that it needs: it must never be older than they are.
-        return REVALIDATE
-    return IMMUTABLE if is_content_hashed(name) else REVALIDATE

@@ -9,31 +9,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TypeAlias
 
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
+from h2static.site.bundles import Bundles
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
 from h2static.site.errors import SiteError
-from h2static.site.files import Dependencies, Folder, OpenFile, Walk
+from h2static.site.file_times import ModificationDates
+from h2static.site.files import Dependencies, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
-from h2static.site.list_memory import ListMemory
+from h2static.site.list_memory import ANYHOW, Alone, ListMemory
+from h2static.site.lookup import FoundFile, Lookup, LookupRules
 from h2static.site.mediatypes import MediaTypes, read_mime_types
+from h2static.site.names import public_names
+from h2static.site.netlify import FILES as NETLIFY_FILES
 from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
-from h2static.site.paths import parse_target
+from h2static.site.paths import Names, Target, parse_target
 from h2static.site.rules import Rules
 from h2static.site.sources import ChangedError, Shared
+from h2static.site.variants import UnusedSiblings
 
 READ_METHODS = (b"GET", b"HEAD")
 UPLOAD_METHODS = (b"POST", b"PUT")
 #: The page that Netlify answers with where there is no file.
 NETLIFY_NOT_FOUND = (b"404.html",)
-
-#: Decoded names from the root to a file or folder.
-Names: TypeAlias = tuple[bytes, ...]
 
 
 class Setup:
@@ -48,10 +50,13 @@ class Setup:
         access: FileAccess,
         look: Look,
         *,
+        alone: Alone = ANYHOW,
         falls_through: bool = False,
     ) -> None:
         """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
-        ``falls_through``: as for :class:`~h2static.site.site.Site`.
+
+        ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.  ``falls_through``: as for
+        :class:`~h2static.site.site.Site`.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
@@ -61,46 +66,84 @@ class Setup:
         self.falls_through = falls_through
         limits = self.limits = access.limits
         self.shared = Shared(
-            contents=contents, access=access, digest_all=config.etag is EtagSource.DIGEST
+            contents=contents,
+            access=access,
+            digest_all=config.etag is EtagSource.DIGEST,
+            dates=ModificationDates(limits),
         )
-        self.lists = ListMemory(limits)
+        self.lists = ListMemory(limits, alone)
         additions = None
         if config.mime_types_file is not None:
             additions = read_mime_types(config.mime_types_file, access.limits)
         self.media_types = MediaTypes(additions)
         if config.index in ("", ".", "..") or "/" in config.index or "\0" in config.index:
             raise ValueError(f"index: {config.index!r} is not the name of a file in every folder")
-        self.index = _octets(config.index)
+        self.public = public_names(config)
+        self.lookup_rules = LookupRules(
+            public=self.public,
+            index=_octets(config.index),
+            listing=config.listing,
+            clean_urls=config.clean_urls or config.netlify,
+        )
         self.error_pages = ErrorPages()
         self.error_files: dict[int, Names] = {404: NETLIFY_NOT_FOUND} if config.netlify else {}
         for page in config.error_page:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits) if config.netlify else None
+        self.unused_siblings = UnusedSiblings(root, limits)
+        self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)
+        #: Files that count whatever their names are, since options name them or the server reads
+        #: them, and the folders on the way to them.
+        self._named = {
+            names[:count]
+            for names in (
+                *self.error_files.values(),
+                self.spa or (),
+                *((name,) for name in NETLIFY_FILES),
+            )
+            for count in range(1, len(names) + 1)
+        }
         self.push_source = PushSource(config, self._has_file, look, limits)
         self._rules: tuple[NetlifyRules, Rules] | None = None
         with self.walk(Dependencies(clock())) as walk:
             if config.spa is not None:
-                _check_file(walk, config.spa, "spa")
+                self._check_file(walk, config.spa, "spa")
             for page in config.error_page:
-                _check_file(walk, page.file, f"error-page {page.status}")
+                self._check_file(walk, page.file, f"error-page {page.status}")
             if self.netlify is not None:
                 self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
 
     def _has_file(self, path: bytes) -> bool:
         """Whether an encoded path leads to something that is served."""
         try:
-            target = parse_target(path, self.limits)
+            target = self.target(path)
             with self.walk(Dependencies(self.clock())) as walk:
-                place: Folder | OpenFile = walk.root()
-                names = (*target.names, self.index) if target.directory else target.names
-                for name in names:
-                    if isinstance(place, OpenFile):
-                        return False
-                    place = walk.step(place, name)
+                lookup = Lookup(self.lookup_rules, walk)
+                found = lookup.resolve(target.names, directory=target.directory)
         except (SiteError, OSError, ChangedError):
             return False
-        return isinstance(place, OpenFile)
+        return isinstance(found, FoundFile)
+
+    def target(self, path: bytes) -> Target:
+        """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""
+        return parse_target(path, self.limits, encoded_slash=self.config.encoded_slash)
+
+    def _check_file(self, walk: Walk, file: str, option: str) -> None:
+        """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""
+        names = _site_names(file)
+        try:
+            found = Lookup(self.lookup_rules, walk).owners_file(names)
+        except OSError:
+            pass
+        else:
+            if found.names == names:
+                return
+        raise ValueError(f"{option}: {file}: there is no such file below the root")
+
+    def concerns(self, names: Names) -> bool:
+        """Whether any response may change with what is at ``names`` or below."""
+        return names in self._named or not self.public.hides_way(names)
 
     def walk(self, dependencies: Dependencies) -> Walk:
         """A new walk through the tree."""
@@ -134,6 +177,10 @@ class Setup:
         netlify = () if self.netlify is None else self.netlify.rules.warnings
         return (*netlify, *self.push_source.warnings)
 
+    def notices(self) -> tuple[str, ...]:
+        """What the owner may want to know besides, one line each."""
+        return self.unused_siblings.lines()
+
     def allow(self) -> Field:
         """The methods that resources here support (RFC 9110 section 10.2.1)."""
         uploads = UPLOAD_METHODS if self.config.echo_upload else ()
@@ -147,19 +194,3 @@ def _octets(text: str) -> bytes:
 def _site_names(file: str) -> Names:
     """The names of a file below the root that an option names."""
     return tuple(_octets(file.removeprefix("/")).split(b"/"))
-
-
-def _check_file(walk: Walk, file: str, option: str) -> None:
-    """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""
-    place: Folder | OpenFile = walk.root()
-    try:
-        for name in _site_names(file):
-            if isinstance(place, OpenFile):
-                break
-            place = walk.step(place, name)
-        else:
-            if isinstance(place, OpenFile):
-                return
-    except OSError:
-        pass
-    raise ValueError(f"{option}: {file}: there is no such file below the root")

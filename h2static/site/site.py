@@ -21,17 +21,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from h2static.http.authority import Authorities
 from h2static.http.exchange import Exchange, Job
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
-from h2static.site.authority import authority_is_valid
 from h2static.site.bodies import FileAccess, Submit
 from h2static.site.builder import BuiltResponse
-from h2static.site.cache_key import CacheKey, cache_key_of
+from h2static.site.cache_key import CacheKey, CacheKeys, cache_key_of
 from h2static.site.change_watch import ChangeWatch
 from h2static.site.config import SiteConfig
 from h2static.site.contents import Contents, WouldBlockError
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.list_memory import ANYHOW, Alone
 from h2static.site.respond import refuse, respond
 from h2static.site.response_cache import ResponseCache, is_fresh
 from h2static.site.setup import UPLOAD_METHODS, Setup
@@ -69,12 +70,14 @@ class Site(Lifecycle):
         clock: Callable[[], float],
         submit: Submit = run_at_once,
         limits: SiteLimits | None = None,
+        alone: Alone = ANYHOW,
         falls_through: bool = False,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
 
-        ``falls_through``: others answer where the site has nothing.  The response is
-        :data:`~h2static.site.builder.ABSENT` then, whatever the method.
+        ``alone``: what jobs enter, where several threads do them, to take turns at computing that
+        takes much room; a lock.  ``falls_through``: others answer where the site has nothing.  The
+        response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.
 
         Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
         does not exist or has faults.
@@ -92,6 +95,7 @@ class Site(Lifecycle):
             clock,
             self._access,
             self.look,
+            alone=alone,
             falls_through=falls_through,
         )
         # Where links may lead anywhere, changes on the way there would go unseen.
@@ -99,8 +103,9 @@ class Site(Lifecycle):
         self._responses = ResponseCache(change_watch, limits)
         self._epoch = self._responses.epoch
         self._clock = clock
-        self._has_listings = config.listing
-        self._tells_pages = config.spa is not None
+        pages = config.spa is not None
+        self._keys = CacheKeys(accept=pages or config.listing, destination=pages)
+        self._authorities = Authorities()
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._has_batches = False
         #: Responses that other threads built and this one has not remembered yet.
@@ -129,6 +134,21 @@ class Site(Lifecycle):
         """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
         return self._setup.warnings()
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the owner of the site may want to know besides, one line each: files that are not
+        sent as one might expect."""
+        return self._setup.notices()
+
+    def start(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._access.submit(self._setup.unused_siblings.survey)
+
+    def concerns(self, names: tuple[bytes, ...]) -> bool:
+        """Whether any response may change with the file or folder of these names, from the root
+        on, or with what is below it.  May be called in any thread."""
+        return self._setup.concerns(names)
+
     def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
         """Read the push rules again if they changed, where the configuration is lenient.
 
@@ -156,6 +176,8 @@ class Site(Lifecycle):
 
         What is in use comes back with its next request.
         """
+        # Those that other threads made and nobody has asked for since are not even remembered yet.
+        self._built.clear()
         self._responses.forget()
         self._setup.lists.forget()
 
@@ -165,7 +187,13 @@ class Site(Lifecycle):
             self._epoch.begin(self._clock())
         known = self._responses.by_request.get(request)
         if known is None:
-            return None
+            # Another request may have been equal in all that matters.
+            if self._uploads is not None and request.method in UPLOAD_METHODS:
+                return None
+            if self._authorities.problem(request) is not None:
+                return None
+            response = self._responses.find_equal(request, self._keys.of(request))
+            return response if response is not None and response.prepared else None
         epoch = self._epoch
         if known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch):
             return known.response
@@ -177,7 +205,7 @@ class Site(Lifecycle):
         if (
             self._uploads is not None
             and request.method in UPLOAD_METHODS
-            and authority_is_valid(request)
+            and self._authorities.problem(request) is None
         ):
             exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
             return
@@ -197,14 +225,10 @@ class Site(Lifecycle):
         while self._built:
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
-        if not authority_is_valid(request):
-            return self.refuse(400, request)
-        cache_key = cache_key_of(request)
-        # Browsers send another Accept for a picture than for a page: it counts only where something
-        # depends on it.
-        if not self._tells_pages:
-            accept = cache_key.accept if self._has_listings else None
-            cache_key = cache_key._replace(accept=accept, sec_fetch_dest=None)
+        cache_key = self._keys.of(request)
+        problem = self._authorities.problem(request)
+        if problem is not None:
+            return refuse(self._setup, cache_key, 400, problem).response
         response = self._responses.find_equal(request, cache_key)
         if response is not None:
             return response
@@ -228,6 +252,9 @@ class Site(Lifecycle):
         if dropped:
             # Responses hold the octets that are to make room.
             self._responses.forget()
+        if built.response.refusal is not None:
+            # The error log is told of each one; what memories find is told to nobody.
+            return built.response
         return self._responses.remember(cache_key, built, batch)
 
     def refuse(self, status: int, request: Request | None) -> Response:

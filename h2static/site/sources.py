@@ -1,23 +1,42 @@
 """The content of an opened file, with what tells its states apart.
 
-Contract: :meth:`FileSource.content` gives a file's content, length and validators, all from its
-descriptor.  Small files come from memory or are read whole; large ones are read while they are
-sent.  A file whose entity tag is known is not read before its octets are wanted.
+Contract: :meth:`FileSource.content` gives a file's content, length and entity tag, all from its
+descriptor, and :meth:`FileSource.validators` its dates besides.  Small files come from memory or
+are read whole; large ones are read while they are sent.  A file whose entity tag is known is not
+read before its octets are wanted.
+
+The tag of a small file is made of its content, so that every machine gives the same.  That of a
+large one is made of its size, its inode, and its times, among them the change time, which nobody
+can set: it is the same for every worker and after a restart, and another on another machine.  Where
+there is no change time it is made of the content.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from weakref import WeakValueDictionary
 
 from h2static.http.bodies import Body
-from h2static.site.bodies import FileAccess
+from h2static.site.bodies import FileAccess, read_without_waiting
 from h2static.site.conditional import Validators
-from h2static.site.contents import Contents, FileContent, digest_content, read_content
+from h2static.site.contents import (
+    DIGEST_SIZE,
+    Contents,
+    FileContent,
+    WouldBlockError,
+    digest_content,
+    entity_tag,
+    read_content,
+)
+from h2static.site.file_times import SECOND, ModificationDates, changes_show, date_is_strong
 from h2static.site.files import Dependencies, FileHandle, FileVersion, OpenFile
 from h2static.site.octets import Piece
 from h2static.site.representation import Content, FileBodyContent, OctetContent
+
+#: RFC 9110 section 8.8.3: a weak entity tag begins with this.
+_WEAK = b"W/"
 
 
 class ChangedError(Exception):
@@ -32,11 +51,23 @@ class Shared:
     access: FileAccess
     #: Whether the tags of large files are made of their content.
     digest_all: bool
+    dates: ModificationDates
     #: Open files that are read while they are sent, shared by all responses and readings of the
     #: same version.
     open_files: WeakValueDictionary[FileVersion, FileHandle] = field(
         default_factory=WeakValueDictionary
     )
+
+
+@dataclass(slots=True, kw_only=True)
+class FoundContent:
+    """The content of a file, which is read when it is wanted."""
+
+    content: Content
+    length: int
+    etag: bytes
+    #: The file in the state that has this content.
+    file: OpenFile
 
 
 class FileSource:
@@ -53,8 +84,8 @@ class FileSource:
         #: Contents that were read or used.
         self.used: list[FileContent] = []
 
-    def content(self, file: OpenFile) -> tuple[Content, int, Validators]:
-        """Content, its length and its validators."""
+    def content(self, file: OpenFile) -> FoundContent:
+        """The content of ``file``."""
         known = self._shared.contents.find(file.version)
         if file.version.size > self._shared.access.limits.small_file:
             return self._large(file, known)
@@ -72,8 +103,21 @@ class FileSource:
             content = _UnreadContent(self, file, etag)
         else:
             # There was no room.  It may change without a visible change of its version.
-            content, etag = self.from_file(file), b"W/" + etag
-        return content, length, self._validators(etag, known.version)
+            content, etag = self.from_file(file), _WEAK + etag
+        return FoundContent(content=content, length=length, etag=etag, file=file)
+
+    def validators(self, found: FoundContent) -> Validators:
+        """What tells the state of ``found`` from others."""
+        version = found.file.version
+        time = self._shared.dates.of(found.file, blocking=self._blocking)
+        # RFC 9110 section 8.8.2.1: "MUST NOT generate a Last-Modified date that is later than the
+        # server's time of message origination".
+        return Validators(
+            etag=found.etag,
+            modified=None if time is None else min(time // SECOND, int(self._now)),
+            changed=version.changed // SECOND,
+            strong_date=date_is_strong(version),
+        )
 
     def octets(self, file: OpenFile) -> bytes:
         """The octets of a small file; nothing is kept for this."""
@@ -83,33 +127,35 @@ class FileSource:
         assert known.octets is not None
         return known.octets
 
+    def part(self, file: OpenFile, start: int, size: int) -> bytes:
+        """Up to ``size`` octets of ``file`` from ``start`` on; few, and nothing is kept."""
+        if self._blocking:
+            return file.handle.read(size, start)
+        buffer = bytearray(size)
+        count = read_without_waiting(file.handle.descriptor, buffer, start)
+        if count is None or count < min(size, file.version.size - start):
+            raise WouldBlockError
+        return bytes(buffer[:count])
+
     def from_file(self, file: OpenFile) -> FileBodyContent:
         """The content of ``file``, read while it is sent."""
         handle = self._shared.open_files.setdefault(file.version, file.handle)
         return FileBodyContent(handle=handle, version=file.version, access=self._shared.access)
 
-    def _large(self, file: OpenFile, known: FileContent | None) -> tuple[Content, int, Validators]:
+    def _large(self, file: OpenFile, known: FileContent | None) -> FoundContent:
         version = file.version
-        if self._shared.digest_all:
+        settled = self._dependencies.is_settled(version)
+        if self._shared.digest_all or not changes_show(version):
             if known is None:
                 known = digest_content(
                     file.handle, version, self._dependencies.settled_before, blocking=self._blocking
                 )
             self.used.append(known)
-            etag = known.etag
+            # What is sent is read again.
+            etag = known.etag if known.settled else _WEAK + known.etag
         else:
-            etag = b'"%x-%x"' % (version.size, version.modified)
-            if not self._dependencies.is_settled(version):
-                # RFC 9110 section 8.8.1: a validator that may stay the same when the content
-                # changes is weak.
-                etag = b"W/" + etag
-        return self.from_file(file), version.size, self._validators(etag, version)
-
-    def _validators(self, etag: bytes, version: FileVersion) -> Validators:
-        # RFC 9110 section 8.8.2.1: "MUST NOT generate a Last-Modified date that is later than the
-        # server's time of message origination".
-        modified = min(version.modified // 1_000_000_000, int(self._now))
-        return Validators(etag=etag, modified=modified)
+            etag = _version_tag(version, settled=settled)
+        return FoundContent(content=self.from_file(file), length=version.size, etag=etag, file=file)
 
     def _read(self, file: OpenFile) -> FileContent:
         """The content as it is now, with octets if there is room."""
@@ -139,6 +185,20 @@ class FileSource:
             raise ChangedError
         self.used.append(content)
         return content.octets
+
+
+def _version_tag(version: FileVersion, *, settled: bool) -> bytes:
+    """The entity tag of a file in ``version``; equal tags mean equal content.
+
+    RFC 9110 section 8.8.1: a validator that may stay the same when the content changes is weak.  It
+    is never that of the settled version, not even weakly: what changes within one tick of the clock
+    would be "not modified" for ever.
+    """
+    # No device: its number may be another after a restart.
+    text = b"%x %x %x %x" % (version.size, version.modified, version.changed, version.inode)
+    if settled:
+        return entity_tag(blake2b(text, digest_size=DIGEST_SIZE).digest())
+    return _WEAK + entity_tag(blake2b(text + b" young", digest_size=DIGEST_SIZE).digest())
 
 
 class _UnreadContent:

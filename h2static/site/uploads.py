@@ -15,7 +15,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from h2static.http.bodies import Body
@@ -92,9 +92,9 @@ class EchoUpload:
         when the disk does not take it.
         """
         if not self._over:
-            status = self._keep(data)
-            if status is not None:
-                self._fail(status)
+            refusal = self._keep(data)
+            if refusal is not None:
+                self._fail(*refusal)
         return True
 
     def end(self, trailers: Fields) -> None:
@@ -103,8 +103,8 @@ class EchoUpload:
             return
         try:
             response = self._echo()
-        except OSError:
-            self._fail(500)
+        except OSError as error:
+            self._fail(500, _of_disk(error))
             return
         self.abandon()
         self._exchange.respond(response)
@@ -122,16 +122,19 @@ class EchoUpload:
                 self._file.close()
             self._file = None
 
-    def _fail(self, status: int) -> None:
+    def _fail(self, status: int, reason: str) -> None:
         self.abandon()
-        self._exchange.respond(self._refuse(status, self._exchange.request))
+        response = self._refuse(status, self._exchange.request)
+        self._exchange.respond(replace(response, refusal=reason, prepared=False))
 
-    def _keep(self, data: bytes) -> int | None:
-        """Keep ``data``; the status of the refusal where that cannot be."""
+    def _keep(self, data: bytes) -> tuple[int, str] | None:
+        """Keep ``data``; status and reason of the refusal where that cannot be."""
         budget, limits = self._budget, self._budget.limits
         size = self._size + len(data)
-        if size > limits.upload or budget.held + len(data) > limits.uploads:
-            return 413
+        if size > limits.upload:
+            return 413, f"upload of more than {limits.upload} octets"
+        if budget.held + len(data) > limits.uploads:
+            return 413, f"uploads together of more than {limits.uploads} octets"
         budget.held += len(data)
         self._size = size
         if (
@@ -145,11 +148,11 @@ class EchoUpload:
         try:
             if self._file is None:
                 if budget.held_files >= limits.upload_files:
-                    return 503
+                    return 503, f"more than {limits.upload_files} uploads in files"
                 self._file = self._move_to_file()
             self._file.write(data)
-        except OSError:
-            return 500
+        except OSError as error:
+            return 500, _of_disk(error)
         return None
 
     def _move_to_file(self) -> IO[bytes]:
@@ -189,3 +192,7 @@ class EchoUpload:
         self._file = None
         file.close()
         return FileBody(handle, handle.version(), ((0, size),), self._access)
+
+
+def _of_disk(error: OSError) -> str:
+    return f"the upload cannot be kept: {error.strerror or error}"

@@ -57,6 +57,12 @@ def _guard(command: str, run: Callable[[], int]) -> int:
     import signal
     import sys
 
+    from hpacktools.descriptors import open_missing
+
+    open_missing()
+    if sys.stderr is None:
+        # What is said there would go to standard output instead.
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 -- as long as the process
     if sys.stdout is None:
         print(f"{command}: standard output: is closed", file=sys.stderr)
         return 2

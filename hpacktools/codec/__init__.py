@@ -11,7 +11,7 @@ from .encode import Representation, encode_block, needed_size_updates
 from .errors import BlockError, FieldLimitError, HPACKError
 from .integers import decode_integer, encode_integer
 from .stateful import Decoder, Encoder
-from .strings import decode_string, encode_string
+from .strings import StringMemory, decode_string, encode_string
 from .table import (
     DEFAULT_TABLE_SIZE,
     EMPTY_TABLE,
@@ -40,6 +40,7 @@ __all__ = [
     "FieldLimitError",
     "HPACKError",
     "Representation",
+    "StringMemory",
     "decode_block",
     "decode_integer",
     "decode_string",

@@ -15,7 +15,7 @@ from typing import Final
 
 from .errors import BlockError, FieldLimitError
 from .integers import continue_integer, decode_integer
-from .strings import decode_string
+from .strings import StringMemory, decode_string
 from .table import (
     ENTRY_OVERHEAD,
     FIRST_DYNAMIC_INDEX,
@@ -88,6 +88,7 @@ def decode_block(
     required: int | None = None,
     limits: DecodeLimits = NO_LIMITS,
     interned: dict[Field, Field] | None = None,
+    strings: StringMemory | None = None,
 ) -> DecodedBlock:
     """Decode a whole header block against ``table`` (RFC 7541 section 3.2).
 
@@ -96,7 +97,8 @@ def decode_block(
     begin with a size update to that value or less, because the encoder acknowledged such a setting
     and its table was larger (section 4.2; RFC 9113 section 4.3.1).  ``interned``, if given, holds
     fields of at most :data:`INTERNED_SIZE` octets that tables hold: equal ones become one object,
-    for whoever keeps many tables; the caller bounds it.
+    for whoever keeps many tables; the caller bounds it.  ``strings``, if given, remembers what
+    Huffman-coded strings mean that are neither never-indexed nor values of secret fields.
 
     Raises :class:`BlockError` or :class:`FieldLimitError`.
     """
@@ -144,7 +146,10 @@ def decode_block(
                 prefix = 0x0F
             index = octet & prefix
             if not index:
-                name, position = decode_string(block, position)
+                if strings is None:
+                    name, position = decode_string(block, position)
+                else:
+                    name, position = strings.decode(block, position)
             else:
                 if index == prefix:
                     index, position = continue_integer(block, position, index)
@@ -156,7 +161,11 @@ def decode_block(
                     name = entries[index - FIRST_DYNAMIC_INDEX][0]
                 else:
                     name = builder.items[FIRST_DYNAMIC_INDEX - 1 - index][0]
-            value, position = decode_string(block, position)
+            # 0x10 to 0x1f: never indexed, and so not remembered either.
+            if strings is None or octet & 0xF0 == 0x10 or name in strings.secret:
+                value, position = decode_string(block, position)
+            else:
+                value, position = strings.decode(block, position)
             field = (name, value)
             if octet >= 0x40:
                 if builder is None:

@@ -7,6 +7,43 @@ from .errors import BlockError
 from .integers import continue_integer, encode_integer
 
 
+class StringMemory:
+    """What Huffman-coded strings mean, for whoever decodes blocks of many clients of few kinds.
+
+    Strings of at most 126 coded octets are remembered, ``most`` of them, half a MiB or less; at the
+    bound everything is forgotten.  ``secret`` names fields whose values must not be (RFC 7541
+    section 7.1).
+    """
+
+    __slots__ = ("_known", "_most", "secret")
+
+    def __init__(self, secret: frozenset[bytes] = frozenset(), *, most: int = 2048) -> None:
+        self.secret = secret
+        self._most = most
+        self._known: dict[bytes, bytes] = {}
+
+    def __len__(self) -> int:
+        """Strings that are remembered."""
+        return len(self._known)
+
+    def decode(self, block: bytes, offset: int) -> tuple[bytes, int]:
+        """As :func:`decode_string`."""
+        start = offset + 1
+        coded = block[offset:start]
+        if coded < b"\x80" or coded == b"\xff":
+            return decode_string(block, offset)
+        stop = start + coded[0] - 0x80
+        coded = block[start:stop]
+        known = self._known.get(coded)
+        if known is not None and stop <= len(block):
+            return known, stop
+        string, stop = decode_string(block, offset)
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[coded] = string
+        return string, stop
+
+
 def encode_string(octets: bytes, huffman: bool = True) -> bytes:
     """Encode a string literal with its length in front (RFC 7541 section 5.2).
 

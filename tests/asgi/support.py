@@ -1,8 +1,8 @@
 """An application behind an engine in memory, in the loop of a test.
 
 Promise: :class:`Talk` has an ASGI application answer the requests of a client on the wire.
-:meth:`Talk.settle` gives connection and tasks their turns until nothing moves.  What the application
-does wrong is in :attr:`Talk.reports`.
+:meth:`Talk.settle` gives connection and tasks their turns until nothing moves.  What the
+application does wrong is in :attr:`Talk.reports`.
 """
 
 from __future__ import annotations

@@ -131,8 +131,9 @@ def test_options_of_the_site_reach_the_site(folder: Path) -> None:
 def test_every_option_has_an_attribute(folder: Path) -> None:
     """Each row of the table can be given and ends up in the configuration."""
     samples = {
-        "address": "::1", "trusted-proxy": "10.0.0.0/8", "client-ca": "x", "groups": "P-256",
-        "dh-param-file": "x", "header-table-size": "1K", "encoder-header-table-size": "1K",
+        "address": "::1", "trusted-proxy": "10.0.0.0/8", "proxy-protocol": "require",
+        "client-ca": "x", "groups": "P-256", "dh-param-file": "x", "key-password-file": "x",
+        "header-table-size": "1K", "encoder-header-table-size": "1K",
         "max-concurrent-streams": "7", "window-bits": "7", "connection-window-bits": "7",
         "padding": "7", "trailer": "a: b", "access-log": "x", "log-format": "json",
         "error-log": "x", "workers": "2", "pid-file": "x", "ready-fd": "7", "grace": "7",
@@ -140,7 +141,8 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "error-page": "404=x", "cache": "*=no-store", "header": "*:A: b", "etag": "digest",
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
-        "cache-size": "1K", "app": "a:b", "app-dir": "x", "lifespan": "off",
+        "cache-size": "1K", "dot-names": ".z*", "encoded-slash": "/@*",
+        "app": "a:b", "app-dir": "x", "lifespan": "off",
     }  # fmt: skip
     for option in OPTIONS:
         if option.name in ("help", "version", "config", "print-config"):
@@ -150,14 +152,19 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         else:
             words = [f"--{option.name}"]
         needs = {"client-ca": ["-V"]}.get(option.name, [])
-        if option.name in ("log-format", "push-cookie", "ignore", "debounce"):
+        if option.name in ("log-format", "push-cookie", "ignore", "debounce", "poll"):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
         if option.name in ("app-dir", "factory", "lifespan", "wsgi"):
             needs = ["--app", "a:b"]
+        if option.name == "proxy-protocol":
+            needs = ["--trusted-proxy", "unix"]
         if option.name == "verify-client":
             needs = ["--client-ca", "x"]
         extra = needs if option.name == "htdocs" else [*needs, "-d", "."]
         plain = Config(port=80, site=SiteConfig(root=str(folder)))
+        operands = ["80"]
+        if option.name in ("key-password-file", "insecure-key"):
+            operands, needs = ["80", "key", "cert"], ["-d", "."]
         if needs and option.name not in ("client-ca", "verify-client"):
-            plain = decide("80", *extra)
-        assert decide("80", *extra, *words) != plain, option.name
+            plain = decide(*operands, *extra)
+        assert decide(*operands, *extra, *words) != plain, option.name

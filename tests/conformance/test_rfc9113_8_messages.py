@@ -279,10 +279,12 @@ def test_the_authority_may_come_from_host() -> None:
 
 @pytest.mark.parametrize("scheme", [b"https", b"ftp", b"HTTPS"])
 def test_a_scheme_that_is_not_served(scheme: bytes) -> None:
+    """RFC 9110 section 7.4: "an origin server MUST reject a request if any scheme-specific
+    requirements for the target URI are not met", which is what 421 is for (section 15.5.20)."""
     peer = Peer()
     for stream_id in (1, 3, 5):
         peer.send(peer.headers(stream_id, request_fields(b"/", scheme=scheme)))
-        peer.expect_response(stream_id, 400)
+        peer.expect_response(stream_id, 421)
     assert not peer.site.requests
     peer.expect_serves(7)
 

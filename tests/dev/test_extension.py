@@ -44,6 +44,9 @@ class FakeWatchedSite(FakeSite):
 
     warnings: tuple[str, ...] = ()
 
+    def concerns(self, names: tuple[bytes, ...]) -> bool:
+        return True
+
     def refresh_netlify(self) -> None:
         """There are no such files."""
 

@@ -65,6 +65,36 @@ def test_same_length_edit_is_a_change(root: Path) -> None:
     assert [change.path for change in tree.refresh([""])] == ["index.html"]
 
 
+def test_an_edit_with_the_date_put_back_is_a_change(root: Path) -> None:
+    """Nix, Bazel and SOURCE_DATE_EPOCH give every file one date."""
+    page = root / "index.html"
+    os.utime(page, (1, 1))
+    tree = scanned(root)
+    before, version = page.stat(), tree.version
+    page.write_text("<q>")
+    os.utime(page, (1, 1))
+    while page.stat().st_ctime_ns == before.st_ctime_ns:
+        os.utime(page, (1, 1))
+    assert [change.path for change in tree.refresh([""])] == ["index.html"]
+    assert tree.version != version
+    assert tree.version == scanned(root).version
+    # Another mode is no other content, whether the content is known or too large.
+    page.chmod(0o600)
+    assert tree.refresh([""]) == []
+    tree = scanned(root, DevLimits(digested_file=1))
+    page.chmod(0o644)
+    assert tree.refresh([""]) == []
+
+
+def test_a_change_before_the_content_is_learned_is_a_change(root: Path) -> None:
+    tree = Tree(str(root), IgnoreRules())
+    tree.scan()
+    (root / "index.html").write_text("<q>x")
+    while tree.learn():
+        pass
+    assert [change.path for change in tree.refresh([""])] == ["index.html"]
+
+
 @pytest.mark.parametrize("rewrite", [True, False])
 def test_a_touch_is_no_change(root: Path, rewrite: bool) -> None:
     tree = scanned(root)

@@ -2,77 +2,22 @@
 
 from __future__ import annotations
 
-import queue
 import shutil
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from h2static.dev.ignore import IgnoreRules
-from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.limits import DevLimits
 from h2static.dev.tree import Change, Tree
-from h2static.dev.watcher import Notices, Watcher, network_filesystem
+from h2static.dev.watcher import Notices, Watcher
+from tests.dev.watching import PATIENCE, settle, watching
 from tests.support.edits import overwrite, replace
 from tests.support.tools import require_tool
-
-#: Seconds that a notification may take on a busy machine.
-PATIENCE = 30
-
-
-class Recorder:
-    """Takes what a watcher tells."""
-
-    def __init__(self) -> None:
-        self.changes: queue.Queue[list[Change]] = queue.Queue()
-        self.problems: queue.Queue[str | None] = queue.Queue()
-        self.turns = 0
-
-    def turn(self, now: float) -> None:
-        self.turns += 1
-
-    def next_paths(self) -> list[str]:
-        return [change.path for change in self.changes.get(timeout=PATIENCE)]
-
-
-@contextmanager
-def watching(
-    root: Path,
-    notices: object = None,
-    *,
-    follow_links: bool = False,
-    limits: DevLimits = DEFAULT_LIMITS,
-) -> Iterator[Recorder]:
-    recorder = Recorder()
-    watcher = Watcher(
-        Tree(str(root), IgnoreRules(), follow_links=follow_links),
-        debounce=0.03,
-        on_change=recorder.changes.put,
-        on_problem=recorder.problems.put,
-        on_turn=recorder.turn,
-        notices=notices,  # type: ignore[arg-type]  # tests pass functions of the right shape
-        limits=limits,
-    )
-    watcher.start()
-    try:
-        assert recorder.changes.get(timeout=PATIENCE) == []
-        yield recorder
-    finally:
-        watcher.stop()
-
-
-def settle(recorder: Recorder) -> None:
-    """Wait until the watches are set: turns go on only then."""
-    turns = recorder.turns
-    deadline = time.monotonic() + PATIENCE
-    while recorder.turns < turns + 3:
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.005)
 
 
 def test_real_changes(tmp_path: Path) -> None:
@@ -331,23 +276,3 @@ def test_a_bug_is_told(tmp_path: Path) -> None:
         problem = recorder.problems.get(timeout=PATIENCE)
         assert problem is not None
         assert "surprise" in problem
-
-
-def test_a_local_file_system_is_not_a_network_one(tmp_path: Path) -> None:
-    assert network_filesystem(str(tmp_path)) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "network"),
-    [("nfs4", True), ("fuse.sshfs", True), ("9p", True), ("ext4", False), ("fuse.other", False)],
-)
-def test_network_file_systems(tmp_path: Path, kind: str, network: bool) -> None:
-    device = tmp_path.stat().st_dev
-    mounts = [(device + 1, "nfs" if not network else "ext4"), (device, kind)]
-    reason = network_filesystem(str(tmp_path), lambda: mounts)
-    assert (reason is not None) == network
-    assert reason is None or f"({kind})" in reason
-
-
-def test_a_root_that_is_gone_is_on_no_file_system(tmp_path: Path) -> None:
-    assert network_filesystem(str(tmp_path / "gone"), lambda: [(0, "nfs")]) is None

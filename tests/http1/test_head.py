@@ -63,7 +63,6 @@ REFUSED = [
     (request(b" GET / HTTP/1.1"), 400),
     (request(b"GET /"), 400),
     (request(b"G(T / HTTP/1.1"), 400),
-    (request(b"GET /\xc3\xa4 HTTP/1.1"), 400),
     (request(b"GET / http/1.1"), 400),
     (request(b"GET / HTTP/1.10"), 400),
     (request(b"GET / HTTP/2.0"), 505),
@@ -85,7 +84,7 @@ REFUSED = [
     (request(b"GET /a#b HTTP/1.1"), 400),
     (request(b"GET http:///a HTTP/1.1"), 400),
     (request(b"GET http://u@b/ HTTP/1.1"), 400),
-    (request(b"GET ftp://b/ HTTP/1.1"), 400),
+    (request(b"GET ftp://b/ HTTP/1.1"), 421),
     (request(b"GET https://b/ HTTP/1.1"), 421),
     (request(b"CONNECT a:443 HTTP/1.1"), 501),
     # section 5.1: no white space around the name; section 5.2: no folding

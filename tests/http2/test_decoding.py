@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 
 from h2static.http.errors import Malformed
 from h2static.http.messages import Field
-from h2static.http.semantics import RequestHead, validate_request
-from h2static.http2.decoding import (
-    SENSITIVE,
-    FieldSectionMemory,
-    is_sensitive,
-)
+from h2static.http.semantics import SENSITIVE, RequestHead, validate_request
+from h2static.http2.decoding import FieldSectionMemory, is_sensitive
 from hpacktools.codec import (
     NO_LIMITS,
     DecodeLimits,

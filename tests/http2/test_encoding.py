@@ -223,6 +223,18 @@ def test_the_memory_is_bounded() -> None:
         assert blocks <= bound / 500
 
 
+def test_a_second_that_is_over_is_forgotten_without_a_next_block() -> None:
+    clock = DateField()
+    one, answer = memory(clock), response(200, b"x")
+    state = one.start()
+    block = one.block(state, answer)
+    one.release()
+    assert one.block(one.start(), answer) is block
+    clock.tick(NOON + 1)
+    one.release()
+    assert not state.blocks
+
+
 def test_states_of_past_seconds_hold_no_blocks() -> None:
     """Idle connections keep them; whoever is not idle has them forgotten."""
     clock = DateField()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -58,6 +59,27 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
     return [int(word) for word in words]
 
 
+def written(file: Path) -> str:
+    """What is in ``file``; nothing when there is none."""
+    return file.read_text() if file.exists() else ""
+
+
+class Collected:
+    """What is written into a FIFO, without waiting for its end."""
+
+    def __init__(self, reader: IO[bytes]) -> None:
+        self._reader = reader
+        self._octets = b""
+
+    def wait_for(self, text: str) -> None:
+        """Wait until ``text`` has come."""
+        while text.encode() not in self._octets:
+            assert select.select([self._reader], [], [], DEADLINE)[0], self._octets
+            more = os.read(self._reader.fileno(), 65536)
+            assert more, self._octets
+            self._octets += more
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_start_is_given_up(tmp_path: Path, fifo: Path, number: signal.Signals) -> None:
     with starting(tmp_path, "--config", str(fifo)) as process:
@@ -73,45 +95,47 @@ def test_a_start_is_given_up(tmp_path: Path, fifo: Path, number: signal.Signals)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_has_been_opened_is_closed(tmp_path: Path, fifo: Path, number: signal.Signals) -> None:
     """The start is held up between the opening of the sockets and the supervisor."""
-    path = tmp_path / "h2.sock"
-    with starting(tmp_path, "-a", f"unix:{path}", "--pid-file", str(fifo)) as process:
-        with fifo.open("wb"):  # it looks whose process id is there
-            assert path.exists()
-            (worker,) = children(process)
-            process.send_signal(number)
-        with fifo.open("rb") as reader:  # it writes its own
-            assert reader.read() == b"%d\n" % process.pid
-        assert process.wait(DEADLINE) == 0
+    path, pid_file = tmp_path / "h2.sock", tmp_path / "pid"
+    with starting(
+        tmp_path, "-a", f"unix:{path}", "--pid-file", str(pid_file), "--error-log", str(fifo)
+    ) as process:
+        wait_until(lambda: written(pid_file) == f"{process.pid}\n", "it is about to open its log")
+        assert path.exists()
+        (worker,) = children(process)
+        process.send_signal(number)
+        with fifo.open("rb"):
+            assert process.wait(DEADLINE) == 0
         wait_until(lambda: not alive([worker]), "the worker ends")
     assert not path.exists()
-    assert not fifo.exists()
+    assert not pid_file.exists()
     assert (tmp_path / "stderr").read_text() == ""
 
 
 def test_what_came_too_early_is_done_later(tmp_path: Path, fifo: Path) -> None:
-    with starting(tmp_path, "-a", "127.0.0.1", "--pid-file", str(fifo)) as process:
-        with fifo.open("wb"):
-            for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-                process.send_signal(number)
+    pid_file = tmp_path / "pid"
+    words = ("-a", "127.0.0.1", "--pid-file", str(pid_file), "--error-log", str(fifo))
+    with starting(tmp_path, *words) as process:
+        wait_until(lambda: written(pid_file) == f"{process.pid}\n", "it is about to open its log")
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            process.send_signal(number)
         with fifo.open("rb") as reader:
-            reader.read()
-        said = tmp_path / "stderr"
-        wait_until(lambda: "[reload] reloaded" in said.read_text(), "the reload")
-        line = f'{{"pid": {process.pid}, "workers": ['
-        wait_until(lambda: line in said.read_text(), "the counters")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE) == 0
+            said = Collected(reader)
+            said.wait_for("[reload] reloaded")
+            said.wait_for(f'{{"pid": {process.pid}, "workers": [')
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE) == 0
 
 
 def test_a_reload_that_came_too_early_and_a_stop(tmp_path: Path, fifo: Path) -> None:
     """Each is heard, in whatever order."""
-    with starting(tmp_path, "--pid-file", str(fifo)) as process:
-        with fifo.open("wb"):
-            for number in SUPERVISORS_SIGNALS:
-                process.send_signal(number)
-        with fifo.open("rb") as reader:
-            reader.read()
-        assert process.wait(DEADLINE) == 0
+    pid_file = tmp_path / "pid"
+    words = ("--pid-file", str(pid_file), "--error-log", str(fifo))
+    with starting(tmp_path, *words) as process:
+        wait_until(lambda: written(pid_file) == f"{process.pid}\n", "it is about to open its log")
+        for number in SUPERVISORS_SIGNALS:
+            process.send_signal(number)
+        with fifo.open("rb"):
+            assert process.wait(DEADLINE) == 0
 
 
 def test_a_request_to_stop_whose_exception_was_lost_is_remembered() -> None:

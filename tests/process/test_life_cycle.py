@@ -458,18 +458,6 @@ def test_a_port_in_use_is_told_in_one_line(site: Path) -> None:
         )
 
 
-def test_a_pid_file_lives_as_long_as_the_server(site: Path, tmp_path: Path) -> None:
-    file = tmp_path / "pid"
-    with cleartext(site, "--pid-file", str(file)) as server:
-        assert file.read_text() == f"{server.pid}\n"
-        second = run("--no-tls", "--pid-file", str(file), "0", str(site))
-        assert second.returncode == 1
-        assert f"process {server.pid} is alive" in second.stderr
-        server.signal(signal.SIGTERM)
-        assert server.wait() == 0
-    assert not file.exists()
-
-
 def test_a_daemon(site: Path, tmp_path: Path) -> None:
     file = tmp_path / "pid"
     log = tmp_path / "error.log"

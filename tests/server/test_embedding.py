@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -14,9 +15,9 @@ from anyio.from_thread import start_blocking_portal
 
 import h2static
 from h2static import Config, SiteConfig, StartError, serve
-from tests.support.certificates import make_certificate
+from tests.support.certificates import Certificate, make_certificate
 from tests.support.polite_client import PoliteClient
-from tests.support.processes import DEADLINE
+from tests.support.processes import DEADLINE, wait_until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 
@@ -118,6 +119,36 @@ async def test_what_cannot_be_served(site: SiteConfig) -> None:
                 pass
 
 
+async def test_a_new_certificate_is_taken_up_without_a_word_from_anybody(
+    site: SiteConfig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    old, new = make_certificate(folder), make_certificate(folder, "new")
+    old.key.chmod(0o644)
+    log = tmp_path / "log"
+    values = {"key_file": str(old.key), "cert_file": str(old.cert), "error_log": str(log)}
+    async with serve(config(site, no_tls=False, **values)) as server:
+        assert (
+            f"the private key can be read by everybody on this machine: {old.key}"
+            in log.read_text()
+        )
+        await anyio.to_thread.run_sync(lambda: handshake(server.port, old))
+        new.cert.rename(old.cert)
+        new.key.rename(old.key)
+        renewed = "the new certificate is in use"
+        await anyio.to_thread.run_sync(
+            lambda: wait_until(lambda: renewed in log.read_text(), "the renewal")
+        )
+        await anyio.to_thread.run_sync(lambda: handshake(server.port, new))
+
+
+def handshake(port: int, certificate: Certificate) -> None:
+    """Connect, and accept nothing but ``certificate``."""
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as sock:
+        certificate.client_context("h2").wrap_socket(sock, server_hostname="127.0.0.1").close()
+
+
 async def test_tls_needs_a_certificate(site: SiteConfig) -> None:
     with pytest.raises(ValueError, match="needs key_file and cert_file"):
         async with serve(config(site, no_tls=False)):
@@ -167,4 +198,27 @@ async def test_a_fault_that_an_edit_brings_is_reported_once(site: SiteConfig) ->
                 await anyio.sleep(0.1)
     line = log.read_text()
     assert " [site] _redirects:1: '999' is not a status" in line
+    assert line.count("\n") == 1
+
+
+async def test_siblings_that_are_not_sent_are_reported(site: SiteConfig) -> None:
+    root = Path(site.root)
+    for number in range(3):
+        (root / f"{number}.js").write_text("original")
+        packed = root / f"{number}.js.br"
+        packed.write_text("packed")
+        os.utime(packed, (1_000_000_000, 1_000_000_000))
+    log = root.parent / f"{root.name}.log"
+    async with (
+        serve(config(site, error_log=str(log))) as server,
+        httpx.AsyncClient(
+            http1=False, http2=True, base_url=server.urls[0], timeout=DEADLINE
+        ) as client,
+    ):
+        with anyio.fail_after(DEADLINE):
+            while b"\n" not in log.read_bytes():
+                assert (await client.get("/")).status_code == 200
+                await anyio.sleep(0.1)
+    line = log.read_text()
+    assert " [site] 3 precompressed files are older than the original and so not sent" in line
     assert line.count("\n") == 1

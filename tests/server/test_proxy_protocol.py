@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,8 @@ HEADERS: list[tuple[bytes, tuple[str, int] | None]] = [
 
 @pytest.mark.parametrize(("octets", "client"), HEADERS)
 def test_headers(octets: bytes, client: tuple[str, int] | None) -> None:
-    expected = ProxyHeader(client=client, length=len(octets))
+    known = None if client is None else (ip_address(client[0]), client[1])
+    expected = ProxyHeader(client=known, length=len(octets))
     assert parse(octets) == expected
     assert parse(octets + b"PRI * HTTP/2.0") == expected
     for end in range(len(octets)):
@@ -63,6 +65,10 @@ def test_headers(octets: bytes, client: tuple[str, int] | None) -> None:
         (b"PROXY UDP4 192.0.2.7 198.51.100.1 56324 443\r\n", "malformed PROXY line"),
         (b"PROXY TCP4 192.0.2.777 198.51.100.1 56324 443\r\n", "malformed address"),
         (b"PROXY TCP4 \xff 198.51.100.1 56324 443\r\n", "malformed address"),
+        # A zone may hold any character, line ends and what acts on a terminal included.
+        (b"PROXY TCP6 fe80::1%eth0 ::1 56324 443\r\n", "malformed address"),
+        (b"PROXY TCP6 fe80::1%\x1b[2J\n1.2.3.4 ::1 56324 443\r\n", "malformed address"),
+        (b"PROXY TCP6 ::1 fe80::1%\n 56324 443\r\n", "malformed address"),
         (b"PROXY TCP4 ::1 ::1 56324 443\r\n", "another family"),
         (b"PROXY TCP4 192.0.2.7 198.51.100.1 65536 443\r\n", "malformed port"),
         (b"PROXY TCP4 192.0.2.7 198.51.100.1 -1 443\r\n", "malformed port"),

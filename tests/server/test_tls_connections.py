@@ -99,11 +99,10 @@ def read_all(sock: socket.socket) -> bytes:
     return octets
 
 
-@pytest.mark.parametrize("protocols", [(), ("http/1.1",)])
-def test_other_protocols_get_a_text(
-    watched: RunningServer, certificate: Certificate, protocols: tuple[str, ...]
+def test_a_client_without_alpn_gets_a_text(
+    watched: RunningServer, certificate: Certificate
 ) -> None:
-    context = certificate.client_context(*protocols)
+    context = certificate.client_context()
     with (
         logged(watched, "did not offer h2 by ALPN"),
         connect(watched) as sock,

@@ -1,4 +1,4 @@
-"""Connections that begin with a PROXY header, with real processes."""
+"""Connections of trusted proxies, with and without a PROXY header, with real processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from h2static.server.trusted_proxies import TrustedProxies
 from tests.support.certificates import make_certificate
 from tests.support.polite_client import PoliteClient
 from tests.support.processes import DEADLINE, RunningServer, running, wait_until
@@ -21,27 +20,6 @@ V2 = (
     + bytes([192, 0, 2, 7, 198, 51, 100, 1])
     + b"\xdc\x04\x01\xbb"
 )
-
-
-@pytest.mark.parametrize(
-    ("names", "host", "trusted"),
-    [
-        ((), "127.0.0.1", False),
-        ((), "", False),
-        (("127.0.0.0/8",), "127.0.0.1", True),
-        (("127.0.0.0/8",), "::1", False),
-        (("127.0.0.0/8",), "", False),
-        (("10.0.0.0/8", "::1/128"), "::1", True),
-        (("fe80::/10",), "fe80::1%eth0", True),
-        # As a socket for both families names a client that came by IPv4.
-        (("127.0.0.0/8",), "::ffff:127.0.0.1", True),
-        (("127.0.0.0/8",), "::ffff:192.0.2.1", False),
-        (("unix",), "", True),
-        (("unix",), "127.0.0.1", False),
-    ],
-)
-def test_whom_to_believe(names: tuple[str, ...], host: str, trusted: bool) -> None:
-    assert TrustedProxies(names).include(host) == trusted
 
 
 @pytest.fixture
@@ -109,9 +87,14 @@ def connect(server: RunningServer) -> socket.socket:
 
 
 def test_https_on_cleartext_is_wrong_without_a_proxy(site: Path) -> None:
-    with running("--no-tls", "-a", "127.0.0.1", "0", str(site)) as server, connect(server) as sock:
-        sock.sendall(PREFACE + request(b"https"))
-        assert status_of(sock) != 0x88
+    """RFC 9110 section 7.4: 421, and a line in the log."""
+    with running("--no-tls", "-a", "127.0.0.1", "0", str(site)) as server:
+        with connect(server) as sock:
+            sock.sendall(PREFACE + request(b"https"))
+            assert status_of(sock) != 0x88
+        server.wait_for_stderr(
+            "stream 1: 421: :scheme https on a connection for http, not from a trusted proxy: GET /"
+        )
 
 
 def test_tls_behind_the_header(site: Path, tmp_path: Path) -> None:
@@ -128,13 +111,90 @@ def test_tls_behind_the_header(site: Path, tmp_path: Path) -> None:
         assert peers(log) == ["192.0.2.7"]
 
 
+def http1(server: RunningServer, octets: bytes) -> bytes:
+    """Everything that the server answers to ``octets``."""
+    with connect(server) as sock:
+        sock.sendall(octets)
+        answer = b""
+        while more := sock.recv(65536):
+            answer += more
+    return answer
+
+
+FORWARDED = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-Proto: https\r\n"
+    b"X-Forwarded-For: 198.51.100.9, 192.0.2.8\r\n\r\n"
+)
+
+
+def test_trust_is_by_address_whether_or_not_a_header_comes(site: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running("--no-tls", *proxied(site, log)) as server:
+        with connect(server) as sock:
+            sock.sendall(PREFACE + request(b"https"))
+            assert status_of(sock) == 0x88
+        assert http1(server, FORWARDED).startswith(b"HTTP/1.1 200")
+        # Whom the header names is no proxy: nobody believes what that client writes.
+        assert http1(server, V1 + FORWARDED).startswith(b"HTTP/1.1 200")
+        assert http1(server, FORWARDED.replace(b" / ", b" https://a/ ")).startswith(b"HTTP/1.1 200")
+        assert http1(server, FORWARDED.replace(b" / ", b" ftp://a/ ")).startswith(b"HTTP/1.1 421")
+        wait_until(lambda: log.read_text().count("\n") == 4, "four lines")
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert [(line["peer"], line["scheme"]) for line in lines] == [
+            ("127.0.0.1", "https"),
+            ("192.0.2.8", "https"),
+            ("192.0.2.7", "http"),
+            ("192.0.2.8", "https"),
+        ]
+
+
 def test_a_connection_without_the_header_is_refused(site: Path, tmp_path: Path) -> None:
-    with running("--no-tls", *proxied(site, tmp_path / "log")) as server:
+    words = proxied(site, tmp_path / "log", "--proxy-protocol", "require")
+    with running("--no-tls", *words) as server:
         with connect(server) as sock:
             sock.sendall(PREFACE)
             with contextlib.suppress(ConnectionResetError):
                 assert sock.recv(1) == b""
         server.wait_for_stderr("no PROXY protocol header from a trusted proxy")
+        with connect(server) as sock:
+            sock.sendall(V1 + PREFACE + request(b"https"))
+            assert status_of(sock) == 0x88
+
+
+def test_a_header_that_nobody_takes_is_no_http(site: Path, tmp_path: Path) -> None:
+    words = proxied(site, tmp_path / "log", "--proxy-protocol", "off")
+    with running("--no-tls", *words) as server:
+        with connect(server) as sock:
+            sock.sendall(V1 + PREFACE)
+            assert sock.recv(9)[3] == 4, "SETTINGS, and GOAWAY after it"
+        server.wait_for_stderr("PROTOCOL_ERROR: not an HTTP/2 connection preface")
+        assert http1(server, FORWARDED).startswith(b"HTTP/1.1 200")
+
+
+def test_what_a_stranger_says_of_others_does_not_count(site: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = ("-a", "127.0.0.1", "--trusted-proxy", "192.0.2.0/24", f"--access-log={log}")
+    with running("--no-tls", *words, "0", str(site)) as server:
+        assert http1(server, FORWARDED).startswith(b"HTTP/1.1 200")
+        wait_until(lambda: log.read_text() != "", "a line")
+        assert log.read_text().startswith("127.0.0.1 - - [")
+
+
+def test_a_zone_forges_no_line(site: Path, tmp_path: Path) -> None:
+    """A zone may hold any character, for all that :mod:`ipaddress` says."""
+    log = tmp_path / "log"
+    zone = b"fe80::1%\x1b[31m\n198.51.100.1"
+    with running("--no-tls", *proxied(site, log)) as server:
+        with connect(server) as sock:
+            sock.sendall(b"PROXY TCP6 %b ::1 1 2\r\n" % zone + FORWARDED)
+            with contextlib.suppress(ConnectionResetError):
+                assert sock.recv(1) == b""
+        server.wait_for_stderr("malformed address in PROXY line")
+        of_zone = FORWARDED.replace(b"192.0.2.8", b"fe80::1%x - - forged")
+        assert http1(server, of_zone).startswith(b"HTTP/1.1 200")
+        wait_until(lambda: log.read_text() != "", "a line")
+        assert peers(log) == ["127.0.0.1"]
+        assert "\x1b" not in server.stderr()
 
 
 def test_a_header_from_a_stranger_is_no_header(site: Path, tmp_path: Path) -> None:
@@ -142,7 +202,9 @@ def test_a_header_from_a_stranger_is_no_header(site: Path, tmp_path: Path) -> No
     with running("--no-tls", *words, "0", str(site)) as server:
         with connect(server) as sock:
             sock.sendall(V1 + PREFACE)
-            assert sock.recv(12) == b"HTTP/1.1 505"
+            # SETTINGS, and GOAWAY after it.
+            assert sock.recv(9)[3] == 4
+        server.wait_for_stderr("PROTOCOL_ERROR: not an HTTP/2 connection preface")
         client = PoliteClient(server.port, "/", requests=1)
         client.start()
         assert client.join().statuses == {"200"}

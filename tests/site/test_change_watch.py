@@ -15,9 +15,10 @@ import pytest
 
 from h2static.http.messages import Request, Response
 from h2static.site import change_watch as notices_module
-from h2static.site.change_watch import NO_WATCH, RENEWAL_SECONDS, ChangeWatch, mounted
+from h2static.site.change_watch import NO_WATCH, RENEWAL_SECONDS, ChangeWatch
 from h2static.site.inotify import CREATE, MODIFY, Inotify
 from h2static.site.limits import SiteLimits
+from h2static.site.mounts import file_system_of
 from h2static.site.response_cache import PathState
 from tests.site.harness import Client, make_client, octets_of, request, turn_off_notices, write
 
@@ -28,9 +29,18 @@ def device_of(path: Path) -> int:
     return path.stat().st_dev
 
 
+def kind_of(path: Path) -> str | None:
+    """The kind of the file system that ``path`` is on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return file_system_of(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @pytest.fixture
 def watching(tmp_path: Path) -> Watching:
-    if dict(mounted()).get(device_of(tmp_path)) not in notices_module.LOCAL_FILE_SYSTEMS:
+    if kind_of(tmp_path) not in notices_module.LOCAL_FILE_SYSTEMS:
         pytest.skip("the temporary folder is not on a local file system")
     return Watching(tmp_path)
 

@@ -14,11 +14,15 @@ from h2static.site.conditional import Validators, Verdict, evaluate, range_appli
 
 MODIFIED = 1_700_000_000
 NOW = MODIFIED + 1000.0
-STRONG = Validators(etag=b'"a"', modified=MODIFIED)
+STRONG = Validators(etag=b'"a"', modified=MODIFIED, strong_date=True)
 WEAK = Validators(etag=b'W/"a"', modified=MODIFIED)
+#: The date was set, and the file was put there later.
+PUT = Validators(etag=b'"a"', modified=MODIFIED, changed=MODIFIED + 100)
 NO_DATE = Validators(etag=b'"a"', modified=None)
 
-BEFORE, SAME, AFTER = (format_http_date(MODIFIED + shift) for shift in (-1, 0, 1))
+BEFORE, SAME, AFTER, AT_CHANGE, LATER = (
+    format_http_date(MODIFIED + shift) for shift in (-1, 0, 1, 100, 101)
+)
 RFC_850 = b"Tuesday, 14-Nov-23 22:13:20 GMT"
 ASCTIME = b"Tue Nov 14 22:13:20 2023"
 
@@ -48,6 +52,9 @@ PROCEED, NOT_MODIFIED, FAILED = (
         ({"if_unmodified_since": SAME}, STRONG, PROCEED),
         ({"if_unmodified_since": AFTER}, STRONG, PROCEED),
         ({"if_unmodified_since": BEFORE}, STRONG, FAILED),
+        ({"if_unmodified_since": SAME}, PUT, PROCEED),
+        ({"if_unmodified_since": AFTER}, PUT, FAILED),
+        ({"if_unmodified_since": LATER}, PUT, PROCEED),
         ({"if_unmodified_since": RFC_850}, STRONG, PROCEED),
         ({"if_unmodified_since": b"yesterday"}, STRONG, PROCEED),
         ({"if_unmodified_since": BEFORE}, NO_DATE, PROCEED),
@@ -70,6 +77,11 @@ PROCEED, NOT_MODIFIED, FAILED = (
         ({"if_modified_since": ASCTIME}, STRONG, NOT_MODIFIED),
         ({"if_modified_since": AFTER}, STRONG, NOT_MODIFIED),
         ({"if_modified_since": BEFORE}, STRONG, PROCEED),
+        # Between its date and its coming there was another file, or this one.
+        ({"if_modified_since": SAME}, PUT, NOT_MODIFIED),
+        ({"if_modified_since": AFTER}, PUT, PROCEED),
+        ({"if_modified_since": AT_CHANGE}, PUT, PROCEED),
+        ({"if_modified_since": LATER}, PUT, NOT_MODIFIED),
         ({"if_modified_since": b"0"}, STRONG, PROCEED),
         ({"if_modified_since": SAME}, NO_DATE, PROCEED),
         # If-None-Match shadows If-Modified-Since.
@@ -99,6 +111,7 @@ def test_preconditions(fields: dict[str, bytes], validators: Validators, verdict
         (BEFORE, STRONG, NOW, False),
         (AFTER, STRONG, NOW, False),
         (SAME, NO_DATE, NOW, False),
+        (SAME, PUT, NOW, False),
         # In the second of the modification the date is no strong validator.
         (SAME, STRONG, MODIFIED + 1.0, False),
         (b"nonsense", STRONG, NOW, False),

@@ -7,6 +7,7 @@ so that everything that can be remembered is.
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -26,6 +27,7 @@ from h2static.site.contents import content_tag
 from h2static.site.limits import DEFAULTS
 from h2static.site.respond import respond
 from h2static.site.setup import Setup
+from h2static.site.variants import COPY_NANOSECONDS
 from tests.site.harness import (
     Client,
     field,
@@ -218,17 +220,28 @@ class Folder:
                 return 301, None
             path += "index.html"
             real = os.path.realpath(f"{self.root}{path}")
-        if not (os.path.isdir(root) and is_inside(root, real) and os.path.isfile(real)):
-            return 404, None
         other = os.path.realpath(f"{self.root}{path}.br")
-        if (
-            accept_encoding == "br"
-            and is_inside(root, other)
-            and os.path.isfile(other)
-            and os.stat(other).st_mtime_ns >= os.stat(real).st_mtime_ns
-        ):
+        has_other = os.path.isdir(root) and is_inside(root, other) and os.path.isfile(other)
+        if not (os.path.isdir(root) and is_inside(root, real) and os.path.isfile(real)):
+            if not (has_other and is_absent(root, f"{self.root}{path}")):
+                return 404, None
+            return (200, Path(other).read_bytes()) if accept_encoding == "br" else (406, None)
+        if accept_encoding == "br" and has_other and not is_too_old(other, real):
             real = other
         return 200, Path(real).read_bytes()
+
+
+def is_absent(root: str, path: str) -> bool:
+    """Whether nothing in the root has this name; a link that goes in circles is something."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno == errno.ENOENT
+    return not is_inside(root, os.path.realpath(path))
+
+
+def is_too_old(other: str, original: str) -> bool:
+    return os.stat(other).st_mtime_ns < os.stat(original).st_mtime_ns - COPY_NANOSECONDS
 
 
 def is_inside(root: str, real: str) -> bool:

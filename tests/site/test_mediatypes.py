@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from h2static.http.messages import Response
 from h2static.site.limits import DEFAULTS
+from h2static.site.media_type_table import TABLE
 from h2static.site.mediatypes import (
     DEFAULT_TYPE,
     MediaTypes,
     parse_mime_types,
     read_mime_types,
 )
+from tests.site.harness import cannot_tell, field, make_client, request, write
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,27 @@ from h2static.site.mediatypes import (
         ("a.tar.gz", "application/gzip"),
         ("LICENSE", "text/plain; charset=utf-8"),
         ("apple-app-site-association", "application/json"),
+        # What clients act upon.
+        ("a.usdz", "model/vnd.usdz+zip"),
+        ("a.reality", "model/vnd.reality"),
+        ("a.mobileconfig", "application/x-apple-aspen-config"),
+        ("a.pkpass", "application/vnd.apple.pkpass"),
+        ("a.pkpasses", "application/vnd.apple.pkpasses"),
+        ("a.xpi", "application/x-xpinstall"),
+        ("a.crx", "application/x-chrome-extension"),
+        ("a.ipa", "application/x-itunes-ipa"),
+        ("manifest.plist", "text/xml; charset=utf-8"),
+        ("a.apk", "application/vnd.android.package-archive"),
+        ("a.msix", "application/msix"),
+        ("a.appinstaller", "application/appinstaller"),
+        ("a.flatpakref", "application/vnd.flatpak.ref"),
+        ("a.jnlp", "application/x-java-jnlp-file"),
+        ("a.torrent", "application/x-bittorrent"),
+        ("a.cer", "application/pkix-cert"),
+        ("a.p12", "application/pkcs12"),
+        ("a.m4s", "video/iso.segment"),
+        ("a.ttl", "text/turtle; charset=utf-8"),
+        ("a.eml", "message/rfc822"),
         ("unknown.xyzzy", "application/octet-stream"),
         ("noextension", "application/octet-stream"),
         (".html", "application/octet-stream"),
@@ -80,6 +104,80 @@ def test_a_file_that_is_none_of_media_types(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(OSError, match="Not a regular file"):
         read_mime_types(str(tmp_path / "fifo"))
+
+
+def packets(count: int, length: int = 188, start: int = 0) -> bytes:
+    return (bytes(start) + b"\x47" + bytes(range(length - start - 1))) * count
+
+
+@pytest.mark.parametrize(
+    ("content", "is_stream"),
+    [
+        (packets(1), True),
+        (packets(2), True),
+        (packets(3), True),
+        (packets(100), True),
+        (packets(3) + b"cut off", True),
+        # Cameras: four octets of time before each packet.
+        (packets(3, 192, 4), True),
+        (b"", False),
+        (b"G", False),
+        (packets(1) + b"more", False),
+        (packets(2)[:-1], False),
+        (packets(2) + bytes(188), False),
+        (b"GET = 1;\n" * 100, False),
+        (b"export const a = 1;\n" * 100, False),
+        (b"G" * 188 + b"x" * 100 + b"G" * 400, False),
+    ],
+)
+@pytest.mark.parametrize("name", ["/a.ts", "/a.mts", "/A.TS"])
+def test_typescript_or_a_transport_stream(
+    root: Path, content: bytes, is_stream: bool, name: str
+) -> None:
+    write(root, name[1:], content)
+    client = make_client(root)
+    expected = "video/mp2t" if is_stream else "text/x-typescript; charset=utf-8"
+    for fields in ({}, {"range": "bytes=0-0"}):
+        assert field(client.get(name, **fields), "content-type") == expected or not content
+    assert field(client.get(name, "HEAD"), "content-type") == expected
+
+
+def test_the_owners_table_knows_better_what_a_transport_stream_is(root: Path) -> None:
+    write(root, "a.ts", packets(3))
+    types = write(root.parent, "types", "text/vnd.trolltech.linguist ts\n")
+    client = make_client(root, mime_types_file=str(types))
+    expected = "text/vnd.trolltech.linguist; charset=utf-8"
+    assert field(client.get("/a.ts"), "content-type") == expected
+
+
+def test_the_beginning_of_a_transport_stream_is_waited_for_elsewhere(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, "a.ts", packets(10_000))
+    client = make_client(root)
+    client.clock.settle()
+    cannot_tell(monkeypatch)
+    assert not isinstance(client.site.look(request("/a.ts")), Response)
+    assert field(client.get("/a.ts"), "content-type") == "video/mp2t"
+
+
+def test_paths_of_applications_are_not_taken_for_files() -> None:
+    for name in (
+        b"jane.me",
+        b"example.com",
+        b"example.net",
+        b"john.doe",
+        b"a.b",
+        b"v1.2",
+        b"m.man",
+    ):
+        assert not MediaTypes().knows(name)
+
+
+def test_no_extension_has_two_types() -> None:
+    words = [line.partition("#")[0].split() for line in TABLE.splitlines()]
+    extensions = [extension for line in words for extension in line[1:]]
+    assert len(extensions) == len(set(extensions)) > 300
 
 
 def test_the_default_promises_nothing() -> None:

@@ -11,15 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.site.netlify import parse_headers
+from h2static.site.patterns import parse_pattern
 from h2static.site.rules import (
-    IMMUTABLE,
-    REVALIDATE,
     Rules,
-    default_cache_control,
     parse_cache_rule,
     parse_error_page,
     parse_header_rule,
-    parse_pattern,
     parse_site_file,
 )
 
@@ -131,25 +128,6 @@ def test_site_files() -> None:
     for text in ("", "/", "a/../b", "./a", "a\0"):
         with pytest.raises(ValueError, match="not a file below the root"):
             parse_site_file(text)
-
-
-HTML = b"text/html; charset=utf-8"
-SCRIPT = b"text/javascript; charset=utf-8"
-
-
-@pytest.mark.parametrize(
-    ("name", "media_type", "value"),
-    [
-        (b"app.js", SCRIPT, REVALIDATE),
-        (b"index.html", HTML, REVALIDATE),
-        (b"app.8e1f2a3b.js", SCRIPT, IMMUTABLE),
-        # The page names the hashed files: it must never be old itself.
-        (b"index.8e1f2a3b.html", HTML, REVALIDATE),
-        (b"index.8e1f2a3b.xhtml", b"application/xhtml+xml", REVALIDATE),
-    ],
-)
-def test_cache_control_by_default(name: bytes, media_type: bytes, value: bytes) -> None:
-    assert default_cache_control(name, media_type) == value
 
 
 def test_later_rules_win_and_the_file_counts_like_the_path() -> None:

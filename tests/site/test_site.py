@@ -76,7 +76,7 @@ def test_unknown_methods_are_not_implemented(client: Client, method: str) -> Non
         ("/sub?a=b&c", "/sub/?a=b&c"),
         ("/sub?", "/sub/?"),
         ("//sub", "/sub"),
-        ("//evil.example/..%2f", None),
+        ("//evil.example/..%2f", "/evil.example/..%2F"),
         ("//evil.example/sub", "/evil.example/sub"),
         ("//evil.example", "/evil.example"),
         ("///", "/"),
@@ -112,7 +112,6 @@ def test_the_index_of_a_folder(root: Path, index: str) -> None:
 @pytest.mark.parametrize(
     "authority",
     [
-        "",
         "user@localhost",
         "user:secret@localhost:80",
         "localhost:65536",
@@ -132,7 +131,7 @@ def test_bad_authorities_are_refused(client: Client, authority: str) -> None:
 
 @pytest.mark.parametrize(
     "authority",
-    ["localhost", "LOCALHOST:", "127.0.0.1:8080", "[::1]:443", "unknown.example", "a_b"],
+    ["", "localhost", "LOCALHOST:", "127.0.0.1:8080", "[::1]:443", "unknown.example", "a_b"],
 )
 def test_any_host_is_served_and_none_is_repeated(
     client: Client, root: Path, authority: str
@@ -141,8 +140,9 @@ def test_any_host_is_served_and_none_is_repeated(
     for path in ("/sub", "/sub/", "/nope"):
         response = client.get(path, authority=authority)
         assert response.status in (200, 301, 404)
-        assert authority.encode() not in octets_of(response)
-        assert all(authority.encode() not in value for _, value in response.fields)
+        if authority:
+            assert authority.encode() not in octets_of(response)
+            assert all(authority.encode() not in value for _, value in response.fields)
 
 
 def test_a_host_field_must_be_the_authority(client: Client, root: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,3 +53,16 @@ def make_certificate(folder: Path, name: str = "server", days: int = 365) -> Cer
     os.chmod(key, 0o600)
     cert.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     return Certificate(authority=authority, key=key, cert=cert)
+
+
+def encrypt(key: Path, to: Path, password: str) -> Path:
+    """The private key in ``key``, encrypted, in the file ``to``."""
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    octets = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password.encode()),
+    )
+    to.touch(mode=0o600)
+    to.write_bytes(octets)
+    return to

@@ -124,6 +124,9 @@ class LineEngine:
     def output_octets(self) -> int:
         return len(self.output)
 
+    #: Every turn of it takes the long way.
+    at_rest = False
+
     @property
     def has_content(self) -> bool:
         return bool(self._readers) and not (self.reads_when_empty and self.output)
@@ -301,6 +304,9 @@ class LineEngines:
 
     def new_batch(self) -> None:
         self.batches += 1
+
+    def release(self) -> None:
+        """Nothing is remembered."""
 
 
 class PathApplication:

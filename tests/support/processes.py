@@ -101,11 +101,14 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running(
-    *words: str, folder: Path | None = None, environment: dict[str, str] | None = None
+    *words: str,
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
+    program: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """Run ``h2static`` with the given words; ``0`` as PORT makes sense.
 
-    ``folder`` is the working folder.
+    ``folder`` is the working folder; ``program`` what to run in place of ``python -m h2static``.
     """
     ours, theirs = os.pipe()
     with (
@@ -113,7 +116,7 @@ def running(
         tempfile.NamedTemporaryFile(prefix="stdout") as stdout,
     ):
         process = subprocess.Popen(
-            command("--ready-fd", str(theirs), *words),
+            [*(program or command()), "--ready-fd", str(theirs), *words],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

@@ -7,6 +7,7 @@ from h2static.command.options.model import (
     Argument,
     Group,
     Option,
+    choice_option,
     file_option,
     integer_option,
     integer_schema,
@@ -18,6 +19,7 @@ from h2static.config import (
     MAX_HEADER_TABLE_SIZE,
     MAX_PADDING,
     MAX_WINDOW_BITS,
+    ProxyProtocol,
 )
 
 LISTENING = (
@@ -37,9 +39,18 @@ LISTENING = (
         argument=Argument.MANY,
         metavar="NET",
         parse=values.network,
-        help="Connections from NET (an address, a network such as 10.0.0.0/8, or 'unix') begin"
-        " with a PROXY protocol header, version 1 or 2, that names the client. They may use"
-        " ':scheme https' on cleartext. Repeatable.",
+        help="Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or 'unix')"
+        " about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded"
+        " says what logs show, and ':scheme https' may come on cleartext. Repeatable.",
+    ),
+    choice_option(
+        name="proxy-protocol",
+        group=Group.LISTENING,
+        what="PROXY protocol mode",
+        default=ProxyProtocol.ACCEPT,
+        metavar="WHEN",
+        help="Whether connections of trusted proxies begin with a PROXY header, version 1 or 2:"
+        " 'accept' takes both, 'require' closes those without, 'off' takes none.",
     ),
 )
 
@@ -48,6 +59,17 @@ TLS = (
         name="no-tls",
         group=Group.TLS,
         help="Speak HTTP/2 without TLS, with prior knowledge, and HTTP/1.1.",
+    ),
+    file_option(
+        name="key-password-file",
+        group=Group.TLS,
+        help="The first line of FILE is the password of KEY.",
+    ),
+    Option(
+        name="insecure-key",
+        group=Group.TLS,
+        help="Use KEY even if everybody on this machine can change it, and do not warn that"
+        " everybody can read it.",
     ),
     Option(
         name="verify-client",

@@ -38,8 +38,14 @@ DEVELOPMENT = (
         group=Group.DEVELOPMENT,
         argument=Argument.MANY,
         metavar="GLOB",
-        default="version control, node_modules, editors' temporary files",
+        default="what is not served, version control, node_modules, editors' temporary files",
         help="Do not reload for files or folders like GLOB either. Repeatable.",
+    ),
+    Option(
+        name="poll",
+        group=Group.DEVELOPMENT,
+        help="Find changes by looking for them, without relying on notifications of the system."
+        " Where file systems do not tell of all changes, that is done anyway.",
     ),
     integer_option(
         name="debounce",
@@ -135,7 +141,8 @@ PROCESSES = (
     file_option(
         name="pid-file",
         group=Group.PROCESSES,
-        help="Write the process id of the supervisor to FILE; removed at the end.",
+        help="Write the process id of the supervisor to FILE, which is locked while it runs and"
+        " removed at the end.",
     ),
     Option(
         name="ready-fd",

@@ -28,8 +28,8 @@ from h2static.site.hints.targets import (
     make_target,
 )
 from h2static.site.limits import DEFAULTS, SiteLimits
-from h2static.site.plain_files import read_plain_file
-from h2static.site.rules import parse_pattern
+from h2static.site.patterns import parse_pattern
+from h2static.site.plain_files import TextFileError, read_text_file
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -50,14 +50,10 @@ def load_push_rules(file: str | Path, limits: SiteLimits = DEFAULTS) -> tuple[Pu
 
     Raises :class:`PushFileError`, or ``OSError`` when the file cannot be read.
     """
-    octets = read_plain_file(file, limits.rule_file + 1)
-    if len(octets) > limits.rule_file:
-        raise PushFileError(f"{file}: larger than {limits.rule_file} octets")
     try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise PushFileError(f"{file}:{line}: not UTF-8 at octet {error.start}") from None
+        text = read_text_file(file, limits.rule_file)
+    except TextFileError as error:
+        raise PushFileError(str(error)) from None
     return read_push_rules(text, str(file), limits)
 
 
@@ -104,7 +100,7 @@ def _read_json(text: str, file: str) -> Json:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except json.JSONDecodeError as error:
         place = f"{file}:{error.lineno}:{error.colno}"
-        line = text.splitlines()[error.lineno - 1 : error.lineno]
+        line = text.split("\n")[error.lineno - 1 : error.lineno]
         shown = f": {line[0].strip()[:60]}" if line and line[0].strip() else ""
         raise PushFileError(f"{place}: not JSON: {error.msg}{shown}") from None
     except PushFileError:

@@ -182,6 +182,17 @@ def test_streams_that_cannot_be_used(arguments: str, reason: str) -> None:
     assert (done.returncode, done.stderr.decode()) == (2, f"hpack-deflate: {reason}\n")
 
 
+def test_complaints_do_not_go_to_standard_output_when_standard_error_is_closed() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join(command('deflate'))} 2>&-"],
+        input=b"not JSON",
+        stdout=subprocess.PIPE,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert (done.returncode, b"JSON" in done.stdout) == (2, False)
+
+
 def test_text_is_escaped_where_the_encoding_lacks_it() -> None:
     """An ellipsis stands for what is left out of a long value."""
     value = b"v" * 300

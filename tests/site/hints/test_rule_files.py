@@ -232,7 +232,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     file.write_bytes(b'{\n "\xff"}')
     with pytest.raises(PushFileError, match=r"rules\.json:2: not UTF-8 at octet 4"):
         load_push_rules(file)
-    with pytest.raises(PushFileError, match="larger than 3"):
+    with pytest.raises(PushFileError, match="longer than 3"):
         load_push_rules(file, SiteLimits(rule_file=3))
 
 

@@ -104,7 +104,7 @@ def test_the_old_rules_stay_while_the_file_is_broken(file: Path) -> None:
         (os.mkfifo, "Not a regular file"),
         (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
         (lambda path: path.write_bytes(b"\xff"), "not UTF-8"),
-        (lambda path: path.write_bytes(b" " * (DEFAULTS.rule_file + 1)), "larger than"),
+        (lambda path: path.write_bytes(b" " * (DEFAULTS.rule_file + 1)), "longer than"),
     ],
 )
 def test_the_old_rules_stay_whatever_is_in_the_place_of_the_file(

@@ -1,0 +1,70 @@
+"""The counters of all workers, as SIGUSR2 asks for them.
+
+Contract: one question at a time.  Each ends with one JSON line, at the latest after
+:data:`DEADLINE`; a worker that has not answered by then shows as ``null``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+
+from h2static.process.control_channel import Message
+from h2static.process.workers import Worker
+
+#: Seconds that workers have to tell their counters.
+DEADLINE = 1.0
+
+
+class Counters:
+    """Asks workers for their counters and writes what they answer."""
+
+    def __init__(
+        self, write: Callable[[str], None], after: Callable[[float, Callable[[], None]], None]
+    ) -> None:
+        """``write`` takes the line; ``after`` calls something after so many seconds."""
+        self._write = write
+        self._after = after
+        #: The answers to the present question by process id, and who was asked; ``None``: there is
+        #: no question.
+        self._answers: dict[int, object] | None = None
+        self._asked: Sequence[Worker] = ()
+
+    def ask(self, workers: Sequence[Worker]) -> None:
+        """Ask ``workers``, unless there is a question already."""
+        if self._answers is not None:
+            return
+        answers: dict[int, object] = {}
+        self._answers, self._asked = answers, workers
+        for worker in workers:
+            worker.tell(Message.COUNTERS)
+
+        def give_up() -> None:
+            # The deadline of a question that was answered must not cut the next one short.
+            if self._answers is answers:
+                self._tell()
+
+        self._after(DEADLINE, give_up)
+
+    def take(self, worker: Worker, counters: object) -> None:
+        """Take an answer."""
+        if self._answers is None:
+            return
+        self._answers[worker.process.pid] = counters
+        if len(self._answers) == len(self._asked):
+            self._tell()
+
+    def _tell(self) -> None:
+        assert self._answers is not None
+        workers = [
+            {
+                "slot": worker.slot,
+                "pid": worker.process.pid,
+                "state": worker.state.name.lower(),
+                "counters": self._answers.get(worker.process.pid),
+            }
+            for worker in self._asked
+        ]
+        self._answers = None
+        self._write(json.dumps({"pid": os.getpid(), "workers": workers}))

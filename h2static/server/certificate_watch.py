@@ -1,0 +1,115 @@
+"""Certificates that are renewed while they are in use.
+
+Contract: :class:`CertificateWatch` has a new TLS context used when the files that the present one
+was made of have changed and make a working one; until then the present one stays.  Connections keep
+what they began with.  What does not work is reported once for each change.
+
+Strategy: the files are looked at through all links, so that it does not matter whether a tool
+writes into them, renames others over them or swaps a link on the way to them (Kubernetes swaps
+``..data``).  A key and its certificate are seldom written at one moment: nothing is read before two
+looks in a row have seen the same.  What is compared is the state that the system knows of each
+file, which works on every file system; a renewal is no matter of milliseconds.  Looking may block,
+so a thread of the pool does it.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from h2static.config import Config
+from h2static.errors import StartError
+from h2static.server.pool import Pool
+
+#: Of each file: device, inode, size, modification and change time; ``None`` for one that is absent.
+_State: TypeAlias = tuple[tuple[int, ...] | None, ...]
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Renewal:
+    """What becomes of a change; both are called in the loop's thread."""
+
+    #: The new context is to be used for what comes from now on.
+    use: Callable[[ssl.SSLContext], None]
+    #: Is told in one line.
+    report: Callable[[str], None]
+
+
+class CertificateWatch:
+    """Looks at the files that a configuration names for TLS."""
+
+    def __init__(self, config: Config, make: Callable[[], ssl.SSLContext]) -> None:
+        """``make`` makes a context of the files as they are; it blocks, and raises ``StartError``.
+
+        To be made before the present context is: what changes from now on is seen.
+        """
+        self._make = make
+        files = (
+            config.cert_file,
+            config.key_file,
+            config.key_password_file,
+            config.client_ca,
+            config.dh_param_file,
+        )
+        self._name = config.cert_file
+        self._files = [file for file in files if file is not None]
+        #: What the last decision was about, and what was seen last.
+        self._decided = self._seen = self._state()
+        #: Whether a thread looks.
+        self._looking = False
+
+    def look(self, pool: Pool, renewal: Renewal) -> None:
+        """Have a thread of ``pool`` look, unless one still does.  In the loop's thread."""
+        if not self._looking:
+            self._looking = True
+            pool.submit(lambda: self._look_in_thread(pool, renewal))
+
+    def _look_in_thread(self, pool: Pool, renewal: Renewal) -> None:
+        outcome: ssl.SSLContext | StartError | OSError | None = None
+        try:
+            if self._has_changed():
+                outcome = self._make()
+        except (StartError, OSError) as error:
+            outcome = error
+        finally:
+            pool.post(lambda: self._finish(outcome, renewal))
+
+    def _finish(
+        self, outcome: ssl.SSLContext | StartError | OSError | None, renewal: Renewal
+    ) -> None:
+        self._looking = False
+        if isinstance(outcome, ssl.SSLContext):
+            renewal.use(outcome)
+            renewal.report(f"the new certificate is in use: {self._name}")
+        elif outcome is not None:
+            renewal.report(f"the new certificate cannot be used, the old one stays: {outcome}")
+
+    def _has_changed(self) -> bool:
+        """Whether the files are others than those of the last decision, and no longer written."""
+        state = self._state()
+        settled = state == self._seen
+        self._seen = state
+        if state == self._decided or not settled:
+            return False
+        self._decided = state
+        return True
+
+    def _state(self) -> _State:
+        return tuple(map(_state_of, self._files))
+
+
+def _state_of(path: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )

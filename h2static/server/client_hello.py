@@ -1,0 +1,118 @@
+"""The first message of a TLS client, as far as it says which protocols the client speaks.
+
+Contract: :func:`read_client_hello` looks at the first octets of a connection and says what its
+ClientHello offers by ALPN, or how many octets have to be there to say so.  Pure: no I/O, no clock.
+
+Python's ``ssl`` ignores a client that offers only protocols which the server does not speak; that
+is to get a fatal alert (RFC 7301 section 3.2), so somebody has to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+#: RFC 8446 section 5.1: content type, version, length.
+_RECORD_HEADER: Final = 5
+_HANDSHAKE: Final = 22
+#: RFC 8446 section 4: message type, length.
+_MESSAGE_HEADER: Final = 4
+_CLIENT_HELLO: Final = 1
+#: RFC 8446 section 4.1.2: legacy_version and random.
+_VERSION_AND_RANDOM: Final = 34
+#: RFC 7301 section 3.1.
+_ALPN: Final = 16
+#: Records that are put together: clients send one, and some cut it for a firewall's sake.
+_RECORDS: Final = 16
+#: RFC 8446 section 6: an alert record; level fatal, no_application_protocol (RFC 7301 section 3.2).
+NO_APPLICATION_PROTOCOL: Final = bytes((21, 3, 3, 0, 2, 2, 120))
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class ClientHello:
+    """What a client offers."""
+
+    #: Protocols by their names in ALPN, as they were sent; empty: no ALPN.  ``None``: what came
+    #: cannot be read here, which does not mean that OpenSSL cannot.
+    protocols: tuple[bytes, ...] | None
+
+
+#: What is no ClientHello, or an unusual one.
+UNREADABLE: Final = ClientHello(protocols=None)
+
+
+class _Octets:
+    """Octets that are read from front to back; what is missing raises ``IndexError``."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self._position = 0
+
+    def __bool__(self) -> bool:
+        return self._position < len(self._octets)
+
+    def take(self, count: int) -> bytes:
+        end = self._position + count
+        if end > len(self._octets):
+            raise IndexError
+        taken = self._octets[self._position : end]
+        self._position = end
+        return taken
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> bytes:
+        """What follows its own length, a number of ``size`` octets."""
+        return self.take(self.number(size))
+
+
+def read_client_hello(octets: bytes) -> ClientHello | int:
+    """What the ClientHello at the start of ``octets`` offers.
+
+    A number: so many octets of the connection have to be there, more than there are.
+    """
+    message = b""
+    position = 0
+    # RFC 8446 section 5.1: a message may be cut into several records.
+    for _ in range(_RECORDS):
+        start = position + _RECORD_HEADER
+        if octets[position : position + 1] not in (b"", bytes((_HANDSHAKE,))):
+            return UNREADABLE
+        if len(octets) < start:
+            return start
+        position = start + int.from_bytes(octets[start - 2 : start], "big")
+        if len(octets) < position:
+            return position
+        message += octets[start:position]
+        if message[:1] not in (b"", bytes((_CLIENT_HELLO,))):
+            return UNREADABLE
+        if len(message) >= _MESSAGE_HEADER:
+            end = _MESSAGE_HEADER + int.from_bytes(message[1:_MESSAGE_HEADER], "big")
+            if len(message) >= end:
+                return ClientHello(protocols=_protocols(message[_MESSAGE_HEADER:end]))
+    return UNREADABLE
+
+
+def _protocols(body: bytes) -> tuple[bytes, ...] | None:
+    """The protocols that a ClientHello's ``body`` names; ``None`` where it is malformed."""
+    try:
+        rest = _Octets(body)
+        rest.take(_VERSION_AND_RANDOM)
+        # Session identifier, cipher suites, compression methods (RFC 8446 section 4.1.2).
+        for size in (1, 2, 1):
+            rest.vector(size)
+        if not rest:
+            return ()
+        extensions = _Octets(rest.vector(2))
+        while extensions:
+            kind, extension = extensions.number(2), extensions.vector(2)
+            if kind == _ALPN:
+                names = _Octets(_Octets(extension).vector(2))
+                found = []
+                while names:
+                    found.append(names.vector(1))
+                return tuple(found)
+    except IndexError:
+        return None
+    return ()

@@ -1,0 +1,58 @@
+"""What a client on cleartext speaks, by what it says first.
+
+Contract: :func:`spoken` looks at the first octets of a connection; the same octets give the same
+result however they were cut.  Pure: no I/O, no clock.
+
+Strategy: HTTP/2 begins with its preface, and HTTP/1 with a line that ends with ``HTTP/`` and a
+version.  What is neither may be any client's; one of HTTP/2 that has begun wrongly understands a
+GOAWAY frame and takes a line of text for the head of a frame.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import Final
+
+#: The first octets of RFC 9113 section 3.4, from which it is clear: PRI is no other method's name.
+_PREFACE: Final = b"PRI "
+#: What a method may begin with: any character of a token (RFC 9110 section 9.1).
+_METHOD_BEGINS: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
+#: RFC 9112 section 2.3.  Of which version, and whether the rest is right, is HTTP/1's to say.
+_VERSION_AT_THE_END: Final = re.compile(rb"[ \t]HTTP/[0-9]\.[0-9][ \t]*\r?\Z")
+#: RFC 9112 section 2.2: "a server that is expecting to receive and parse a request-line SHOULD
+#: ignore at least one empty line (CRLF) received prior to the request-line."
+_EMPTY_LINE: Final = b"\r\n"
+_EMPTY_LINES: Final = 4
+
+
+class Spoken(IntEnum):
+    """What is spoken."""
+
+    UNKNOWN_YET = 0
+    HTTP2 = 1
+    HTTP1 = 2
+    #: Neither.
+    NOTHING = 3
+
+
+def spoken(octets: bytes, limit: int) -> Spoken:
+    """What a connection that begins with ``octets`` speaks.
+
+    A line that may be a request line and is longer than ``limit`` octets is HTTP/1's to refuse.
+    """
+    if octets[: len(_PREFACE)] == _PREFACE[: len(octets)]:
+        return Spoken.HTTP2 if len(octets) >= len(_PREFACE) else Spoken.UNKNOWN_YET
+    start = 0
+    while octets.startswith(_EMPTY_LINE, start):
+        start += len(_EMPTY_LINE)
+    if start > _EMPTY_LINES * len(_EMPTY_LINE):
+        return Spoken.NOTHING
+    if octets[start:] in (b"", b"\r"):
+        return Spoken.UNKNOWN_YET
+    if _METHOD_BEGINS.match(octets, start) is None:
+        return Spoken.NOTHING
+    end = octets.find(b"\n", start)
+    if end < 0:
+        return Spoken.HTTP1 if len(octets) - start > limit else Spoken.UNKNOWN_YET
+    return Spoken.HTTP1 if _VERSION_AT_THE_END.search(octets, start, end) else Spoken.NOTHING

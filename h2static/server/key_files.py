@@ -1,0 +1,86 @@
+"""Private keys and their passwords: files that are secrets.
+
+Contract: :func:`check` refuses a secret that others on the machine can change: whoever does so
+chooses whom clients believe in.  A secret that others can only read is used, and
+:func:`warnings` says so: Kubernetes and Docker hand out secrets with modes 0644 and 0444, on mounts
+that nobody can change, and a container seldom has other users.  ``Config.insecure_key`` is for file
+systems that show the same mode for every file: nothing is refused or warned of then.
+
+Assumes: the mode of the file is what protects it; folders around it are not looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from h2static.config import Config
+from h2static.errors import StartError
+
+#: Octets of the longest password that OpenSSL takes (PEM_BUFSIZE).
+_MAX_PASSWORD = 1024
+_KEY = "private key"
+_PASSWORD = "password of the private key"  # noqa: S105 -- what it is called, not what it is
+
+
+def check(config: Config) -> None:
+    """Raise :class:`~h2static.errors.StartError` for a secret that cannot be read, or that others
+    can change."""
+    for what, path in _secrets(config):
+        try:
+            with open(path, "rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                read_only = bool(os.fstatvfs(file.fileno()).f_flag & os.ST_RDONLY)
+                file.read(1)
+        except OSError as error:
+            raise StartError(f"cannot read the {what}: {path}: {error.strerror}") from error
+        if mode & stat.S_IWOTH and not read_only and not config.insecure_key:
+            raise StartError(
+                f"the {what} can be changed by everybody on this machine: {path}:"
+                " use chmod o-w, or --insecure-key"
+            )
+
+
+def warnings(config: Config) -> list[str]:
+    """One line for each secret of ``config`` that others can read."""
+    if config.insecure_key:
+        return []
+    found = []
+    for what, path in _secrets(config):
+        try:
+            mode = os.stat(path).st_mode
+        except OSError:
+            # :func:`check` has told about that, or will.
+            continue
+        if mode & stat.S_IROTH:
+            found.append(
+                f"the {what} can be read by everybody on this machine: {path}:"
+                " use chmod o-r, or --insecure-key"
+            )
+    return found
+
+
+def read_password(path: str) -> bytes:
+    """The first line of ``path``.
+
+    Raises :class:`~h2static.errors.StartError` when that cannot be a password.
+    """
+    try:
+        with open(path, "rb") as file:
+            password = file.readline(_MAX_PASSWORD + 2).removesuffix(b"\n").removesuffix(b"\r")
+    except OSError as error:
+        raise StartError(f"cannot read the {_PASSWORD}: {path}: {error.strerror}") from error
+    if not password:
+        raise StartError(f"the {_PASSWORD} is empty: {path}")
+    if len(password) > _MAX_PASSWORD:
+        raise StartError(f"the {_PASSWORD} is longer than {_MAX_PASSWORD} octets: {path}")
+    return password
+
+
+def _secrets(config: Config) -> Iterator[tuple[str, str]]:
+    """What is secret, and where it is."""
+    if config.key_file is not None:
+        yield _KEY, config.key_file
+    if config.key_password_file is not None:
+        yield _PASSWORD, config.key_password_file

@@ -9,6 +9,7 @@ from h2static.http.messages import Field
 from h2static.http.pipe import Pipe
 from h2static.http2 import registry as r
 from h2static.http2.frames import Data, RstStream, Settings
+from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
 from h2static.http2.settings import LocalSettings
 from tests.support.peer import Peer
@@ -232,3 +233,36 @@ def test_small_frames_before_the_grant_are_a_glitch() -> None:
     peer.pull()
     assert peer.fatal is not None
     assert peer.fatal.code == ErrorCode.ENHANCE_YOUR_CALM
+
+
+class DeafSite(SmallSite):
+    """Grants tunnels, and takes nothing of what comes."""
+
+    def handle(self, exchange: Exchange) -> None:
+        if exchange.request.protocol:
+            exchange.tunnel(Pipe(capacity=0), Pipe())
+        else:
+            super().handle(exchange)
+
+
+def filled_tunnel() -> Peer:
+    """A peer with a tunnel whose window it has used up."""
+    limits = Limits(tunnel_window=100_000)
+    peer = Peer(Mirror(application=DeafSite, settings=OFFERED, limits=limits))
+    peer.send(peer.headers(1, _CONNECT, end_stream=False))
+    assert peer.expect(Section).status == 200
+    for _ in range(10):
+        peer.send(Data(stream_id=1, data=bytes(10_000)))
+    return peer
+
+
+def test_the_window_of_a_tunnel_is_wide() -> None:
+    """Wider than that of a request: WINDOW_UPDATE says so as soon as the tunnel is there."""
+    filled_tunnel().expect_alive()
+
+
+def test_more_than_the_window_of_a_tunnel() -> None:
+    peer = filled_tunnel()
+    peer.send(Data(stream_id=1, data=b"x"))
+    peer.expect_reset(1, ErrorCode.FLOW_CONTROL_ERROR)
+    peer.expect_serves(3)

@@ -228,23 +228,24 @@ def make_applications(
     ``objects``: as for :func:`assemble`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
-    site: Site | None = None
-    if config.folder:
-        site = _make_site(config, pool)
-        _serve_folder(served, config, site, page=page, tells=tells)
+    site = _make_site(config, pool) if config.folder else None
+    if site is not None:
+        served.application = site
+        served.warnings = lambda: (*site.warnings, *site.notices)
     if config.apps:
         from h2static.hosting import host_applications
 
         hosted = host_applications(
-            config.apps,
-            objects or {},
-            site,
-            served.application,
-            error_log or ErrorLog(),
-            pool.submit,
+            config.apps, objects or {}, site, error_log or ErrorLog(), pool.submit
         )
         served.application, served.hosted = hosted.application, hosted.hosted
         served.protocols = hosted.protocols
+    if site is not None and (config.dev or config.live_reload or page is not None):
+        from h2static.dev.extension import make_dev
+
+        extension = make_dev(config, site, page=page, tells=tells)
+        served.application = extension.application
+        served.warnings = lambda: (*site.warnings, *site.notices, *extension.warnings)
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
@@ -274,20 +275,6 @@ def _make_site(config: Config, pool: Pool) -> Site:
         )
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error
-
-
-def _serve_folder(
-    served: Served, config: Config, site: Site, *, page: str | None, tells: bool
-) -> None:
-    """Serve ``site``, with what development asks for around it."""
-    served.application = site
-    served.warnings = lambda: (*site.warnings, *site.notices)
-    if config.dev or config.live_reload or page is not None:
-        from h2static.dev.extension import make_dev
-
-        extension = make_dev(config, site, page=page, tells=tells)
-        served.application = extension.application
-        served.warnings = lambda: (*site.warnings, *site.notices, *extension.warnings)
 
 
 def _page(config: Config, sockets: Sequence[socket.socket], first: bool) -> str | None:

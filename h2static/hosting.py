@@ -24,6 +24,7 @@ from h2static.router import Router
 from h2static.site import Site
 from h2static.site.bodies import FileAccess, Submit
 from h2static.site.folder_first import FolderFirst
+from h2static.site.refusals import Refusals
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,19 +43,19 @@ def host_applications(
     configs: Sequence[AppConfig],
     objects: Mapping[str, object],
     site: Site | None,
-    folder: Application,
     error_log: ErrorLog,
     submit: Submit,
 ) -> HostedApplications:
     """Load ``configs`` and put them together.
 
-    ``objects``: applications by prefix that need no import.  ``folder`` serves ``site``, or, where
-    that is ``None``, only refuses.  Raises :class:`~h2static.errors.ApplicationError`.
+    ``objects``: applications by prefix that need no import.  ``site``: the folder, if
+    one is served.  Raises :class:`~h2static.errors.ApplicationError`.
     """
 
     def report(client: Client | None, text: str, lines: Sequence[str]) -> None:
         error_log.report("application", _peer(client), text, lines)
 
+    folder = Refusals() if site is None else site
     files = Files(FileAccess(submit=submit) if site is None else site.access)
     protocols = _protocols()
     lifespans: dict[object, tuple[AsgiCallable, Lifespan]] = {}
@@ -85,10 +86,10 @@ def host_applications(
             protocols=protocols,
         )
     hosted = tuple(mounted.values())
-    outer = folder
+    outer: Application = folder
     everywhere = mounted.pop("", None)
     if everywhere is not None:
-        outer = everywhere if site is None else FolderFirst(site, folder, everywhere)
+        outer = everywhere if site is None else FolderFirst(site, everywhere)
     if mounted:
         outer = Router(mounted, outer)
     return HostedApplications(application=outer, hosted=hosted, protocols=frozenset(protocols))

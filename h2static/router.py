@@ -26,7 +26,7 @@ def parse_prefix(text: str) -> str:
 
     Raises ``ValueError`` with one line.
     """
-    prefix = text.rstrip("/")
+    prefix = text.removesuffix("/")
     if not text.startswith("/") or (prefix and _PREFIX.fullmatch(prefix) is None):
         raise ValueError(f"{text!r} is not a path prefix like /api")
     return prefix

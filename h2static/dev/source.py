@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from h2static.http.exchange import Application, Job
+from h2static.http.exchange import Application, ResponseJob
 from h2static.http.messages import Request, Response
 
 
 class DocumentSource(Application, Protocol):
     """An application that can be asked for what it would respond; a site."""
 
-    def look(self, request: Request) -> Response | Job:
+    def look(self, request: Request) -> Response | ResponseJob:
         """The response to ``request``, or work that may block and returns it.
 
         Called in the loop's thread, any number of times for a request, and without effects but on

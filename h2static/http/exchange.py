@@ -14,14 +14,26 @@ effect in the connection's next turn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from h2static.http.bodies import Body, Sink
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
 
+
+class Handover(NamedTuple):
+    """What a job comes to where others are to answer: ``handle`` is called with the exchange, in
+    the loop's thread, as an application's is."""
+
+    handle: Callable[[Exchange], None]
+
+
+#: What a job comes to.
+Outcome: TypeAlias = Response | Handover
 #: Work that may block; it is called once, in another thread.
-Job: TypeAlias = Callable[[], Response]
+Job: TypeAlias = Callable[[], Outcome]
+#: One that always makes a response.
+ResponseJob: TypeAlias = Callable[[], Response]
 
 
 class Exchange(Protocol):
@@ -61,7 +73,7 @@ class Exchange(Protocol):
 
     def work(self, job: Job) -> None:
         """Have ``job`` done in a thread when it is this client's turn, and respond with what it
-        returns; 500 when it raises.  It is not begun for a client that has gone."""
+        returns, or hand over; 500 when it raises.  It is not begun for a client that has gone."""
 
     def abort(self, reason: str) -> None:
         """Give up: 500 when the response has not begun, otherwise the stream is reset or the

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from h2static.http.bodies import Body, Sink
-from h2static.http.exchange import Application, Exchange, Job
+from h2static.http.exchange import Application, Exchange, Handover, Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.lifecycle import Lifecycle, lifecycle_of
 from h2static.http.messages import Client, Request, Response
@@ -100,8 +100,15 @@ class WrappedExchange:
 
     def work(self, job: Job) -> None:
         """The response of ``job``, changed in the same thread."""
-        change = self._change
-        self._exchange.work(lambda: change(job()))
+        self._exchange.work(lambda: self._changed(job()))
+
+    def _changed(self, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Response):
+            return self._change(outcome)
+        handle = outcome.handle
+        return Handover(
+            lambda exchange: handle(WrappedExchange(exchange, self._change, request=self.request))
+        )
 
     def abort(self, reason: str) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""

@@ -19,7 +19,7 @@ from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
-from h2static.http.exchange import Application, Job
+from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Response
 from h2static.http.shared import Shared
@@ -307,15 +307,18 @@ class ServerConnection:
 
     # ------------------------------------------------------------------ what the application says
 
-    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
-        """Give the response of a job, 500 for one that failed; nobody may wait for it any more."""
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
+        """Give the outcome of a job, 500 for one that failed; nobody may wait for it any more."""
         exchange = self._exchange
         if exchange is None or exchange.number != stream_id:
             return
         self._inside = True
-        if response is None:
-            response = self._application.refuse(500, exchange.request)
-        exchange.respond(response)
+        if outcome is None:
+            outcome = self._application.refuse(500, exchange.request)
+        if isinstance(outcome, Response):
+            exchange.respond(outcome)
+        else:
+            outcome.handle(exchange)
         self.take_turn(now)
 
     def _settle(self, exchange: Exchange, now: float) -> None:

@@ -15,7 +15,7 @@ from collections import deque
 
 from h2static.http.bodies import Body, Sink
 from h2static.http.errors import Malformed
-from h2static.http.exchange import Job
+from h2static.http.exchange import Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.hints import Promise
 from h2static.http.journal import Finished
@@ -345,15 +345,18 @@ class Requests:
             promise = Promise(request=request, urgency=stream.urgency)
             self._answer_promise(self._push.promise(stream, promise))
 
-    def finish_job(self, stream_id: int, response: Response | None) -> None:
+    def finish_job(self, stream_id: int, outcome: Outcome | None) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""
         stream = self._streams.open.get(stream_id)
         if stream is None or not stream.working:
             return
         stream.working = False
-        if response is None:
-            response = self._service.application.refuse(500, stream.request)
-        self._respond(stream, response)
+        if outcome is None:
+            outcome = self._service.application.refuse(500, stream.request)
+        if isinstance(outcome, Response):
+            self._respond(stream, outcome)
+        else:
+            outcome.handle(stream)
 
     def failed(self, stream: Stream, violation: StreamViolation) -> None:
         """The stream is about to be reset; what its application hears is that it is lost."""

@@ -8,7 +8,7 @@ Assumes: the site falls through (:class:`h2static.site.site.Site`).
 
 from __future__ import annotations
 
-from h2static.http.exchange import Application, Exchange
+from h2static.http.exchange import Application, Exchange, Handover, ResponseJob
 from h2static.http.lifecycle import Several
 from h2static.http.messages import Request, Response
 from h2static.site.builder import ABSENT
@@ -18,30 +18,34 @@ from h2static.site.site import Site
 class FolderFirst(Several):
     """See the module."""
 
-    def __init__(self, site: Site, folder: Application, application: Application) -> None:
-        """``folder`` is ``site``, or what was put around it."""
+    def __init__(self, site: Site, application: Application) -> None:
         self._site = site
-        self._folder = folder
         self._application = application
-        super().__init__((folder, application))
+        super().__init__((site, application))
+
+    def look(self, request: Request) -> Response | ResponseJob:
+        """As the site: :data:`~h2static.site.builder.ABSENT` for what is the application's."""
+        return ABSENT if request.protocol else self._site.look(request)
 
     def recall(self, request: Request) -> Response | None:
         """What the folder recalls, or the application for what the folder has not."""
         known = self._site.recall(request)
-        if known is None:
-            return None
-        if known is ABSENT:
-            return self._application.recall(request)
-        return known if self._folder is self._site else self._folder.recall(request)
+        return self._application.recall(request) if known is ABSENT else known
 
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
-        request = exchange.request
-        if request.protocol or self._site.look(request) is ABSENT:
+        found = self.look(exchange.request)
+        if found is ABSENT:
             self._application.handle(exchange)
+        elif isinstance(found, Response):
+            self._site.handle(exchange)
         else:
-            self._folder.handle(exchange)
+            job = found
+            exchange.work(lambda: Handover(self._owner_of(job()).handle))
+
+    def _owner_of(self, response: Response) -> Application:
+        return self._application if response is ABSENT else self._site
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """As the folder."""
-        return self._folder.refuse(status, request)
+        return self._site.refuse(status, request)

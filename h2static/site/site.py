@@ -22,7 +22,7 @@ from functools import partial
 from typing import NamedTuple
 
 from h2static.http.authority import Authorities
-from h2static.http.exchange import Exchange, Job
+from h2static.http.exchange import Exchange, ResponseJob
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
 from h2static.site.bodies import FileAccess, Submit
@@ -215,7 +215,7 @@ class Site(Lifecycle):
         else:
             exchange.work(found)
 
-    def look(self, request: Request) -> Response | Job:
+    def look(self, request: Request) -> Response | ResponseJob:
         """The response to ``request``, or a job that makes it where that may block.
 
         For POST and PUT this is what they get where the site echoes no uploads.

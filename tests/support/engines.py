@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from h2static.http.bodies import Body, BodyReader, Sink
 from h2static.http.counters import Counters
-from h2static.http.exchange import Application, Job
+from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
@@ -176,11 +176,12 @@ class LineEngine:
         self.output = self.output[count:]
         self.write_progress = now
 
-    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         self._now = now
-        if response is None:
-            response = self._application.refuse(500, None)
-        self.respond(stream_id, response)
+        if outcome is None:
+            outcome = self._application.refuse(500, None)
+        assert isinstance(outcome, Response)
+        self.respond(stream_id, outcome)
 
     def unblock(self, stream_id: int, now: float) -> None:
         self._readers[stream_id] = self._waiting.pop(stream_id)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from h2static.http.bodies import Body, Sink
-from h2static.http.exchange import Application, Job
+from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
 
@@ -107,7 +107,14 @@ class FakeExchange:
     def run_jobs(self) -> None:
         """Do what was left for a thread."""
         while self.jobs:
-            self.respond(self.jobs.pop(0)())
+            self.take_outcome(self.jobs.pop(0)())
+
+    def take_outcome(self, outcome: Outcome) -> None:
+        """Take what a job has come to."""
+        if isinstance(outcome, Response):
+            self.respond(outcome)
+        elif not self.lost:
+            outcome.handle(self)
 
     def send(self, data: bytes) -> bool:
         """Some content comes; whether the sink wants more."""

@@ -20,7 +20,8 @@ from h2static.asgi.files import Files
 from h2static.asgi.http import EARLY_HINT, PATHSEND, PUSH, TRAILERS, HttpConversation
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
-from h2static.asgi.scope import Scopes, takes_trailers, tls_extension
+from h2static.asgi.responses import Responses
+from h2static.asgi.scope import Scopes, tls_extension
 from h2static.asgi.sections import Section, Sections
 from h2static.asgi.tasks import Tasks
 from h2static.asgi.types import AsgiCallable, Message, Scope
@@ -90,6 +91,7 @@ class AsgiApplication(Lifecycle):
         self.application = application
         self.limits = limits
         self.sections = Sections(limits)
+        self.responses = Responses(limits)
         self.scopes = Scopes(root_path=root_path, state=lambda: lifespan.state, limits=limits)
         self.refuse = refuse
         self.lifespan = lifespan
@@ -164,6 +166,7 @@ class AsgiApplication(Lifecycle):
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
         self.scopes.release()
         self.sections.release()
+        self.responses.release()
 
     def drain(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`: streams of events end."""
@@ -203,7 +206,7 @@ def serve_http(application: AsgiApplication, exchange: Exchange) -> None:
         extensions[EARLY_HINT] = {}
         if exchange.may_push:
             extensions[PUSH] = {}
-    if takes_trailers(request):
+    if application.scopes.takes_trailers(request):
         extensions[TRAILERS] = {}
     if client.tls is not None:
         extensions["tls"] = tls_extension(client.tls)

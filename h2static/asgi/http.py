@@ -27,6 +27,7 @@ from typing import Final, Protocol
 from h2static.asgi import sections
 from h2static.asgi.errors import ClientDisconnected, InvalidEvent
 from h2static.asgi.limits import AsgiLimits
+from h2static.asgi.responses import Responses
 from h2static.asgi.scope import encoded_path, takes_trailers
 from h2static.asgi.sections import Section, Sections
 from h2static.asgi.tasks import turn_of, wake
@@ -80,6 +81,7 @@ class Host(Protocol):
 
     limits: AsgiLimits
     sections: Sections
+    responses: Responses
     #: The server is about to stop: event streams end.
     draining: bool
 
@@ -261,11 +263,8 @@ class HttpConversation:
 
     def _respond_whole(self, data: bytes) -> None:
         """Head and body in one."""
-        fields = self._section.fields
-        if self._declared is None:
-            fields = (*fields, (b"content-length", b"%d" % len(data)))
         self._finish()
-        self._respond(fields, data)
+        self.exchange.respond(self._host.responses.whole(self._section, self._status, data))
 
     def _fields_without_content(self) -> Fields:
         fields = self._section.fields

@@ -29,6 +29,12 @@ class AsgiLimits:
     sections: int = 1_000
     #: Octets of the largest section that is worth remembering.
     section: int = 4_096
+    #: Octets of responses that are remembered in one piece, what they take beside their content
+    #: included, and the largest content that is: pages that everybody gets are small.
+    remembered: int = 4_194_304
+    remembered_content: int = 16_384
+    #: Hashes of responses that were seen once.
+    sighted: int = 4_096
     #: What applications get between being cancelled, when the grace period is over, and the end.
     cancelled_seconds: float = 1.0
     #: What ``lifespan.shutdown`` may take.

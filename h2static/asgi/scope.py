@@ -44,6 +44,7 @@ class _Known(NamedTuple):
     raw_path: bytes
     query: bytes
     headers: tuple[Field, ...]
+    takes_trailers: bool
 
 
 class Scopes:
@@ -94,6 +95,10 @@ class Scopes:
             scope["state"] = state.copy()
         return scope
 
+    def takes_trailers(self, request: Request) -> bool:
+        """See :func:`takes_trailers`."""
+        return self._facts(request).takes_trailers
+
     def _facts(self, request: Request) -> _Known:
         known = self._known.get(request)
         if known is None:
@@ -125,6 +130,7 @@ def _facts(request: Request) -> _Known:
         raw_path=raw_path,
         query=query,
         headers=_headers(request),
+        takes_trailers=takes_trailers(request),
     )
 
 

@@ -12,7 +12,8 @@ header blocks made of them, are done once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from h2static.asgi.errors import InvalidEvent
 from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
@@ -47,8 +48,9 @@ _OCTETS: Final = (bytes, bytearray, memoryview)
 Given: TypeAlias = tuple[tuple[object, ...], ...]
 
 
-class Section(NamedTuple):
-    """The field section of a response."""
+@dataclass(slots=True, eq=False)
+class Section:
+    """The field section of a response; the same object for the same section."""
 
     #: ``server`` comes first, unless the application has one of its own.
     fields: Fields

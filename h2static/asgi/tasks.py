@@ -37,52 +37,54 @@ class Tasks:
         self._loop = loop
         #: Those that are not done: the loop itself holds tasks weakly.
         self.running: set[asyncio.Task[None]] = set()
-        self._begin = _eager if sys.version_info >= (3, 12) else _intercepted
+        #: The first step of the task that is being made.
+        self._step: Step = _nothing
+        self._context: Context | None = None
 
     def start(self, work: Work) -> bool:
         """Run ``work``, which never raises, as far as it goes without waiting; whether that was to
         its end."""
-        task = self._begin(self._loop, work)
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(work, loop=self._loop, eager_start=True)
+        else:
+            task = self._intercepted(work)
         if task.done():
             return True
         self.running.add(task)
         task.add_done_callback(self.running.discard)
         return False
 
-
-def _eager(loop: asyncio.AbstractEventLoop, work: Work) -> asyncio.Task[None]:
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(work, loop=loop, eager_start=True)
-    raise AssertionError("needs Python 3.12")
-
-
-def _intercepted(loop: asyncio.AbstractEventLoop, work: Work) -> asyncio.Task[None]:
-    steps: list[tuple[Step, Context | None]] = []
-
-    def keep(step: Step, *, context: Context | None = None) -> None:
-        steps.append((step, context))
-
-    try:
-        loop.call_soon = keep  # type: ignore[assignment,method-assign]  # see the module
-    except AttributeError:
-        return loop.create_task(work)
-    try:
-        task = asyncio.Task(work, loop=loop)
-    finally:
-        del loop.call_soon
-    step, context = steps[0]
-    outer: asyncio.Task[None] | None = asyncio.current_task(loop)
-    if outer is not None:
+    def _intercepted(self, work: Work) -> asyncio.Task[None]:
+        loop = self._loop
+        try:
+            loop.call_soon = self._keep  # type: ignore[assignment,method-assign]  # see the module
+        except AttributeError:
+            return loop.create_task(work)
+        try:
+            task = asyncio.Task(work, loop=loop)
+        finally:
+            del loop.call_soon
+        outer: asyncio.Task[None] | None = asyncio.current_task(loop)
+        context = self._context
+        assert context is not None
+        if outer is None:
+            context.run(self._step)
+            return task
         _leave(loop, outer)
-    try:
-        if context is None:
-            step()
-        else:
-            context.run(step)
-    finally:
-        if outer is not None:
+        try:
+            context.run(self._step)
+        finally:
             _enter(loop, outer)
-    return task
+        return task
+
+    def _keep(self, step: Step, *, context: Context | None = None) -> None:
+        """Stands in for ``loop.call_soon`` while a task is made."""
+        self._step = step
+        self._context = context
+
+
+def _nothing() -> None:
+    """No task has been made."""
 
 
 async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
@@ -93,6 +95,7 @@ async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
 
 
 def wake(waiting: list[asyncio.Future[None]]) -> None:
+    """Wake those in ``waiting``."""
     for future in waiting:
         # Whoever waited may have been cancelled.
         if not future.done():

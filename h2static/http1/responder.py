@@ -87,6 +87,8 @@ class Responder:
         either.
         """
         reason = None
+        if response is not None and response.prepared and self._start_ready(exchange, response):
+            return None
         if response is not None:
             try:
                 self._start(exchange, response)
@@ -102,6 +104,19 @@ class Responder:
             return None
         return refusal_text(self._client, request, response.status, response.refusal)
 
+    def _start_ready(self, exchange: Exchange, response: Response) -> bool:
+        """Begin, and end, a response whose octets are remembered; false: frame it."""
+        if not exchange.head.plain or self._persistence.is_last(exchange):
+            return False
+        ready = self._memory.ready(response)
+        if ready is None:
+            return False
+        exchange.drop_sink()
+        self.sender.put(ready.octets, ready.body, ready.length)
+        self._persistence.told = False
+        exchange.begun = True
+        exchange.response = response
+        return True
     def refuse(self, exchange: Exchange, status: int) -> None:
         """Begin what the application says to a request that is refused.
 

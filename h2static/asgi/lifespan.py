@@ -51,6 +51,8 @@ class Lifespan:
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._started: asyncio.Future[None] | None = None
         self._stopped: asyncio.Future[None] | None = None
+        #: It was asked to shut down.
+        self._ending = False
         #: What ``lifespan.startup.failed`` said.
         self._failure: str | None = None
         self._error: BaseException | None = None
@@ -65,7 +67,12 @@ class Lifespan:
         state: dict[str, object] = {}
         self._events.put_nowait({"type": "lifespan.startup"})
         self._task = loop.create_task(self._run(state), name=f"lifespan of {self._name}")
-        await asyncio.wait((self._started, self._task), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait((self._started, self._task), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            # Nobody waits for it any more.
+            self._task.cancel()
+            raise
         if self._failure is not None:
             await self._end()
             reason = f": {self._failure}" if self._failure else ""
@@ -85,6 +92,7 @@ class Lifespan:
         self.state = None
         if self._task.done():
             return
+        self._ending = True
         self._events.put_nowait({"type": "lifespan.shutdown"})
         await asyncio.wait(
             (self._stopped, self._task),
@@ -131,7 +139,7 @@ class Lifespan:
             if kind == "lifespan.startup.complete":
                 started.set_result(None)
                 return
-        if kind.startswith("lifespan.shutdown.") and not stopped.done():
+        if kind.startswith("lifespan.shutdown.") and self._ending and not stopped.done():
             if kind == "lifespan.shutdown.failed":
                 text = str(message.get("message", ""))
                 self._report(f"{self._name}: the application failed to shut down", [text])

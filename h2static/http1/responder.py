@@ -117,6 +117,7 @@ class Responder:
         exchange.begun = True
         exchange.response = response
         return True
+
     def refuse(self, exchange: Exchange, status: int) -> None:
         """Begin what the application says to a request that is refused.
 

@@ -91,7 +91,7 @@ def configure(
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
     if server.get("dev") is True:
-        _apply_dev(server, site)
+        _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
     try:
         return Config(
             port=cast("int", values["port"]),
@@ -166,14 +166,19 @@ def with_files(config: Config) -> Config:
     return replace(config, site=site)
 
 
-def _apply_dev(server: dict[str, object], site: dict[str, object]) -> None:
+def _apply_dev(
+    server: dict[str, object], site: dict[str, object], apps: Sequence[WrittenApp]
+) -> None:
     """What ``--dev`` stands for, where nothing else was said."""
     server["live_reload"] = True
     server.setdefault("addresses", LOOPBACK)
     if "access_log" not in server:
         server["access_log"] = "-"
         server.setdefault("log_format", LogFormat.BRIEF)
-    site["listing"] = site["lenient"] = True
+    site["lenient"] = True
+    if not any(not one.prefix for one in apps):
+        # Else a folder without an index is nothing, and the application's.
+        site["listing"] = True
 
 
 def _absolute(path: object) -> object:

@@ -130,6 +130,7 @@ _APP_SECTION = Section(
         "type": "object",
         "properties": _OF_ONE,
         "patternProperties": {"^/[^=]*$": _MOUNTED},
+        "dependentRequired": {name: ["target"] for name in _OF_ONE if name != "target"},
         "additionalProperties": False,
     },
     texts=_app_texts,

@@ -146,10 +146,9 @@ class HttpConversation:
 
     async def next_event(self) -> Message:
         """``receive`` of ASGI: a piece of the content, or that nobody is there any more."""
-        if not self._accepted and not self._over:
-            self._accepted = True
-            self.exchange.accept(self)
-        while not self._over:
+        if not self._accepted and not self._unheard:
+            self._accept()
+        while not self._unheard:
             if self._content:
                 return self._take()
             if self._ended and not self._told_end:
@@ -186,6 +185,15 @@ class HttpConversation:
     @property
     def _over(self) -> bool:
         return self._lost or self._phase is _COMPLETE
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether the client has nothing more to say, or nobody to say it to."""
+        return self._over or (self._swallows and self._phase is not _HELD)
+
+    def _accept(self) -> None:
+        self._accepted = True
+        self.exchange.accept(self)
 
     def _take(self) -> Message:
         """What has come of the content, as one event."""
@@ -289,6 +297,11 @@ class HttpConversation:
             on_room=self._room,
             on_closed=self.lose,
         )
+        if not self._accepted:
+            # The application may read while it responds; later the engine would not take it.
+            self._accept()
+            if self._lost:
+                return
         self._phase = _CONTENT
         self._respond(fields, pipe)
         if self._section.events and self._host.draining:

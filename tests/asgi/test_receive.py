@@ -246,3 +246,54 @@ async def test_small_pieces_that_wait_are_bounded(dialect: Dialect) -> None:
     talk.conversation.end(number)
     await talk.settle()
     assert talk.conversation.whole_reply(number).content == b"ok"
+
+
+async def test_an_application_may_respond_first_and_read_then(dialect: Dialect) -> None:
+    """As those do that echo, and those that wait for the client to go while they stream."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200))
+        await send(body(b"begin ", more=True))
+        await send(body(await read_content(receive), more=True))
+        await send(body(b" end"))
+
+    reply = await Talk(dialect, application).ask(method=b"POST", content=b"content")
+    assert reply.content == b"begin content end"
+    assert reply.whole
+
+
+async def test_waiting_for_the_client_to_go_while_streaming(dialect: Dialect) -> None:
+    events: list[Message] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200))
+        await send(body(b"begin", more=True))
+        while not events or events[-1]["type"] != "http.disconnect":
+            events.append(await receive())
+
+    talk = Talk(dialect, application)
+    number = talk.conversation.request(b"/")
+    await talk.settle()
+    assert [event["type"] for event in events] == ["http.request"]
+    assert talk.conversation.reply(number).content == b"begin"
+    talk.conversation.lose(number)
+    await talk.settle()
+    assert [event["type"] for event in events] == ["http.request", "http.disconnect"]
+    assert not talk.reports
+
+
+async def test_nobody_waits_for_content_after_the_response_to_head(dialect: Dialect) -> None:
+    events: list[Message] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200))
+        await send(body(b"begin", more=True))
+        events.append(await receive())
+        await send(body(b"end"))
+
+    talk = Talk(dialect, application)
+    reply = await talk.ask(method=b"HEAD")
+    assert (reply.status, reply.content, reply.whole) == (200, b"", True)
+    assert events == [{"type": "http.disconnect"}]
+    assert not talk.reports
+    assert not talk.running

@@ -209,8 +209,6 @@ class Config:
             if prefixes.count(prefix) > 1:
                 where = f"below {prefix}" if prefix else "without a prefix"
                 raise ValueError(f"there are several applications {where}")
-        if not self.folder and not self.apps:
-            raise ValueError("there is nothing to serve: neither a folder nor an application")
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
         if self.verify_client and self.client_ca is None:

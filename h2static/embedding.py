@@ -113,7 +113,10 @@ def _configured(
         config = Config(port=0, no_tls=True, folder=False, apps=_brought(objects))
         return config, objects
     brought = tuple(one for one in _brought(objects) if one.prefix not in _prefixes(config))
-    return replace(config, apps=config.apps + brought), objects
+    config = replace(config, apps=config.apps + brought)
+    if not config.folder and not config.apps:
+        raise ValueError("there is nothing to serve: neither a folder nor an application")
+    return config, objects
 
 
 def _prefixes(config: Config) -> set[str]:

@@ -225,8 +225,15 @@ def traceback_of(error: BaseException, most: int) -> list[str]:
     return text.splitlines()[-most:]
 
 
-def _is_disconnect(error: BaseException) -> bool:
-    """Whether ``error`` only says that the client has gone."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(map(_is_disconnect, error.exceptions))
-    return isinstance(error, ClientDisconnected)
+def _is_disconnect(error: BaseException | None) -> bool:
+    """Whether ``error``, or what it was raised from, only says that the client has gone.
+
+    Frameworks have exceptions of their own for that; what they mean is in their names alone.
+    """
+    while error is not None:
+        if isinstance(error, BaseExceptionGroup):
+            return all(map(_is_disconnect, error.exceptions))
+        if isinstance(error, ClientDisconnected) or "Disconnect" in type(error).__name__:
+            return True
+        error = error.__cause__
+    return False

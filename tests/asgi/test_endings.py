@@ -275,3 +275,29 @@ async def test_event_streams_end_when_the_server_drains(dialect: Dialect) -> Non
     # One that begins later ends at once.
     late = await events.ask(b"/events")
     assert late.whole
+
+
+@pytest.mark.parametrize(
+    ("name", "translated"), [("ClientDisconnect", False), ("Failure", True), ("Failure", False)]
+)
+async def test_what_frameworks_make_of_a_client_that_has_gone(
+    dialect: Dialect, name: str, translated: bool
+) -> None:
+    """It is no error, if its name says so or what it was raised from."""
+    kind: type[Exception] = type(name, (Exception,), {})
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200))
+        try:
+            while True:
+                await send(body(b"x" * 10_000, more=True))
+        except OSError as error:
+            raise kind from error if translated else None
+
+    talk = Talk(dialect, application)
+    number = talk.conversation.request(b"/")
+    await talk.settle()
+    talk.conversation.lose(number)
+    await talk.settle()
+    assert not talk.running
+    assert len(talk.reports) == (name == "Failure" and not translated)

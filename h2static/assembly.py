@@ -42,6 +42,7 @@ from h2static.site import Site
 from h2static.site.refusals import Refusals
 
 if TYPE_CHECKING:
+    from h2static.hosting import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.http1.memory import Memory
     from h2static.logs.access import AccessLog
@@ -61,10 +62,12 @@ def assemble(
     warn: Callable[[Sequence[str]], None] | None = None,
     limits: ServerLimits = DEFAULT_LIMITS,
     objects: Mapping[str, object] | None = None,
+    restart: Callable[[], None] | None = None,
 ) -> Server:
     """A server of what ``config`` says on ``sockets``, which are the server's from now on.
 
-    ``objects``: applications by prefix that are there already, and need no import.
+    ``objects``: applications by prefix that are there already, and need no import.  ``restart`` is
+    called, in a thread, when dev mode finds that modules of applications have changed.
 
     ``several``: other processes serve the same addresses.  ``first``: whether it is for this
     process to talk to the person at the terminal, and to open a browser; one of several does.
@@ -85,6 +88,7 @@ def assemble(
             tells=first,
             error_log=error_log,
             objects=objects,
+            restart=restart,
         )
         shared = Shared(journal=None if access_log is None else [])
         entrances = make_entrances(
@@ -114,6 +118,7 @@ def assemble(
             warnings=served.warnings,
             warn=warn,
             on_stopping=served.on_stopping,
+            on_not_restarted=served.on_not_restarted,
             renew=_renewing(watch, pool, entrances, error_log, tells=first),
             limits=limits,
         )
@@ -208,6 +213,8 @@ class Served:
     on_stopping: Callable[[], None]
     #: What the application takes beside requests: ``websocket``, or nothing.
     protocols: frozenset[bytes] = frozenset()
+    #: To be told why applications that were to start again have not.
+    on_not_restarted: Callable[[str], None] = lambda text: None
     #: Applications that have to start.
     hosted: tuple[Hosted, ...] = ()
 
@@ -220,15 +227,17 @@ def make_applications(
     tells: bool,
     error_log: ErrorLog | None = None,
     objects: Mapping[str, object] | None = None,
+    restart: Callable[[], None] | None = None,
 ) -> Served:
     """The site, applications, and what ``config`` asks for around them, imported only then.
 
     ``page``: what ``--open`` opens in a browser.  ``tells``: whether dev mode talks to the person
     at the terminal.  ``error_log``: where applications' errors go, standard error by default.
-    ``objects``: as for :func:`assemble`.  Raises ``StartError``.
+    ``objects``, ``restart``: as for :func:`assemble`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
     site = _make_site(config, pool) if config.folder else None
+    documents: Documents | None = None
     if site is not None:
         served.application = site
         served.warnings = lambda: (*site.warnings, *site.notices)
@@ -240,12 +249,22 @@ def make_applications(
         )
         served.application, served.hosted = hosted.application, hosted.hosted
         served.protocols = hosted.protocols
-    if site is not None and (config.dev or config.live_reload or page is not None):
+        documents = hosted.documents
+    if config.dev or config.live_reload or page is not None:
         from h2static.dev.extension import make_dev
+        from h2static.dev.source import NoFolder
 
-        extension = make_dev(config, site, page=page, tells=tells)
-        served.application = extension.application
-        served.warnings = lambda: (*site.warnings, *site.notices, *extension.warnings)
+        extension = make_dev(
+            config,
+            NoFolder() if site is None else site,
+            documents=documents,
+            page=page,
+            tells=tells,
+            restart=restart,
+        )
+        of_site = served.warnings
+        served.application, served.on_not_restarted = extension.application, extension.tell_problem
+        served.warnings = lambda: (*of_site(), *extension.warnings)
     if config.cors:
         from h2static.dev.cors import CorsApplication
 

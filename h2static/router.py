@@ -45,7 +45,8 @@ class Router(Several):
         self._default = default
         super().__init__((*routes.values(), default))
 
-    def _choose(self, path: bytes) -> Application:
+    def choose(self, path: bytes) -> Application:
+        """Whose ``path`` is, which may have a query."""
         if b"%" in path:
             path = unquote_to_bytes(path.partition(b"?")[0])
         for prefix, below, application in self._routes:
@@ -57,14 +58,14 @@ class Router(Several):
 
     def recall(self, request: Request) -> Response | None:
         """What the application of the path recalls."""
-        return self._choose(request.path).recall(request)
+        return self.choose(request.path).recall(request)
 
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
-        self._choose(exchange.request.path).handle(exchange)
+        self.choose(exchange.request.path).handle(exchange)
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """What the application of the path says, or the default where there is none."""
         if request is None:
             return self._default.refuse(status, None)
-        return self._choose(request.path).refuse(status, request)
+        return self.choose(request.path).refuse(status, request)

@@ -236,6 +236,8 @@ class Supervisor:
                     self._warn(generation, worker, message["warnings"])
                 case Message.FAILED:
                     worker.note_failure(message)
+                case Message.CHANGED:
+                    self.reload()
                 case Message.COUNTED:
                     self._counters.take(worker, message["counters"])
         if worker.reader.ended:
@@ -402,6 +404,8 @@ class Supervisor:
         """Go on with the old configuration."""
         what = f"reload failed, the old configuration goes on: {reason}"
         self.log.report("reload", "", what, details)
+        for worker in self._current.workers.values():
+            worker.tell(Message.NOT_SUCCEEDED, reason="\n".join((reason, *details)))
         generation, self._next = self._next, None
         if generation is not None:
             for worker in generation.workers.values():

@@ -59,6 +59,7 @@ def main() -> None:
             several=assignment.config.workers > 1,
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
+            restart=lambda: _tell(line, Message.CHANGED),
         )
     except (StartError, OSError) as error:
         _tell_failure(line, error)
@@ -123,6 +124,8 @@ async def _serve(
                         tasks.cancel_scope.cancel()
                     case Message.REOPEN:
                         server.reopen_logs()
+                    case Message.NOT_SUCCEEDED:
+                        server.tell_not_restarted(str(message["reason"]))
                     case Message.COUNTERS:
                         _tell(line, Message.COUNTED, counters=server.counters())
         server.error_log.report("process", "", "the supervisor died; this worker ends")

@@ -57,6 +57,8 @@ class Parts:
     warn: Callable[[Sequence[str]], None] | None
     #: Is called as soon as the server is asked to stop, some time before it drains.
     on_stopping: Callable[[], None]
+    #: Is told why applications that were to start again have not.
+    on_not_restarted: Callable[[str], None] = lambda text: None
     #: Is called at every probe, to look for what was renewed; returns at once.
     renew: Callable[[], None] = lambda: None
     limits: ServerLimits = DEFAULT_LIMITS
@@ -74,6 +76,8 @@ class Server:
         self._current_warnings = parts.warnings
         self._on_stopping = parts.on_stopping
         self._renew = parts.renew
+        #: To be told why applications that were to start again have not.
+        self.tell_not_restarted = parts.on_not_restarted
         self._limits = parts.limits
         #: What was left out of the owner's files when the server was made, one line each.
         self.warnings = parts.warnings()

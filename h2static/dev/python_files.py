@@ -36,7 +36,12 @@ class PythonFiles:
         them are called."""
         self._on_found = on_found
         self._on_change = on_change
-        self._tree = Tree(folder, IgnoreRules(ignore, concerns=is_python), limits=limits)
+        self._tree = Tree(
+            folder,
+            IgnoreRules(ignore, concerns=may_lead_to_modules),
+            counts=lambda path: path.endswith(".py"),
+            limits=limits,
+        )
         #: Empty until it is known.
         self.version = ""
         self._watcher = Watcher(
@@ -67,7 +72,7 @@ class PythonFiles:
             self._on_change([change.path for change in changes])
 
 
-def is_python(names: tuple[bytes, ...]) -> bool:
+def may_lead_to_modules(names: tuple[bytes, ...]) -> bool:
     """Whether ``names`` may be those of a module, or of a folder on the way to one.
 
     Names of modules have no dot but that of their suffix, and neither do those of packages.

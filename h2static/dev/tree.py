@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -67,9 +67,12 @@ class Tree:
         ignore: IgnoreRules,
         *,
         follow_links: bool = False,
+        counts: Callable[[str], bool] = lambda path: True,
         limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``follow_links``: what links outside the root lead to is served as well."""
+        """``follow_links``: what links outside the root lead to is served as well.  ``counts``:
+        which files are looked at, by their paths."""
+        self._counts = counts
         #: As it was given: what a link there leads to may be swapped.
         self.root = os.path.abspath(root)
         self._ignore = ignore
@@ -164,6 +167,8 @@ class Tree:
             self._refresh_file(path, status, changes)
 
     def _refresh_file(self, path: str, status: os.stat_result, changes: list[Change]) -> None:
+        if not self._counts(path):
+            return
         known = self._files.get(path)
         if known is None:
             share = _share(path, status)

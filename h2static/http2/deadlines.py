@@ -85,13 +85,14 @@ class Deadlines:
 
     # ------------------------------------------------------------------ streams
 
-    def declined(self, stream: Stream) -> bool:
-        """Whether the response became whole after the content had become too much (8.1)."""
-        return (
-            stream.state is State.HALF_CLOSED_LOCAL
-            and stream.sink is None
-            and stream.received > self._limits.discarded_content
-        )
+    def declined(self, stream: Stream, now: float) -> bool:
+        """Whether the response became whole, and what the client still sends is of no use (8.1):
+        too much content, or anything through a tunnel that has ended."""
+        if stream.state is not State.HALF_CLOSED_LOCAL or stream.sink is not None:
+            return False
+        if stream.tunneled:
+            return now - stream.progress_time > self._limits.tunnel_linger_seconds
+        return stream.received > self._limits.discarded_content
 
     def stalled(
         self, stream: Stream, now: float, *, slow: bool, reading: bool

@@ -49,19 +49,23 @@ class Offer:
     subprotocols: tuple[str, ...]
     #: The Sec-WebSocket-Extensions field; empty: none.
     extensions: str
-    #: What a Sec-WebSocket-Accept field has to say; ``None`` where there is none (RFC 8441).
+    #: What a Sec-WebSocket-Accept field has to say; ``None``: nobody asks for one (RFC 8441).
     accept: bytes | None
 
 
 def read_offer(request: Request, limits: WebSocketLimits = DEFAULT_LIMITS) -> Offer:
     """What ``request`` asks for.  Raises :class:`Refused`."""
+    key = request.field(b"sec-websocket-key")
     accept: bytes | None = None
-    # RFC 8441 section 5: "The Sec-WebSocket-Key … header fields are not used"; some send it.
-    if request.method != b"CONNECT":
+    if request.method == b"CONNECT":
+        # RFC 8441 section 5: "The Sec-WebSocket-Key and Sec-WebSocket-Accept header fields are not
+        # used".  undici sends the one, and gives up without the other.
+        accept = None if key is None else _accept_value(key)
+    elif request.method != b"GET":
         # RFC 6455 section 4.2.1: "An HTTP/1.1 or higher GET request".
-        if request.method != b"GET":
-            raise Refused("a WebSocket begins with GET")
-        accept = _accept_value(request)
+        raise Refused("a WebSocket begins with GET")
+    else:
+        accept = _checked_accept_value(key or b"")
     version = request.field(b"sec-websocket-version")
     if version != _VERSION[1]:
         # RFC 6455 section 4.4: "the server MUST respond with … |Sec-WebSocket-Version| header
@@ -75,8 +79,7 @@ def read_offer(request: Request, limits: WebSocketLimits = DEFAULT_LIMITS) -> Of
     )
 
 
-def _accept_value(request: Request) -> bytes:
-    key = request.field(b"sec-websocket-key") or b""
+def _checked_accept_value(key: bytes) -> bytes:
     try:
         nonce = base64.b64decode(key, validate=True)
     except binascii.Error:
@@ -84,6 +87,10 @@ def _accept_value(request: Request) -> bytes:
     # RFC 6455 section 4.2.1: "a base64-encoded … value that, when decoded, is 16 bytes in length".
     if len(nonce) != 16:
         raise Refused("Sec-WebSocket-Key is not 16 octets in base64")
+    return _accept_value(key)
+
+
+def _accept_value(key: bytes) -> bytes:
     # RFC 6455 section 4.2.2 demands SHA-1; nothing secret hangs on it.
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 

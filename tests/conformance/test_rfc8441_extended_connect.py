@@ -266,3 +266,41 @@ def test_more_than_the_window_of_a_tunnel() -> None:
     peer.send(Data(stream_id=1, data=b"x"))
     peer.expect_reset(1, ErrorCode.FLOW_CONTROL_ERROR)
     peer.expect_serves(3)
+
+
+class BriefSite(SmallSite):
+    """Grants tunnels that have ended already."""
+
+    def handle(self, exchange: Exchange) -> None:
+        if exchange.request.protocol:
+            pipe = Pipe()
+            exchange.tunnel(Pipe(), pipe)
+            pipe.end()
+        else:
+            super().handle(exchange)
+
+
+def tunnel_that_is_over() -> Peer:
+    peer = Peer(Mirror(application=BriefSite, settings=OFFERED, alone=True))
+    peer.send(peer.headers(1, _CONNECT, end_stream=False))
+    assert peer.expect(Section).status == 200
+    peer.expect(Data(stream_id=1, flags=r.END_STREAM))
+    return peer
+
+
+def test_a_client_that_does_not_end_a_tunnel_that_is_over() -> None:
+    """It is told that nobody listens, without an error (RFC 9113 section 8.1)."""
+    peer = tunnel_that_is_over()
+    peer.data(1, b"more")
+    for _ in range(4):
+        peer.mirror.wait(0.6)
+    peer.expect_reset(1, ErrorCode.NO_ERROR)
+    peer.expect_alive()
+
+
+def test_a_client_that_ends_a_tunnel_that_is_over() -> None:
+    peer = tunnel_that_is_over()
+    peer.mirror.wait(0.6)
+    peer.data(1, b"", end_stream=True)
+    peer.mirror.wait(5)
+    peer.expect_alive()

@@ -39,7 +39,9 @@ def developing(folder: Path, *words: str) -> Iterator[RunningServer]:
 @contextmanager
 def browser(server: RunningServer) -> Iterator[httpx.Client]:
     base = f"http://127.0.0.1:{server.port}"
-    with httpx.Client(base_url=base, headers=PAGE, timeout=DEADLINE) as client:
+    # A connection that waits is closed when its process ends: browsers ask again, httpx does not.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(base_url=base, headers=PAGE, timeout=DEADLINE, limits=limits) as client:
         yield client
 
 
@@ -126,7 +128,7 @@ def test_a_module_that_cannot_be_imported(folder: Path) -> None:
         assert hello(client)["problems"] == []
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "__pycache__/x.py", ".venv/lib/x.py"])
+@pytest.mark.parametrize("name", ["notes.txt", "LOCK", "__pycache__/x.py", ".venv/lib/x.py"])
 def test_what_is_no_module_of_theirs(folder: Path, name: str) -> None:
     with developing(folder) as server, browser(server) as client:
         wait_for_state(client)

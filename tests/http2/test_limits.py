@@ -142,6 +142,10 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         (_TUNNELS, "test_more_than_the_window_of_a_tunnel"),
         (_TUNNELS, "test_the_window_of_a_tunnel_is_wide"),
     ),
+    "tunnel_linger_seconds": (
+        (_TUNNELS, "test_a_client_that_does_not_end_a_tunnel_that_is_over"),
+        (_TUNNELS, "test_a_client_that_ends_a_tunnel_that_is_over"),
+    ),
     "content_seconds": (
         (_FLOW, "test_hazard_65_a_slow_upload"),
         (_FLOW, "test_hazard_65_an_upload_that_is_slow_but_honest"),

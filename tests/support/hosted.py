@@ -57,9 +57,10 @@ async def events(receive, send):
     note("events over")
 
 
-async def echo(receive, send):
+async def echo(scope, receive, send):
     await receive()
-    await send({"type": "websocket.accept"})
+    chosen = "chat" if "chat" in scope["subprotocols"] else None
+    await send({"type": "websocket.accept", "subprotocol": chosen})
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
@@ -73,7 +74,7 @@ async def app(scope, receive, send):
         return await lifespan(scope, receive, send)
     path = scope["path"].removeprefix(scope["root_path"])
     if scope["type"] == "websocket":
-        return await echo(receive, send)
+        return await echo(scope, receive, send)
     match path:
         case "/slow":
             note("slow begins")

@@ -98,7 +98,7 @@ AUTHORITIES = st.sampled_from([b"localhost", b"localhost", b"localhost", b"[::1]
 
 
 @settings(
-    max_examples=300,
+    max_examples=3 * settings.default.max_examples,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -196,6 +196,7 @@ def test_deleted_files_are_let_go(client: Client, root: Path) -> None:
         assert inode not in [os.stat(name).st_ino for name in held if os.path.exists(name)]
 
 
+@pytest.mark.slow
 def test_lists_are_bounded(root: Path) -> None:
     """Nobody else counts the octets of lists that responses hold."""
     client = settled_client(root, SiteLimits(own_octets=20_000, kept_lists=0), listing=True)

@@ -41,7 +41,7 @@ _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_bas
 #: ``make fuzz`` searches longer.
 _FACTOR = int(os.environ.get("H2STATIC_TEST_FACTOR", "1"))
 #: Fewer for ``make quick``, as the profile says.
-_EXAMPLES = settings.default.max_examples * _FACTOR
+_EXAMPLES = settings().max_examples * _FACTOR
 quick = settings(max_examples=3 * _EXAMPLES, deadline=None, suppress_health_check=_SLOW)
 thorough = settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=_SLOW)
 

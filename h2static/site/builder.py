@@ -188,7 +188,8 @@ class ResponseBuilder:
         status = match.redirect.status
         if status in REDIRECT_STATUSES:
             return self._redirect(status, match.target)
-        target = self.setup.target(match.target.partition(b"#")[0])
+        # What a client put in the place of a placeholder must not lead out of the rule's folder.
+        target = self.setup.target(match.target.partition(b"#")[0], dot_segments=False)
         return self._file(walk, self._lookup(walk).file(target.names), status)
 
     def _serve(self, walk: Walk, target: Target) -> Response:

@@ -137,7 +137,13 @@ def test_dot_names_by_pattern(root: Path) -> None:
         "/.well-known/security.txt",
     ):
         assert client.status(path) == 200
-    for path in ("/.git/config", "/.env", "/.vite/.hidden", "/sub/.vite/manifest.json", "/.vite/."):
+    for path in (
+        "/.git/config",
+        "/.env",
+        "/.vite/.hidden",
+        "/sub/.vite/manifest.json",
+        "/.vite/../.env",
+    ):
         assert client.status(path) == 404
     # Lists tell of the same ones.
     assert b".zgroup" in client.body("/data/store.zarr/")
@@ -152,10 +158,18 @@ def test_dot_names_by_pattern(root: Path) -> None:
 
 def test_all_dot_names_but_dot_segments(root: Path) -> None:
     client = zarr(root, "*")
-    for path in ("/.git/config", "/.env", "/.vite/.hidden"):
+    for path in ("/.git/config", "/.env", "/.vite/.hidden", "/sub/../.env", "/./.env"):
         assert client.status(path) == 200
-    for path in ("/.", "/..", "/sub/../.env", "/sub/%2e%2e/.env"):
+    for path in ("/..", "/../.env", "/sub/%2e%2e/%2e%2e/.env", "/sub/..%2F.env", "/.%2F.env"):
         assert client.status(path) == 404
+
+
+def test_dot_segments_lead_to_no_hidden_name(root: Path) -> None:
+    """What is absent is absent by every path that means it."""
+    client = zarr(root)
+    for path in ("/sub/../.env", "/./.env", "/.git/./config", "/a/%2e%2e/.git/config"):
+        assert client.status(path) == 404
+    assert client.status("/.git/../data/") == client.status("/data/")
 
 
 @pytest.mark.parametrize(

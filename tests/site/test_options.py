@@ -68,12 +68,20 @@ def test_a_single_page_application(root: Path) -> None:
     write(root, "real.html", "real")
     write(root, "folder/a")
     client = make_client(root, spa="app/index.html")
-    for path in ("/", "/users/5", "/users/john.doe", "/nope.html", "/folder/", "/real.html/x"):
+    for path in (
+        "/",
+        "/users/5",
+        "/users/john.doe",
+        "/nope.html",
+        "/folder/",
+        "/real.html/x",
+        "/a/../b",
+    ):
         response = client.get(path)
         assert (response.status, octets_of(response)) == (200, b"app")
         assert field(response, "content-type") == "text/html; charset=utf-8"
     assert client.body("/real.html") == b"real"
-    for path in ("/app.js", "/img/logo.png", "/a%2flogo.png", "/a/../b", "/%2e%2e"):
+    for path in ("/app.js", "/img/logo.png", "/a%2flogo.png", "/a/../b.js", "/%2e%2e", "/../b"):
         assert client.status(path) == 404
     assert client.status("/folder") == 301
     # What it fetches, and scripts without an extension, are missing when they are missing.

@@ -320,6 +320,18 @@ def test_netlify_knows_addresses_without_html(pages: Path) -> None:
     assert client.body("/nope") == b"index.html"
 
 
+def test_a_page_goes_before_a_lone_sibling(pages: Path) -> None:
+    """What is called ``about.gz`` may be anything, and who accepts no gzip would get 406."""
+    write(pages, "about.gz", "packed")
+    write(pages, "lone.gz", "packed")
+    client = make_client(pages, clean_urls=True)
+    for accept in (None, "gzip"):
+        assert client.body("/about", accept_encoding=accept) == b"about.html"
+        assert field(client.get("/about/", accept_encoding=accept), "location") == "/about"
+    assert client.body("/lone", accept_encoding="gzip") == b"packed"
+    assert make_client(pages).body("/about", accept_encoding="gzip") == b"packed"
+
+
 def test_a_page_that_comes_and_goes(root: Path) -> None:
     client = make_client(root, clean_urls=True)
     client.clock.settle()

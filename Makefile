@@ -14,7 +14,9 @@
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
 #   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits
-#   make fuzz          longer searches for inputs that raise or differ by path; FACTOR=100
+#   make fuzz          searches for inputs that raise or differ by path, guided by coverage where
+#                      Atheris can be installed; SECONDS=60 for each target, ARGS="paths rules",
+#                      FACTOR=5 for the searches of Hypothesis
 #   make soak          the large counts: 10 000 edits, 10 000 under load, 10 000 swaps,
 #                      100 MiB downloads
 #   make clean         remove what these targets made
@@ -89,10 +91,14 @@ ratios: $(VENV)/.project
 	@$(PIP) install --group benchmark
 	$(BIN)/hpack-conformance bound $(ARGS)
 
-FACTOR ?= 20
+FACTOR ?= 5
+SECONDS ?= 60
 
+# Atheris is in a dependency group of its own, because not every Python has a build of it.
 fuzz: $(VENV)/.tools
-	H2STATIC_TEST_FACTOR=$(FACTOR) $(BIN)/python -m pytest --timeout=0 tests/http2/test_properties.py
+	@$(PIP) install --group fuzz || echo "make: Atheris cannot be installed for this Python"
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+	H2STATIC_TEST_FACTOR=$(FACTOR) $(BIN)/python -m pytest -q --timeout=0 tests/http2/test_properties.py
 
 soak: $(VENV)/.tools
 	H2STATIC_TEST_EDITS=10000 H2STATIC_TEST_LOAD_EDITS=10000 H2STATIC_TEST_SWAPS=10000 \
@@ -104,7 +110,7 @@ footprint: $(VENV)/.project
 	$(BIN)/python -m benchmarks.footprint
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis adapters/build
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz adapters/build
 
 # The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
 # renewed first, because an old one knows no dependency groups.

@@ -175,3 +175,12 @@ def test_however_it_was_cut(octets: bytes, step: int) -> None:
     for end in range(step, len(octets), step):
         part = spoken(octets[:end], 50)
         assert part in (Spoken.UNKNOWN_YET, whole)
+
+
+@pytest.mark.parametrize("length", [48, 49, 50, 51, 52, 60])
+def test_a_line_around_the_limit_however_it_was_cut(length: int) -> None:
+    """What stands behind the limit does not count, also where it has come already."""
+    octets = b"P" * length + b"\nmore"
+    said = [spoken(octets[:end], 50) for end in range(1, len(octets) + 1)]
+    decided = [one for one in said if one is not Spoken.UNKNOWN_YET]
+    assert set(decided) == {Spoken.HTTP1 if length > 50 else Spoken.NOTHING}

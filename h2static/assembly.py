@@ -231,12 +231,13 @@ def make_applications(
 ) -> Served:
     """The site, applications, and what ``config`` asks for around them, imported only then.
 
-    ``page``: what ``--open`` opens in a browser.  ``tells``: whether dev mode talks to the person
-    at the terminal.  ``error_log``: where applications' errors go, standard error by default.
-    ``objects``, ``restart``: as for :func:`assemble`.  Raises ``StartError``.
+    ``page``: what ``--open`` opens in a browser.  ``tells``: whether this worker speaks for all:
+    in dev mode to the person at the terminal, otherwise of files that will not be sent as one might
+    expect.  ``error_log``: where applications' errors go, standard error by default.  ``objects``,
+    ``restart``: as for :func:`assemble`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
-    site = _make_site(config, pool) if config.folder else None
+    site = _make_site(config, pool, tells) if config.folder else None
     documents: Documents | None = None
     if site is not None:
         served.application = site
@@ -281,7 +282,7 @@ def make_applications(
     return served
 
 
-def _make_site(config: Config, pool: Pool) -> Site:
+def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
     # Where an application has no prefix, it answers for what the folder has not.
     falls_through = any(not one.prefix for one in config.apps)
     try:
@@ -290,6 +291,7 @@ def _make_site(config: Config, pool: Pool) -> Site:
             clock=time.time,
             submit=pool.submit,
             alone=threading.Lock(),
+            survey=tells,
             falls_through=falls_through,
         )
     except (OSError, ValueError) as error:

@@ -91,7 +91,13 @@ class _Receiving:
 
     def end(self, trailers: Fields) -> None:
         """See :class:`h2static.http.bodies.Sink`."""
-        self._check()
+        try:
+            self._check()
+        except StreamViolation as violation:
+            # The stream has let go of its sink: nobody else tells the receiver.
+            self.failure = Failure(violation.reason, violation.code)
+            self.abandon()
+            raise
         if self.receiver is not None:
             self.receiver.end(trailers)
 

@@ -202,7 +202,8 @@ class ResponseBuilder:
         status = match.redirect.status
         if status in REDIRECT_STATUSES:
             return self._redirect(status, match.target)
-        target = self.setup.target(match.target.partition(b"#")[0])
+        # What a client put in the place of a placeholder must not lead out of the rule's folder.
+        target = self.setup.target(match.target.partition(b"#")[0], dot_segments=False)
         return self._file(walk, self._lookup(walk).file(target.names), status)
 
     def _serve(self, walk: Walk, target: Target) -> Response:
@@ -258,8 +259,9 @@ class ResponseBuilder:
     def _file(self, walk: Walk, found: FoundFile, status: int = 200) -> Response:
         """The response with a file or one of its precompressed siblings in the same folder."""
         folder, names, place = found
-        # Rules of ``_redirects`` may look at the query; nothing else of a file does.
-        self.any_query = self.setup.netlify is None
+        # Rules of ``_redirects`` may look at the query; nothing else of a file does.  A failure may
+        # be that of a query.
+        self.any_query = status == 200 and self.setup.netlify is None
         name = names[-1]
         cache_control, file_path, stored = REVALIDATE, None, None
         if status == 200:

@@ -6,9 +6,15 @@ up one by one: none is empty, ``.``, ``..`` or has NUL in it.  For any other pat
 no encoding is assumed, no Unicode is normalised.  Which of the names are public is for
 :mod:`h2static.site.names` to say.
 
+Paths that are equivalent by RFC 3986 name the same: percent-encoded octets are decoded (section
+6.2.2.2), then dot segments are removed (section 6.2.2.3), as some clients (apt) leave that to the
+server.  A path that climbs above the root is none.  ``//`` is no equivalent of ``/``, and gets
+another address.
+
 Strategy: split first, decode then.  An encoded slash therefore stays part of a name, which no file
-can have, unless the owner says that it separates names.  What is looked at name by name is what
-needs to be: a path may be made of thousands.
+can have, unless the owner says that it separates names.  Dot segments are removed from the text of
+a path, so what a link leads to has no say in it.  What is looked at name by name is what needs to
+be: a path may be made of thousands.
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ _FORBIDDEN = re.compile(rb"[^%b]" % TARGET_OCTETS)
 #: A percent sign that begins no encoded octet.
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(rb"%2[Ff]")
+_DOT_SEGMENTS = (b".", b"..")
 #: What :func:`encode_path` leaves as it is: RFC 3986 ``pchar`` without the percent sign.
 _SAFE = "!$&'()*+,;=:@-._~"
 
@@ -56,14 +63,21 @@ class Target:
 
 
 def parse_target(
-    path: bytes, limits: SiteLimits = DEFAULTS, *, encoded_slash: Sequence[Pattern] = ()
+    path: bytes,
+    limits: SiteLimits = DEFAULTS,
+    *,
+    encoded_slash: Sequence[Pattern] = (),
+    dot_segments: bool = True,
 ) -> Target:
     """Decode ``:path`` in origin form.
 
-    ``encoded_slash``: paths in which ``%2F`` separates names as a slash does.
+    ``encoded_slash``: paths in which ``%2F`` separates names as a slash does; a dot segment between
+    such slashes is none, since a client could not have removed it.
+
+    ``dot_segments``: whether the path may have any.
 
     Raises ``SiteError``: 400 for what is no path (RFC 9113 section 8.3.1, RFC 3986), 404 for dot
-    segments, 414 for paths that are too long.
+    segments that lead above the root or may not be there, 414 for paths that are too long.
     """
     if len(path) > limits.path:
         raise SiteError(414, refusal=f"path longer than {limits.path} octets")
@@ -75,17 +89,47 @@ def parse_target(
         or is_no_query(query)
     ):
         raise SiteError(400, refusal="malformed path")
-    target = _split(path, query if question_mark else None)
+    query_or_none = query if question_mark else None
+    target = _split(path, query_or_none)
+    if _has_dot_segments(target.names):
+        if not dot_segments:
+            raise SiteError(404)
+        path = _without_dot_segments(path)
+        target = _split(path, query_or_none)
     if (
         encoded_slash
         and _ENCODED_SLASH.search(path) is not None
         and any(pattern.matches(target.path) for pattern in encoded_slash)
     ):
-        target = _split(_ENCODED_SLASH.sub(b"/", path), target.query)
-    # RFC 3986 section 6.2.2.3: clients remove dot segments, encoded ones too (section 6.2.2.2).
-    if b"." in target.names or b".." in target.names:
-        raise SiteError(404)
+        target = _split(_ENCODED_SLASH.sub(b"/", path), query_or_none)
+        if _has_dot_segments(target.names):
+            raise SiteError(404)
     return target
+
+
+def _has_dot_segments(names: Names) -> bool:
+    return b"." in names or b".." in names
+
+
+def _without_dot_segments(path: bytes) -> bytes:
+    """``path`` as RFC 3986 section 5.2.4 leaves it; encoded dots are dots (section 6.2.2.2).
+
+    Raises ``SiteError`` where it leads above the root: nobody means the root by that.
+    """
+    kept: list[bytes] = []
+    name = b""
+    for segment in path[1:].split(b"/"):
+        name = unquote_to_bytes(segment)
+        if name not in _DOT_SEGMENTS:
+            kept.append(segment)
+        elif name == b"..":
+            if not kept:
+                raise SiteError(404)
+            kept.pop()
+    if name in _DOT_SEGMENTS:
+        # It names a folder.
+        kept.append(b"")
+    return b"/" + b"/".join(kept)
 
 
 def _split(path: bytes, query: bytes | None) -> Target:

@@ -125,9 +125,14 @@ class Setup:
             return False
         return isinstance(found, FoundFile)
 
-    def target(self, path: bytes) -> Target:
+    def target(self, path: bytes, *, dot_segments: bool = True) -> Target:
         """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""
-        return parse_target(path, self.limits, encoded_slash=self.config.encoded_slash)
+        return parse_target(
+            path,
+            self.limits,
+            encoded_slash=self.config.encoded_slash,
+            dot_segments=dot_segments,
+        )
 
     def _check_file(self, walk: Walk, file: str, option: str) -> None:
         """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""

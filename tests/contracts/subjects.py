@@ -49,6 +49,7 @@ TREE_PATHS: Final = (
     b"/sub/x.txt",
     b"/%C3%BC.txt",
     b"/missing",
+    b"/./sub/../a.css",
     b"/../escape",
     b"/a%00b",
     b"*",

@@ -312,11 +312,20 @@ def test_a_malformed_response_ends_its_stream(
     script.lives_on(3)
 
 
-def test_content_before_the_response() -> None:
+@pytest.mark.parametrize(
+    "early",
+    [
+        Data(stream_id=1, data=b"early"),
+        Data(stream_id=1, data=b"early", flags=r.END_STREAM),
+        Data(stream_id=1, data=b"", flags=r.END_STREAM),
+    ],
+)
+def test_content_before_the_response(early: Data) -> None:
     script = Script()
     received = script.ask()
-    script.send(Data(stream_id=1, data=b"early"))
+    script.send(early)
     assert received.failure is not None
+    assert received.failure.code == ErrorCode.PROTOCOL_ERROR
     assert script.take() == [RstStream(stream_id=1, code=ErrorCode.PROTOCOL_ERROR)]
     script.lives_on(3)
 

@@ -105,22 +105,30 @@ class Server:
 
         ``task_status`` is told once everything that may fail has begun.
         """
+        try:
+            for one in self._lifecycles:
+                one.start()
+        except BaseException:
+            await self._end_hosted()
+            raise
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._probe)
+            tasks.start_soon(self._release)
+            task_status.started()
             try:
-                for one in self._lifecycles:
-                    one.start()
-                tasks.start_soon(self._probe)
-                tasks.start_soon(self._release)
-                task_status.started()
                 await self._driver.run()
             finally:
                 tasks.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True):
-                    await _each([one.finish for one in self._hosted])
-                    await _each([one.shut_down for one in self._hosted])
+                await self._end_hosted()
                 self._close_logs()
                 for one in self._lifecycles:
                     one.stop()
+
+    async def _end_hosted(self) -> None:
+        """Have applications end what they do, and then themselves."""
+        with anyio.CancelScope(shield=True):
+            await _each([one.finish for one in self._hosted])
+            await _each([one.shut_down for one in self._hosted])
 
     async def stop(self, *, delay: float, grace: float) -> None:
         """Stop as a good neighbour.

@@ -38,13 +38,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hpacktools",),
     ("hpacktools.qpack",),
     ("hpacktools.codec",),
-    ("h2static.errors", "h2static.version"),
+    ("h2static.errors", "h2static.version", "h2static.descriptors"),
 )
 
 #: What these units may import of this project, besides themselves.
 ONLY: dict[str, frozenset[str]] = {
     "h2static.server": frozenset(
-        {"h2static.config", "h2static.errors", "h2static.http", "h2static.logs"}
+        {
+            *("h2static.config", "h2static.descriptors", "h2static.errors"),
+            *("h2static.http", "h2static.logs"),
+        }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
     "h2static.asgi": frozenset(
@@ -54,7 +57,7 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.websocket": frozenset({"h2static.http"}),
-    "h2static.site": frozenset({"h2static.http"}),
+    "h2static.site": frozenset({"h2static.descriptors", "h2static.http"}),
     "h2static.http": frozenset(),
     "hpacktools.qpack.tools": frozenset({"hpacktools", "hpacktools.qpack", "hpacktools.codec"}),
     "hpacktools": frozenset({"hpacktools.codec"}),

@@ -31,7 +31,7 @@ from hpacktools.codec import (
     decode_block,
 )
 
-#: Octets for one worker: some twenty thousand different requests.
+#: Octets for what one entrance of a worker offers: some twenty thousand different requests.
 DEFAULT_OCTETS: Final = 32 * 1024 * 1024
 #: Octets that a private state may hold for its connection: the requests for a page's subresources,
 #: some dozen with the fields and cookies that browsers send.
@@ -134,7 +134,7 @@ class FieldSectionMemory:
         self._limit = octets
         self._octets = 0
         self._states: dict[tuple[DynamicTable, int, int | None], DecoderState] = {}
-        self._sighted = Sighted()
+        self._sighted = Sighted(_SIGHTED if enabled else 1)
         #: Clients ask for the same paths: a table of ninety entries takes ten KiB by itself.
         self._interned: dict[Field, Field] = {}
         #: Agents, languages and the like, which are new in a table and known by their octets.

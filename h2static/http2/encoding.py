@@ -50,9 +50,9 @@ _NOT_INDEXED: Final = frozenset(
 #: RFC 7541 section 7.1.3.
 _NEVER_INDEXED: Final = SENSITIVE | {b"set-cookie"}
 _WITHOUT: Final = Representation.WITHOUT_INDEXING
-#: How fields of these names are written in any case.  All of the names are in the static table, so
-#: that their octets do not depend on the dynamic one.
-_HOW: Final = {
+#: Names of fields that are written so in any case.  All are in the static table: what such a field
+#: is written as does not depend on the dynamic one.
+_BY_NAME: Final = {
     **dict.fromkeys(_NOT_INDEXED, _WITHOUT),
     **dict.fromkeys(_NEVER_INDEXED, Representation.NEVER_INDEXED),
 }
@@ -209,33 +209,40 @@ class HeaderBlockMemory:
 
         With ``extra`` fields, which depend on the client, it is not remembered.
         """
-        if extra:
-            octets, after = self.encode(state, self.fields(response, extra))
-            return Block(octets, response, after if after is not state else None, True)
-        known = state.blocks.get(response)
+        known = None if extra else state.blocks.get(response)
         if known is not None:
             return known
-        plain = self._plain or response.hints is not None
-        if not (response.prepared and self.enabled):
-            octets, after = self.encode(state, self.fields(response))
+        plain = self._plain or response.hints is not None or bool(extra)
+        if extra or not (response.prepared and self.enabled):
+            octets, after = self.encode(state, self.fields(response, extra))
             return Block(octets, response, after if after is not state else None, plain)
         section = self._section(response)
-        beginning = state.beginnings.get(section.shape)
-        new = beginning is None
-        if beginning is None:
-            beginning = self.encode(state, self._beginning(section.shape))
-        octets, after = beginning
+        octets, after = self._begun(state, section.shape)
         octets += section.literals
         block = Block(octets, response, after if after is not state else None, plain)
-        # Only what is registered can be forgotten; others remember nothing until the next second.
-        if self._states.get((state.table, state.pending)) is state:
-            self._octets += (_ENTRY_OVERHEAD + 2 * len(octets)) * (1 + new)
-            if self._octets > self._limit:
-                self._forget()
-            else:
-                state.blocks[response] = block
-                state.beginnings[section.shape] = beginning
+        if self._has_room(state, len(octets)):
+            state.blocks[response] = block
         return block
+
+    def _begun(self, state: EncoderState, shape: Shape) -> tuple[bytes, EncoderState]:
+        """How blocks of ``shape`` begin in ``state``, and the state after them."""
+        begun = state.beginnings.get(shape)
+        if begun is None:
+            begun = self.encode(state, self._beginning(shape))
+            if self._has_room(state, len(begun[0])):
+                state.beginnings[shape] = begun
+        return begun
+
+    def _has_room(self, state: EncoderState, octets: int) -> bool:
+        """Whether ``state`` may remember so many octets more; they are counted then."""
+        # Only what is registered can be forgotten; others remember nothing until the next second.
+        if self._states.get((state.table, state.pending)) is not state:
+            return False
+        self._octets += _ENTRY_OVERHEAD + 2 * octets
+        if self._octets > self._limit:
+            self._forget()
+            return False
+        return True
 
     def _section(self, response: Response) -> Section:
         """The parts of a prepared response's field section."""
@@ -251,7 +258,7 @@ class HeaderBlockMemory:
                 self._shapes.clear()
             shape = self._shapes[key] = Shape(response.status, indexed)
         literals, _ = encode_block(
-            [(name, value, _HOW.get(name, _WITHOUT)) for name, value in rest], EMPTY_TABLE
+            [(name, value, _fixed(name, value) or _WITHOUT) for name, value in rest], EMPTY_TABLE
         )
         section = response.section = Section(fields, shape, literals)
         return section
@@ -274,7 +281,7 @@ class HeaderBlockMemory:
         """Encode any field section; returns the block and the state after it."""
         octets, table = encode_block(
             [
-                (name, value, _HOW.get(name) or _representation(name, value, state.table.maximum))
+                (name, value, _fixed(name, value) or _fitting(name, value, state.table.maximum))
                 for name, value in fields
             ],
             state.table,
@@ -323,20 +330,23 @@ def _parted(fields: Fields) -> tuple[Fields, Fields]:
 
     RFC 9110 section 5.3: lines of one name must stay in their order, and all go the same way.
     """
-    rest = tuple([field for field in fields if _stays_out(*field)])
+    rest = tuple([field for field in fields if _fixed(*field)])
     if not rest:
         return fields, rest
-    return tuple([field for field in fields if not _stays_out(*field)]), rest
+    return tuple([field for field in fields if not _fixed(*field)]), rest
 
 
-def _stays_out(name: bytes, value: bytes) -> bool:
-    # The boundary of parts is another one for each set of ranges that a client may think of.
-    return name in _HOW or (name == b"content-type" and value.startswith(b"multipart/"))
+def _fixed(name: bytes, value: bytes) -> Representation | None:
+    """How a field that never enters a table is written (true); ``None``: it may enter one."""
+    if name == b"content-type" and value.startswith(b"multipart/"):
+        # Its boundary is another one for each set of ranges that a client may think of.
+        return _WITHOUT
+    return _BY_NAME.get(name)
 
 
-def _representation(name: bytes, value: bytes, maximum: int) -> Representation:
-    """How a field that may enter the table is written; ``maximum``: of the table, in octets."""
+def _fitting(name: bytes, value: bytes, maximum: int) -> Representation:
+    """How another field is written, with a table of at most ``maximum`` octets."""
     # An entry of more than three quarters of the table would empty it for itself alone.
-    if (len(name) + len(value) + 32) * 4 > maximum * 3 or _stays_out(name, value):
+    if (len(name) + len(value) + 32) * 4 > maximum * 3:
         return _WITHOUT
     return Representation.WITH_INDEXING

@@ -14,13 +14,12 @@ from h2static.http2.sender import Sender
 from h2static.http2.service import Endpoint
 from h2static.http2.settings import announced
 
-#: What begins with something else, and what its owner has to know.
+#: How other protocols begin, and what the owner of the server is to know.
 _OTHERS: Final = (
     # A TLS record with a handshake message (RFC 8446 section 5.1).
-    (b"\x16", ": TLS on a cleartext port"),
+    ((b"\x16",), ": TLS on a cleartext port"),
     # Version 1, and the first octets of version 2 that no other protocol has.
-    (b"PROXY ", ": a PROXY header, and not of a trusted proxy"),
-    (b"\r\n\r\n\0", ": a PROXY header, and not of a trusted proxy"),
+    ((b"PROXY ", b"\r\n\r\n\0"), ": a PROXY header from a peer that is no trusted proxy"),
 )
 
 
@@ -40,7 +39,7 @@ def has_preface(data: bytes) -> bool:
     # "Clients and servers MUST treat an invalid connection preface as a connection error of type
     # PROTOCOL_ERROR" (3.4).
     if not data.startswith(r.PREFACE[: len(data)]):
-        what = next((hint for start, hint in _OTHERS if data.startswith(start)), "")
+        what = next((hint for starts, hint in _OTHERS if data.startswith(starts)), "")
         raise ConnectionViolation(
             ErrorCode.PROTOCOL_ERROR, f"not an HTTP/2 connection preface{what}"
         )

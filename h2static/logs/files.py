@@ -75,7 +75,8 @@ def _open(path: str) -> int:
         descriptor = os.open(path, flags, 0o644)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            raise OSError(errno.ENXIO, "nobody reads from it", path) from error
+            reason = "a FIFO that nobody reads from, or a socket"
+            raise OSError(errno.ENXIO, reason, path) from error
         raise
     # Lines are written whole, however slowly they are read.
     os.set_blocking(descriptor, True)

@@ -18,8 +18,8 @@ import stat
 from collections.abc import Iterator
 
 from h2static.config import Config
+from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
-from h2static.server.regular_files import open_regular_file
 
 #: Octets of the longest password that OpenSSL takes (PEM_BUFSIZE).
 _MAX_PASSWORD = 1024

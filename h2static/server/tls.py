@@ -15,9 +15,9 @@ import os
 import ssl
 
 from h2static.config import Config
+from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
 from h2static.server import key_files
-from h2static.server.regular_files import open_regular_file
 
 # RFC 9113 section 9.2.2: "An HTTP/2 deployment over TLS 1.2 SHOULD NOT use any of the prohibited
 # cipher suites listed in Appendix A": ephemeral key exchange and AEAD are what remains.

@@ -9,7 +9,6 @@ import contextlib
 import gzip
 import json
 import random
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import DEADLINE, RunningServer, running, wait_until
+from tests.support.processes import DEADLINE, RunningServer, accepts, running, wait_until
 from tests.support.servers import free_port
 from tests.support.tools import require_tool
 
@@ -70,17 +69,11 @@ def nginx(folder: Path, server: int, more: str = "") -> Iterator[int]:
     words = [program, "-c", str(configuration), "-p", str(folder), "-e", str(folder / "early.log")]
     process = subprocess.Popen(words)
     try:
-        wait_until(lambda: accepts(port), "nginx to listen")
+        wait_until(lambda: accepts(PROXY, port), "nginx to listen")
         yield port
     finally:
         process.terminate()
         process.wait(DEADLINE)
-
-
-def accepts(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((PROXY, port), DEADLINE):
-        return True
-    return False
 
 
 @pytest.fixture

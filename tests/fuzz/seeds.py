@@ -12,16 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from h2static.http2 import registry as r
-from tests.conformance import (
-    test_rfc9113_4_3_header_blocks,
-    test_rfc9113_4_frames,
-    test_rfc9113_5_streams,
-    test_rfc9113_6_1_data,
-    test_rfc9113_6_frames,
-    test_rfc9113_8_messages,
-    test_rfc9218_priorities,
-)
 from tests.conformance.cases import octets, prepared
+from tests.conformance.sections import BY_SECTION
 from tests.fuzz.http2 import ALIKE, REQUESTS, RESPONSES, SCRIPT
 from tests.http1.harness import GET, chunked, post
 from tests.http1.test_smuggling import SMUGGLING
@@ -31,15 +23,6 @@ from tests.support.transports import Mirror
 
 FOUND: Final = Path(__file__).resolve().parent / "found"
 
-_CASES = (
-    *test_rfc9113_4_3_header_blocks.CASES,
-    *test_rfc9113_4_frames.CASES,
-    *test_rfc9113_5_streams.CASES,
-    *test_rfc9113_6_1_data.CASES,
-    *test_rfc9113_6_frames.CASES,
-    *test_rfc9113_8_messages.CASES,
-    *test_rfc9218_priorities.CASES,
-)
 #: Longer ones slow the search down and say nothing new.
 _LONGEST: Final = 4_000
 
@@ -64,7 +47,7 @@ def _http2_server() -> Iterator[bytes]:
 def _http2_alone() -> Iterator[bytes]:
     for name in sessions.names():
         yield b"\x00" + b"".join(sessions.load(name))
-    for case in _CASES:
+    for case in BY_SECTION:
         frames = case.send(prepared(Mirror(alone=True)))
         yield b"\x02" + b"".join(
             one if isinstance(one, bytes) else one.serialize() for one in frames

@@ -28,36 +28,14 @@ from h2static.http2.frames import (
 from h2static.http2.limits import Limits
 from h2static.http2.server import ServerConnection
 from h2static.site.config import SiteConfig
-from tests.conformance import (
-    test_rfc9113_4_3_header_blocks,
-    test_rfc9113_4_frames,
-    test_rfc9113_5_streams,
-    test_rfc9113_6_1_data,
-    test_rfc9113_6_frames,
-    test_rfc9113_8_messages,
-    test_rfc9218_priorities,
-)
 from tests.conformance.cases import Case, octets, parametrize, prepared
+from tests.conformance.sections import BY_SECTION
 from tests.refusals.applications import TroubledSite
 from tests.refusals.reasons import REPOSITORY, reasons_in, unseen
 from tests.support.peer import Peer, request_fields
 from tests.support.replies import Section
 from tests.support.serving import Serving, serving
 from tests.support.transports import Mirror, Wire
-
-BY_SECTION: list[Case] = [
-    case
-    for module in (
-        test_rfc9113_4_3_header_blocks,
-        test_rfc9113_4_frames,
-        test_rfc9113_5_streams,
-        test_rfc9113_6_1_data,
-        test_rfc9113_6_frames,
-        test_rfc9113_8_messages,
-        test_rfc9218_priorities,
-    )
-    for case in module.CASES
-]
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)

@@ -192,7 +192,7 @@ class Site(Lifecycle):
         known = self._responses.by_request.get(request)
         if known is None:
             # Another request may have been equal in all that matters.
-            if self._uploads is not None and request.method in UPLOAD_METHODS:
+            if self.echoes(request):
                 return None
             response = self._responses.find_equal(request, self._keys.of(request))
             return response if response is not None and response.prepared else None
@@ -204,14 +204,23 @@ class Site(Lifecycle):
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
-        if self._uploads is not None and request.method in UPLOAD_METHODS:
-            exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
+        if self.echoes(request):
+            self.echo(exchange)
             return
         found = self.look(request)
         if isinstance(found, Response):
             exchange.respond(found)
         else:
             exchange.work(found)
+
+    def echoes(self, request: Request) -> bool:
+        """Whether the response to ``request`` is its own content."""
+        return self._uploads is not None and request.method in UPLOAD_METHODS
+
+    def echo(self, exchange: Exchange) -> None:
+        """Respond with the content of the request; for those of which :meth:`echoes` says so."""
+        assert self._uploads is not None
+        exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
 
     def look(self, request: Request) -> Response | ResponseJob:
         """The response to ``request``, or a job that makes it where that may block.

@@ -4,8 +4,8 @@ Contract: :meth:`Scopes.http` and :meth:`Scopes.connection` make a new dictionar
 with new lists and dictionaries inside, into which the application may write; the values follow
 "HTTP & WebSocket ASGI Message Format" 2.5.
 
-- ``path`` is percent-decoded, then read as UTF-8, and includes ``root_path``; ``raw_path`` has no
-  query.
+- ``path`` has no dot segments, is percent-decoded, then read as UTF-8, and includes ``root_path``;
+  ``raw_path`` is what the client sent, without the query.
 - ``host`` comes first and is what the client named as authority; what it sent as Host besides is
   left out.  Cookie crumbs are one field (RFC 9113 section 8.2.3).
 - ``client`` and ``server`` are those of the connection; ``None`` where there is none.
@@ -24,6 +24,7 @@ from h2static.asgi.types import Scope
 from h2static.http.exchange import Exchange
 from h2static.http.fields import Field
 from h2static.http.messages import Client, Request
+from h2static.http.paths import remove_dot_segments
 from h2static.http.requests import Tls
 
 ASGI_VERSION: Final = "3.0"
@@ -135,7 +136,8 @@ def _facts(request: Request) -> _Known:
 
 
 def decoded_path(raw_path: bytes) -> str:
-    """A path without its query as text: percent-decoded, then UTF-8."""
+    """A path without its query as text: without dot segments, percent-decoded, then UTF-8."""
+    raw_path, _ = remove_dot_segments(raw_path)
     if b"%" in raw_path:
         raw_path = unquote_to_bytes(raw_path)
     return raw_path.decode("utf-8", "replace")

@@ -49,6 +49,8 @@ async def test_an_ordinary_request(dialect: Dialect) -> None:
         (b"/\xc3\xbc", "/ü"),
         (b"*", "*"),
         (b"/+", "/+"),
+        (b"/a/../b/%2e%2E/c%2F..%2Fd", "/c/../d"),
+        (b"/../a/.", "/a/"),
     ],
 )
 def test_paths_are_decoded_once(raw: bytes, path: str) -> None:

@@ -28,7 +28,11 @@ def parse_prefix(text: str) -> str:
     Raises ``ValueError`` with one line.
     """
     prefix = text.removesuffix("/")
-    if not text.startswith("/") or (prefix and _PREFIX.fullmatch(prefix) is None):
+    if (
+        not text.startswith("/")
+        or (prefix and _PREFIX.fullmatch(prefix) is None)
+        or not {".", ".."}.isdisjoint(prefix.split("/"))
+    ):
         raise ValueError(f"{text!r} is not a path prefix like /api")
     return prefix
 

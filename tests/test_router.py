@@ -100,7 +100,9 @@ def test_prefixes(text: str, prefix: str) -> None:
     assert parse_prefix(text) == prefix
 
 
-@pytest.mark.parametrize("text", ["", "api", "//", "/a//b", "/a b", "/a?b", "/a#b", "/a\0", "/a//"])
+@pytest.mark.parametrize(
+    "text", ["", "api", "//", "/a//b", "/a b", "/a?b", "/a#b", "/a\0", "/a//", "/.", "/../a"]
+)
 def test_what_is_no_prefix(text: str) -> None:
     with pytest.raises(ValueError, match="is not a path prefix like /api"):
         parse_prefix(text)

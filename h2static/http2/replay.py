@@ -64,8 +64,8 @@ class Replay:
     """See the module."""
 
     __slots__ = (
-        "_blocks", "_client", "_peer", "_push", "_sender", "_service", "_streams", "_turn",
-        "handle",
+        "_blocks", "_client", "_handle", "_peer", "_push", "_sender", "_service", "_streams",
+        "_turn",
     )  # fmt: skip
 
     def __init__(
@@ -88,8 +88,11 @@ class Replay:
         self._sender = sender
         self._blocks = blocks
         self._push = push
-        #: Has the application handle a request that is whole and was admitted.
-        self.handle: Callable[[int, RequestHead], None] = _nobody
+        self._handle: Callable[[int, RequestHead], None] = _nobody
+
+    def hand_to(self, handle: Callable[[int, RequestHead], None]) -> None:
+        """``handle`` has the application handle a request that is whole and was admitted."""
+        self._handle = handle
 
     def run(self, data: bytes, position: int) -> int:
         """Answer what is known of ``data`` from ``position`` on; where the plain path goes on."""
@@ -104,7 +107,7 @@ class Replay:
             or next_id >= _LAST_ID
         ):
             return position
-        service, output = self._service, sender.output
+        service, output, scheduler = self._service, sender.output, sender.scheduler
         end = len(data)
         recalled = service.recalled
         application = service.application
@@ -147,10 +150,10 @@ class Replay:
                         known_blocks = decoder.known
                     blocks.move_to(decoder)
                     streams.used(next_id)
-                    self.handle(next_id, known.head)
+                    self._handle(next_id, known.head)
                     position = stop
                     first_id = next_id = next_id + 2
-                    if sender.scheduler.count:
+                    if scheduler.count:
                         break
                     room = service.settings.max_concurrent_streams - len(streams.open) - len(ends)
                     window, octets, encoder = sender.window, output.octets, sender.encoder

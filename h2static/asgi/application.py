@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 
 from h2static.asgi.errors import ClientDisconnected
 from h2static.asgi.files import Files
-from h2static.asgi.http import EARLY_HINT, PATHSEND, PUSH, TRAILERS, HttpConversation
+from h2static.asgi.http import EARLY_HINT, PATHSEND, PUSH, HttpConversation
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
 from h2static.asgi.responses import Responses
@@ -200,17 +200,15 @@ def serve_http(application: AsgiApplication, exchange: Exchange) -> None:
     """An ordinary request."""
     conversation = HttpConversation(exchange, application)
     scope = application.scopes.http(exchange)
-    request, client = exchange.request, exchange.client
-    extensions: dict[str, dict[str, object]] = {PATHSEND: {}}
+    client = exchange.client
+    extensions: dict[str, dict[str, object]] = scope["extensions"]
+    extensions[PATHSEND] = {}
     if client.version != "HTTP/1.1":
         extensions[EARLY_HINT] = {}
         if exchange.may_push:
             extensions[PUSH] = {}
-    if application.scopes.takes_trailers(request):
-        extensions[TRAILERS] = {}
     if client.tls is not None:
         extensions["tls"] = tls_extension(client.tls)
-    scope["extensions"] = extensions
     application.begin(conversation, scope)
     if not conversation.complete:
         exchange.when_lost(conversation.lose)

@@ -28,7 +28,7 @@ from h2static.asgi import sections
 from h2static.asgi.errors import ClientDisconnected, InvalidEvent
 from h2static.asgi.limits import AsgiLimits
 from h2static.asgi.responses import Responses
-from h2static.asgi.scope import encoded_path, takes_trailers
+from h2static.asgi.scope import TRAILERS, encoded_path, takes_trailers
 from h2static.asgi.sections import Section, Sections
 from h2static.asgi.tasks import turn_of, wake
 from h2static.asgi.types import Message
@@ -55,7 +55,6 @@ class Phase(IntEnum):
 
 START: Final = "http.response.start"
 BODY: Final = "http.response.body"
-TRAILERS: Final = "http.response.trailers"
 PATHSEND: Final = "http.response.pathsend"
 PUSH: Final = "http.response.push"
 EARLY_HINT: Final = "http.response.early_hint"

@@ -29,6 +29,8 @@ from h2static.http.requests import Tls
 
 ASGI_VERSION: Final = "3.0"
 SPEC_VERSION: Final = "2.5"
+#: The event that ends a response with trailers, and the extension that says so.
+TRAILERS: Final = "http.response.trailers"
 #: ``http_version`` by what logs write.
 _VERSIONS: Final = {"HTTP/1.1": "1.1", "HTTP/2.0": "2", "HTTP/3.0": "3"}
 
@@ -68,15 +70,20 @@ class Scopes:
         self._known: dict[Request, _Known] = {}
 
     def http(self, exchange: Exchange) -> Scope:
-        """The scope of an ordinary request, without extensions."""
-        scope = self.connection("http", exchange)
-        scope["method"] = self._facts(exchange.request).method
+        """The scope of an ordinary request; of extensions what the request itself decides."""
+        known = self._facts(exchange.request)
+        scope = self._scope("http", known, exchange.request, exchange.client)
+        scope["method"] = known.method
+        if known.takes_trailers:
+            scope["extensions"][TRAILERS] = {}
         return scope
 
     def connection(self, kind: str, exchange: Exchange) -> Scope:
         """What ``http`` and ``websocket`` scopes have in common; ``kind`` is their ``type``."""
-        request, client = exchange.request, exchange.client
-        known = self._facts(request)
+        request = exchange.request
+        return self._scope(kind, self._facts(request), request, exchange.client)
+
+    def _scope(self, kind: str, known: _Known, request: Request, client: Client) -> Scope:
         scope: Scope = {
             "type": kind,
             "asgi": {"version": ASGI_VERSION, "spec_version": SPEC_VERSION},
@@ -95,10 +102,6 @@ class Scopes:
         if state is not None:
             scope["state"] = state.copy()
         return scope
-
-    def takes_trailers(self, request: Request) -> bool:
-        """See :func:`takes_trailers`."""
-        return self._facts(request).takes_trailers
 
     def _facts(self, request: Request) -> _Known:
         known = self._known.get(request)

@@ -70,6 +70,7 @@ class ServerConnection(Connection):
         )
         #: Work for threads, by stream; the driver takes one out when a thread begins with it.
         self.jobs: deque[tuple[int, Job]] = self.requests.jobs
+        replay.hand_to(self.requests.handle)
         self._begin(self.requests, replay)
 
     @property

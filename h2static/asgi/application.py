@@ -97,6 +97,8 @@ class AsgiApplication(Lifecycle):
         self.lifespan = lifespan
         #: The server is about to stop.
         self.draining = False
+        #: What still runs is cancelled.
+        self._finishing = False
         self._report = report
         self._files = files
         self._tasks: Tasks | None = None
@@ -132,10 +134,15 @@ class AsgiApplication(Lifecycle):
         """Have the application take part in ``conversation``."""
         try:
             await self.application(scope, conversation.next_event, conversation.take_event)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if not self._finishing:
+                # The application has cancelled itself, and its client is to be told of that.
+                self.tell(conversation, error)
             conversation.give_up()
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            # Whatever it is: the loop would pass KeyboardInterrupt on, to the end of the process,
+            # and keep others for itself, with a client that waits for ever.
             if not (conversation.lost and _is_disconnect(error)):
                 self.tell(conversation, error)
             conversation.give_up()
@@ -180,6 +187,7 @@ class AsgiApplication(Lifecycle):
 
     async def finish(self) -> None:
         """No connection is left: end what still runs."""
+        self._finishing = True
         running = set() if self._tasks is None else set(self._tasks.running)
         if running:
             for task in running:

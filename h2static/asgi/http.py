@@ -8,6 +8,8 @@ What the application may send when is :data:`LEGAL`; anything else raises
   a 500, and a body in one piece gets its length.  Later, a response that cannot be finished is
   aborted, so that it never looks complete.
 - A body is never longer than its Content-Length, and one that is shorter is an error.
+- To HEAD, and with 204 and 304, the head alone goes out.  What the application sends then is thrown
+  away; one that goes on and on is told that the client has gone.
 - ``send`` waits while the client takes nothing; content that the application does not take gives
   its client no credit.
 - ``receive`` gives ``http.disconnect`` once the response is complete or the client has gone, as
@@ -99,8 +101,8 @@ class HttpConversation:
 
     __slots__ = (
         "_accepted", "_content", "_declared", "_ended", "_held", "_host", "_lost",
-        "_phase", "_pipe", "_section", "_sent", "_starved", "_status", "_swallows", "_told_end",
-        "_trailers", "_wait_for_room", "_wait_for_word", "_wants_trailers", "exchange",
+        "_phase", "_pipe", "_respite", "_section", "_sent", "_starved", "_status", "_swallows",
+        "_told_end", "_trailers", "_wait_for_room", "_wait_for_word", "_wants_trailers", "exchange",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, host: Host) -> None:
@@ -127,6 +129,8 @@ class HttpConversation:
         self._sent = 0
         #: The response has no content, whatever the application sends.
         self._swallows = False
+        #: The end of an application that goes on with content nobody gets.
+        self._respite: asyncio.TimerHandle | None = None
         self._wants_trailers = False
         self._trailers: list[Field] = []
         self._pipe: Pipe | None = None
@@ -231,11 +235,7 @@ class HttpConversation:
             data = bytes(data)
         more = message.get("more_body", False)
         if self._swallows:
-            if self._phase is _HELD:
-                self._phase = _CONTENT
-                self._respond(self._fields_without_content(), b"")
-            if not more:
-                self._end_content()
+            self._swallow(len(data), more=bool(more))
             return True
         self._sent += len(data)
         declared = self._declared
@@ -262,6 +262,23 @@ class HttpConversation:
             self._end_content()
             return True
         return room
+
+    def _swallow(self, size: int, *, more: bool) -> None:
+        """Take a piece of content that the response has not."""
+        if self._phase is _HELD:
+            self._phase = _CONTENT
+            self._respond(self._fields_without_content(), b"")
+            if more:
+                # A stream without end would go on for nobody.
+                seconds = self._host.limits.swallowed_seconds
+                self._respite = asyncio.get_running_loop().call_later(seconds, self.lose)
+        if not more:
+            self._end_content()
+            return
+        limits = self._host.limits
+        self._sent += size + limits.swallowed_overhead
+        if self._sent > limits.swallowed:
+            self.lose()
 
     def _respond(self, fields: Fields, body: bytes | Body, status: int | None = None) -> None:
         self.exchange.respond(
@@ -347,8 +364,14 @@ class HttpConversation:
         """The response is complete, as far as the application is concerned."""
         self._phase = _COMPLETE
         self._content.clear()
+        self._hurry_no_more()
         if self._wait_for_word:
             wake(self._wait_for_word)
+
+    def _hurry_no_more(self) -> None:
+        if self._respite is not None:
+            self._respite.cancel()
+            self._respite = None
 
     def _hint(self, message: Message) -> None:
         links = message.get("links", ())
@@ -383,10 +406,11 @@ class HttpConversation:
     def give_up(self) -> None:
         """The application has failed: the response becomes a 500, or is cut off."""
         if not self._over:
-            self._phase = _COMPLETE
+            self._finish()
             self.exchange.abort("")
             if self._pipe is not None:
                 self._pipe.abandon()
+            wake(self._wait_for_room)
 
     def lose(self) -> None:
         """The client has gone."""
@@ -401,6 +425,7 @@ class HttpConversation:
 
     def _send_away(self) -> None:
         self._lost = True
+        self._hurry_no_more()
         self._content.clear()
         wake(self._wait_for_word)
         wake(self._wait_for_room)

@@ -120,7 +120,9 @@ class Lifespan:
         }
         try:
             await self._application(scope, self._events.get, self._take)
-        except (Exception, SystemExit) as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # the loop would end with KeyboardInterrupt
             self._error = error
             if self._started is not None and self._started.done():
                 self._report(f"{self._name}: the lifespan has failed: {error!r}", _lines(error))

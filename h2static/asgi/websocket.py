@@ -240,6 +240,7 @@ class WebSocketConversation:
             self.exchange.abort("")
         elif phase is _OPEN:
             self._socket.fail("the application has failed")
+        self._has_word()
 
     def drain(self) -> None:
         """The server is about to stop."""

@@ -56,6 +56,11 @@ async def raising(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError("no lifespan")
 
 
+async def interrupting(scope: Scope, receive: Receive, send: Send) -> None:
+    """Raises what would end the loop."""
+    raise KeyboardInterrupt
+
+
 async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "lifespan.startup.failed", "message": "no database"})
@@ -75,7 +80,7 @@ async def test_start_state_and_end() -> None:
     assert told.lines == []
 
 
-@pytest.mark.parametrize("application", [silent, raising])
+@pytest.mark.parametrize("application", [silent, raising, interrupting])
 async def test_one_without_a_lifespan(application: AsgiCallable) -> None:
     told = Told()
     lifespan = make(application, told)
@@ -87,7 +92,11 @@ async def test_one_without_a_lifespan(application: AsgiCallable) -> None:
 
 @pytest.mark.parametrize(
     ("application", "reason"),
-    [(silent, "has no lifespan"), (raising, "failed in its lifespan")],
+    [
+        (silent, "has no lifespan"),
+        (raising, "failed in its lifespan"),
+        (interrupting, "failed in its lifespan"),
+    ],
 )
 async def test_one_that_has_to_have_a_lifespan(application: AsgiCallable, reason: str) -> None:
     lifespan = make(application, Told(), LifespanMode.ON)

@@ -1,9 +1,10 @@
 """Several applications under one roof: each answers below its prefix.
 
 Contract: of the prefixes that a path begins with, the longest decides; ``/api`` is a prefix of
-``/api`` and of ``/api/x``, not of ``/apix``.  The path is percent-decoded first, so that
-no other spelling leads to another application.  What no prefix matches goes to the default.  Each
-application is told of the server's life once.
+``/api`` and of ``/api/x``, not of ``/apix``.  Dot segments are removed and the path is
+percent-decoded first, as folders and applications do themselves, so that no other spelling leads to
+another application.  What no prefix matches goes to the default.  Each application is told of the
+server's life once.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from h2static.http.exchange import Application, Exchange
 from h2static.http.lifecycle import Several
 from h2static.http.messages import Request, Response
+from h2static.http.paths import decoded_path
 
 #: A prefix as people write it: begins with a slash, ends without one.
 _PREFIX: Final = re.compile(r"(?:/[^/\x00-\x20\x7f?#]+)+")
@@ -47,8 +48,8 @@ class Router(Several):
 
     def choose(self, path: bytes) -> Application:
         """Whose ``path`` is, which may have a query."""
-        if b"%" in path:
-            path = unquote_to_bytes(path.partition(b"?")[0])
+        if b"%" in path or b"/." in path:
+            path = decoded_path(path.partition(b"?")[0])
         for prefix, below, application in self._routes:
             if path.startswith(prefix) and (
                 path.startswith(below) or path.partition(b"?")[0] == prefix

@@ -4,8 +4,9 @@ Contract: :meth:`Scopes.http` and :meth:`Scopes.connection` make a new dictionar
 with new lists and dictionaries inside, into which the application may write; the values follow
 "HTTP & WebSocket ASGI Message Format" 2.5.
 
-- ``path`` is percent-decoded, then read as UTF-8, and includes ``root_path``; ``raw_path`` has no
-  query.
+- ``path`` is percent-decoded, then read as UTF-8, and includes ``root_path``.  Dot segments are
+  removed before: a path that was routed by what it means does not say something else.
+  ``raw_path`` is as received, without the query.
 - ``host`` comes first and is what the client named as authority; what it sent as Host besides is
   left out.  Cookie crumbs are one field (RFC 9113 section 8.2.3).
 - ``client`` and ``server`` are those of the connection; ``None`` where there is none.
@@ -17,10 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
 from h2static.asgi.types import Scope
+from h2static.http import paths
 from h2static.http.exchange import Exchange
 from h2static.http.fields import Field
 from h2static.http.messages import Client, Request
@@ -135,10 +137,8 @@ def _facts(request: Request) -> _Known:
 
 
 def decoded_path(raw_path: bytes) -> str:
-    """A path without its query as text: percent-decoded, then UTF-8."""
-    if b"%" in raw_path:
-        raw_path = unquote_to_bytes(raw_path)
-    return raw_path.decode("utf-8", "replace")
+    """A path without its query as text: without dot segments, percent-decoded, then UTF-8."""
+    return paths.decoded_path(raw_path).decode("utf-8", "replace")
 
 
 def _headers(request: Request) -> tuple[Field, ...]:

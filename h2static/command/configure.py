@@ -97,9 +97,8 @@ def configure(
             port=cast("int", values["port"]),
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
-            folder="htdocs" in values or not values.get("app"),
             site=SiteConfig(
-                root=_root(cast("str", values.get("htdocs", "."))),
+                root=_root(values),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
             ),
             **server,  # type: ignore[arg-type]  # as above
@@ -215,9 +214,14 @@ def _hint(word: str, written: Mapping[str, object]) -> str:
     return f"; did you mean h2static {near[0]}?" if near else ""
 
 
-def _root(path: str) -> str:
-    """The folder to serve as an absolute path; its links stay, so that they can be swapped."""
-    root = os.path.abspath(path)
+def _root(values: Mapping[str, object]) -> str:
+    """The folder to serve as an absolute path; its links stay, so that they can be swapped.
+
+    Empty: none, because there are applications.
+    """
+    if "htdocs" not in values and values.get("app"):
+        return ""
+    root = os.path.abspath(cast("str", values.get("htdocs", ".")))
     if not os.path.isdir(root):
         what = "is not a folder" if os.path.exists(root) else "does not exist"
         raise StartError(f"the folder to serve {what}: {root}")

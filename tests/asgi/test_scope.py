@@ -65,6 +65,14 @@ async def test_a_mounted_application(dialect: Dialect) -> None:
     assert seen.scope["raw_path"] == b"/api/x"
 
 
+async def test_dot_segments_do_not_lead_out_of_a_mount(dialect: Dialect) -> None:
+    seen = Recorder()
+    await Talk(dialect, seen, root_path="/api").ask(b"/x/../api/y?/../")
+    assert seen.scope["path"] == "/api/y"
+    assert seen.scope["raw_path"] == b"/x/../api/y"
+    assert seen.scope["query_string"] == b"/../"
+
+
 async def test_each_request_has_a_scope_of_its_own(dialect: Dialect) -> None:
     seen = Recorder()
     talk = Talk(dialect, seen, state={"shared": [1]})

@@ -49,6 +49,9 @@ KNOWN_METHODS = frozenset(
 #: What a site that falls through responds where it has nothing: for wrappers to know, not to send.
 ABSENT: Final = Response(status=404, fields=(SERVER_FIELD, (b"content-length", b"0")))
 
+#: The same object each time: what is made of it is remembered.
+_NO_NETLIFY: Final = NetlifyRules()
+
 
 @dataclass(slots=True, kw_only=True)
 class BuiltResponse:
@@ -76,7 +79,7 @@ class ResponseBuilder:
         self.now = now
         self.dependencies = Dependencies(now)
         self.source = FileSource(setup.shared, self.dependencies, now, blocking=blocking)
-        self.netlify = NetlifyRules() if setup.netlify is None else setup.netlify.rules
+        self.netlify = _NO_NETLIFY if setup.netlify is None else setup.netlify.rules
         self.rules = setup.rules(self.netlify)
         #: Whether a query would change nothing.
         self.any_query = False

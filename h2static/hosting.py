@@ -50,6 +50,11 @@ class Documents(Wrapper):
             return ABSENT
         return self._folder.look(request)
 
+    def forget(self) -> None:
+        """Have the folder forget its responses; applications remember nothing of its rules."""
+        if self._folder is not None:
+            self._folder.forget()
+
 
 @dataclass(slots=True, kw_only=True)
 class HostedApplications:

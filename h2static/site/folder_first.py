@@ -27,6 +27,10 @@ class FolderFirst(Several):
         """As the site: :data:`~h2static.site.builder.ABSENT` for what is the application's."""
         return ABSENT if request.protocol else self._site.look(request)
 
+    def forget(self) -> None:
+        """Have the site forget its responses."""
+        self._site.forget()
+
     def recall(self, request: Request) -> Response | None:
         """What the folder recalls, or the application for what the folder has not."""
         known = self._site.recall(request)

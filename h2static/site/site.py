@@ -157,7 +157,7 @@ class Site(Lifecycle):
         """Read the push rules again if they changed, where the configuration is lenient.
 
         ``look_at_targets``: also find out which files that they name have come or gone.  Where it
-        is true, :meth:`release` is to be called: responses of before have the hints of before.
+        is true, :meth:`forget` is to be called: responses of before have the hints of before.
         Blocks; may be called in another thread, one at a time.
         """
         return self._setup.push_source.refresh(look_at_targets=look_at_targets)
@@ -176,11 +176,15 @@ class Site(Lifecycle):
         self._epoch.begin(self._clock())
 
     def release(self) -> None:
-        """Forget remembered responses, and so close the files that they keep open, and lists.
-
-        What is in use comes back with its next request.
-        """
+        """Forget responses that were not used since the last call, and so close the files that they
+        keep open, and lists."""
         # Those that other threads made and nobody has asked for since are not even remembered yet.
+        self._built.clear()
+        self._responses.release()
+        self._setup.lists.forget()
+
+    def forget(self) -> None:
+        """Forget all responses and lists.  What is in use comes back with its next request."""
         self._built.clear()
         self._responses.forget()
         self._setup.lists.forget()

@@ -239,7 +239,7 @@ class World:
             visitor.close()
         self.visitors.clear()
         self.wait_for_rest()
-        self.in_thread(self.site.release)
+        self.in_thread(self.site.forget)
         gc.collect()
         # Header blocks are remembered for a second, with the responses that they are of.
         wait_until(self._holds_no_content, "every response to be forgotten")

@@ -23,13 +23,13 @@ FRONT = "h2static"
 #: From the top to the bottom.  Units of one line do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     (FRONT,),
-    ("h2static.command",),
+    ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
     ("h2static.assembly",),
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
-    ("h2static.config", "h2static.localca", "h2static.h2"),
+    ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
     ("h2static.http2", "h2static.http1", "h2static.site"),
     ("h2static.http",),
     ("hpacktools.qpack.tools",),
@@ -45,6 +45,7 @@ ONLY: dict[str, frozenset[str]] = {
         {"h2static.config", "h2static.errors", "h2static.http", "h2static.logs"}
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
+    "h2static.client": frozenset({"h2static.http", "h2static.http1", "h2static.http2"}),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.site": frozenset({"h2static.http"}),

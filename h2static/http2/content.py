@@ -66,6 +66,7 @@ class Content:
             r.INITIAL_WINDOW_SIZE,
             settings.connection_window_size,
             debt=max(0, r.INITIAL_WINDOW_SIZE - size),
+            most=settings.largest_connection_window,
         )
         # DATA below this many octets is a glitch, unless our own window asks for such frames.
         smallest = min(settings.stream_window_size, settings.connection_window_size)

@@ -1,0 +1,42 @@
+"""A client of HTTP/2, with HTTP/1.1 where a server has nothing better.
+
+::
+
+    async with h2static.client.connect("https://example.org/") as client:
+        response = await client.get("/")
+        print(response.status, await response.read())
+
+Requests that are sent with :meth:`Client.send` run at the same time on the one connection.  What
+comes beside the final response is there too: :attr:`Response.informational` (103),
+:attr:`Response.pushes`, :attr:`Response.trailers`.  :class:`Observers` see every frame.
+
+Runs on every backend of anyio.  Certificates are verified, windows grow with what is read, and what
+nobody reads holds up its own stream only.
+"""
+
+from h2static.client.client import Client, Observers, connect
+from h2static.client.errors import ClientError, ConnectError, OptionError, ResponseError
+from h2static.client.options import HTTP1, HTTP2, ConnectOptions, Place, default_settings
+from h2static.client.response import Informational, Response, Times
+from h2static.client.urls import URL, Origin, parse_url
+
+__all__ = [
+    "HTTP1",
+    "HTTP2",
+    "URL",
+    "Client",
+    "ClientError",
+    "ConnectError",
+    "ConnectOptions",
+    "Informational",
+    "Observers",
+    "OptionError",
+    "Origin",
+    "Place",
+    "Response",
+    "ResponseError",
+    "Times",
+    "connect",
+    "default_settings",
+    "parse_url",
+]

@@ -14,11 +14,14 @@ Runs on every backend of anyio.  Certificates are verified, windows grow with wh
 nobody reads holds up its own stream only.
 """
 
-from h2static.client.client import Client, Observers, connect
-from h2static.client.errors import ClientError, ConnectError, OptionError, ResponseError
-from h2static.client.options import HTTP1, HTTP2, ConnectOptions, Place, default_settings
-from h2static.client.response import Informational, Response, Times
-from h2static.client.urls import URL, Origin, parse_url
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from h2static.client.client import Client, Observers, connect
+    from h2static.client.errors import ClientError, ConnectError, OptionError, ResponseError
+    from h2static.client.options import HTTP1, HTTP2, ConnectOptions, Place, default_settings
+    from h2static.client.response import Informational, Response, Times
+    from h2static.client.urls import URL, Origin, parse_url
 
 __all__ = [
     "HTTP1",
@@ -40,3 +43,21 @@ __all__ = [
     "default_settings",
     "parse_url",
 ]
+
+_HOMES = {
+    "client": ("Client", "Observers", "connect"),
+    "errors": ("ClientError", "ConnectError", "OptionError", "ResponseError"),
+    "options": ("HTTP1", "HTTP2", "ConnectOptions", "Place", "default_settings"),
+    "response": ("Informational", "Response", "Times"),
+    "urls": ("URL", "Origin", "parse_url"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is asked for: a command line is read without an event loop."""
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
+
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,83 @@
+"""The command ``h2get``: its entry point.
+
+Contract: :func:`main` returns the exit code; see :mod:`h2static.h2get`.  An interruption gives 130
+and a reader of standard output that goes away 141, as shells report programs that SIGINT or SIGPIPE
+has ended.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from h2static.errors import UsageError
+from hpacktools.descriptors import open_missing
+
+_USAGE: Final = 2
+_INTERRUPTED: Final = 130
+_NO_READER: Final = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with ``arguments``, those of the process by default."""
+    _complete_streams()
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BaseException as error:
+        return _code_of(_innermost(error))
+    return code
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The first error of a group, which task groups may have nested."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _code_of(error: BaseException) -> int:
+    """The exit code for what has ended the command; raises what nobody expects."""
+    from h2static.h2get.output import Gone, complain, discard_output
+
+    if isinstance(error, UsageError):
+        complain(str(error))
+        return _USAGE
+    if isinstance(error, Gone | BrokenPipeError):
+        discard_output()
+        return _NO_READER
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED
+    raise error
+
+
+def _complete_streams() -> None:
+    open_missing()
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 -- as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 -- as above
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A character that the encoding lacks is escaped; lines are flushed by turns.
+        sys.stdout.reconfigure(errors="backslashreplace", line_buffering=False, write_through=False)
+
+
+def _run(words: list[str]) -> int:
+    """Do what ``words`` say.  Raises :class:`UsageError`."""
+    from h2static.h2get.arguments import help_text, parse
+
+    arguments = parse(words)
+    if arguments.help:
+        print(help_text(), end="")
+        return 0
+    if arguments.version:
+        from h2static.version import __version__
+
+        print(f"h2get h2static/{__version__}")
+        return 0
+    from h2static.h2get.run import run
+
+    return run(arguments)

@@ -1,0 +1,149 @@
+"""From the command line to the exit code: connections one after the other, requests at once.
+
+Contract: :func:`run` does what :class:`~h2static.h2get.arguments.Arguments` say and returns the
+exit code.  URIs of one origin are asked for on one connection.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import anyio
+
+from h2static.client import HTTP1, ConnectError, Observers, OptionError, Origin, connect, parse_url
+from h2static.errors import UsageError
+from h2static.h2get import output
+from h2static.h2get.arguments import Arguments
+from h2static.h2get.fetch import Fetch, Fetcher, Work
+from h2static.h2get.requests import Upload, connect_options, method
+
+if TYPE_CHECKING:
+    from h2static.logs.client_frames import ClientFrameLog
+
+OK, FAILED, USAGE, UNCONNECTED = 0, 1, 2, 3
+
+
+def run(arguments: Arguments) -> int:
+    """Ask for everything.  Raises :class:`UsageError` or :class:`~h2static.h2get.output.Gone`."""
+    return anyio.run(_Run(arguments).run)
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._standard = output.Standard()
+        self._work = Work()
+        try:
+            self._options = connect_options(arguments)
+            self._work.waiting = [
+                Fetch(url=parse_url(uri), index=index, method=method(arguments))
+                for index, uri in enumerate(arguments.uris)
+                for _ in range(arguments.multiply)
+            ]
+            self._upload = Upload(arguments)
+        except OptionError as error:
+            raise UsageError(str(error)) from error
+        self._work.known = {str(fetch.url) for fetch in self._work.waiting}
+
+    async def run(self) -> int:
+        """Returns the exit code."""
+        seconds = self._arguments.max_time
+        try:
+            with anyio.fail_after(seconds or None):
+                while self._work.waiting:
+                    await self._ask_one_origin()
+        except TimeoutError:
+            self._work.fail(f"not over within {seconds:g} s")
+        self._report()
+        if self._work.unconnected:
+            return UNCONNECTED
+        return FAILED if self._work.failed else OK
+
+    async def _ask_one_origin(self) -> None:
+        """Connect to the origin of what waits first, and ask for all that waits for it."""
+        work = self._work
+        origin = work.waiting[0].url.origin
+        fetches = [one for one in work.waiting if one.url.origin == origin]
+        work.waiting = [one for one in work.waiting if one.url.origin != origin]
+        try:
+            async with connect(origin, self._options, self._observers(origin)) as client:
+                fetcher = Fetcher(client, self._arguments, work, self._upload, self._standard)
+                await fetcher.run(fetches)
+        except ConnectError as error:
+            work.unconnected = True
+            output.complain(str(error))
+        except OptionError as error:
+            raise UsageError(str(error)) from error
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _observers(self, origin: Origin) -> Observers:
+        arguments, standard = self._arguments, self._standard
+        if arguments.json:
+            from h2static.h2get.json_log import JSONLog
+
+            return JSONLog(origin, standard.write, standard.flush).observers()
+        if not arguments.verbose and not arguments.hexdump:
+            return Observers()
+        log = self._log() if arguments.verbose else None
+        return Observers(
+            frames=log,
+            heads=log,
+            octets=self._dump if arguments.hexdump else _nothing,
+            turned=standard.flush,
+            connected=_shown(log) if log is not None else _nothing,
+        )
+
+    def _log(self) -> ClientFrameLog:
+        from h2static.logs.client_frames import ClientFrameLog
+
+        began = time.monotonic()
+        color = self._arguments.color
+        if color is None:
+            color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        return ClientFrameLog(self._standard.write, lambda: time.monotonic() - began, color=color)
+
+    def _dump(self, octets: bytes) -> None:
+        from h2static.logs.frames import hexdump
+
+        self._standard.write(hexdump(octets))
+
+    def _report(self) -> None:
+        """What was asked for at the end: statistics and HAR."""
+        if self._arguments.stat:
+            from h2static.h2get.statistics import table
+
+            self._standard.write(table(self._work.finished))
+        if self._arguments.har is not None:
+            from h2static.h2get.har import document
+
+            text = document(self._work.finished)
+            if self._arguments.har == "-":
+                self._standard.write(text)
+            else:
+                try:
+                    with open(self._arguments.har, "w", encoding="utf-8") as file:
+                        file.write(text)
+                except OSError as error:
+                    self._work.fail(f"{self._arguments.har}: {error.strerror}")
+        self._standard.flush()
+
+
+def _nothing(*_: object) -> None:
+    """Nobody wants to know."""
+
+
+def _shown(log: ClientFrameLog) -> Callable[[ssl.SSLSocket | None, str], None]:
+    def connected(tls: ssl.SSLSocket | None, protocol: str) -> None:
+        log.connected()
+        if tls is not None:
+            log.negotiated(tls.selected_alpn_protocol() or f"none, so {HTTP1}")
+
+    return connected

@@ -146,13 +146,17 @@ class Wire:
         else:
             await anyio.wait_writable(self._socket)
 
-    def close(self) -> None:
-        """End the connection: close_notify, the end of the stream, and the socket."""
-        sock = self._socket
-        anyio.notify_closing(sock)
+    def end_output(self) -> None:
+        """Say that nothing more will be sent."""
         with contextlib.suppress(OSError, ValueError):
             if self._tls is not None:
                 with contextlib.suppress(OSError, ValueError):
                     self._tls.unwrap()
-            sock.shutdown(socket.SHUT_WR)
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """End the connection: close_notify, the end of the stream, and the socket."""
+        sock = self._socket
+        anyio.notify_closing(sock)
+        self.end_output()
         sock.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from h2static.client.options import Place
 from h2static.errors import UsageError
@@ -76,8 +76,15 @@ class Arguments(argparse.Namespace):
     fail: bool
     stat: bool
     har: str | None
+    expect: list[str]
+    expect_file: list[str]
+    no_frame: list[str]
+    script: str | None
     hexdump: bool
     color: bool | None
+
+
+_A = TypeVar("_A", bound=Arguments)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -112,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_connections(parser)
     _add_protocol(parser)
     _add_output(parser)
+    _add_expectations(parser)
     other = parser.add_argument_group("Other")
     other.add_argument("--version", action="store_true", help="print the version")
     other.add_argument("-h", "--help", action="store_true", help="print this text")
@@ -212,19 +220,36 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("-r", "--har", metavar="PATH", help="write what was asked and answered as HAR; - prints it")
 
 
+def _add_expectations(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("Expectations (exit code 1 where one fails)").add_argument
+    add("--expect", metavar="FRAME", action="append", default=[],
+        help="this must come, in order: 'HEADERS stream=1 :status=200', '404', 'GOAWAY code=...'"
+        )  # fmt: skip
+    add("--expect-file", metavar="FILE", action="append", default=[],
+        help="the same, a line each, with < in front")  # fmt: skip
+    add("--no-frame", metavar="FRAME", action="append", default=[],
+        help="this must not come: RST_STREAM")  # fmt: skip
+    add("--script", metavar="FILE",
+        help="send and expect what a file says, frame by frame; see docs/h2get.md")  # fmt: skip
+
+
 def parse(words: Sequence[str]) -> Arguments:
     """What ``words`` say.  Raises :class:`UsageError`."""
-    parser = build_parser()
-    arguments = parser.parse_intermixed_args(list(words), Arguments())
-    if arguments.help or arguments.version:
-        return arguments
-    _check(arguments)
+    arguments = parse_with(build_parser(), words, Arguments())
+    if not arguments.help and not arguments.version and not arguments.uris:
+        raise UsageError("the URI is missing; see h2get --help")
+    return arguments
+
+
+def parse_with(parser: argparse.ArgumentParser, words: Sequence[str], arguments: _A) -> _A:
+    """What ``words`` say to a parser that has more options.  Raises :class:`UsageError`."""
+    parser.parse_intermixed_args(list(words), arguments)
+    if not arguments.help and not arguments.version:
+        _check(arguments)
     return arguments
 
 
 def _check(arguments: Arguments) -> None:
-    if not arguments.uris:
-        raise UsageError("the URI is missing; see h2get --help")
     if arguments.trailer and arguments.data is None:
         raise UsageError("--trailer: needs the content of -d")
     if arguments.expect_continue and arguments.data is None:
@@ -235,6 +260,8 @@ def _check(arguments: Arguments) -> None:
         raise UsageError("--upgrade and --http1.1 do not go together")
     if arguments.verbose and arguments.json:
         raise UsageError("--verbose and --json do not go together")
+    if arguments.script is not None and len(arguments.uris) != 1:
+        raise UsageError("--script: needs one URI")
     if len(arguments.output) > len(arguments.uris):
         raise UsageError("--output: more files than URIs")
     if arguments.output and arguments.remote_name:

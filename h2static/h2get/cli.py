@@ -65,8 +65,32 @@ def _complete_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace", line_buffering=False, write_through=False)
 
 
+def _record(words: list[str]) -> int:
+    from h2static.h2get.record import run_record
+
+    return run_record(words)
+
+
+def _replay(words: list[str]) -> int:
+    from h2static.h2get.replay import run_replay
+
+    return run_replay(words)
+
+
+def _conformance(words: list[str]) -> int:
+    from h2static.h2get.conformance import run_conformance
+
+    return run_conformance(words)
+
+
+#: What may stand in the place of a URI.
+_COMMANDS: Final = {"record": _record, "replay": _replay, "conformance": _conformance}
+
+
 def _run(words: list[str]) -> int:
     """Do what ``words`` say.  Raises :class:`UsageError`."""
+    if words and words[0] in _COMMANDS:
+        return _COMMANDS[words[0]](words[1:])
     from h2static.h2get.arguments import help_text, parse
 
     arguments = parse(words)
@@ -78,6 +102,10 @@ def _run(words: list[str]) -> int:
 
         print(f"h2get h2static/{__version__}")
         return 0
+    if arguments.script is not None:
+        from h2static.h2get.scripts import run_script
+
+        return run_script(arguments)
     from h2static.h2get.run import run
 
     return run(arguments)

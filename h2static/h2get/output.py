@@ -161,6 +161,15 @@ def complain(text: str) -> None:
         return
 
 
+def show(text: str) -> None:
+    """Lines on standard error that are safe for a terminal."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        return
+
+
 def discard_output() -> None:
     """Nobody reads standard output: have the interpreter not complain at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

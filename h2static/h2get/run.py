@@ -23,6 +23,8 @@ from h2static.h2get.fetch import Fetch, Fetcher, Work
 from h2static.h2get.requests import Upload, connect_options, method
 
 if TYPE_CHECKING:
+    from h2static.h2get.script.model import Expect, Never
+    from h2static.h2get.watch import Capture
     from h2static.logs.client_frames import ClientFrameLog
 
 OK, FAILED, USAGE, UNCONNECTED = 0, 1, 2, 3
@@ -30,15 +32,26 @@ OK, FAILED, USAGE, UNCONNECTED = 0, 1, 2, 3
 
 def run(arguments: Arguments) -> int:
     """Ask for everything.  Raises :class:`UsageError` or :class:`~h2static.h2get.output.Gone`."""
-    return anyio.run(_Run(arguments).run)
+    return Run(arguments).start()
 
 
-class _Run:
+class Run:
     """One run of the command."""
 
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Arguments, capture: Capture | None = None) -> None:
+        """``capture`` writes down what is sent and received."""
         self._arguments = arguments
         self._standard = output.Standard()
+        self._expectations: list[Expect | Never] = []
+        self._capture = capture
+        if arguments.expect or arguments.expect_file or arguments.no_frame:
+            from h2static.h2get.expect import read_expectations
+            from h2static.h2get.watch import Capture
+
+            self._expectations = read_expectations(
+                arguments.expect, arguments.expect_file, arguments.no_frame
+            )
+            self._capture = capture or Capture()
         self._work = Work()
         try:
             self._options = connect_options(arguments)
@@ -50,10 +63,15 @@ class _Run:
             self._upload = Upload(arguments)
         except OptionError as error:
             raise UsageError(str(error)) from error
-        self._work.known = {str(fetch.url) for fetch in self._work.waiting}
+        #: What the command line names.
+        self.urls = [fetch.url for fetch in self._work.waiting]
+        self._work.known = {str(url) for url in self.urls}
 
-    async def run(self) -> int:
-        """Returns the exit code."""
+    def start(self) -> int:
+        """Do it; returns the exit code."""
+        return anyio.run(self._run)
+
+    async def _run(self) -> int:
         seconds = self._arguments.max_time
         try:
             with anyio.fail_after(seconds or None):
@@ -62,6 +80,7 @@ class _Run:
         except TimeoutError:
             self._work.fail(f"not over within {seconds:g} s")
         self._report()
+        self._check()
         if self._work.unconnected:
             return UNCONNECTED
         return FAILED if self._work.failed else OK
@@ -82,24 +101,38 @@ class _Run:
         except OptionError as error:
             raise UsageError(str(error)) from error
 
+    def _check(self) -> None:
+        """Hold what came against what was expected."""
+        if self._capture is None:
+            return
+        from h2static.h2get.expect import difference
+
+        text = difference(self._expectations, self._capture.frames)
+        if text is not None:
+            self._work.fail("an expectation has failed")
+            output.show(text)
+
     # ------------------------------------------------------------------ what is shown
 
     def _observers(self, origin: Origin) -> Observers:
         arguments, standard = self._arguments, self._standard
+        observers = Observers()
         if arguments.json:
             from h2static.h2get.json_log import JSONLog
 
-            return JSONLog(origin, standard.write, standard.flush).observers()
-        if not arguments.verbose and not arguments.hexdump:
-            return Observers()
-        log = self._log() if arguments.verbose else None
-        return Observers(
-            frames=log,
-            heads=log,
-            octets=self._dump if arguments.hexdump else _nothing,
-            turned=standard.flush,
-            connected=_shown(log) if log is not None else _nothing,
-        )
+            observers = JSONLog(origin, standard.write, standard.flush).observers()
+        elif arguments.verbose or arguments.hexdump:
+            log = self._log() if arguments.verbose else None
+            observers = Observers(
+                frames=log,
+                heads=log,
+                octets=self._dump if arguments.hexdump else _nothing,
+                turned=standard.flush,
+                connected=_shown(log) if log is not None else _nothing,
+            )
+        if self._capture is None:
+            return observers
+        return self._capture.beside(observers)
 
     def _log(self) -> ClientFrameLog:
         from h2static.logs.client_frames import ClientFrameLog

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -199,7 +200,7 @@ def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bo
     at the terminal.  Raises ``StartError``.
     """
     try:
-        site = Site(config.site, clock=time.time, submit=pool.submit)
+        site = Site(config.site, clock=time.time, submit=pool.submit, alone=threading.Lock())
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error
     served = Served(

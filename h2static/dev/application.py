@@ -38,6 +38,7 @@ from h2static.http.rewriting import Rewriter
 from h2static.http.wrapper import WrappedExchange, Wrapper
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
+from h2static.site.names import DEFAULT_NAMES, PublicNames
 from h2static.site.representation import OctetContent, Representation
 
 _OWN_PATHS = injection.PREFIX.encode("ascii")
@@ -53,6 +54,8 @@ class DevOptions:
     allowed_hosts: tuple[str, ...] = ()
     #: Also make responses fresh and errors friendly; otherwise live reload is all.
     friendly: bool = True
+    #: The names that error pages may tell.
+    public: PublicNames = DEFAULT_NAMES
 
 
 class DevApplication(Wrapper):
@@ -96,7 +99,7 @@ class DevApplication(Wrapper):
             octets=limits.rewritten_octets,
         )
         self._documents = Documents(
-            DocumentOptions(root=options.root, friendly=options.friendly),
+            DocumentOptions(root=options.root, friendly=options.friendly, public=options.public),
             limits,
             clock=clock,
             refuse=site.refuse,

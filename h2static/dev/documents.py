@@ -42,6 +42,7 @@ from h2static.site.cache_key import cache_key_of
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
 from h2static.site.errors import SiteError
+from h2static.site.names import PublicNames
 from h2static.site.octets import OctetBody, Piece
 from h2static.site.pages import error_page
 from h2static.site.representation import (
@@ -113,6 +114,8 @@ class DocumentOptions:
     root: str
     #: Whether to make documents fresh and errors friendly; otherwise live reload is all.
     friendly: bool
+    #: The names that an error page may tell.
+    public: PublicNames
 
 
 class Rewritten(NamedTuple):
@@ -202,6 +205,8 @@ class Documents:
         self._lock = threading.Lock()
         #: Held while a file is read and rewritten, which takes two or three times its octets.
         self._making = threading.Lock()
+        #: Held while names are compared: a thread that computes takes the loop's time.
+        self._comparing = threading.Lock()
         #: By path.
         self._warnings: dict[bytes, str] = {}
 
@@ -246,8 +251,12 @@ class Documents:
         return True
 
     def blocks(self, response: Response) -> bool:
-        """Whether :meth:`respond` may have to wait for a disk."""
-        return not isinstance(response.body, bytes) or self._is_missing(response)
+        """Whether :meth:`respond` may have to wait for a disk, or takes long."""
+        return (
+            not isinstance(response.body, bytes)
+            or len(response.body) > self._limits.document_at_once
+            or self._is_missing(response)
+        )
 
     def recall(
         self, asked: DocumentRequest, response: Response, state: State | None
@@ -310,7 +319,9 @@ class Documents:
     def _octets(self, request: Request, response: Response) -> bytes:
         """The document without the client."""
         if self._is_missing(response):
-            return missing_page(self._options.root, _path(request), self._limits)
+            root, public = self._options.root, self._options.public
+            with self._comparing:
+                return missing_page(root, _path(request), self._limits, public)
         return read_whole(response.body)
 
     def _shared(self, request: Request, response: Response, origin: Origin) -> DocumentInUse | None:

@@ -28,6 +28,7 @@ from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
 from h2static.localca import machine_names
 from h2static.logs.escape import escape
+from h2static.site.names import public_names
 
 
 def print_line(text: str) -> None:
@@ -114,6 +115,7 @@ class LiveReload(DevExtension):
             # The names of this machine are those in its certificate.
             allowed_hosts=(*config.allow_host, *machine_names()),
             friendly=config.dev,
+            public=public_names(config.site),
         )
         self._dev = DevApplication(
             site,

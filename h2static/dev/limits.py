@@ -17,6 +17,9 @@ class DevLimits:
     #: Larger documents are sent as they are: each has to be read and rewritten as a whole, and
     #: nobody edits a page of this size by hand.
     document: int = 32 << 20
+    #: Rewritten in the loop's thread, which takes some 20 µs for each KiB: how many authorities a
+    #: document is rewritten for is up to clients.
+    document_at_once: int = 32 << 10
     #: All documents that streams are being sent and that no memory holds; beyond it large ones are
     #: sent as they are.  Four of the largest, so that a peer cannot pin more by not reading.
     documents_in_use: int = 128 << 20
@@ -37,8 +40,13 @@ class DevLimits:
     # --- the page in place of a plain 404
     #: Names that are suggested in place of one that does not exist.
     suggestions: int = 5
-    #: Entries of a folder that are compared with it, which takes about 20 µs each.
+    #: Entries of a folder that are looked at, which takes about one µs each.
     suggestion_entries: int = 5_000
+    #: Of these, the likeliest are compared with it, which takes up to 100 µs each.
+    suggestion_comparisons: int = 64
+    #: Octets of a name that is compared: longer ones are made by programs, and comparing takes time
+    #: that grows with their square.
+    suggestion_name: int = 64
 
     # --- event streams
     #: Octets that may wait for one client; an event is some hundred, so it slept for long.

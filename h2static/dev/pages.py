@@ -7,14 +7,21 @@ server in production should; so they are for dev mode only.
 
 from __future__ import annotations
 
+import bisect
 import difflib
+import heapq
 import os
 from html import escape
-from urllib.parse import quote, unquote_to_bytes
+from itertools import islice
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.site.names import DEFAULT_NAMES, PublicNames
 from h2static.site.pages import page
-from h2static.site.paths import is_hidden
+from h2static.site.paths import Names, split_path
+
+#: How much two names have in common at least, of which one is meant for the other.
+_ALIKE = 0.6
 
 _STYLE = """\
 main{max-width:44rem;margin:0 auto;padding:clamp(1.5rem,8vh,6rem) 1.5rem}
@@ -32,10 +39,16 @@ font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace
 """
 
 
-def missing_page(root: str, path: bytes, limits: DevLimits = DEFAULT_LIMITS) -> bytes:
+def missing_page(
+    root: str,
+    path: bytes,
+    limits: DevLimits = DEFAULT_LIMITS,
+    public: PublicNames = DEFAULT_NAMES,
+) -> bytes:
     """The 404 page for the request path ``path`` (without query) below the folder ``root``.
 
-    Blocks: it looks at a folder for names that are like the missing one.
+    ``public``: the names that may be told.  Blocks: it looks at a folder for names that are like
+    the missing one, which takes some milliseconds of computing.
     """
     decoded = os.fsdecode(unquote_to_bytes(path))
     shown = escape(decoded)
@@ -45,11 +58,11 @@ def missing_page(root: str, path: bytes, limits: DevLimits = DEFAULT_LIMITS) -> 
         f"<h1>There is no <code>{shown}</code></h1>",
         f"<p>Looked for <code>{escape(place)}</code></p>",
     ]
-    suggestions = _similar(root, decoded, limits)
+    suggestions = _similar(os.fsencode(root), split_path(unquote_to_bytes(path)), limits, public)
     if suggestions:
         lines.append("<p>Did you mean</p>\n<ul>")
         lines += [
-            f'<li><a href="{escape(quote(os.fsencode(one)))}">{escape(one)}</a></li>'
+            f'<li><a href="{quote_from_bytes(one)}">{escape(os.fsdecode(one))}</a></li>'
             for one in suggestions
         ]
         lines.append("</ul>")
@@ -71,36 +84,80 @@ def host_page(host: str) -> bytes:
     return page("421 Misdirected Request", content, _STYLE)
 
 
-def _similar(root: str, path: str, limits: DevLimits) -> list[str]:
-    """Paths below ``root`` that resemble ``path``: in its folder, or in the nearest that exists."""
-    parts = [part for part in path.split("/") if part and part not in (".", "..")]
-    folder: list[str] = []
-    while parts[len(folder) : len(folder) + 1]:
-        following = [*folder, parts[len(folder)]]
-        # What is hidden is not served, and its names are not told.
-        if (
-            len(following) == len(parts)
-            or is_hidden(os.fsencode(following[-1]))
-            or not os.path.isdir(os.path.join(root, *following))
-        ):
-            break
-        folder = following
-    if len(folder) >= len(parts):
+def _similar(root: bytes, names: Names, limits: DevLimits, public: PublicNames) -> list[bytes]:
+    """Paths below ``root`` that resemble one: in its folder, or in the nearest that exists."""
+    names = tuple(name for name in names if name not in (b".", b".."))
+    depth = 0
+    # What is hidden is not served, and its names are not told.
+    while (
+        depth < len(names) - 1
+        and not public.hides(names[:depth], names[depth])
+        and _is_folder(os.path.join(root, *names[: depth + 1]))
+    ):
+        depth += 1
+    if not names:
         return []
-    wanted = parts[len(folder)]
-    inside = os.path.realpath(root).rstrip("/") + "/"
-    if not (os.path.realpath(os.path.join(root, *folder)) + "/").startswith(inside):
+    folder, wanted = names[:depth], names[depth]
+    place = os.path.join(root, *folder)
+    inside = os.path.realpath(root).rstrip(b"/") + b"/"
+    if not (os.path.realpath(place) + b"/").startswith(inside):
         # A link leads out of the root: what is there is not shown.
         return []
     try:
-        with os.scandir(os.path.join(root, *folder)) as entries:
-            names = {
-                entry.name: entry.name + ("/" if entry.is_dir() else "")
-                for _, entry in zip(range(limits.suggestion_entries), entries, strict=False)
-                if not is_hidden(os.fsencode(entry.name))
-            }
+        with os.scandir(place) as entries:
+            found = [entry.name for entry in islice(entries, limits.suggestion_entries)]
     except (OSError, ValueError):
         return []
-    lowered = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(wanted.lower(), lowered, n=limits.suggestions, cutoff=0.6)
-    return ["/" + "/".join([*folder, names[lowered[name]]]) for name in close]
+    likely = [name for name in _likely(wanted, found, limits) if not public.hides(folder, name)]
+    above = b"/" + b"".join(name + b"/" for name in folder)
+    return [
+        above + name + (b"/" if _is_folder(os.path.join(place, name)) else b"")
+        for name in _close(wanted, likely, limits)
+    ]
+
+
+def _is_folder(path: bytes) -> bool:
+    try:
+        return os.path.isdir(path)
+    except ValueError:
+        return False
+
+
+def _likely(wanted: bytes, names: list[bytes], limits: DevLimits) -> list[bytes]:
+    """Those of ``names`` that begin or end most like ``wanted``.
+
+    A misspelling is the same on both sides of the fault.  Who has most in common with a word at
+    one end is next to it in the order by that end; sorting is a hundred times as fast as comparing
+    each name with the word.
+    """
+    most = limits.suggestion_comparisons
+    names = [name for name in names if len(name) <= limits.suggestion_name]
+    if len(names) <= most or len(wanted) > limits.suggestion_name:
+        return names
+    # No name has a slash in it.
+    lowered = os.fsdecode(b"/".join(names)).lower().split("/")
+    word = os.fsdecode(wanted).lower()
+    found: dict[bytes, None] = {}
+    for ends, end in (
+        (lowered, word),
+        ([name[::-1] for name in lowered], word[::-1]),
+    ):
+        order = sorted(zip(ends, names, strict=True))
+        place = bisect.bisect_left(order, (end, b""))
+        near = order[max(place - most // 4, 0) : place + most // 4]
+        found.update((name, None) for _, name in near)
+    return list(found)
+
+
+def _close(wanted: bytes, names: list[bytes], limits: DevLimits) -> list[bytes]:
+    """Those of ``names`` that are most like ``wanted``, the best first."""
+    word = os.fsdecode(wanted).lower()
+    if len(word) > limits.suggestion_name:
+        return []
+    matcher = difflib.SequenceMatcher(b=word)
+    close: list[tuple[float, bytes]] = []
+    for name in names:
+        matcher.set_seq1(os.fsdecode(name).lower())
+        if matcher.quick_ratio() >= _ALIKE and (ratio := matcher.ratio()) >= _ALIKE:
+            close.append((ratio, name))
+    return [name for _, name in heapq.nlargest(limits.suggestions, close)]

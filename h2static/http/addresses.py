@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 #: Stands for the peers of Unix domain sockets among the names of networks.
 UNIX = "unix"
+#: Addresses whose texts are known: clients come again, and reading one takes longer than all else
+#: that a new connection needs here.
+_REMEMBERED: Final = 1_024
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_address(text: str) -> IPAddress:
     """The address that ``text`` is the numbers of.
 

@@ -21,6 +21,10 @@ FIELD_VALUE: Final = re.compile(
 #: To be searched for.  RFC 9113 section 8.2.1 forbids NUL, CR and LF; the other control characters
 #: are invalid by RFC 9110 section 5.5 and would end up in logs.
 BAD_IN_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: Octets of a path with its query, on every protocol version.  RFC 3986 section 3.3 leaves out
+#: spaces, control characters and the fragment's ``#``.  Octets from 0x80 are let through: curl and
+#: others send file names as they are.
+TARGET_OCTETS: Final = rb"\x21\x22\x24-\x7e\x80-\xff"
 #: RFC 9110 section 8.6; 19 digits are below 2**64.
 CONTENT_LENGTH: Final = re.compile(rb"[0-9]{1,19}")
 #: RFC 3986 section 3.1.

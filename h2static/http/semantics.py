@@ -21,13 +21,14 @@ from h2static.http.grammar import (
     CONTENT_LENGTH,
     LOWER_CASE_NAME,
     SCHEME,
+    TARGET_OCTETS,
     TOKEN,
 )
 from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY, parse_priority
 from h2static.http.requests import Request
 
 #: What cannot be in ``:path``: control characters, space, fragment (RFC 9113 section 8.3.1).
-_BAD_IN_PATH = re.compile(rb"[\x00-\x20\x7f#]")
+_BAD_IN_PATH = re.compile(rb"[^%b]" % TARGET_OCTETS)
 _STATUS = re.compile(rb"[1-5][0-9][0-9]")
 
 #: RFC 9113 section 8.2.2.

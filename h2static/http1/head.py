@@ -21,6 +21,7 @@ from h2static.http.grammar import (
     BAD_IN_VALUE,
     CONTENT_LENGTH,
     SCHEME,
+    TARGET_OCTETS,
     TOKEN,
     TOKEN_OCTETS,
     is_authority,
@@ -34,7 +35,10 @@ DEFAULT_AUTHORITY: Final = b"localhost"
 #: What :attr:`Head.content_length` says when the content comes in chunks.
 CHUNKED: Final = -1
 
-_REQUEST_LINE = re.compile(rb"([%b]+) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN_OCTETS)
+# A fragment is told apart below.
+_REQUEST_LINE = re.compile(
+    rb"([%b]+) ([%b#]+) HTTP/([0-9])\.([0-9])" % (TOKEN_OCTETS, TARGET_OCTETS)
+)
 # RFC 9110 section 5.5: CR, LF and NUL in a field value are dangerous; other controls are invalid.
 CONTROLS: Final = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")

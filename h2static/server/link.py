@@ -113,6 +113,7 @@ class Link(Timed):
         "events",
         "hello",
         "hello_octets",
+        "host",
         "log",
         "opened_at",
         "peer",
@@ -133,8 +134,10 @@ class Link(Timed):
         self.socket = sock
         self.descriptor = sock.fileno()
         self.entrance = entrance
-        #: The client's address, ``None`` for a Unix domain socket; it and the port, for logs.
+        #: The client's address, ``None`` for a Unix domain socket; the same as text, empty then;
+        #: and with its port, for logs.
         self.address: IPAddress | None = None
+        self.host = ""
         self.port = 0
         self.peer = UNIX
         #: Whom to believe: the peer of the socket is one of these trusted proxies.
@@ -177,8 +180,9 @@ class Link(Timed):
     def name_peer(self, address: IPAddress, port: int) -> None:
         """The client is known by its address."""
         self.address = address = unmapped(address)
+        self.host = host = str(address)
         self.port = port
-        self.peer = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def read(self, size: int) -> bytes | None:
         """At most ``size`` octets that have arrived; empty at the end of input.

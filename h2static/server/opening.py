@@ -171,7 +171,7 @@ class Opener:
 
     def _engine(self, link: Link, protocol: str, now: float) -> Engine:
         client = Client(
-            host="" if link.address is None else str(link.address),
+            host=link.host,
             port=link.port,
             version=VERSIONS[protocol],
             secure=link.tls is not None,

@@ -11,21 +11,19 @@ and ``OSError`` (the file system).
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Response
-from h2static.site.bundles import Names
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators
 from h2static.site.contents import FileContent, WouldBlockError, content_tag
-from h2static.site.errors import SiteError, is_lasting, site_error
+from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
-from h2static.site.listing import listing_json, listing_page, read_listing
+from h2static.site.listing import listing_json, listing_page, read_after, read_listing
+from h2static.site.lookup import Elsewhere, FoundFile, Lookup
 from h2static.site.mediatypes import BEGINNING
 from h2static.site.negotiation import (
     IDENTITY,
@@ -34,10 +32,9 @@ from h2static.site.negotiation import (
     prefers_json,
     wants_page,
 )
-from h2static.site.netlify import FILES as NETLIFY_FILES
 from h2static.site.netlify import NetlifyRules
-from h2static.site.paths import Target, encode_path, join_path, parse_target
-from h2static.site.redirects import REDIRECT_STATUSES, Match, find_redirect
+from h2static.site.paths import Target, encode_path, join_path
+from h2static.site.redirects import REDIRECT_STATUSES, Match
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
@@ -48,10 +45,6 @@ from h2static.site.variants import Variants, inner_name
 KNOWN_METHODS = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 )
-#: What a name leads to: a folder, a file, or siblings by coding of a file that is not there.
-Place: TypeAlias = Folder | OpenFile | dict[bytes, OpenFile]
-
-NETLIFY_PATHS = tuple((name,) for name in NETLIFY_FILES)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,14 +105,20 @@ class ResponseBuilder:
 
     def _by_method(self, walk: Walk) -> Response:
         if self.setup.netlify is not None:
-            self.netlify = self.setup.netlify.refresh(walk, self.dependencies)
+            self.netlify = self.setup.netlify.refresh(
+                walk, self.dependencies, blocking=self.blocking
+            )
             self.rules = self.setup.rules(self.netlify)
+        if not self.blocking and (
+            self.rules.most + self.netlify.redirects.most > self.limits.rules_at_once
+        ):
+            raise WouldBlockError
         method, path = self.cache_key.method, self.cache_key.path
         if method in READ_METHODS:
-            return self._read(walk, parse_target(path, self.limits))
+            return self._read(walk, self.setup.target(path))
         if method == b"OPTIONS":
             if path != b"*":
-                self.path = parse_target(path, self.limits).path
+                self.path = self.setup.target(path).path
             # RFC 9110 section 8.6: "MUST NOT send a Content-Length header field in any response
             # with a status code of ... 204".
             head = dict([SERVER_FIELD, self.setup.allow()])
@@ -134,18 +133,26 @@ class ResponseBuilder:
         self.path = target.path
         if not target.canonical:
             return self._rewritten(target, directory=target.directory)
-        match = find_redirect(self.netlify.redirects, self.path, target.query, self.limits)
+        match = self.netlify.redirects.find(target.names, target.query, self.limits)
         if match is not None and match.redirect.force:
             return self._follow(walk, match)
         try:
             return self._serve(walk, target)
-        except (FileNotFoundError, NotADirectoryError):
-            if match is not None:
-                return self._follow(walk, match)
-            spa = self.setup.spa
-            if spa is None or not self._is_page(target):
+        except OSError as error:
+            # Absent is absent, however it was found out.
+            if not is_absent(error):
                 raise
-            return self._serve_names(walk, spa)
+            spa = self.setup.spa
+            if match is None and (spa is None or not self._is_page(target)):
+                raise
+            self.dependencies.settled &= is_lasting(error)
+        if match is not None:
+            return self._follow(walk, match)
+        assert spa is not None
+        return self._file(walk, self._lookup(walk).owners_file(spa))
+
+    def _lookup(self, walk: Walk) -> Lookup:
+        return Lookup(self.setup.lookup_rules, walk, self._variants(walk).alone)
 
     def _is_page(self, target: Target) -> bool:
         """Whether a path may be one that a single-page application routes by itself.
@@ -181,78 +188,39 @@ class ResponseBuilder:
         status = match.redirect.status
         if status in REDIRECT_STATUSES:
             return self._redirect(status, match.target)
-        target = parse_target(match.target.partition(b"#")[0], self.limits)
-        return self._serve_names(walk, target.names, status)
+        target = self.setup.target(match.target.partition(b"#")[0])
+        return self._file(walk, self._lookup(walk).file(target.names), status)
 
     def _serve(self, walk: Walk, target: Target) -> Response:
-        parent, place = self._find(walk, target.names)
-        if not isinstance(place, Folder):
-            if target.directory:
-                raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
-            return self._file(walk, parent, target.names, place)
-        if not target.directory:
-            return self._rewritten(target, directory=True)
-        try:
-            return self._index(walk, place, target.names)
-        except FileNotFoundError:
-            if not self.setup.config.listing:
-                raise
-            return self._listing(walk, place, target.names)
-
-    def _serve_names(self, walk: Walk, names: Names, status: int = 200) -> Response:
-        """The response with the file that an option or a rule names."""
-        parent, place = self._find(walk, names)
-        if isinstance(place, Folder):
-            return self._index(walk, place, names, status)
-        return self._file(walk, parent, names, place, status)
-
-    def _find(self, walk: Walk, names: Names) -> tuple[Folder, Place]:
-        """What ``names`` lead to, and the folder that the last of them is in."""
-        if self.setup.netlify is not None and names in NETLIFY_PATHS:
-            raise SiteError(404)
-        folder = walk.root()
-        if not names:
-            return folder, folder
-        for name in names[:-1]:
-            found = walk.step(folder, name)
-            if isinstance(found, OpenFile):
-                raise NotADirectoryError(errno.ENOTDIR, "a file has no files in it")
-            folder = found
-        return folder, self._step(walk, folder, names[-1])
-
-    def _step(self, walk: Walk, folder: Folder, name: bytes) -> Place:
-        """What ``name`` is in ``folder``."""
-        try:
-            return walk.step(folder, name)
-        except FileNotFoundError:
-            siblings = self._variants(walk).alone(folder, name)
-            if not siblings:
-                raise
-            return siblings
+        found = self._lookup(walk).resolve(target.names, directory=target.directory)
+        if isinstance(found, FoundFile):
+            return self._file(walk, found)
+        if isinstance(found, Elsewhere):
+            return self._rewritten(target, directory=found.directory)
+        return self._listing(walk, found, target)
 
     def _variants(self, walk: Walk) -> Variants:
         unused = self.setup.unused_siblings
         return Variants(walk, self.dependencies, self.source, unused, self.limits)
 
-    def _index(self, walk: Walk, folder: Folder, names: Names, status: int = 200) -> Response:
-        index = self.setup.index
-        found = self._step(walk, folder, index)
-        if isinstance(found, Folder):
-            raise FileNotFoundError(errno.ENOENT, "the index is a folder")
-        return self._file(walk, folder, (*names, index), found, status)
-
-    def _listing(self, walk: Walk, folder: Folder, names: Names) -> Response:
+    def _listing(self, walk: Walk, folder: Folder, target: Target) -> Response:
         """The list of a folder's files, as HTML or JSON."""
         if not self.blocking:
             raise WouldBlockError
         # The files' sizes and dates change without a change of the folder.
         self.dependencies.settled = False
-        private = NETLIFY_FILES if self.setup.netlify is not None and not names else ()
-        listing = read_listing(walk, folder, names, private, self.limits)
+        after = read_after(target.query, self.limits)
+        listing = read_listing(
+            walk, folder, target.names, self.setup.public, after=after, limits=self.limits
+        )
         form, media_type = listing_page, b"text/html; charset=utf-8"
         if prefers_json(self.cache_key.accept, self.limits):
             form, media_type = listing_json, b"application/json"
-        octets = self.setup.lists.octets(listing, form)
+        octets = self.setup.lists.octets(listing, form, after=after)
+        fields = self.rules.fields(self.path)
+        if listing.next:
+            # RFC 8288: relative to the address of the list.
+            fields = ((b"link", b'<%b>; rel="next"' % listing.next.encode()), *fields)
         representation = Representation(
             content=OctetContent(octets=octets),
             length=len(octets),
@@ -260,19 +228,13 @@ class ResponseBuilder:
             cache_control=REVALIDATE,
             validators=Validators(etag=content_tag(octets), modified=None),
             vary=b"accept",
-            fields=self.rules.fields(self.path),
+            fields=fields,
         )
         return prepare(self.cache_key, representation, self.now, limits=self.limits)
 
-    def _file(
-        self,
-        walk: Walk,
-        folder: Folder,
-        names: Names,
-        place: OpenFile | dict[bytes, OpenFile],
-        status: int = 200,
-    ) -> Response:
-        """The response with a file in ``folder`` or one of its precompressed siblings."""
+    def _file(self, walk: Walk, found: FoundFile, status: int = 200) -> Response:
+        """The response with a file or one of its precompressed siblings in the same folder."""
+        folder, names, place = found
         # Rules of ``_redirects`` may look at the query; nothing else of a file does.
         self.any_query = self.setup.netlify is None
         name = names[-1]
@@ -287,27 +249,27 @@ class ResponseBuilder:
         vary = b"accept-encoding"
         if not isinstance(place, OpenFile):
             coding = self._choose(place)
-            found = self.source.content(place[coding])
+            source = self.source.content(place[coding])
         elif stored is None:
             plain = place
             variants = self._variants(walk).of(folder, name, place)
             coding = self._choose(variants)
-            found = self.source.content(variants[coding])
+            source = self.source.content(variants[coding])
             if len(variants) == 1:
                 vary = b""
         else:
             # Who asks for it by this name knows in what coding it is stored.
             coding, vary, name = stored, b"", inner_name(name)
-            found = self.source.content(place)
+            source = self.source.content(place)
             # RFC 9110 section 8.8.3.3: with another coding it is another representation.
-            found.etag = found.etag[:-1] + b"-" + stored + b'"'
+            source.etag = source.etag[:-1] + b"-" + stored + b'"'
         media_type = self._media_type(name, plain)
         representation = Representation(
-            content=found.content,
-            length=found.length,
+            content=source.content,
+            length=source.length,
             media_type=media_type,
             cache_control=cache_control,
-            validators=self.source.validators(found) if status == 200 else None,
+            validators=self.source.validators(source) if status == 200 else None,
             coding=None if coding == IDENTITY else coding,
             vary=vary,
             ranges=status == 200,
@@ -362,7 +324,8 @@ class ResponseBuilder:
         if names is not None:
             try:
                 with self.setup.walk(self.dependencies) as walk:
-                    response = self._serve_names(walk, names, error.status)
+                    found = self._lookup(walk).owners_file(names)
+                    response = self._file(walk, found, error.status)
             except FileNotFoundError:
                 pass
             except (SiteError, OSError):

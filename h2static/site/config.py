@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from h2static.site.hints.delivery import PushMode
 from h2static.site.hints.rules import PushRule
+from h2static.site.patterns import Pattern
 from h2static.site.rules import CacheRule, ErrorPage, HeaderRule
 
 #: Content of small files that a worker holds: the files of most sites altogether.
@@ -45,6 +46,13 @@ class SiteConfig:
     index: str = "index.html"
     #: Answer a folder without index with a list of its files.
     listing: bool = False
+    #: Names with a dot in front that are served and listed like others; everything below a folder
+    #: of such a name is.
+    dot_names: tuple[Pattern, ...] = ()
+    #: Paths in which ``%2F`` separates names as a slash does.
+    encoded_slash: tuple[Pattern, ...] = ()
+    #: Answer ``/about`` with ``about.html``; ``netlify`` does so, too.
+    clean_urls: bool = False
     #: Let symbolic links lead out of the root.
     follow_symlinks: bool = False
     #: File below the root that answers page requests for which there is no file.

@@ -44,6 +44,11 @@ def site_error(error: OSError) -> SiteError:
     return SiteError(status, refusal=None if status == 404 else error.strerror or str(error))
 
 
+def is_absent(error: OSError) -> bool:
+    """Whether ``error`` says that there is nothing."""
+    return _STATUS_OF_ERROR.get(error.errno or 0) == 404
+
+
 def is_lasting(error: OSError) -> bool:
     """Whether the same names give the same error as long as their folders do not change."""
     return error.errno in _LASTING_ERRORS

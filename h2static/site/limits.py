@@ -29,13 +29,24 @@ class SiteLimits:
     path: int = 3 * 4096
     #: Ranges of one request: more than a client can make use of, and each takes a heading.
     ranges: int = 64
-    #: A Range field: 64 ranges of large files fit.
-    range_field: int = 2048
+    #: The same where they are small in comparison with the file: zchunk asks for so many.
+    many_ranges: int = 256
+    #: Headings of parts, together: a hundred octets each, unless a rule gives the file a long type.
+    range_headings: int = 64 * _KIB
+    #: A Range field: as many ranges of files up to a petabyte fit.
+    range_field: int = 9 * _KIB
     #: Items of Accept and Accept-Encoding: clients list about five codings and ten media types.
     accept_items: int = 64
 
     #: Parameters of a query that rules of ``_redirects`` are compared with.
     query_parameters: int = 100
+
+    # --- what is done at once, in the loop's thread; more is a job for another thread
+
+    #: Rules that a request is compared with, half a microsecond each.
+    rules_at_once: int = 1000
+    #: Octets that are read through for a response: files with rules, pages for hints.
+    octets_at_once: int = 64 * _KIB
 
     # --- the way to a file
 

@@ -1,11 +1,19 @@
 """Lists of the files in a folder, as a page and as JSON.
 
-Contract: what is listed is what would be served: no hidden names, nothing that is neither a
-regular file nor a folder, no link out of the root.  Folders come first, then files, each sorted as
-a person would.  Names from the file system are escaped for where they stand, whatever octets they
-are made of.
+Contract: what is listed is what would be served, and nothing that would be is missing: no names
+that are not public, nothing that is neither a regular file nor a folder, no link out of the root,
+nothing that may not be read.  Folders come first, then files, each sorted as a person would.  Names
+from the file system are escaped for where they stand, whatever octets they are made of.
 
-Blocking: reads the folder and the attributes of all its files.
+A list has a bounded number of entries.  What comes after them, in the order of the names' octets,
+is in the list that :attr:`Listing.next` asks for: each name is in one of them, whatever comes and
+goes meanwhile.
+
+Programs read lists, too: those that mirror folders and those that look for files by pattern.  A
+link is the encoded name and nothing else, as nginx and others write it.
+
+Blocking: reads the folder and the attributes of all its files.  What is made of it takes little
+more room than the result.
 """
 
 from __future__ import annotations
@@ -13,24 +21,38 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from itertools import islice
+from typing import NamedTuple
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from h2static.http.dates import MAX_DATE
 from h2static.site.descriptors import close_descriptor
 from h2static.site.files import Folder, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
-from h2static.site.pages import page
-from h2static.site.paths import encode_path, is_hidden
+from h2static.site.names import DEFAULT_NAMES, PublicNames
+from h2static.site.pages import page_around
+from h2static.site.paths import Names, encode_name, encode_path
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-_NUMBER = re.compile(r"(\d+)")
+_NUMBER = re.compile(r"[0-9]+")
+#: Whether an entry is a folder, its size and its date.
+_NUMBERS = struct.Struct("?qq")
+#: The parameter of a query that says after which name a list begins, as its link has it.
+AFTER = "after"
+#: Each octet of a name may take three; file systems end names at 255.
+_LONGEST_LINK = 3 * 255
+#: Rows that are encoded at once.
+_ROWS = 256
+#: Rights are those of the process as it is now, where the system can tell.
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One file or folder in a list."""
 
     name: bytes
@@ -40,69 +62,134 @@ class Entry:
     #: Seconds since 1970.
     modified: int
 
+    @property
+    def link(self) -> str:
+        """A reference relative to the folder: ASCII, without octets that HTML would escape."""
+        return encode_name(self.name) + ("/" if self.is_folder else "")
+
+    def pack(self) -> bytes:
+        """The same in a fourth of the room."""
+        return _NUMBERS.pack(self.is_folder, self.size, self.modified) + self.name
+
+
+def _unpack(packed: bytes) -> Entry:
+    return Entry(packed[_NUMBERS.size :], *_NUMBERS.unpack_from(packed))
+
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Listing:
     """What a folder contains."""
 
     #: Names from the root to the folder.
-    names: tuple[bytes, ...]
-    entries: tuple[Entry, ...]
-    #: Entries that were left out because there are too many.
-    left_out: int
+    names: Names
+    #: Each as :meth:`Entry.pack` gives it, in the order of the names' octets: this is what there is
+    #: of a large list while it is made, in several threads at once.
+    packed: Sequence[bytes]
+    #: Entries that come after these.
+    left_out: int = 0
+    #: The query that asks for them; empty when there are none.
+    next: str = ""
+
+    def entries(self) -> Iterator[Entry]:
+        """The entries, folders first, each sorted as a person would."""
+        # Where they are equal they stay in the order of their octets.
+        return map(_unpack, sorted(self.packed, key=_order))
+
+
+def read_after(query: bytes | None, limits: SiteLimits = DEFAULTS) -> bytes:
+    """The name after which a list is to begin, by the query of the request; empty: at the first."""
+    if not query:
+        return b""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=limits.query_parameters)
+    except ValueError:
+        return b""
+    return unquote_to_bytes(dict(pairs).get(AFTER.encode(), b""))
 
 
 def read_listing(
     walk: Walk,
     folder: Folder,
-    names: tuple[bytes, ...],
-    private: Collection[bytes] = (),
+    names: Names,
+    public: PublicNames = DEFAULT_NAMES,
+    *,
+    after: bytes = b"",
     limits: SiteLimits = DEFAULTS,
 ) -> Listing:
-    """The list of ``folder``; ``private`` files are left out like hidden ones.
+    """The list of ``folder`` from the first name after ``after`` on.
 
     Raises ``OSError``.
     """
+    found, left_out = _read_names(folder, names, public, after, limits)
+    following = f"?{AFTER}={quote(encode_name(found[-1]))}" if left_out else ""
+    # A path that is too long would not be served.
+    room = limits.path - len("/".join(map(encode_name, names))) - len("//") - len("/")
+    if room < _LONGEST_LINK:
+        found = [name for name in found if len(encode_name(name)) <= room]
+    for place, name in enumerate(found):
+        found[place] = _packed_entry(walk, folder, name)
+    packed = list(filter(None, found))
+    return Listing(names=names, packed=packed, left_out=left_out, next=following)
+
+
+def _read_names(
+    folder: Folder, names: Names, public: PublicNames, after: bytes, limits: SiteLimits
+) -> tuple[list[bytes], int]:
+    """The first public names after ``after``, in order, and how many follow."""
+    most, total = limits.list_entries, 0
+    found: list[bytes] = []
     descriptor = os.open(
         b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder.descriptor
     )
     try:
         with os.scandir(descriptor) as iterator:
-            # A descriptor gives names as text; the octets are behind it.
-            found = [os.fsencode(item.name) for item in iterator]
+            for item in iterator:
+                # A descriptor gives names as text; the octets are behind it.
+                name = os.fsencode(item.name)
+                if name > after and not public.hides(names, name):
+                    total += 1
+                    found.append(name)
+                    if len(found) >= 2 * most:
+                        found.sort()
+                        del found[most:]
     finally:
         close_descriptor(descriptor)
-    found = [name for name in found if not is_hidden(name) and name not in private]
-    left_out = max(0, len(found) - limits.list_entries)
-    if left_out:
-        found = sorted(found)[: limits.list_entries]
-    entries = filter(None, (_entry(walk, folder, name) for name in found))
-    return Listing(names=names, entries=tuple(sorted(entries, key=_order)), left_out=left_out)
+    found.sort()
+    del found[most:]
+    return found, total - len(found)
 
 
-def _entry(walk: Walk, folder: Folder, name: bytes) -> Entry | None:
-    """What is listed for ``name``; ``None`` for what would not be served."""
+def _packed_entry(walk: Walk, folder: Folder, name: bytes) -> bytes:
+    """What is listed for ``name``; empty for what would not be served."""
     try:
         version = walk.peek(folder, name)
         if version is None:
             modified = os.stat(name, dir_fd=folder.descriptor).st_mtime_ns
         else:
             modified = version.modified
+        rights = os.R_OK if version is not None else os.R_OK | os.X_OK
+        if not os.access(name, rights, dir_fd=folder.descriptor, effective_ids=_EFFECTIVE):
+            return b""
     except OSError:
-        return None
-    return Entry(
-        name=name,
-        is_folder=version is None,
-        size=0 if version is None else version.size,
-        modified=modified // 1_000_000_000,
-    )
+        return b""
+    size = 0 if version is None else version.size
+    return Entry(name, version is None, size, modified // 1_000_000_000).pack()
 
 
-def _order(entry: Entry) -> tuple[bool, list[tuple[int, str]], bytes]:
+def _order(packed: bytes) -> str:
     """Folders first; then without regard to case, and numbers by their value."""
-    words = _NUMBER.split(text_of(entry.name).casefold())
-    key = [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
-    return (not entry.is_folder, key, entry.name)
+    entry = _unpack(packed)
+    text = _NUMBER.sub(_by_value, text_of(entry.name).casefold())
+    return f"0{text}" if entry.is_folder else f"1{text}"
+
+
+def _by_value(number: re.Match[str]) -> str:
+    """A number so that the larger one comes later: behind the count of its digits.
+
+    NUL: no name has it, and what ends here comes before what goes on as text.
+    """
+    digits = number[0].lstrip("0")
+    return f"\0{chr(len(digits))}{digits}"
 
 
 def text_of(name: bytes) -> str:
@@ -110,26 +197,27 @@ def text_of(name: bytes) -> str:
     return name.decode("utf-8", "replace")
 
 
-def listing_json(listing: Listing) -> bytes:
+def listing_json(listing: Listing) -> bytearray:
     """The list as JSON (RFC 8259)."""
-    entries = [
-        {
-            "name": text_of(entry.name),
-            "href": _href(entry),
-            "type": "directory" if entry.is_folder else "file",
-            "size": None if entry.is_folder else entry.size,
-            "modified": _date(entry).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        for entry in listing.entries
-    ]
     path = text_of(encode_path(listing.names, directory=True))
-    document = {"path": path, "entries": entries, "left_out": listing.left_out}
-    return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8") + b"\n"
+    made = bytearray(_json(path=path).removesuffix(b"}") + b', "entries": [')
+    comma = b"\n"
+    for entry in listing.entries():
+        made += comma + _json(
+            name=text_of(entry.name),
+            href=entry.link,
+            type="directory" if entry.is_folder else "file",
+            size=None if entry.is_folder else entry.size,
+            modified=_date(entry).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        comma = b",\n"
+    end = _json(left_out=listing.left_out, next=listing.next or None)
+    made += b"\n], " + end.removeprefix(b"{") + b"\n"
+    return made
 
 
-def _href(entry: Entry) -> str:
-    """A relative reference; ``./`` keeps a colon in the name from making it a URI scheme."""
-    return "." + encode_path((entry.name,), directory=entry.is_folder).decode("ascii")
+def _json(**members: str | int | None) -> bytes:
+    return json.dumps(members, ensure_ascii=False).encode("utf-8")
 
 
 def _date(entry: Entry) -> datetime:
@@ -149,40 +237,51 @@ td:first-child{overflow-wrap:anywhere}
 td:first-child a{display:block}
 .size,.date{width:1%;white-space:nowrap;text-align:right;color:var(--dim)}
 .folder{font-weight:600}
-p{color:var(--dim);padding:0 .75rem}
+p,form{color:var(--dim);padding:0 .75rem}
 @media(max-width:32rem){.date{display:none}}
 """
 
 
-def listing_page(listing: Listing) -> bytes:
+def listing_page(listing: Listing) -> bytearray:
     """The list as a page."""
     title = text_of(b"/" + b"".join(name + b"/" for name in listing.names))
-    rows = []
-    if listing.names:
-        rows.append('<tr><td><a class="folder" href="../">../</a></td><td></td><td></td></tr>\n')
-    rows += map(_row, listing.entries)
-    notes = ""
-    if not listing.entries:
-        notes = "<p>This folder is empty.</p>\n"
-    elif listing.left_out:
-        notes = f"<p>{listing.left_out} more are not shown.</p>\n"
-    content = (
+    head, tail = page_around(title, _STYLE)
+    made = bytearray(head)
+    made += (
         f"<main>\n<h1>{_trail(listing.names)}</h1>\n<table>\n"
         '<thead><tr><th>Name</th><th class="size">Size</th><th class="date">Modified (UTC)</th>'
-        f"</tr></thead>\n<tbody>\n{''.join(rows)}</tbody>\n</table>\n{notes}</main>\n"
-    )
-    return page(title, content, _STYLE)
+        "</tr></thead>\n<tbody>\n"
+    ).encode("utf-8", "replace")
+    if listing.names:
+        made += b'<tr><td><a class="folder" href="../">../</a></td><td></td><td></td></tr>\n'
+    rows = map(_row, listing.entries())
+    while some := "".join(islice(rows, _ROWS)):
+        made += some.encode("utf-8")
+    made += f"</tbody>\n</table>\n{_notes(listing)}</main>\n".encode()
+    made += tail
+    return made
 
 
-def _trail(names: tuple[bytes, ...]) -> str:
+def _notes(listing: Listing) -> str:
+    if listing.left_out:
+        # No link: programs that read lists would take it for a file.
+        name, _, value = listing.next.removeprefix("?").partition("=")
+        button = f'<button name="{name}" value="{unquote_to_bytes(value).decode()}">Show</button>'
+        return f"<form>{listing.left_out} more are not shown. {button}</form>\n"
+    return "" if listing.packed else "<p>This folder is empty.</p>\n"
+
+
+def _trail(names: Names) -> str:
     """The path as a heading, each folder a link."""
-    parts = ['<a href="/">/</a>' if names else "<span>/</span>"]
+    # Not "/": fsspec, which pandas and others list with, takes that for the folder itself and finds
+    # it in itself.  Browsers and crawlers ask for "/".
+    parts = ['<a href="/.">/</a>' if names else "<span>/</span>"]
     for position, name in enumerate(names, 1):
         text = escape(text_of(name))
         if position == len(names):
             parts.append(f"{text}<span>/</span>")
         else:
-            href = escape(encode_path(names[:position], directory=True).decode("ascii"))
+            href = "/" + "".join(encode_name(name) + "/" for name in names[:position])
             parts.append(f'<a href="{href}">{text}</a><span>/</span>')
     return "".join(parts)
 
@@ -190,11 +289,10 @@ def _trail(names: tuple[bytes, ...]) -> str:
 def _row(entry: Entry) -> str:
     text = escape(text_of(entry.name))
     date = _date(entry).strftime("%Y-%m-%d %H:%M")
-    link = f'href="{escape(_href(entry))}"'
     if entry.is_folder:
-        name, size = f'<a class="folder" {link}>{text}/</a>', ""
+        name, size = f'<a class="folder" href="{entry.link}">{text}/</a>', ""
     else:
-        name, size = f"<a {link}>{text}</a>", readable_size(entry.size)
+        name, size = f'<a href="{entry.link}">{text}</a>', readable_size(entry.size)
     return f'<tr><td>{name}</td><td class="size">{size}</td><td class="date">{date}</td></tr>\n'
 
 

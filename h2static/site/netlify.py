@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from h2static.site.contents import WouldBlockError
 from h2static.site.files import Dependencies, FileVersion, Folder, OpenFile, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern
 from h2static.site.plain_files import decode_text
-from h2static.site.redirects import Redirect, parse_redirects
+from h2static.site.redirects import Redirects, parse_redirects
 from h2static.site.rules import HeaderRule, make_header_rule
 
 HEADERS_FILE = b"_headers"
@@ -32,7 +34,7 @@ class NetlifyRules:
     """What the two files say."""
 
     headers: tuple[HeaderRule, ...] = ()
-    redirects: tuple[Redirect, ...] = ()
+    redirects: Redirects = field(default_factory=Redirects)
     #: Rules that were left out and files that could not be read, one line each.
     warnings: tuple[str, ...] = ()
 
@@ -68,39 +70,58 @@ def parse_headers(text: str, source: str) -> tuple[tuple[HeaderRule, ...], tuple
     return tuple(rules), tuple(warnings)
 
 
+class _Known(NamedTuple):
+    """What was read last.
+
+    One value, because several threads may be here: what a slower one read of older files must not
+    come to stand for the newer ones.
+    """
+
+    rules: NetlifyRules
+    #: What the files said when there was no fault in them.
+    texts: tuple[str, ...] | None
+    #: The versions in which they said it; ``None``: to be read again.
+    versions: tuple[FileVersion | None, ...] | None
+
+
 class NetlifyFiles:
     """The rules of the two files as they are now."""
 
     def __init__(self, limits: SiteLimits = DEFAULTS) -> None:
         self._limits = limits
-        #: What the files said, and the versions in which they said it; ``None``: to be read again.
-        #: One value, because several threads may be here: what a slower one read of older files
-        #: must not come to stand for the newer ones.
-        self._known: tuple[NetlifyRules, tuple[FileVersion | None, ...] | None]
-        self._known = (NetlifyRules(), None)
+        self._known = _Known(NetlifyRules(), None, None)
 
     @property
     def rules(self) -> NetlifyRules:
         """The rules as they were read last."""
-        return self._known[0]
+        return self._known.rules
 
     def refresh(
-        self, walk: Walk, dependencies: Dependencies, *, strict: bool = False
+        self, walk: Walk, dependencies: Dependencies, *, strict: bool = False, blocking: bool = True
     ) -> NetlifyRules:
         """Look at the files, and read them if they changed.
 
-        Raises ``ValueError`` for faults when ``strict``, and ``OSError`` when there is no root.
+        Raises ``ValueError`` for faults when ``strict``, ``OSError`` when there is no root, and
+        :class:`~h2static.site.contents.WouldBlockError` for large files unless ``blocking``.
         """
         root = walk.root()
-        old, known = self._known
+        old, texts, known = self._known
         versions: tuple[FileVersion | None, ...] | None = None
         try:
             files = [_open(walk, root, name) for name in FILES]
             versions = tuple(None if file is None else file.version for file in files)
             if known == versions:
                 return old
-            rules = self._parse(*map(self._read, files, FILES))
+            if not blocking and sum(one.size for one in versions if one is not None) > (
+                self._limits.octets_at_once
+            ):
+                raise WouldBlockError
+            now = tuple(map(self._read, files, FILES))
+            # A file that has just changed is read for each response until it has settled.
+            rules = old if now == texts else self._parse(*now)
+            texts = now
         except ValueError as error:
+            texts = None
             if strict:
                 raise
             warnings = (str(error),)
@@ -113,7 +134,7 @@ class NetlifyFiles:
         if versions is not None and not all(map(dependencies.is_settled, versions)):
             # What has not settled is read again the next time.
             versions = None
-        self._known = (rules, versions)
+        self._known = _Known(rules, texts, versions)
         return rules
 
     def _read(self, file: OpenFile | None, name: bytes) -> str:
@@ -122,7 +143,9 @@ class NetlifyFiles:
     def _parse(self, headers_text: str, redirects_text: str) -> NetlifyRules:
         headers, warnings = parse_headers(headers_text, HEADERS_FILE.decode())
         redirects, more = parse_redirects(redirects_text, REDIRECTS_FILE.decode())
-        return NetlifyRules(headers=headers, redirects=redirects, warnings=warnings + more)
+        return NetlifyRules(
+            headers=headers, redirects=Redirects(redirects), warnings=warnings + more
+        )
 
 
 class _UnreadableError(ValueError):

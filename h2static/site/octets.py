@@ -59,7 +59,7 @@ class OctetCount:
         """
         return self._sum + sum(tuple(self._changes))
 
-    def hold(self, octets: bytes) -> HeldOctets:
+    def hold(self, octets: bytes | bytearray) -> HeldOctets:
         """A copy of ``octets`` that counts."""
         self._changes.append(len(octets))
         return HeldOctets.of(octets, self._drop)

@@ -74,12 +74,18 @@ a:hover{text-decoration:underline}
 
 def page(title: str, content: str, style: str = "") -> bytes:
     """A document with ``content`` as the inside of its body; ``style`` is added to the look."""
-    return (
+    head, tail = page_around(title, style)
+    return head + content.encode("utf-8", "replace") + tail
+
+
+def page_around(title: str, style: str = "") -> tuple[bytes, bytes]:
+    """What stands before and after the content of a :func:`page`."""
+    head = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}{style}</style>\n</head>\n"
-        f"<body>\n{content}</body>\n</html>\n"
-    ).encode("utf-8", "replace")
+        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}{style}</style>\n</head>\n<body>\n"
+    )
+    return head.encode("utf-8", "replace"), b"</body>\n</html>\n"
 
 
 _ERROR_STYLE = """\

@@ -1,16 +1,19 @@
 """Path patterns of ``_headers`` and ``_redirects``: placeholders and splats.
 
 Contract: ``/news/:year/*`` is true of ``/news/2004/a/b`` and captures ``year`` and ``splat``.  A
-slash at the end does not count.  Matching takes time linear in path and pattern.
+slash at the end does not count.  Matching takes time linear in path and pattern.  A
+:class:`PatternIndex` finds the few of many patterns that a path may match.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from h2static.site.rules import Pattern, parse_pattern
+from h2static.site.paths import Names, split_path
+from h2static.site.patterns import Matcher, Pattern, parse_pattern
 
 _PLACEHOLDER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
 #: What ``*`` captures is called so.
@@ -26,28 +29,30 @@ class PathPattern:
     #: What the rest is compared with; ``None`` when there is no ``*``.
     rest: Pattern | None
 
-    def capture(self, path: bytes) -> dict[str, bytes] | None:
-        """What the placeholders stand for in the decoded ``path``; ``None``: no match."""
-        names = path.strip(b"/").split(b"/") if path.strip(b"/") else []
+    def capture(self, names: Names) -> dict[str, str] | None:
+        """What the placeholders stand for in a decoded path; ``None``: no match.
+
+        Percent-encoded: a slash that is part of a name stays so.
+        """
         count = len(self.names)
         if len(names) < count or (self.rest is None and len(names) > count):
             return None
-        captured: dict[str, bytes] = {}
+        captured: dict[str, str] = {}
         for expected, name in zip(self.names, names, strict=False):
             if isinstance(expected, str):
-                captured[expected] = name
+                captured[expected] = quote_from_bytes(name, safe="")
             elif expected != name:
                 return None
         if self.rest is not None:
-            rest = b"/".join(names[count:])
-            if not self.rest.matches(b"/" + rest):
+            rest = names[count:]
+            if not self.rest.matches(b"/" + b"/".join(rest)):
                 return None
-            captured[SPLAT] = rest
+            captured[SPLAT] = "/".join(quote_from_bytes(name, safe="") for name in rest)
         return captured
 
     def matches(self, path: bytes) -> bool:
         """Whether the decoded ``path`` is one that the pattern means."""
-        return self.capture(path) is not None
+        return self.capture(split_path(path)) is not None
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -75,3 +80,38 @@ def parse_path_pattern(text: str) -> PathPattern:
     return PathPattern(
         names=tuple(names), rest=parse_pattern("/" + "/".join(rest)) if rest else None
     )
+
+
+class PatternIndex:
+    """Finds, of many patterns, those that a path may match."""
+
+    def __init__(self, patterns: Iterable[Matcher]) -> None:
+        #: Numbers of the patterns: of those that mean one path, by its names; of those whose first
+        #: name is known, by that; of all others.
+        self._paths: dict[tuple[bytes | str, ...], list[int]] = {}
+        self._first_names: dict[bytes, list[int]] = {}
+        self._others: list[int] = []
+        for number, pattern in enumerate(patterns):
+            if not isinstance(pattern, PathPattern):
+                self._others.append(number)
+                continue
+            first = pattern.names[0] if pattern.names else None
+            if pattern.rest is None and all(isinstance(name, bytes) for name in pattern.names):
+                self._paths.setdefault(pattern.names, []).append(number)
+            elif isinstance(first, bytes):
+                self._first_names.setdefault(first, []).append(number)
+            else:
+                self._others.append(number)
+        #: The most that :meth:`candidates` gives for any path.
+        self.most = len(self._others) + sum(
+            max(map(len, numbers.values()), default=0)
+            for numbers in (self._paths, self._first_names)
+        )
+
+    def candidates(self, names: Names) -> Sequence[int]:
+        """The numbers of patterns that may match a decoded path, in ascending order."""
+        same = self._paths.get(names, ())
+        first = self._first_names.get(names[0], ()) if names else ()
+        found = [*same, *first, *self._others]
+        found.sort()
+        return found

@@ -1,30 +1,37 @@
 """Request paths: from the octets of ``:path`` to names of files.
 
 Contract: :func:`parse_target` decodes a path exactly once and returns names that are safe to look
-up one by one: none is empty, ``.``, ``..`` or hidden, none contains ``/``, ``\\`` or NUL.  For any
-other path it raises ``SiteError`` with the status to answer.  Nothing here touches a file system,
-and names stay octets: no encoding is assumed, no Unicode is normalised.
+up one by one: none is empty, ``.``, ``..`` or has NUL in it.  For any other path it raises
+``SiteError`` with the status to answer.  Nothing here touches a file system, and names stay octets:
+no encoding is assumed, no Unicode is normalised.  Which of the names are public is for
+:mod:`h2static.site.names` to say.
 
 Strategy: split first, decode then.  An encoded slash therefore stays part of a name, which no file
-can have.
+can have, unless the owner says that it separates names.  What is looked at name by name is what
+needs to be: a path may be made of thousands.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from h2static.http.grammar import TARGET_OCTETS
 from h2static.site.errors import SiteError
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.patterns import Pattern
 
-#: A folder of well-known resources (RFC 8615), the one dotted name that is public.
-WELL_KNOWN = b".well-known"
+#: Decoded names from the root to a file or folder.
+Names: TypeAlias = tuple[bytes, ...]
 
-#: RFC 3986 section 3.3 leaves out spaces, control characters and the fragment's ``#``.  Octets
-#: from 0x80 are let through: curl and others send file names as they are.
-_PATH = re.compile(rb"/(?:[^\x00-\x20\x7f#%]|%[0-9A-Fa-f]{2})*")
-_NOT_IN_QUERY = re.compile(rb"[\x00-\x20\x7f#]")
+#: To be searched for.
+_FORBIDDEN = re.compile(rb"[^%b]" % TARGET_OCTETS)
+#: A percent sign that begins no encoded octet.
+_BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ENCODED_SLASH = re.compile(rb"%2[Ff]")
 #: What :func:`encode_path` leaves as it is: RFC 3986 ``pchar`` without the percent sign.
 _SAFE = "!$&'()*+,;=:@-._~"
 
@@ -33,8 +40,8 @@ _SAFE = "!$&'()*+,;=:@-._~"
 class Target:
     """What a path names."""
 
-    #: Decoded names from the root on; empty for the root itself.
-    names: tuple[bytes, ...]
+    #: Decoded; empty for the root itself.
+    names: Names
     #: Whether the path ends with a slash.
     directory: bool
     #: False when the path had empty names in it (``//``) and should be written differently.
@@ -48,56 +55,83 @@ class Target:
         return join_path(self.names, directory=self.directory)
 
 
-def parse_target(path: bytes, limits: SiteLimits = DEFAULTS) -> Target:
+def parse_target(
+    path: bytes, limits: SiteLimits = DEFAULTS, *, encoded_slash: Sequence[Pattern] = ()
+) -> Target:
     """Decode ``:path`` in origin form.
 
-    Raises ``SiteError``: 400 for what is no path (RFC 9113 section 8.3.1, RFC 3986), 404 for
-    names that are never served, 414 for paths that are too long.
+    ``encoded_slash``: paths in which ``%2F`` separates names as a slash does.
+
+    Raises ``SiteError``: 400 for what is no path (RFC 9113 section 8.3.1, RFC 3986), 404 for dot
+    segments, 414 for paths that are too long.
     """
     if len(path) > limits.path:
         raise SiteError(414, refusal=f"path longer than {limits.path} octets")
     path, question_mark, query = path.partition(b"?")
-    if _PATH.fullmatch(path) is None or is_no_query(query):
+    if (
+        path[:1] != b"/"
+        or _FORBIDDEN.search(path) is not None
+        or (b"%" in path and _BAD_PERCENT.search(path) is not None)
+        or is_no_query(query)
+    ):
         raise SiteError(400, refusal="malformed path")
+    target = _split(path, query if question_mark else None)
+    if (
+        encoded_slash
+        and _ENCODED_SLASH.search(path) is not None
+        and any(pattern.matches(target.path) for pattern in encoded_slash)
+    ):
+        target = _split(_ENCODED_SLASH.sub(b"/", path), target.query)
+    # RFC 3986 section 6.2.2.3: clients remove dot segments, encoded ones too (section 6.2.2.2).
+    if b"." in target.names or b".." in target.names:
+        raise SiteError(404)
+    return target
+
+
+def _split(path: bytes, query: bytes | None) -> Target:
     written = path[1:].split(b"/")
     directory = not written[-1]
     if directory:
         written.pop()
-    names = tuple(unquote_to_bytes(name) if b"%" in name else name for name in written if name)
-    for name in names:
-        _check_name(name)
+    if b"%" in path:
+        if b"%00" in path:
+            raise SiteError(400, refusal="NUL in the path")
+        names = tuple(unquote_to_bytes(name) if b"%" in name else name for name in written if name)
+    else:
+        names = tuple(filter(None, written))
     return Target(
         names=names,
         directory=directory or not names,
         canonical=len(names) == len(written),
-        query=query if question_mark else None,
+        query=query,
     )
 
 
 def is_no_query(octets: bytes) -> bool:
     """Whether ``octets`` cannot stand behind the ``?`` of a path."""
-    return _NOT_IN_QUERY.search(octets) is not None
+    return _FORBIDDEN.search(octets) is not None
 
 
-def _check_name(name: bytes) -> None:
-    """Raise ``SiteError`` unless ``name`` is one that may be looked up."""
-    if b"\0" in name:
-        raise SiteError(400, refusal="NUL in the path")
-    if b"/" in name or b"\\" in name or is_hidden(name):
-        raise SiteError(404)
-
-
-def is_hidden(name: bytes) -> bool:
-    """Whether a file of this name is neither served nor listed; true of ``.`` and ``..`` too."""
-    return name.startswith(b".") and name != WELL_KNOWN
-
-
-def join_path(names: tuple[bytes, ...], *, directory: bool) -> bytes:
+def join_path(names: Names, *, directory: bool) -> bytes:
     """The decoded path of ``names``."""
     return b"/" + b"/".join(names) + (b"/" if directory and names else b"")
 
 
-def encode_path(names: tuple[bytes, ...], *, directory: bool) -> bytes:
+def split_path(path: bytes) -> Names:
+    """The names of a decoded path; a slash in a name is taken for one between names."""
+    return tuple(filter(None, path.split(b"/")))
+
+
+def encode_path(names: Names, *, directory: bool) -> bytes:
     """The path of ``names`` as it is written in a URI: ASCII, ``/`` first, never ``//``."""
     encoded = tuple(quote_from_bytes(name, safe=_SAFE).encode("ascii") for name in names)
     return join_path(encoded, directory=directory)
+
+
+def encode_name(name: bytes) -> str:
+    """``name`` as a relative reference that needs nothing around it: only unreserved characters.
+
+    A colon could be the end of a scheme (RFC 3986 section 4.2); a quotation mark, an apostrophe and
+    an ampersand would be entities in HTML, which many programs that read lists do not know.
+    """
+    return quote_from_bytes(name, safe="")

@@ -2,13 +2,18 @@
 
 Contract: :func:`parse_ranges` turns a Range field and a length into the parts to send: in
 ascending order, disjoint, inside the representation.  It takes linear time (and a sort of at most
-``SiteLimits.ranges`` items), and no ranges make a response longer than the representation, but for
-the headings of its parts.
+``SiteLimits.many_ranges`` items), and no ranges make a response longer than the representation, but
+for the headings of its parts.  :func:`multipart` says what stands between the parts.
+
+Programs that know which blocks of a file they lack (zsync, zchunk) ask for hundreds at a time.  So
+many are given where they make the response smaller, headings included; then they are worth what
+they cost.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from h2static.site.limits import DEFAULTS, SiteLimits
@@ -16,13 +21,18 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 #: First octet and the octet after the last one.
 Span: TypeAlias = tuple[int, int]
 
-_RANGE = re.compile(rb"([0-9]*)-([0-9]*)")
+#: As long as boundaries are.
+_BOUNDARY = bytes(32)
+# No file has a place that takes more digits, and long ones take long to read.
+_RANGE = re.compile(rb"([0-9]{0,100})-([0-9]{0,100})")
 
 
 def parse_ranges(
-    value: bytes, length: int, limits: SiteLimits = DEFAULTS
+    value: bytes, length: int, limits: SiteLimits = DEFAULTS, *, media_type: bytes = b""
 ) -> tuple[Span, ...] | None:
     """The spans of a representation of ``length`` octets that ``value`` asks for.
+
+    ``media_type`` stands in the heading of each part, if there are several.
 
     ``None``: ignore the field and send the whole representation (RFC 9110 section 14.2).
     An empty tuple: nothing that was asked for exists, 416.
@@ -32,7 +42,7 @@ def parse_ranges(
         return None
     items = [item.strip(b" \t") for item in text.split(b",")]
     items = [item for item in items if item]
-    if not items or len(items) > limits.ranges:
+    if not items or len(items) > limits.many_ranges:
         return None
     spans: list[Span] = []
     for item in items:
@@ -56,11 +66,22 @@ def parse_ranges(
             return None
         if start < stop:
             spans.append((start, stop))
-    if len(spans) > 1 and sum(stop - start for start, stop in spans) > length:
+    if len(spans) > 1 and _octets(spans) > length:
         # Only overlapping ranges add up to more than there is: section 14.2 lets a server ignore
         # "many small ranges" and "overlapping ranges".
         return None
-    return _merge(spans)
+    merged = _merge(spans)
+    if len(merged) > 1:
+        headings = len(merged) * len(_heading(_BOUNDARY, media_type, (length, length), length))
+        if headings > limits.range_headings:
+            return None
+        if len(items) > limits.ranges and headings + _octets(merged) >= length:
+            return None
+    return merged
+
+
+def _octets(spans: Sequence[Span]) -> int:
+    return sum(stop - start for start, stop in spans)
 
 
 def _merge(spans: list[Span]) -> tuple[Span, ...]:
@@ -72,6 +93,30 @@ def _merge(spans: list[Span]) -> tuple[Span, ...]:
         else:
             merged.append((start, stop))
     return tuple(merged)
+
+
+def multipart(
+    spans: Sequence[Span], length: int, media_type: bytes, boundary: bytes
+) -> list[bytes | Span]:
+    """The parts of a multipart/byteranges content (RFC 9110 section 14.6) and what is between them.
+
+    ``length`` is that of the representation, ``media_type`` its own.  As RFC 2046 section 5.1.1 has
+    it, a delimiter begins with CRLF; the first one may do without, but zsync looks for it.
+    """
+    pieces: list[bytes | Span] = []
+    for span in spans:
+        pieces.append(_heading(boundary, media_type, span, length))
+        pieces.append(span)
+    pieces.append(b"\r\n--%b--\r\n" % boundary)
+    return pieces
+
+
+def _heading(boundary: bytes, media_type: bytes, span: Span, length: int) -> bytes:
+    return b"\r\n--%b\r\ncontent-type: %b\r\ncontent-range: %b\r\n\r\n" % (
+        boundary,
+        media_type,
+        content_range(span, length),
+    )
 
 
 def content_range(span: Span, length: int) -> bytes:

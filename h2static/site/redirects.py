@@ -3,7 +3,7 @@
 Contract: :func:`parse_redirects` reads lines of ``from [name=value]... to [status[!]]`` and
 raises ``ValueError`` with source and line for what is wrong.  Rules that a server without
 Netlify's network behind it cannot follow (conditions such as ``Country=``, other domains, proxies)
-are left out, and a warning says so.  :func:`find_redirect` returns the first rule that a request
+are left out, and a warning says so.  :meth:`Redirects.find` returns the first rule that a request
 meets.
 """
 
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, quote_from_bytes
 
 from h2static.site.limits import DEFAULTS, SiteLimits
-from h2static.site.pathpatterns import SPLAT, PathPattern, parse_path_pattern
+from h2static.site.pathpatterns import PathPattern, PatternIndex, parse_path_pattern
+from h2static.site.paths import Names
 
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 #: Statuses with which another file of the site is served.
@@ -121,27 +122,37 @@ def _check_references(target: str, parameters: list[tuple[str, str]], pattern: P
         raise ValueError(f"':{min(unknown)}' in the target is not captured by the origin")
 
 
-def find_redirect(
-    redirects: Sequence[Redirect],
-    path: bytes,
-    query: bytes | None,
-    limits: SiteLimits = DEFAULTS,
-) -> Match | None:
-    """The first rule that the decoded ``path`` and the ``query`` as sent meet."""
-    for redirect in redirects:
-        captured = redirect.pattern.capture(path)
-        if captured is None or not _capture_query(redirect, query, captured, limits):
-            continue
-        target = _fill(redirect.target, captured)
-        if query is not None and not redirect.query and b"?" not in target:
-            address, mark, fragment = target.partition(b"#")
-            target = address + b"?" + query + mark + fragment
-        return Match(redirect=redirect, target=target)
-    return None
+class Redirects:
+    """All rules of a site, in their order."""
+
+    def __init__(self, rules: Sequence[Redirect] = ()) -> None:
+        self._rules = tuple(rules)
+        self._index = PatternIndex(rule.pattern for rule in self._rules)
+
+    @property
+    def most(self) -> int:
+        """How many rules a request may have to be compared with."""
+        return self._index.most
+
+    def find(
+        self, names: Names, query: bytes | None, limits: SiteLimits = DEFAULTS
+    ) -> Match | None:
+        """The first rule that the ``names`` of a path and the ``query`` as sent meet."""
+        for number in self._index.candidates(names):
+            redirect = self._rules[number]
+            captured = redirect.pattern.capture(names)
+            if captured is None or not _capture_query(redirect, query, captured, limits):
+                continue
+            target = _fill(redirect.target, captured)
+            if query is not None and not redirect.query and b"?" not in target:
+                address, mark, fragment = target.partition(b"#")
+                target = address + b"?" + query + mark + fragment
+            return Match(redirect=redirect, target=target)
+        return None
 
 
 def _capture_query(
-    redirect: Redirect, query: bytes | None, captured: dict[str, bytes], limits: SiteLimits
+    redirect: Redirect, query: bytes | None, captured: dict[str, str], limits: SiteLimits
 ) -> bool:
     """Whether the query has the parameters of the rule; adds what they stand for.
 
@@ -160,20 +171,17 @@ def _capture_query(
         if value is None:
             return False
         if expected.startswith(":"):
-            captured[expected[1:]] = value
+            captured[expected[1:]] = quote_from_bytes(value, safe="")
         elif value != expected.encode():
             return False
     return True
 
 
-def _fill(target: str, captured: dict[str, bytes]) -> bytes:
-    """The target with what was captured, percent-encoded, in the place of its name."""
+def _fill(target: str, captured: dict[str, str]) -> bytes:
+    """The target with what was captured in the place of its name."""
 
     def replacement(match: re.Match[str]) -> str:
-        value = captured.get(match[1])
-        if value is None:
-            return match[0]
-        return quote_from_bytes(value, safe="/" if match[1] == SPLAT else "")
+        return captured.get(match[1], match[0])
 
     url = _URL.match(target)
     if url is not None:

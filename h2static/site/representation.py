@@ -23,7 +23,7 @@ from h2static.site.errors import SiteError
 from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import OctetBody, Piece, piece_length
-from h2static.site.ranges import Span, content_range, parse_ranges, unsatisfied_range
+from h2static.site.ranges import Span, content_range, multipart, parse_ranges, unsatisfied_range
 
 NOSNIFF: Field = (b"x-content-type-options", b"nosniff")
 #: Fields of a 200 that a 304 repeats (RFC 9110 section 15.4.5), besides those that rules set.
@@ -183,7 +183,9 @@ def _requested_spans(
     assert cache_key.range is not None
     if not range_applies(cache_key.if_range, validators, now):
         return None
-    spans = parse_ranges(cache_key.range, representation.length, limits)
+    spans = parse_ranges(
+        cache_key.range, representation.length, limits, media_type=_media_type(representation)
+    )
     if spans is None:
         return None
     if not spans:
@@ -202,20 +204,8 @@ def _partial(
         head[b"content-range"] = content_range(spans[0], representation.length)
     else:
         boundary = _boundary(validators.etag, spans)
-        media_type = dict(representation.fields).get(b"content-type", representation.media_type)
-        pieces = []
-        for span in spans:
-            pieces.append(
-                b"%s--%s\r\ncontent-type: %s\r\ncontent-range: %s\r\n\r\n"
-                % (
-                    b"\r\n" if pieces else b"",
-                    boundary,
-                    media_type,
-                    content_range(span, representation.length),
-                )
-            )
-            pieces.append(span)
-        pieces.append(b"\r\n--%s--\r\n" % boundary)
+        media_type = _media_type(representation)
+        pieces = multipart(spans, representation.length, media_type, boundary)
         head[b"content-type"] = b"multipart/byteranges; boundary=" + boundary
     length = sum(map(piece_length, pieces))
     head[b"content-length"] = b"%d" % length
@@ -227,6 +217,11 @@ def _partial(
         fields=with_rules(head, rules),
         body=representation.content.body(pieces),
     )
+
+
+def _media_type(representation: Representation) -> bytes:
+    """What rules say it is, or else its own."""
+    return dict(representation.fields).get(b"content-type", representation.media_type)
 
 
 def _boundary(etag: bytes, spans: tuple[Span, ...]) -> bytes:

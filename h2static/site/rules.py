@@ -1,13 +1,8 @@
 """Rules that an owner writes: patterns of paths and what is set for them.
 
 Contract: the parsers take text as it is written on the command line or in a TOML file and raise
-``ValueError`` with one clear line.  Matching takes time linear in path and pattern, whatever the
-two are.
-
-A pattern that starts with ``/`` is compared with the whole decoded path; another one with its last
-name.  ``*`` stands for any octets, slashes among them; everything else stands for itself.  Both
-the path of the request and that of the file that answers it count, so that ``*.html`` is true of
-``/`` when ``index.html`` answers.
+``ValueError`` with one clear line.  Both the path of the request and that of the file that answers
+it count, so that ``*.html`` is true of ``/`` when ``index.html`` answers.
 
 A rule for Content-Encoding is no field like others: it says how the octets of a file are stored, as
 those of ``game.wasm.gz``, which an application asks for by that name.  Only the file counts, and no
@@ -19,10 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from h2static.http.fields import Field
 from h2static.http.grammar import FIELD_VALUE, LOWER_CASE_NAME
+from h2static.site.pathpatterns import PatternIndex
+from h2static.site.paths import split_path
+from h2static.site.patterns import Matcher, Pattern, parse_pattern
 
 #: RFC 9110 section 8.8: validators make it safe to store everything and ask before reuse.
 REVALIDATE = b"no-cache"
@@ -42,41 +39,6 @@ RESERVED_FIELDS = frozenset(
 CONTENT_ENCODING = b"content-encoding"
 #: What a file may be stored in (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
 _STORED_CODINGS = frozenset((b"gzip", b"br", b"zstd", b"deflate", b"compress", b"identity"))
-
-
-@dataclass(slots=True, frozen=True)
-class Pattern:
-    """A compiled pattern; see the module."""
-
-    text: str
-    #: What stands between the stars.
-    parts: tuple[bytes, ...]
-
-    def matches(self, path: bytes) -> bool:
-        """Whether the decoded ``path`` is one that the pattern means."""
-        if not self.parts[0].startswith(b"/"):
-            path = path[path.rfind(b"/") + 1 :]
-        first, *middle = self.parts
-        if not middle:
-            return path == first
-        last = middle.pop()
-        if not (path.startswith(first) and path.endswith(last)):
-            return False
-        position, end = len(first), len(path) - len(last)
-        # The leftmost place for each part leaves the most room for the next one.
-        for part in middle:
-            position = path.find(part, position, end)
-            if position < 0:
-                return False
-            position += len(part)
-        return position <= end
-
-
-class Matcher(Protocol):
-    """Any kind of pattern."""
-
-    def matches(self, path: bytes) -> bool:
-        """Whether the decoded ``path`` is one that the pattern means."""
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -102,15 +64,6 @@ class ErrorPage:
 
     status: int
     file: str
-
-
-def parse_pattern(text: str) -> Pattern:
-    """A pattern from its text."""
-    if not text:
-        raise ValueError("the pattern is empty")
-    if "/" in text and not text.startswith("/"):
-        raise ValueError(f"{text!r}: a pattern with a slash starts with one")
-    return Pattern(text, tuple(part.encode("utf-8", "surrogateescape") for part in text.split("*")))
 
 
 def parse_cache_rule(text: str) -> CacheRule:
@@ -204,6 +157,9 @@ class Rules:
         self._codings = tuple(
             rule for rule in (*netlify, *header) if rule.name == CONTENT_ENCODING
         )[::-1]
+        self._index = PatternIndex(rule.pattern for rule in self._netlify)
+        #: How many rules a request may have to be compared with.
+        self.most = len(self._cache) + len(header) + self._index.most
 
     def stored_coding(self, file_path: bytes) -> bytes | None:
         """The content coding in which a file is stored; ``None``: no rule says so."""
@@ -220,7 +176,9 @@ class Rules:
         """
         paths = (path,) if file_path is None else (path, file_path)
         values: dict[bytes, bytes] = {}
-        for rule in self._netlify:
+        numbers = self._index.candidates(split_path(path)) if self._netlify else ()
+        for number in numbers:
+            rule = self._netlify[number]
             # Netlify knows the path of the request only.
             if rule.pattern.matches(path):
                 before = values.get(rule.name)

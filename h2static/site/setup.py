@@ -12,19 +12,22 @@ from collections.abc import Callable
 
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
-from h2static.site.bundles import Bundles, Names
+from h2static.site.bundles import Bundles
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
 from h2static.site.errors import SiteError
 from h2static.site.file_times import ModificationDates
-from h2static.site.files import Dependencies, Folder, OpenFile, Walk
+from h2static.site.files import Dependencies, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
-from h2static.site.list_memory import ListMemory
+from h2static.site.list_memory import ANYHOW, Alone, ListMemory
+from h2static.site.lookup import FoundFile, Lookup, LookupRules
 from h2static.site.mediatypes import MediaTypes, read_mime_types
+from h2static.site.names import public_names
+from h2static.site.netlify import FILES as NETLIFY_FILES
 from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
-from h2static.site.paths import is_hidden, parse_target
+from h2static.site.paths import Names, Target, parse_target
 from h2static.site.rules import Rules
 from h2static.site.sources import ChangedError, Shared
 from h2static.site.variants import UnusedSiblings
@@ -46,8 +49,11 @@ class Setup:
         clock: Callable[[], float],
         access: FileAccess,
         look: Look,
+        alone: Alone = ANYHOW,
     ) -> None:
         """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
+
+        ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
@@ -61,14 +67,20 @@ class Setup:
             digest_all=config.etag is EtagSource.DIGEST,
             dates=ModificationDates(limits),
         )
-        self.lists = ListMemory(limits)
+        self.lists = ListMemory(limits, alone)
         additions = None
         if config.mime_types_file is not None:
             additions = read_mime_types(config.mime_types_file, access.limits)
         self.media_types = MediaTypes(additions)
         if config.index in ("", ".", "..") or "/" in config.index or "\0" in config.index:
             raise ValueError(f"index: {config.index!r} is not the name of a file in every folder")
-        self.index = _octets(config.index)
+        self.public = public_names(config)
+        self.lookup_rules = LookupRules(
+            public=self.public,
+            index=_octets(config.index),
+            listing=config.listing,
+            clean_urls=config.clean_urls or config.netlify,
+        )
         self.error_pages = ErrorPages()
         self.error_files: dict[int, Names] = {404: NETLIFY_NOT_FOUND} if config.netlify else {}
         for page in config.error_page:
@@ -76,42 +88,58 @@ class Setup:
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits) if config.netlify else None
         self.unused_siblings = UnusedSiblings(root, limits)
-        self.bundles = Bundles(root, self.walk, self.index, limits)
-        #: The files that options name, which are served whatever their names are, and the folders
-        #: on the way to them.
+        self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)
+        #: Files that count whatever their names are, since options name them or the server reads
+        #: them, and the folders on the way to them.
         self._named = {
             names[:count]
-            for names in (*self.error_files.values(), self.spa or ())
+            for names in (
+                *self.error_files.values(),
+                self.spa or (),
+                *((name,) for name in NETLIFY_FILES),
+            )
             for count in range(1, len(names) + 1)
         }
         self.push_source = PushSource(config, self._has_file, look, limits)
         self._rules: tuple[NetlifyRules, Rules] | None = None
         with self.walk(Dependencies(clock())) as walk:
             if config.spa is not None:
-                _check_file(walk, config.spa, "spa")
+                self._check_file(walk, config.spa, "spa")
             for page in config.error_page:
-                _check_file(walk, page.file, f"error-page {page.status}")
+                self._check_file(walk, page.file, f"error-page {page.status}")
             if self.netlify is not None:
                 self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
 
     def _has_file(self, path: bytes) -> bool:
         """Whether an encoded path leads to something that is served."""
         try:
-            target = parse_target(path, self.limits)
+            target = self.target(path)
             with self.walk(Dependencies(self.clock())) as walk:
-                place: Folder | OpenFile = walk.root()
-                names = (*target.names, self.index) if target.directory else target.names
-                for name in names:
-                    if isinstance(place, OpenFile):
-                        return False
-                    place = walk.step(place, name)
+                lookup = Lookup(self.lookup_rules, walk)
+                found = lookup.resolve(target.names, directory=target.directory)
         except (SiteError, OSError, ChangedError):
             return False
-        return isinstance(place, OpenFile)
+        return isinstance(found, FoundFile)
+
+    def target(self, path: bytes) -> Target:
+        """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""
+        return parse_target(path, self.limits, encoded_slash=self.config.encoded_slash)
+
+    def _check_file(self, walk: Walk, file: str, option: str) -> None:
+        """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""
+        names = _site_names(file)
+        try:
+            found = Lookup(self.lookup_rules, walk).owners_file(names)
+        except OSError:
+            pass
+        else:
+            if found.names == names:
+                return
+        raise ValueError(f"{option}: {file}: there is no such file below the root")
 
     def concerns(self, names: Names) -> bool:
         """Whether any response may change with what is at ``names`` or below."""
-        return names in self._named or not any(map(is_hidden, names))
+        return names in self._named or not self.public.hides_way(names)
 
     def walk(self, dependencies: Dependencies) -> Walk:
         """A new walk through the tree."""
@@ -162,19 +190,3 @@ def _octets(text: str) -> bytes:
 def _site_names(file: str) -> Names:
     """The names of a file below the root that an option names."""
     return tuple(_octets(file.removeprefix("/")).split(b"/"))
-
-
-def _check_file(walk: Walk, file: str, option: str) -> None:
-    """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""
-    place: Folder | OpenFile = walk.root()
-    try:
-        for name in _site_names(file):
-            if isinstance(place, OpenFile):
-                break
-            place = walk.step(place, name)
-        else:
-            if isinstance(place, OpenFile):
-                return
-    except OSError:
-        pass
-    raise ValueError(f"{option}: {file}: there is no such file below the root")

@@ -32,6 +32,7 @@ from h2static.site.change_watch import ChangeWatch
 from h2static.site.config import SiteConfig
 from h2static.site.contents import Contents, WouldBlockError
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.list_memory import ANYHOW, Alone
 from h2static.site.respond import refuse, respond
 from h2static.site.response_cache import ResponseCache, is_fresh
 from h2static.site.setup import UPLOAD_METHODS, Setup
@@ -69,8 +70,12 @@ class Site(Lifecycle):
         clock: Callable[[], float],
         submit: Submit = run_at_once,
         limits: SiteLimits | None = None,
+        alone: Alone = ANYHOW,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
+
+        ``alone``: what jobs enter, where several threads do them, to take turns at computing that
+        takes much room; a lock.
 
         Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
         does not exist or has faults.
@@ -81,7 +86,7 @@ class Site(Lifecycle):
         limits = DEFAULTS if limits is None else limits
         self._contents = Contents(config.cache_size, limits)
         self._access = FileAccess(submit=submit, limits=limits)
-        self._setup = Setup(config, root, self._contents, clock, self._access, self.look)
+        self._setup = Setup(config, root, self._contents, clock, self._access, self.look, alone)
         # Where links may lead anywhere, changes on the way there would go unseen.
         change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)
         self._responses = ResponseCache(change_watch, limits)

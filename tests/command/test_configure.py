@@ -141,7 +141,7 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "error-page": "404=x", "cache": "*=no-store", "header": "*:A: b", "etag": "digest",
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
-        "cache-size": "1K",
+        "cache-size": "1K", "dot-names": ".z*", "encoded-slash": "/@*",
     }  # fmt: skip
     for option in OPTIONS:
         if option.name in ("help", "version", "config", "print-config"):

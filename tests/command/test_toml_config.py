@@ -190,3 +190,18 @@ def test_what_is_printed_says_the_same_when_read(tmp_path: Path) -> None:
 def test_what_no_file_can_say_is_not_printed() -> None:
     with pytest.raises(UsageError, match="is not UTF-8"):
         render({"index": "\udcff.html"})
+
+
+def test_names_and_addresses_of_a_site(tmp_path: Path) -> None:
+    path = tmp_path / "h2static.toml"
+    path.write_text('clean-urls = true\ndot-names = [".z*", "/.vite"]\nencoded-slash = ["/@*"]\n')
+    values = read_file(str(path)).values
+    assert values["clean-urls"] is True
+    dot_names, encoded_slash = values["dot-names"], values["encoded-slash"]
+    assert isinstance(dot_names, tuple)
+    assert isinstance(encoded_slash, tuple)
+    assert [pattern.text for pattern in dot_names] == [".z*", "/.vite"]
+    assert [pattern.text for pattern in encoded_slash] == ["/@*"]
+    path.write_text('dot-names = ["vite"]\n')
+    with pytest.raises(UsageError, match="'vite' ends in no name with a dot in front"):
+        read_file(str(path))

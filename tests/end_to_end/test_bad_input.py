@@ -18,6 +18,7 @@ import pytest
 
 from h2static.http2 import registry as r
 from h2static.http2.frames import GoAway, Ping
+from h2static.http2.registry import ErrorCode
 from tests.support.clients import run_curl
 from tests.support.peer import Peer
 from tests.support.processes import DEADLINE, RunningServer, command, run, running
@@ -124,7 +125,12 @@ def test_octets_without_sense(server: RunningServer) -> None:
             wire.deliver(octets)
     with contextlib.closing(Wire(server.port)) as wire:
         wire.deliver(b"hello\x1b[31m\r\n\r\n")
-        assert wire.take().startswith(b"HTTP/1.1 400 ")
+        # It is no request line: an end that HTTP/2 clients understand (RFC 9113 section 5.4.1).
+        answer = b"".join(iter(wire.take, b""))
+        assert answer[3] == r.SETTINGS
+        goaway = answer[r.FRAME_HEADER_SIZE + int.from_bytes(answer[:3], "big") :]
+        assert goaway[3] == r.GOAWAY
+        assert int.from_bytes(goaway[13:17], "big") == ErrorCode.PROTOCOL_ERROR
     server.wait_for_stderr("\n", before + 1)
     assert "\x1b" not in server.stderr()
     assert "Traceback" not in server.stderr()

@@ -550,9 +550,9 @@ def test_a_preface_that_ends_badly(server: RunningServer, cut: int) -> None:
     before = rest(server)
     octets = r.PREFACE[:-6] + b"XX\r\n\r\n"
     with closing(Wire(server.port)) as wire:
+        # What has three octets may still become a request of HTTP/1.1 with another method.
         if cut:
             wire.deliver(octets[:cut])
-            assert wire.take(), "SETTINGS"
         wire.deliver(octets[cut:])
         while wire.take():
             pass

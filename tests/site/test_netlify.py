@@ -71,7 +71,7 @@ def test_redirects_and_rewrites(root: Path) -> None:
         root,
         "_redirects",
         "/old /new\n/exists /elsewhere\n/forced.txt /new 302!\n/app/* /app.html 200\n"
-        "/gone /gone.html 410\n/folder /sub 200\n/lost /nowhere 200\n",
+        "/lost-forever /gone.html 410\n/folder /sub 200\n/lost /nowhere 200\n",
     )
     for name in ("exists", "forced.txt", "app.html", "gone.html", "sub/index.html"):
         write(root, name, name)
@@ -86,7 +86,7 @@ def test_redirects_and_rewrites(root: Path) -> None:
     assert field(response, "content-type") == "text/html; charset=utf-8"
     assert field(response, "etag") is not None
     assert client.status("/app/x", if_none_match=field(response, "etag")) == 304
-    response = client.get("/gone")
+    response = client.get("/lost-forever")
     assert (response.status, octets_of(response)) == (410, b"gone.html")
     assert field(response, "etag") is None
     assert client.body("/folder") == b"sub/index.html"
@@ -99,9 +99,9 @@ def test_the_files_themselves_are_not_served(root: Path) -> None:
     write(root, "sub/_headers")
     write(root, "index.html")
     client = make_client(root, netlify=True, listing=True)
-    assert client.status("/_headers") == 404
-    assert client.status("/_redirects") == 404
-    assert client.status("/%5Fheaders") == 404
+    # As if they were not there.
+    for path in ("/_headers", "/_redirects", "/%5Fheaders"):
+        assert client.body(path) == client.body("/nothing") == b"content"
     assert client.status("/files/_headers") == 404
     assert client.status("/files/sub/_headers") == 200
     assert client.status("/files/.env") == 404

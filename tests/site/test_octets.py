@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -105,15 +106,14 @@ def test_octets_may_be_held_and_dropped_in_any_thread() -> None:
 
 
 def listing(*names: bytes, folder: bytes = b"a", size: int = 1) -> Listing:
-    entries = tuple(Entry(name=name, is_folder=False, size=size, modified=0) for name in names)
-    return Listing(names=(folder,), entries=entries, left_out=0)
+    return Listing(names=(folder,), packed=[Entry(name, False, size, 0).pack() for name in names])
 
 
 def test_equal_lists_are_made_once() -> None:
     memory = ListMemory(SiteLimits())
     made: list[Listing] = []
 
-    def form(value: Listing) -> bytes:
+    def form(value: Listing) -> bytearray:
         made.append(value)
         return listing_json(value)
 
@@ -129,6 +129,26 @@ def test_equal_lists_are_made_once() -> None:
 
 def fixed(length: int) -> Callable[[Listing], bytes]:
     return lambda _: bytes(length)
+
+
+def test_what_many_ask_for_at_once_is_made_by_the_first() -> None:
+    memory = ListMemory(SiteLimits(), threading.Lock())
+    made: list[Listing] = []
+    together = threading.Barrier(4)
+
+    def form(value: Listing) -> bytearray:
+        made.append(value)
+        # Whoever does not take turns comes here meanwhile.
+        sum(range(1_000_000))
+        return listing_json(value)
+
+    def ask(_: int) -> bytes:
+        together.wait(10)
+        return memory.octets(listing(b"x"), form)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(map(id, pool.map(ask, range(4))))) == 1
+    assert len(made) == 1
 
 
 def test_lists_that_are_kept_are_bounded() -> None:

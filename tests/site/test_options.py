@@ -73,7 +73,7 @@ def test_a_single_page_application(root: Path) -> None:
         assert (response.status, octets_of(response)) == (200, b"app")
         assert field(response, "content-type") == "text/html; charset=utf-8"
     assert client.body("/real.html") == b"real"
-    for path in ("/app.js", "/img/logo.png", "/.git/config", "/a%2fb"):
+    for path in ("/app.js", "/img/logo.png", "/a%2flogo.png", "/a/../b", "/%2e%2e"):
         assert client.status(path) == 404
     assert client.status("/folder") == 301
     # What it fetches, and scripts without an extension, are missing when they are missing.

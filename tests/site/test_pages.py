@@ -93,17 +93,14 @@ def test_sizes(size: int, text: str) -> None:
 
 def test_a_listing_links_every_part_of_its_path() -> None:
     names = (b"a&b", b"<c>", b"d")
-    entries = (
-        Entry(name=b"sub", is_folder=True, size=0, modified=0),
-        Entry(name=b"'\".txt", is_folder=False, size=5, modified=-1),
-    )
-    octets = listing_page(Listing(names=names, entries=entries, left_out=0))
+    packed = [Entry(b"'\".txt", False, 5, -1).pack(), Entry(b"sub", True, 0, 0).pack()]
+    octets = bytes(listing_page(Listing(names=names, packed=packed)))
     checker = check(octets)
     targets = [value for name, value in checker.attributes if name == "href"]
-    assert targets == ["/", "/a&b/", "/a&b/%3Cc%3E/", "../", "./sub/", "./'%22.txt"]
+    assert targets == ["/.", "/a%26b/", "/a%26b/%3Cc%3E/", "../", "sub/", "%27%22.txt"]
     assert re.search(rb"<title>/a&amp;b/&lt;c&gt;/d/</title>", octets)
 
 
 def test_the_root_has_no_parent() -> None:
-    checker = check(listing_page(Listing(names=(), entries=(), left_out=0)))
+    checker = check(bytes(listing_page(Listing(names=(), packed=()))))
     assert [value for name, value in checker.attributes if name == "href"] == []

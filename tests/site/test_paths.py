@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.site.errors import SiteError
 from h2static.site.limits import DEFAULTS
+from h2static.site.names import PublicNames
 from h2static.site.paths import encode_path, parse_target
+from h2static.site.patterns import parse_pattern
 
 
 @pytest.mark.parametrize(
@@ -87,30 +92,62 @@ def test_what_is_no_path(path: bytes) -> None:
         b"/%2E%2e/a",
         b"/.%2e/a",
         b"/%2e./a",
-        b"/..%2fa",
-        b"/..%2Fa",
-        b"/%2e%2e%2fa",
-        b"/..%5ca",
-        b"/..\\a",
-        b"/a\\b",
-        b"/a%5Cb",
-        b"/a%2fb",
-        b"/%2f",
-        b"/%2fetc/passwd",
-        b"/..;/a",
-        b"/.git/config",
-        b"/.env",
-        b"/a/.htaccess",
-        b"/%2egit",
         b"/.well-known/../x",
-        b"/.well-known/.x",
-        b"/.well-knownx",
     ],
 )
-def test_what_is_never_served(path: bytes) -> None:
+def test_dot_segments_are_refused(path: bytes) -> None:
     with pytest.raises(SiteError) as caught:
         parse_target(path)
     assert caught.value.status == 404
+
+
+#: Paths that name nothing public, with their names.
+HIDDEN = [
+    (b"/..%2fa", (b"../a",)),
+    (b"/%2e%2e%2fa", (b"../a",)),
+    (b"/..%5ca", (b"..\\a",)),
+    (b"/..\\a", (b"..\\a",)),
+    (b"/a%2fb", (b"a/b",)),
+    (b"/%2f", (b"/",)),
+    (b"/%2fetc/passwd", (b"/etc", b"passwd")),
+    (b"/a/b%2F.%2Fc", (b"a", b"b/./c")),
+    (b"/..;/a", (b"..;", b"a")),
+    (b"/.git/config", (b".git", b"config")),
+    (b"/.env", (b".env",)),
+    (b"/a/.htaccess", (b"a", b".htaccess")),
+    (b"/%2egit", (b".git",)),
+    (b"/.well-known/.x", (b".well-known", b".x")),
+    (b"/.well-knownx", (b".well-knownx",)),
+]
+
+
+@pytest.mark.parametrize(("path", "names"), HIDDEN)
+def test_what_is_never_served(path: bytes, names: tuple[bytes, ...]) -> None:
+    assert parse_target(path).names == names
+    assert PublicNames().hides_way(names)
+
+
+def test_encoded_slashes_separate_names_where_a_pattern_says_so() -> None:
+    patterns = (parse_pattern("/@*"), parse_pattern("/npm/*"))
+
+    def names(path: bytes) -> tuple[bytes, ...]:
+        return parse_target(path, encoded_slash=patterns).names
+
+    assert names(b"/@scope%2Fname") == (b"@scope", b"name")
+    assert names(b"/%40scope%2fname") == (b"@scope", b"name")
+    assert names(b"/npm/@scope%2Fname/-/name-1.tgz") == (
+        *(b"npm", b"@scope", b"name", b"-", b"name-1.tgz"),
+    )
+    assert names(b"/other/@scope%2Fname") == (b"other", b"@scope/name")
+    # Decoded once: this is a percent sign.
+    assert names(b"/@scope%252Fname") == (b"@scope%2Fname",)
+    target = parse_target(b"/@scope%2F?q=%2F", encoded_slash=patterns)
+    assert (target.names, target.directory, target.query) == ((b"@scope",), True, b"q=%2F")
+    assert not parse_target(b"/@a%2F%2Fb", encoded_slash=patterns).canonical
+    for path in (b"/@a%2F..%2F..%2Fetc", b"/@a%2F%2e%2E%2Fb", b"/@a%2F.", b"/@a/..%2Fb"):
+        with pytest.raises(SiteError) as caught:
+            parse_target(path, encoded_slash=patterns)
+        assert caught.value.status == 404
 
 
 def test_a_path_that_is_too_long() -> None:
@@ -120,7 +157,7 @@ def test_a_path_that_is_too_long() -> None:
 
 
 NAMES = st.binary(min_size=1, max_size=20).filter(
-    lambda name: not set(name) & set(b"\x00/\\") and not name.startswith(b".")
+    lambda name: not set(name) & set(b"\x00") and name not in (b".", b"..")
 )
 
 
@@ -137,11 +174,34 @@ def test_every_name_survives_a_round_trip(names: list[bytes], directory: bool) -
 
 @given(path=st.binary(max_size=60))
 def test_no_octets_give_an_unsafe_name(path: bytes) -> None:
-    try:
-        target = parse_target(b"/" + path)
-    except SiteError:
-        return
-    for name in target.names:
-        assert name
-        assert name not in (b".", b"..")
-        assert not set(name) & set(b"\x00/\\")
+    public = PublicNames(dot_names=(parse_pattern("*"),))
+    for patterns in ((), (parse_pattern("*"),)):
+        try:
+            names = parse_target(b"/" + path, encoded_slash=patterns).names
+        except SiteError:
+            continue
+        assert not {b"", b".", b".."} & set(names)
+        assert not any(b"\0" in name for name in names)
+        if not public.hides_way(names):
+            assert not any(b"/" in name for name in names)
+
+
+def test_a_path_of_many_names_takes_little_time() -> None:
+    """A client may ask for it again in few octets (RFC 7541 section 6.1)."""
+    path = b"/a" * 2000
+
+    def look() -> None:
+        assert not PublicNames().hides_way(parse_target(path).names)
+
+    assert seconds(look) < 0.001
+
+
+def seconds(action: Callable[[], None]) -> float:
+    """Processor time of the fastest of some runs."""
+
+    def run() -> float:
+        started = time.process_time()
+        action()
+        return time.process_time() - started
+
+    return min(run() for _ in range(20))

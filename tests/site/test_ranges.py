@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.site.limits import DEFAULTS
-from h2static.site.ranges import content_range, parse_ranges, unsatisfied_range
+from h2static.site.ranges import content_range, multipart, parse_ranges, unsatisfied_range
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,8 @@ from h2static.site.ranges import content_range, parse_ranges, unsatisfied_range
         (b"bytes 1-2", 10, None),
         (b"lines=1-2", 10, None),
         (b"", 10, None),
+        (b"bytes=-" + b"9" * 5000, 10, None),
+        (b"bytes=0-" + b"9" * 5000, 10, None),
         (b"bytes=0-8,1-9", 10, None),  # more than there is
         (b"bytes=0-,0-", 10, None),
     ],
@@ -60,12 +62,62 @@ def test_spans(value: bytes, length: int, spans: tuple[tuple[int, int], ...] | N
     assert parse_ranges(value, length) == spans
 
 
+def scattered(count: int, size: int = 1) -> bytes:
+    """A field that asks for every second block of ``size`` octets."""
+    return b"bytes=" + b",".join(
+        b"%d-%d" % (2 * number * size, (2 * number + 1) * size - 1) for number in range(count)
+    )
+
+
 def test_the_number_of_ranges_is_limited() -> None:
-    most = b"bytes=" + b",".join(b"%d-%d" % (2 * i, 2 * i) for i in range(DEFAULTS.ranges))
-    spans = parse_ranges(most, 1000)
+    for most, length in ((DEFAULTS.ranges, 1000), (DEFAULTS.many_ranges, 1_000_000)):
+        spans = parse_ranges(scattered(most), length)
+        assert spans is not None
+        assert len(spans) == most
+        assert parse_ranges(scattered(most) + b",999-999", length) is None
+
+
+def test_many_ranges_are_given_where_they_save_octets() -> None:
+    # As zchunk and zsync ask: 256 blocks of 2 KiB.
+    asked = scattered(256, 2048)
+    assert parse_ranges(asked, 10_000_000) == tuple(
+        (4096 * number, 4096 * number + 2048) for number in range(256)
+    )
+    octets = 256 * 2048
+    assert parse_ranges(asked, octets * 2) is not None
+    # With their headings they are more than the whole.
+    assert parse_ranges(scattered(256), 256 * 2) is None
+    assert parse_ranges(scattered(256, 16), 256 * 2 * 16) is None
+    # They overlap, and add up to more than the whole.
+    overlapping = b"bytes=" + b",".join(b"%d-%d" % (one, one + 99) for one in range(100))
+    assert parse_ranges(overlapping, 9_000) is None
+    # One part has no heading.
+    assert parse_ranges(b"bytes=" + b",".join(b"%d-%d" % (n, n) for n in range(100)), 101) == (
+        (0, 100),
+    )
+
+
+def test_the_octets_of_headings_are_limited() -> None:
+    asked, length = scattered(256, 2048), 10_000_000
+    spans = parse_ranges(asked, length, media_type=b"text/plain")
     assert spans is not None
-    assert len(spans) == DEFAULTS.ranges
-    assert parse_ranges(most + b",999-999", 1000) is None
+    pieces = multipart(spans, length, b"text/plain", bytes(32))
+    assert sum(len(piece) for piece in pieces if isinstance(piece, bytes)) < DEFAULTS.range_headings
+    for count in (64, 256):
+        assert parse_ranges(scattered(count), length, media_type=b"x/" + b"y" * 1000) is None
+    assert parse_ranges(scattered(60), length, media_type=b"x/" + b"y" * 900) is not None
+
+
+def test_a_multipart_content_begins_with_a_whole_delimiter() -> None:
+    """RFC 2046 section 5.1.1; zsync finds no other."""
+    pieces = multipart(((0, 1), (5, 7)), 9, b"text/plain", b"BOUNDARY")
+    assert pieces == [
+        b"\r\n--BOUNDARY\r\ncontent-type: text/plain\r\ncontent-range: bytes 0-0/9\r\n\r\n",
+        (0, 1),
+        b"\r\n--BOUNDARY\r\ncontent-type: text/plain\r\ncontent-range: bytes 5-6/9\r\n\r\n",
+        (5, 7),
+        b"\r\n--BOUNDARY--\r\n",
+    ]
 
 
 def test_a_field_of_64_kib_takes_no_time() -> None:

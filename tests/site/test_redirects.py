@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from h2static.site.pathpatterns import parse_path_pattern
-from h2static.site.redirects import find_redirect, parse_redirects
+from h2static.site.paths import Names, split_path
+from h2static.site.redirects import Match, Redirects, parse_redirects
 
 
 @pytest.mark.parametrize(
@@ -17,21 +22,20 @@ from h2static.site.redirects import find_redirect, parse_redirects
         ("/home", "/home/x", None),
         ("/", "/", {}),
         ("/", "/x", None),
-        ("/*", "/", {"splat": b""}),
-        ("/*", "/a/b", {"splat": b"a/b"}),
-        ("/news/*", "/news", {"splat": b""}),
-        ("/news/*", "/news/", {"splat": b""}),
+        ("/*", "/", {"splat": ""}),
+        ("/*", "/a/b", {"splat": "a/b"}),
+        ("/news/*", "/news", {"splat": ""}),
+        ("/news/*", "/news/", {"splat": ""}),
         ("/news/*", "/newsletter", None),
-        ("/news/:year/:slug", "/news/2004/x", {"year": b"2004", "slug": b"x"}),
+        ("/news/:year/:slug", "/news/2004/x", {"year": "2004", "slug": "x"}),
         ("/news/:year/:slug", "/news/2004", None),
-        ("/news/:year/*", "/news/2004/a/b", {"year": b"2004", "splat": b"a/b"}),
+        ("/news/:year/*", "/news/2004/a/b", {"year": "2004", "splat": "a/b"}),
         ("/a%20b", "/a b", {}),
+        ("/:x/*", "/a b/%/c", {"x": "a%20b", "splat": "%25/c"}),
     ],
 )
-def test_path_patterns(pattern: str, path: str, captured: dict[str, bytes] | None) -> None:
-    compiled = parse_path_pattern(pattern)
-    assert compiled.capture(path.encode()) == captured
-    assert compiled.matches(path.encode()) is (captured is not None)
+def test_path_patterns(pattern: str, path: str, captured: dict[str, str] | None) -> None:
+    assert parse_path_pattern(pattern).capture(split_path(path.encode())) == captured
 
 
 @pytest.mark.parametrize(
@@ -62,8 +66,53 @@ def test_path_patterns(pattern: str, path: str, captured: dict[str, bytes] | Non
 def test_targets(line: str, path: str, query: bytes | None, target: str | None) -> None:
     redirects, warnings = parse_redirects(line, "_redirects")
     assert warnings == ()
-    match = find_redirect(redirects, path.encode(), query)
+    match = Redirects(redirects).find(split_path(path.encode()), query)
     assert (None if match is None else match.target.decode()) == target
+
+
+def test_a_slash_in_a_name_stays_in_it() -> None:
+    redirects, _ = parse_redirects("/a/:x /one/:x\n/b/* /two/:splat\n", "_redirects")
+    rules = Redirects(redirects)
+
+    def target(*names: bytes) -> bytes | None:
+        match = rules.find(names, None)
+        return None if match is None else match.target
+
+    assert target(b"a", b"docs/readme") == b"/one/docs%2Freadme"
+    assert target(b"b", b"x/y", b"C:\\z") == b"/two/x%2Fy/C%3A%5Cz"
+    assert target(b"a/b") is None
+
+
+PATTERNS = st.lists(st.sampled_from(["a", "b", ":x", ":y", "c"]), max_size=3, unique=True)
+ORIGINS = st.builds(
+    lambda names, star: "/" + "/".join([*names, *(["*"] if star else [])]), PATTERNS, st.booleans()
+)
+
+
+@given(
+    origins=st.lists(ORIGINS, max_size=8),
+    names=st.lists(st.sampled_from([b"a", b"b", b"c", b"d"]), max_size=4).map(tuple),
+)
+def test_the_index_finds_what_looking_at_each_rule_does(origins: list[str], names: Names) -> None:
+    lines = "".join(f"{origin} /{number}\n" for number, origin in enumerate(origins))
+    redirects, _ = parse_redirects(lines, "_redirects")
+    matching = [one for one in redirects if one.pattern.capture(names) is not None]
+    found = Redirects(redirects).find(names, None)
+    assert (found.redirect if found else None) is (matching[0] if matching else None)
+
+
+def test_many_rules_cost_little() -> None:
+    lines = [f"/old/{number} /new/{number}\n" for number in range(5000)]
+    lines += [f"/from-{number}/* /to/:splat\n" for number in range(5000)]
+    rules = Redirects(parse_redirects("".join(lines), "_redirects")[0])
+    assert rules.most == 2
+    found: list[Match | None] = []
+    started = time.process_time()
+    for number in range(1000):
+        found.append(rules.find((b"from-%d" % number, b"x"), None))
+        found.append(rules.find((b"nowhere", b"%d" % number), None))
+    assert time.process_time() - started < 0.2
+    assert [match is not None for match in found] == [True, False] * 1000
 
 
 @pytest.mark.parametrize(
@@ -86,7 +135,7 @@ def test_statuses(line: str, status: int, force: bool) -> None:
 def test_the_first_match_counts() -> None:
     redirects, _ = parse_redirects("# comment\n\n/a /first\n/* /second\n/b /third\n", "_redirects")
     for path, target in ((b"/a", b"/first"), (b"/b", b"/second")):
-        match = find_redirect(redirects, path, None)
+        match = Redirects(redirects).find(split_path(path), None)
         assert match is not None
         assert match.target == target
 

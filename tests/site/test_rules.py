@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from h2static.site.netlify import parse_headers
+from h2static.site.patterns import parse_pattern
 from h2static.site.rules import (
     Rules,
     parse_cache_rule,
     parse_error_page,
     parse_header_rule,
-    parse_pattern,
     parse_site_file,
 )
 

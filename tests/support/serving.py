@@ -21,6 +21,7 @@ from h2static.assembly import make_entrances
 from h2static.config import Config
 from h2static.http.exchange import Application
 from h2static.http.shared import Shared
+from h2static.http1.limits import Limits as Http1Limits
 from h2static.http2.limits import Limits
 from h2static.logs.access import AccessLog
 from h2static.logs.console import Console
@@ -92,6 +93,7 @@ def serving(
     application: Application | None = None,
     *,
     limits: Limits | None = None,
+    http1_limits: Http1Limits | None = None,
     server_limits: ServerLimits = DEFAULT_LIMITS,
     config: Callable[[SiteConfig], Config] | None = None,
     access_log: AccessLog | None = None,
@@ -101,8 +103,8 @@ def serving(
 ) -> Iterator[Serving]:
     """Serve on cleartext.
 
-    ``limits`` are those of HTTP/2; ``config`` makes a configuration with options; ``listener``
-    stands in the place of one on 127.0.0.1.
+    ``limits`` are those of HTTP/2, ``http1_limits`` those of HTTP/1.1; ``config`` makes a
+    configuration with options; ``listener`` stands in the place of one on 127.0.0.1.
     """
     application = SmallSite() if application is None else application
     site = SiteConfig(root=".")
@@ -111,7 +113,14 @@ def serving(
     listener = socket.create_server(("127.0.0.1", 0)) if listener is None else listener
     name = listener.getsockname()
     if engines is None:
-        entrances = make_entrances(made, [listener], application, shared, http2_limits=limits)
+        entrances = make_entrances(
+            made,
+            [listener],
+            application,
+            shared,
+            http2_limits=limits,
+            http1_limits=http1_limits,
+        )
     else:
         maker = engines(application, shared)
         entrances = [Entrance(socket=listener, engines=maker, application=application)]
@@ -126,6 +135,7 @@ def serving(
             console=Console(made),
             access_log=access_log,
             trusted_proxies=made.trusted_proxies,
+            proxy_protocol=made.proxy_protocol,
             spin=spin,
             limits=server_limits,
         )

@@ -18,6 +18,8 @@ from h2static.site import rules
 from h2static.site.config import EtagSource, HintSource
 from h2static.site.hints.delivery import PushMode
 from h2static.site.hints.rules import parse_push_option
+from h2static.site.names import parse_dot_names
+from h2static.site.patterns import parse_pattern
 
 #: ``[cache]``: ``"PATTERN" = "VALUE"``.
 _CACHE_SECTION = Section(
@@ -141,6 +143,31 @@ FILES = (
         name="netlify",
         group=Group.FILES,
         help="Follow the files _headers and _redirects in the root, and answer 404 with 404.html.",
+    ),
+    Option(
+        name="clean-urls",
+        group=Group.FILES,
+        help="Answer /about with about.html, and send those who ask for /about/ there. --netlify"
+        " does so, too.",
+    ),
+    Option(
+        name="dot-names",
+        group=Group.FILES,
+        argument=Argument.MANY,
+        metavar="PATTERN",
+        parse=parse_dot_names,
+        default=".well-known",
+        help="Serve and list files and folders whose name begins with a dot and is like PATTERN,"
+        " such as '.z*' or /.vite. Repeatable.",
+    ),
+    Option(
+        name="encoded-slash",
+        group=Group.FILES,
+        argument=Argument.MANY,
+        metavar="PATTERN",
+        parse=parse_pattern,
+        help="Take an encoded slash for one between names in paths like PATTERN, such as '/@*' for"
+        " packages of npm. Repeatable.",
     ),
     choice_option(
         name="etag",

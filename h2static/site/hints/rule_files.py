@@ -28,8 +28,8 @@ from h2static.site.hints.targets import (
     make_target,
 )
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.patterns import parse_pattern
 from h2static.site.plain_files import TextFileError, read_text_file
-from h2static.site.rules import parse_pattern
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from h2static.site.hints.targets import PushTarget, make_target
 from h2static.site.limits import DEFAULTS, SiteLimits
-from h2static.site.rules import Pattern, parse_pattern
+from h2static.site.patterns import Pattern, parse_pattern
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -39,7 +39,7 @@ ALWAYS = Condition()
 class PushRule:
     """Targets for the paths that match."""
 
-    #: Decoded path; with ``pattern`` as :func:`h2static.site.rules.parse_pattern` reads it.
+    #: Decoded path; with ``pattern`` as :func:`h2static.site.patterns.parse_pattern` reads it.
     path: str
     #: Whether ``*`` in ``path`` stands for other characters than itself.
     pattern: bool = False

@@ -1,0 +1,82 @@
+"""Which names of a site are public: the one place that decides it.
+
+Contract: what :meth:`PublicNames.hides` hides is absent, however it is asked for: by a request, by
+the target of a rule, in a list, among suggestions.  A name that is not hidden is safe to look up in
+its folder.  Files that the owner names in an option are the owner's choice and not asked about.
+
+Strategy: a name is judged by itself and by the folder that it is in, never by what is behind it; so
+a folder's list needs one look at each name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from h2static.site.config import SiteConfig
+from h2static.site.netlify import FILES as NETLIFY_FILES
+from h2static.site.paths import Names, join_path
+from h2static.site.patterns import Pattern, parse_pattern
+
+#: A folder of well-known resources (RFC 8615), the one dotted name that is always public.
+WELL_KNOWN = b".well-known"
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class PublicNames:
+    """The names of a site that are public."""
+
+    #: Patterns of names with a dot in front that are public, too.
+    dot_names: Sequence[Pattern] = ()
+    #: Names of files in the root that are for the server alone.
+    private: frozenset[bytes] = frozenset()
+
+    def hides(self, folder: Names, name: bytes) -> bool:
+        """Whether nothing is served or listed under ``name`` in ``folder``."""
+        if name[:1] != b".":
+            if name in self.private and not folder:
+                return True
+            # No file has such a name, and the system would take it for a path.
+            return not name or b"/" in name or b"\0" in name
+        if name == WELL_KNOWN:
+            return False
+        if name in (b".", b"..") or b"/" in name or b"\0" in name:
+            return True
+        path = join_path((*folder, name), directory=False)
+        return not any(pattern.matches(path) for pattern in self.dot_names)
+
+    def hides_way(self, names: Names) -> bool:
+        """Whether one of ``names``, from the root on, is hidden in its folder."""
+        if not names:
+            return False
+        path = join_path(names, directory=False)
+        if b"/." in path or b"//" in path or b"\0" in path or path.count(b"/") > len(names):
+            return any(self.hides(names[:count], name) for count, name in enumerate(names))
+        # As nearly always, and soon seen of a path of thousands of names.
+        return names[0] in self.private
+
+
+#: Without any option.
+DEFAULT_NAMES: Final = PublicNames()
+
+
+def public_names(config: SiteConfig) -> PublicNames:
+    """The public names of a site with this configuration."""
+    private = frozenset(NETLIFY_FILES) if config.netlify else frozenset[bytes]()
+    return PublicNames(dot_names=config.dot_names, private=private)
+
+
+def parse_dot_names(text: str) -> Pattern:
+    """A pattern of names with a dot in front, such as ``.z*`` or ``/.vite``.
+
+    Raises ``ValueError`` for one that means no such name.
+    """
+    pattern = parse_pattern(text)
+    name = text[text.rfind("/") + 1 :]
+    if not name.startswith((".", "*")) or name == ".":
+        raise ValueError(
+            f"{text!r} ends in no name with a dot in front; what is below a folder of such a name"
+            " needs no pattern of its own"
+        )
+    return pattern

@@ -1,0 +1,1 @@
+"""Every path on which the server refuses: each has its line in the error log."""

@@ -22,7 +22,7 @@ from h2static.h2get.arguments import Arguments, build_parser, parse_with
 from h2static.h2get.script.model import Case
 from h2static.h2get.script.parse import parse_script
 from h2static.h2get.script.run import Result, Verdict, run_case
-from h2static.h2get.scripts import failure, read_script, script_options, transcript, variables
+from h2static.h2get.scripts import read_script, script_options, transcript, variables
 
 #: Cases that run at the same time, each on connections of its own.
 _JOBS: Final = 8
@@ -152,15 +152,7 @@ async def _run(
         if path is not None:
             with output.open_file(path) as file:
                 file.write(text(results, str(url)).encode())
-    return 1 if any(is_broken(result) for result in results) else 0
-
-
-def is_broken(result: Result) -> bool:
-    """Whether the server has not kept to a MUST.
-
-    GOAWAY itself is a SHOULD (RFC 9113 section 5.4.1).
-    """
-    return result.verdict is Verdict.FAILED and result.case.level == "MUST"
+    return 1 if any(result.is_broken for result in results) else 0
 
 
 async def run_cases(
@@ -208,7 +200,7 @@ async def run_cases(
 #: How a verdict is shown.
 _MARKS: Final = {
     Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.SILENT: "silent",
-    Verdict.SKIPPED: "skipped",
+    Verdict.WIDENED: "widened", Verdict.SKIPPED: "skipped",
 }  # fmt: skip
 
 
@@ -224,8 +216,3 @@ def summary(results: Sequence[Result]) -> str:
     counts = Counter(result.verdict for result in results)
     parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
     return f"{len(results)} cases: {', '.join(parts)}\n"
-
-
-__all__ = [
-    "failure", "is_broken", "line_of", "run_cases", "run_conformance", "shipped_cases", "summary",
-]  # fmt: skip

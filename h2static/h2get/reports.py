@@ -1,6 +1,7 @@
 """Reports of ``h2get conformance``: JUnit's XML for CI servers, HTML for people.
 
-Contract: both are whole documents; what came from a server is escaped.
+Contract: both are whole documents; what came from a server is escaped.  A failure of JUnit is a
+MUST that was broken, as for the exit code; what else did not pass is told in the case's output.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from h2static.version import __version__
 
 _NAMES: Final = {
     Verdict.PASSED: "ok", Verdict.FAILED: "failed", Verdict.SILENT: "silent",
-    Verdict.SKIPPED: "skipped",
+    Verdict.WIDENED: "widened", Verdict.SKIPPED: "skipped",
 }  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def _printable(text: str) -> str:
 
 def junit(results: Sequence[Result], uri: str) -> str:
     """The results as JUnit has them: a test case each."""
-    failed = sum(result.verdict in (Verdict.FAILED, Verdict.SILENT) for result in results)
+    failed = sum(result.is_broken for result in results)
     skipped = sum(result.verdict is Verdict.SKIPPED for result in results)
     seconds = sum(result.seconds for result in results)
     counts = f'tests="{len(results)}" failures="{failed}" skipped="{skipped}" errors="0"'
@@ -48,9 +49,12 @@ def junit(results: Sequence[Result], uri: str) -> str:
         if result.verdict is Verdict.SKIPPED:
             lines.append(f'    <skipped message="{reason}"/>')
         else:
-            kind = f"{case.level}: {result.verdict.value}"
+            kind = escape(f"{case.level}: {result.verdict.value}")
             text = escape(_printable(f"{case.text}\n\n{transcript(result)}"))
-            lines.append(f'    <failure type="{escape(kind)}" message="{reason}">{text}</failure>')
+            if result.is_broken:
+                lines.append(f'    <failure type="{kind}" message="{reason}">{text}</failure>')
+            else:
+                lines.append(f"    <system-out>{kind}: {reason}\n{text}</system-out>")
         lines.append("  </testcase>")
     return "\n".join([*lines, "</testsuite>", ""])
 
@@ -60,7 +64,8 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em; 
   color-scheme: light dark }
 table { border-collapse: collapse; width: 100% }
 td, th { border-bottom: 1px solid #8884; padding: .3em .6em; text-align: left; vertical-align: top }
-.ok { color: #1a7f37 } .failed { color: #cf222e; font-weight: bold } .silent { color: #9a6700 }
+.ok { color: #1a7f37 } .failed { color: #cf222e; font-weight: bold }
+.silent, .widened { color: #9a6700 }
 .skipped { color: #888 } pre { overflow-x: auto; font-size: 13px } q { color: #888 }
 """
 

@@ -2,7 +2,8 @@
 
 Contract: a :class:`Channel` has read everything that has arrived, in the background; whoever waits
 for a frame is woken by each.  Unless told otherwise it acknowledges SETTINGS and PING and returns
-the credit of DATA, as every client does.
+the credit of DATA, as every client does, once it has sent SETTINGS of its own, which must be its
+first frame (RFC 9113 section 3.4).
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Channel:
         #: What shows nothing.
         self.tolerated: list[FramePattern] = []
         self.auto = True
+        #: What is to be answered once SETTINGS have gone out.
+        self._unanswered: list[Received] | None = []
         self.over = False
         #: The highest stream that was used.
         self.last_stream = -1
@@ -99,7 +102,10 @@ class Channel:
         if frame.problem:
             return
         async with self._sending:
-            await self._answer(frame)
+            if self._unanswered is not None:
+                self._unanswered.append(frame)
+            else:
+                await self._answer(frame)
 
     async def _answer(self, frame: Received) -> None:
         if frame.type == r.SETTINGS and not frame.flags & r.ACK:
@@ -128,10 +134,14 @@ class Channel:
         async with self._sending:
             if not split:
                 await self._write(octets)
-                return
-            for start in range(0, len(octets), split):
-                await self._write(octets[start : start + split])
-                await anyio.sleep(_SPLIT_SECONDS)
+            else:
+                for start in range(0, len(octets), split):
+                    await self._write(octets[start : start + split])
+                    await anyio.sleep(_SPLIT_SECONDS)
+            if self._unanswered is not None and any(map(_is_settings, what)):
+                waiting, self._unanswered = self._unanswered, None
+                for frame in waiting:
+                    await self._answer(frame)
 
     def _octets(self, what: FrameSpec | bytes) -> bytes:
         if isinstance(what, FrameSpec):
@@ -166,3 +176,7 @@ class Channel:
     def close(self) -> None:
         """The connection is not needed any more."""
         self._wire.close()
+
+
+def _is_settings(what: FrameSpec | bytes) -> bool:
+    return isinstance(what, FrameSpec) and what.type == r.SETTINGS

@@ -21,6 +21,16 @@ def matches(pattern: FramePattern, frame: Received) -> bool:
         return True
     if pattern.flags & ~frame.flags or pattern.without_flags & frame.flags:
         return False
+    if not all(compared(pattern, key, frame) for key in pattern.compare):
+        return False
+    if not pattern.fields:
+        return True
+    return frame.fields is not None and _fields_match(pattern, frame.fields)
+
+
+def compared(pattern: FramePattern, key: str, frame: Received) -> bool:
+    """Whether what ``pattern`` says of ``key`` holds for ``frame``; it may say nothing."""
+    comparisons = pattern.compare.get(key, ())
     values = {
         "stream": frame.stream,
         "length": frame.length,
@@ -29,12 +39,9 @@ def matches(pattern: FramePattern, frame: Received) -> bool:
         "payload": frame.payload,
         **frame.values,
     }
-    for key, comparisons in pattern.compare.items():
-        if key not in values or not all(_holds(one, values[key]) for one in comparisons):
-            return False
-    if not pattern.fields:
-        return True
-    return frame.fields is not None and _fields_match(pattern, frame.fields)
+    return not comparisons or (
+        key in values and all(_holds(one, values[key]) for one in comparisons)
+    )
 
 
 def _fields_match(pattern: FramePattern, fields: Sequence[tuple[bytes, bytes]]) -> bool:

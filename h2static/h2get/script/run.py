@@ -20,7 +20,7 @@ from h2static.client.options import HTTP2, ConnectOptions
 from h2static.client.urls import Origin
 from h2static.h2get.script import frames, words
 from h2static.h2get.script.channel import Channel
-from h2static.h2get.script.match import contradicts, matches
+from h2static.h2get.script.match import compared, contradicts, matches
 from h2static.h2get.script.model import (
     Alive,
     Auto,
@@ -56,6 +56,9 @@ class Verdict(Enum):
     #: The connection was closed without a word where a GOAWAY was to come (RFC 9113 section 5.4.1:
     #: an endpoint SHOULD send one).
     SILENT = "closed without GOAWAY"
+    #: The right code with GOAWAY where RST_STREAM was to come: "an endpoint MAY choose to treat a
+    #: stream error as a connection error" (RFC 9113 section 5.4.1), and then the others end too.
+    WIDENED = "connection error for a stream error"
     #: The case does not concern the server.
     SKIPPED = "skipped"
 
@@ -89,6 +92,12 @@ class Result:
     differences: list[tuple[int, str, str]] = field(default_factory=list)
     #: Everything that came, by connection.
     received: dict[str, list[Received]] = field(default_factory=dict)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the server has not kept to a MUST: GOAWAY itself is a SHOULD, and a stream error
+        may be made a connection error (RFC 9113 section 5.4.1)."""
+        return self.verdict is Verdict.FAILED and self.case.level == "MUST"
 
 
 class _Failed(Exception):
@@ -317,10 +326,8 @@ class _Runner:
             if contradicts(step.patterns, frame):
                 # Where the case goes on, the next expectation is not held up by the same frame.
                 frame.taken = frame.type is not None
-                verdict = Verdict.FAILED
-                if frame.type is None and any(one.type == r.GOAWAY for one in step.patterns):
-                    verdict = Verdict.SILENT
-                raise _Failed(step.text, render(frame, fields_below=False, data=False), verdict)
+                got = render(frame, fields_below=False, data=False)
+                raise _Failed(step.text, got, _verdict(step, frame))
         return False
 
     @staticmethod
@@ -346,6 +353,18 @@ class _Runner:
         self.result.transcript.append(entry)
         if self._hear is not None:
             self._hear(entry)
+
+
+def _verdict(step: Expect, frame: Received) -> Verdict:
+    """What it means that ``frame`` came in place of what ``step`` describes."""
+    if frame.type is None and any(pattern.type == r.GOAWAY for pattern in step.patterns):
+        return Verdict.SILENT
+    if frame.type == r.GOAWAY and any(
+        pattern.type == r.RST_STREAM and compared(pattern, "code", frame)
+        for pattern in step.patterns
+    ):
+        return Verdict.WIDENED
+    return Verdict.FAILED
 
 
 def _is_news(frame: Received) -> bool:

@@ -148,7 +148,7 @@ def _expected(fields: Fields) -> list[str]:
     lines = []
     for name, value in fields:
         shown = "~.*" if name in VOLATILE else _value(value)
-        lines.append(f"    {words.escape(name)}: {shown}")
+        lines.append(f"    {words.escape_name(name)}: {shown}")
     return lines
 
 

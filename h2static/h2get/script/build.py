@@ -126,7 +126,9 @@ def values_of(frame: f.Frame) -> dict[str, object]:
         case f.RstStream():
             return {"code": frame.code}
         case f.Settings():
-            return {f"setting {key}": value for key, value in frame.entries}
+            # The last value of a setting is the one that holds; a line has all of them.
+            last = {f"setting {key}": value for key, value in frame.entries}
+            return {**last, "entries": frame.entries}
         case f.PushPromise():
             return {"promised": frame.promised_stream_id, "padding": frame.padding}
         case f.Ping():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from h2static.h2get.script import words
@@ -31,15 +32,15 @@ _FIELD: Final = re.compile(r"(?:@(\w+) )?(:?[^:]*):(?: ?)(.*)", re.DOTALL)
 #: How the value of a key is read, for what is sent and what is expected alike.
 _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
     "stream": words.number,
-    "length": words.number,
-    "padding": words.number,
+    "length": partial(words.number, most=2**24 - 1),
+    "padding": partial(words.number, most=2**24 - 1),
     "promised": words.number,
     "last_stream": words.number,
     "prioritized": words.number,
     "increment": words.number,
     "dependency": words.number,
     "weight": words.number,
-    "exclusive": words.number,
+    "exclusive": partial(words.number, most=1),
     "code": words.code,
     "opaque": words.hexadecimal,
     "payload": words.hexadecimal,
@@ -47,11 +48,11 @@ _VALUES: Final[Mapping[str, Callable[[str], object]]] = {
     "data": words.unescape,
     "debug": words.unescape,
     "value": words.unescape,
-    "size": words.number,
-    "flags": words.number,
-    "type": words.number,
+    "size": partial(words.number, most=2**24 - 1),
+    "flags": partial(words.number, most=0xFF),
+    "type": partial(words.number, most=0xFF),
     "number": words.number,
-    "reserved": words.number,
+    "reserved": partial(words.number, most=1),
     "resize": lambda text: tuple(map(words.number, text.split(","))),
 }
 
@@ -60,12 +61,9 @@ def _type(word: str) -> int:
     if word in words.TYPES:
         return words.TYPES[word]
     try:
-        number = words.number(word)
+        return words.number(word, most=0xFF)
     except ValueError:
         raise ValueError(f"{word!r} is not a type of frame") from None
-    if number > 0xFF:
-        raise ValueError(f"{word!r} is not a type of frame")
-    return number
 
 
 def _flag(word: str, frame_type: int) -> int:
@@ -92,8 +90,8 @@ def spec(tokens: Sequence[str], below: Sequence[str], variables: Mapping[str, st
         flags = r.END_STREAM
         fields = [
             WrittenField(name=b":method", value=first.encode()),
-            WrittenField(name=b":scheme", value=variables["scheme"].encode()),
-            WrittenField(name=b":authority", value=variables["authority"].encode()),
+            WrittenField(name=b":scheme", value=variables.get("scheme", "").encode()),
+            WrittenField(name=b":authority", value=variables.get("authority", "").encode()),
             WrittenField(name=b":path", value=words.unescape(path)),
         ]
     else:
@@ -134,7 +132,7 @@ def _setting(name: str) -> int:
     if name in words.SETTINGS:
         return words.SETTINGS[name]
     try:
-        return words.number(name)
+        return words.number(name, most=0xFFFF)
     except ValueError:
         raise ValueError(f"{name!r} is not a setting") from None
 

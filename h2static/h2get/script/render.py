@@ -5,8 +5,6 @@ Contract: what :func:`render` writes of a legal frame is read back as the same f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from h2static.h2get.script import words
 from h2static.h2get.script.model import Received
 from h2static.http.fields import Field
@@ -34,9 +32,10 @@ def render(frame: Received, *, fields_below: bool = True, data: bool = True) -> 
     below: list[str] = []
     for key, value in frame.values.items():
         if key.startswith("setting "):
-            number = int(key.removeprefix("setting "))
-            name = r.SETTING_NAMES.get(number, f"0x{number:x}").removeprefix("SETTINGS_")
-            parts.append(f"{name}={value}")
+            continue
+        if key == "entries":
+            assert isinstance(value, tuple)
+            parts += [f"{_setting_name(number)}={one}" for number, one in value]
         elif key == "code":
             assert isinstance(value, int)
             name = r.error_name(value)
@@ -57,6 +56,10 @@ def render(frame: Received, *, fields_below: bool = True, data: bool = True) -> 
     if not fields_below:
         return " ".join([head, *(one.replace(": ", "=", 1) for one in below)])
     return "\n".join([head, *(_INDENT + one for one in below)])
+
+
+def _setting_name(number: int) -> str:
+    return r.SETTING_NAMES.get(number, f"0x{number:x}").removeprefix("SETTINGS_")
 
 
 def _flags(frame: Received) -> list[str]:
@@ -86,9 +89,4 @@ def _octets(key: str, value: bytes, *, data: bool) -> list[str]:
 
 
 def _field(field: Field) -> str:
-    return f"{words.escape(field[0])}: {words.escape(field[1])}"
-
-
-def render_fields(fields: Sequence[Field]) -> list[str]:
-    """The lines below a frame's own."""
-    return [_INDENT + _field(field) for field in fields]
+    return f"{words.escape_name(field[0])}: {words.escape(field[1])}"

@@ -390,6 +390,8 @@ def describe(what: FrameSpec | bytes | Received) -> str:
             f" payload={payload[:32].hex()}{'…' if len(payload) > 32 else ''}" if payload else ""
         )
     elif what.fields:
-        fields = [f"    {words.escape(one.name)}: {words.escape(one.value)}" for one in what.fields]
+        fields = [
+            f"    {words.escape_name(one.name)}: {words.escape(one.value)}" for one in what.fields
+        ]
         text = "\n".join([text, *fields])
     return text

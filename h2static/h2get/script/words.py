@@ -29,13 +29,17 @@ def flags_of(frame_type: int) -> dict[str, int]:
     return {name: bit for bit, name in FLAG_NAMES.get(frame_type, ())}
 
 
-def number(text: str) -> int:
-    """A number, decimal or as ``0x…``.  Raises ``ValueError``."""
+def number(text: str, most: int = 2**32 - 1) -> int:
+    """A number of 32 bits, or up to ``most``; decimal or as ``0x…``.  Raises ``ValueError``."""
     if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
-        return int(text)
-    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,10}", text, re.ASCII):
-        return int(text, 16)
-    raise ValueError(f"{text!r} is not a number")
+        value = int(text)
+    elif re.fullmatch(r"0[xX][0-9a-fA-F]{1,10}", text, re.ASCII):
+        value = int(text, 16)
+    else:
+        raise ValueError(f"{text!r} is not a number")
+    if value > most:
+        raise ValueError(f"{text!r} is more than {most}")
+    return value
 
 
 def code(text: str) -> int:
@@ -88,3 +92,11 @@ def escape(octets: bytes) -> str:
     left = len(text) - len(text.lstrip(" "))
     right = len(text) - len(text.rstrip(" "))
     return "\\x20" * left + stripped + "\\x20" * right
+
+
+def escape_name(name: bytes) -> str:
+    """A field name as a script has it: a sign in front would mean something else, and a colon
+    behind its first octet would end it."""
+    text = escape(name)
+    text = text[:1] + text[1:].replace(":", "\\x3a")
+    return f"\\x{ord(text[0]):02x}{text[1:]}" if text[:1] in ("#", "!", "@") else text

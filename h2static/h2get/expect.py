@@ -1,8 +1,8 @@
 """``--expect``, ``--expect-file`` and ``--no-frame``: what must have come, and what must not.
 
-Contract: expectations are held, in order, against the frames that came; each takes the first frame
-that matches and was not taken.  The first that fails is shown in the row of frames, at the place
-where it was to come.
+Contract: expectations are held against the frames that came, in order: each takes the first frame
+that matches behind the one that was taken before.  The first that fails is shown in the row of
+frames, at the place where it was to come.
 """
 
 from __future__ import annotations
@@ -43,31 +43,29 @@ def read_expectations(
 
 def difference(expectations: Sequence[Expect | Never], frames: Sequence[Received]) -> str | None:
     """The first expectation that does not hold, as lines to show; ``None``: all hold."""
-    for frame in frames:
-        frame.taken = False
+    start = 0
     for one in expectations:
         if isinstance(one, Never):
             for place, frame in enumerate(frames):
                 if matches(one.pattern, frame):
                     return _shown(frames, place, f"expected: no {one.pattern.text}")
             continue
-        place, problem = _take(one, frames)
+        place, problem = _find(one, frames, start)
         if problem is not None:
             return _shown(frames, place, f"expected: {one.text.strip()}{problem}")
+        start = place + 1
     return None
 
 
-def _take(one: Expect, frames: Sequence[Received]) -> tuple[int, str | None]:
-    """Take the frame that ``one`` describes; where it was to come, and what is wrong."""
-    for place, frame in enumerate(frames):
-        if frame.taken:
-            continue
+def _find(one: Expect, frames: Sequence[Received], start: int) -> tuple[int, str | None]:
+    """Where the frame that ``one`` describes is, or was to come, and what is wrong."""
+    for place in range(start, len(frames)):
+        frame = frames[place]
         if any(matches(pattern, frame) for pattern in one.patterns):
             if one.within is not None and frame.time > one.within:
                 return place, f" within {one.within:g} s"
             if frame.time < one.after:
                 return place, f" after {one.after:g} s"
-            frame.taken = True
             return place, None
         if contradicts(one.patterns, frame):
             return place, ""
@@ -80,7 +78,7 @@ def _shown(frames: Sequence[Received], place: int, text: str) -> str:
     for number, frame in enumerate(frames):
         if number == place:
             lines.append(f"--> {text}")
-        line = render(frame, fields_below=False, data=False)
+        line = render(frame, fields_below=False, most=0)
         lines.append(f"    [{frame.time:7.3f}] {line}")
     if place >= len(frames):
         lines.append(f"--> {text}")

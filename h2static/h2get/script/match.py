@@ -19,6 +19,9 @@ def matches(pattern: FramePattern, frame: Received) -> bool:
         return False
     if pattern.type is None:
         return True
+    if frame.problem:
+        # What cannot be read is no frame that anybody has described.
+        return False
     if pattern.flags & ~frame.flags or pattern.without_flags & frame.flags:
         return False
     if not all(compared(pattern, key, frame) for key in pattern.compare):
@@ -84,7 +87,7 @@ def _equal(wanted: object, value: object) -> bool:
 def contradicts(patterns: Sequence[FramePattern], frame: Received) -> bool:
     """Whether ``frame``, which matches none of ``patterns``, shows that what they describe will not
     come: the connection or the stream has ended, or the stream's next frame is another one."""
-    if frame.type is None:
+    if frame.type is None or frame.problem:
         return True
     if any(pattern.first and pattern.type == frame.type for pattern in patterns):
         return True

@@ -21,8 +21,8 @@ def type_name(number: int | None) -> str:
     return r.FRAME_NAMES.get(number, f"0x{number:02x}")
 
 
-def render(frame: Received, *, fields_below: bool = True, data: bool = True) -> str:
-    """The line of a frame, and those below it; ``data``: with the content of DATA."""
+def render(frame: Received, *, fields_below: bool = True, most: int | None = None) -> str:
+    """The line of a frame, and those below it; ``most``: octets of content to show."""
     if frame.type is None:
         return f"closed{f' ({escape(frame.problem)})' if frame.problem else ''}"
     parts = [type_name(frame.type)]
@@ -41,7 +41,7 @@ def render(frame: Received, *, fields_below: bool = True, data: bool = True) -> 
             name = r.error_name(value)
             parts.append(f"code={name if name != 'UNKNOWN' else hex(value)}")
         elif isinstance(value, bytes):
-            parts += _octets(key, value, data=data)
+            parts += _octets(key, value, most)
         elif value or key != "padding":
             parts.append(f"{key}={value}")
     if frame.fields is not None:
@@ -77,15 +77,19 @@ def _flags(frame: Received) -> list[str]:
     return [f"flags=0x{frame.flags:02x}"] if rest else parts
 
 
-def _octets(key: str, value: bytes, *, data: bool) -> list[str]:
+def _octets(key: str, value: bytes, most: int | None) -> list[str]:
     if key == "opaque":
         return [f"opaque={value.hex()}"]
     if not value:
         return []
-    if key == "data" and not data:
-        return [f"length={len(value)}"]
-    text = words.escape(value).replace('"', "\\x22")
-    return [f'{key}="{text}"']
+    if key == "data" and most is not None and len(value) > most:
+        shown = [f'{key}="{_text(value[:most])}…"'] if most else []
+        return [f"length={len(value)}", *shown]
+    return [f'{key}="{_text(value)}"']
+
+
+def _text(value: bytes) -> str:
+    return words.escape(value).replace('"', "\\x22")
 
 
 def _field(field: Field) -> str:

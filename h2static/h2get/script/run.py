@@ -18,7 +18,8 @@ import anyio
 from h2static.client.dial import dial
 from h2static.client.options import HTTP2, ConnectOptions
 from h2static.client.urls import Origin
-from h2static.h2get.script import frames, words
+from h2static.h2get.script import frames
+from h2static.h2get.script.build import Reader, Writer
 from h2static.h2get.script.channel import Channel
 from h2static.h2get.script.match import compared, contradicts, matches
 from h2static.h2get.script.model import (
@@ -44,6 +45,10 @@ from h2static.http2 import registry as r
 
 #: What holds of settings that were not sent (RFC 9113 section 6.5.2).
 _INITIAL = {r.SETTINGS_MAX_FRAME_SIZE: r.MINIMUM_MAX_FRAME_SIZE}
+#: Octets of content that a transcript shows.
+_SHOWN = 64
+#: Frames whose fields are those of the whole block.
+_WITH_BLOCKS = (r.HEADERS, r.PUSH_PROMISE, r.CONTINUATION)
 #: Streams that a case opens at most, to go beyond a server's limit.
 _MOST_STREAMS = 1_000
 
@@ -309,7 +314,7 @@ class _Runner:
                     return
                 await channel.news()
         rest = [one for one in channel.received if not one.taken and _is_news(one)]
-        got = render(rest[-1], fields_below=False, data=False) if rest else "nothing"
+        got = render(rest[-1], fields_below=False, most=0) if rest else "nothing"
         raise _Failed(step.text, f"{got}, and nothing more within {seconds:g} s")
 
     @staticmethod
@@ -326,7 +331,7 @@ class _Runner:
             if contradicts(step.patterns, frame):
                 # Where the case goes on, the next expectation is not held up by the same frame.
                 frame.taken = frame.type is not None
-                got = render(frame, fields_below=False, data=False)
+                got = render(frame, fields_below=False, most=0)
                 raise _Failed(step.text, got, _verdict(step, frame))
         return False
 
@@ -336,12 +341,18 @@ class _Runner:
             raise _Failed(step.text, f"it after {passed:.3f} s")
 
     def _check_never(self) -> None:
-        """Nothing has come that must not.  Raises :class:`_Failed`."""
+        """Nothing has come that must not, nor what cannot be read.  Raises :class:`_Failed`."""
+        for channel in self._channels.values():
+            for frame in channel.received:
+                if frame.problem and frame.type is not None:
+                    raise _Failed(
+                        "frames that can be read", render(frame, fields_below=False, most=0)
+                    )
         for name, step in self._never:
             for frame in self._channels[name].received:
                 if matches(step.pattern, frame):
                     raise _Failed(
-                        f"no {step.pattern.text}", render(frame, fields_below=False, data=False)
+                        f"no {step.pattern.text}", render(frame, fields_below=False, most=0)
                     )
 
     def _told(self, connection: str, sign: str, what: object) -> None:
@@ -375,23 +386,22 @@ def _is_news(frame: Received) -> bool:
 def describe(what: FrameSpec | bytes | Received) -> str:
     """A line for what was sent or came."""
     if isinstance(what, Received):
-        return render(what)
+        return render(what, most=_SHOWN)
     if isinstance(what, bytes):
-        if what == r.PREFACE:
-            return "PREFACE"
-        return f"RAW {what[:64].hex()}{'…' if len(what) > 64 else ''}"
+        return "PREFACE" if what == r.PREFACE else f"RAW {_hexadecimal(what)}"
     shown = Received(type=what.type, flags=what.flags, stream=what.stream)
-    text = render(shown)
-    if what.length is not None:
-        text += f" length={what.length}"
-    if what.payload is not None:
-        payload = what.payload
-        text += (
-            f" payload={payload[:32].hex()}{'…' if len(payload) > 32 else ''}" if payload else ""
-        )
-    elif what.fields:
-        fields = [
-            f"    {words.escape_name(one.name)}: {words.escape(one.value)}" for one in what.fields
-        ]
-        text = "\n".join([text, *fields])
-    return text
+    if what.payload is None:
+        shown.fields = tuple((one.name, one.value) for one in what.fields)
+        return render(shown)
+    if what.length is None:
+        (shown,) = Reader().receive(Writer().octets(what), 0.0)
+        if not shown.problem and what.type not in _WITH_BLOCKS:
+            return render(shown, most=_SHOWN)
+        shown.problem = ""
+    length = "" if what.length is None else f" length={what.length}"
+    payload = f" payload={_hexadecimal(what.payload)}" if what.payload else ""
+    return f"{render(shown)}{length}{payload}"
+
+
+def _hexadecimal(octets: bytes) -> str:
+    return octets[:_SHOWN].hex() + ("…" if len(octets) > _SHOWN else "")

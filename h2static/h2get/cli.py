@@ -15,6 +15,7 @@ from typing import Final
 from h2static.errors import UsageError
 from hpacktools.descriptors import open_missing
 
+_FAILED: Final = 1
 _USAGE: Final = 2
 _INTERRUPTED: Final = 130
 _NO_READER: Final = 141
@@ -41,11 +42,15 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _code_of(error: BaseException) -> int:
     """The exit code for what has ended the command; raises what nobody expects."""
+    from h2static.client.errors import ClientError
     from h2static.h2get.output import Gone, complain, discard_output
 
     if isinstance(error, UsageError):
         complain(str(error))
         return _USAGE
+    if isinstance(error, ClientError):
+        complain(str(error))
+        return _FAILED
     if isinstance(error, Gone | BrokenPipeError):
         discard_output()
         return _NO_READER

@@ -99,7 +99,7 @@ def _sent(frame: Received, url: URL) -> list[str]:
         fields=None if frame.fields is None else _portable(frame.fields, url),
     )  # fmt: skip
     if frame.type == r.HEADERS:
-        # A script's block is one frame, whatever the client made of it.
+        # A script cuts blocks by itself.
         shown.flags |= r.END_HEADERS
     text = render(shown).replace("$", "\\x24")
     return ["> " + text.replace(_VARIABLE, "$")]

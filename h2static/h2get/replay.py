@@ -92,7 +92,10 @@ async def _replay(arguments: _Arguments, name: str, first: URL, second: URL | No
             output.complain(str(error))
             return 3
     if second is not None:
-        one, other = (_normal(results, arguments.ignore) for results in found)
+        one, other = (
+            _normal(results, arguments.ignore, url.origin.authority)
+            for results, url in zip(found, urls, strict=True)
+        )
         names = str(first.origin), str(second.origin)
         text = "\n".join(difflib.unified_diff(one, other, *names, lineterm="", n=100))
     else:
@@ -126,8 +129,8 @@ def _differences(name: str, results: Sequence[Result]) -> list[str]:
 # ---------------------------------------------------------------------- two servers
 
 
-def _normal(results: Sequence[Result], ignored: Sequence[str]) -> list[str]:
-    """What came, stream by stream, without what is another each time."""
+def _normal(results: Sequence[Result], ignored: Sequence[str], authority: bytes) -> list[str]:
+    """What came, stream by stream, without what is another each time, and the server's name."""
     left_out = {name.lower().encode() for name in ignored}
     lines: list[str] = []
     for result in results:
@@ -136,7 +139,7 @@ def _normal(results: Sequence[Result], ignored: Sequence[str]) -> list[str]:
             for stream, some in sorted(_by_stream(frames).items()):
                 lines.append(f"  stream {stream}" if stream else "  the connection")
                 for frame in some:
-                    lines += [f"    {one}" for one in _lines(frame, left_out)]
+                    lines += [f"    {one}" for one in _lines(frame, left_out, authority)]
     return lines
 
 
@@ -166,7 +169,7 @@ def _data(frame: Received) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _lines(frame: Received, left_out: set[bytes]) -> list[str]:
+def _lines(frame: Received, left_out: set[bytes], authority: bytes) -> list[str]:
     if frame.type == r.DATA:
         data = _data(frame)
         end = " END_STREAM" if frame.flags & r.END_STREAM else ""
@@ -174,7 +177,7 @@ def _lines(frame: Received, left_out: set[bytes]) -> list[str]:
     fields = frame.fields
     if fields is not None:
         fields = tuple(
-            (name, b"(varies)" if name in VOLATILE else value)
+            (name, b"(varies)" if name in VOLATILE else value.replace(authority, b"$authority"))
             for name, value in fields
             if name not in left_out
         )

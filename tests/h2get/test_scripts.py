@@ -153,6 +153,13 @@ def test_frames_that_are_split_go_out_octet_by_octet(script: Path) -> None:
     assert time.monotonic() - began >= 0.016
 
 
+def test_fields_that_do_not_fit_into_a_frame_go_on(url: str, script: Path) -> None:
+    fields = "".join(f"    x-{number}: {'-' * 8000}\n" for number in range(4))
+    text = f"handshake\n> GET /app.js stream=1\n{fields}< 200 stream=1\nalive\n"
+    done = run(script, text, f"{url}/")
+    assert (done.code, done.errors) == (0, "")
+
+
 def test_half_closed_connections(script: Path) -> None:
     def serve(visitor: Visitor) -> None:
         visitor.greet()

@@ -23,9 +23,16 @@ _WRITTEN: Final = {
     Representation.NEVER: Written.NEVER_INDEXED,
 }
 
+#: Octets of a fragment that every server takes (RFC 9113 section 4.2).
+_FRAGMENT: Final = r.MINIMUM_MAX_FRAME_SIZE
+
 
 class Writer:
-    """Makes octets of what a script sends."""
+    """Makes octets of what a script sends.
+
+    Fields that do not fit into a frame go on in CONTINUATION; a ``payload``, ``block`` or
+    ``length`` is sent as it is written.
+    """
 
     def __init__(self) -> None:
         self.encoder = Encoder()
@@ -42,10 +49,19 @@ class Writer:
             payload = what.prefix + self.encoder.encode(fields)
         if what.padding:
             payload = bytes((min(what.padding - 1, 0xFF),)) + payload + bytes(what.padding - 1)
+        rest = b""
+        if what.payload is None and what.length is None and what.flags & r.END_HEADERS:
+            payload, rest = payload[:_FRAGMENT], payload[_FRAGMENT:]
+        flags = what.flags & ~r.END_HEADERS if rest else what.flags
         length = len(payload) if what.length is None else what.length
         stream = what.stream | what.reserved << 31
-        head = (length & 0xFFFFFF).to_bytes(3, "big") + bytes((what.type, what.flags & 0xFF))
-        return head + (stream & 0xFFFFFFFF).to_bytes(4, "big") + payload
+        head = (length & 0xFFFFFF).to_bytes(3, "big") + bytes((what.type, flags & 0xFF))
+        octets = head + (stream & 0xFFFFFFFF).to_bytes(4, "big") + payload
+        while rest:
+            fragment, rest = rest[:_FRAGMENT], rest[_FRAGMENT:]
+            flags = 0 if rest else r.END_HEADERS
+            octets += f.frame(r.CONTINUATION, flags, what.stream, fragment)
+        return octets
 
 
 class Reader:

@@ -59,7 +59,7 @@ types: $(VENV)/.tools
 	$(BIN)/mypy $(SOURCES)
 
 quick: $(VENV)/.tools
-	H2STATIC_TEST_QUICK=1 $(BIN)/python -m pytest -q -n auto -m "not slow" $(QUICK)
+	H2STATIC_TEST_QUICK=1 H2STATIC_TEST_EDITS=400 $(BIN)/python -m pytest -q -n auto -m "not slow" $(QUICK)
 
 test: $(VENV)/.tools
 	$(BIN)/python -m pytest -n auto --durations=20 $(ARGS)

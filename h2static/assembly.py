@@ -196,11 +196,18 @@ class Served:
 def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bool) -> Served:
     """The site, and what ``config`` asks for around it, imported only then.
 
-    ``page``: what ``--open`` opens in a browser.  ``tells``: whether dev mode talks to the person
-    at the terminal.  Raises ``StartError``.
+    ``page``: what ``--open`` opens in a browser.  ``tells``: whether this worker speaks for all:
+    in dev mode to the person at the terminal, otherwise of files that will not be sent as one might
+    expect.  Raises ``StartError``.
     """
     try:
-        site = Site(config.site, clock=time.time, submit=pool.submit, alone=threading.Lock())
+        site = Site(
+            config.site,
+            clock=time.time,
+            submit=pool.submit,
+            alone=threading.Lock(),
+            survey=tells,
+        )
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error
     served = Served(

@@ -8,8 +8,10 @@ developers' machines and by ``make fuzz``.
 
 from __future__ import annotations
 
+import gc
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.tools import in_ci
@@ -23,3 +25,9 @@ settings.register_profile(
 # For ``make quick``: what is looked for at random is looked for elsewhere.
 settings.register_profile("quick", settings.get_profile("project"), max_examples=25)
 settings.load_profile("quick" if os.environ.get("H2STATIC_TEST_QUICK") else "project")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Modules and tests stay: whoever has the collector run need not wait for a look at them."""
+    gc.collect()
+    gc.freeze()

@@ -29,7 +29,6 @@ from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import host_page
 from h2static.dev.source import DocumentSource
-from h2static.http.authority import authority_problem
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange
 from h2static.http.fields import SERVER_FIELD, Fields
@@ -173,11 +172,8 @@ class DevApplication(Wrapper):
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
         own = request.path.startswith(_OWN_PATHS)
-        problem = authority_problem(request)
-        if problem is not None:
-            exchange.respond(_refused(self._inner.refuse(400, request), problem))
         # With live reload alone the site is answered under any name, as without it.
-        elif (own or self._options.friendly) and not guard.host_allowed(
+        if (own or self._options.friendly) and not guard.host_allowed(
             request.authority, self._options.allowed_hosts
         ):
             host = guard.host_of(request.authority) or ""

@@ -25,6 +25,10 @@ class Authorities:
         self._octets = octets
         self._known: set[bytes] = set()
 
+    def __len__(self) -> int:
+        """Authorities that are remembered."""
+        return len(self._known)
+
     def problem(self, request: Request) -> str | None:
         """As :func:`authority_problem`."""
         authority = request.authority

@@ -63,8 +63,7 @@ class CheckedFields:
     __slots__ = ("_most", "_octets", "found")
 
     def __init__(self, *, most: int = 4096, octets: int = 256) -> None:
-        """``most``: fields, a MiB of them at their largest (0: none is remembered); ``octets``: of
-        name and value."""
+        """``most``: fields, a MiB of them at their largest; ``octets``: of name and value."""
         self._most = most
         self._octets = octets
         #: Field -> whether the protocol itself reads it.
@@ -81,8 +80,6 @@ class CheckedFields:
             return
         if len(self.found) >= self._most:
             self.found.clear()
-            if not self._most:
-                return
         self.found[field] = is_read
 
 
@@ -216,9 +213,7 @@ def validate_request(
     sent, so that ``:protocol`` is known (RFC 8441).  ``checked``: fields that need no other look.
     Raises :class:`Malformed`.
     """
-    if checked is None:
-        checked = CheckedFields(most=0)
-    found = checked.found
+    found = {} if checked is None else checked.found
     pseudo, start = _split_pseudo(fields, _PSEUDO_EXTENDED if connect_protocol else _PSEUDO)
     regular = fields[start:]
     lengths: list[bytes] = []
@@ -233,7 +228,8 @@ def validate_request(
             # (8.3): a late one fails here, a colon is in no field name.
             _check_field(*field)
             is_read = field[0] in _READ
-            checked.add(field, is_read=is_read)
+            if checked is not None:
+                checked.add(field, is_read=is_read)
         if not is_read:
             continue
         name, value = field

@@ -27,6 +27,7 @@ from h2static.http.grammar import (
     is_authority,
 )
 from h2static.http.messages import Field, Fields, Request
+from h2static.http.semantics import SENSITIVE
 from h2static.http1.errors import BadRequest
 from h2static.http1.limits import Limits
 
@@ -62,11 +63,8 @@ NOT_IN_TRAILERS: Final = CONNECTION_FIELDS | {
     b"te",
     b"trailer",
 }
-#: Fields whose values must not be found by another connection's octets (as on HTTP/2, where they
-#: are never indexed: RFC 7541 section 7.1.3).
-_SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
 #: What :func:`_sort_fields` collects beside the request's own fields.
-_COLLECTED = _SENSITIVE | {
+_COLLECTED = SENSITIVE | {
     b"connection",
     b"content-length",
     b"expect",
@@ -167,7 +165,7 @@ def parse_head(section: bytes, *, secure: bool, limits: Limits, proxied: bool = 
         old=minor == 0,
         persistent=persistent,
         plain=persistent and minor > 0 and not content_length and method != b"HEAD",
-        private=not _SENSITIVE.isdisjoint(collected),
+        private=not SENSITIVE.isdisjoint(collected),
     )
 
 

@@ -18,6 +18,7 @@ from typing import Final
 from h2static.http.dates import DateField
 from h2static.http.fields import Fields
 from h2static.http.messages import WITHOUT_CONTENT, Response
+from h2static.http.semantics import SENSITIVE
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
 from hpacktools.codec import (
@@ -45,9 +46,7 @@ _NOT_INDEXED: Final = frozenset(
     )
 )
 #: RFC 7541 section 7.1.3.
-_NEVER_INDEXED: Final = frozenset(
-    (b"set-cookie", b"cookie", b"authorization", b"proxy-authorization")
-)
+_NEVER_INDEXED: Final = SENSITIVE | {b"set-cookie"}
 #: Octets of blocks for one worker and one second.
 DEFAULT_OCTETS: Final = 16 * 1024 * 1024
 _ENTRY_OVERHEAD: Final = 500

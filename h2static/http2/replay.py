@@ -13,7 +13,7 @@ Effects that it mirrors; whoever adds one to the plain path adds it here, and to
     output, DATA frames sent ... Sender.replayed
     next and last stream id,
     requests (which pay for
-    WINDOW_UPDATE frames) ...... Streams.replayed
+    WINDOW_UPDATE frames) ...... Streams.replayed, Streams.answered
     what the client asked for .. Push.asked
     journal .................... Finished, one for each request
 
@@ -200,8 +200,7 @@ class Replay:
         output.ends.append(octets)
         sender.replayed(1, block.state or encoder, sender.window - length, octets)
         streams.answered(stream_id)
-        if self._push.seen is not None:
-            self._push.asked(request)
+        self._push.asked(request)
         journal = service.shared.journal
         if journal is not None:
             now = self._turn.now

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from h2static.http.authority import authority_problem
 from h2static.http.bodies import Sink
 from h2static.http.errors import Malformed
 from h2static.http.exchange import Job
@@ -165,7 +164,7 @@ class Requests:
                 f":scheme {scheme.decode('ascii')} on a connection for"
                 f" {b' or '.join(sorted(schemes)).decode('ascii')}, not from a trusted proxy"
             )
-        problem = authority_problem(request)
+        problem = self._service.authorities.problem(request)
         return None if problem is None else (400, problem)
 
     def promise(self, frame: PushPromise, block: bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from h2static.http.authority import Authorities
 from h2static.http.exchange import Application
 from h2static.http.messages import WITHOUT_CONTENT, Request, Response
 from h2static.http.shared import Shared
@@ -42,6 +43,8 @@ class Service(Endpoint):
     schemes: frozenset[bytes]
     #: Whether responses may have hints: then connections remember what clients have asked for.
     hints: bool = False
+    #: Who clients have asked for.
+    authorities: Authorities = field(default_factory=Authorities)
     #: The responses that were recalled in this batch.
     recalled: dict[Request, Response] = field(default_factory=dict)
 

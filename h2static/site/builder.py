@@ -235,8 +235,9 @@ class ResponseBuilder:
     def _file(self, walk: Walk, found: FoundFile, status: int = 200) -> Response:
         """The response with a file or one of its precompressed siblings in the same folder."""
         folder, names, place = found
-        # Rules of ``_redirects`` may look at the query; nothing else of a file does.
-        self.any_query = self.setup.netlify is None
+        # Rules of ``_redirects`` may look at the query; nothing else of a file does.  A failure may
+        # be that of a query.
+        self.any_query = status == 200 and self.setup.netlify is None
         name = names[-1]
         cache_control, file_path, stored = REVALIDATE, None, None
         if status == 200:

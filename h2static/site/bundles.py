@@ -32,7 +32,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from h2static.site.contents import WouldBlockError
 from h2static.site.files import (
@@ -47,11 +47,10 @@ from h2static.site.files import (
 )
 from h2static.site.hashednames import Kind, content_hash, hash_alone, kind_of, may_have_hash
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.paths import Names
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-#: Decoded names from the root to a file or folder.
-Names: TypeAlias = tuple[bytes, ...]
 
 #: Folders that frameworks reserve for files whose content never changes.
 _RESERVED = ((b"_next", b"static"), (b"_app", b"immutable"))

@@ -271,12 +271,13 @@ class ResponseCache:
     def find_equal(self, request: Request, cache_key: CacheKey) -> Response | None:
         """The answer to an equal request, if it is known and right."""
         answer = self._by_key.get(cache_key)
-        if answer is None and b"?" in cache_key.path and len(cache_key.path) <= self._limits.key:
-            answer = self._by_key.get(without_query(cache_key))
-            if answer is not None and not answer.any_query:
-                return None
         if answer is None or not is_fresh(answer, self.epoch):
-            return None
+            # One that was right for this query alone may be so no longer.
+            if b"?" not in cache_key.path or len(cache_key.path) > self._limits.key:
+                return None
+            answer = self._by_key.get(without_query(cache_key))
+            if answer is None or not answer.any_query or not is_fresh(answer, self.epoch):
+                return None
         if (
             request.repeats
             and answer.dependencies is not None

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from h2static.http.authority import Authorities
 from h2static.http.exchange import Exchange, Job
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
@@ -71,8 +70,12 @@ class Site(Lifecycle):
         submit: Submit = run_at_once,
         limits: SiteLimits | None = None,
         alone: Alone = ANYHOW,
+        survey: bool = True,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
+
+        ``survey``: whether to look through the folder at the start for files that will not be sent
+        as one might expect; one of several workers is enough.
 
         ``alone``: what jobs enter, where several threads do them, to take turns at computing that
         takes much room; a lock.
@@ -94,8 +97,8 @@ class Site(Lifecycle):
         self._clock = clock
         pages = config.spa is not None
         self._keys = CacheKeys(accept=pages or config.listing, destination=pages)
-        self._authorities = Authorities()
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
+        self._survey = survey
         self._has_batches = False
         #: Responses that other threads built and this one has not remembered yet.
         self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
@@ -126,7 +129,8 @@ class Site(Lifecycle):
 
     def start(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
-        self._access.submit(self._setup.unused_siblings.survey)
+        if self._survey:
+            self._access.submit(self._setup.unused_siblings.survey)
 
     def concerns(self, names: tuple[bytes, ...]) -> bool:
         """Whether any response may change with the file or folder of these names, from the root
@@ -174,8 +178,6 @@ class Site(Lifecycle):
             # Another request may have been equal in all that matters.
             if self._uploads is not None and request.method in UPLOAD_METHODS:
                 return None
-            if self._authorities.problem(request) is not None:
-                return None
             response = self._responses.find_equal(request, self._keys.of(request))
             return response if response is not None and response.prepared else None
         epoch = self._epoch
@@ -186,11 +188,7 @@ class Site(Lifecycle):
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
-        if (
-            self._uploads is not None
-            and request.method in UPLOAD_METHODS
-            and self._authorities.problem(request) is None
-        ):
+        if self._uploads is not None and request.method in UPLOAD_METHODS:
             exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
             return
         found = self.look(request)
@@ -210,9 +208,6 @@ class Site(Lifecycle):
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
         cache_key = self._keys.of(request)
-        problem = self._authorities.problem(request)
-        if problem is not None:
-            return refuse(self._setup, cache_key, 400, problem).response
         response = self._responses.find_equal(request, cache_key)
         if response is not None:
             return response

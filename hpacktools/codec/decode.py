@@ -49,6 +49,7 @@ class DecodeLimits:
 
 
 NO_LIMITS: Final = DecodeLimits()
+_NOTHING: Final = frozenset[bytes]()
 
 
 class DecodedBlock:
@@ -111,6 +112,9 @@ def decode_block(
     builder: TableBuilder | None = None
     last_index = FIRST_DYNAMIC_INDEX - 1 + len(entries)
 
+    decode, secret = decode_string, _NOTHING
+    if strings is not None:
+        decode, secret = strings.decode, strings.secret
     fields: list[Field] = []
     never_indexed: list[int] = []
     field_count = 0
@@ -146,10 +150,7 @@ def decode_block(
                 prefix = 0x0F
             index = octet & prefix
             if not index:
-                if strings is None:
-                    name, position = decode_string(block, position)
-                else:
-                    name, position = strings.decode(block, position)
+                name, position = decode(block, position)
             else:
                 if index == prefix:
                     index, position = continue_integer(block, position, index)
@@ -162,10 +163,10 @@ def decode_block(
                 else:
                     name = builder.items[FIRST_DYNAMIC_INDEX - 1 - index][0]
             # 0x10 to 0x1f: never indexed, and so not remembered either.
-            if strings is None or octet & 0xF0 == 0x10 or name in strings.secret:
+            if octet & 0xF0 == 0x10 or name in secret:
                 value, position = decode_string(block, position)
             else:
-                value, position = strings.decode(block, position)
+                value, position = decode(block, position)
             field = (name, value)
             if octet >= 0x40:
                 if builder is None:

@@ -59,5 +59,5 @@ def read_late(world: World, client: Visitor) -> Answer:
     """The client that is there reads only when the server has nothing more that it could write."""
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
     reply = client.begin("/large.bin")
-    world.settle()
+    world.wait_for_a_full_socket()
     return client.finish(reply)

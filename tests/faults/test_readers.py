@@ -12,7 +12,6 @@ import pytest
 from h2static.site import plain_files
 from h2static.site.bodies import FileAccess, FileBody
 from h2static.site.config import EtagSource
-from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import SiteLimits
 from h2static.site.plain_files import read_text_file
 from tests.faults.outcomes import (
@@ -26,7 +25,7 @@ from tests.faults.outcomes import (
 )
 from tests.faults.rows import place
 from tests.faults.test_files import catch_notices
-from tests.site.harness import make_client, write
+from tests.site.harness import HandleDuringWrite, make_client, write
 from tests.support.faults import Faults, Outcome, Place, short
 
 DIGEST = place("site/contents:digest_content:pread")
@@ -73,30 +72,12 @@ def test_a_digest(tmp_path: Path, faults: Faults, outcome: Outcome, status: int)
     assert client.get("/large").fields == again.get("/large").fields
 
 
-class GrowingHandle(FileHandle):
-    """A file whose time a write has set already, for some looks at it."""
-
-    __slots__ = ("hidden", "looks")
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(descriptor)
-        self.hidden: FileVersion | None = None
-        self.looks = 0
-
-    def version(self) -> FileVersion:
-        version = super().version()
-        if self.hidden is None or not self.looks:
-            return version
-        self.looks -= 1
-        return version._replace(size=self.hidden.size)
-
-
 @pytest.mark.parametrize("outcome", [INVALID, IO_ERROR], ids=str)
 def test_a_file_system_that_knows_no_writers(
     tmp_path: Path, faults: Faults, outcome: Outcome
 ) -> None:
     path = write(tmp_path, "log", CONTENT)
-    handle = GrowingHandle(os.open(path, os.O_RDONLY))
+    handle = HandleDuringWrite(os.open(path, os.O_RDONLY))
     version = handle.version()
     access = FileAccess(submit=lambda job: job())
     reader = FileBody(handle, version, ((0, version.size),), access).open()

@@ -29,6 +29,7 @@ from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
 from h2static.server.driver import Driver
 from h2static.server.limits import ServerLimits
+from h2static.server.poller import WRITABLE
 from h2static.server.pool import Pool
 from h2static.site import Site, SiteConfig
 from h2static.site.limits import SiteLimits
@@ -217,6 +218,20 @@ class World:
         wait_until(
             lambda: self.counters()["connections"] <= connections, "the connections to be gone"
         )
+
+    def wait_for_a_full_socket(self) -> None:
+        """Return when the server waits for one of its two clients to read, or has lost it."""
+        waiting: list[bool] = []
+
+        def look() -> None:
+            links = self.driver.links
+            waiting[:] = [len(links) < 2 or any(link.events & WRITABLE for link in links)]
+
+        def waits() -> bool:
+            self.in_thread(look)
+            return waiting == [True]
+
+        wait_until(waits, "the server to wait for a client")
 
     def rest(self) -> Held:
         """What is held once nobody asks for anything: clients go, memories are released."""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from h2static.http.authority import authority_problem
+from h2static.http.authority import Authorities, authority_problem
 from h2static.http.requests import Request
 
 
-def problem(authority: bytes, *hosts: bytes) -> str | None:
+def request(authority: bytes, *hosts: bytes) -> Request:
     fields = tuple((b"host", host) for host in hosts)
-    request = Request(method=b"GET", scheme=b"http", authority=authority, path=b"/", fields=fields)
-    return authority_problem(request)
+    return Request(method=b"GET", scheme=b"http", authority=authority, path=b"/", fields=fields)
+
+
+def problem(authority: bytes, *hosts: bytes) -> str | None:
+    """Judged on its own, and by a memory that has heard of the authority and its like."""
+    found = authority_problem(request(authority, *hosts))
+    memory = Authorities()
+    for known in (b"a", authority):
+        memory.problem(request(known))
+    assert memory.problem(request(authority, *hosts)) == found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -47,3 +56,12 @@ def test_wrong(authority: bytes, hosts: tuple[bytes, ...], words: str) -> None:
     found = problem(authority, *hosts)
     assert found is not None
     assert words in found
+
+
+def test_the_memory_is_bounded() -> None:
+    memory = Authorities(most=3, octets=5)
+    for name in (b"a", b"b", b"c", b"d", b"longer"):
+        assert memory.problem(request(name)) is None
+        assert len(memory) <= 3
+    assert memory.problem(request(b"longer")) is None
+    assert len(memory) == 1

@@ -154,7 +154,7 @@ def test_a_private_state_remembers_little() -> None:
     assert all(len(block) < 1_000 for block in client.state.known)
 
 
-@pytest.mark.parametrize("fields", [0, 10, 120])
+@pytest.mark.parametrize("fields", [0, 10, pytest.param(120, marks=pytest.mark.slow)])
 def test_a_private_memory_is_bounded_in_octets(fields: int) -> None:
     """Fields of few octets cost more than their octets."""
     client, encoder = Client(FieldSectionMemory(NO_LIMITS)), Encoder()

@@ -15,14 +15,6 @@ from tests.support.certificates import Certificate, encrypt, make_certificate
 from tests.support.processes import DEADLINE, RunningServer, run, running, wait_until
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    folder = tmp_path / "www"
-    folder.mkdir()
-    (folder / "index.html").write_text("t")
-    return folder
-
-
 def leaf(certificate: Certificate) -> bytes:
     """The server's certificate as it goes over the wire."""
     text = certificate.cert.read_text()

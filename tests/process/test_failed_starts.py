@@ -17,24 +17,10 @@ from h2static.config import Config
 from h2static.errors import StartError
 from h2static.site.config import SiteConfig
 from tests.support.certificates import make_certificate
-from tests.support.polite_client import PoliteClient
+from tests.support.polite_client import ask_once
 from tests.support.processes import DEADLINE, RunningServer, command, run, running, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    folder = tmp_path / "www"
-    folder.mkdir()
-    (folder / "index.html").write_text("t")
-    return folder
-
-
-def ask(server: RunningServer) -> None:
-    client = PoliteClient(server.port, "/", requests=1)
-    client.start()
-    assert client.join().answered == 1
 
 
 def test_a_reload_that_fails_leaves_no_socket_without_a_worker(site: Path, tmp_path: Path) -> None:
@@ -47,13 +33,13 @@ def test_a_reload_that_fails_leaves_no_socket_without_a_worker(site: Path, tmp_p
         server.signal(signal.SIGHUP)
         server.wait_for_stderr("reload failed")
         for _ in range(20):
-            ask(server)
+            ask_once(server.port)
         (tmp_path / "types").write_text("text/html html\n")
         server.signal(signal.SIGHUP)
         server.wait_for_stderr("[reload] reloaded")
         assert len(server.workers()) >= 4
         for _ in range(20):
-            ask(server)
+            ask_once(server.port)
 
 
 def test_what_is_left_out_is_told_once_whatever_the_number_of_workers(site: Path) -> None:
@@ -72,7 +58,7 @@ def test_what_is_left_out_is_told_once_whatever_the_number_of_workers(site: Path
 
 def all_asked(server: RunningServer) -> bool:
     """Ask once more; whether every worker was asked since the start."""
-    ask(server)
+    ask_once(server.port)
     return all(value > 0 for value in counters(server, "requests"))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.polite_client import PoliteClient
-from tests.support.processes import DEADLINE, RunningServer, alive, command, running, wait_until
+from tests.support.polite_client import ask_once
+from tests.support.processes import DEADLINE, alive, command, running, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -41,20 +41,6 @@ def interpreter(tmp_path: Path) -> Path:
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     path.chmod(0o755)
     return path
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    folder = tmp_path / "www"
-    folder.mkdir()
-    (folder / "index.html").write_text("t")
-    return folder
-
-
-def ask(server: RunningServer) -> None:
-    client = PoliteClient(server.port, "/", requests=1)
-    client.start()
-    assert client.join().answered == 1
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
@@ -89,11 +75,11 @@ def test_a_reload_whose_workers_are_refused_fails_at_once(site: Path, interprete
             "reload failed, the old configuration goes on: a worker could not start: Permission", 1
         )
         assert server.workers() == workers
-        ask(server)
+        ask_once(server.port)
         interpreter.chmod(0o755)
         server.signal(signal.SIGHUP)
         server.wait_for_stderr("[reload] reloaded")
-        ask(server)
+        ask_once(server.port)
 
 
 def test_the_successor_of_one_that_served_is_tried_again(site: Path, interpreter: Path) -> None:
@@ -104,7 +90,7 @@ def test_the_successor_of_one_that_served_is_tried_again(site: Path, interpreter
         os.kill(worker, signal.SIGKILL)
         server.wait_for_stderr("a worker could not start: Permission denied; next one in", 2)
         interpreter.chmod(0o755)
-        ask(server)
+        ask_once(server.port)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -175,7 +176,16 @@ def many_records(sock: socket.socket, certificate: Certificate) -> None:
     assert client.ask() == b""
 
 
+def a_broken_record(sock: socket.socket, certificate: Certificate) -> None:
+    with certificate.client_context("h2").wrap_socket(sock, server_hostname="127.0.0.1") as tls:
+        os.write(tls.fileno(), b"\x17\x03\x03\0\x20" + bytes(32))
+        with contextlib.suppress(OSError):
+            while tls.recv(65536):
+                pass
+
+
 TLS: dict[str, Callable[[socket.socket, Certificate], None]] = {
+    "lost: TLS: ": a_broken_record,
     "TLS handshake failed: HTTP_REQUEST (cleartext HTTP on the TLS port)": cleartext,
     "client did not offer h2 by ALPN (RFC 9113 section 3.2)": without_alpn,
     "no protocol in common (RFC 7301 section 3.2), client has http/1.1": another_protocol,

@@ -22,14 +22,6 @@ V2 = (
 )
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    folder = tmp_path / "www"
-    folder.mkdir()
-    (folder / "index.html").write_text("t")
-    return folder
-
-
 def request(scheme: bytes) -> bytes:
     """A request without a compressed field."""
     fields = ((b":method", b"GET"), (b":scheme", scheme), (b":path", b"/"), (b":authority", b"a"))

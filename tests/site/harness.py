@@ -13,6 +13,7 @@ import pytest
 from h2static.http.bodies import Body
 from h2static.http.messages import Request, Response
 from h2static.site import Site, SiteConfig
+from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import SiteLimits
 from tests.support.exchange import ask
 
@@ -151,3 +152,21 @@ def make_client(
     clock = clock or Clock()
     config = SiteConfig(root=os.fspath(root), **options)
     return Client(Site(config, clock=clock, limits=limits), clock)
+
+
+class HandleDuringWrite(FileHandle):
+    """A file whose time a write has set already and whose size it has not, for so many looks."""
+
+    __slots__ = ("hidden", "looks")
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self.hidden: FileVersion | None = None
+        self.looks = 0
+
+    def version(self) -> FileVersion:
+        version = super().version()
+        if self.hidden is None or not self.looks:
+            return version
+        self.looks -= 1
+        return version._replace(size=self.hidden.size)

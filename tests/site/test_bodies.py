@@ -14,10 +14,10 @@ import pytest
 
 from h2static.http.bodies import Body, BodyReader
 from h2static.site.bodies import READ_SIZE, FileAccess, FileBody, Submit, take_sample
-from h2static.site.files import FileHandle, FileVersion
+from h2static.site.files import FileHandle
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import Piece
-from tests.site.harness import cannot_tell, forget_pages, read_whole, write
+from tests.site.harness import HandleDuringWrite, cannot_tell, forget_pages, read_whole, write
 from tests.support.processes import DEADLINE
 
 CONTENT = bytes(range(256)) * 2000
@@ -203,24 +203,6 @@ def test_a_file_that_was_rewritten_in_place_fails(root: Path) -> None:
     os.utime(path, (1, 1))
     with pytest.raises(OSError, match="rewritten"):
         read_in_the_end(reader, 1000)
-
-
-class HandleDuringWrite(FileHandle):
-    """A file whose time a write has set already and whose size it has not, for so many looks."""
-
-    __slots__ = ("hidden", "looks")
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(descriptor)
-        self.hidden: FileVersion | None = None
-        self.looks = 0
-
-    def version(self) -> FileVersion:
-        version = super().version()
-        if self.hidden is None or not self.looks:
-            return version
-        self.looks -= 1
-        return version._replace(size=self.hidden.size)
 
 
 @pytest.mark.parametrize("looks", [1, 2, DEFAULTS.looks - 1])

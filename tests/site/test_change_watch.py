@@ -152,6 +152,7 @@ def test_what_others_do_beside_the_way_is_no_change(watching: Watching) -> None:
     assert watching.silent()
 
 
+@pytest.mark.slow
 def test_a_change_behind_many_others_is_heard(watching: Watching) -> None:
     beside = [write(watching.base, f"beside{number}") for number in range(5000)]
     watching.settle()
@@ -178,6 +179,7 @@ def test_a_clock_that_is_set_back_ends_it(watching: Watching) -> None:
     assert watching.silent()
 
 
+@pytest.mark.slow
 def test_more_events_than_the_queue_holds(
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,11 +94,11 @@ FIELDS = st.fixed_dictionaries(
     },
 )
 METHODS = st.sampled_from([b"GET", b"GET", b"GET", b"HEAD", b"OPTIONS", b"POST", b"BREW"])
-AUTHORITIES = st.sampled_from([b"localhost", b"localhost", b"localhost", b"[::1]:80", b"", b"a@b"])
+AUTHORITIES = st.sampled_from([b"localhost", b"localhost", b"localhost", b"[::1]:80", b""])
 
 
 @settings(
-    max_examples=300,
+    max_examples=3 * settings().max_examples,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -139,8 +139,6 @@ def test_every_answer_is_sound(
         assert re.match(rb"/(?!/)", head[b"location"])
     assert (response.status == 405) == (b"allow" in head and method != b"OPTIONS")
     assert (response.status == 416) == (head.get(b"content-range", b"").startswith(b"bytes */"))
-    if b"@" in authority:
-        assert response.status == 400
     assert b"root:" not in octets
     # Once more, and from memory: the same octets.
     again = client.ask(question)

@@ -117,6 +117,7 @@ def test_many_files_just_below_the_limit_of_small_ones(root: Path) -> None:
     assert result["grown"] < 80 * MIB, result
 
 
+@pytest.mark.slow
 def test_lists_of_a_large_folder(root: Path) -> None:
     (root / "folder").mkdir()
     for number in range(5000):

@@ -11,6 +11,7 @@ import pytest
 
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.response_cache import PathState
+from h2static.site.rules import ErrorPage
 from tests.site.harness import Client, field, make_client, octets_of, request, write
 
 
@@ -119,11 +120,20 @@ def test_requests_are_told_apart_by_what_counts(client: Client, root: Path) -> N
     assert client.get("/a?x") is first
 
 
-def test_a_bad_authority_gets_no_remembered_answer(client: Client, root: Path) -> None:
-    write(root, "a", "content")
+def test_an_outdated_answer_to_a_query_hides_no_other(root: Path) -> None:
+    """A page of the owner for a failure is one for this query; the file is one for any."""
+    write(root, "404.html", "absent")
+    client = settled_client(root, error_page=(ErrorPage(status=404, file="404.html"),))
     for _ in range(3):
-        assert client.status("/a") == 200
-        assert client.status("/a", authority="a@b") == 400
+        assert client.status("/a?x") == 404
+        assert client.status("/a?y") == 404
+    write(root, "a", "content")
+    client.clock.settle()
+    first = client.get("/a")
+    assert first.status == 200
+    for path in ("/a?x", "/a?y"):
+        client.site.new_batch()
+        assert client.site.recall(request(path)) is first
 
 
 def test_the_number_of_answers_is_bounded(root: Path) -> None:
@@ -196,6 +206,7 @@ def test_deleted_files_are_let_go(client: Client, root: Path) -> None:
         assert inode not in [os.stat(name).st_ino for name in held if os.path.exists(name)]
 
 
+@pytest.mark.slow
 def test_lists_are_bounded(root: Path) -> None:
     """Nobody else counts the octets of lists that responses hold."""
     client = settled_client(root, SiteLimits(own_octets=20_000, kept_lists=0), listing=True)

@@ -111,26 +111,6 @@ def test_the_index_of_a_folder(root: Path, index: str) -> None:
 
 @pytest.mark.parametrize(
     "authority",
-    [
-        "user@localhost",
-        "user:secret@localhost:80",
-        "localhost:65536",
-        "localhost:http",
-        "local host",
-        "[::1",
-        "::1",
-        "a/b",
-        "%zz",
-        "a" * 1025,
-    ],
-)
-def test_bad_authorities_are_refused(client: Client, authority: str) -> None:
-    # RFC 9110 section 4.2.4 (userinfo), RFC 9112 section 3.2.
-    assert client.status("/", authority=authority) == 400
-
-
-@pytest.mark.parametrize(
-    "authority",
     ["", "localhost", "LOCALHOST:", "127.0.0.1:8080", "[::1]:443", "unknown.example", "a_b"],
 )
 def test_any_host_is_served_and_none_is_repeated(
@@ -143,17 +123,6 @@ def test_any_host_is_served_and_none_is_repeated(
         if authority:
             assert authority.encode() not in octets_of(response)
             assert all(authority.encode() not in value for _, value in response.fields)
-
-
-def test_a_host_field_must_be_the_authority(client: Client, root: Path) -> None:
-    # RFC 9113 section 8.3.1.
-    write(root, "index.html")
-    assert client.status("/", host="localhost:8080") == 200
-    assert client.status("/", host="LocalHost:8080") == 200
-    assert client.status("/", host="other.example") == 400
-    twice = request("/", host="localhost:8080")
-    twice.fields += twice.fields
-    assert client.ask(twice).status == 400
 
 
 def test_the_same_request_gets_the_same_response(client: Client, root: Path) -> None:

@@ -65,6 +65,7 @@ def generate(chance: random.Random, root: Path) -> str:
     return path.removesuffix("/") + chance.choice(TAILS)
 
 
+@pytest.mark.slow
 def test_generated_paths_against_realpath(client: Client, root: Path) -> None:
     chance = random.Random("traversal")
     real_root = os.fsencode(os.path.realpath(root))

@@ -189,3 +189,10 @@ class _Connection:
                 tally.problems.append(f"stream {event.stream_id}: {event.reason}")
             case h2.ConnectionEnded(problem=str(problem)):
                 tally.problems.append(problem)
+
+
+def ask_once(port: int) -> None:
+    """Fail unless a new client gets its answer."""
+    client = PoliteClient(port, "/", requests=1)
+    client.start()
+    assert client.join().answered == 1

@@ -120,6 +120,7 @@ def test_the_old_rules_stay_whatever_is_in_the_place_of_the_file(
     assert targets(source) == ["/old.css"]
 
 
+@pytest.mark.slow
 def test_more_rules_than_there_may_be(file: Path) -> None:
     file.write_text(RULES % "old.css")
     source = PushSource(config(file), everything, not_looked_at)

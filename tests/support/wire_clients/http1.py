@@ -32,6 +32,7 @@ class Http1Client:
         #: ``None``: a head comes next.
         self._left: int | None = None
         self._chunked = False
+        self.authority = b"example.test"
 
     # ------------------------------------------------------------------ requests
 
@@ -53,7 +54,7 @@ class Http1Client:
         content: bool,
         length: int | None,
     ) -> int:
-        lines = [b"%b %b HTTP/1.1" % (method, path), b"host: example.test"]
+        lines = [b"%b %b HTTP/1.1" % (method, path), b"host: " + self.authority]
         lines += [b"%b: %b" % item for item in fields]
         chunked = content and length is None
         if chunked:

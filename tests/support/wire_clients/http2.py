@@ -50,6 +50,7 @@ class Http2Client:
         #: Credit that the server is owed, by stream; ``None``: it is given at once.
         self._held: dict[int, int] | None = None
         self._block: tuple[int, int, bytes] | None = None
+        self.authority = b"example.test"
         self._write(f.Settings(entries=((r.SETTINGS_ENABLE_PUSH, 0),)))
 
     # ------------------------------------------------------------------ requests
@@ -93,7 +94,7 @@ class Http2Client:
         section = [
             (b":method", method),
             (b":scheme", b"http"),
-            (b":authority", b"example.test"),
+            (b":authority", self.authority),
             (b":path", path),
             *fields,
         ]

@@ -43,6 +43,8 @@ class WireClient(Protocol):
 
     #: By number of the request.
     replies: list[Reply]
+    #: Whom requests are for.
+    authority: bytes
 
     def take_output(self) -> bytes:
         """Octets for the server that may be sent now; they are taken out."""

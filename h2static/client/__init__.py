@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from h2static.client.errors import ClientError, ConnectError, OptionError, ResponseError
     from h2static.client.options import HTTP1, HTTP2, ConnectOptions, Place, default_settings
     from h2static.client.response import Informational, Response, Times
+    from h2static.client.tunnel import Tunnel
     from h2static.client.urls import URL, Origin, parse_url
+    from h2static.client.websocket import WebSocket, WebSocketClosed
 
 __all__ = [
     "HTTP1",
@@ -39,6 +41,9 @@ __all__ = [
     "Response",
     "ResponseError",
     "Times",
+    "Tunnel",
+    "WebSocket",
+    "WebSocketClosed",
     "connect",
     "default_settings",
     "parse_url",
@@ -49,7 +54,9 @@ _HOMES = {
     "errors": ("ClientError", "ConnectError", "OptionError", "ResponseError"),
     "options": ("HTTP1", "HTTP2", "ConnectOptions", "Place", "default_settings"),
     "response": ("Informational", "Response", "Times"),
+    "tunnel": ("Tunnel",),
     "urls": ("URL", "Origin", "parse_url"),
+    "websocket": ("WebSocket", "WebSocketClosed"),
 }
 
 

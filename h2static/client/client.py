@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
 from h2static.client.content import HeldBody, OctetsBody, WrittenPipe
 from h2static.client.dial import dial
 from h2static.client.driver import Driver
-from h2static.client.errors import OptionError
+from h2static.client.errors import ClientError, OptionError, ResponseError
 from h2static.client.options import HTTP2, ConnectOptions
 from h2static.client.response import Response
+from h2static.client.tunnel import Tunnel
 from h2static.client.urls import Origin, parse_url
 from h2static.client.wire import Wire
 from h2static.http.bodies import Body
@@ -39,6 +40,9 @@ from h2static.http2.client import ClientConnection as Connection2
 from h2static.http2.client import make_endpoint, upgrade_settings
 from h2static.http2.observer import Observer
 from h2static.http2.responses import request_section
+
+if TYPE_CHECKING:
+    from h2static.client.websocket import WebSocket
 
 #: A field as a caller may write it.
 Header: TypeAlias = tuple[str | bytes, str | bytes]
@@ -193,6 +197,75 @@ class Client:
         self._driver.flush()
         return response
 
+    async def tunnel(
+        self, target: str, protocol: str = "", headers: Iterable[Header] = ()
+    ) -> Tunnel:
+        """Have the server make a tunnel, which needs HTTP/2.
+
+        With ``protocol`` the target is a path, and what goes through the tunnel is that protocol
+        (RFC 8441); without, the target is ``host:port``, and the server is a proxy that connects to
+        it (RFC 9113 section 8.5).
+
+        Raises :class:`~h2static.client.errors.OptionError`, and
+        :class:`~h2static.client.errors.ResponseError` when it was not granted.
+        """
+        if self.protocol != HTTP2:
+            raise OptionError("a tunnel needs HTTP/2")
+        pipe = WrittenPipe()
+        asked: list[Header] = list(headers)
+        if protocol:
+            asked.append((":protocol", protocol))
+        else:
+            asked.append((":authority", target))
+        response = self._send(self.make_request("CONNECT", target, asked), pipe)
+        try:
+            await response.started()
+        except BaseException:
+            response.cancel()
+            raise
+        if not 200 <= response.status <= 299:
+            response.cancel()
+            raise ResponseError(f"the server answers CONNECT with {response.status}")
+        return Tunnel(response, pipe)
+
+    @asynccontextmanager
+    async def websocket(
+        self,
+        path: str,
+        headers: Iterable[Header] = (),
+        *,
+        subprotocols: Sequence[str] = (),
+        compression: bool = True,
+    ) -> AsyncIterator[WebSocket]:
+        """Open a WebSocket for the time of the block (RFC 8441); needs ``h2static[websocket]``.
+
+        Raises as :meth:`tunnel`.
+        """
+        try:
+            from h2static.client import websocket
+        except ModuleNotFoundError as error:
+            raise OptionError(f"WebSockets need h2static[websocket]: {error}") from error
+        offer = websocket.Offer(subprotocols, compression=compression)
+        tunnel = await self.tunnel(path, websocket.PROTOCOL, [*headers, *offer.fields])
+        try:
+            opened = websocket.WebSocket(tunnel, offer.granted(tunnel.response.fields))
+        except ClientError:
+            tunnel.close()
+            raise
+        try:
+            yield opened
+        finally:
+            with anyio.CancelScope(shield=True):
+                await opened.close()
+
+    def _send(self, request: Request, body: bytes | Body) -> Response:
+        """Send a request that is one."""
+        response = Response(request, taken=self._taken, changed=self._changed)
+        self._responses.add(response)
+        response.call = self._driver.engine.request(request, response, body)
+        self._driver.flush()
+        return response
+
     def make_request(self, method: str, path: str, headers: Iterable[Header] = ()) -> Request:
         """The request that :meth:`send` would send.
 
@@ -207,12 +280,13 @@ class Client:
             scheme=pseudo.pop(b":scheme", self.origin.scheme.encode("ascii")),
             authority=pseudo.pop(b":authority", authority or self.origin.authority),
             path=pseudo.pop(b":path", path.encode("latin-1")),
+            protocol=pseudo.pop(b":protocol", b""),
             fields=tuple(field for field in regular if field[0] != b"host"),
         )
         if pseudo:
             raise OptionError(f"{next(iter(pseudo)).decode('latin-1')}: not a field of a request")
         try:
-            validate_request(request_section(request), end_stream=False)
+            validate_request(request_section(request), end_stream=False, connect_protocol=True)
         except Malformed as error:
             raise OptionError(f"not a request: {error}") from error
         return request

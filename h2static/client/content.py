@@ -96,6 +96,16 @@ class WrittenPipe(Pipe):
     def _wake_writer(self) -> None:
         self._room.set()
 
+    async def put(self, piece: bytes) -> bool:
+        """Send ``piece``, and wait until there is room for another one; false once nobody takes
+        any."""
+        if self.closed:
+            return False
+        self._room = anyio.Event()
+        if not self.receive(piece):
+            await self._room.wait()
+        return not self.closed
+
     async def write(
         self,
         pieces: AsyncIterable[bytes],
@@ -108,11 +118,8 @@ class WrittenPipe(Pipe):
         """
         try:
             async for piece in pieces:
-                if self.closed:
+                if not await self.put(piece):
                     return
-                self._room = anyio.Event()
-                if not self.receive(piece):
-                    await self._room.wait()
             self.end(trailers)
         except Exception as error:
             failed(error)

@@ -44,6 +44,7 @@ class Arguments(argparse.Namespace):
     extpri: list[str]
     timeout: float
     max_time: float
+    ws: bool
     # --- connections
     upgrade: bool
     http1: bool
@@ -157,6 +158,9 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
         help="give up a request after so long")  # fmt: skip
     add("--max-time", metavar="TIME", type=_type(values.duration), default=0.0,
         help="give up everything after so long")  # fmt: skip
+    add("--ws", action="store_true",
+        help="open a WebSocket: lines of standard input are sent, messages are printed"
+        )  # fmt: skip
 
 
 def _add_connections(parser: argparse.ArgumentParser) -> None:
@@ -262,6 +266,10 @@ def _check(arguments: Arguments) -> None:
         raise UsageError("--verbose and --json do not go together")
     if arguments.script is not None and len(arguments.uris) != 1:
         raise UsageError("--script: needs one URI")
+    if arguments.ws and len(arguments.uris) != 1:
+        raise UsageError("--ws: needs one URI")
+    if arguments.ws and (arguments.http1 or arguments.upgrade):
+        raise UsageError("--ws: needs HTTP/2 from the beginning")
     if len(arguments.output) > len(arguments.uris):
         raise UsageError("--output: more files than URIs")
     if arguments.output and arguments.remote_name:

@@ -111,6 +111,10 @@ def _run(words: list[str]) -> int:
         from h2static.h2get.scripts import run_script
 
         return run_script(arguments)
+    if arguments.ws:
+        from h2static.h2get.websocket import run_websocket
+
+        return run_websocket(arguments)
     from h2static.h2get.run import run
 
     return run(arguments)

@@ -6,26 +6,20 @@ exit code.  URIs of one origin are asked for on one connection.
 
 from __future__ import annotations
 
-import os
-import ssl
-import sys
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import anyio
 
-from h2static.client import HTTP1, ConnectError, Observers, OptionError, Origin, connect, parse_url
+from h2static.client import ConnectError, OptionError, connect, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
 from h2static.h2get.arguments import Arguments
 from h2static.h2get.fetch import Fetch, Fetcher, Work
 from h2static.h2get.requests import Upload, connect_options, method
+from h2static.h2get.watching import Watching
 
 if TYPE_CHECKING:
-    from h2static.h2get.script.model import Expect, Never
     from h2static.h2get.watch import Capture
-    from h2static.logs.client_frames import ClientFrameLog
 
 OK, FAILED, USAGE, UNCONNECTED = 0, 1, 2, 3
 
@@ -42,16 +36,7 @@ class Run:
         """``capture`` writes down what is sent and received."""
         self._arguments = arguments
         self._standard = output.Standard()
-        self._expectations: list[Expect | Never] = []
-        self._capture = capture
-        if arguments.expect or arguments.expect_file or arguments.no_frame:
-            from h2static.h2get.expect import read_expectations
-            from h2static.h2get.watch import Capture
-
-            self._expectations = read_expectations(
-                arguments.expect, arguments.expect_file, arguments.no_frame
-            )
-            self._capture = capture or Capture()
+        self._watching = Watching(arguments, self._standard, capture)
         self._work = Work()
         try:
             self._options = connect_options(arguments)
@@ -92,7 +77,7 @@ class Run:
         fetches = [one for one in work.waiting if one.url.origin == origin]
         work.waiting = [one for one in work.waiting if one.url.origin != origin]
         try:
-            async with connect(origin, self._options, self._observers(origin)) as client:
+            async with connect(origin, self._options, self._watching.observers(origin)) as client:
                 fetcher = Fetcher(client, self._arguments, work, self._upload, self._standard)
                 await fetcher.run(fetches)
         except ConnectError as error:
@@ -103,50 +88,10 @@ class Run:
 
     def _check(self) -> None:
         """Hold what came against what was expected."""
-        if self._capture is None:
-            return
-        from h2static.h2get.expect import difference
-
-        text = difference(self._expectations, self._capture.frames)
+        text = self._watching.difference()
         if text is not None:
             self._work.fail("an expectation has failed")
             output.show(text)
-
-    # ------------------------------------------------------------------ what is shown
-
-    def _observers(self, origin: Origin) -> Observers:
-        arguments, standard = self._arguments, self._standard
-        observers = Observers()
-        if arguments.json:
-            from h2static.h2get.json_log import JSONLog
-
-            observers = JSONLog(origin, standard.write, standard.flush).observers()
-        elif arguments.verbose or arguments.hexdump:
-            log = self._log() if arguments.verbose else None
-            observers = Observers(
-                frames=log,
-                heads=log,
-                octets=self._dump if arguments.hexdump else _nothing,
-                turned=standard.flush,
-                connected=_shown(log) if log is not None else _nothing,
-            )
-        if self._capture is None:
-            return observers
-        return self._capture.beside(observers)
-
-    def _log(self) -> ClientFrameLog:
-        from h2static.logs.client_frames import ClientFrameLog
-
-        began = time.monotonic()
-        color = self._arguments.color
-        if color is None:
-            color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        return ClientFrameLog(self._standard.write, lambda: time.monotonic() - began, color=color)
-
-    def _dump(self, octets: bytes) -> None:
-        from h2static.logs.frames import hexdump
-
-        self._standard.write(hexdump(octets))
 
     def _report(self) -> None:
         """What was asked for at the end: statistics and HAR."""
@@ -167,16 +112,3 @@ class Run:
                 except OSError as error:
                     self._work.fail(f"{self._arguments.har}: {error.strerror}")
         self._standard.flush()
-
-
-def _nothing(*_: object) -> None:
-    """Nobody wants to know."""
-
-
-def _shown(log: ClientFrameLog) -> Callable[[ssl.SSLSocket | None, str], None]:
-    def connected(tls: ssl.SSLSocket | None, protocol: str) -> None:
-        log.connected()
-        if tls is not None:
-            log.negotiated(tls.selected_alpn_protocol() or f"none, so {HTTP1}")
-
-    return connected

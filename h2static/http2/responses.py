@@ -4,17 +4,19 @@ Contract: A :class:`Call` is a request and its receiver; it is sent as soon as t
 server's SETTINGS_MAX_CONCURRENT_STREAMS lets it.  Header blocks become responses, informational or
 final, and trailers; promises become streams of their own.  What the server has not processed may
 be tried again, and says so (sections 6.8 and 8.7).
+
+An extended CONNECT waits until the server has said that it understands one (RFC 8441 section 3).
+Once it was answered with 2xx, the request's body and the receiver are the ends of a tunnel.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from h2static.http.bodies import Body, Sink
+from h2static.http.bodies import Body
 from h2static.http.errors import Malformed
-from h2static.http.exchange import Job
 from h2static.http.fields import Fields
-from h2static.http.messages import WITHOUT_CONTENT, Client, Request, Response
+from h2static.http.messages import WITHOUT_CONTENT, Client, Request
 from h2static.http.outgoing import Failure, ResponseReceiver
 from h2static.http.semantics import (
     ResponseHead,
@@ -25,7 +27,7 @@ from h2static.http.semantics import (
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.content import Content
-from h2static.http2.errors import ConnectionViolation, Misuse, StreamViolation
+from h2static.http2.errors import ConnectionViolation, StreamViolation
 from h2static.http2.frames import GoAway, Headers, PushPromise
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.registry import ErrorCode, error_name
@@ -36,6 +38,7 @@ from h2static.http2.stream import Input, State, Stream
 from h2static.http2.streams import Streams
 from h2static.http2.turn import Turn
 from h2static.http2.windows import ReceiveWindow
+from h2static.http2.without_exchanges import WithoutExchanges
 from hpacktools.codec import DecodedBlock
 
 #: "Promised requests MUST be safe … and cacheable" (8.4).
@@ -117,12 +120,12 @@ class _Receiving:
             )
 
 
-class Responses:
+class Responses(WithoutExchanges):
     """See the module."""
 
     __slots__ = (
         "_blocks", "_budgets", "_endpoint", "_peer", "_sender", "_streams", "_told_ending",
-        "_turn", "_waiting", "client", "content", "ending",
+        "_turn", "_undecided", "_waiting", "client", "content", "ending",
     )  # fmt: skip
 
     def __init__(
@@ -148,6 +151,8 @@ class Responses:
         self._told_ending = False
         #: Requests that wait for room.
         self._waiting: deque[Call] = deque()
+        #: Requests of which only the server's SETTINGS will tell whether they may be sent.
+        self._undecided: deque[Call] = deque()
         #: A client's streams are no exchanges.
         self.client = Client(version="HTTP/2.0")
         #: What receives the content of responses.
@@ -160,8 +165,29 @@ class Responses:
     def call(self, request: Request, body: bytes | Body, receiver: ResponseReceiver) -> Call:
         """Have ``request`` wait for room; :meth:`open_waiting` sends it."""
         call = Call(self, request, body, receiver)
-        self._waiting.append(call)
+        if request.protocol and not self._peer.connect_protocol:
+            self._undecided.append(call)
+            self._decide()
+        else:
+            self._waiting.append(call)
         return call
+
+    def _decide(self) -> None:
+        """Send what waits for the server's SETTINGS, or give it up, if they have come.
+
+        RFC 8441 section 3: a client uses extended CONNECT only "upon receipt of
+        SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1".
+        """
+        if not self._peer.received:
+            return
+        undecided, self._undecided = self._undecided, deque()
+        if self._peer.connect_protocol:
+            self._waiting += undecided
+            return
+        failure = Failure("the server does not offer extended CONNECT", None, True)
+        for call in undecided:
+            assert call.receiver is not None
+            call.receiver.fail(failure)
 
     def open_waiting(self) -> None:
         """Send the requests that there is room for."""
@@ -197,10 +223,11 @@ class Responses:
 
     def fail_waiting(self, failure: Failure) -> None:
         """What waits will not be sent on this connection."""
-        while self._waiting:
-            receiver = self._waiting.popleft().receiver
-            assert receiver is not None
-            receiver.fail(failure)
+        for waiting in (self._waiting, self._undecided):
+            while waiting:
+                receiver = waiting.popleft().receiver
+                assert receiver is not None
+                receiver.fail(failure)
 
     def _open(self, call: Call) -> None:
         request = call.request
@@ -243,8 +270,9 @@ class Responses:
         """See :meth:`Call.cancel`."""
         stream = call.stream
         if stream is None:
-            if call in self._waiting:
-                self._waiting.remove(call)
+            for waiting in (self._waiting, self._undecided):
+                if call in waiting:
+                    waiting.remove(call)
         elif not stream.gone:
             if isinstance(stream.sink, _Receiving):
                 stream.sink.receiver = None
@@ -284,6 +312,10 @@ class Responses:
             raise Malformed("a field section after the end of the response")
         receiver = receiving.receiver
         if receiving.head is not None:
+            # "Frame types other than DATA or stream management frames … MUST NOT be sent on a
+            # connected stream and MUST be treated as a stream error" (8.5).
+            if stream.tunneled:
+                raise Malformed("HEADERS in a tunnel")
             if not end_stream:
                 raise Malformed("trailers without END_STREAM")
             validate_trailers(decoded.fields)
@@ -300,8 +332,13 @@ class Responses:
                     receiver.inform(head)
                 return
             receiving.head = head
+            # RFC 9110 section 9.3.6: "Any 2xx (Successful) response indicates that the sender …
+            # will switch to tunnel mode immediately after the response header section"; "A client
+            # MUST ignore any Content-Length … received in a successful response to CONNECT".
+            stream.tunneled = stream.request.method == b"CONNECT" and head.status < 300
             without = stream.request.method == b"HEAD" or head.status in WITHOUT_CONTENT
-            stream.content_length = 0 if without else head.content_length
+            if not stream.tunneled:
+                stream.content_length = 0 if without else head.content_length
             if receiver is not None:
                 receiver.respond(head)
         if end_stream and not stream.gone:
@@ -394,7 +431,8 @@ class Responses:
             self.will_end(Failure(reason, frame.code))
 
     def settings_changed(self) -> None:
-        """There may be room for more streams."""
+        """There may be room for more streams, and it is known what the server understands."""
+        self._decide()
         self.open_waiting()
 
     def failed(self, stream: Stream, violation: StreamViolation) -> None:
@@ -429,32 +467,6 @@ class Responses:
     def _excess(self, stream: Stream) -> None:
         """Content that nobody takes any more: the call was cancelled."""
         self._streams.reset(stream.id, ErrorCode.CANCEL)
-
-    # ------------------------------------------------------------------ a client has no exchanges
-
-    def respond(self, stream: Stream, response: Response) -> None:
-        """A client does not respond."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def inform(self, stream: Stream, status: int, fields: Fields) -> None:
-        """A client does not respond."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def accept(self, stream: Stream, sink: Sink) -> None:
-        """What comes has a receiver from the beginning."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def resume(self, stream: Stream) -> None:
-        """See :meth:`Call.resume`."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def work(self, stream: Stream, job: Job) -> None:
-        """A client does not respond."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def abort(self, stream: Stream, reason: str) -> None:
-        """See :meth:`Call.cancel`."""
-        raise Misuse("a client's stream is not an exchange")
 
 
 def request_section(request: Request) -> Fields:

@@ -206,6 +206,7 @@ class Stream:
         "sink",
         "state",
         "trailers",
+        "tunneled",
         "urgency",
         "waiting",
         "whole",
@@ -255,6 +256,8 @@ class Stream:
         #: The peer has sent END_STREAM, and the trailers that came with it.
         self.whole = False
         self.trailers: Fields = ()
+        #: It carries another protocol: the request of it was granted (section 8.5, RFC 8441).
+        self.tunneled = False
         # --- sending content
         #: The final response, once its field section was sent.
         self.response: Response | None = None

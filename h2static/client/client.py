@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import anyio
 
@@ -34,7 +34,6 @@ from h2static.http.messages import Request
 from h2static.http.outgoing import Call, ResponseReceiver
 from h2static.http.semantics import ResponseHead, validate_request, validate_trailers
 from h2static.http.shared import Shared
-from h2static.http1.client import ClientConnection as Connection1
 from h2static.http1.observer import HeadObserver
 from h2static.http2.client import ClientConnection as Connection2
 from h2static.http2.client import make_endpoint, upgrade_settings
@@ -43,6 +42,7 @@ from h2static.http2.responses import request_section
 
 if TYPE_CHECKING:
     from h2static.client.websocket import WebSocket
+    from h2static.http1.client import ClientConnection as Connection1
 
 #: A field as a caller may write it.
 Header: TypeAlias = tuple[str | bytes, str | bytes]
@@ -115,6 +115,9 @@ class Client:
         return Connection2(self._endpoint, time.monotonic(), observer=self._observers.frames)
 
     def _engine1(self) -> Connection1:
+        # Loaded when it is needed: a command line that is used all day starts quickly.
+        from h2static.http1.client import ClientConnection as Connection1
+
         return Connection1(
             self._options.limits1,
             notify=lambda: self._driver.resume(),
@@ -189,9 +192,10 @@ class Client:
             response.hold(held)
             self._tasks.start_soon(_release_later, held, expect_seconds)
         engine = self._driver.engine
-        if self._upgrades and isinstance(engine, Connection1):
+        if self._upgrades:
+            # The first request: nothing has switched yet.
             self._upgrades = False
-            self._upgrade(engine, response, body)
+            self._upgrade(cast("Connection1", engine), response, body)
         else:
             response.call = engine.request(request, response, body)
         self._driver.flush()
@@ -322,8 +326,7 @@ class Client:
 
     def _switch(self, response: Response) -> None:
         """The server has changed to HTTP/2, and answers on stream 1."""
-        old = self._driver.engine
-        assert isinstance(old, Connection1)
+        old = cast("Connection1", self._driver.engine)
         engine = self._engine2()
         self.protocol = HTTP2
         self._driver.replace(engine, old.take_rest)

@@ -27,7 +27,6 @@ from h2static.client.urls import Origin, bracketed, parse_url
 from h2static.client.wire import Wire
 from h2static.http1.errors import BadMessage
 from h2static.http1.limits import Limits
-from h2static.http1.response_head import parse_response
 
 #: RFC 8305 section 5: "Connection Attempt Delay … a recommended value is 250 milliseconds".
 _ATTEMPT_DELAY: Final = 0.25
@@ -212,6 +211,9 @@ def parse_proxy(text: str) -> Origin:
 
 async def _ask_proxy(wire: Wire, text: str, host: str, port: int) -> None:
     """Have the proxy make a tunnel (RFC 9110 section 9.3.6).  Raises ConnectError."""
+    # Loaded where there is a proxy.
+    from h2static.http1.response_head import parse_response
+
     authority = f"{host}:{port}"
     lines = [f"CONNECT {authority} HTTP/1.1", f"host: {authority}"]
     credentials, at, _ = text.rpartition("://")[2].rpartition("@")

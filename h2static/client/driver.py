@@ -46,6 +46,10 @@ class Engine(Protocol):
         """Whether :meth:`take_turn` has something to do."""
 
     @property
+    def missing(self) -> int:
+        """Octets that complete what has come in part; 0: any number is as good."""
+
+    @property
     def wants_input(self) -> bool:
         """Whether to read from the socket."""
 
@@ -175,8 +179,11 @@ class Driver:
                 self._eager = anyio.Event()
                 await self._eager.wait()
                 continue
+            missing = self.engine.missing
             try:
-                data = self._wire.read(_READ_SIZE)
+                # What is left of a frame is read by itself: put together with all that follows it,
+                # everything would have to be copied.
+                data = self._wire.read(missing or _READ_SIZE)
             except OSError as error:
                 self.engine.lose(f"the connection was lost: {error.strerror or error}")
                 return
@@ -187,8 +194,9 @@ class Driver:
             if not data:
                 await self._end_of_input()
                 return
-            # Those who take what has come get their turn.
-            await checkpoint()
+            if not missing:
+                # Those who take what has come get their turn.
+                await checkpoint()
 
     async def _end_of_input(self) -> None:
         """The server has ended its side: what is left to be sent goes out, if it can."""

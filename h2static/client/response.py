@@ -82,6 +82,8 @@ class Response:
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._paused = False
+        #: Nobody wants the content that is still to come.
+        self._is_dropped = False
         self._whole = False
         self._failure: Failure | None = None
         self._content_error: Exception | None = None
@@ -161,6 +163,7 @@ class Response:
 
         Raises :class:`~h2static.client.errors.ResponseError`.
         """
+        self._is_dropped = True
         async for _ in self:
             pass
 
@@ -238,8 +241,10 @@ class Response:
 
     def receive(self, data: bytes) -> bool:
         """See :class:`h2static.http.outgoing.ResponseReceiver`."""
-        self._pieces.append(data)
         self.received += len(data)
+        if self._is_dropped:
+            return True
+        self._pieces.append(data)
         self._held += len(data)
         self._wake()
         if self._held < _MOST_HELD:

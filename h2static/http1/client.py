@@ -170,6 +170,11 @@ class ClientConnection:
         return bool(self._octets) and not self._paused and self._call is not None
 
     @property
+    def missing(self) -> int:
+        """Any number of octets is as good."""
+        return 0
+
+    @property
     def wants_input(self) -> bool:
         """Whether to read from the socket."""
         return not self._paused and not self.closing and not self.switched

@@ -49,7 +49,7 @@ def make_endpoint(settings: LocalSettings, limits: Limits, shared: Shared) -> En
 class ClientConnection(Connection):
     """Sends requests, and brings what comes back to their receivers."""
 
-    __slots__ = ("responses",)
+    __slots__ = ("_is_unwatched", "responses")
 
     def __init__(
         self,
@@ -64,6 +64,8 @@ class ClientConnection(Connection):
         super().__init__(
             Role.CLIENT, endpoint, now, notify=notify, observer=observer, report=report
         )
+        #: Nobody wants to see each frame.
+        self._is_unwatched = observer is None
         self.responses = Responses(
             endpoint,
             self.turn,
@@ -123,6 +125,24 @@ class ClientConnection(Connection):
                 self._after()
                 return
         super().receive(data, now)
+
+    @property
+    def missing(self) -> int:
+        """Octets that complete the frame whose header has come; 0: there is none."""
+        if len(self.buffer) < FRAME_HEADER_SIZE:
+            return 0
+        length = int.from_bytes(self.buffer[:3], "big")
+        return max(0, FRAME_HEADER_SIZE + length - len(self.buffer))
+
+    def _frames(self, data: bytes, position: int, tried: int) -> None:
+        """Most of what a client gets is content."""
+        if (
+            self._is_unwatched
+            and self.blocks.open is None
+            and position + FRAME_HEADER_SIZE <= len(data)
+        ):
+            position = self.responses.content.run(data, position, self.limits.max_frame_size)
+        super()._frames(data, position, tried)
 
     def _end_connection(self, violation: ConnectionViolation) -> None:
         """What the server did wrong is why its responses are not whole."""

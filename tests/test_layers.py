@@ -22,6 +22,7 @@ FRONT = "h2static"
 
 #: From the top to the bottom.  Units of one line do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("h2static.testing",),
     (FRONT,),
     ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
@@ -98,6 +99,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "watchfiles": ("h2static.dev",),
     "cryptography": ("h2static.localca", "h2static.server"),
     "scipy": ("hpacktools",),
+    "websockets": ("h2static.client",),
+    "pytest": ("h2static.testing",),
 }
 
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}

@@ -47,11 +47,11 @@ class Writer:
                 self.encoder.change_maximum(size)
             fields = [(x.name, x.value, _WRITTEN[x.representation]) for x in what.fields]
             payload = what.prefix + self.encoder.encode(fields)
-        if what.padding:
-            payload = bytes((min(what.padding - 1, 0xFF),)) + payload + bytes(what.padding - 1)
         rest = b""
         if what.payload is None and what.length is None and what.flags & r.END_HEADERS:
             payload, rest = payload[:_FRAGMENT], payload[_FRAGMENT:]
+        if what.padding:
+            payload = bytes((min(what.padding - 1, 0xFF),)) + payload + bytes(what.padding - 1)
         flags = what.flags & ~r.END_HEADERS if rest else what.flags
         length = len(payload) if what.length is None else what.length
         stream = what.stream | what.reserved << 31

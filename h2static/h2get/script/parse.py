@@ -171,7 +171,8 @@ def _expand(line: _Line, before: list[Step]) -> list[Step] | None:
 
     ``connection-error`` is GOAWAY with a code, the end, and another connection that lives on, which
     is opened at the beginning of the case; ``stream-error`` is RST_STREAM, and ``malformed``
-    RST_STREAM or 400, on a connection that lives on.  Raises ``ValueError``.
+    RST_STREAM or 400, on a connection that lives on; ``ended`` is the end of a response, whichever
+    frame has it.  Raises ``ValueError``.
     """
     keyword, *arguments = _tokens(line.text)
     number = line.number
@@ -195,6 +196,11 @@ def _expand(line: _Line, before: list[Step]) -> list[Step] | None:
     if keyword == "stream-error" and len(arguments) == 2:
         stream, code = arguments
         return [expect(f"RST_STREAM stream={stream} code={code}"), Alive(line=number, name=None)]
+    if keyword == "ended" and len(arguments) == 1:
+        (stream,) = arguments
+        may = frames.pattern(["HEADERS", f"stream={stream}", "-END_STREAM"])
+        text = f"HEADERS stream={stream} END_STREAM | DATA stream={stream} END_STREAM"
+        return [May(line=number, pattern=may), expect(text)]
     if keyword == "malformed" and len(arguments) == 1:
         (stream,) = arguments
         text = f"RST_STREAM stream={stream} code=PROTOCOL_ERROR | 400 stream={stream}"

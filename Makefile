@@ -15,9 +15,12 @@
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
 #   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits
-#   make fuzz          longer searches for inputs that raise or differ by path; FACTOR=100
-#   make soak          the large counts: 10 000 edits, 10 000 under load, 10 000 swaps,
-#                      100 MiB downloads
+#   make fuzz          searches for inputs that raise or differ by path, guided by coverage where
+#                      Atheris can be installed; SECONDS=60 for each target, ARGS="paths rules",
+#                      FACTOR=5 for the searches of Hypothesis
+#   make soak          MINUTES=10 of mixed and hostile traffic while workers are killed and
+#                      reloaded: is anything lost, are descriptors and memory flat?
+#   make large-counts  10 000 edits, 10 000 under load, 10 000 swaps, 100 MiB downloads
 #   make clean         remove what these targets made
 
 VENV ?= .venv
@@ -43,7 +46,7 @@ SOURCES := h2static hpacktools tests benchmarks adapters docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak clean
+.PHONY: serve quick test coverage check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -95,12 +98,21 @@ ratios: $(VENV)/.project
 	@$(PIP) install --group benchmark
 	$(BIN)/hpack-conformance bound $(ARGS)
 
-FACTOR ?= 20
+FACTOR ?= 5
+SECONDS ?= 60
 
+# Atheris is in a dependency group of its own, because not every Python has a build of it.
 fuzz: $(VENV)/.tools
-	H2STATIC_TEST_FACTOR=$(FACTOR) $(BIN)/python -m pytest --timeout=0 tests/http2/test_properties.py
+	@$(PIP) install --group fuzz || echo "make: Atheris cannot be installed for this Python"
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+	H2STATIC_TEST_FACTOR=$(FACTOR) $(BIN)/python -m pytest -q --timeout=0 tests/http2/test_properties.py
+
+MINUTES ?= 10
 
 soak: $(VENV)/.tools
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+large-counts: $(VENV)/.tools
 	H2STATIC_TEST_EDITS=10000 H2STATIC_TEST_LOAD_EDITS=10000 H2STATIC_TEST_SWAPS=10000 \
 	H2STATIC_TEST_DOWNLOAD=104857600 $(BIN)/python -m pytest --timeout=900 \
 	tests/site/test_freshness.py tests/site/test_traversal.py \
@@ -110,7 +122,7 @@ footprint: $(VENV)/.project
 	$(BIN)/python -m benchmarks.footprint
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis adapters/build
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak adapters/build
 
 # The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
 # renewed first, because an old one knows no dependency groups.

@@ -50,25 +50,40 @@ SETTLED = 2.5
 
 @dataclass(slots=True, kw_only=True)
 class Visit:
-    """The reads of one connection."""
+    """The reads of one connection: one with what it begins with, then one for each request."""
 
     reads: list[bytes]
+    #: Requests that are not counted: what they ask for is to be known.
+    warm: int = 0
 
     @property
     def requests(self) -> int:
-        """How many requests it makes: one in each read but the first."""
+        """How many requests it makes."""
         return len(self.reads) - 1
 
 
-def connection(requests: Iterable[list[tuple[str, str]]]) -> Visit:
-    """A connection that makes ``requests``, one after the other."""
+def connection(
+    requests: Iterable[list[tuple[str, str]]], *, warm: int = 0, index: bool = True
+) -> Visit:
+    """A connection that makes ``requests``, one after the other.
+
+    ``index=False``: paths enter no table, as with h2load, so that the same one comes in the same
+    octets again.
+    """
     encoder = Encoder()
     reads = [OPENING]
     for number, fields in enumerate(requests):
-        block = encoder.encode(fields)
+        if index:
+            block = encoder.encode(fields)
+        else:
+            ((_, path),) = [field for field in fields if field[0] == ":path"]
+            pseudo = [field for field in fields if field[0][0] == ":" and field[0] != ":path"]
+            regular = [field for field in fields if field[0][0] != ":"]
+            literal = b"\x04" + bytes([len(path)]) + path.encode("ascii")
+            block = encoder.encode(pseudo) + literal + encoder.encode(regular)
         head = len(block).to_bytes(3, "big") + b"\x01\x05" + (2 * number + 1).to_bytes(4, "big")
         reads.append(head + block)
-    return Visit(reads=reads)
+    return Visit(reads=reads, warm=warm)
 
 
 def browser(
@@ -150,14 +165,15 @@ def proxy(count: int) -> list[Visit]:
     ]
 
 
-def repeated(count: int, paths: Callable[[int], str], fields: int = 6) -> list[Visit]:
+def repeated(
+    count: int, paths: Callable[[int], str], *, fields: int = 6, warm: int = 0, index: bool = True
+) -> list[Visit]:
     """A connection of one client that asks for ``paths`` and changes nothing else."""
-    return [
-        connection(
-            browser(paths(number), agent="curl/8.5.0", language="en")[:fields]
-            for number in range(count)
-        )
-    ]
+    requests = (
+        browser(paths(number), agent="curl/8.5.0", language="en")[:fields]
+        for number in range(count)
+    )
+    return [connection(requests, warm=warm, index=index)]
 
 
 class Loads:
@@ -179,13 +195,16 @@ class Loads:
             "proxy": lambda: proxy(count),
             "query": lambda: repeated(count, lambda number: f"/page/0.html?v={number}"),
             "files": lambda: repeated(3 * FILES, lambda number: f"/many/{number % FILES}.css"),
+            "known": lambda: repeated(
+                6 * FILES, lambda number: f"/many/{number % FILES}.css", warm=3 * FILES, index=False
+            ),
             "first": lambda: repeated(FIRST, lambda number: f"/first/{number}.css"),
         }
         return made[name]()
 
 
-NAMES = ("visitors", "page", "anonymous", "proxy", "query", "files", "first")
-#: Different files of the load ``files``, and of ``first``.
+NAMES = ("visitors", "page", "anonymous", "proxy", "query", "files", "known", "first")
+#: Different files of the loads ``files`` and ``known``, and of ``first``.
 FILES, FIRST = 20_000, 4_000
 
 
@@ -209,22 +228,25 @@ def serve(root: Path, visits: list[Visit]) -> float:
     service = make_service(site, LocalSettings(), Limits(), shared)
     client = Client(host="127.0.0.1", version="HTTP/2.0")
     requests = 0
-    started = time.process_time()
+    seconds = 0.0
     for visit in visits:
+        started = time.process_time()
         one = ServerConnection(service, client, time.monotonic())
-        for data in visit.reads:
+        for number, data in enumerate(visit.reads):
+            if number == visit.warm + 1 and visit.warm:
+                started = time.process_time()
             now = time.monotonic()
             shared.date.tick(time.time())
             site.new_batch()
             service.new_batch()
             one.receive(data, now)
             drain(one, now)
-        requests += visit.requests
+        requests += visit.requests - visit.warm
         assert one.counters.requests == visit.requests, one.problem
         assert one.counters.resets == 0
         assert not one.streams.open
         one.abandon()
-    seconds = time.process_time() - started
+        seconds += time.process_time() - started
     site.release()
     return seconds / requests
 

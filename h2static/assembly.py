@@ -16,7 +16,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -37,10 +37,12 @@ from h2static.server.engine import Engine
 from h2static.server.entrance import HTTP1, HTTP2, Entrance, Opening
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.pool import Pool
-from h2static.server.server import Parts, Server
+from h2static.server.server import Hosted, Parts, Server
 from h2static.site import Site
+from h2static.site.refusals import Refusals
 
 if TYPE_CHECKING:
+    from h2static.hosting import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.http1.memory import Memory
     from h2static.logs.access import AccessLog
@@ -59,8 +61,13 @@ def assemble(
     spin: float = SPIN_SECONDS,
     warn: Callable[[Sequence[str]], None] | None = None,
     limits: ServerLimits = DEFAULT_LIMITS,
+    objects: Mapping[str, object] | None = None,
+    restart: Callable[[], None] | None = None,
 ) -> Server:
-    """A server of the folder of ``config`` on ``sockets``, which are the server's from now on.
+    """A server of what ``config`` says on ``sockets``, which are the server's from now on.
+
+    ``objects``: applications by prefix that are there already, and need no import.  ``restart`` is
+    called, in a thread, when dev mode finds that modules of applications have changed.
 
     ``several``: other processes serve the same addresses.  ``first``: whether it is for this
     process to talk to the person at the terminal, and to open a browser; one of several does.
@@ -74,9 +81,19 @@ def assemble(
         error_log, access_log = open_logs(config, undo)
         pool = _make_pool(error_log, limits)
         undo.callback(pool.close)
-        served = make_applications(config, pool, page=_page(config, sockets, first), tells=first)
+        served = make_applications(
+            config,
+            pool,
+            page=_page(config, sockets, first),
+            tells=first,
+            error_log=error_log,
+            objects=objects,
+            restart=restart,
+        )
         shared = Shared(journal=None if access_log is None else [])
-        entrances = make_entrances(config, sockets, served.application, shared, tls=tls)
+        entrances = make_entrances(
+            config, sockets, served.application, shared, tls=tls, protocols=served.protocols
+        )
         driver = Driver(
             entrances,
             shared,
@@ -86,19 +103,22 @@ def assemble(
             access_log=access_log,
             trusted_proxies=config.trusted_proxies,
             proxy_protocol=config.proxy_protocol,
-            spin=spin,
+            # Applications have tasks in this loop: each moment in the poller would be theirs.
+            spin=0.0 if served.hosted else spin,
             limits=limits,
         )
         undo.pop_all()
     return Server(
         Parts(
             driver=driver,
+            hosted=served.hosted,
             lifecycles=tuple({lifecycle_of(one.application): None for one in entrances}),
             error_log=error_log,
             access_log=access_log,
             warnings=served.warnings,
             warn=warn,
             on_stopping=served.on_stopping,
+            on_not_restarted=served.on_not_restarted,
             renew=_renewing(watch, pool, entrances, error_log, tells=first),
             limits=limits,
         )
@@ -191,36 +211,61 @@ class Served:
     warnings: Callable[[], tuple[str, ...]]
     #: To be called as soon as the server is asked to stop.
     on_stopping: Callable[[], None]
+    #: What the application takes beside requests: ``websocket``, or nothing.
+    protocols: frozenset[bytes] = frozenset()
+    #: To be told why applications that were to start again have not.
+    on_not_restarted: Callable[[str], None] = lambda text: None
+    #: Applications that have to start.
+    hosted: tuple[Hosted, ...] = ()
 
 
-def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bool) -> Served:
-    """The site, and what ``config`` asks for around it, imported only then.
+def make_applications(
+    config: Config,
+    pool: Pool,
+    *,
+    page: str | None,
+    tells: bool,
+    error_log: ErrorLog | None = None,
+    objects: Mapping[str, object] | None = None,
+    restart: Callable[[], None] | None = None,
+) -> Served:
+    """The site, applications, and what ``config`` asks for around them, imported only then.
 
     ``page``: what ``--open`` opens in a browser.  ``tells``: whether this worker speaks for all:
     in dev mode to the person at the terminal, otherwise of files that will not be sent as one might
-    expect.  Raises ``StartError``.
+    expect.  ``error_log``: where applications' errors go, standard error by default.  ``objects``,
+    ``restart``: as for :func:`assemble`.  Raises ``StartError``.
     """
-    try:
-        site = Site(
-            config.site,
-            clock=time.time,
-            submit=pool.submit,
-            alone=threading.Lock(),
-            survey=tells,
+    served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
+    site = _make_site(config, pool, tells) if config.folder else None
+    documents: Documents | None = None
+    if site is not None:
+        served.application = site
+        served.warnings = lambda: (*site.warnings, *site.notices)
+    if config.apps:
+        from h2static.hosting import host_applications
+
+        hosted = host_applications(
+            config.apps, objects or {}, site, error_log or ErrorLog(), pool.submit
         )
-    except (OSError, ValueError) as error:
-        raise StartError(describe(error)) from error
-    served = Served(
-        application=site,
-        warnings=lambda: (*site.warnings, *site.notices),
-        on_stopping=lambda: None,
-    )
+        served.application, served.hosted = hosted.application, hosted.hosted
+        served.protocols = hosted.protocols
+        documents = hosted.documents
     if config.dev or config.live_reload or page is not None:
         from h2static.dev.extension import make_dev
+        from h2static.dev.source import NoFolder
 
-        extension = make_dev(config, site, page=page, tells=tells)
-        served.application = extension.application
-        served.warnings = lambda: (*site.warnings, *site.notices, *extension.warnings)
+        extension = make_dev(
+            config,
+            NoFolder() if site is None else site,
+            documents=documents,
+            page=page,
+            tells=tells,
+            restart=restart,
+        )
+        of_site = served.warnings
+        served.application, served.on_not_restarted = extension.application, extension.tell_problem
+        served.warnings = lambda: (*of_site(), *extension.warnings)
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
@@ -235,6 +280,22 @@ def make_applications(config: Config, pool: Pool, *, page: str | None, tells: bo
 
         served.application, served.on_stopping = health, turn_away
     return served
+
+
+def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
+    # Where an application has no prefix, it answers for what the folder has not.
+    falls_through = any(not one.prefix for one in config.apps)
+    try:
+        return Site(
+            config.site,
+            clock=time.time,
+            submit=pool.submit,
+            alone=threading.Lock(),
+            survey=tells,
+            falls_through=falls_through,
+        )
+    except (OSError, ValueError) as error:
+        raise StartError(describe(error)) from error
 
 
 def _page(config: Config, sockets: Sequence[socket.socket], first: bool) -> str | None:
@@ -264,12 +325,15 @@ def make_entrances(
     shared: Shared,
     *,
     tls: ssl.SSLContext | None = None,
+    protocols: frozenset[bytes] = frozenset(),
     http2_limits: Http2Limits | None = None,
     http1_limits: Http1Limits | None = None,
 ) -> list[Entrance]:
     """An entrance for each of ``sockets``; all of them serve ``application``.
 
-    ``tls``: ``None`` for cleartext.  Limits are the defaults of the protocols unless given.
+    ``tls``: ``None`` for cleartext.  ``protocols``: what ``application`` may tunnel; a browser that
+    is offered one and gets none does not try another way.  Limits are the defaults of the protocols
+    unless given.
     """
     outer = application
     if config.trailers or config.no_content_length or config.early_response:
@@ -287,6 +351,7 @@ def make_entrances(
         application,
         shared,
         secure=tls is not None,
+        protocols=protocols,
         http2_limits=http2_limits,
         http1_limits=http1_limits,
     )
@@ -304,6 +369,7 @@ class SiteEngines:
         shared: Shared,
         *,
         secure: bool,
+        protocols: frozenset[bytes] = frozenset(),
         http2_limits: Http2Limits | None = None,
         http1_limits: Http1Limits | None = None,
     ) -> None:
@@ -312,7 +378,8 @@ class SiteEngines:
         self._shared = shared
         self._http1_limits = http1_limits
         self._http1_memory: Memory | None = None
-        settings = _settings(config)
+        self._tunneled = protocols
+        settings = _settings(config, connect_protocol=bool(protocols))
         limits = http2_limits if http2_limits is not None else Http2Limits()
         hints = config.site.may_have_hints
         self._service = make_service(
@@ -381,6 +448,7 @@ class SiteEngines:
             opening.now,
             limits=self._http1_limits,
             memory=self._http1_memory,
+            protocols=self._tunneled,
             proxied=opening.proxied,
             notify=opening.notify,
             observer=None if opening.log is None else opening.log.finished,
@@ -388,7 +456,7 @@ class SiteEngines:
         )
 
 
-def _settings(config: Config) -> LocalSettings:
+def _settings(config: Config, *, connect_protocol: bool) -> LocalSettings:
     bits, connection_bits = config.window_bits, config.connection_window_bits
     return LocalSettings(
         header_table_size=config.header_table_size,
@@ -399,4 +467,5 @@ def _settings(config: Config) -> LocalSettings:
             r.INITIAL_WINDOW_SIZE if connection_bits is None else 2**connection_bits - 1
         ),
         padding=config.padding,
+        enable_connect_protocol=connect_protocol,
     )

@@ -12,9 +12,10 @@ process that uses it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from h2static.asgi.config import AppConfig
 from h2static.site.config import SiteConfig
 
 #: What ``server`` says and what ``--version`` prints before the version.
@@ -99,7 +100,11 @@ class Config:
     #: and of IPv6.
     addresses: tuple[str, ...] = ()
     #: What to serve, and how.
-    site: SiteConfig
+    site: SiteConfig = field(default_factory=lambda: SiteConfig(root="."))
+    #: Whether the folder of :attr:`site` is served; without it applications are all there is.
+    folder: bool = True
+    #: Applications; one of them may have no prefix.
+    apps: tuple[AppConfig, ...] = ()
 
     # TLS
     #: Cleartext HTTP/2 with prior knowledge (RFC 9113 section 3.3).
@@ -199,6 +204,11 @@ class Config:
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
                 raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
+        prefixes = [one.prefix for one in self.apps]
+        for prefix in prefixes:
+            if prefixes.count(prefix) > 1:
+                where = f"below {prefix}" if prefix else "without a prefix"
+                raise ValueError(f"there are several applications {where}")
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
         if self.verify_client and self.client_ca is None:

@@ -7,14 +7,17 @@ ends, accepted requests are finished within :attr:`Config.grace` seconds and eve
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
+from h2static.asgi.config import AppConfig
+from h2static.asgi.types import AsgiCallable
 from h2static.assembly import assemble
 from h2static.config import Config
+from h2static.router import parse_prefix
 from h2static.server.listeners import open_listeners
 
 
@@ -42,15 +45,23 @@ def _warnings_of_key(config: Config) -> list[str]:
 
 
 @asynccontextmanager
-async def serve(config: Config) -> AsyncIterator[Serving]:
-    """Serve what ``config`` says for the time of an ``async with`` block.
+async def serve(
+    what: Config | AsgiCallable, apps: AsgiCallable | Mapping[str, AsgiCallable] | None = None
+) -> AsyncIterator[Serving]:
+    """Serve what ``what`` says for the time of an ``async with`` block.
+
+    ``what`` is a configuration, or an ASGI application, which is served on a free port without TLS.
+    ``apps``: an application for what the folder has not, or several by the prefix that each is
+    served below (``""`` for none); they need asyncio.
 
     The sockets accept when the block begins.  Logs go where ``config`` says; there is no banner.
 
     Raises :class:`~h2static.errors.StartError` when a socket, a file or the folder cannot be used,
     and ``ValueError`` for what only a process of its own can have: several workers, a daemon, a
-    process id file, a ready descriptor; also for TLS without a key and a certificate.
+    process id file, a ready descriptor; also for TLS without a key and a certificate.  An
+    application that refuses to start raises :class:`~h2static.errors.ApplicationFailed`.
     """
+    config, objects = _configured(what, apps)
     if config.workers != 1 or config.daemon or config.pid_file or config.ready_fd is not None:
         raise ValueError(
             "workers, daemon, pid_file and ready_fd are for the command, not for serve"
@@ -61,11 +72,12 @@ async def serve(config: Config) -> AsyncIterator[Serving]:
     try:
         sockets = [one for listener in listeners for one in listener.sockets]
         # Spinning in the poller would take its moments from the other tasks of the program.
-        server = assemble(config, sockets, several=False, spin=0.0)
+        server = assemble(config, sockets, several=False, spin=0.0, objects=objects)
         for warning in (*server.warnings, *_warnings_of_key(config)):
             server.error_log.report("site", "", warning)
         try:
             async with anyio.create_task_group() as tasks:
+                await server.start_up()
                 await tasks.start(server.run)
                 try:
                     yield Serving(
@@ -83,3 +95,33 @@ async def serve(config: Config) -> AsyncIterator[Serving]:
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _configured(
+    what: Config | AsgiCallable, apps: AsgiCallable | Mapping[str, AsgiCallable] | None
+) -> tuple[Config, dict[str, object]]:
+    """The configuration, and the applications that are there already, by prefix."""
+    objects: dict[str, object] = {}
+    if isinstance(apps, Mapping):
+        objects.update((parse_prefix(prefix or "/"), one) for prefix, one in apps.items())
+    elif apps is not None:
+        objects[""] = apps
+    if isinstance(what, Config):
+        config = what
+    else:
+        objects[""] = what
+        config = Config(port=0, no_tls=True, folder=False, apps=_brought(objects))
+        return config, objects
+    brought = tuple(one for one in _brought(objects) if one.prefix not in _prefixes(config))
+    config = replace(config, apps=config.apps + brought)
+    if not config.folder and not config.apps:
+        raise ValueError("there is nothing to serve: neither a folder nor an application")
+    return config, objects
+
+
+def _prefixes(config: Config) -> set[str]:
+    return {one.prefix for one in config.apps}
+
+
+def _brought(objects: Mapping[str, object]) -> tuple[AppConfig, ...]:
+    return tuple(AppConfig(prefix=prefix) for prefix in objects)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,3 +32,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Modules and tests stay: whoever has the collector run need not wait for a look at them."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder with a page, where a test needs no other."""
+    folder = tmp_path / "www"
+    folder.mkdir()
+    (folder / "index.html").write_text("t")
+    return folder

@@ -27,29 +27,39 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
     ("h2static.assembly",),
+    ("h2static.hosting",),
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
     ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
-    ("h2static.http2", "h2static.http1", "h2static.site"),
+    ("h2static.asgi", "h2static.router"),
+    ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
     ("h2static.http",),
     ("hpacktools.qpack.tools",),
     ("hpacktools",),
     ("hpacktools.qpack",),
     ("hpacktools.codec",),
-    ("h2static.errors", "h2static.version"),
+    ("h2static.errors", "h2static.version", "h2static.descriptors"),
 )
 
 #: What these units may import of this project, besides themselves.
 ONLY: dict[str, frozenset[str]] = {
     "h2static.server": frozenset(
-        {"h2static.config", "h2static.errors", "h2static.http", "h2static.logs"}
+        {
+            *("h2static.config", "h2static.descriptors", "h2static.errors"),
+            *("h2static.http", "h2static.logs"),
+        }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
     "h2static.client": frozenset({"h2static.http", "h2static.http1", "h2static.http2"}),
+    "h2static.asgi": frozenset(
+        {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
+    ),
+    "h2static.router": frozenset({"h2static.http"}),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
-    "h2static.site": frozenset({"h2static.http"}),
+    "h2static.websocket": frozenset({"h2static.http"}),
+    "h2static.site": frozenset({"h2static.descriptors", "h2static.http"}),
     "h2static.http": frozenset(),
     "hpacktools.qpack.tools": frozenset({"hpacktools", "hpacktools.qpack", "hpacktools.codec"}),
     "hpacktools": frozenset({"hpacktools.codec"}),
@@ -62,7 +72,9 @@ PURE = (
     "h2static.http",
     "h2static.http1",
     "h2static.http2",
+    "h2static.websocket",
     "h2static.h2",
+    "h2static.router",
     "h2static.site",
     "hpacktools.qpack",
     "hpacktools.codec",
@@ -97,10 +109,11 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
+    "websockets": ("h2static.client", "h2static.websocket"),
     "cryptography": ("h2static.localca", "h2static.server"),
     "scipy": ("hpacktools",),
-    "websockets": ("h2static.client",),
     "pytest": ("h2static.testing",),
+    "a2wsgi": ("h2static.asgi",),
 }
 
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}

@@ -198,3 +198,26 @@ def test_links_of_the_site_lead_somewhere() -> None:
                 parser.feed(target.read_text())
                 assert url.fragment in parser.ids, f"{path}: {reference}"
     assert seen > 10
+
+
+def test_peers_are_told_with_their_tests() -> None:
+    """Each test in the table exists, and each program that the end-to-end tests need is told of."""
+    table = (REPOSITORY / "docs/peers.md").read_text()
+    named = re.findall(r"\[`(\w+\.py)::(test_\w+)`\]\(([\w./]+)\)", table)
+    assert len(named) == table.count("::") > 40
+    for file, test, link in named:
+        path = (REPOSITORY / "docs" / link).resolve()
+        assert path.name == file
+        assert re.search(rf"^(async )?def {test}\(", path.read_text(), re.MULTILINE), test
+    rows = "".join(re.findall(r"^\| .*\|$", table, re.MULTILINE)).lower()
+    needed = {
+        program
+        for path in python_files("tests/end_to_end", "tests/process", "tests/support")
+        for program in re.findall(r'require_tool\(\s*"([\w-]+)"', path.read_text())
+    }
+    # What only prepares a test.
+    needed -= {"certutil", "chromedriver", "dpkg-deb", "zck", "zsyncmake"}
+    words = {"apt-get": "apt"}
+    assert len(needed) > 15
+    for program in needed:
+        assert re.search(rf"\b{words.get(program, program)}\b", rows), program

@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import cast
 
+from h2static.asgi.config import AppConfig, LifespanMode
 from h2static.command.options import COMMAND_NAMES, OPTIONS
+from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
 from h2static.config import LOOPBACK, Config, LogFormat, describe
 from h2static.errors import StartError, UsageError
@@ -31,6 +33,7 @@ _ATTRIBUTES = {
 }
 #: Decided here, or of no interest to a server.
 _NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
+_OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
 #: What has no meaning without KEY, and what has none without TLS.
 _OF_KEY = ("key-password-file", "insecure-key")
 _OF_TLS = ("key", "cert", *_OF_KEY, "verify-client", "client-ca", "groups", "dh-param-file")
@@ -43,6 +46,7 @@ _NEEDS = {
     "ignore": ("dev", "live-reload"),
     "poll": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
+    **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.
 _PATHS = {item.name for item in OPTIONS if item.completes} | {"key", "cert"}
@@ -76,22 +80,24 @@ def configure(
     _check_allow_host(values)
     if "port" not in values:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
-    if values.get("daemon") is True and "htdocs" not in values:
-        raise UsageError("-D/--daemon needs -d PATH or DOCROOT")
+    if values.get("daemon") is True and not ({"htdocs", "app"} & values.keys()):
+        raise UsageError("-D/--daemon needs -d PATH, DOCROOT or --app")
     server: dict[str, object] = {}
     site: dict[str, object] = {}
     for name, value in values.items():
-        if name in _NOT_COPIED:
+        if name in _NOT_COPIED or name in _OF_APPS:
             continue
         attribute = _ATTRIBUTES.get(name, name.replace("-", "_"))
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
     if server.get("dev") is True:
-        _apply_dev(server, site)
+        _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
     try:
         return Config(
             port=cast("int", values["port"]),
             workers=_workers(cast("int", values.get("workers", 1))),
+            apps=_apps(values),
+            folder="htdocs" in values or not values.get("app"),
             site=SiteConfig(
                 root=_root(cast("str", values.get("htdocs", "."))),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
@@ -100,6 +106,20 @@ def configure(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _apps(values: Mapping[str, object]) -> tuple[AppConfig, ...]:
+    """The applications."""
+    written = cast("Sequence[WrittenApp]", values.get("app", ()))
+    if not written:
+        return ()
+    return decided(
+        written,
+        app_dir=os.path.abspath(cast("str", values.get("app-dir", "."))),
+        factory=values.get("factory") is True,
+        wsgi=values.get("wsgi") is True,
+        lifespan=cast("LifespanMode", values.get("lifespan", LifespanMode.AUTO)),
+    )
 
 
 def _check_allow_host(values: Mapping[str, object]) -> None:
@@ -146,14 +166,19 @@ def with_files(config: Config) -> Config:
     return replace(config, site=site)
 
 
-def _apply_dev(server: dict[str, object], site: dict[str, object]) -> None:
+def _apply_dev(
+    server: dict[str, object], site: dict[str, object], apps: Sequence[WrittenApp]
+) -> None:
     """What ``--dev`` stands for, where nothing else was said."""
     server["live_reload"] = True
     server.setdefault("addresses", LOOPBACK)
     if "access_log" not in server:
         server["access_log"] = "-"
         server.setdefault("log_format", LogFormat.BRIEF)
-    site["listing"] = site["lenient"] = True
+    site["lenient"] = True
+    if not any(not one.prefix for one in apps):
+        # Else a folder without an index is nothing, and the application's.
+        site["listing"] = True
 
 
 def _absolute(path: object) -> object:

@@ -19,12 +19,13 @@ Usage: h2static [OPTION]... PORT [DOCROOT]
        h2static [OPTION]... PORT [DOCROOT] KEY CERT
        h2static COMMAND ...
 
-Serve a folder over HTTP/2.
+Serve a folder, applications or both over HTTP/2.
 """
 
 _NOTES = """\
 SIZE takes K, M and G, powers of 1024. -d does not go together with DOCROOT.
-Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage.
+Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage,
+3 an application refused to start.
 """
 
 

@@ -1,6 +1,7 @@
 """What the command ``h2static`` does with its words.
 
-Contract: :func:`run` returns the exit code: 0 stopped on request, 1 could not start, 2 wrong usage.
+Contract: :func:`run` returns the exit code: 0 stopped on request, 1 could not start, 2 wrong usage,
+3 an application refused to start.
 Whatever is wrong is told in one line on standard error.
 """
 
@@ -20,7 +21,7 @@ from h2static.command.command_line import CommandLine, parse
 from h2static.command.configure import configure, with_files
 from h2static.command.options import OPERANDS, OPTIONS
 from h2static.config import SERVER_NAME, Config, describe
-from h2static.errors import StartError, UsageError
+from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
 from h2static.version import __version__
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 EXIT_STOPPED = 0
 EXIT_NOT_STARTED = 1
 EXIT_USAGE = 2
+EXIT_APPLICATION_FAILED = 3
 
 
 def run(
@@ -51,6 +53,10 @@ def run(
         return _run(words, early_signals, spare)
     except UsageError as error:
         return _fail(str(error), EXIT_USAGE)
+    except ApplicationError as error:
+        failed = isinstance(error, ApplicationFailed)
+        code = EXIT_APPLICATION_FAILED if failed else EXIT_NOT_STARTED
+        return _fail(str(error), code, error.details)
     except StartError as error:
         return _fail(str(error), EXIT_NOT_STARTED)
     except BrokenPipeError:
@@ -92,10 +98,12 @@ class _Spare:
         return self._launched is not None and self._launched.line.fileno() == descriptor
 
 
-def _fail(text: str, code: int) -> int:
+def _fail(text: str, code: int, details: Sequence[str] = ()) -> int:
     from h2static.logs.escape import escape
 
     print(f"h2static: {escape(text)}", file=sys.stderr)
+    for line in details:
+        print(escape(line), file=sys.stderr)
     return code
 
 
@@ -139,7 +147,9 @@ def _print_config(line: CommandLine) -> int:
 
     file = _read_file(line)
     config = configure(line.operands, line.values, file.values)
-    decided: dict[str, object] = {"port": config.port, "htdocs": config.root}
+    decided: dict[str, object] = {"port": config.port}
+    if config.folder:
+        decided["htdocs"] = config.root
     for option in OPTIONS:
         # The output may be saved anywhere: a path must not be relative to a folder any more.
         path = getattr(config, option.key, None) or getattr(config.site, option.key, None)
@@ -284,7 +294,9 @@ def _banner(
 ) -> str:
     """What a person wants to know when the server has started."""
     lines = [f"{SERVER_NAME} {__version__}, ready in {seconds * 1000:.0f} ms"]
-    lines.append(f"  serving  {config.root}")
+    if config.folder:
+        lines.append(f"  serving  {config.root}")
+    lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]
     lines.extend(f"  at       {url}" for url in urls)
     lines.extend(f"  network  {url}" for url in _network_urls(config, urls))
     if certificate is not None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from h2static.dev import guard, injection
+from h2static.dev.app_pages import with_client
 from h2static.dev.broker import Broker, State
 from h2static.dev.documents import (
     DocumentOptions,
@@ -30,11 +31,12 @@ from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import host_page
 from h2static.dev.source import DocumentSource
 from h2static.http.bodies import Body
-from h2static.http.exchange import Exchange
+from h2static.http.exchange import Exchange, Handover, Outcome
 from h2static.http.fields import SERVER_FIELD, Fields
 from h2static.http.messages import Request, Response
 from h2static.http.rewriting import Rewriter
 from h2static.http.wrapper import WrappedExchange, Wrapper
+from h2static.site.builder import ABSENT
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
 from h2static.site.names import DEFAULT_NAMES, PublicNames
@@ -181,7 +183,7 @@ class DevApplication(Wrapper):
             exchange.respond(_refused(page, f"the server does not answer to {host}"))
         elif own:
             exchange.respond(self._respond_own(request))
-        elif injection.wants_client(request):
+        elif injection.wants_client(request) and not request.protocol:
             self._handle_document(exchange)
         else:
             self._note(request, None)
@@ -224,10 +226,12 @@ class DevApplication(Wrapper):
         request, state = exchange.request, self._state
         asked = self._kinds.get(request) or document_request(request)
         found = self._site.look(asked.whole)
-        if not isinstance(found, Response):
+        if found is ABSENT:
+            self._handle_page(exchange)
+        elif not isinstance(found, Response):
             job = found
             # The site may be asked in the loop's thread only, so the whole has to do here.
-            exchange.work(lambda: self._worked_out(asked, job(), state))
+            exchange.work(lambda: self._outcome(asked, job(), state))
         elif not self._documents.takes(asked, found):
             # What the client asked for in the first place counts.
             self._handle_other(exchange)
@@ -241,6 +245,29 @@ class DevApplication(Wrapper):
                 exchange.work(lambda: self._worked_out(asked, response, state))
             else:
                 exchange.respond(self._worked_out(asked, response, state))
+
+    def _handle_page(self, exchange: Exchange) -> None:
+        """An application's response, with the client in it if it is a page."""
+        request, state = exchange.request, self._state
+        origin = document_request(request).origin
+        asked = replace(
+            request,
+            fields=tuple([one for one in request.fields if one[0] != b"accept-encoding"]),
+            repeats=False,
+        )
+        nonce = self._documents.nonce
+
+        def change(response: Response) -> Response:
+            return with_client(response, origin, nonce, state)
+
+        self._inner.handle(WrappedExchange(exchange, change, request=asked))
+
+    def _outcome(self, asked: DocumentRequest, found: Response, state: State | None) -> Outcome:
+        return (
+            Handover(self._handle_page)
+            if found is ABSENT
+            else self._worked_out(asked, found, state)
+        )
 
     def _worked_out(self, asked: DocumentRequest, found: Response, state: State | None) -> Response:
         """The response to what was asked, made from the site's for the whole; may block."""

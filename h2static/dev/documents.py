@@ -194,8 +194,9 @@ class Documents:
         self._limits = limits
         self._clock = clock
         self._refuse = refuse
+        #: What lets the client's element run where a policy leaves no other way.
         # Pages cannot know it beforehand, which is all that a nonce is for.
-        self._nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
+        self.nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
         self._plain_404 = error_page(404)
         self._remembered = Remembered[_ResponseKey, Document](
             entries=limits.remembered, octets=limits.remembered_octets
@@ -383,7 +384,7 @@ class Documents:
 
     def _with_client(self, octets: bytes, fields: Fields, origin: Origin) -> tuple[bytes, Fields]:
         """A document and its fields, with the client in it and policies that allow it."""
-        extension = Extension(origin=origin, spare_nonce=self._nonce)
+        extension = Extension(origin=origin, spare_nonce=self.nonce)
         octets = extend_meta_elements(octets, extension)
         extended = [
             (name, extend_policies(value.decode("latin-1"), extension).encode("latin-1"))

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from h2static.config import Config
 from h2static.dev import open_page
@@ -21,7 +21,8 @@ from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker, State
 from h2static.dev.ignore import IgnoreRules
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
-from h2static.dev.source import WatchedSite
+from h2static.dev.python_files import PythonFiles
+from h2static.dev.source import DocumentSource, WatchedSite
 from h2static.dev.tree import Change, Tree
 from h2static.dev.watcher import Watcher
 from h2static.http.exchange import Application
@@ -40,25 +41,36 @@ def make_dev(
     config: Config,
     site: WatchedSite,
     *,
+    documents: DocumentSource | None = None,
     page: str | None = None,
     tells: bool = True,
+    restart: Callable[[], None] | None = None,
     report: Callable[[str], None] = print_line,
     limits: DevLimits = DEFAULT_LIMITS,
 ) -> DevExtension:
     """What ``--dev``, ``--live-reload`` or ``--open`` asks for around ``site``.
 
-    ``page``: the URL to open in a browser when nobody has one open.  ``report`` prints one line for
-    the person at the terminal; without ``tells`` another process does.
+    ``documents``: the site among the applications beside it, if there are any.  ``page``: the URL
+    to open in a browser when nobody has one open.  ``report`` prints one line for the person at the
+    terminal; without ``tells`` another process does.  ``restart`` is called in a thread when
+    modules of applications have changed.
     """
     if not tells:
         report = _say_nothing
+    documents = site if documents is None else documents
     if config.dev or config.live_reload:
-        return LiveReload(config, site, page=page, report=report, limits=limits)
-    return DevExtension(site, page=page)
+        asks = restart if tells else None
+        return LiveReload(config, site, documents, page, asks, report, limits)
+    return DevExtension(documents, page=page)
 
 
 def _say_nothing(line: str) -> None:
     """Another process talks to the person at the terminal."""
+
+
+def _folders_of_modules(config: Config) -> tuple[str, ...]:
+    """Where the applications of ``config`` are looked for first."""
+    return tuple(dict.fromkeys(one.app_dir for one in config.apps if one.app_dir))
 
 
 class DevExtension(Wrapper):
@@ -78,6 +90,9 @@ class DevExtension(Wrapper):
         """What the owner of the site is to know by now, besides the site's own warnings."""
         return ()
 
+    def tell_problem(self, text: str) -> None:
+        """Show why what has changed is not served; nobody is there who would look."""
+
     def start(self) -> None:
         """Open the page."""
         super().start()
@@ -96,8 +111,9 @@ class LiveReload(DevExtension):
         self,
         config: Config,
         site: WatchedSite,
-        *,
+        documents: DocumentSource,
         page: str | None,
+        restart: Callable[[], None] | None,
         report: Callable[[str], None],
         limits: DevLimits,
     ) -> None:
@@ -118,7 +134,7 @@ class LiveReload(DevExtension):
             public=public_names(config.site),
         )
         self._dev = DevApplication(
-            site,
+            documents,
             self.broker,
             options,
             clock=time.time,
@@ -142,7 +158,24 @@ class LiveReload(DevExtension):
             always_compare=config.poll,
             limits=limits,
         )
+        self._restart = restart
+        #: The files of the site are known.
+        self._found = False
+        self._modules = [self._make_modules(folder) for folder in _folders_of_modules(config)]
         self._dev.tell_problems()
+
+    def _make_modules(self, folder: str) -> PythonFiles:
+        return PythonFiles(
+            folder,
+            ignore=self._config.ignore,
+            debounce=self._config.debounce / 1000,
+            always_compare=self._config.poll,
+            on_found=self._tell_state,
+            on_change=self._modules_changed,
+            on_problem=self._limited,
+            on_notice=self._report,
+            limits=self._limits,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -153,10 +186,18 @@ class LiveReload(DevExtension):
         """Begin to watch."""
         super().start()
         self._watcher.start()
+        for one in self._modules:
+            one.start()
+
+    def tell_problem(self, text: str) -> None:
+        """Show every tab why the applications that have changed are not served."""
+        self.broker.set_problem("applications", text)
 
     def stop(self) -> None:
         """Stop watching; end what streams there are."""
         self._watcher.stop()
+        for one in self._modules:
+            one.stop()
         self.broker.end_all()
         super().stop()
 
@@ -170,19 +211,35 @@ class LiveReload(DevExtension):
     def _changed(self, changes: list[Change]) -> None:
         """First called with nothing, when the tree is known."""
         told = [{"path": f"/{change.path}", "kind": change.kind.value} for change in changes]
-        moment = int(time.monotonic() * 1000)
-        state = State(version=self._tree.version, server=self._server, moment=moment)
-        self.broker.set_state(state, told[: self._limits.changes_in_event])
+        self._found = True
+        self._tell_state(told[: self._limits.changes_in_event])
         if changes:
-            shown = self._limits.changes_in_line
-            names = ", ".join(f"/{escape(change.path)}" for change in changes[:shown])
-            more = f" and {len(changes) - shown} more" if len(changes) > shown else ""
             # Pages of other processes are not known here.
             alone = self._config.workers == 1 and not self.broker.clients
             nobody = " (no page is connected)" if alone else ""
-            self._report(f"changed {names}{more}{nobody}")
+            self._report(f"changed {self._shown([one.path for one in changes])}{nobody}")
             self._refresh_netlify()
             self._refresh_rules(look_at_targets=True)
+
+    def _shown(self, paths: list[str]) -> str:
+        most = self._limits.changes_in_line
+        names = ", ".join(f"/{escape(path)}" for path in paths[:most])
+        return names + (f" and {len(paths) - most} more" if len(paths) > most else "")
+
+    def _tell_state(self, changes: Sequence[dict[str, str]] = ()) -> None:
+        """Tell the tabs what the state is, once all of it is known."""
+        if not (self._found and all(one.version for one in self._modules)):
+            return
+        # Modules change with the processes; the state of all is that of their beginning.
+        version = "-".join([self._tree.version, *[one.version for one in self._modules]])
+        moment = int(time.monotonic() * 1000)
+        state = State(version=version, server=self._server, moment=moment)
+        self.broker.set_state(state, list(changes))
+
+    def _modules_changed(self, paths: list[str]) -> None:
+        if self._restart is not None:
+            self._report(f"changed {self._shown(paths)}: the applications start again")
+            self._restart()
 
     def _turn(self, now: float) -> None:
         self.broker.tick(now)

@@ -21,16 +21,16 @@ _LOCAL_NAMES = ("localhost", "*.localhost")
 
 
 def host_of(authority: bytes) -> str | None:
-    """The host of ``host[:port]`` in lower case, without brackets and a final dot.
+    """The host of ``host[:port]`` in lower case, without a final dot.
 
     ``None`` when ``authority`` is anything else: "localhost:1@evil.test" begins with a name of this
-    machine and is none.
+    machine and is none.  Brackets stay: what is in them is an address and no name.
     """
     match = AUTHORITY.fullmatch(authority) if is_authority(authority) else None
     if match is None:
         return None
     host = match["host"].decode("ascii").lower()
-    return host[1:-1] if host.startswith("[") else host.removesuffix(".")
+    return host.removesuffix(".")
 
 
 def host_allowed(authority: bytes, allowed: tuple[str, ...]) -> bool:
@@ -46,7 +46,7 @@ def host_allowed(authority: bytes, allowed: tuple[str, ...]) -> bool:
     if host is None:
         return False
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
         return any(fnmatchcase(host, name.lower()) for name in (*_LOCAL_NAMES, *allowed))
     return True

@@ -1,6 +1,7 @@
 """What is below the root, so that it can be told what changed.
 
-Contract: :class:`Tree` knows every regular file by size, time and, where it was read, content.
+Contract: :class:`Tree` knows every regular file that is served, by size, time and, where it was
+read, content.
 :meth:`Tree.refresh` compares with what is there now and returns what really changed: a touch or a
 rewrite with the same octets is no change.  :attr:`Tree.version` is a word for the state of the
 whole tree: the same files give the same word in another process and after a restart.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -67,9 +68,12 @@ class Tree:
         ignore: IgnoreRules,
         *,
         follow_links: bool = False,
+        counts: Callable[[str], bool] = lambda path: True,
         limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``follow_links``: what links outside the root lead to is served as well."""
+        """``follow_links``: what links outside the root lead to is served as well.  ``counts``:
+        which files are looked at, by their paths."""
+        self._counts = counts
         #: As it was given: what a link there leads to may be swapped.
         self.root = os.path.abspath(root)
         self._ignore = ignore
@@ -158,12 +162,17 @@ class Tree:
         except OSError:
             self._remove(path, changes)
             return
-        if stat.S_ISDIR(status.st_mode):
+        if path and not self._is_reached(os.path.realpath(self._absolute(path))):
+            # It may have been something else before it became a link.
+            self._remove(path, changes)
+        elif stat.S_ISDIR(status.st_mode):
             self._refresh_folder(path, changes)
         elif stat.S_ISREG(status.st_mode):
             self._refresh_file(path, status, changes)
 
     def _refresh_file(self, path: str, status: os.stat_result, changes: list[Change]) -> None:
+        if not self._counts(path):
+            return
         known = self._files.get(path)
         if known is None:
             share = _share(path, status)
@@ -244,10 +253,10 @@ class Tree:
         except OSError:
             return
         if stat.S_ISREG(status.st_mode):
+            if entry.is_symlink() and not self._note_linked_file(path):
+                return
             seen.add(path)
             self._refresh_file(path, status, changes)
-            if entry.is_symlink():
-                self._note_linked_file(path)
         elif stat.S_ISDIR(status.st_mode) and self._note_linked_folder(path):
             pending.append(path)
 
@@ -329,11 +338,17 @@ class Tree:
         root = os.path.realpath(self.root).rstrip("/") + "/"
         return self._follow_links or target.startswith(root)
 
-    def _note_linked_file(self, path: str) -> None:
-        """A symbolic link to a file: what changes there changes under this name."""
+    def _note_linked_file(self, path: str) -> bool:
+        """A symbolic link to a file: what changes there changes under this name.
+
+        Returns whether it is served.
+        """
         target = os.path.realpath(self._absolute(path))
-        if self._is_reached(target) and len(self._linked_files) < self._limits.links:
+        if not self._is_reached(target):
+            return False
+        if len(self._linked_files) < self._limits.links:
             self._linked_files.setdefault(target, set()).add(path)
+        return True
 
     def _note_linked_folder(self, path: str) -> bool:
         """A symbolic link to a folder: whether to look at what is there under this name."""

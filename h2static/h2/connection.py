@@ -148,6 +148,8 @@ class Connection:
             raise Misuse("a server sends no requests")
         if not self.room_for_requests:
             raise Misuse("there is no room for another stream")
+        if request.protocol and not client.peer.connect_protocol:
+            raise Misuse("the server has not offered extended CONNECT")
         answer = _Answer(self)
         pipe = self._pipe() if more else None
         if pipe is not None and body:
@@ -180,7 +182,8 @@ class Connection:
     ) -> None:
         """Send the final response to a request; ``more``: content follows with :meth:`send`.
 
-        No effect on a stream that has ended meanwhile.
+        To a request for a protocol (RFC 8441) 200 with ``more`` grants it: what follows in both
+        directions is that protocol's.  No effect on a stream that has ended meanwhile.
         """
         incoming = self._incoming(stream_id)
         if incoming is None:
@@ -193,7 +196,10 @@ class Connection:
         pipe = self._sending[stream_id] = self._pipe()
         if body:
             pipe.receive(body)
-        incoming.exchange.respond(Response(status=status, fields=fields, body=pipe))
+        if incoming.exchange.request.protocol and status < 300:
+            incoming.exchange.tunnel(incoming, pipe, fields)
+        else:
+            incoming.exchange.respond(Response(status=status, fields=fields, body=pipe))
 
     def inform(self, stream_id: int, status: int, fields: Fields = ()) -> None:
         """Send a response 1xx before the final one."""
@@ -320,7 +326,8 @@ class _Incoming:
         connection.begin_receiving(stream.id, self)
         connection.tell(RequestReceived(stream_id=stream.id, request=stream.request))
         stream.when_lost(self._lost)
-        stream.accept(self)
+        if not stream.request.protocol:
+            stream.accept(self)
 
     def receive(self, data: bytes) -> bool:
         """See :class:`h2static.http.bodies.Sink`."""

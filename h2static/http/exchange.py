@@ -14,14 +14,26 @@ effect in the connection's next turn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
 
+
+class Handover(NamedTuple):
+    """What a job comes to where others are to answer: ``handle`` is called with the exchange, in
+    the loop's thread, as an application's is."""
+
+    handle: Callable[[Exchange], None]
+
+
+#: What a job comes to.
+Outcome: TypeAlias = Response | Handover
 #: Work that may block; it is called once, in another thread.
-Job: TypeAlias = Callable[[], Response]
+Job: TypeAlias = Callable[[], Outcome]
+#: One that always makes a response.
+ResponseJob: TypeAlias = Callable[[], Response]
 
 
 class Exchange(Protocol):
@@ -61,13 +73,38 @@ class Exchange(Protocol):
 
     def work(self, job: Job) -> None:
         """Have ``job`` done in a thread when it is this client's turn, and respond with what it
-        returns; 500 when it raises.  It is not begun for a client that has gone."""
+        returns, or hand over; 500 when it raises.  It is not begun for a client that has gone."""
 
     def abort(self, reason: str) -> None:
         """Give up: 500 when the response has not begun, otherwise the stream is reset or the
         connection closed, so that the response never looks complete.
 
-        ``reason`` is one line for the error log.
+        ``reason`` is one line for the error log; empty where the application has told it already.
+        """
+
+    @property
+    def may_push(self) -> bool:
+        """Whether :meth:`push` reaches the client at present (RFC 9113 section 8.4)."""
+
+    def push(self, request: Request) -> None:
+        """Promise the response to ``request``, which the application is then asked for as if the
+        client had done it.
+
+        Without effect unless :attr:`may_push`, and once the response is complete.
+        """
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        """Grant the protocol that the request asks for (:attr:`Request.protocol`); the stream
+        carries it from now on.  To refuse it, :meth:`respond` instead.
+
+        The engine says so as its version does, with ``fields``: 101 (RFC 9110 section 7.8) or 200
+        (RFC 8441 section 5).  From then on what the client sends goes to ``sink``, and what
+        ``body``, which has no length, gives goes to the client, each with a credit of its own.
+        The end of the sink says that the client sends no more; ``body`` may go on.  The end of
+        ``body`` ends the tunnel: ``sink`` is abandoned then, unless it has ended.  A client that
+        takes nothing is given up in time, but nobody hurries a silent one: what is late there only
+        the application knows.  No effect, but that ``sink`` is abandoned, where the request asks
+        for no protocol.
         """
 
     def when_lost(self, callback: Callable[[], None]) -> None:

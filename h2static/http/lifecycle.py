@@ -9,6 +9,8 @@ nothing.  Whoever assembles a server finds out once which applications want to k
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class Lifecycle:
     """A base class; see the module.  All methods are called in the loop's thread."""
@@ -42,3 +44,38 @@ _SILENT = Lifecycle()
 def lifecycle_of(application: object) -> Lifecycle:
     """The lifecycle of ``application``: itself where it has one."""
     return application if isinstance(application, Lifecycle) else _SILENT
+
+
+class Several(Lifecycle):
+    """The lifecycles of several applications, told one after the other; a base class."""
+
+    __slots__ = ("_lifecycles",)
+
+    def __init__(self, applications: Iterable[object]) -> None:
+        """Of an application that is there more than once, the lifecycle is told once."""
+        self._lifecycles = tuple(dict.fromkeys(map(lifecycle_of, applications)))
+
+    def start(self) -> None:
+        """See :class:`Lifecycle`."""
+        for one in self._lifecycles:
+            one.start()
+
+    def new_batch(self) -> None:
+        """See :class:`Lifecycle`."""
+        for one in self._lifecycles:
+            one.new_batch()
+
+    def release(self) -> None:
+        """See :class:`Lifecycle`."""
+        for one in self._lifecycles:
+            one.release()
+
+    def drain(self) -> None:
+        """See :class:`Lifecycle`."""
+        for one in self._lifecycles:
+            one.drain()
+
+    def stop(self) -> None:
+        """See :class:`Lifecycle`."""
+        for one in self._lifecycles:
+            one.stop()

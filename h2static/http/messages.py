@@ -13,7 +13,7 @@ convention (a frozen dataclass costs four times as much to make).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from h2static.http.bodies import Body
@@ -50,6 +50,8 @@ class Response:
     refusal: str | None = None
     #: What the client will want after this response; see :mod:`h2static.http.hints`.
     hints: Hints | None = None
+    #: What an engine keeps with a prepared response for as long as that lives; nobody else's.
+    section: object = field(default=None, init=False, repr=False)
 
 
 __all__ = ["WITHOUT_CONTENT", "Address", "Client", "Field", "Fields", "Request", "Response"]

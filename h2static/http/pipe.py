@@ -4,7 +4,8 @@ Contract: what is received is read once, in order, by one reader.  The pipe hold
 octets or a little more (the piece that crosses the line is taken whole); above that ``receive``
 says false, and ``on_room`` is called once half of it was read.  A pipe that was abandoned fails its
 reader with ``OSError``, so that a broken message never looks complete.  A reader that closes early
-makes the pipe take no more: ``on_closed`` is called.
+makes the pipe take no more: ``on_closed`` is called.  Small pieces that wait are read as one, for a
+frame around each would cost more than to copy them.
 
 Assumes: both ends live in the loop's thread.
 """
@@ -19,6 +20,8 @@ from h2static.http.fields import Fields
 
 #: Octets that a pipe holds before it asks its writer to wait: one flow-control window.
 DEFAULT_CAPACITY = 65_536
+#: Octets of a piece up to which it is joined with others.
+_SMALL = 2_048
 
 
 def _nothing() -> None:
@@ -116,7 +119,9 @@ class Pipe:
         if not self._pieces:
             return b"" if self._ended else None
         piece, start = self._pieces[0], self._start
-        if len(piece) - start > size:
+        if len(piece) <= _SMALL and len(self._pieces) > 1 and not start and len(piece) <= size:
+            piece = self._join(size)
+        elif len(piece) - start > size:
             self._start = start + size
             piece = piece[start : self._start]
         else:
@@ -128,6 +133,14 @@ class Pipe:
             self._starved = False
             self._on_room()
         return piece
+
+    def _join(self, size: int) -> bytes:
+        """The small pieces at the front, at most ``size`` octets of them."""
+        pieces, small = self._pieces, []
+        while pieces and len(pieces[0]) <= min(_SMALL, size):
+            small.append(pieces.popleft())
+            size -= len(small[-1])
+        return b"".join(small)
 
     def wait(self, wake: Callable[[], None]) -> None:
         """See :meth:`h2static.http.bodies.BodyReader.wait`."""

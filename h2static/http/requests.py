@@ -40,6 +40,8 @@ class Request:
     #: What the connection or stream is to become: ``:protocol`` of an extended CONNECT (RFC 8441),
     #: or the token of an accepted Upgrade (RFC 9110 section 7.8); empty for an ordinary request.
     protocol: bytes = b""
+    #: The request itself says that it is of HTTP/1.0, whatever its connection could speak.
+    old: bool = False
 
     def field(self, name: bytes) -> bytes | None:
         """The value of the field ``name`` (lower case), repeated lines joined by ``, ``.
@@ -53,6 +55,20 @@ class Request:
         if len(values) == 1:
             return values[0]
         return (b"; " if name == b"cookie" else b", ").join(values)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Tls:
+    """What a TLS connection has come to, for applications that want to know."""
+
+    #: As RFC 8446 writes it: 0x0304 is TLS 1.3.
+    version: int
+    #: The number of the cipher suite (IANA); ``None``: unknown.
+    cipher_suite: int | None
+    #: PEM: our certificate; the client's, which was verified, and the name in it (RFC 4514).
+    server_certificate: str | None = None
+    client_certificates: tuple[str, ...] = ()
+    client_name: str | None = None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -71,6 +87,8 @@ class Client:
     server_name: str | None = None
     #: The address of ours that the client reached.
     local: Address = ""
+    #: Of a TLS connection, where an application wants to know.
+    tls: Tls | None = None
     #: ``None``: the client speaks for itself.  Otherwise it is one of these trusted proxies, and
     #: what its requests say of others is believed (:mod:`h2static.http.forwarded`).
     proxies: TrustedProxies | None = None

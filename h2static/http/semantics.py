@@ -244,7 +244,9 @@ def validate_request(
         elif host is None:
             host = value
     _check_pseudo(pseudo)
-    content_length = _content_length(lengths)
+    # RFC 9110 section 9.3.6: "A CONNECT request message does not have content": what its length
+    # may say is nothing to hold the octets of a tunnel against.
+    content_length = None if pseudo[b":method"] == b"CONNECT" else _content_length(lengths)
     # "A request or response is also malformed if the value of a Content-Length header field does
     # not equal the sum of the DATA frame payload lengths" (8.1.1).
     if end_stream and content_length:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from h2static.http.bodies import Sink
-from h2static.http.exchange import Application, Exchange, Job
+from h2static.http.bodies import Body, Sink
+from h2static.http.exchange import Application, Exchange, Handover, Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.lifecycle import Lifecycle, lifecycle_of
 from h2static.http.messages import Client, Request, Response
@@ -100,12 +100,32 @@ class WrappedExchange:
 
     def work(self, job: Job) -> None:
         """The response of ``job``, changed in the same thread."""
-        change = self._change
-        self._exchange.work(lambda: change(job()))
+        self._exchange.work(lambda: self._changed(job()))
+
+    def _changed(self, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Response):
+            return self._change(outcome)
+        handle = outcome.handle
+        return Handover(
+            lambda exchange: handle(WrappedExchange(exchange, self._change, request=self.request))
+        )
 
     def abort(self, reason: str) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self._exchange.abort(reason)
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        """See :class:`h2static.http.exchange.Exchange`; a tunnel is no response to change."""
+        self._exchange.tunnel(sink, body, fields)
+
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        return self._exchange.may_push
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self._exchange.push(request)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""

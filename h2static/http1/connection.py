@@ -19,7 +19,7 @@ from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
-from h2static.http.exchange import Application, Job
+from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Response
 from h2static.http.shared import Shared
@@ -31,7 +31,7 @@ from h2static.http1.limits import Limits
 from h2static.http1.memory import Memory
 from h2static.http1.output import Output
 from h2static.http1.persistence import Persistence
-from h2static.http1.progress import Progress, Wait
+from h2static.http1.progress import Progress, Wait, wait_of
 from h2static.http1.responder import Responder
 from h2static.http1.sender import READ_SIZE, Sender
 
@@ -58,21 +58,26 @@ class ServerConnection:
         *,
         limits: Limits | None = None,
         memory: Memory | None = None,
+        protocols: frozenset[bytes] = frozenset(),
         proxied: bool = False,
         notify: Callable[[], None] = lambda: None,
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        """``memory``: what connections of a worker remember together.  ``observer`` is told every
-        response that is over; ``report`` why one was given up (or :attr:`problem` says it);
-        ``proxied``: the client is a trusted proxy."""
+        """``memory``: what connections of a worker remember together; ``protocols``: what the
+        application may tunnel, in lower case; ``proxied``: the client is a trusted proxy.
+        ``observer`` is told every response that is over, ``report`` why one was given up (else
+        :attr:`problem` says so).
+        """
         self._application = application
         self._client = client
         self._limits = limits if limits is not None else Limits()
         self._notify = notify
         self._report = report
         memory = memory if memory is not None else Memory(shared)
-        self._input = Input(self._limits, memory, secure=client.secure, proxied=proxied)
+        self._input = Input(
+            self._limits, memory, secure=client.secure, proxied=proxied, protocols=protocols
+        )
         self._persistence = Persistence(self._limits, self._input)
         self._output = Output()
         self._sender = Sender(self._output)
@@ -153,11 +158,13 @@ class ServerConnection:
         """Take octets that the peer sent at time ``now`` (seconds, monotonic)."""
         if self.closing:
             return
-        if self._exchange is None and not self.backlog:
+        exchange = self._exchange
+        if exchange is None and not self.backlog:
             self.take_turn(now, self._input.add(data))
-        else:
+            return
+        if self._acted or self._input.octets or exchange is None or not exchange.pass_on(data):
             self._input.octets += data
-            self.take_turn(now)
+        self.take_turn(now)
 
     def receive_eof(self, now: float) -> None:
         """The peer sends no more: answer what is complete, finish what is being answered."""
@@ -230,6 +237,8 @@ class ServerConnection:
         exchange = self._exchange
         if exchange is None and not self._input.octets:
             self.closing = True
+        elif exchange is not None and exchange.tunneled:
+            return  # its application was told, and may have something to say
         elif exchange is None or exchange.reads_content:
             self._break("connection closed before the request was complete")
         elif self._sender.blocked and self._sender.endless:
@@ -276,6 +285,9 @@ class ServerConnection:
         content, octets = exchange.content, self._input.octets
         assert content is not None
         before, lines = len(octets), content.lines
+        if exchange.tunneled and self._persistence.ended and not octets:
+            exchange.end_tunnel()
+            return True
         try:
             data = content.take(octets, self._chunk_lines_left)
         except BadRequest as error:
@@ -285,7 +297,8 @@ class ServerConnection:
         if self._chunk_lines_left <= 0 and octets:
             self.backlog = True
         taken = before - len(octets)
-        self._progress.count(taken, now)
+        if not exchange.tunneled:
+            self._progress.count(taken, now)
         if data:
             exchange.give(data)
             if exchange.sink is None and exchange.is_too_long(self._limits):
@@ -294,15 +307,18 @@ class ServerConnection:
 
     # ------------------------------------------------------------------ what the application says
 
-    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
-        """Give the response of a job, 500 for one that failed; nobody may wait for it any more."""
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
+        """Give the outcome of a job, 500 for one that failed; nobody may wait for it any more."""
         exchange = self._exchange
         if exchange is None or exchange.number != stream_id:
             return
         self._inside = True
-        if response is None:
-            response = self._application.refuse(500, exchange.request)
-        exchange.respond(response)
+        if outcome is None:
+            outcome = self._application.refuse(500, exchange.request)
+        if isinstance(outcome, Response):
+            exchange.respond(outcome)
+        else:
+            outcome.handle(exchange)
         self.take_turn(now)
 
     def _settle(self, exchange: Exchange, now: float) -> None:
@@ -380,18 +396,7 @@ class ServerConnection:
         """Answer a request that cannot be understood, and end the connection."""
         self.counters.limit_hits += error.status in STATUSES_OF_LIMITS
         self._persistence.draining = True
-        exchange, reason = self._exchange, error.reason
-        # Had it begun, a second response would be taken for a part of it.
-        if exchange is None or not exchange.begun:
-            try:
-                if exchange is None:
-                    self._responder.refuse_head(error.status, head_request=head_request)
-                else:
-                    exchange.finish(lost=True)
-                    self._responder.refuse(exchange, error.status)
-            except BadResponse as bad:
-                reason += f" (refusal: {bad})"
-        self._break(reason)
+        self._break(self._responder.decline(self._exchange, error, head_request=head_request))
 
     # ------------------------------------------------------------------ output
 
@@ -425,16 +430,8 @@ class ServerConnection:
     # ------------------------------------------------------------------ time
 
     def _waits_for(self) -> Wait:
-        exchange = self._exchange
-        if exchange is None:
-            return Wait.SOCKET if self._output.octets else Wait.REQUEST
-        if self._acted:
-            return Wait.NOBODY
-        if exchange.reads_content:
-            return Wait.CONTENT
-        if self._output.octets or self._sender.can_move:
-            return Wait.SOCKET
-        return Wait.NOBODY
+        sending = self._output.octets > 0 or self._sender.can_move
+        return wait_of(self._exchange, acted=self._acted, sending=sending)
 
     def deadline(self) -> float | None:
         """When what the connection waits for is late."""
@@ -476,11 +473,11 @@ class ServerConnection:
         self._inside = False
 
     def _tell(self, reason: str) -> None:
-        """A response was given up, which is not the client's fault."""
-        if self._report is not None:
-            self._report(reason)
-        else:
+        """A response was given up, which is not the client's fault; "" was told already."""
+        if self._report is None:
             self.problem = reason
+        elif reason:
+            self._report(reason)
 
     def _break(self, reason: str | None) -> None:
         """End the connection with what is in the output: the client sees what is not complete."""

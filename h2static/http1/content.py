@@ -71,6 +71,25 @@ class KnownLength:
         return taken
 
 
+class Endless:
+    """What comes on a connection that was upgraded: octets up to its end."""
+
+    __slots__ = ("done",)
+
+    lines = 0
+    trailers: Fields = ()
+
+    def __init__(self) -> None:
+        #: The client sends no more; set by whoever knows.
+        self.done = False
+
+    def take(self, octets: bytearray, lines: int) -> bytes:
+        """See :class:`Content`."""
+        taken = bytes(octets)
+        octets.clear()
+        return taken
+
+
 class Chunked:
     """Content in chunks."""
 

@@ -8,8 +8,8 @@ exchange is :attr:`Exchange.over`.
 Strategy: plain state with one owner for each part: what the application says is written here, what
 becomes of it by :mod:`h2static.http1.connection`.  How the content of a request ends and how a
 response is framed are values (:class:`~h2static.http1.content.Content`,
-:class:`~h2static.http1.framer.Framing`): a tunnel after 101 is a content without an end and a
-response that ends with its connection.
+:class:`~h2static.http1.framer.Framing`): a tunnel after 101 is a content without an end
+(:class:`~h2static.http1.content.Endless`) and a response that ends with its connection.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
-from h2static.http1.content import Chunked, Content, KnownLength
+from h2static.http1.content import Chunked, Content, Endless, KnownLength
 from h2static.http1.head import CHUNKED, Head
 from h2static.http1.limits import Limits
 
@@ -35,7 +35,7 @@ class Exchange:
     __slots__ = (
         "_act", "aborted", "begun", "callbacks", "client", "content", "content_ended", "continued",
         "delivered", "discarded", "head", "informs", "jobs", "lost", "number", "over", "paused",
-        "renewed", "request", "response", "resumed", "sink", "started",
+        "renewed", "request", "response", "resumed", "sink", "started", "tunneled",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +71,8 @@ class Exchange:
         self.resumed = 0
         #: The client has a new period for its content: until now nobody waited for it.
         self.renewed = False
+        #: The application grants the protocol that the request asks for.
+        self.tunneled = False
 
         # --- what has become of it
         #: The content of the request; ``None`` when it has none.
@@ -153,6 +155,30 @@ class Exchange:
         self.aborted = reason
         self._act()
 
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        if (
+            self.over
+            or self.response is not None
+            or self.aborted is not None
+            or self.sink is not None
+            or not self.request.protocol
+        ):
+            sink.abandon()
+            return
+        self.tunneled = True
+        self.sink = sink
+        self.response = Response(status=101, fields=fields, body=body, early=True)
+        self._act()
+
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`: HTTP/1.1 has no promises."""
+        return False
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         if self.lost:
@@ -191,6 +217,23 @@ class Exchange:
         resumed = self.resumed
         if not sink.receive(data) and self.resumed == resumed:
             self.paused = True
+
+    def open_tunnel(self) -> None:
+        """101 is in the output: what the client sends from now on is the tunnel's."""
+        self.content = Endless()
+        self.content_ended = False
+
+    def end_tunnel(self) -> None:
+        """The client sends no more."""
+        if isinstance(self.content, Endless):
+            self.content.done = True
+
+    def pass_on(self, data: bytes) -> bool:
+        """Hand what came to the sink of a tunnel, without a copy; false: it is not for one now."""
+        if self.tunneled and self.reads_content:
+            self.give(data)
+            return True
+        return False
 
     def end_content(self) -> None:
         """The content is whole."""

@@ -29,7 +29,7 @@ class Framing(Enum):
     #: The last chunk is it.
     CHUNKED = "chunked"
     #: The connection ends with it.  A client cannot tell that from a response that broke off,
-    #: which is why only HTTP/1.0, which has nothing else, gets it.
+    #: which is why only HTTP/1.0, which has nothing else, gets it; and what follows 101.
     CLOSE = "close"
 
 
@@ -118,6 +118,24 @@ def frame(
         framing,
         left if framing in (Framing.NONE, Framing.LENGTH) else None,
         last,
+    )
+
+
+def frame_upgrade(protocol: bytes, fields: Fields, date: bytes) -> Framed:
+    """The head of a response 101, after which the connection carries ``protocol``.
+
+    Raises :class:`~h2static.http1.errors.BadResponse`.
+    """
+    section, _ = _field_lines(fields, _OWN, count=False)
+    # RFC 9110 section 7.8: "A server that sends a 101 (Switching Protocols) response MUST send an
+    # Upgrade header field to indicate the new protocol(s)"; "A sender of Upgrade MUST also send an
+    # 'Upgrade' connection option".
+    return Framed(
+        b"%b%bdate: %b\r\nconnection: upgrade\r\nupgrade: %b\r\n\r\n"
+        % (_status_line(101), section, date, protocol),
+        Framing.CLOSE,
+        None,
+        last=True,
     )
 
 

@@ -63,8 +63,10 @@ NOT_IN_TRAILERS: Final = CONNECTION_FIELDS | {
     b"te",
     b"trailer",
 }
+#: What the same octets ask for depends on where they came in: whether a protocol is offered there.
+_PRIVATE: Final = SENSITIVE | {b"upgrade"}
 #: What :func:`_sort_fields` collects beside the request's own fields.
-_COLLECTED = SENSITIVE | {
+_COLLECTED = _PRIVATE | {
     b"connection",
     b"content-length",
     b"expect",
@@ -110,7 +112,8 @@ class Head:
     persistent: bool
     #: No content comes, and the response is framed as every HTTP/1.1 response to GET is.
     plain: bool
-    #: It has credentials: the same octets must not be looked up by other connections.
+    #: It has credentials, or asks for another protocol: the same octets must not be looked up by
+    #: other connections.
     private: bool
 
 
@@ -126,11 +129,19 @@ def find_bare_line_end(octets: bytes | bytearray, start: int) -> bool:
     return not (match.group() == b"\r" and match.end() == len(octets))
 
 
-def parse_head(section: bytes, *, secure: bool, limits: Limits, proxied: bool = False) -> Head:
+def parse_head(
+    section: bytes,
+    *,
+    secure: bool,
+    limits: Limits,
+    proxied: bool = False,
+    protocols: frozenset[bytes] = frozenset(),
+) -> Head:
     """Read a header section, from its request line to the empty line, both included.
 
     ``secure``: the connection is a TLS one.  ``proxied``: it is a trusted proxy's, which may have
-    been asked by another scheme.  Raises :class:`~h2static.http1.errors.BadRequest`.
+    been asked by another scheme.  ``protocols``: what the connection may be upgraded to, in lower
+    case.  Raises :class:`~h2static.http1.errors.BadRequest`.
     """
     # RFC 9112 section 2.2: "A recipient of such a bare CR MUST consider that element to be
     # invalid [...]".  A bare LF may be taken as a line end there; two readings are one too many.
@@ -156,17 +167,26 @@ def parse_head(section: bytes, *, secure: bool, limits: Limits, proxied: bool = 
     # persist"; else HTTP/1.1 persists, and HTTP/1.0 does when "the 'keep-alive' connection option
     # is present".
     persistent = b"close" not in options and (minor > 0 or b"keep-alive" in options)
-    return Head(
+    head = Head(
         request=Request(
-            method=method, scheme=scheme, authority=authority, path=path, fields=tuple(fields)
+            method=method,
+            scheme=scheme,
+            authority=authority,
+            path=path,
+            fields=tuple(fields),
+            old=minor == 0,
         ),
         content_length=content_length,
         expects_continue=expects and content_length != 0,
         old=minor == 0,
         persistent=persistent,
         plain=persistent and minor > 0 and not content_length and method != b"HEAD",
-        private=not SENSITIVE.isdisjoint(collected),
+        private=not _PRIVATE.isdisjoint(collected),
     )
+    if b"upgrade" in collected and b"upgrade" in options and minor and not content_length:
+        head.request.protocol = _find_protocol(collected[b"upgrade"], protocols)
+        head.plain = head.plain and not head.request.protocol
+    return head
 
 
 def _parse_request_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, int]:
@@ -345,6 +365,18 @@ def _find_expectation(expectations: list[bytes], minor: int) -> bool:
     if b", ".join(expectations).lower() != b"100-continue":
         raise BadRequest(417, "unknown expectation")
     return True
+
+
+def _find_protocol(values: list[bytes], protocols: frozenset[bytes]) -> bytes:
+    """The protocol that the client prefers of those that are offered, in lower case; empty: none.
+
+    RFC 9110 section 7.8: "A server MAY ignore a received Upgrade header field if it wishes to
+    continue using the current protocol"; it "MUST ignore an Upgrade header field that is received
+    in an HTTP/1.0 request", and the request has to be whole before it can be upgraded.  A field
+    that no "upgrade" connection option names was not meant for us.
+    """
+    wanted = [name.strip(b" \t") for name in b",".join(values).lower().split(b",")]
+    return next((name for name in wanted if name in protocols), b"")
 
 
 def _connection_options(values: list[bytes] | None) -> tuple[bytes, ...]:

@@ -24,14 +24,23 @@ class Input:
     """What a client has sent."""
 
     __slots__ = (
-        "_empty_lines", "_known", "_limits", "_memory", "_private", "_proxied", "_searched",
-        "_secure", "octets",
+        "_empty_lines", "_known", "_limits", "_memory", "_private", "_protocols", "_proxied",
+        "_searched", "_secure", "octets",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, memory: Memory, *, secure: bool, proxied: bool) -> None:
-        """``secure`` and ``proxied``: see :func:`~h2static.http1.head.parse_head`."""
+    def __init__(
+        self,
+        limits: Limits,
+        memory: Memory,
+        *,
+        secure: bool,
+        proxied: bool,
+        protocols: frozenset[bytes],
+    ) -> None:
+        """The flags, and ``protocols``: see :func:`~h2static.http1.head.parse_head`."""
         self._limits = limits
         self._secure = secure
+        self._protocols = protocols
         self._proxied = proxied
         self._memory = memory
         self._known = memory.sections(secure=secure, proxied=proxied)
@@ -89,7 +98,11 @@ class Input:
             head = self._private.get(section)
         if head is None:
             head = parse_head(
-                section, secure=self._secure, limits=self._limits, proxied=self._proxied
+                section,
+                secure=self._secure,
+                limits=self._limits,
+                proxied=self._proxied,
+                protocols=self._protocols,
             )
             self._remember(section, head)
         del octets[:size]
@@ -101,7 +114,7 @@ class Input:
         if not head.private:
             self._memory.remember(section, head, secure=self._secure, proxied=self._proxied)
             return
-        if len(section) > LARGEST_SECTION:
+        if len(section) > LARGEST_SECTION or head.request.protocol:
             return
         if self._private is None:
             self._private = {}

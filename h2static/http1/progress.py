@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from h2static.http1.exchange import Exchange
 from h2static.http1.limits import Limits
 
 
@@ -25,6 +26,22 @@ class Wait(Enum):
     SOCKET = "socket"
     #: Nothing that is the peer's: the application works, or a body waits for its medium.
     NOBODY = "nobody"
+
+
+def wait_of(exchange: Exchange | None, *, acted: bool, sending: bool) -> Wait:
+    """What a connection with this exchange waits for.
+
+    ``acted``: the application has said something that was not done yet.  ``sending``: octets wait
+    for the socket.
+    """
+    if exchange is None:
+        return Wait.SOCKET if sending else Wait.REQUEST
+    if acted:
+        return Wait.NOBODY
+    # In a tunnel nobody is late who says nothing.
+    if exchange.reads_content and not exchange.tunneled:
+        return Wait.CONTENT
+    return Wait.SOCKET if sending else Wait.NOBODY
 
 
 class Progress:

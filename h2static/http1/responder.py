@@ -15,9 +15,9 @@ from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.refusals import refusal_text
 from h2static.http.shared import Shared
-from h2static.http1.errors import BadResponse
+from h2static.http1.errors import BadRequest, BadResponse
 from h2static.http1.exchange import Exchange
-from h2static.http1.framer import frame, frame_informational
+from h2static.http1.framer import frame, frame_informational, frame_upgrade
 from h2static.http1.memory import Memory
 from h2static.http1.persistence import Persistence
 from h2static.http1.sender import Sender
@@ -87,6 +87,8 @@ class Responder:
         either.
         """
         reason = None
+        if response is not None and response.prepared and self._start_ready(exchange, response):
+            return None
         if response is not None:
             try:
                 self._start(exchange, response)
@@ -102,6 +104,20 @@ class Responder:
             return None
         return refusal_text(self._client, request, response.status, response.refusal)
 
+    def _start_ready(self, exchange: Exchange, response: Response) -> bool:
+        """Begin, and end, a response whose octets are remembered; false: frame it."""
+        if not exchange.head.plain or self._persistence.is_last(exchange):
+            return False
+        ready = self._memory.ready(response)
+        if ready is None:
+            return False
+        exchange.drop_sink()
+        self.sender.put(ready.octets, ready.body, ready.length)
+        self._persistence.told = False
+        exchange.begun = True
+        exchange.response = response
+        return True
+
     def refuse(self, exchange: Exchange, status: int) -> None:
         """Begin what the application says to a request that is refused.
 
@@ -110,6 +126,9 @@ class Responder:
         self._start(exchange, self._application.refuse(status, exchange.request))
 
     def _start(self, exchange: Exchange, response: Response) -> None:
+        if exchange.tunneled:
+            self._start_tunnel(exchange, response)
+            return
         # Whoever answers with octets has nothing to say later, and so needs no more content.
         if isinstance(response.body, bytes):
             exchange.drop_sink()
@@ -135,11 +154,35 @@ class Responder:
         exchange.response = response
         exchange.delivered = delivered
 
-    def refuse_head(self, status: int, *, head_request: bool) -> None:
-        """Answer what is no request, and end the connection.
+    def _start_tunnel(self, exchange: Exchange, response: Response) -> None:
+        # Should this fail, the refusal that follows is an ordinary response.
+        exchange.tunneled = False
+        date = self._shared.date.value
+        framed = frame_upgrade(exchange.request.protocol, response.fields, date)
+        self.sender.begin(framed, response.body)
+        self._persistence.told = True
+        exchange.begun = exchange.tunneled = True
+        exchange.open_tunnel()
 
-        Raises :class:`~h2static.http1.errors.BadResponse`.
+    def decline(self, exchange: Exchange | None, error: BadRequest, *, head_request: bool) -> str:
+        """Answer what is no request, or not a whole one, before the connection ends.
+
+        ``head_request``: it is one for HEAD, as far as can be told.  Returns the reason.
         """
+        # Had it begun, a second response would be taken for a part of it.
+        if exchange is not None and exchange.begun:
+            return error.reason
+        try:
+            if exchange is None:
+                self._refuse_head(error.status, head_request=head_request)
+            else:
+                exchange.finish(lost=True)
+                self.refuse(exchange, error.status)
+        except BadResponse as bad:
+            return f"{error.reason} (refusal: {bad})"
+        return error.reason
+
+    def _refuse_head(self, status: int, *, head_request: bool) -> None:
         response = self._application.refuse(status, None)
         date = self._shared.date.value
         framed = frame(response, date, head_request=head_request, old=False, last=True)

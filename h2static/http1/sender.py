@@ -86,6 +86,17 @@ class Sender:
         else:
             self.reader = reader
 
+    def put(self, octets: bytes, body: bytes, length: int) -> None:
+        """Put a whole response into the output; ``length``: how much of it is content."""
+        assert self.reader is None
+        self._framing, self._left = Framing.NONE, 0
+        self.octets = length
+        self.blocked = self._borrowed = False
+        self.output.add(octets)
+        if body:
+            self.output.add(body)
+        self.complete = True
+
     def move(self, size: int) -> None:
         """Move at most ``size`` octets of the body into the output.
 

@@ -483,7 +483,7 @@ class Connection:
         socket_is_slow = self.output_octets > 0
         for stream in list(self.streams.open.values()):
             reading = self.wants_input
-            if deadlines.declined(stream):
+            if deadlines.declined(stream, now):
                 self.streams.reset(stream.id, ErrorCode.NO_ERROR)
             elif late := deadlines.stalled(stream, now, slow=socket_is_slow, reading=reading):
                 self._end_stream(late)

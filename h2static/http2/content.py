@@ -38,6 +38,7 @@ class Content:
         "_sender",
         "_streams",
         "_tiny",
+        "_tunnel_window",
         "window",
     )
 
@@ -68,6 +69,8 @@ class Content:
             debt=max(0, r.INITIAL_WINDOW_SIZE - size),
             most=settings.largest_connection_window,
         )
+        initial = settings.initial_window_size is None and size == r.INITIAL_WINDOW_SIZE
+        self._tunnel_window = endpoint.limits.tunnel_window if initial else 0
         # DATA below this many octets is a glitch, unless our own window asks for such frames.
         smallest = min(settings.stream_window_size, settings.connection_window_size)
         self._tiny = min(endpoint.limits.tiny_data, max(1, smallest // 2))
@@ -97,7 +100,7 @@ class Content:
         if not withheld:
             self._return_connection(flow)
         if len(frame.data) < self._tiny and not frame.flags & r.END_STREAM:
-            self._judge_tiny(stream)
+            self._judge_tiny(stream, len(frame.data))
         if stream is None:
             self._streams.absent(frame.stream_id, Input.RECEIVE_DATA)
             return
@@ -158,9 +161,9 @@ class Content:
                 self._return_stream(stream, flow - stream.withheld)
         return position
 
-    def _judge_tiny(self, stream: Stream | None) -> None:
-        # A tunnel carries messages of any size; its peer does not choose how they are cut.
-        if stream is None or not stream.request.protocol:
+    def _judge_tiny(self, stream: Stream | None, octets: int) -> None:
+        # A tunnel carries messages of any size, but none in no octets (CVE-2019-9518).
+        if stream is None or not stream.tunneled or not octets:
             self._budgets.glitch()
 
     def _take(self, stream: Stream, data: bytes, flow: int, *, last: bool) -> None:
@@ -251,6 +254,14 @@ class Content:
         size = stream.window.size
         self._sender.emit(WindowUpdate(stream_id=stream.id, increment=size))
         stream.window.widen(size)
+
+    def widen(self, stream: Stream) -> None:
+        """``stream`` has become a tunnel."""
+        size = self._tunnel_window
+        for stream_id, window in ((0, self.window), (stream.id, stream.window)):
+            increment = window.grow(size)
+            if increment:
+                self._sender.emit(WindowUpdate(stream_id=stream_id, increment=increment))
 
     def _return_connection(self, octets: int) -> None:
         increment = self.window.taken(octets)

@@ -2,6 +2,9 @@
 
 Contract: :class:`Deadlines` says what is late; it acts on nothing.
 Progress is octets in a period, not "something happened": a drip renews nothing.
+
+A tunnel (section 8.5, RFC 8441) has deadlines of its own: nobody is late who says nothing, but what
+is sent to a peer must be taken, also while we take nothing of it.
 """
 
 from __future__ import annotations
@@ -82,13 +85,14 @@ class Deadlines:
 
     # ------------------------------------------------------------------ streams
 
-    def declined(self, stream: Stream) -> bool:
-        """Whether the response became whole after the content had become too much (8.1)."""
-        return (
-            stream.state is State.HALF_CLOSED_LOCAL
-            and stream.sink is None
-            and stream.received > self._limits.discarded_content
-        )
+    def declined(self, stream: Stream, now: float) -> bool:
+        """Whether the response became whole, and what the client still sends is of no use (8.1):
+        too much content, or anything through a tunnel that has ended."""
+        if stream.state is not State.HALF_CLOSED_LOCAL or stream.sink is not None:
+            return False
+        if stream.tunneled:
+            return now - stream.progress_time > self._limits.tunnel_linger_seconds
+        return stream.received > self._limits.discarded_content
 
     def stalled(
         self, stream: Stream, now: float, *, slow: bool, reading: bool
@@ -98,7 +102,7 @@ class Deadlines:
         ``slow``: octets wait for the socket; ``reading``: we read what comes.
         """
         limits = self._limits
-        if _waits_for_us(stream):
+        if stream.waiting if stream.tunneled else _waits_for_us(stream):
             # It waits for us (a disk, a thread, an application) or for events that nobody can
             # hurry.
             stream.progress_time = now
@@ -152,6 +156,9 @@ class Deadlines:
 def _waits_for_us(stream: Stream) -> bool:
     """Whether a stream waits for a disk, a thread, an application, or for events."""
     if stream.waiting or stream.working or stream.paused:
+        return True
+    if stream.request.protocol and stream.response is None:
+        # It has nothing to send before it is answered.
         return True
     if stream.reader is not None:
         return stream.remaining is None

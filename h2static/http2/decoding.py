@@ -31,16 +31,17 @@ from hpacktools.codec import (
     decode_block,
 )
 
-#: Octets for one worker: some ten thousand different requests.
-DEFAULT_OCTETS: Final = 8 * 1024 * 1024
+#: Octets for what one entrance of a worker offers: some twenty thousand different requests.
+DEFAULT_OCTETS: Final = 32 * 1024 * 1024
 #: Octets that a private state may hold for its connection: the requests for a page's subresources,
 #: some dozen with the fields and cookies that browsers send.
 _PRIVATE_OCTETS: Final = 65_536
 #: Fields that the tables of all connections share before they are forgotten; one block may go
 #: beyond.  They have 128 octets at most, so that this is half a MiB.
 _INTERNED: Final = 2_048
-#: Blocks seen once, by hash: enough to notice repetition, small enough to forget.
-_SIGHTED: Final = 8_192
+#: Places for marks of blocks that were seen once, an octet each: a power of two, and several for
+#: each request that is remembered.
+_SIGHTED: Final = 131_072
 #: What an entry costs beside its octets (objects, dictionary slots), measured roughly.
 _ENTRY_OVERHEAD: Final = 600
 _FIELD_OVERHEAD: Final = 120
@@ -80,6 +81,37 @@ class DecoderState:
         self.octets = 0
 
 
+class Sighted:
+    """What was seen once, by its hash, in a fixed number of octets: new marks replace old ones.
+
+    Each mark has two places, so that two that share one do not drive each other out again and
+    again.  One in a hundred that are new is taken for an old one.
+    """
+
+    __slots__ = ("_marks", "_second", "_size")
+
+    def __init__(self, size: int = _SIGHTED) -> None:
+        """``size``: places."""
+        self._size = size
+        self._marks = bytearray(size)
+        self._second = False
+
+    def again(self, sight: int) -> bool:
+        """Whether ``sight``, 61 bits or more, was there before, and not too long ago."""
+        marks, size = self._marks, self._size
+        one, sight = sight % size, sight // size
+        other, sight = sight % size, sight // size
+        mark = sight % 255 + 1
+        if marks[one] == mark or marks[other] == mark:
+            return True
+        if marks[one] and (not marks[other] or self._second):
+            marks[other] = mark
+        else:
+            marks[one] = mark
+        self._second = not self._second
+        return False
+
+
 class FieldSectionMemory:
     """The decoding of one kind of connection (same settings, same schemes) in one worker."""
 
@@ -102,7 +134,7 @@ class FieldSectionMemory:
         self._limit = octets
         self._octets = 0
         self._states: dict[tuple[DynamicTable, int, int | None], DecoderState] = {}
-        self._sighted: set[int] = set()
+        self._sighted = Sighted(_SIGHTED if enabled else 1)
         #: Clients ask for the same paths: a table of ninety entries takes ten KiB by itself.
         self._interned: dict[Field, Field] = {}
         #: Agents, languages and the like, which are new in a table and known by their octets.
@@ -196,7 +228,7 @@ class FieldSectionMemory:
         # What is somebody's has made the state private, unless it was in the table already.
         if after.private or (after is state and is_sensitive(decoded)):
             return after
-        if not self._is_second_sight(hash((id(state), block))):
+        if not self._sighted.again(hash((id(state), block))):
             return after
         self._charge(cost)
         shared = self._shared(state)
@@ -215,15 +247,7 @@ class FieldSectionMemory:
         shared = self._states.get(key)
         if shared is not None:
             return shared
-        return self._shared(state) if self._is_second_sight(hash(key)) else state
-
-    def _is_second_sight(self, sight: int) -> bool:
-        if sight in self._sighted:
-            return True
-        if len(self._sighted) >= _SIGHTED:
-            self._sighted.clear()
-        self._sighted.add(sight)
-        return False
+        return self._shared(state) if self._sighted.again(hash(key)) else state
 
     def _shared(self, state: DecoderState) -> DecoderState:
         """The one state that stands for all that equal ``state``; it is forgotten with the rest."""

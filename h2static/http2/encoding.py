@@ -8,7 +8,9 @@ that follows it says what the peer's table holds.  With the memory off nothing o
 Strategy: states are interned as in :mod:`h2static.http2.decoding`.  Everything remembered
 belongs to one second, because the Date field does; with the next one it is forgotten.
 Fields that differ from file to file (etag, content-length, last-modified …) are never put into the
-table, so that the blocks of different files share one state.
+table, so that the blocks of different files share one state.  They come last: their octets are the
+same in every state, and what stands before them is the same for most files, so that a second costs
+a file one concatenation.
 """
 
 from __future__ import annotations
@@ -47,11 +49,43 @@ _NOT_INDEXED: Final = frozenset(
 )
 #: RFC 7541 section 7.1.3.
 _NEVER_INDEXED: Final = SENSITIVE | {b"set-cookie"}
+_WITHOUT: Final = Representation.WITHOUT_INDEXING
+#: Names of fields that are written so in any case.  All are in the static table: what such a field
+#: is written as does not depend on the dynamic one.
+_BY_NAME: Final = {
+    **dict.fromkeys(_NOT_INDEXED, _WITHOUT),
+    **dict.fromkeys(_NEVER_INDEXED, Representation.NEVER_INDEXED),
+}
+#: Beginnings of responses that are told apart: one for each type and rule.
+_SHAPES: Final = 1_024
 #: Octets of blocks for one worker and one second.
 DEFAULT_OCTETS: Final = 16 * 1024 * 1024
 _ENTRY_OVERHEAD: Final = 500
 #: What an entry of a dynamic table costs beside its octets: a look-up by field and by name.
 _TABLE_ENTRY_OVERHEAD: Final = 200
+
+
+class Shape:
+    """What many responses begin with: a status, and fields that may enter the table."""
+
+    __slots__ = ("fields", "status")
+
+    def __init__(self, status: int, fields: Fields) -> None:
+        self.status = status
+        self.fields = fields
+
+
+class Section:
+    """A response's field section but for the Date; kept with the response."""
+
+    __slots__ = ("fields", "literals", "shape")
+
+    def __init__(self, fields: Fields, shape: Shape, literals: bytes) -> None:
+        #: The response's own.
+        self.fields = fields
+        self.shape = shape
+        #: The fields that never enter a table, encoded.
+        self.literals = literals
 
 
 class Block:
@@ -92,7 +126,7 @@ class Block:
 class EncoderState:
     """Where a connection's header encoding stands."""
 
-    __slots__ = ("blocks", "pending", "second", "table")
+    __slots__ = ("beginnings", "blocks", "pending", "second", "table")
 
     def __init__(self, table: DynamicTable, pending: tuple[int, ...], second: int) -> None:
         self.table = table
@@ -101,6 +135,8 @@ class EncoderState:
         #: The second to which ``blocks`` belongs.
         self.second = second
         self.blocks: dict[Response, Block] = {}
+        #: How blocks begin, and the state after them.
+        self.beginnings: dict[Shape, tuple[bytes, EncoderState]] = {}
 
 
 class HeaderBlockMemory:
@@ -112,6 +148,7 @@ class HeaderBlockMemory:
         "_octets",
         "_plain",
         "_second",
+        "_shapes",
         "_states",
         "enabled",
         "maximum",
@@ -139,6 +176,7 @@ class HeaderBlockMemory:
         #: The second that everything remembered belongs to.
         self._second = date.second
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
+        self._shapes: dict[tuple[int, Fields], Shape] = {}
         self.enabled = enabled
 
     @property
@@ -171,24 +209,59 @@ class HeaderBlockMemory:
 
         With ``extra`` fields, which depend on the client, it is not remembered.
         """
-        if extra:
-            octets, after = self.encode(state, self.fields(response, extra))
-            return Block(octets, response, after if after is not state else None, True)
-        known = state.blocks.get(response)
+        known = None if extra else state.blocks.get(response)
         if known is not None:
             return known
-        fields = self.fields(response)
-        octets, after = self.encode(state, fields)
-        plain = self._plain or response.hints is not None
+        plain = self._plain or response.hints is not None or bool(extra)
+        if extra or not (response.prepared and self.enabled):
+            octets, after = self.encode(state, self.fields(response, extra))
+            return Block(octets, response, after if after is not state else None, plain)
+        section = self._section(response)
+        octets, after = self._begun(state, section.shape)
+        octets += section.literals
         block = Block(octets, response, after if after is not state else None, plain)
-        # Only what is registered can be forgotten; others remember nothing until the next second.
-        if response.prepared and self._states.get((state.table, state.pending)) is state:
-            self._octets += _ENTRY_OVERHEAD + 2 * len(octets)
-            if self._octets > self._limit:
-                self._forget()
-            else:
-                state.blocks[response] = block
+        if self._has_room(state, len(octets)):
+            state.blocks[response] = block
         return block
+
+    def _begun(self, state: EncoderState, shape: Shape) -> tuple[bytes, EncoderState]:
+        """How blocks of ``shape`` begin in ``state``, and the state after them."""
+        begun = state.beginnings.get(shape)
+        if begun is None:
+            begun = self.encode(state, self._beginning(shape))
+            if self._has_room(state, len(begun[0])):
+                state.beginnings[shape] = begun
+        return begun
+
+    def _has_room(self, state: EncoderState, octets: int) -> bool:
+        """Whether ``state`` may remember so many octets more; they are counted then."""
+        # Only what is registered can be forgotten; others remember nothing until the next second.
+        if self._states.get((state.table, state.pending)) is not state:
+            return False
+        self._octets += _ENTRY_OVERHEAD + 2 * octets
+        if self._octets > self._limit:
+            self._forget()
+            return False
+        return True
+
+    def _section(self, response: Response) -> Section:
+        """The parts of a prepared response's field section."""
+        known = response.section
+        fields = response.fields
+        if isinstance(known, Section) and known.fields is fields:
+            return known
+        indexed, rest = _parted(fields)
+        key = (response.status, indexed)
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= _SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[key] = Shape(response.status, indexed)
+        literals, _ = encode_block(
+            [(name, value, _fixed(name, value) or _WITHOUT) for name, value in rest], EMPTY_TABLE
+        )
+        section = response.section = Section(fields, shape, literals)
+        return section
 
     def release(self) -> None:
         """Forget what belongs to a second that is over, as the next block would."""
@@ -200,13 +273,17 @@ class HeaderBlockMemory:
         """Begin anew; idle connections hold states, which must not hold blocks."""
         for state in self._states.values():
             state.blocks.clear()
+            state.beginnings.clear()
         self._states.clear()
         self._octets = 0
 
     def encode(self, state: EncoderState, fields: Fields) -> tuple[bytes, EncoderState]:
         """Encode any field section; returns the block and the state after it."""
         octets, table = encode_block(
-            [(name, value, _representation(name, value, state.table)) for name, value in fields],
+            [
+                (name, value, _fixed(name, value) or _fitting(name, value, state.table.maximum))
+                for name, value in fields
+            ],
             state.table,
             size_updates=state.pending,
         )
@@ -216,10 +293,15 @@ class HeaderBlockMemory:
 
     def fields(self, response: Response, extra: Fields = ()) -> Fields:
         """The whole field section of a final response, with what is decided when sending."""
-        fields = response.fields
+        indexed, rest = _parted(response.fields)
+        return (*self._beginning(Shape(response.status, indexed)), *rest, *extra)
+
+    def _beginning(self, shape: Shape) -> Fields:
+        """What the block of a response begins with now."""
+        fields = shape.fields
         # RFC 9110 section 6.6.1: an origin server without a clock sends none.
         date: Fields = ((b"date", self._date.value),) if self._date.value else ()
-        return ((b":status", b"%d" % response.status), *fields[:1], *date, *fields[1:], *extra)
+        return ((b":status", b"%d" % shape.status), *fields[:1], *date, *fields[1:])
 
     def _shared(self, table: DynamicTable, pending: tuple[int, ...]) -> EncoderState:
         self.release()
@@ -243,13 +325,28 @@ class HeaderBlockMemory:
         self._octets += cost
 
 
-def _representation(name: bytes, value: bytes, table: DynamicTable) -> Representation:
-    if name in _NEVER_INDEXED:
-        return Representation.NEVER_INDEXED
-    # An entry of more than three quarters of the table would empty it for itself alone.
-    if name in _NOT_INDEXED or (len(name) + len(value) + 32) * 4 > table.maximum * 3:
-        return Representation.WITHOUT_INDEXING
+def _parted(fields: Fields) -> tuple[Fields, Fields]:
+    """The fields that may enter the table, and those that never do, each in their order.
+
+    RFC 9110 section 5.3: lines of one name must stay in their order, and all go the same way.
+    """
+    rest = tuple([field for field in fields if _fixed(*field)])
+    if not rest:
+        return fields, rest
+    return tuple([field for field in fields if not _fixed(*field)]), rest
+
+
+def _fixed(name: bytes, value: bytes) -> Representation | None:
+    """How a field that never enters a table is written (true); ``None``: it may enter one."""
     if name == b"content-type" and value.startswith(b"multipart/"):
         # Its boundary is another one for each set of ranges that a client may think of.
-        return Representation.WITHOUT_INDEXING
+        return _WITHOUT
+    return _BY_NAME.get(name)
+
+
+def _fitting(name: bytes, value: bytes, maximum: int) -> Representation:
+    """How another field is written, with a table of at most ``maximum`` octets."""
+    # An entry of more than three quarters of the table would empty it for itself alone.
+    if (len(name) + len(value) + 32) * 4 > maximum * 3:
+        return _WITHOUT
     return Representation.WITH_INDEXING

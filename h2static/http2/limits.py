@@ -93,6 +93,14 @@ class Limits:
     #: Content must arrive with ``stall_octets`` in each of these periods.
     content_seconds: float = shared.CONTENT_SECONDS
 
+    # --- tunnels (RFC 8441)
+    #: What a tunnel's window has at its widest, and its connection's: messages of 64 KiB would wait
+    #: for credit twice in a window of the initial size.  Not where the operator has set a window.
+    tunnel_window: int = 262_144
+    #: From the end of what we send to that of what the client sends: nobody listens to it any more,
+    #: but clients may take a reset that comes at once for a failure.
+    tunnel_linger_seconds: float = 1.0
+
     # --- time
     #: From accept to the end of the client's preface and first SETTINGS (CVE-2026-56853).
     preface_seconds: float = shared.HEADER_SECONDS

@@ -14,8 +14,13 @@ from h2static.http2.sender import Sender
 from h2static.http2.service import Endpoint
 from h2static.http2.settings import announced
 
-#: First octet of a TLS record with a handshake message (RFC 8446 section 5.1).
-_TLS_HANDSHAKE: Final = b"\x16"
+#: How other protocols begin, and what the owner of the server is to know.
+_OTHERS: Final = (
+    # A TLS record with a handshake message (RFC 8446 section 5.1).
+    ((b"\x16",), ": TLS on a cleartext port"),
+    # Version 1, and the first octets of version 2 that no other protocol has.
+    ((b"PROXY ", b"\r\n\r\n\0"), ": a PROXY header from a peer that is no trusted proxy"),
+)
 
 
 def send_preface(role: Role, endpoint: Endpoint, sender: Sender, content: Content) -> None:
@@ -34,7 +39,7 @@ def has_preface(data: bytes) -> bool:
     # "Clients and servers MUST treat an invalid connection preface as a connection error of type
     # PROTOCOL_ERROR" (3.4).
     if not data.startswith(r.PREFACE[: len(data)]):
-        what = ": TLS on a cleartext port" if data[:1] == _TLS_HANDSHAKE else ""
+        what = next((hint for starts, hint in _OTHERS if data.startswith(starts)), "")
         raise ConnectionViolation(
             ErrorCode.PROTOCOL_ERROR, f"not an HTTP/2 connection preface{what}"
         )

@@ -52,24 +52,37 @@ class Push:
         if self.seen is not None:
             self.seen.add(request.authority, request.path)
 
+    @property
+    def _enabled(self) -> bool:
+        peer = self._peer
+        return (
+            peer.push_enabled
+            and not peer.leaving
+            and self._shutdown.since is None
+            and self._streams.has_own_ids
+        )
+
+    @property
+    def _free_streams(self) -> int:
+        """How many streams may still be promised."""
+        limit = self._peer.max_concurrent_streams
+        if limit is None:
+            limit = self._limits.promised_streams
+        return min(limit, self._limits.promised_streams) - self._streams.own
+
+    def possible(self, parent: Stream) -> bool:
+        """Whether a promise on ``parent`` reaches the client; pushed responses make none."""
+        return parent.id % 2 == 1 and self._enabled and self._free_streams > 0
+
     def delivery(self, stream: Stream, response: Response) -> Delivery:
         """What goes along with ``response``."""
         if self.seen is None or response.hints is None or stream.id % 2 == 0:
             return _NOTHING
-        limits, peer, streams = self._limits, self._peer, self._streams
-        limit = peer.max_concurrent_streams
-        if limit is None:
-            limit = limits.promised_streams
         client = PushClient(
             multiplexed=True,
             seen=self.seen,
-            push_enabled=(
-                peer.push_enabled
-                and not peer.leaving
-                and self._shutdown.since is None
-                and streams.has_own_ids
-            ),
-            free_streams=min(limit, limits.promised_streams) - streams.own,
+            push_enabled=self._enabled,
+            free_streams=self._free_streams,
             urgency=stream.urgency,
         )
         delivery = response.hints.deliver(stream.request, response.status, client)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections import deque
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.errors import Malformed
-from h2static.http.exchange import Job
+from h2static.http.exchange import Job, Outcome
 from h2static.http.fields import Fields
+from h2static.http.hints import Promise
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.refusals import refusal_text
@@ -129,7 +130,7 @@ class Requests:
             raise StreamViolation(
                 stream_id, ErrorCode.PROTOCOL_ERROR, str(malformed)
             ) from malformed
-        refusal = self._misdirected(head.request)
+        refusal = self._service.misdirected(head.request)
         if refusal is not None:
             status, reason = refusal
             text = refusal_text(self.client, head.request, status, reason)
@@ -151,22 +152,6 @@ class Requests:
             self._reports.refusal(stream_id, "opened after the final GOAWAY: not processed")
         return False
 
-    def _misdirected(self, request: Request) -> tuple[int, str] | None:
-        """Status and reason where a well-formed request is for somebody else."""
-        schemes = self._service.schemes
-        scheme = request.scheme.lower()
-        # RFC 9110 section 7.4: "Unless the connection is from a trusted gateway, an origin server
-        # MUST reject a request if any scheme-specific requirements for the target URI are not met.
-        # In particular, a request for an "https" resource MUST be rejected unless it has been
-        # received over a connection that has been secured"; 421 is what says so.
-        if scheme and scheme not in schemes:
-            return 421, (
-                f":scheme {scheme.decode('ascii')} on a connection for"
-                f" {b' or '.join(sorted(schemes)).decode('ascii')}, not from a trusted proxy"
-            )
-        problem = self._service.authorities.problem(request)
-        return None if problem is None else (400, problem)
-
     def promise(self, frame: PushPromise, block: bytes) -> None:
         """PUSH_PROMISE, which a client cannot send."""
         # "A client cannot push.  Thus, servers MUST treat the receipt of a PUSH_PROMISE frame as a
@@ -184,6 +169,10 @@ class Requests:
 
     def _trailers(self, stream: Stream, decoded: DecodedBlock, *, end_stream: bool) -> None:
         stream.advance(Input.RECEIVE_HEADERS)
+        # "Frame types other than DATA or stream management frames … MUST NOT be sent on a connected
+        # stream and MUST be treated as a stream error (Section 5.4.2) if received" (8.5).
+        if stream.request.method == b"CONNECT":
+            raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "HEADERS in a tunnel")
         # "a HEADERS frame … without the END_STREAM flag set after receiving the HEADERS frame that
         # opens a request … MUST [be treated] as malformed" (8.1).
         if not end_stream:
@@ -313,7 +302,8 @@ class Requests:
         if not self._turn.active:
             self._turn.defer(lambda: self.abort(stream, reason))
         elif not stream.gone and not stream.complete:
-            self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, reason)
+            if reason:
+                self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, reason)
             self._drop_job(stream)
             if stream.response is None:
                 stream.held_response = None
@@ -322,15 +312,51 @@ class Requests:
             else:
                 self._streams.reset(stream.id, ErrorCode.INTERNAL_ERROR)
 
-    def finish_job(self, stream_id: int, response: Response | None) -> None:
+    def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+        if stream.gone:
+            sink.abandon()
+        elif not self._turn.active:
+            self._turn.defer(lambda: self.tunnel(stream, sink, body, fields))
+        elif not stream.request.protocol or stream.response or stream.held_response or stream.sink:
+            sink.abandon()
+        else:
+            self._drop_job(stream)
+            # RFC 8441 section 5: a 2xx status code, where HTTP/1.1 has 101.
+            grant = Response(status=200, fields=fields, body=body, early=True)
+            self._send(stream, grant)
+            if stream.response is grant:
+                stream.tunneled = True
+                self.content.widen(stream)
+                self.content.accept(stream, sink)
+            else:
+                sink.abandon()
+                self.content.discard(stream)
+
+    def may_push(self, stream: Stream) -> bool:
+        """See :attr:`h2static.http.exchange.Exchange.may_push`."""
+        return not stream.gone and not stream.complete and self._push.possible(stream)
+
+    def push(self, stream: Stream, request: Request) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.push`."""
+        if not self._turn.active:
+            self._turn.defer(lambda: self.push(stream, request))
+        elif self.may_push(stream):
+            promise = Promise(request=request, urgency=stream.urgency)
+            self._answer_promise(self._push.promise(stream, promise))
+
+    def finish_job(self, stream_id: int, outcome: Outcome | None) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""
         stream = self._streams.open.get(stream_id)
         if stream is None or not stream.working:
             return
         stream.working = False
-        if response is None:
-            response = self._service.application.refuse(500, stream.request)
-        self._respond(stream, response)
+        if outcome is None:
+            outcome = self._service.application.refuse(500, stream.request)
+        if isinstance(outcome, Response):
+            self._respond(stream, outcome)
+        else:
+            outcome.handle(stream)
 
     def failed(self, stream: Stream, violation: StreamViolation) -> None:
         """The stream is about to be reset; what its application hears is that it is lost."""
@@ -388,6 +414,15 @@ class Requests:
             text = refusal_text(self.client, stream.request, response.status, response.refusal)
             self._reports.refusal(stream.id, text)
         response = fitting(stream.request, response)
+        if stream.request.method == b"CONNECT":
+            # Such a request has no content: what the client has to say follows the response.
+            at_once = True
+            if response.status < 300:
+                # RFC 9110 section 9.3.6, RFC 8441 section 5: it would say that the tunnel is there.
+                self._reports.error(
+                    stream.id, ErrorCode.INTERNAL_ERROR, f"{response.status} without a tunnel"
+                )
+                response = self._service.application.refuse(501, stream.request)
         if (
             at_once
             or stream.whole

@@ -202,6 +202,8 @@ class Sender:
         ``extra``: fields in addition.  ``at_once=False``: the body takes its turn in any case.
         Raises ``OSError``, and has done nothing then, when the body cannot be opened.
         """
+        if at_once and not extra and response.prepared and self._respond_ready(stream, response):
+            return
         empty = _is_empty(response.body)
         if not empty:
             self._open_body(stream, response.body)
@@ -228,6 +230,40 @@ class Sender:
             self._send_from_memory(stream, block.ready)
             return
         self.scheduler.add(stream)
+
+    def _respond_ready(self, stream: Stream, response: Response) -> bool:
+        """Send a response whose frames are remembered, unless something is special about it."""
+        self.refresh()
+        encoder, output = self.encoder, self.output
+        block = encoder.blocks.get(response)
+        if block is None or stream.state is not State.HALF_CLOSED_REMOTE:
+            return False
+        if (
+            (length := block.ready) <= 0
+            or self.observer is not None
+            or self.scheduler.count
+            or length > stream.send_window
+            or length > self.window
+            or len(output) >= self._limits.turn_output
+        ):
+            return False
+        identifier = stream.id.to_bytes(4, "big")
+        output.pieces += (block.head, identifier, block.tail, identifier, block.body)
+        output.octets += block.size
+        if block.state is not None:
+            self.encoder = block.state
+        stream.response = response
+        stream.send_window -= length
+        self.window -= length
+        stream.sent = length
+        self.content += length
+        self.data_frames += 1
+        stream.entered_at = output.emptied
+        stream.state = State.CLOSED
+        stream.remaining = 0
+        output.ends.append(output.octets)
+        self._ended(stream)
+        return True
 
     def _open_body(self, stream: Stream, body: bytes | Body) -> None:
         if isinstance(body, bytes):
@@ -388,7 +424,8 @@ class Sender:
             room = min(stream.send_window, self.window, DATA_SIZE) - size
             padding = min(self._padding_size, room)
             # Keep the windows for content that is still to come with this call.
-            padding = max(0, min(padding, self._spare_window(stream, len(content) - position)))
+            spare = min(stream.send_window, self.window) - (len(content) - position)
+            padding = max(0, min(padding, spare))
             flags = r.PADDED if padding else 0
             if end and position + size == len(content):
                 flags |= end
@@ -407,9 +444,6 @@ class Sender:
             position += size
             if position >= len(content):
                 return
-
-    def _spare_window(self, stream: Stream, needed: int) -> int:
-        return min(stream.send_window, self.window) - needed
 
     # --- windows
 
@@ -456,11 +490,9 @@ class Sender:
 
     def resume(self, stream: Stream) -> None:
         """Queue a stream that can send again."""
-        if stream.send_window > 0 and not stream.waiting and self._has_content(stream):
+        has_content = stream.body is not None or stream.reader is not None
+        if stream.send_window > 0 and not stream.waiting and has_content:
             self.scheduler.add(stream)
-
-    def _has_content(self, stream: Stream) -> bool:
-        return stream.body is not None or stream.reader is not None
 
 
 def _is_empty(body: bytes | Body) -> bool:

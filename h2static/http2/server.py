@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from h2static.http.exchange import Job
-from h2static.http.messages import Client, Response
+from h2static.http.exchange import Job, Outcome
+from h2static.http.messages import Client
 from h2static.http2.connection import Connection, nothing
 from h2static.http2.observer import Observer, Report
 from h2static.http2.push import Push
@@ -85,11 +85,11 @@ class ServerConnection(Connection):
             or self._error is not None
         )
 
-    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""
         if self._error is None:
             self.turn.now = now
-            self._guarded(lambda: self.requests.finish_job(stream_id, response))
+            self._guarded(lambda: self.requests.finish_job(stream_id, outcome))
             self._after()
 
     def reset_stream(self, stream_id: int, code: ErrorCode) -> None:

@@ -53,6 +53,21 @@ class Service(Endpoint):
         if self.recalled:
             self.recalled.clear()
 
+    def misdirected(self, request: Request) -> tuple[int, str] | None:
+        """Status and reason where a well-formed request is for somebody else."""
+        scheme = request.scheme.lower()
+        # RFC 9110 section 7.4: "Unless the connection is from a trusted gateway, an origin server
+        # MUST reject a request if any scheme-specific requirements for the target URI are not met.
+        # In particular, a request for an "https" resource MUST be rejected unless it has been
+        # received over a connection that has been secured"; 421 is what says so.
+        if scheme and scheme not in self.schemes:
+            return 421, (
+                f":scheme {scheme.decode('ascii')} on a connection for"
+                f" {b' or '.join(sorted(self.schemes)).decode('ascii')}, not from a trusted proxy"
+            )
+        problem = self.authorities.problem(request)
+        return None if problem is None else (400, problem)
+
     def release(self) -> None:
         """Forget responses that nobody is being answered with, so that their files are closed."""
         self.new_batch()

@@ -16,7 +16,7 @@ import enum
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-from h2static.http.bodies import BodyReader, Sink
+from h2static.http.bodies import Body, BodyReader, Sink
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
@@ -170,6 +170,15 @@ class StreamOwner(Protocol):
 
     def abort(self, stream: Stream, reason: str) -> None:
         """See :meth:`h2static.http.exchange.Exchange.abort`."""
+
+    def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+
+    def may_push(self, stream: Stream) -> bool:
+        """See :attr:`h2static.http.exchange.Exchange.may_push`."""
+
+    def push(self, stream: Stream, request: Request) -> None:
+        """See :meth:`h2static.http.exchange.Exchange.push`."""
 
 
 class Stream:
@@ -347,6 +356,19 @@ class Stream:
     def abort(self, reason: str) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""
         self.owner.abort(self, reason)
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self.owner.tunnel(self, sink, body, fields)
+
+    @property
+    def may_push(self) -> bool:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        return self.owner.may_push(self)
+
+    def push(self, request: Request) -> None:
+        """See :class:`h2static.http.exchange.Exchange`."""
+        self.owner.push(self, request)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         """See :class:`h2static.http.exchange.Exchange`."""

@@ -47,6 +47,13 @@ class ReceiveWindow:
         self.credit = credit
         return 0
 
+    def grow(self, size: int) -> int:
+        """Have ``size`` octets at its widest, if that is more; the increment to announce now."""
+        increment = max(0, size - self.size)
+        self.size += increment
+        self.left += increment
+        return increment
+
     def widen(self, increment: int) -> None:
         """Octets were allowed in addition, which is announced elsewhere."""
         self.left += increment

@@ -6,10 +6,10 @@ mistake, and gets :class:`~h2static.http2.errors.Misuse`.
 
 from __future__ import annotations
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
-from h2static.http.messages import Response
+from h2static.http.messages import Request, Response
 from h2static.http2.errors import Misuse
 from h2static.http2.stream import Stream
 
@@ -41,4 +41,16 @@ class WithoutExchanges:
 
     def abort(self, stream: Stream, reason: str) -> None:
         """A call is cancelled."""
+        raise Misuse("a client's stream is not an exchange")
+
+    def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
+        """The content of a request whose protocol was granted is the tunnel."""
+        raise Misuse("a client's stream is not an exchange")
+
+    def may_push(self, stream: Stream) -> bool:
+        """A client cannot push (RFC 9113 section 8.4)."""
+        return False
+
+    def push(self, stream: Stream, request: Request) -> None:
+        """As above."""
         raise Misuse("a client's stream is not an exchange")

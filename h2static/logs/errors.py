@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from h2static.logs.escape import escape
@@ -52,8 +52,11 @@ class ErrorLog:
         # A site reports from the threads that read files, too.
         self._lock = threading.RLock()
 
-    def report(self, kind: str, peer: str, text: str) -> None:
-        """Write one line: when, what kind, who (empty: nobody in particular) and what."""
+    def report(self, kind: str, peer: str, text: str, details: Sequence[str] = ()) -> None:
+        """Write one line: when, what kind, who (empty: nobody in particular) and what.
+
+        ``details`` are written below it: a traceback.
+        """
         with self._lock:
             now = self._clock()
             bucket = self._buckets.get(kind)
@@ -67,7 +70,7 @@ class ErrorLog:
             bucket.tokens -= 1
             if bucket.left_out:
                 self._write_left_out(kind, bucket, now)
-            self._write(now, kind, f"{peer}: {text}" if peer else text)
+            self._write(now, kind, f"{peer}: {text}" if peer else text, details)
 
     def flush(self) -> None:
         """Tell what was left out and not yet told, if it can be written by now."""
@@ -108,12 +111,12 @@ class ErrorLog:
             if not self._put(_line(now, "log", text)):
                 self._unwritten = count
 
-    def _write(self, now: float, kind: str, text: str) -> None:
+    def _write(self, now: float, kind: str, text: str, details: Sequence[str] = ()) -> None:
         self._tell_unwritten(now)
-        self._unwritten += not self._put(_line(now, kind, text))
+        self._unwritten += not self._put(_line(now, kind, text, details))
 
     def _put(self, octets: bytes) -> bool:
-        """Write a line; whether it was written."""
+        """Write a line and its details; whether they were written."""
         # A log that cannot be written must not end what it reports on.
         try:
             self._log_file.write(octets)
@@ -123,7 +126,9 @@ class ErrorLog:
         return True
 
 
-def _line(now: float, kind: str, text: str) -> bytes:
+def _line(now: float, kind: str, text: str, details: Sequence[str] = ()) -> bytes:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     line = f"h2static: {stamp} [{kind}] {escape(text)[:MAX_LENGTH]}\n"
+    # In one write: lines of other processes are not to come in between.
+    line += "".join([f"    {escape(one)[:MAX_LENGTH]}\n" for one in details])
     return line.encode("utf-8", "backslashreplace")

@@ -2,12 +2,13 @@
 
 Contract: a :class:`LogFile` appends what it is given, or raises ``OSError``.  Where a write moved
 only a part and the rest cannot follow, because the disk is full, the next one begins a new line: no
-line is ever glued to the rest of another.
+line is ever glued to the rest of another.  Opening waits for nobody: a FIFO needs a reader first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 
@@ -68,7 +69,18 @@ class LogFile:
 
 
 def _open(path: str) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    # Without O_NONBLOCK opening a FIFO waits for a reader, and no signal ends that.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            reason = "a FIFO that nobody reads from, or a socket"
+            raise OSError(errno.ENXIO, reason, path) from error
+        raise
+    # Lines are written whole, however slowly they are read.
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _close(descriptor: int) -> None:

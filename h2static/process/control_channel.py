@@ -33,8 +33,11 @@ class Message(StrEnum):
     READY = "ready"
     #: The ``warnings`` are others now.
     WARNED = "warned"
-    #: It cannot start; ``reason`` is one line.
+    #: It cannot start; ``reason`` is one line, ``details`` are those below it; ``refused``: an
+    #: application does not want to start, so that trying again would not help.
     FAILED = "failed"
+    #: Modules of applications have changed: it wants successors.
+    CHANGED = "changed"
     #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
     COUNTED = "counted"
 
@@ -45,6 +48,8 @@ class Message(StrEnum):
     FORCE = "force"
     #: Open the log files again.
     REOPEN = "reopen"
+    #: The successors that were wanted could not start, for the ``reason``.
+    NOT_SUCCEEDED = "not succeeded"
     #: Say how things are.
     COUNTERS = "counters"
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from h2static.config import Config, describe
-from h2static.errors import StartError, UsageError
+from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
 from h2static.logs.errors import ErrorLog
 from h2static.process.control_channel import Message
 from h2static.process.counters import Counters
@@ -95,7 +95,7 @@ class Supervisor:
         self._announced = False
         self._stopping = False
         #: Why the first workers could not start.
-        self._failure = ""
+        self._failure: StartError | None = None
         self._deaths: dict[int, int] = {}
         self._counters = Counters(lambda line: self.log.write_line(line), self._after)
         self._selector = selectors.DefaultSelector()
@@ -127,8 +127,8 @@ class Supervisor:
             self._close_listeners()
             self._selector.close()
             self.log.close()
-        if self._failure:
-            raise StartError(self._failure)
+        if self._failure is not None:
+            raise self._failure
 
     def _after(self, delay: float, action: Callable[[], None]) -> None:
         when = time.monotonic() + delay
@@ -210,7 +210,7 @@ class Supervisor:
             )
         except OSError as error:
             reason = f"a worker could not start: {error.strerror}"
-            if not self._gives_up(generation, reason):
+            if not self._gives_up(generation, ApplicationError(reason)):
                 self._replace_later(generation, slot, reason)
             return
         generation.workers[slot] = worker
@@ -235,7 +235,9 @@ class Supervisor:
                 case Message.WARNED:
                     self._warn(generation, worker, message["warnings"])
                 case Message.FAILED:
-                    worker.failure = str(message["reason"])
+                    worker.note_failure(message)
+                case Message.CHANGED:
+                    self.reload()
                 case Message.COUNTED:
                     self._counters.take(worker, message["counters"])
         if worker.reader.ended:
@@ -245,7 +247,7 @@ class Supervisor:
 
     def _on_start_deadline(self) -> None:
         if not self._announced and not self._stopping:
-            self._failure = f"workers did not start within {START_DEADLINE:g} s"
+            self._failure = StartError(f"workers did not start within {START_DEADLINE:g} s")
             self.stop()
             self.stop()
 
@@ -289,7 +291,7 @@ class Supervisor:
     def _listen_to_last_words(self, worker: Worker) -> None:
         for message in worker.reader.read(worker.line):
             if message["type"] == Message.FAILED:
-                worker.failure = str(message["reason"])
+                worker.note_failure(message)
 
     def _generation_of(self, worker: Worker) -> Generation | None:
         """The generation that ``worker`` serves in; ``None`` when it is retired."""
@@ -308,22 +310,23 @@ class Supervisor:
             return
         ended = worker.how_it_ended()
         never_served = generation is self._next or worker.state is WorkerState.STARTING
-        reason = worker.failure or f"a worker could not start: {ended}"
-        if not (never_served and self._gives_up(generation, reason)):
+        error = worker.error(f"a worker could not start: {ended}")
+        if not (never_served and self._gives_up(generation, error)):
             if time.monotonic() - worker.started > _SETTLED:
                 self._deaths.pop(worker.slot, None)
             what = f"worker {worker.slot} (process {worker.process.pid}) died"
             self._replace_later(generation, worker.slot, f"{what}: {ended}")
 
-    def _gives_up(self, generation: Generation, reason: str) -> bool:
+    def _gives_up(self, generation: Generation, error: ApplicationError) -> bool:
         """A worker of ``generation`` could not start: end the start or reload that wanted it.
 
-        False when the generation has served: its workers are replaced, however long it takes.
+        False when the generation has served: its workers are replaced, however long it takes;
+        unless an application refuses to start, which it would do again.
         """
         if generation is self._next:
-            self._give_up_reload(reason)
-        elif not self._announced:
-            self._failure = reason
+            self._give_up_reload(str(error), error.details)
+        elif not self._announced or isinstance(error, ApplicationFailed):
+            self._failure = error
             self.stop()
         else:
             return False
@@ -397,9 +400,12 @@ class Supervisor:
         if self._next is generation and not self._stopping:
             self._give_up_reload(f"new workers did not start within {START_DEADLINE:g} s")
 
-    def _give_up_reload(self, reason: str) -> None:
+    def _give_up_reload(self, reason: str, details: Sequence[str] = ()) -> None:
         """Go on with the old configuration."""
-        self.log.report("reload", "", f"reload failed, the old configuration goes on: {reason}")
+        what = f"reload failed, the old configuration goes on: {reason}"
+        self.log.report("reload", "", what, details)
+        for worker in self._current.workers.values():
+            worker.tell(Message.NOT_SUCCEEDED, reason="\n".join((reason, *details)))
         generation, self._next = self._next, None
         if generation is not None:
             for worker in generation.workers.values():

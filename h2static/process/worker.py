@@ -11,6 +11,7 @@ descriptor as last argument.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -18,10 +19,11 @@ import sys
 from collections.abc import Sequence
 
 import anyio
+from anyio.abc import TaskGroup
 
 from h2static.assembly import assemble
 from h2static.config import describe
-from h2static.errors import StartError
+from h2static.errors import ApplicationError, ApplicationFailed, StartError
 from h2static.logs.errors import BURST, MAX_LENGTH
 from h2static.process.control_channel import (
     Assignment,
@@ -57,19 +59,21 @@ def main() -> None:
             several=assignment.config.workers > 1,
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
+            restart=lambda: _tell(line, Message.CHANGED),
         )
-        for one in sockets:
-            # Those of new slots: nobody is to wait for a worker that could not start.
-            begin_listening(one)
     except (StartError, OSError) as error:
         _tell_failure(line, error)
         sys.exit(1)
     line.setblocking(False)
-    started = anyio.run(_serve, server, assignment, line)
+    options = {"use_uvloop": True} if assignment.config.apps and _has_uvloop() else None
+    failure = anyio.run(_serve, server, sockets, assignment, line, backend_options=options)
+    if failure is not None:
+        line.setblocking(True)
+        _tell_failure(line, failure)
     # What is left are threads in blocking reads; nothing they could still do matters.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    os._exit(0 if started else 1)
+    os._exit(0 if failure is None else 1)
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:
@@ -80,8 +84,18 @@ def _tell(line: socket.socket, message: Message, **values: object) -> None:
 
 def _tell_failure(line: socket.socket, error: Exception) -> None:
     """Say why this worker cannot start."""
-    reason = describe(error) if isinstance(error, OSError) else str(error)
-    _tell(line, Message.FAILED, reason=reason)
+    _tell(
+        line,
+        Message.FAILED,
+        reason=describe(error) if isinstance(error, OSError) else str(error),
+        details=error.details if isinstance(error, ApplicationError) else (),
+        refused=isinstance(error, ApplicationFailed),
+    )
+
+
+def _has_uvloop() -> bool:
+    """Whether applications can have uvloop."""
+    return importlib.util.find_spec("uvloop") is not None
 
 
 def _brief(warnings: Sequence[str]) -> list[str]:
@@ -89,15 +103,13 @@ def _brief(warnings: Sequence[str]) -> list[str]:
     return [one[:MAX_LENGTH] for one in warnings[:BURST]]
 
 
-async def _serve(server: Server, assignment: Assignment, line: socket.socket) -> bool:
-    """Serve until told to stop; false when serving could not even begin."""
+async def _serve(
+    server: Server, sockets: Sequence[socket.socket], assignment: Assignment, line: socket.socket
+) -> Exception | None:
+    """Serve until told to stop; what kept it from beginning to serve, if anything did."""
     async with anyio.create_task_group() as tasks:
-        try:
-            await tasks.start(server.run)
-        except (OSError, RuntimeError) as error:
-            _tell_failure(line, error)
-            return False
-        _tell(line, Message.READY, warnings=_brief(server.warnings))
+        running = _Running(server, sockets, line, tasks)
+        tasks.start_soon(running.run)
         reader = LineReader()
         stopping = False
         while not reader.ended:
@@ -106,23 +118,60 @@ async def _serve(server: Server, assignment: Assignment, line: socket.socket) ->
                 match message["type"]:
                     case Message.STOP if not stopping:
                         stopping = True
-                        tasks.start_soon(_stop, server, message, tasks.cancel_scope)
+                        tasks.start_soon(running.stop, message)
                     case Message.FORCE:
                         server.force()
                         tasks.cancel_scope.cancel()
                     case Message.REOPEN:
                         server.reopen_logs()
+                    case Message.NOT_SUCCEEDED:
+                        server.tell_not_restarted(str(message["reason"]))
                     case Message.COUNTERS:
                         _tell(line, Message.COUNTED, counters=server.counters())
         server.error_log.report("process", "", "the supervisor died; this worker ends")
         await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
         tasks.cancel_scope.cancel()
-    return True
+    return running.failure
 
 
-async def _stop(server: Server, message: dict[str, object], scope: anyio.CancelScope) -> None:
-    delay, grace = message["delay"], message["grace"]
-    assert isinstance(delay, int | float)
-    assert isinstance(grace, int | float)
-    await server.stop(delay=delay, grace=grace)
-    scope.cancel()
+class _Running:
+    """The server of a worker while it starts, serves and stops."""
+
+    def __init__(
+        self,
+        server: Server,
+        sockets: Sequence[socket.socket],
+        line: socket.socket,
+        tasks: TaskGroup,
+    ) -> None:
+        """``tasks``: everything that the worker does."""
+        self._server = server
+        self._sockets = sockets
+        self._line = line
+        self._tasks = tasks
+        self.failure: Exception | None = None
+        self._serving = False
+
+    async def run(self) -> None:
+        """Start, which may take applications long, and serve in a task of its own."""
+        try:
+            await self._server.start_up()
+            for one in self._sockets:
+                # Those of new slots: nobody is to wait for a worker that could not start.
+                begin_listening(one)
+            await self._tasks.start(self._server.run)
+        except (StartError, OSError, RuntimeError) as error:
+            self.failure = error
+            self._tasks.cancel_scope.cancel()
+            return
+        self._serving = True
+        _tell(self._line, Message.READY, warnings=_brief(self._server.warnings))
+
+    async def stop(self, message: dict[str, object]) -> None:
+        """Stop as ``message`` says."""
+        delay, grace = message["delay"], message["grace"]
+        assert isinstance(delay, int | float)
+        assert isinstance(grace, int | float)
+        if self._serving:
+            await self._server.stop(delay=delay, grace=grace)
+        self._tasks.cancel_scope.cancel()

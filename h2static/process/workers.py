@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from h2static.config import Config
+from h2static.errors import ApplicationError, ApplicationFailed
 from h2static.process.control_channel import (
     Assignment,
     LineReader,
@@ -48,6 +49,9 @@ class Worker:
     reader: LineReader = field(default_factory=LineReader)
     #: Why it could not start, in its own words.
     failure: str = ""
+    details: tuple[str, ...] = ()
+    #: Trying again would not help.
+    refused: bool = False
 
     def tell(self, message: Message, **values: object) -> None:
         """Send ``message``; a worker that cannot take it is dead or as good as dead."""
@@ -59,6 +63,20 @@ class Worker:
         if self.state is not WorkerState.STOPPING:
             self.state = WorkerState.STOPPING
             self.tell(Message.STOP, delay=delay, grace=grace)
+
+    def note_failure(self, message: Mapping[str, object]) -> None:
+        """Take what it says in :attr:`Message.FAILED`."""
+        details = message["details"]
+        assert isinstance(details, list)
+        self.failure = str(message["reason"])
+        self.details = tuple(map(str, details))
+        self.refused = bool(message["refused"])
+
+    def error(self, otherwise: str) -> ApplicationError:
+        """Why it could not start; ``otherwise``: what to say where it has not said so."""
+        if self.refused:
+            return ApplicationFailed(self.failure, self.details)
+        return ApplicationError(self.failure or otherwise, self.details)
 
     def how_it_ended(self) -> str:
         """Its end in words; it must have ended."""

@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --lifespan --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -88,6 +88,11 @@ complete -c h2static -n _shtab_h2static_using -l hints -xka "auto off" -d ''"'"'
 complete -c h2static -n _shtab_h2static_using -l push-cookie -d 'Let clients remember in a cookie what they were pushed.'
 complete -c h2static -n _shtab_h2static_using -l echo-upload -d 'Send the content of POST and PUT requests back.'
 complete -c h2static -n _shtab_h2static_using -l cache-size -x -d 'Memory of each worker for the content of small files.'
+complete -c h2static -n _shtab_h2static_using -l app -x -d 'Serve the ASGI application MODULE:ATTRIBUTE where DOCROOT, if it is given, has no file; /PREFIX=MODULE:ATTRIBUTE serves it below a path, of which the longest wins. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l app-dir -xka "(__fish_complete_directories)" -d 'Look for modules of applications in DIR first.'
+complete -c h2static -n _shtab_h2static_using -l factory -d 'ATTRIBUTE is a function that returns the application.'
+complete -c h2static -n _shtab_h2static_using -l lifespan -xka "auto on off" -d 'Tell applications of start and end: on, off, or auto, which does so if they want to know.'
+complete -c h2static -n _shtab_h2static_using -l wsgi -d 'Applications are WSGI applications; needs the extra h2static(wsgi).'
 complete -c h2static -n _shtab_h2static_using -s a -l address -x -d 'Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded says what logs show, and '"'"':scheme https'"'"' may come on cleartext. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l proxy-protocol -xka "accept require off" -d 'Whether connections of trusted proxies begin with a PROXY header, version 1 or 2: '"'"'accept'"'"' takes both, '"'"'require'"'"' closes those without, '"'"'off'"'"' takes none.'
@@ -135,7 +140,7 @@ complete -c h2static -n _shtab_h2static_using -l print-config -d 'Print the effe
 complete -c h2static -n _shtab_h2static_using -l version -d 'Print the version.'
 complete -c h2static -n _shtab_h2static_using -s h -l help -d 'Print this help.'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 0' -ka "config push-rules install-ca completion" -d 'Port to listen on; 0 picks a free one.'
-complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 1' -ka "(__fish_complete_directories)" -d 'Folder to serve (default: the current folder).'
+complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 1' -ka "(__fish_complete_directories)" -d 'Folder to serve (default: the current folder; with --app: none).'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 2' -ka "(__fish_complete_path (commandline -ct))" -d 'Private key in a PEM file.'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 3' -ka "(__fish_complete_path (commandline -ct))" -d 'Certificate chain in a PEM file.'
 complete -c h2static -n '_h2static_after config' -xka '--check --schema'

@@ -17,8 +17,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from h2static.http.bodies import BodyReader
-from h2static.http.exchange import Job
-from h2static.http.messages import Response
+from h2static.http.exchange import Job, Outcome
 from h2static.logs.errors import ErrorLog
 from h2static.server.engine import Engine
 from h2static.server.limits import DEFAULT_LIMITS
@@ -91,12 +90,12 @@ class Background:
     def _in_thread(self, link: Link, stream_id: int, job: Job) -> Callable[[], None]:
         def run() -> None:
             try:
-                response = job()
+                outcome = job()
             except Exception as error:  # the client gets a response in any case
                 text = f"{type(error).__name__}: {error}"
                 self._pool.post(lambda: self._failed(link, stream_id, text))
             else:
-                self._pool.post(lambda: self._done(link, stream_id, response))
+                self._pool.post(lambda: self._done(link, stream_id, outcome))
 
         return run
 
@@ -104,10 +103,10 @@ class Background:
         self._error_log.report("internal", link.peer, text)
         self._done(link, stream_id, None)
 
-    def _done(self, link: Link, stream_id: int, response: Response | None) -> None:
+    def _done(self, link: Link, stream_id: int, outcome: Outcome | None) -> None:
         self._running -= 1
         self._begin()
-        self._bring(link, lambda engine, now: engine.finish_job(stream_id, response, now))
+        self._bring(link, lambda engine, now: engine.finish_job(stream_id, outcome, now))
 
     def _wait_for(self, link: Link, stream_id: int, reader: BodyReader) -> None:
         def unblock() -> None:

@@ -13,13 +13,16 @@ waits a moment in the poller itself, which is ten times cheaper than going throu
 nobody else's turn comes meanwhile, so that is for loops without other busy tasks.
 
 What no descriptor tells of, deadlines and turns that were asked for in this very thread, is done by
-a second task while the first one awaits the poller.
+a second task while the first one awaits the poller; in a loop of asyncio with other tasks, such
+turns are taken in a callback, as those are of which a descriptor tells.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -123,6 +126,8 @@ class Driver:
         self._accepting: list[int] = []
         #: Whether the first task awaits the poller.
         self._asleep = False
+        #: Has it served soon without waking that task, while it awaits the poller in asyncio.
+        self._serve_soon: Callable[[], object] | None = None
         self._stopped = False
         self._emptied: anyio.Event | None = None
 
@@ -223,9 +228,14 @@ class Driver:
         # very callback, and not only a turn later, when this task would be resumed.
         overdue = loop.create_future()
         loop.add_reader(self._poller.fileno(), self._serve_at_once, overdue)
+        serve = functools.partial(self._serve_at_once, overdue)
+        # What an application's task asks for is not done in the context of that task.
+        context = contextvars.copy_context()
+        self._serve_soon = functools.partial(loop.call_soon, serve, context=context)
         try:
             await overdue
         finally:
+            self._serve_soon = None
             loop.remove_reader(self._poller.fileno())
 
     def _serve_at_once(self, overdue: asyncio.Future[None]) -> None:
@@ -276,8 +286,13 @@ class Driver:
 
     def _rouse(self) -> None:
         """There is something to do of which no descriptor tells."""
-        if self._asleep:
+        if not self._asleep:
+            return
+        if self._serve_soon is None:
             self._timers.wake()
+        else:
+            self._asleep = False
+            self._serve_soon()
 
     def _go_on(self, end: float, spin: float) -> bool:
         """A round, or what ``end`` has left of one; whether there was anything to do."""

@@ -11,8 +11,7 @@ from typing import Protocol
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
-from h2static.http.exchange import Job
-from h2static.http.messages import Response
+from h2static.http.exchange import Job, Outcome
 
 
 class Engine(Protocol):
@@ -97,7 +96,7 @@ class Engine(Protocol):
     def sent(self, count: int, now: float) -> None:
         """``count`` octets of ``pending`` were taken by the kernel; brings nothing to send."""
 
-    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         """A job of ``jobs`` was done, or has failed (``None``); the stream may be gone."""
 
     def unblock(self, stream_id: int, now: float) -> None:
@@ -172,7 +171,7 @@ class Refusal:
         rest = b"".join(self._pieces)[count:]
         self._pieces = [rest] if rest else []
 
-    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         """There are no jobs."""
 
     def unblock(self, stream_id: int, now: float) -> None:

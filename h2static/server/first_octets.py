@@ -52,7 +52,8 @@ def spoken(octets: bytes, limit: int) -> Spoken:
         return Spoken.UNKNOWN_YET
     if _METHOD_BEGINS.match(octets, start) is None:
         return Spoken.NOTHING
-    end = octets.find(b"\n", start)
+    # As if octet by octet had come: what stands behind the limit is not waited for.
+    end = octets.find(b"\n", start, start + limit + 1)
     if end < 0:
         return Spoken.HTTP1 if len(octets) - start > limit else Spoken.UNKNOWN_YET
     return Spoken.HTTP1 if _VERSION_AT_THE_END.search(octets, start, end) else Spoken.NOTHING

@@ -11,15 +11,19 @@ Assumes: the mode of the file is what protects it; folders around it are not loo
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 import stat
 from collections.abc import Iterator
 
 from h2static.config import Config
+from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
 
 #: Octets of the longest password that OpenSSL takes (PEM_BUFSIZE).
 _MAX_PASSWORD = 1024
+_END_OF_LINE = re.compile(rb"[\r\n]")
 _KEY = "private key"
 _PASSWORD = "password of the private key"  # noqa: S105 -- what it is called, not what it is
 
@@ -29,7 +33,7 @@ def check(config: Config) -> None:
     can change."""
     for what, path in _secrets(config):
         try:
-            with open(path, "rb") as file:
+            with open_regular_file(path) as file:
                 mode = os.fstat(file.fileno()).st_mode
                 read_only = bool(os.fstatvfs(file.fileno()).f_flag & os.ST_RDONLY)
                 file.read(1)
@@ -67,8 +71,11 @@ def read_password(path: str) -> bytes:
     Raises :class:`~h2static.errors.StartError` when that cannot be a password.
     """
     try:
-        with open(path, "rb") as file:
-            password = file.readline(_MAX_PASSWORD + 2).removesuffix(b"\n").removesuffix(b"\r")
+        with open_regular_file(path) as file:
+            # As in every file that an owner writes, a byte order mark and the end of the line are
+            # the editor's.
+            octets = file.read(_MAX_PASSWORD + len(codecs.BOM_UTF8) + 1)
+            password = _END_OF_LINE.split(octets.removeprefix(codecs.BOM_UTF8), maxsplit=1)[0]
     except OSError as error:
         raise StartError(f"cannot read the {_PASSWORD}: {path}: {error.strerror}") from error
     if not password:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 from anyio.abc import TaskStatus
@@ -27,6 +27,19 @@ if TYPE_CHECKING:
     from h2static.logs.access import AccessLog
 
 
+class Hosted(Protocol):
+    """An application that has to start before anything is asked of it."""
+
+    async def start_up(self) -> None:
+        """Get ready.  Raises :class:`~h2static.errors.StartError`."""
+
+    async def finish(self) -> None:
+        """No connection is left: end what still runs."""
+
+    async def shut_down(self) -> None:
+        """Give back everything; called once :meth:`finish` has returned."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Parts:
     """What a server is made of; whoever assembles it knows what is behind."""
@@ -34,6 +47,7 @@ class Parts:
     driver: Driver
     #: Of each application that is served, once.
     lifecycles: tuple[Lifecycle, ...]
+    hosted: tuple[Hosted, ...] = ()
     error_log: ErrorLog
     access_log: AccessLog | None
     #: What the owner of the site is to know by now, one line each.
@@ -43,6 +57,8 @@ class Parts:
     warn: Callable[[Sequence[str]], None] | None
     #: Is called as soon as the server is asked to stop, some time before it drains.
     on_stopping: Callable[[], None]
+    #: Is told why applications that were to start again have not.
+    on_not_restarted: Callable[[str], None] = lambda text: None
     #: Is called at every probe, to look for what was renewed; returns at once.
     renew: Callable[[], None] = lambda: None
     limits: ServerLimits = DEFAULT_LIMITS
@@ -54,11 +70,14 @@ class Server:
     def __init__(self, parts: Parts) -> None:
         self._driver = parts.driver
         self._lifecycles = parts.lifecycles
+        self._hosted = parts.hosted
         self.error_log = parts.error_log
         self._access_log = parts.access_log
         self._current_warnings = parts.warnings
         self._on_stopping = parts.on_stopping
         self._renew = parts.renew
+        #: To be told why applications that were to start again have not.
+        self.tell_not_restarted = parts.on_not_restarted
         self._limits = parts.limits
         #: What was left out of the owner's files when the server was made, one line each.
         self.warnings = parts.warnings()
@@ -66,13 +85,32 @@ class Server:
         self._lag = 0.0
         self._started = time.monotonic()
 
+    async def start_up(self) -> None:
+        """Have applications get ready; to be awaited before :meth:`run`, in the same loop.
+
+        Raises :class:`~h2static.errors.StartError`, and has shut down what had started then.
+        """
+        ready: list[Hosted] = []
+        try:
+            for one in self._hosted:
+                await one.start_up()
+                ready.append(one)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await _each([one.shut_down for one in ready])
+            raise
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled.
 
         ``task_status`` is told once everything that may fail has begun.
         """
-        for one in self._lifecycles:
-            one.start()
+        try:
+            for one in self._lifecycles:
+                one.start()
+        except BaseException:
+            await self._end_hosted()
+            raise
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._probe)
             tasks.start_soon(self._release)
@@ -81,9 +119,16 @@ class Server:
                 await self._driver.run()
             finally:
                 tasks.cancel_scope.cancel()
+                await self._end_hosted()
                 self._close_logs()
                 for one in self._lifecycles:
                     one.stop()
+
+    async def _end_hosted(self) -> None:
+        """Have applications end what they do, and then themselves."""
+        with anyio.CancelScope(shield=True):
+            await _each([one.finish for one in self._hosted])
+            await _each([one.shut_down for one in self._hosted])
 
     async def stop(self, *, delay: float, grace: float) -> None:
         """Stop as a good neighbour.
@@ -179,6 +224,13 @@ class Server:
             self._access_log.close()
             self._tell_of_access_log()
         self.error_log.close()
+
+
+async def _each(actions: Sequence[Callable[[], Coroutine[object, object, None]]]) -> None:
+    """Do them all at the same time."""
+    async with anyio.create_task_group() as tasks:
+        for action in actions:
+            tasks.start_soon(action)
 
 
 def memory_kib() -> int:

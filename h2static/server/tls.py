@@ -15,6 +15,7 @@ import os
 import ssl
 
 from h2static.config import Config
+from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
 from h2static.server import key_files
 
@@ -65,7 +66,8 @@ def make_context(
             raise StartError(f"--groups: OpenSSL here does not have {config.groups}") from error
     if config.dh_param_file is not None:
         try:
-            context.load_dh_params(config.dh_param_file)
+            with open_regular_file(config.dh_param_file):
+                context.load_dh_params(config.dh_param_file)
         except OSError as error:
             raise StartError(f"--dh-param-file {config.dh_param_file}: {_reason(error)}") from error
     key_log = os.environ.get("SSLKEYLOGFILE")
@@ -83,7 +85,7 @@ def _load_certificate(context: ssl.SSLContext, config: Config) -> None:
     assert cert_file is not None
     assert key_file is not None
     try:
-        with open(cert_file, "rb") as file:
+        with open_regular_file(cert_file) as file:
             file.read(1)
     except OSError as error:
         raise StartError(f"cannot read the certificate: {cert_file}: {error.strerror}") from error
@@ -114,7 +116,8 @@ def _load_certificate(context: ssl.SSLContext, config: Config) -> None:
 def _load_client_ca(context: ssl.SSLContext, path: str | None) -> None:
     assert path is not None
     try:
-        context.load_verify_locations(cafile=path)
+        with open_regular_file(path):
+            context.load_verify_locations(cafile=path)
     except OSError as error:
         raise StartError(f"--client-ca {path}: {_reason(error)}") from error
     context.verify_mode = ssl.CERT_REQUIRED
@@ -160,7 +163,7 @@ def expiry_warning(path: str, now: float) -> str | None:
     from cryptography import x509
 
     try:
-        with open(path, "rb") as file:
+        with open_regular_file(path) as file:
             certificate = x509.load_pem_x509_certificate(file.read())
     except (OSError, ValueError):
         return None

@@ -12,6 +12,7 @@ and ``OSError`` (the file system).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Response
@@ -45,6 +46,8 @@ from h2static.site.variants import Variants, inner_name
 KNOWN_METHODS = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 )
+#: What a site that falls through responds where it has nothing: for wrappers to know, not to send.
+ABSENT: Final = Response(status=404, fields=(SERVER_FIELD, (b"content-length", b"0")))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,11 +100,17 @@ class ResponseBuilder:
             with self.setup.walk(self.dependencies) as walk:
                 response = self._by_method(walk)
         except SiteError as error:
-            response = self.error(error)
+            response = self._answer_to(error)
         except OSError as error:
             self.dependencies.settled &= is_lasting(error)
-            response = self.error(site_error(error))
+            response = self._answer_to(site_error(error))
         return self.finish(response)
+
+    def _answer_to(self, error: SiteError) -> Response:
+        """The response for what was found to be wrong."""
+        if self.setup.falls_through and error.status == 404:
+            return ABSENT
+        return self.error(error)
 
     def _by_method(self, walk: Walk) -> Response:
         if self.setup.netlify is not None:
@@ -116,6 +125,10 @@ class ResponseBuilder:
         method, path = self.cache_key.method, self.cache_key.path
         if method in READ_METHODS:
             return self._read(walk, self.setup.target(path))
+        if self.setup.falls_through and path != b"*":
+            # Whether it is ours comes before what can be done with it.
+            target = self.setup.target(path)
+            self._check_presence(walk, target, directory=target.directory)
         if method == b"OPTIONS":
             if path != b"*":
                 self.path = self.setup.target(path).path
@@ -132,6 +145,7 @@ class ResponseBuilder:
         """The response to GET or HEAD for ``target``."""
         self.path = target.path
         if not target.canonical:
+            self._check_presence(walk, target, directory=target.directory)
             return self._rewritten(target, directory=target.directory)
         match = self.netlify.redirects.find(target.names, target.query, self.limits)
         if match is not None and match.redirect.force:
@@ -188,7 +202,8 @@ class ResponseBuilder:
         status = match.redirect.status
         if status in REDIRECT_STATUSES:
             return self._redirect(status, match.target)
-        target = self.setup.target(match.target.partition(b"#")[0])
+        # What a client put in the place of a placeholder must not lead out of the rule's folder.
+        target = self.setup.target(match.target.partition(b"#")[0], dot_segments=False)
         return self._file(walk, self._lookup(walk).file(target.names), status)
 
     def _serve(self, walk: Walk, target: Target) -> Response:
@@ -196,8 +211,17 @@ class ResponseBuilder:
         if isinstance(found, FoundFile):
             return self._file(walk, found)
         if isinstance(found, Elsewhere):
+            self._check_presence(walk, target, directory=found.directory)
             return self._rewritten(target, directory=found.directory)
         return self._listing(walk, found, target)
+
+    def _check_presence(self, walk: Walk, target: Target, *, directory: bool) -> None:
+        """Raise the ``OSError`` of what is absent, if others answer for it.
+
+        ``directory``: whether the path has a slash at its end, as it is or as it is going to be.
+        """
+        if self.setup.falls_through:
+            self._lookup(walk).resolve(target.names, directory=directory)
 
     def _variants(self, walk: Walk) -> Variants:
         unused = self.setup.unused_siblings

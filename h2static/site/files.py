@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
 
-from h2static.site.descriptors import close_descriptor
+from h2static.descriptors import close_descriptor
 from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: A file that changed less than this before it was looked at may change again without any visible

@@ -19,7 +19,7 @@ from fcntl import ioctl
 from termios import FIONREAD
 from typing import NamedTuple
 
-from h2static.site.descriptors import close_descriptor
+from h2static.descriptors import close_descriptor
 
 MODIFY = 0x002
 ATTRIB = 0x004

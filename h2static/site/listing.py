@@ -30,8 +30,8 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
+from h2static.descriptors import close_descriptor
 from h2static.http.dates import MAX_DATE
-from h2static.site.descriptors import close_descriptor
 from h2static.site.files import Folder, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.names import DEFAULT_NAMES, PublicNames

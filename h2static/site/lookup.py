@@ -7,6 +7,7 @@ whatever else the system says is raised as ``OSError``.
 Where addresses are written without ``.html``, the file decides about the slash: ``about.html`` is
 at ``/about``, ``about/index.html`` at ``/about/``, and who asks for the other one is sent there.
 Where a folder lies beside a page of its name, ``/about`` is the page and ``/about/`` the folder.
+A file called ``about`` goes before the page, and the page before a lone ``about.gz``.
 """
 
 from __future__ import annotations
@@ -88,6 +89,10 @@ class Lookup:
                 raise
             return Elsewhere(directory=False) if directory else page
         if not isinstance(place, Folder):
+            # ``about.gz`` may be anything; a page that is there is what is meant.
+            page = None if isinstance(place, OpenFile) else self._page(names)
+            if page is not None:
+                return Elsewhere(directory=False) if directory else page
             if directory:
                 raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
             return FoundFile(folder, names, place)

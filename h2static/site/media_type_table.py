@@ -94,7 +94,7 @@ image/avif                      avif
 image/heic                      heic
 image/heif                      heif
 image/jxl                       jxl
-image/svg+xml                   svg
+image/svg+xml                   svg svgz
 image/x-icon                    ico cur
 image/bmp                       bmp
 image/tiff                      tif tiff

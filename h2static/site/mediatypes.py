@@ -91,8 +91,10 @@ def parse_mime_types(text: str, source: str) -> dict[bytes, bytes]:
             continue
         if _TYPE.fullmatch(words[0].encode("utf-8", "replace")) is None:
             raise ValueError(f"{source}:{number}: {words[0]!r} is not a media type")
+        # RFC 9110 section 8.3.1: types are compared without regard to case.
+        media_type = words[0].lower().encode("ascii")
         for extension in words[1:]:
-            types[extension.lower().removeprefix(".").encode()] = words[0].encode("ascii")
+            types[extension.lower().removeprefix(".").encode()] = media_type
     return types
 
 

@@ -6,9 +6,15 @@ up one by one: none is empty, ``.``, ``..`` or has NUL in it.  For any other pat
 no encoding is assumed, no Unicode is normalised.  Which of the names are public is for
 :mod:`h2static.site.names` to say.
 
+Paths that are equivalent by RFC 3986 name the same: percent-encoded octets are decoded (section
+6.2.2.2), then dot segments are removed (section 6.2.2.3), as some clients (apt) leave that to the
+server.  A path that climbs above the root is none.  ``//`` is no equivalent of ``/``, and gets
+another address.
+
 Strategy: split first, decode then.  An encoded slash therefore stays part of a name, which no file
-can have, unless the owner says that it separates names.  What is looked at name by name is what
-needs to be: a path may be made of thousands.
+can have, unless the owner says that it separates names.  Dot segments are removed from the text of
+a path, so what a link leads to has no say in it.  What is looked at name by name is what needs to
+be: a path may be made of thousands.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from typing import TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from h2static.http.grammar import TARGET_OCTETS
+from h2static.http.paths import remove_dot_segments
 from h2static.site.errors import SiteError
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.patterns import Pattern
@@ -56,14 +63,21 @@ class Target:
 
 
 def parse_target(
-    path: bytes, limits: SiteLimits = DEFAULTS, *, encoded_slash: Sequence[Pattern] = ()
+    path: bytes,
+    limits: SiteLimits = DEFAULTS,
+    *,
+    encoded_slash: Sequence[Pattern] = (),
+    dot_segments: bool = True,
 ) -> Target:
     """Decode ``:path`` in origin form.
 
-    ``encoded_slash``: paths in which ``%2F`` separates names as a slash does.
+    ``encoded_slash``: paths in which ``%2F`` separates names as a slash does; a dot segment between
+    such slashes is none, since a client could not have removed it.
+
+    ``dot_segments``: whether the path may have any.
 
     Raises ``SiteError``: 400 for what is no path (RFC 9113 section 8.3.1, RFC 3986), 404 for dot
-    segments, 414 for paths that are too long.
+    segments that lead above the root or may not be there, 414 for paths that are too long.
     """
     if len(path) > limits.path:
         raise SiteError(414, refusal=f"path longer than {limits.path} octets")
@@ -75,17 +89,29 @@ def parse_target(
         or is_no_query(query)
     ):
         raise SiteError(400, refusal="malformed path")
-    target = _split(path, query if question_mark else None)
+    query_or_none = query if question_mark else None
+    target = _split(path, query_or_none)
+    if _has_dot_segments(target.names):
+        if not dot_segments:
+            raise SiteError(404)
+        path, climbs = remove_dot_segments(path)
+        if climbs:
+            # Nobody means the root by that.
+            raise SiteError(404)
+        target = _split(path, query_or_none)
     if (
         encoded_slash
         and _ENCODED_SLASH.search(path) is not None
         and any(pattern.matches(target.path) for pattern in encoded_slash)
     ):
-        target = _split(_ENCODED_SLASH.sub(b"/", path), target.query)
-    # RFC 3986 section 6.2.2.3: clients remove dot segments, encoded ones too (section 6.2.2.2).
-    if b"." in target.names or b".." in target.names:
-        raise SiteError(404)
+        target = _split(_ENCODED_SLASH.sub(b"/", path), query_or_none)
+        if _has_dot_segments(target.names):
+            raise SiteError(404)
     return target
+
+
+def _has_dot_segments(names: Names) -> bool:
+    return b"." in names or b".." in names
 
 
 def _split(path: bytes, query: bytes | None) -> Target:

@@ -10,11 +10,9 @@ no such text is refused with one line that says where.
 from __future__ import annotations
 
 import codecs
-import errno
 import os
-import stat
 
-from h2static.site.descriptors import close_descriptor
+from h2static.descriptors import open_regular_file
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -28,7 +26,9 @@ def read_text_file(path: str | os.PathLike[str], limit: int) -> str:
 
     Raises :class:`TextFileError`, and ``OSError``, also for what is no regular file.
     """
-    return decode_text(_read_plain_file(path, limit + 1), os.fspath(path), limit)
+    with open_regular_file(path) as file:
+        octets = file.read(limit + 1)
+    return decode_text(octets, os.fspath(path), limit)
 
 
 def decode_text(octets: bytes, source: str, limit: int) -> str:
@@ -59,19 +59,3 @@ def _with_line_ends(text: str) -> str:
 def _line(before: str) -> int:
     """The number of the line that stands after ``before``."""
     return _with_line_ends(before).count("\n") + 1
-
-
-def _read_plain_file(path: str | os.PathLike[str], size: int) -> bytes:
-    """The first ``size`` octets.  Raises ``OSError``, also for what is no regular file."""
-    # Without O_NONBLOCK opening a FIFO waits for its other end.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(size)
-    finally:
-        close_descriptor(descriptor)

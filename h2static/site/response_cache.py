@@ -30,12 +30,12 @@ from os import fstat
 from typing import Final
 from weakref import WeakValueDictionary
 
+from h2static.descriptors import close_descriptor
 from h2static.http.messages import Request, Response
 from h2static.site.bodies import FileBody
 from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey
 from h2static.site.change_watch import NO_WATCH, ChangeWatch
-from h2static.site.descriptors import close_descriptor
 from h2static.site.files import FileVersion, version_of
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import OctetBody

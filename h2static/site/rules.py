@@ -6,7 +6,7 @@ it count, so that ``*.html`` is true of ``/`` when ``index.html`` answers.
 
 A rule for Content-Encoding is no field like others: it says how the octets of a file are stored, as
 those of ``game.wasm.gz``, which an application asks for by that name.  Only the file counts, and no
-error, redirect or list has it.
+error, redirect or list has it.  ``.svgz`` needs no rule.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ RESERVED_FIELDS = frozenset(
 CONTENT_ENCODING = b"content-encoding"
 #: What a file may be stored in (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
 _STORED_CODINGS = frozenset((b"gzip", b"br", b"zstd", b"deflate", b"compress", b"identity"))
+_GZIP = b"gzip"
+#: The registration of image/svg+xml: a file with this extension is SVG in gzip, of which HTTP tells
+#: in Content-Encoding.  Without it no browser shows one.
+_GZIP_BY_NAME = b".svgz"
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -162,11 +166,11 @@ class Rules:
         self.most = len(self._cache) + len(header) + self._index.most
 
     def stored_coding(self, file_path: bytes) -> bytes | None:
-        """The content coding in which a file is stored; ``None``: no rule says so."""
+        """The content coding in which a file is stored; ``None``: in none that is told."""
         for rule in self._codings:
             if rule.pattern.matches(file_path):
                 return None if rule.value == b"identity" else rule.value
-        return None
+        return _GZIP if file_path.lower().endswith(_GZIP_BY_NAME) else None
 
     def fields(self, path: bytes, file_path: bytes | None = None) -> tuple[Field, ...]:
         """The fields to set for a request of ``path``, each name once.

@@ -49,17 +49,21 @@ class Setup:
         clock: Callable[[], float],
         access: FileAccess,
         look: Look,
+        *,
         alone: Alone = ANYHOW,
+        falls_through: bool = False,
     ) -> None:
         """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
 
-        ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.
+        ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.  ``falls_through``: as for
+        :class:`~h2static.site.site.Site`.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
         self.config = config
         self.root = root
         self.clock = clock
+        self.falls_through = falls_through
         limits = self.limits = access.limits
         self.shared = Shared(
             contents=contents,
@@ -121,9 +125,14 @@ class Setup:
             return False
         return isinstance(found, FoundFile)
 
-    def target(self, path: bytes) -> Target:
+    def target(self, path: bytes, *, dot_segments: bool = True) -> Target:
         """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""
-        return parse_target(path, self.limits, encoded_slash=self.config.encoded_slash)
+        return parse_target(
+            path,
+            self.limits,
+            encoded_slash=self.config.encoded_slash,
+            dot_segments=dot_segments,
+        )
 
     def _check_file(self, walk: Walk, file: str, option: str) -> None:
         """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from h2static.http.exchange import Exchange, Job
+from h2static.http.exchange import Exchange, ResponseJob
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
 from h2static.site.bodies import FileAccess, Submit
@@ -70,6 +70,7 @@ class Site(Lifecycle):
         submit: Submit = run_at_once,
         limits: SiteLimits | None = None,
         alone: Alone = ANYHOW,
+        falls_through: bool = False,
         survey: bool = True,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
@@ -78,7 +79,8 @@ class Site(Lifecycle):
         as one might expect; one of several workers is enough.
 
         ``alone``: what jobs enter, where several threads do them, to take turns at computing that
-        takes much room; a lock.
+        takes much room; a lock.  ``falls_through``: others answer where the site has nothing.  The
+        response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.
 
         Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
         does not exist or has faults.
@@ -89,7 +91,16 @@ class Site(Lifecycle):
         limits = DEFAULTS if limits is None else limits
         self._contents = Contents(config.cache_size, limits)
         self._access = FileAccess(submit=submit, limits=limits)
-        self._setup = Setup(config, root, self._contents, clock, self._access, self.look, alone)
+        self._setup = Setup(
+            config,
+            root,
+            self._contents,
+            clock,
+            self._access,
+            self.look,
+            alone=alone,
+            falls_through=falls_through,
+        )
         # Where links may lead anywhere, changes on the way there would go unseen.
         change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)
         self._responses = ResponseCache(change_watch, limits)
@@ -102,6 +113,11 @@ class Site(Lifecycle):
         self._has_batches = False
         #: Responses that other threads built and this one has not remembered yet.
         self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
+
+    @property
+    def access(self) -> FileAccess:
+        """How its files are read; for others who send files."""
+        return self._access
 
     @property
     def memory(self) -> SiteMemory:
@@ -176,7 +192,7 @@ class Site(Lifecycle):
         known = self._responses.by_request.get(request)
         if known is None:
             # Another request may have been equal in all that matters.
-            if self._uploads is not None and request.method in UPLOAD_METHODS:
+            if self.echoes(request):
                 return None
             response = self._responses.find_equal(request, self._keys.of(request))
             return response if response is not None and response.prepared else None
@@ -188,8 +204,8 @@ class Site(Lifecycle):
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
-        if self._uploads is not None and request.method in UPLOAD_METHODS:
-            exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
+        if self.echoes(request):
+            self.echo(exchange)
             return
         found = self.look(request)
         if isinstance(found, Response):
@@ -197,7 +213,16 @@ class Site(Lifecycle):
         else:
             exchange.work(found)
 
-    def look(self, request: Request) -> Response | Job:
+    def echoes(self, request: Request) -> bool:
+        """Whether the response to ``request`` is its own content."""
+        return self._uploads is not None and request.method in UPLOAD_METHODS
+
+    def echo(self, exchange: Exchange) -> None:
+        """Respond with the content of the request; for those of which :meth:`echoes` says so."""
+        assert self._uploads is not None
+        exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
+
+    def look(self, request: Request) -> Response | ResponseJob:
         """The response to ``request``, or a job that makes it where that may block.
 
         For POST and PUT this is what they get where the site echoes no uploads.

@@ -76,7 +76,7 @@ def test_operands(
         (["--ignore", "x", "80"], "--ignore needs --dev or --live-reload"),
         (["--no-tls", "--allow-host", "x", "80"], "--allow-host needs --dev or --live-reload"),
         (["--allow-host", "x", "80", "k", "c"], "--allow-host needs --dev or --live-reload"),
-        (["-D", "80"], "-D/--daemon needs -d PATH or DOCROOT"),
+        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT or --app"),
         (["-D", "0", "www"], "--daemon with port 0 needs --ready-fd"),
     ],
 )
@@ -142,6 +142,7 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
         "cache-size": "1K", "dot-names": ".z*", "encoded-slash": "/@*",
+        "app": "a:b", "app-dir": "x", "lifespan": "off",
     }  # fmt: skip
     for option in OPTIONS:
         if option.name in ("help", "version", "config", "print-config"):
@@ -153,6 +154,8 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         needs = {"client-ca": ["-V"]}.get(option.name, [])
         if option.name in ("log-format", "push-cookie", "ignore", "debounce", "poll"):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
+        if option.name in ("app-dir", "factory", "lifespan", "wsgi"):
+            needs = ["--app", "a:b"]
         if option.name == "proxy-protocol":
             needs = ["--trusted-proxy", "unix"]
         if option.name == "verify-client":

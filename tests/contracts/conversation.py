@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from h2static.http.exchange import Application
+from h2static.http.exchange import Application, Outcome
 from h2static.http.fields import Field, Fields
 from h2static.http.journal import Journal
-from h2static.http.messages import Client, Response
+from h2static.http.messages import Client
 from h2static.http.shared import Shared
 from tests.contracts.dialects import Dialect
 from tests.support.wire_clients.shape import Reply
@@ -91,6 +91,20 @@ class Conversation:
         if has_content and not unfinished:
             self.client.end(number, trailers)
         return number
+
+    def tunnel(
+        self, path: bytes = b"/", *, protocol: bytes = b"websocket", fields: Fields = ()
+    ) -> int:
+        """Ask for another protocol; the number of the request."""
+        return self.client.ask_for(protocol, path, fields)
+
+    def end_tunnel(self, number: int) -> None:
+        """The client sends no more through a tunnel; all of the connection where that is one."""
+        if self.dialect.multiplexed:
+            self.client.end(number, ())
+            self.settle()
+        else:
+            self.end_input()
 
     def send(self, number: int, data: bytes) -> None:
         """More content of a request."""
@@ -186,12 +200,12 @@ class Conversation:
     def run_job(self) -> None:
         """Do the next job, as a thread would, and bring its response back."""
         stream_id, job = self.engine.jobs.popleft()
-        response: Response | None
+        outcome: Outcome | None
         try:
-            response = job()
+            outcome = job()
         except Exception:
-            response = None
-        self.engine.finish_job(stream_id, response, self.now)
+            outcome = None
+        self.engine.finish_job(stream_id, outcome, self.now)
         self.settle()
 
     def step(self, seconds: float) -> None:

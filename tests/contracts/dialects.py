@@ -23,6 +23,9 @@ from tests.support.wire_clients.http1 import Http1Client
 from tests.support.wire_clients.http2 import Http2Client
 from tests.support.wire_clients.shape import WireClient
 
+#: What every engine offers here.
+PROTOCOLS: Final = frozenset((b"websocket",))
+
 
 @dataclass(slots=True, kw_only=True)
 class Served:
@@ -79,7 +82,9 @@ class Http1:
         *,
         notify: Callable[[], None],
     ) -> Served:
-        engine = http1.ServerConnection(application, client, shared, now, notify=notify)
+        engine = http1.ServerConnection(
+            application, client, shared, now, protocols=PROTOCOLS, notify=notify
+        )
         return Served(engine=engine, new_batch=lambda: None)
 
     def connect(self) -> WireClient:
@@ -107,7 +112,7 @@ class Http2:
         notify: Callable[[], None],
     ) -> Served:
         # What an engine does with more streams than it allows is its own protocol's matter.
-        settings = LocalSettings(max_concurrent_streams=10_000)
+        settings = LocalSettings(max_concurrent_streams=10_000, enable_connect_protocol=True)
         service = make_service(
             application,
             settings,

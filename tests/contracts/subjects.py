@@ -20,10 +20,13 @@ from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.http.exchange import Application, Exchange
 from h2static.http.messages import Request, Response
 from h2static.http.wrapper import Wrapper
+from h2static.router import Router
 from h2static.server.health import HealthApplication
 from h2static.site import Site, SiteConfig
+from h2static.site.folder_first import FolderFirst
 from h2static.site.hints.rules import parse_push_option
 from h2static.site.limits import SiteLimits
+from h2static.site.refusals import Refusals
 from h2static.site.rules import ErrorPage, parse_cache_rule
 from tests.contracts.applications import Scripted, text
 
@@ -46,6 +49,7 @@ TREE_PATHS: Final = (
     b"/sub/x.txt",
     b"/%C3%BC.txt",
     b"/missing",
+    b"/./sub/../a.css",
     b"/../escape",
     b"/a%00b",
     b"*",
@@ -230,6 +234,14 @@ def _wrapped_fake(root: Path) -> Subject:
     return Subject(application=application, clock=Clock(), paths=_FAKE_PATHS)
 
 
+def _folder_first(root: Path) -> Subject:
+    """A folder in front of an application, beside another one."""
+    clock = Clock()
+    site = Site(SiteConfig(root=str(root)), clock=clock, falls_through=True)
+    application = Router({"/api": Refusals()}, FolderFirst(site, Refusals()))
+    return Subject(application=application, clock=clock, paths=(*TREE_PATHS, b"/api/x"))
+
+
 SUBJECTS: Final[dict[str, Callable[[Path], Subject]]] = {
     "site": _site_alone,
     "site with everything": _site_with_everything,
@@ -240,6 +252,7 @@ SUBJECTS: Final[dict[str, Callable[[Path], Subject]]] = {
     "health": _health,
     "cors": _cors,
     "chain": _chain,
+    "folder first": _folder_first,
     "fake": _fake_alone,
     "wrapped fake": _wrapped_fake,
 }

@@ -467,7 +467,7 @@ def test_a_client_that_goes_leaves_nothing(make: Callable[[], Subject], moment: 
         informed = len(exchange.informed)
         # A thread may have begun with a job before.
         for job in jobs:
-            exchange.respond(job())
+            exchange.take_outcome(job())
         if exchange.response is not None:
             _octets(exchange.response)
         assert len(exchange.informed) == informed

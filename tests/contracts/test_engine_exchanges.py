@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from h2static.http.exchange import Exchange
+from h2static.http.exchange import Exchange, Handover
 from h2static.http.messages import Response
-from tests.contracts.applications import Scripted, keep, text
+from tests.contracts.applications import ProbeSink, Scripted, keep, text
 from tests.contracts.conversation import Conversation
 from tests.contracts.dialects import Dialect
 
@@ -55,6 +55,37 @@ def test_a_job_that_raises_makes_500(dialect: Dialect) -> None:
     talk.settle()
     if not talk.closed:
         talk.whole_reply(following)
+
+
+def test_a_job_may_hand_over(dialect: Dialect) -> None:
+    """Its exchange is handled by others then, content included."""
+    sinks: list[ProbeSink] = []
+
+    def take(exchange: Exchange) -> None:
+        sinks.append(ProbeSink(application.ledger))
+        exchange.accept(sinks[0])
+
+    application = Scripted(lambda exchange: exchange.work(lambda: Handover(take)))
+    talk = Conversation(dialect, application)
+    number = talk.request(b"/", content=b"content")
+    talk.settle()
+    talk.run_job()
+    assert sinks[0].data == b"content"
+    application.handled[0].respond(text(200, b"taken"))
+    talk.settle()
+    assert talk.whole_reply(number).content == b"taken"
+
+
+def test_a_job_that_hands_over_may_do_so_again(dialect: Dialect) -> None:
+    application = Scripted(
+        lambda exchange: exchange.work(lambda: Handover(lambda then: then.work(_job)))
+    )
+    talk = Conversation(dialect, application)
+    number = talk.request(b"/")
+    talk.settle()
+    talk.run_job()
+    talk.run_job()
+    assert talk.whole_reply(number).content == b"worked out"
 
 
 def test_a_job_of_a_client_that_has_gone_is_not_begun(dialect: Dialect) -> None:

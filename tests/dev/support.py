@@ -9,7 +9,7 @@ from pathlib import Path
 from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker, State
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
-from h2static.http.exchange import Exchange, Job
+from h2static.http.exchange import Exchange, ResponseJob
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
 from h2static.site import Site, SiteConfig
@@ -99,7 +99,7 @@ class FakeSite(Lifecycle):
         else:
             exchange.respond(response)
 
-    def look(self, request: Request) -> Response | Job:
+    def look(self, request: Request) -> Response | ResponseJob:
         self.looked.append(request)
         response = self.response
         return (lambda: response) if self.later else response

@@ -37,6 +37,9 @@ from h2static.http.messages import Request
         (b"127.0.0.1:80@evil.test", False),
         (b"localhost evil.test", False),
         (b"[evil.test]", False),
+        # RFC 3986 section 3.2.2: an address of a version to come, and no name.
+        (b"[v1.localhost]", False),
+        (b"[::1%25localhost]", False),
         (b"\xff", False),
     ],
 )

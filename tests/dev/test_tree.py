@@ -227,6 +227,27 @@ def test_links_that_leave_the_root_are_followed_when_they_are_served(
     assert str(root / first / "deep") in tree.places()
 
 
+def test_links_that_leave_the_root_are_overlooked_when_they_are_not_served(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """However they are heard of: what is never served never reloads a page."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "x.css").write_text("x")
+    tree = scanned(root)
+    before = tree.version
+    (root / "file.css").symlink_to(outside / "x.css")
+    (root / "folder").symlink_to(outside)
+    assert tree.refresh(["file.css", "folder", "folder/x.css"]) == []
+    assert tree.refresh([""]) == []
+    (outside / "x.css").write_text("xx")
+    assert tree.refresh(["file.css", "folder/x.css", ""]) == []
+    assert tree.version == before == scanned(root).version
+    # What is served no more is gone.
+    (root / "index.html").unlink()
+    (root / "index.html").symlink_to(outside / "x.css")
+    assert tree.refresh(["index.html"]) == [Change(path="index.html", kind=Kind.REMOVED)]
+
+
 def test_large_files_are_not_read(root: Path) -> None:
     (root / "small.bin").write_bytes(bytes(10))
     (root / "large.bin").write_bytes(bytes(11))

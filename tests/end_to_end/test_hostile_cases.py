@@ -10,29 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance import (
-    test_rfc9113_4_3_header_blocks,
-    test_rfc9113_4_frames,
-    test_rfc9113_5_streams,
-    test_rfc9113_6_1_data,
-    test_rfc9113_6_frames,
-    test_rfc9113_8_messages,
-    test_rfc9218_priorities,
-)
 from tests.conformance.cases import Case, parametrize, run
+from tests.conformance.sections import BY_SECTION
 from tests.support.peer import Peer
 from tests.support.serving import Serving, serving
 from tests.support.transports import Wire
-
-CASES = [
-    *test_rfc9113_4_3_header_blocks.CASES,
-    *test_rfc9113_4_frames.CASES,
-    *test_rfc9113_5_streams.CASES,
-    *test_rfc9113_6_1_data.CASES,
-    *test_rfc9113_6_frames.CASES,
-    *test_rfc9113_8_messages.CASES,
-    *test_rfc9218_priorities.CASES,
-]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +48,7 @@ def neighbour(server: Serving) -> Iterator[Neighbour]:
     server.wait_for_rest()
 
 
-@parametrize(CASES)
+@parametrize(BY_SECTION)
 def test_a_case_over_a_socket(case: Case, server: Serving, neighbour: Neighbour) -> None:
     wire = Wire(server.port)
     try:

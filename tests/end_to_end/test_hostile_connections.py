@@ -1,6 +1,6 @@
 """Hostile scenarios over sockets: what the driver does with peers that stall, flood and vanish.
 
-The numbers are those of the project's list of hostile scenarios.  The server's deadlines are made
+The numbers are those of ``docs/hazards.md``.  The server's deadlines are made
 short; its bounds are the real ones.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 
@@ -261,6 +262,46 @@ def test_hazard_31_rapid_reset_beside_a_neighbour(server: Serving) -> None:
         # A thousand at once, and some more for each second that it takes.
         assert peer.fatal.last_stream_id < 4_000
         neighbour.expect_serves(3)
+
+
+def test_hazard_43_an_endless_header_block_stands_in_the_error_log(server: Serving) -> None:
+    """No request ever comes of it, so that no access log has it."""
+    with wire(server) as one:
+        peer = Peer(one)
+        peer.send(octets(r.HEADERS, 1, 1, b"\x82"))
+        with contextlib.suppress(OSError):
+            for _ in range(1_000):
+                one.deliver(octets(r.CONTINUATION, 0, 1, bytes(16_384)))
+        server.wait_for_error("ENHANCE_YOUR_CALM: header block too large")
+        server.wait_for_rest()
+    assert not server.site.requests
+    is_served(server)
+
+
+def test_hazard_50_costly_header_blocks_beside_a_neighbour(server: Serving) -> None:
+    """The neighbour is served between them: when it has been ten times, most still wait."""
+    # A never-indexed literal of 16 125 octets of Huffman code.
+    block = b"\x82\x84\x86\x01\x01x\x10\x01h\xff\xfe\x7c" + bytes(16_125)
+    count = 1_000
+    with wire(server) as one, wire(server) as other:
+        neighbour = Peer(other)
+        Peer(one)
+
+        def pour() -> None:
+            with contextlib.suppress(OSError):
+                for number in range(count):
+                    one.socket.sendall(octets(r.HEADERS, 5, 2 * number + 1, block))
+
+        thread = threading.Thread(target=pour, daemon=True)
+        thread.start()
+        wait_until(lambda: len(server.site.requests) > 5, "the flood to arrive")
+        for number in range(10):
+            neighbour.expect_serves(2 * number + 1)
+        assert len(server.site.requests) < count / 2
+        vanish(one)
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+        neighbour.expect_serves(21)
 
 
 # ---------------------------------------------------------------------- peers that stall

@@ -78,6 +78,23 @@ def test_zchunk(root: Path, server: RunningServer, tmp_path: Path) -> None:
     assert (tmp_path / "new.zck").read_bytes() == (root / "new.zck").read_bytes()
 
 
+def test_aria2c(root: Path, server: RunningServer, tmp_path: Path) -> None:
+    """Parts of a file on several connections; what another run has left is gone on with."""
+    aria2c = require_tool("aria2c", package="aria2")
+    content = random.Random(7).randbytes(8_000_000)
+    (root / "new.bin").write_bytes(content)
+    url = f"http://127.0.0.1:{server.port}/new.bin"
+    quiet = ("--no-conf", "-q", "--max-tries=1")
+    run(aria2c, *quiet, "-x4", "-s4", "-k1M", url, folder=tmp_path)
+    assert (tmp_path / "new.bin").read_bytes() == content
+    (tmp_path / "new.bin").write_bytes(content[:3_000_000])
+    run(aria2c, *quiet, "-c", url, folder=tmp_path)
+    assert (tmp_path / "new.bin").read_bytes() == content
+    worker = server.counters()[0]["counters"]
+    assert isinstance(worker, dict)
+    assert worker["accepted"] >= 5
+
+
 @pytest.fixture
 def tree(root: Path) -> Path:
     """Files with odd names in a folder."""

@@ -133,7 +133,7 @@ def test_the_log_has_nghttpd_s_lines(server: RunningServer) -> None:
 
 
 def test_node_gets_each_push_once_with_its_content(server: RunningServer) -> None:
-    node = require_tool("node", package="nodejs", optional=True)
+    node = require_tool("node", package="nodejs")
     pushes = json.loads(run(node, "-e", NODE, server.urls[0]))
     assert [push["asked"][":path"] for push in pushes] == PUSHED
     for push in pushes:

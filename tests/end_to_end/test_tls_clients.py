@@ -74,7 +74,7 @@ def test_h2load(server: RunningServer) -> None:
 
 
 def test_node(server: RunningServer, authority: Path) -> None:
-    node = require_tool("node", package="nodejs", optional=True)
+    node = require_tool("node", package="nodejs")
     script = """
         const client = require('http2').connect(process.argv[1],
             {ca: require('fs').readFileSync(process.argv[2])});

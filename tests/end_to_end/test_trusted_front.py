@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.processes import DEADLINE, RunningServer, running, wait_until
+from tests.support.processes import DEADLINE, RunningServer, accepts, running, wait_until
 from tests.support.servers import free_port
 from tests.support.tools import require_tool
 
@@ -68,17 +67,11 @@ def haproxy(
             [program, "-db", "-f", str(configuration)], stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            wait_until(lambda: accepts(port), "HAProxy to listen")
+            wait_until(lambda: accepts(PROXY, port), "HAProxy to listen")
             yield port
         finally:
             process.kill()
             process.wait(DEADLINE)
-
-
-def accepts(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((PROXY, port), DEADLINE):
-        return True
-    return False
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ MODULES = (
     *("server/driver", "server/connections", "server/link", "server/opening", "server/acceptor"),
     *("server/trusted_proxies", "server/pool", "server/background", "server/server"),
     *("site/files", "site/octets", "site/bodies", "site/contents", "site/sources"),
-    *("site/descriptors", "site/mounts", "site/file_times", "site/listing"),
+    *("descriptors", "site/mounts", "site/file_times", "site/listing"),
     *("site/netlify", "site/response_cache", "site/change_watch"),
     *("site/inotify", "site/uploads", "site/plain_files", "site/site", "site/setup"),
     *("logs/access", "logs/errors", "logs/console", "logs/frames", "logs/files", "logs/brief"),

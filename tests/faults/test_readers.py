@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from h2static.site import plain_files
+from h2static import descriptors
 from h2static.site.bodies import FileAccess, FileBody
 from h2static.site.config import EtagSource
 from h2static.site.limits import SiteLimits
@@ -30,9 +30,9 @@ from tests.support.faults import Faults, Outcome, Place, short
 
 DIGEST = place("site/contents:digest_content:pread")
 WRITERS = place("site/bodies:_wait_for_writers:lseek")
-OPEN_PLAIN = place("site/plain_files:_read_plain_file:open")
-LOOK_PLAIN = place("site/plain_files:_read_plain_file:fstat")
-READ_PLAIN = place("site/plain_files:_read_plain_file:read")
+OPEN_PLAIN = place("descriptors:open_regular_file:open")
+LOOK_PLAIN = place("descriptors:open_regular_file:fstat")
+READ_PLAIN = place("site/plain_files:read_text_file:read")
 MOST_WATCHES = place("site/change_watch:ChangeWatch._start:open")
 READ_MOST = place("site/change_watch:ChangeWatch._start:read")
 FILE_SYSTEMS = place("site/mounts:file_system_of:open")
@@ -110,7 +110,7 @@ def test_a_file_of_the_owner(
     tmp_path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch, where: Place, outcome: Outcome
 ) -> None:
     path = write(tmp_path, "rules", TEXT)
-    faults.catch_files(monkeypatch, plain_files, "open")
+    faults.catch_files(monkeypatch, descriptors, "open")
     with faults.at(where, outcome), pytest.raises(OSError, match=r"\w"):
         read_text_file(path, 10_000_000)
     assert read_text_file(path, 10_000_000) == TEXT
@@ -118,7 +118,7 @@ def test_a_file_of_the_owner(
 
 def test_closing_a_file_of_the_owner(tmp_path: Path, faults: Faults) -> None:
     path = write(tmp_path, "rules", TEXT)
-    with faults.at(place("site/descriptors:close_descriptor:close"), CLOSED_WITH_ERROR):
+    with faults.at(place("descriptors:close_descriptor:close"), CLOSED_WITH_ERROR):
         assert read_text_file(path, 10_000_000) == TEXT
 
 

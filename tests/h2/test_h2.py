@@ -14,10 +14,16 @@ from tests.support.small_site import pattern
 class Wire:
     """A client and a server, and what happened at both ends."""
 
-    def __init__(self, *, settings: h2.LocalSettings | None = None, cut: int = 65_536) -> None:
+    def __init__(
+        self,
+        *,
+        settings: h2.LocalSettings | None = None,
+        server: h2.LocalSettings | None = None,
+        cut: int = 65_536,
+    ) -> None:
         """``settings``: the client's."""
         self.client = h2.Connection(h2.CLIENT, settings=settings)
-        self.server = h2.Connection(h2.SERVER)
+        self.server = h2.Connection(h2.SERVER, settings=server)
         self.cut = cut
         self.at_client: list[h2.Event] = []
         self.at_server: list[h2.Event] = []
@@ -142,6 +148,58 @@ def test_a_sender_is_told_to_wait_and_to_go_on() -> None:
     wire.client.acknowledge(stream_id)
     wire.settle()
     assert h2.RoomAvailable(stream_id=stream_id) in wire.at_server
+
+
+def _connect(path: bytes = b"/chat") -> h2.Request:
+    return h2.Request(
+        method=b"CONNECT",
+        scheme=b"http",
+        authority=b"test.example",
+        path=path,
+        fields=(),
+        protocol=b"websocket",
+    )
+
+
+@pytest.mark.parametrize("cut", [1, 7, 65_536])
+def test_a_tunnel(cut: int) -> None:
+    """RFC 8441, from both ends."""
+    wire = Wire(server=h2.LocalSettings(enable_connect_protocol=True), cut=cut)
+    stream_id = wire.client.request(_connect(), more=True)
+    wire.settle()
+    assert wire.asked().request.protocol == b"websocket"
+    wire.server.respond(stream_id, 200, ((b"x-a", b"1"),), more=True)
+    wire.settle()
+    assert (
+        h2.ResponseReceived(stream_id=stream_id, status=200, fields=((b"x-a", b"1"),))
+        in wire.at_client
+    )
+    wire.client.send(stream_id, b"ping")
+    wire.settle()
+    assert content(wire.at_server, stream_id) == b"ping"
+    wire.server.send(stream_id, b"pong")
+    wire.settle()
+    assert content(wire.at_client, stream_id) == b"pong"
+    wire.client.end(stream_id)
+    wire.settle()
+    assert h2.MessageEnded(stream_id=stream_id, trailers=()) in wire.at_server
+    wire.server.send(stream_id, b"last")
+    wire.server.end(stream_id)
+    wire.settle()
+    assert content(wire.at_client, stream_id) == b"ponglast"
+    assert wire.at_client[-1] == h2.MessageEnded(stream_id=stream_id, trailers=())
+
+
+def test_a_tunnel_that_is_refused_or_not_offered() -> None:
+    wire = Wire(server=h2.LocalSettings(enable_connect_protocol=True))
+    stream_id = wire.client.request(_connect(), more=True)
+    wire.settle()
+    wire.server.respond(stream_id, 403, body=b"no")
+    wire.settle()
+    assert content(wire.at_client, stream_id) == b"no"
+    other = Wire()
+    with pytest.raises(h2.Misuse):
+        other.client.request(_connect(), more=True)
 
 
 def test_a_stream_that_is_reset_by_either_end() -> None:

@@ -38,8 +38,21 @@ def test_what_is_received_is_read_in_order() -> None:
     assert pipe.receive(b"one ")
     assert pipe.receive(b"two")
     pipe.end(((b"x-trailer", b"1"),))
-    assert [reader.read(100), reader.read(100), reader.read(100)] == [b"one ", b"two", b""]
+    assert [reader.read(100), reader.read(100)] == [b"one two", b""]
     assert reader.trailers() == ((b"x-trailer", b"1"),)
+
+
+def test_small_pieces_are_read_as_one_and_large_ones_as_they_came() -> None:
+    pipe = Pipe()
+    reader = pipe.open()
+    large = bytes(10_000)
+    for piece in (b"ab", b"cd", b"ef", large, b"gh", b"ij"):
+        pipe.receive(piece)
+    assert reader.read(5) == b"abcd"
+    assert reader.read(100_000) == b"ef"
+    assert reader.read(100_000) is large
+    assert reader.read(100_000) == b"ghij"
+    assert pipe.held == 0
 
 
 def test_a_read_gives_at_most_what_was_asked_for() -> None:

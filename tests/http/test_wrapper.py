@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from h2static.http.exchange import Application, Exchange
+from h2static.http.exchange import Application, Exchange, Handover, Outcome
 from h2static.http.lifecycle import Lifecycle, lifecycle_of
 from h2static.http.messages import Request, Response
 from h2static.http.wrapper import WrappedExchange, Wrapper
@@ -148,12 +148,24 @@ def test_the_response_of_a_job_is_changed_where_the_job_is_done() -> None:
     inner.handle(WrappedExchange(exchange, change))
     (job,) = exchange.jobs
     assert threads == []
-    results: list[Response] = []
+    results: list[Outcome] = []
     thread = threading.Thread(target=lambda: results.append(job()))
     thread.start()
     thread.join()
-    assert [response.body for response in results] == [b"INNER"]
+    (result,) = results
+    assert isinstance(result, Response)
+    assert result.body == b"INNER"
     assert threads == [thread.ident]
+
+
+def test_a_job_that_hands_over_does_so_to_a_changed_exchange() -> None:
+    exchange = FakeExchange(_request(b"/job"))
+    wrapped = WrappedExchange(exchange, _shout)
+    wrapped.work(lambda: Handover(Inner().handle))
+    exchange.run_jobs()
+    exchange.run_jobs()
+    assert exchange.response is not None
+    assert exchange.response.body == b"INNER"
 
 
 def test_a_response_from_outside_is_changed_as_well() -> None:

@@ -46,16 +46,30 @@ CUTS = [whole, singly, randomly]
 class Script:
     """A server that is written by hand; what the client sends is parsed."""
 
-    def __init__(self, settings: LocalSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: LocalSettings | None = None,
+        *,
+        entries: tuple[tuple[int, int], ...] | None = (),
+    ) -> None:
+        """``entries``: of the server's SETTINGS; ``None``: it has not sent them yet."""
         self.client = ClientConnection(
             make_endpoint(settings or LocalSettings(), Limits(), Shared()), START
         )
         self.encoder = hpack.Encoder()
+        self._decoder = hpack.Decoder()
         self._sent = b""
         preface = self.take()
         assert [type(one) for one in preface] == [Settings]
-        self.send(Settings(), Settings(flags=r.ACK))
-        assert self.take() == [Settings(flags=r.ACK)]
+        if entries is not None:
+            self.send(Settings(entries=entries), Settings(flags=r.ACK))
+            assert self.take() == [Settings(flags=r.ACK)]
+
+    def fields(self, headers: Frame) -> list[tuple[bytes, bytes]]:
+        """What is in a header block of the client."""
+        assert isinstance(headers, Headers)
+        decoded = self._decoder.decode(headers.fragment, raw=True)
+        return [(bytes(name), bytes(value)) for name, value in decoded]
 
     def send(self, *frames: Frame | bytes) -> None:
         octets = b"".join(one if isinstance(one, bytes) else one.serialize() for one in frames)
@@ -298,11 +312,20 @@ def test_a_malformed_response_ends_its_stream(
     script.lives_on(3)
 
 
-def test_content_before_the_response() -> None:
+@pytest.mark.parametrize(
+    "early",
+    [
+        Data(stream_id=1, data=b"early"),
+        Data(stream_id=1, data=b"early", flags=r.END_STREAM),
+        Data(stream_id=1, data=b"", flags=r.END_STREAM),
+    ],
+)
+def test_content_before_the_response(early: Data) -> None:
     script = Script()
     received = script.ask()
-    script.send(Data(stream_id=1, data=b"early"))
+    script.send(early)
     assert received.failure is not None
+    assert received.failure.code == ErrorCode.PROTOCOL_ERROR
     assert script.take() == [RstStream(stream_id=1, code=ErrorCode.PROTOCOL_ERROR)]
     script.lives_on(3)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import sys
 import tracemalloc
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from h2static.http.errors import Malformed
 from h2static.http.messages import Field
 from h2static.http.semantics import SENSITIVE, RequestHead, validate_request
-from h2static.http2.decoding import FieldSectionMemory, is_sensitive
+from h2static.http2.decoding import FieldSectionMemory, Sighted, is_sensitive
 from hpacktools.codec import (
     NO_LIMITS,
     DecodeLimits,
@@ -243,14 +244,42 @@ def test_a_memory_never_changes_what_a_block_is(
             assert state.required is None
 
 
-def test_what_was_seen_once_is_forgotten_in_time() -> None:
+def test_what_has_come_once_is_seldom_remembered() -> None:
     """Otherwise a client that never repeats itself would fill the memory."""
     memory = FieldSectionMemory(NO_LIMITS)
     client, encoder = Client(memory), Encoder()
     for number in range(9_000):
         client.receive(encode(encoder, path=b"/%d" % number, how=WITHOUT))
     assert client.hits == 0
-    assert len(memory._sighted) <= 8_192
+    assert len(client.state.known) < 90
+
+
+def test_twenty_thousand_requests_are_remembered() -> None:
+    """A site may well have as many files, and a client ask for one after the other."""
+    memory = FieldSectionMemory(NO_LIMITS)
+    client, encoder = Client(memory), Encoder()
+    blocks = [encode(encoder, path=b"/%d" % number, how=WITHOUT) for number in range(20_000)]
+    for _ in range(3):
+        hits = client.hits
+        for block in blocks[1:]:
+            client.receive(block)
+    assert client.hits - hits > 19_600
+
+
+def test_sights() -> None:
+    chance = random.Random("sights")
+    sighted = Sighted(4_096)
+    seen = [chance.getrandbits(61) for _ in range(1_000)]
+    news = sum(sighted.again(sight) for sight in seen)
+    assert news < 20
+    assert sum(sighted.again(sight) for sight in seen) > 900
+    # Full of others, that never come again: what comes again and again is noticed all the same.
+    for _ in range(20_000):
+        sighted.again(chance.getrandbits(61))
+    assert sum(sighted.again(sight) for sight in seen) < 50
+    for _ in range(3):
+        noticed = sum(sighted.again(sight) for sight in seen)
+    assert noticed > 900
 
 
 def test_acknowledging_the_same_size_changes_nothing() -> None:

@@ -297,3 +297,68 @@ def test_equal_sizes_change_nothing() -> None:
     assert one.resized(one.resized(state, 8_192), 6_000).pending == (6_000,)
     assert one.resized(one.resized(state, 100), 4_096).pending == (100, 4_096)
     assert one.resized(one.resized(one.resized(state, 100), 4_096), 50).pending == (50,)
+
+
+SOME_FIELDS = st.sampled_from(
+    [
+        (b"server", b"h2static"),
+        (b"content-type", b"text/css"),
+        (b"content-type", b"multipart/byteranges; boundary=1"),
+        (b"content-length", b"612"),
+        (b"etag", b'"one"'),
+        (b"etag", b""),
+        (b"location", b"/there"),
+        (b"set-cookie", b"a=1"),
+        (b"set-cookie", b"b=2"),
+        (b"link", b"</a.css>; rel=preload"),
+        (b"link", b"</" + b"b" * 4_000 + b">"),
+        (b"x-own", b"\x80"),
+    ]
+)
+
+
+@given(
+    responses=st.lists(st.lists(SOME_FIELDS, max_size=8).map(tuple), min_size=1, max_size=5),
+    order=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1)), max_size=20),
+    maximum=st.sampled_from([0, 100, 4_096]),
+)
+@settings(deadline=None)
+def test_remembered_parts_give_the_octets_of_the_whole(
+    responses: list[tuple[Field, ...]], order: list[tuple[int, int]], maximum: int
+) -> None:
+    """Whatever was remembered in which second; lines of one name stay in their order."""
+    clock = DateField()
+    one, plain, client = memory(clock), memory(clock, enabled=False), Client()
+    answers = [Response(status=200, fields=fields, prepared=True) for fields in responses]
+    states = [each.resized(each.start(), maximum) for each in (one, plain)]
+    now = NOON
+    for number, later in order:
+        now += later
+        clock.tick(now)
+        answer = answers[number % len(answers)]
+        states = [one.current(states[0]), plain.current(states[1])]
+        blocks = [one.block(states[0], answer), plain.block(states[1], answer)]
+        assert blocks[0].block == blocks[1].block
+        decoded = client.decode(blocks[0].block)
+        assert decoded == one.fields(answer)
+        for name in {name for name, _ in answer.fields}:
+            lines = [value for key, value in answer.fields if key == name]
+            if name != b"content-type":
+                assert [value for key, value in decoded if key == name] == lines
+        states = [
+            state if block.state is None else block.state
+            for state, block in zip(states, blocks, strict=True)
+        ]
+
+
+def test_a_response_that_is_given_other_fields_is_encoded_anew() -> None:
+    one, answer, client = memory(), response(200, b"x"), Client()
+    state = one.start()
+    first = one.block(state, answer)
+    assert first.state is not None
+    client.decode(first.block)
+    answer.fields = ((b"server", b"other"), (b"etag", b'"two"'))
+    clock = one.current(first.state)
+    clock.blocks.clear()
+    decoded = client.decode(one.block(clock, answer).block)
+    assert set(answer.fields) < set(decoded)

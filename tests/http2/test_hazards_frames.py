@@ -1,6 +1,6 @@
 """Hostile scenarios in process: set-up, frames, SETTINGS, PING, WINDOW_UPDATE, PRIORITY.
 
-The numbers are those of the project's list of hostile scenarios.  Each scenario runs against one
+The numbers are those of ``docs/hazards.md``.  Each scenario runs against one
 connection with a clock that the test moves; what it may cost is asserted as frames, octets, open
 streams and calls of the application.
 """

@@ -27,6 +27,7 @@ _GOAWAY = "tests.conformance.test_rfc9113_6_8_goaway"
 _WINDOWS = "tests.conformance.test_rfc9113_6_9_flow_control"
 _STATES = "tests.conformance.test_rfc9113_5_streams"
 _PRIORITIES = "tests.conformance.test_rfc9218_priorities"
+_TUNNELS = "tests.conformance.test_rfc8441_extended_connect"
 
 #: Limit -> test that crosses it, test below it.
 TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
@@ -136,6 +137,14 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "discarded_content": (
         (_FLOW, "test_hazard_64_a_large_upload_that_nobody_wants"),
         (_DATA, "test_credit_is_returned_whatever_becomes_of_content"),
+    ),
+    "tunnel_window": (
+        (_TUNNELS, "test_more_than_the_window_of_a_tunnel"),
+        (_TUNNELS, "test_the_window_of_a_tunnel_is_wide"),
+    ),
+    "tunnel_linger_seconds": (
+        (_TUNNELS, "test_a_client_that_does_not_end_a_tunnel_that_is_over"),
+        (_TUNNELS, "test_a_client_that_ends_a_tunnel_that_is_over"),
     ),
     "content_seconds": (
         (_FLOW, "test_hazard_65_a_slow_upload"),

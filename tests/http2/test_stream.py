@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http.bodies import Sink
+from h2static.http.bodies import Body, Sink
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
@@ -136,6 +136,15 @@ class Owner:
         raise AssertionError
 
     def abort(self, stream: Stream, reason: str) -> None:
+        raise AssertionError
+
+    def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
+        raise AssertionError
+
+    def may_push(self, stream: Stream) -> bool:
+        raise AssertionError
+
+    def push(self, stream: Stream, request: Request) -> None:
         raise AssertionError
 
 

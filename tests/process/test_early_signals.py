@@ -1,6 +1,6 @@
 """Signals that come before anybody listens to them, to the command and to its workers.
 
-Strategy: a start is held up where it reads a FIFO, so that nothing depends on when a signal comes.
+Strategy: a start is held up where it opens a FIFO, so that nothing depends on when a signal comes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -28,6 +27,21 @@ from tests.support.processes import DEADLINE, alive, command, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
+#: ``h2static`` that opens the file which the first word names only when somebody has opened the
+#: FIFO of the second one: between the opening of the sockets and the supervisor, if that is a log.
+_HELD_UP = """
+import os, sys
+from h2static.cli import main
+file, fifo = sys.argv.pop(1), sys.argv.pop(1)
+real = os.open
+def held_up(path, *rest, **named):
+    if path == file:
+        os.close(real(fifo, os.O_RDONLY))
+    return real(path, *rest, **named)
+os.open = held_up
+sys.exit(main())
+"""
+
 
 @pytest.fixture
 def fifo(tmp_path: Path) -> Path:
@@ -38,11 +52,14 @@ def fifo(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def starting(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+def starting(
+    folder: Path, *words: str, program: tuple[str, ...] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server in ``folder`` that begins to start; killed in the end."""
+    arguments = ("--no-tls", "-d", str(folder), *words, "0")
     with open(folder / "stderr", "wb") as stderr:
         process = subprocess.Popen(
-            command("--no-tls", "-d", str(folder), *words, "0"),
+            command(*arguments) if program is None else [*program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
@@ -54,6 +71,18 @@ def starting(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(DEADLINE)
 
 
+@contextlib.contextmanager
+def about_to_log(folder: Path, fifo: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A start that is about to open its log, ``folder / "log"``: it goes on once somebody opens
+    ``fifo``."""
+    log, pid_file = str(folder / "log"), folder / "pid"
+    program = (sys.executable, "-c", _HELD_UP, log, str(fifo))
+    options = ("--pid-file", str(pid_file), "--error-log", log)
+    with starting(folder, *options, *words, program=program) as process:
+        wait_until(lambda: written(pid_file) == f"{process.pid}\n", "it is about to open its log")
+        yield process
+
+
 def children(process: subprocess.Popen[bytes]) -> list[int]:
     words = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [int(word) for word in words]
@@ -62,22 +91,6 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
 def written(file: Path) -> str:
     """What is in ``file``; nothing when there is none."""
     return file.read_text() if file.exists() else ""
-
-
-class Collected:
-    """What is written into a FIFO, without waiting for its end."""
-
-    def __init__(self, reader: IO[bytes]) -> None:
-        self._reader = reader
-        self._octets = b""
-
-    def wait_for(self, text: str) -> None:
-        """Wait until ``text`` has come."""
-        while text.encode() not in self._octets:
-            assert select.select([self._reader], [], [], DEADLINE)[0], self._octets
-            more = os.read(self._reader.fileno(), 65536)
-            assert more, self._octets
-            self._octets += more
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -95,46 +108,38 @@ def test_a_start_is_given_up(tmp_path: Path, fifo: Path, number: signal.Signals)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_has_been_opened_is_closed(tmp_path: Path, fifo: Path, number: signal.Signals) -> None:
     """The start is held up between the opening of the sockets and the supervisor."""
-    path, pid_file = tmp_path / "h2.sock", tmp_path / "pid"
-    with starting(
-        tmp_path, "-a", f"unix:{path}", "--pid-file", str(pid_file), "--error-log", str(fifo)
-    ) as process:
-        wait_until(lambda: written(pid_file) == f"{process.pid}\n", "it is about to open its log")
+    path = tmp_path / "h2.sock"
+    with about_to_log(tmp_path, fifo, "-a", f"unix:{path}") as process:
         assert path.exists()
         (worker,) = children(process)
         process.send_signal(number)
-        with fifo.open("rb"):
+        with fifo.open("wb"):
             assert process.wait(DEADLINE) == 0
         wait_until(lambda: not alive([worker]), "the worker ends")
     assert not path.exists()
-    assert not pid_file.exists()
+    assert not (tmp_path / "pid").exists()
     assert (tmp_path / "stderr").read_text() == ""
 
 
 def test_what_came_too_early_is_done_later(tmp_path: Path, fifo: Path) -> None:
-    pid_file = tmp_path / "pid"
-    words = ("-a", "127.0.0.1", "--pid-file", str(pid_file), "--error-log", str(fifo))
-    with starting(tmp_path, *words) as process:
-        wait_until(lambda: written(pid_file) == f"{process.pid}\n", "it is about to open its log")
+    log = tmp_path / "log"
+    with about_to_log(tmp_path, fifo, "-a", "127.0.0.1") as process:
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             process.send_signal(number)
-        with fifo.open("rb") as reader:
-            said = Collected(reader)
-            said.wait_for("[reload] reloaded")
-            said.wait_for(f'{{"pid": {process.pid}, "workers": [')
+        with fifo.open("wb"):
+            wait_until(lambda: "[reload] reloaded" in written(log), "the reload")
+            counters = f'{{"pid": {process.pid}, "workers": ['
+            wait_until(lambda: counters in written(log), "the counters")
             process.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE) == 0
 
 
 def test_a_reload_that_came_too_early_and_a_stop(tmp_path: Path, fifo: Path) -> None:
     """Each is heard, in whatever order."""
-    pid_file = tmp_path / "pid"
-    words = ("--pid-file", str(pid_file), "--error-log", str(fifo))
-    with starting(tmp_path, *words) as process:
-        wait_until(lambda: written(pid_file) == f"{process.pid}\n", "it is about to open its log")
+    with about_to_log(tmp_path, fifo) as process:
         for number in SUPERVISORS_SIGNALS:
             process.send_signal(number)
-        with fifo.open("rb"):
+        with fifo.open("wb"):
             assert process.wait(DEADLINE) == 0
 
 

@@ -1,7 +1,8 @@
-"""Running out of descriptors."""
+"""Running out of descriptors, and what many connections take of memory."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.polite_client import PoliteClient
-from tests.support.processes import RunningServer, running
+from tests.support.processes import DEADLINE, RunningServer, running
 
 pytestmark = pytest.mark.skipif(
     not hasattr(resource, "prlimit") or sys.platform != "linux",
@@ -48,3 +49,33 @@ def ask(server: RunningServer, count: int) -> None:
     client.start()
     tally = client.join()
     assert (tally.answered, tally.statuses, tally.problems) == (count, {"200"}, [])
+
+
+#: What a connection without a request may take; measured: 8 KiB.
+IDLE_CONNECTION = 64 * 1024
+
+
+def test_a_thousand_idle_connections_take_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("t")
+    with (
+        running("--no-tls", "-a", "127.0.0.1", "0", str(tmp_path)) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        (worker,) = server.workers()
+        ask(server, 20)
+        before = proportional_set(worker)
+        for _ in range(1_000):
+            address = ("127.0.0.1", server.port)
+            client = stack.enter_context(socket.create_connection(address, DEADLINE))
+            client.sendall(PREFACE)
+            assert client.recv(9)[3] == 4, "SETTINGS"
+        assert proportional_set(worker) - before < 1_000 * IDLE_CONNECTION
+        ask(server, 20)
+
+
+def proportional_set(process: int) -> int:
+    """Octets of memory, those that are shared divided by who shares them."""
+    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("the system does not tell")

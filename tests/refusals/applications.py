@@ -6,6 +6,7 @@ from h2static.http.bodies import BodyReader
 from h2static.http.exchange import Exchange
 from h2static.http.fields import Fields
 from h2static.http.messages import Request, Response
+from h2static.http.pipe import Pipe
 from tests.support.applications import PiecesBody, PiecesReader
 from tests.support.engines import Failure
 from tests.support.small_site import SmallSite, response
@@ -69,6 +70,9 @@ class TroubledSite(SmallSite):
                 exchange.respond(response(200, body))
             case b"/greedy":
                 exchange.respond(response(200, GreedyBody()))
+            case b"/tunnel":
+                pipe = Pipe(on_room=exchange.resume)
+                exchange.tunnel(pipe, pipe)
             case b"/invalid":
                 exchange.respond(_invalid(200))
             case _:

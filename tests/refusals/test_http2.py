@@ -28,35 +28,14 @@ from h2static.http2.frames import (
 from h2static.http2.limits import Limits
 from h2static.http2.server import ServerConnection
 from h2static.site.config import SiteConfig
-from tests.conformance import (
-    test_rfc9113_4_3_header_blocks,
-    test_rfc9113_4_frames,
-    test_rfc9113_5_streams,
-    test_rfc9113_6_1_data,
-    test_rfc9113_6_frames,
-    test_rfc9113_8_messages,
-    test_rfc9218_priorities,
-)
 from tests.conformance.cases import Case, octets, parametrize, prepared
+from tests.conformance.sections import BY_SECTION
 from tests.refusals.applications import TroubledSite
 from tests.refusals.reasons import REPOSITORY, reasons_in, unseen
 from tests.support.peer import Peer, request_fields
+from tests.support.replies import Section
 from tests.support.serving import Serving, serving
 from tests.support.transports import Mirror, Wire
-
-BY_SECTION: list[Case] = [
-    case
-    for module in (
-        test_rfc9113_4_3_header_blocks,
-        test_rfc9113_4_frames,
-        test_rfc9113_5_streams,
-        test_rfc9113_6_1_data,
-        test_rfc9113_6_frames,
-        test_rfc9113_8_messages,
-        test_rfc9218_priorities,
-    )
-    for case in module.CASES
-]
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -66,6 +45,8 @@ class Refusal:
     act: Callable[[Peer], object]
     reason: str
     limits: Limits = field(default_factory=Limits)
+    #: What the server tunnels.
+    protocols: frozenset[bytes] = frozenset()
     #: Whether the client exchanges prefaces first.
     handshake: bool = True
     window_bits: int | None = None
@@ -142,6 +123,24 @@ def trailers(fields: list[Field], *, end_stream: bool = True) -> Callable[[Peer]
     return act
 
 
+def connect(path: bytes, *frames: Frame) -> Callable[[Peer], object]:
+    """A request for a tunnel, and what comes after it."""
+    pseudo = {
+        b":method": b"CONNECT",
+        b":protocol": b"websocket",
+        b":scheme": b"http",
+        b":path": path,
+        b":authority": b"test.example",
+    }
+    return lambda peer: peer.send(peer.headers(1, [*pseudo.items()], end_stream=False), *frames)
+
+
+def headers_in_a_tunnel(peer: Peer) -> None:
+    connect(b"/tunnel")(peer)
+    peer.expect(Section)
+    peer.send(peer.headers(1, [(b"x-trailer", b"1")]))
+
+
 def stall(peer: Peer) -> None:
     """Windows that are never opened."""
     peer.replenish = False
@@ -158,8 +157,19 @@ SHORT = Limits(
     check_seconds=0.1,
 )
 _PREFACE = r.PREFACE + Settings().serialize()
+_WEBSOCKET = frozenset((b"websocket",))
 
 OTHERS: dict[str, Refusal] = {
+    "headers in a tunnel": Refusal(
+        act=headers_in_a_tunnel,
+        protocols=_WEBSOCKET,
+        reason="stream 1: PROTOCOL_ERROR: HEADERS in a tunnel",
+    ),
+    "a response that looks like a tunnel": Refusal(
+        act=connect(b"/"),
+        protocols=_WEBSOCKET,
+        reason="stream 1: INTERNAL_ERROR: 200 without a tunnel",
+    ),
     # --- prefaces and time
     "another protocol": Refusal(
         act=raw(b"\x00\x00"), reason="not an HTTP/2 connection preface", handshake=False
@@ -350,7 +360,9 @@ def test_a_violation_has_its_line(case: Case) -> None:
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_refusal_has_its_line(name: str) -> None:
     case = OTHERS[name]
-    with serving(TroubledSite(), limits=case.limits, config=case.config) as server:
+    with serving(
+        TroubledSite(), limits=case.limits, protocols=case.protocols, config=case.config
+    ) as server:
         wire = Wire(server.port)
         peer = Peer(wire, handshake=case.handshake)
         peer.strict = False

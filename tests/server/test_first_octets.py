@@ -72,6 +72,24 @@ NEITHER = [
 
 
 @pytest.mark.parametrize("config", [both, http2_only])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+        b"PROXY UNKNOWN\r\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12),
+    ],
+)
+def test_a_proxy_that_nobody_trusts_is_told_of(
+    header: bytes, config: Callable[[SiteConfig], Config]
+) -> None:
+    """Who forgot --trusted-proxy reads why nothing works."""
+    with serving(config=config) as server:
+        talk(server, header + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        server.wait_for_error("preface: a PROXY header from a peer that is no trusted proxy")
+
+
+@pytest.mark.parametrize("config", [both, http2_only])
 @pytest.mark.parametrize("octets", NEITHER)
 def test_neither_is_told_so_in_frames(
     octets: bytes, config: Callable[[SiteConfig], Config]
@@ -157,3 +175,12 @@ def test_however_it_was_cut(octets: bytes, step: int) -> None:
     for end in range(step, len(octets), step):
         part = spoken(octets[:end], 50)
         assert part in (Spoken.UNKNOWN_YET, whole)
+
+
+@pytest.mark.parametrize("length", [48, 49, 50, 51, 52, 60])
+def test_a_line_around_the_limit_however_it_was_cut(length: int) -> None:
+    """What stands behind the limit does not count, also where it has come already."""
+    octets = b"P" * length + b"\nmore"
+    said = [spoken(octets[:end], 50) for end in range(1, len(octets) + 1)]
+    decided = [one for one in said if one is not Spoken.UNKNOWN_YET]
+    assert set(decided) == {Spoken.HTTP1 if length > 50 else Spoken.NOTHING}

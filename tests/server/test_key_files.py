@@ -98,7 +98,10 @@ def test_on_a_mount_that_is_read_only_nobody_can_change_a_key(
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
 
 
-@pytest.mark.parametrize("text", ["se cret", "se cret\n", "se cret\r\n", "se cret\nother\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["se cret", "se cret\n", "se cret\r\n", "se cret\r", "se cret\nother\n", "\ufeffse cret\n"],
+)
 def test_the_first_line_is_the_password(
     certificate: Certificate, tmp_path: Path, text: str
 ) -> None:
@@ -119,6 +122,7 @@ def test_the_first_line_is_the_password(
         (" secret\n", "the password in {file} does not open the private key {key}"),
         ("\nsecret\n", "the password of the private key is empty: {file}"),
         ("", "the password of the private key is empty: {file}"),
+        ("\ufeff\n", "the password of the private key is empty: {file}"),
         ("x" * 1025, "the password of the private key is longer than 1024 octets: {file}"),
         (None, "cannot read the password of the private key: {file}: No such file or directory"),
     ],

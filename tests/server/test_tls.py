@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,6 +210,31 @@ def test_files_that_cannot_be_used(certificate: Certificate, tmp_path: Path) -> 
             make_context(broken, tickets=True)
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("key_file", "cannot read the private key: {file}: Not a regular file"),
+        ("cert_file", "cannot read the certificate: {file}: Not a regular file"),
+        (
+            "key_password_file",
+            "cannot read the password of the private key: {file}: Not a regular file",
+        ),
+        ("client_ca", "--client-ca {file}: Not a regular file"),
+        ("dh_param_file", "--dh-param-file {file}: Not a regular file"),
+    ],
+)
+def test_a_fifo_holds_nobody_up(
+    certificate: Certificate, tmp_path: Path, option: str, message: str
+) -> None:
+    """Nobody writes to it; the start would wait without a word."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    values: dict[str, Any] = {option: str(fifo), "verify_client": option == "client_ca"}
+    with pytest.raises(StartError) as caught:
+        make_context(config(certificate, **values), tickets=True)
+    assert str(caught.value) == message.format(file=fifo)
 
 
 def test_a_client_ca_that_is_none(certificate: Certificate, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.polite_client import PoliteClient
 from tests.support.processes import DEADLINE, RunningServer, running, wait_until
+from tests.support.tools import require_tool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -133,6 +135,32 @@ def test_a_prohibited_cipher_suite_is_refused(
 def refused(server: RunningServer, context: ssl.SSLContext, text: str) -> None:
     with logged(server, text), connect(server) as sock, pytest.raises(ssl.SSLError):
         context.wrap_socket(sock, server_hostname="127.0.0.1")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_renegotiation_is_declined(watched: RunningServer, count: int) -> None:
+    """ "A deployment of HTTP/2 over TLS 1.2 MUST disable renegotiation" (RFC 9113 9.2.1)."""
+    openssl = require_tool("openssl", package="openssl")
+    address = f"127.0.0.1:{watched.port}"
+    words = (openssl, "s_client", "-msg", "-tls1_2", "-alpn", "h2", "-connect", address)
+    for _ in range(count):
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as client:
+            assert client.stdin is not None
+            assert client.stdout is not None
+            said = b""
+            # Our SETTINGS have come: the connection is in use.
+            while b"\x04\0\0\0\0\0" not in said:
+                more = os.read(client.stdout.fileno(), 65_536)
+                assert more, said
+                said += more
+            # What this program takes for the wish to negotiate again.
+            client.stdin.write(b"R\n")
+            client.stdin.flush()
+            rest = client.stdout.read()
+        assert b"no_renegotiation" in rest
+        assert b"ServerHello" not in rest
 
 
 def test_a_half_closed_connection_is_answered_and_closed(

@@ -73,7 +73,7 @@ def test_types(name: str, type_: str) -> None:
 def test_a_file_adds_to_the_table_and_overrules_it(tmp_path: Path) -> None:
     path = tmp_path / "mime.types"
     path.write_text(
-        "# a comment\n\ntext/x-special  .spc SPECIAL # another\n"
+        "# a comment\n\nTEXT/X-Special  .spc SPECIAL # another\n"
         "application/x-nothing\nimage/x-mine png\n"
     )
     types = MediaTypes(read_mime_types(str(path)))

@@ -137,7 +137,13 @@ def test_dot_names_by_pattern(root: Path) -> None:
         "/.well-known/security.txt",
     ):
         assert client.status(path) == 200
-    for path in ("/.git/config", "/.env", "/.vite/.hidden", "/sub/.vite/manifest.json", "/.vite/."):
+    for path in (
+        "/.git/config",
+        "/.env",
+        "/.vite/.hidden",
+        "/sub/.vite/manifest.json",
+        "/.vite/../.env",
+    ):
         assert client.status(path) == 404
     # Lists tell of the same ones.
     assert b".zgroup" in client.body("/data/store.zarr/")
@@ -152,10 +158,18 @@ def test_dot_names_by_pattern(root: Path) -> None:
 
 def test_all_dot_names_but_dot_segments(root: Path) -> None:
     client = zarr(root, "*")
-    for path in ("/.git/config", "/.env", "/.vite/.hidden"):
+    for path in ("/.git/config", "/.env", "/.vite/.hidden", "/sub/../.env", "/./.env"):
         assert client.status(path) == 200
-    for path in ("/.", "/..", "/sub/../.env", "/sub/%2e%2e/.env"):
+    for path in ("/..", "/../.env", "/sub/%2e%2e/%2e%2e/.env", "/sub/..%2F.env", "/.%2F.env"):
         assert client.status(path) == 404
+
+
+def test_dot_segments_lead_to_no_hidden_name(root: Path) -> None:
+    """What is absent is absent by every path that means it."""
+    client = zarr(root)
+    for path in ("/sub/../.env", "/./.env", "/.git/./config", "/a/%2e%2e/.git/config"):
+        assert client.status(path) == 404
+    assert client.status("/.git/../data/") == client.status("/data/")
 
 
 @pytest.mark.parametrize(
@@ -304,6 +318,18 @@ def test_netlify_knows_addresses_without_html(pages: Path) -> None:
     # A file is in the way of a rule.
     assert client.body("/home") == b"blog.html"
     assert client.body("/nope") == b"index.html"
+
+
+def test_a_page_goes_before_a_lone_sibling(pages: Path) -> None:
+    """What is called ``about.gz`` may be anything, and who accepts no gzip would get 406."""
+    write(pages, "about.gz", "packed")
+    write(pages, "lone.gz", "packed")
+    client = make_client(pages, clean_urls=True)
+    for accept in (None, "gzip"):
+        assert client.body("/about", accept_encoding=accept) == b"about.html"
+        assert field(client.get("/about/", accept_encoding=accept), "location") == "/about"
+    assert client.body("/lone", accept_encoding="gzip") == b"packed"
+    assert make_client(pages).body("/about", accept_encoding="gzip") == b"packed"
 
 
 def test_a_page_that_comes_and_goes(root: Path) -> None:

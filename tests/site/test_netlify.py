@@ -261,3 +261,14 @@ def test_a_file_that_may_be_read_again_is_read_again(
         assert warning in ("_headers: Permission denied", "_headers: Input/output error")
     assert field(client.get("/a.txt"), "x-a") == "2"
     assert client.site.warnings == ()
+
+
+@pytest.mark.parametrize("value", ["..", "%2e%2e", ".", "%2E."])
+def test_what_a_query_says_leads_to_no_other_folder(root: Path, value: str) -> None:
+    """A rule of the owner means files of its folder, whatever a client puts into it."""
+    write(root, "_redirects", "/shop id=:id /goods/:id 200\n/in id=:id /goods/:id/a 200\n")
+    for name in ("index.html", "a", "goods/5", "goods/index.html", "goods/a"):
+        write(root, name)
+    client = make_client(root, netlify=True)
+    assert client.status("/shop?id=5") == 200
+    assert client.status(f"/shop?id={value}") == client.status(f"/in?id={value}") == 404

@@ -68,12 +68,20 @@ def test_a_single_page_application(root: Path) -> None:
     write(root, "real.html", "real")
     write(root, "folder/a")
     client = make_client(root, spa="app/index.html")
-    for path in ("/", "/users/5", "/users/john.doe", "/nope.html", "/folder/", "/real.html/x"):
+    for path in (
+        "/",
+        "/users/5",
+        "/users/john.doe",
+        "/nope.html",
+        "/folder/",
+        "/real.html/x",
+        "/a/../b",
+    ):
         response = client.get(path)
         assert (response.status, octets_of(response)) == (200, b"app")
         assert field(response, "content-type") == "text/html; charset=utf-8"
     assert client.body("/real.html") == b"real"
-    for path in ("/app.js", "/img/logo.png", "/a%2flogo.png", "/a/../b", "/%2e%2e"):
+    for path in ("/app.js", "/img/logo.png", "/a%2flogo.png", "/a/../b.js", "/%2e%2e", "/../b"):
         assert client.status(path) == 404
     assert client.status("/folder") == 301
     # What it fetches, and scripts without an extension, are missing when they are missing.
@@ -186,6 +194,36 @@ def test_links_out_of_the_root(root: Path) -> None:
     follower = make_client(root, follow_symlinks=True)
     assert follower.body("/out/") == b"outside"
     assert follower.status("/out/../../etc/passwd") == 404
+
+
+def test_what_stands_for_a_folder_or_a_file_stays_inside(root: Path) -> None:
+    """An index, a page for errors and a compressed sibling are found without being asked for."""
+    outside = "outside of the root"
+    write(root.parent, "secret", outside)
+    write(root, "page.html", "inside")
+    write(root, "sub/a", "inside")
+    for name in ("index.html", "404.html", "page.html.gz", "page.html.br", "sub/index.html"):
+        (root / name).symlink_to(root.parent / "secret")
+    client = make_client(root)
+    for path in ("/", "/index.html", "/sub/", "/404.html", "/nothing", "/page.html.gz"):
+        response = client.get(path, accept_encoding="gzip, br")
+        assert response.status == 404
+        assert outside.encode() not in octets_of(response)
+    response = client.get("/page.html", accept_encoding="gzip, br")
+    assert (response.status, octets_of(response)) == (200, b"inside")
+    assert field(response, "content-encoding") is None
+    follower = make_client(root, follow_symlinks=True)
+    assert follower.body("/") == outside.encode()
+
+
+def test_names_that_no_file_system_has(root: Path) -> None:
+    client = make_client(root)
+    write(root, "n" * 255)
+    assert client.status("/" + "n" * 255) == 200
+    assert client.status("/" + "n" * 256) == 404
+    assert client.status("/" + "n" * 255, accept_encoding="gzip, br") == 200
+    assert client.status("/" + "n/" * 2_048) == 404
+    assert client.status("/" + "n" * 4_096) == 404
 
 
 def test_dotfiles(root: Path) -> None:

@@ -163,3 +163,17 @@ def test_a_coding_is_no_field() -> None:
 )
 def test_inner_names(name: bytes, inner: bytes) -> None:
     assert inner_name(name) == inner
+
+
+def test_svg_in_gzip_needs_no_rule(root: Path) -> None:
+    """Browsers show one only with its Content-Encoding."""
+    write(root, "a.svgz", PACKED)
+    write(root, "B.SVGZ", PACKED)
+    client = make_client(root)
+    for path in ("/a.svgz", "/B.SVGZ"):
+        response = client.get(path)
+        assert (response.status, octets_of(response)) == (200, PACKED)
+        assert field(response, "content-type") == "image/svg+xml"
+        assert field(response, "content-encoding") == "gzip"
+    plain = make_client(root, header=(parse_header_rule("*.svgz:Content-Encoding: identity"),))
+    assert field(plain.get("/a.svgz"), "content-encoding") is None

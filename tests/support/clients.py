@@ -158,7 +158,7 @@ def node(port: int, program: str) -> object:
     It has ``connect(settings)``, which gives a session, and ``ask(session, fields, content)``,
     which gives the promise of an answer.  Fails on errors of a session.
     """
-    path = require_tool("node", package="nodejs", optional=True)
+    path = require_tool("node", package="nodejs")
     words = [path, "-e", _NODE % program, f"http://127.0.0.1:{port}"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from h2static.http.bodies import BodyReader, Sink
+from h2static.http.bodies import Body, BodyReader, Sink
 from h2static.http.counters import Counters
-from h2static.http.exchange import Application, Job
+from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
@@ -54,6 +54,16 @@ class LineExchange:
 
     def abort(self, reason: str) -> None:
         raise AssertionError(reason)
+
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        sink.abandon()
+
+    @property
+    def may_push(self) -> bool:
+        return False
+
+    def push(self, request: Request) -> None:
+        raise AssertionError("nothing is pushed here")
 
     def when_lost(self, callback: Callable[[], None]) -> None:
         self._lost.append(callback)
@@ -166,11 +176,12 @@ class LineEngine:
         self.output = self.output[count:]
         self.write_progress = now
 
-    def finish_job(self, stream_id: int, response: Response | None, now: float) -> None:
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         self._now = now
-        if response is None:
-            response = self._application.refuse(500, None)
-        self.respond(stream_id, response)
+        if outcome is None:
+            outcome = self._application.refuse(500, None)
+        assert isinstance(outcome, Response)
+        self.respond(stream_id, outcome)
 
     def unblock(self, stream_id: int, now: float) -> None:
         self._readers[stream_id] = self._waiting.pop(stream_id)

@@ -2,7 +2,8 @@
 
 Promise: behaves as :class:`h2static.http.exchange.Exchange` says: the first response counts, a sink
 gets the content that the test sends and has its credit withheld after ``False``, jobs are run when
-the test says so, and nothing has an effect once the client is gone.
+the test says so, and nothing has an effect once the client is gone.  A tunnel is a response 200
+whose body the test reads, and a sink that the test sends to.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from h2static.http.bodies import Body, Sink
-from h2static.http.exchange import Application, Job
+from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
 
@@ -32,7 +33,12 @@ class FakeExchange:
         self.sink: Sink | None = None
         self.jobs: list[Job] = []
         self.aborted: str | None = None
+        #: Whether promises would reach the client, and what was promised.
+        self.may_push = False
+        self.pushed: list[Request] = []
         self.lost = False
+        #: The protocol that the request asks for was granted.
+        self.tunneled = False
         #: Whether the sink has had enough; octets that it was given meanwhile.
         self.waiting = False
         self.resumed = 0
@@ -77,6 +83,19 @@ class FakeExchange:
         if not self.lost:
             self.aborted = reason
 
+    def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
+        if self.over or self.sink is not None or not self.request.protocol:
+            sink.abandon()
+            return
+        self.tunneled = self.content = True
+        self._ended = False
+        self.sink = sink
+        self.response = Response(status=200, fields=fields, body=body, early=True)
+
+    def push(self, request: Request) -> None:
+        if self.may_push and not self.lost:
+            self.pushed.append(request)
+
     def when_lost(self, callback: Callable[[], None]) -> None:
         if self.lost:
             callback()
@@ -88,7 +107,14 @@ class FakeExchange:
     def run_jobs(self) -> None:
         """Do what was left for a thread."""
         while self.jobs:
-            self.respond(self.jobs.pop(0)())
+            self.take_outcome(self.jobs.pop(0)())
+
+    def take_outcome(self, outcome: Outcome) -> None:
+        """Take what a job has come to."""
+        if isinstance(outcome, Response):
+            self.respond(outcome)
+        elif not self.lost:
+            outcome.handle(self)
 
     def send(self, data: bytes) -> bool:
         """Some content comes; whether the sink wants more."""

@@ -94,6 +94,7 @@ def serving(
     *,
     limits: Limits | None = None,
     http1_limits: Http1Limits | None = None,
+    protocols: frozenset[bytes] = frozenset(),
     server_limits: ServerLimits = DEFAULT_LIMITS,
     config: Callable[[SiteConfig], Config] | None = None,
     access_log: AccessLog | None = None,
@@ -103,8 +104,9 @@ def serving(
 ) -> Iterator[Serving]:
     """Serve on cleartext.
 
-    ``limits`` are those of HTTP/2, ``http1_limits`` those of HTTP/1.1; ``config`` makes a
-    configuration with options; ``listener`` stands in the place of one on 127.0.0.1.
+    ``limits`` are those of HTTP/2, ``http1_limits`` those of HTTP/1.1; ``protocols``: what
+    ``application`` tunnels; ``config`` makes a configuration with options; ``listener`` stands in
+    the place of one on 127.0.0.1.
     """
     application = SmallSite() if application is None else application
     site = SiteConfig(root=".")
@@ -118,6 +120,7 @@ def serving(
             [listener],
             application,
             shared,
+            protocols=protocols,
             http2_limits=limits,
             http1_limits=http1_limits,
         )

@@ -136,6 +136,8 @@ class Feed:
         self.taking = True
         #: Octets that the server does not want to read now.
         self.waiting: deque[bytes] = deque()
+        #: Streams whose readings would have blocked, and can go on.
+        self._woken: list[int] = []
 
     @property
     def journal(self) -> list[Finished]:
@@ -180,9 +182,9 @@ class Feed:
                 connection.finish_job(stream_id, job(), self.now)
             blocked = connection.blocked[:]
             connection.blocked.clear()
-            woken: list[int] = []
             for stream_id, reader in blocked:
-                reader.wait(functools.partial(woken.append, stream_id))
+                reader.wait(functools.partial(self._wake, stream_id))
+            woken, self._woken = self._woken, []
             for stream_id in woken:
                 connection.unblock(stream_id, self.now)
             moved = bool(woken)
@@ -194,6 +196,9 @@ class Feed:
                 moved = True
             if not self._read() and not moved:
                 return
+
+    def _wake(self, stream_id: int) -> None:
+        self._woken.append(stream_id)
 
     def wait(self, seconds: float) -> None:
         """Let time pass; deadlines are looked at twice a second."""

@@ -12,6 +12,7 @@ name (``-`` becomes ``_``) to :class:`h2static.config.Config` or
 
 from __future__ import annotations
 
+from h2static.command.options.applications import APPLICATIONS
 from h2static.command.options.model import (
     TEXT,
     Argument,
@@ -52,7 +53,7 @@ OPERANDS: tuple[Operand, ...] = (
     Operand(
         name="DOCROOT",
         key="htdocs",
-        help="Folder to serve (default: the current folder).",
+        help="Folder to serve (default: the current folder; with --app: none).",
         schema=TEXT,
         completes="directory",
     ),
@@ -74,6 +75,7 @@ OPERANDS: tuple[Operand, ...] = (
 
 OPTIONS: tuple[Option, ...] = (
     *FILES,
+    *APPLICATIONS,
     *LISTENING,
     *TLS,
     *PROTOCOL,

@@ -24,6 +24,7 @@ class Group(StrEnum):
     """The headings of the help text, in their order."""
 
     FILES = "Files"
+    APPLICATIONS = "Applications"
     LISTENING = "Listening"
     TLS = "TLS"
     PROTOCOL = "HTTP/2"

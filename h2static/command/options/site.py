@@ -81,7 +81,7 @@ FILES = (
         argument=Argument.ONE,
         metavar="PATH",
         completes="directory",
-        default="the current folder",
+        default="the current folder, with --app none",
         help="Folder to serve; the same as DOCROOT.",
     ),
     Option(

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from h2static.http.exchange import Job
+from h2static.http.exchange import ResponseJob
 from h2static.http.fields import Field, Fields
 from h2static.http.hints import Delivery, Promise, PushClient
 from h2static.http.messages import Request, Response
@@ -30,7 +30,7 @@ from h2static.site.hints.targets import PushTarget
 from h2static.site.limits import DEFAULTS, SiteLimits
 
 #: See :meth:`h2static.site.site.Site.look`.
-Look: TypeAlias = Callable[[Request], Response | Job]
+Look: TypeAlias = Callable[[Request], Response | ResponseJob]
 
 #: Fields of a request that its promises have too: they choose between representations.  Cookie and
 #: authorization are never among them: a promise must not carry what the client did not send for it.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http.exchange import Job
+from h2static.http.exchange import ResponseJob
 from h2static.http.fields import Field
 from h2static.http.hints import MAX_SEEN, Delivery, PushClient, Seen
 from h2static.http.messages import Request, Response
@@ -352,11 +352,11 @@ def test_decision_is_what_the_rules_say(
 class FakeSite:
     """Answers from a table; remembers what it was asked."""
 
-    def __init__(self, answers: Mapping[bytes, Response | Job]) -> None:
+    def __init__(self, answers: Mapping[bytes, Response | ResponseJob]) -> None:
         self.answers = dict(answers)
         self.asked: list[Request] = []
 
-    def look(self, request: Request) -> Response | Job:
+    def look(self, request: Request) -> Response | ResponseJob:
         self.asked.append(request)
         return self.answers.get(request.path) or Response(status=404, fields=())
 

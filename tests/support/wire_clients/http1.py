@@ -16,6 +16,7 @@ class _Sent:
 
     method: bytes
     chunked: bool
+    tunnel: bool = False
 
 
 class Http1Client:
@@ -66,6 +67,12 @@ class Http1Client:
         self.replies.append(Reply())
         return len(self.replies) - 1
 
+    def ask_for(self, protocol: bytes, path: bytes, fields: tuple[Field, ...]) -> int:
+        upgrade = ((b"connection", b"keep-alive, Upgrade"), (b"upgrade", protocol))
+        number = self.request(b"GET", path, (*upgrade, *fields), content=False, length=None)
+        self._requests[number].tunnel = True
+        return number
+
     def content(self, number: int, data: bytes) -> None:
         if self._requests[number].chunked:
             self._output += b"%x\r\n%b\r\n" % (len(data), data)
@@ -73,6 +80,7 @@ class Http1Client:
             self._output += data
 
     def end(self, number: int, trailers: Fields) -> None:
+        assert not self._requests[number].tunnel, "a tunnel ends with its connection"
         if self._requests[number].chunked:
             section = b"".join([b"%b: %b\r\n" % item for item in trailers])
             self._output += b"0\r\n" + section + b"\r\n"
@@ -128,6 +136,11 @@ class Http1Client:
         fields = tuple(_field(item) for item in lines)
         reply = self.replies[self._at]
         status = int(status_octets)
+        if status == 101:
+            assert self._requests[self._at].tunnel, "101 for a request that asks for no protocol"
+            reply.status, reply.fields, reply.granted = status, fields, True
+            self._left = -1
+            return True
         if status < 200:
             reply.informational.append((status, fields))
             return True

@@ -11,6 +11,7 @@ import hpack
 from h2static.http.fields import Field, Fields
 from h2static.http2 import frames as f
 from h2static.http2 import registry as r
+from h2static.http2.limits import Limits
 from tests.support.wire_clients.shape import Reply
 
 _FRAME: Final = 16_384
@@ -22,6 +23,7 @@ class _Stream:
     """A request and what it may still send."""
 
     window: int
+    tunnel: bool = False
     queue: deque[bytes] = field(default_factory=deque)
     #: The content is whole when the queue is empty.
     ending: bool = False
@@ -32,13 +34,15 @@ class _Stream:
 class Http2Client:
     """See :class:`tests.support.wire_clients.shape.WireClient`.
 
-    Assumes: the server's windows are never larger than they are at first.
+    Assumes: the server's windows are never larger than they are at first, but for tunnels.
     """
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         #: GOAWAY frames: last stream and code.
         self.goaways: list[tuple[int, int]] = []
+        #: The server's SETTINGS, once they have come.
+        self.settings: dict[int, int] = {}
         #: WINDOW_UPDATE octets that came in all, by stream.
         self.credited: dict[int, int] = {}
         self._encoder = hpack.Encoder()
@@ -46,6 +50,8 @@ class Http2Client:
         self._output = bytearray(r.PREFACE)
         self._input = bytearray()
         self._window = self._initial_window = r.INITIAL_WINDOW_SIZE
+        #: The widest that the connection's window, and a tunnel's, may be.
+        self._widest = r.INITIAL_WINDOW_SIZE
         self._streams: dict[int, _Stream] = {}
         #: Credit that the server is owed, by stream; ``None``: it is given at once.
         self._held: dict[int, int] | None = None
@@ -88,11 +94,13 @@ class Http2Client:
         *,
         content: bool,
         length: int | None,
+        protocol: bytes = b"",
     ) -> int:
         number = len(self.replies)
         stream_id = self.stream_of(number)
         section = [
             (b":method", method),
+            *(((b":protocol", protocol),) if protocol else ()),
             (b":scheme", b"http"),
             (b":authority", self.authority),
             (b":path", path),
@@ -104,6 +112,14 @@ class Http2Client:
         self.replies.append(Reply())
         if content:
             self._streams[stream_id] = _Stream(window=self._initial_window)
+        return number
+
+    def ask_for(self, protocol: bytes, path: bytes, fields: tuple[Field, ...]) -> int:
+        number = self.request(
+            b"CONNECT", path, fields, content=True, length=None, protocol=protocol
+        )
+        self._streams[self.stream_of(number)].tunnel = True
+        self._widest = Limits().tunnel_window
         return number
 
     def _section(self, stream_id: int, fields: Fields, *, end: bool) -> None:
@@ -231,6 +247,7 @@ class Http2Client:
     def _settings(self, frame: f.Settings) -> None:
         if frame.flags & r.ACK:
             return
+        self.settings.update(frame.entries)
         for identifier, value in frame.entries:
             if identifier == r.SETTINGS_INITIAL_WINDOW_SIZE:
                 for stream in self._streams.values():
@@ -245,11 +262,12 @@ class Http2Client:
         self.credited[frame.stream_id] = known + frame.increment
         if frame.stream_id == 0:
             self._window += frame.increment
-            assert self._window <= r.INITIAL_WINDOW_SIZE, "credit for what was not sent"
+            assert self._window <= self._widest, "credit for what was not sent"
         elif frame.stream_id in self._streams:
             stream = self._streams[frame.stream_id]
             stream.window += frame.increment
-            assert stream.window <= self._initial_window, "credit for what was not sent"
+            most = self._widest if stream.tunnel else self._initial_window
+            assert stream.window <= most, "credit for what was not sent"
 
     def _block_part(self, stream_id: int, flags: int, before: bytes, fragment: bytes) -> None:
         self._block = stream_id, flags, before + fragment
@@ -271,6 +289,8 @@ class Http2Client:
                 reply.informational.append((status, fields[1:]))
             else:
                 reply.status, reply.fields = status, fields[1:]
+                stream = self._streams.get(stream_id)
+                reply.granted = stream is not None and stream.tunnel and status < 300
         if end:
             reply.whole = True
 

@@ -25,6 +25,8 @@ class Reply:
     whole: bool = False
     #: It never will: the stream was reset, or the connection was closed.
     broken: bool = False
+    #: It grants the protocol that was asked for: what follows is the tunnel's.
+    granted: bool = False
 
     @property
     def content(self) -> bytes:
@@ -66,6 +68,13 @@ class WireClient(Protocol):
 
         ``content``: content follows, in :meth:`content` and :meth:`end`; ``length``: how much,
         where the client says so.
+        """
+
+    def ask_for(self, protocol: bytes, path: bytes, fields: tuple[Field, ...]) -> int:
+        """Ask for another protocol; the number of the request.
+
+        What goes through the tunnel follows in :meth:`content`, and :meth:`end` where the protocol
+        version has such an end.
         """
 
     def content(self, number: int, data: bytes) -> None:

@@ -1,0 +1,103 @@
+"""Tasks of the event loop that begin at once.
+
+Contract: :meth:`Tasks.start` runs a coroutine as a task until it waits for the first time, and
+returns the task.  One that never waits, as most small handlers, is done by then, and what it sent
+leaves with the same turn of its connection.  The task is one like any other: it is the current task
+while it runs, and has a context of its own.
+
+Strategy: Python 3.12 has eager tasks.  Python 3.11 does not; but there a task is made by handing
+its first step to ``loop.call_soon``, which is intercepted and done here and now.  Python 3.11
+gets no changes any more.  A loop that cannot be intercepted starts its tasks in its own time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Final, TypeAlias
+
+Step: TypeAlias = Callable[[], object]
+Work: TypeAlias = Coroutine[object, object, None]
+
+#: Documented for implementations of tasks ("Extending asyncio").
+_enter: Final[Callable[[asyncio.AbstractEventLoop, asyncio.Task[None]], None]] = (
+    asyncio.tasks._enter_task
+)
+_leave: Final[Callable[[asyncio.AbstractEventLoop, asyncio.Task[None]], None]] = (
+    asyncio.tasks._leave_task
+)
+
+
+class Tasks:
+    """The tasks of one owner in one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        #: Those that are not done: the loop itself holds tasks weakly.
+        self.running: set[asyncio.Task[None]] = set()
+        #: The first step of the task that is being made.
+        self._step: Step = _nothing
+        self._context: Context | None = None
+
+    def start(self, work: Work) -> bool:
+        """Run ``work``, which never raises, as far as it goes without waiting; whether that was to
+        its end."""
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(work, loop=self._loop, eager_start=True)
+        else:
+            task = self._intercepted(work)
+        if task.done():
+            return True
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return False
+
+    def _intercepted(self, work: Work) -> asyncio.Task[None]:
+        loop = self._loop
+        try:
+            loop.call_soon = self._keep  # type: ignore[assignment,method-assign]  # see the module
+        except AttributeError:
+            return loop.create_task(work)
+        try:
+            task = asyncio.Task(work, loop=loop)
+        finally:
+            del loop.call_soon
+        outer: asyncio.Task[None] | None = asyncio.current_task(loop)
+        context = self._context
+        assert context is not None
+        if outer is None:
+            context.run(self._step)
+            return task
+        _leave(loop, outer)
+        try:
+            context.run(self._step)
+        finally:
+            _enter(loop, outer)
+        return task
+
+    def _keep(self, step: Step, *, context: Context | None = None) -> None:
+        """Stands in for ``loop.call_soon`` while a task is made."""
+        self._step = step
+        self._context = context
+
+
+def _nothing() -> None:
+    """No task has been made."""
+
+
+async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
+    """Wait until those in ``waiting`` are woken."""
+    future = asyncio.get_running_loop().create_future()
+    waiting.append(future)
+    await future
+
+
+def wake(waiting: list[asyncio.Future[None]]) -> None:
+    """Wake those in ``waiting``."""
+    for future in waiting:
+        # Whoever waited may have been cancelled.
+        if not future.done():
+            future.set_result(None)
+    waiting.clear()

@@ -1,0 +1,76 @@
+"""Several applications under one roof: each answers below its prefix.
+
+Contract: of the prefixes that a path begins with, the longest decides; ``/api`` is a prefix of
+``/api`` and of ``/api/x``, not of ``/apix``.  Dot segments are removed from the path, and it is
+percent-decoded, first: no other spelling leads to another application.  What no prefix matches goes
+to the default.  Each application is told of the server's life once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from h2static.http.exchange import Application, Exchange
+from h2static.http.lifecycle import Several
+from h2static.http.messages import Request, Response
+from h2static.http.paths import remove_dot_segments
+
+#: A prefix as people write it: begins with a slash, ends without one.
+_PREFIX: Final = re.compile(r"(?:/[^/\x00-\x20\x7f?#]+)+")
+
+
+def parse_prefix(text: str) -> str:
+    """``text`` as a prefix; a slash at its end is left out, and ``/`` is the empty prefix.
+
+    Raises ``ValueError`` with one line.
+    """
+    prefix = text.removesuffix("/")
+    if (
+        not text.startswith("/")
+        or (prefix and _PREFIX.fullmatch(prefix) is None)
+        or not {".", ".."}.isdisjoint(prefix.split("/"))
+    ):
+        raise ValueError(f"{text!r} is not a path prefix like /api")
+    return prefix
+
+
+class Router(Several):
+    """Gives each request to the application that its path belongs to."""
+
+    def __init__(self, routes: Mapping[str, Application], default: Application) -> None:
+        """``routes``: by prefix as :func:`parse_prefix` gives it, decoded."""
+        by_length = sorted(routes.items(), key=lambda item: len(item[0]), reverse=True)
+        self._routes = tuple(
+            (prefix.encode("utf-8"), prefix.encode("utf-8") + b"/", application)
+            for prefix, application in by_length
+        )
+        self._default = default
+        super().__init__((*routes.values(), default))
+
+    def choose(self, path: bytes) -> Application:
+        """Whose ``path`` is, which may have a query."""
+        if b"/." in path or b"%" in path:
+            path = unquote_to_bytes(remove_dot_segments(path.partition(b"?")[0])[0])
+        for prefix, below, application in self._routes:
+            if path.startswith(prefix) and (
+                path.startswith(below) or path.partition(b"?")[0] == prefix
+            ):
+                return application
+        return self._default
+
+    def recall(self, request: Request) -> Response | None:
+        """What the application of the path recalls."""
+        return self.choose(request.path).recall(request)
+
+    def handle(self, exchange: Exchange) -> None:
+        """See :class:`h2static.http.exchange.Application`."""
+        self.choose(exchange.request.path).handle(exchange)
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """What the application of the path says, or the default where there is none."""
+        if request is None:
+            return self._default.refuse(status, None)
+        return self.choose(request.path).refuse(status, request)

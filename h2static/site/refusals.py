@@ -1,0 +1,42 @@
+"""Error pages without a site: for servers of applications that serve no folder.
+
+Contract: :class:`Refusals` is an application that has nothing, and refuses as a site does.
+"""
+
+from __future__ import annotations
+
+from h2static.http.exchange import Exchange
+from h2static.http.fields import SERVER_FIELD
+from h2static.http.lifecycle import Lifecycle
+from h2static.http.messages import Request, Response
+from h2static.site.pages import ErrorPages
+from h2static.site.representation import NOSNIFF
+from h2static.site.rules import REVALIDATE
+
+
+class Refusals(Lifecycle):
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._pages = ErrorPages()
+
+    def recall(self, request: Request) -> Response | None:
+        """Nothing."""
+        return None
+
+    def handle(self, exchange: Exchange) -> None:
+        """404 for everything."""
+        exchange.respond(self.refuse(404, exchange.request))
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """See :class:`h2static.http.exchange.Application`."""
+        octets, _ = self._pages.get(status, None)
+        fields = (
+            SERVER_FIELD,
+            (b"cache-control", REVALIDATE),
+            (b"content-length", b"%d" % len(octets)),
+            (b"content-type", b"text/html; charset=utf-8"),
+            NOSNIFF,
+        )
+        head = request is not None and request.method == b"HEAD"
+        return Response(status=status, fields=fields, body=b"" if head else octets)

@@ -1,0 +1,1 @@
+"""Applications behind ASGI: each rule of the specification on each protocol."""

@@ -1,0 +1,1 @@
+"""One contract, run against applications in the frameworks that people use."""

@@ -51,7 +51,9 @@ ONLY: dict[str, frozenset[str]] = {
         }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
-    "h2static.client": frozenset({"h2static.http", "h2static.http1", "h2static.http2"}),
+    "h2static.client": frozenset(
+        {"h2static.http", "h2static.http1", "h2static.http2", "h2static.websocket"}
+    ),
     "h2static.asgi": frozenset(
         {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
     ),

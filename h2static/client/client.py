@@ -252,7 +252,7 @@ class Client:
         offer = websocket.Offer(subprotocols, compression=compression)
         tunnel = await self.tunnel(path, websocket.PROTOCOL, [*headers, *offer.fields])
         try:
-            opened = websocket.WebSocket(tunnel, offer.granted(tunnel.response.fields))
+            opened = websocket.WebSocket(tunnel, *offer.granted(tunnel.response.fields))
         except ClientError:
             tunnel.close()
             raise

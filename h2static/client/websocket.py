@@ -5,34 +5,36 @@ closes it.  Text is ``str``, everything else ``bytes``.  Pings are answered whil
 Iteration ends when the server has closed with 1000 or 1001; for every other end it raises
 :class:`WebSocketClosed`.
 
-Strategy: frames, masks, compression and the closing handshake are the ``websockets`` package's,
-which only those need who use this module (``h2static[websocket]``).  What it leaves to others is
-done here: fragments are joined, text is checked.
+Strategy: octets become messages in :mod:`h2static.websocket.connection`, as at the server's end;
+the handshake is the ``websockets`` package's, which only those need who use this module
+(``h2static[websocket]``).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final
 
 import anyio
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import NegotiationError
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from websockets.frames import Frame, Opcode
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    PerMessageDeflate,
+)
 from websockets.headers import build_extension, build_subprotocol
-from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from h2static.client.errors import ClientError, ResponseError
 from h2static.client.tunnel import Tunnel
 from h2static.http.fields import Fields
-
-#: What is sent and received.
-Message: TypeAlias = str | bytes
+from h2static.websocket.connection import ABNORMAL, Connection, Message
+from h2static.websocket.deflate import SparingDeflate
+from h2static.websocket.limits import WebSocketLimits
 
 #: The value of ``:protocol`` (RFC 8441 section 5).
 PROTOCOL: Final = "websocket"
@@ -40,9 +42,6 @@ PROTOCOL: Final = "websocket"
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024
 #: Codes that say that all is well (RFC 6455 section 7.4.1).
 _WELL: Final = frozenset((1000, 1001))
-#: There was no closing handshake; such a code is never sent.
-_ABNORMAL: Final = 1006
-_INVALID_DATA: Final = 1007
 #: Seconds that a server has to answer our close frame.
 _CLOSE_SECONDS: Final = 5.0
 
@@ -68,13 +67,12 @@ class Offer:
     ) -> None:
         """``compression``: offer permessage-deflate (RFC 7692)."""
         factory = ClientPerMessageDeflateFactory()
+        self._limits = WebSocketLimits(message=largest_message)
+        #: The handshake is HTTP/2's; the URI is needed for that of HTTP/1.1 only.
         self._protocol = ClientProtocol(
-            # The handshake is HTTP/2's; the URI is needed for that of HTTP/1.1 only.
             parse_uri("ws://localhost/"),
             extensions=[factory] if compression else [],
             subprotocols=[Subprotocol(name) for name in subprotocols],
-            state=State.OPEN,
-            max_size=largest_message,
         )
         #: Fields of the request (RFC 8441 section 5).
         self.fields: list[tuple[str, str]] = [("sec-websocket-version", "13")]
@@ -85,46 +83,43 @@ class Offer:
             extension = build_extension([(factory.name, factory.get_request_params())])
             self.fields.append(("sec-websocket-extensions", extension))
 
-    def granted(self, fields: Fields) -> ClientProtocol:
-        """The protocol as the server has granted it.
+    def granted(self, fields: Fields) -> tuple[Connection, str | None]:
+        """The WebSocket as the server has granted it, and its subprotocol.
 
         Raises :class:`~h2static.client.errors.ClientError` for what nobody has asked for.
         """
         headers = Headers(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in fields
         )
-        protocol = self._protocol
         try:
-            protocol.extensions = protocol.process_extensions(headers)
-            protocol.subprotocol = protocol.process_subprotocol(headers)
+            extensions = self._protocol.process_extensions(headers)
+            subprotocol = self._protocol.process_subprotocol(headers)
         except (NegotiationError, ValueError) as error:
             raise ClientError(f"the server grants what was not asked for: {error}") from error
-        return protocol
+        deflate: SparingDeflate | None = None
+        for extension in extensions:
+            # Nothing else is ever offered.
+            assert isinstance(extension, PerMessageDeflate)
+            deflate = SparingDeflate(extension, self._limits.deflate_from)
+        return Connection(deflate, self._limits, client=True), subprotocol
 
 
 class WebSocket:
     """See the module."""
 
-    def __init__(self, tunnel: Tunnel, protocol: ClientProtocol) -> None:
+    def __init__(self, tunnel: Tunnel, connection: Connection, subprotocol: str | None) -> None:
+        """``connection`` and ``subprotocol``: as they were granted."""
         self._tunnel = tunnel
-        self._protocol = protocol
+        self._connection = connection
+        #: What the server has chosen of the subprotocols that were offered.
+        self.subprotocol = subprotocol
         self._pieces = aiter(tunnel)
-        self._messages: list[Message] = []
-        #: A message of which fragments have come, and whether it is text.
-        self._partial: bytearray | None = None
-        self._is_text = False
-        #: Text that is none has come.
-        self._is_wrong = False
+        self._messages: deque[Message] = deque()
         self._closed: WebSocketClosed | None = None
         #: Replies to pings do not get into messages.
         self._sending = anyio.Lock()
         #: Who closes reads as well as who receives.
         self._reading = anyio.Lock()
-
-    @property
-    def subprotocol(self) -> str | None:
-        """What the server has chosen of the subprotocols that were offered."""
-        return self._protocol.subprotocol
 
     @property
     def closed(self) -> WebSocketClosed | None:
@@ -140,23 +135,20 @@ class WebSocket:
         """
         if self._closed is not None:
             raise self._closed
-        protocol = self._protocol
-        if protocol.state is not State.OPEN:
-            raise WebSocketClosed(_ABNORMAL, "it is being closed")
-        if isinstance(message, str):
-            protocol.send_text(message.encode())
-        else:
-            protocol.send_binary(message)
+        if not self._connection.can_send:
+            raise WebSocketClosed(ABNORMAL, "it is being closed")
+        self._connection.send(message)
         await self._flush()
 
     async def _flush(self) -> None:
-        """Send what the protocol has to say."""
+        """Send what there is to be sent."""
+        connection = self._connection
         async with self._sending:
-            for octets in self._protocol.data_to_send():
-                if octets:
-                    await self._tunnel.send(octets)
-                else:
-                    self._tunnel.end()
+            octets, connection.output = connection.output, []
+            for piece in octets:
+                await self._tunnel.send(piece)
+            if connection.over:
+                self._tunnel.end()
 
     # ------------------------------------------------------------------ receiving
 
@@ -169,7 +161,7 @@ class WebSocket:
             if self._closed is not None:
                 raise self._closed
             await self._read()
-        return self._messages.pop(0)
+        return self._messages.popleft()
 
     async def __aiter__(self) -> AsyncIterator[Message]:
         """All messages until it is closed.
@@ -192,59 +184,25 @@ class WebSocket:
                 await self._read_piece()
 
     async def _read_piece(self) -> None:
-        protocol = self._protocol
+        connection = self._connection
         try:
             octets = await anext(self._pieces, b"")
         except ResponseError as error:
-            self._closed = WebSocketClosed(_ABNORMAL, str(error))
+            self._closed = WebSocketClosed(ABNORMAL, str(error))
             return
         if octets:
-            protocol.receive_data(octets)
+            self._messages += connection.receive(octets)
         else:
-            protocol.receive_eof()
-        for event in protocol.events_received():
-            # Of an open WebSocket no other events come.
-            assert isinstance(event, Frame)
-            self._take(event)
+            connection.receive_end()
         with suppress(ResponseError):
             # The server may have said all that it had to say, and takes nothing more.
             await self._flush()
-        self._settle(over=not octets)
-
-    def _take(self, frame: Frame) -> None:
-        """Join fragments; text is UTF-8 (RFC 6455 section 8.1)."""
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._partial, self._is_text = bytearray(), frame.opcode is Opcode.TEXT
-        elif frame.opcode is not Opcode.CONT:
-            return
-        if self._partial is None:
-            return
-        self._partial += frame.data
-        if not frame.fin:
-            return
-        whole, self._partial = bytes(self._partial), None
-        if not self._is_text:
-            self._messages.append(whole)
-            return
-        try:
-            self._messages.append(whole.decode())
-        except UnicodeDecodeError:
-            self._is_wrong = True
-            self._protocol.fail(_INVALID_DATA, "text is not UTF-8")
-
-    def _settle(self, *, over: bool) -> None:
-        """See whether it was closed."""
-        protocol = self._protocol
-        if self._closed is not None or (protocol.state is State.OPEN and not over):
-            return
-        received, sent = protocol.close_rcvd, protocol.close_sent
-        if sent is not None and (protocol.parser_exc is not None or self._is_wrong):
-            # What came was wrong, and we have said so.
-            self._closed = WebSocketClosed(sent.code, sent.reason)
-        elif received is not None:
-            self._closed = WebSocketClosed(received.code, received.reason)
-        elif over:
-            self._closed = WebSocketClosed(_ABNORMAL, "the server has gone without a word")
+        found = connection.closed
+        if self._closed is None and found is not None:
+            reason = found.reason
+            if found.code == ABNORMAL and not reason:
+                reason = "the server has gone without a word"
+            self._closed = WebSocketClosed(found.code, reason)
 
     # ------------------------------------------------------------------ the end
 
@@ -253,11 +211,10 @@ class WebSocket:
 
         Raises ``ValueError`` for a code that no close frame carries.
         """
-        protocol = self._protocol
         try:
             with anyio.move_on_after(_CLOSE_SECONDS):
-                if self._closed is None and protocol.state is State.OPEN:
-                    protocol.send_close(code, reason)
+                if self._closed is None and self._connection.can_send:
+                    self._connection.close(code, reason)
                     await self._flush()
                 while self._closed is None:
                     async with self._reading:
@@ -275,5 +232,5 @@ class WebSocket:
             return
         finally:
             if self._closed is None:
-                self._closed = WebSocketClosed(_ABNORMAL, "the server does not answer")
+                self._closed = WebSocketClosed(ABNORMAL, "the server does not answer")
             self._tunnel.close()

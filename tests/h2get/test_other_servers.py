@@ -23,8 +23,13 @@ def test_servers_of_debian(name: str, tmp_path: Path) -> None:
     try:
         with running(peer, tmp_path) as url:
             asks(url)
+            done = h2get("-I", f"{url}/none")
     except Absent as error:
         pytest.skip(f"{name} is missing: {error}")
+    assert done.output.startswith("HTTP/2 404\n")
+    # nghttpd sends its error page as a response to HEAD.
+    assert (done.code == 1) == (name == "nghttpd")
+    assert ("more than content-length" in done.errors) == (name == "nghttpd")
 
 
 def asks(url: str, *words: str) -> None:
@@ -36,9 +41,12 @@ def asks(url: str, *words: str) -> None:
     done = h2get("-nv", *words, "-m", "20", "-w", "10", url)
     assert done.code == 0
     assert done.output.count("recv (stream_id=39) :status: 200") == 1
-    done = h2get("-I", *words, f"{url}/none")
+    done = h2get("-I", *words, url)
     assert done.code == 0
-    assert done.output.startswith("HTTP/2 404\n")
+    assert done.output.startswith("HTTP/2 200\n")
+    done = h2get("-nv", *words, f"{url}/none")
+    assert done.code == 0
+    assert ":status: 404" in done.output
     words = ("-n", *words, "--expect", "200 stream=1", "--no-frame", "RST_STREAM")
     done = h2get(*words, url)
     assert (done.code, done.errors) == (0, "")

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -33,15 +34,20 @@ class Peer:
     """A server; see the module."""
 
     name: str
-    #: The program, what installs it, and the words that make it tell its version.
+    #: The program and what installs it.
     program: str
     install: str
-    version: tuple[str, ...]
+    #: The words that make it tell its version; for servers of PyPI, whose version is asked of their
+    #: metadata, the packages.
+    version: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     #: The command line for a port and a folder.
     command: _Command
 
     def version_line(self) -> str:
-        """What it says of itself, in a line."""
+        """Its name and version, in a line."""
+        if self.packages:
+            return ", ".join(f"{name} {metadata.version(name)}" for name in self.packages)
         done = subprocess.run(
             [self.find(), *self.version], capture_output=True, text=True, check=False
         )
@@ -52,7 +58,7 @@ class Peer:
         beside = Path(sys.executable).parent / self.program
         if beside.exists():
             return str(beside)
-        found = shutil.which(self.program)
+        found = None if self.packages else shutil.which(self.program)
         if found is None:
             raise Absent(self.install)
         return found
@@ -112,11 +118,11 @@ PEERS: Final[tuple[Peer, ...]] = (
     ),
     Peer(
         name="hypercorn", program="hypercorn", install="pip install hypercorn",
-        version=("--version",),
+        packages=("hypercorn", "h2"),
         command=lambda port, folder: ["hypercorn", "-b", f"127.0.0.1:{port}", "application:app"],
     ),
     Peer(
-        name="granian", program="granian", install="pip install granian", version=("--version",),
+        name="granian", program="granian", install="pip install granian", packages=("granian",),
         command=lambda port, folder: _asgi(
             port, "granian", "--interface", "asgi", "--http", "2", "--host", "127.0.0.1",
             "application:app",
@@ -124,7 +130,7 @@ PEERS: Final[tuple[Peer, ...]] = (
     ),
     Peer(
         name="uvicorn-zttp", program="uvicorn", install="pip install 'uvicorn>=0.53' zttp",
-        version=("--version",),
+        packages=("uvicorn", "zttp"),
         command=lambda port, folder: _asgi(
             port, "uvicorn", "--http", "zttp", "--http2", "--log-level", "error",
             "application:app",

@@ -219,7 +219,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("-O", "--remote-name", action="store_true",
         help="write content to a file that is called as in the URI")  # fmt: skip
     add("-i", "--include", action="store_true", help="print header sections before content")
-    add("-f", "--fail", action="store_true", help="a status of 400 or more is a failure")
+    add(
+        "-f",
+        "--fail",
+        action="store_true",
+        help="a status of 400 or more is a failure; its content is not written",
+    )
     add("-s", "--stat", action="store_true", help="print what took how long")
     add("-r", "--har", metavar="PATH", help="write what was asked and answered as HAR; - prints it")
 

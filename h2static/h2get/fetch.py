@@ -175,10 +175,12 @@ class Fetcher:
         finished = Finished(url=str(fetch.url), response=response, client=self._client)
         self._work.finished.append(finished)
         target = self._redirect(fetch, response)
+        refused = arguments.fail and response.status >= 400
         page = bytearray() if self._wants_page(fetch, response) else None
         kept = bytearray() if self._keeps else None
         with ExitStack() as stack:
-            write = None if target is not None else self._sink(fetch, stack)
+            unwanted = target is not None or refused
+            write = None if unwanted else self._sink(fetch, stack)
             if write == self._standard.write_octets:
                 await self._turns.wait(place)
                 if arguments.include or arguments.head:
@@ -189,7 +191,7 @@ class Fetcher:
         if kept is not None:
             finished.content = bytes(kept)
         await self._take_pushes(fetch, response)
-        if arguments.fail and response.status >= 400:
+        if refused:
             self._work.fail(f"{fetch.url}: the status is {response.status}")
         if target is not None:
             self._work.waiting.append(target)

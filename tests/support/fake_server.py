@@ -165,11 +165,16 @@ def fake_server(
         except BaseException as error:
             server.errors.append(error)
 
+    # The last connection is our own.  It ends the accepting, behind those that still wait for it.
+    farewell = socket.socket()
+    farewell.bind(("127.0.0.1", 0))
+    last = farewell.getsockname()
+
     def accept() -> None:
         while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
+            sock, name = listener.accept()
+            if name == last:
+                sock.close()
                 return
             thread = threading.Thread(target=visit, args=(sock,), daemon=True)
             threads.append(thread)
@@ -180,10 +185,10 @@ def fake_server(
     try:
         yield server
     finally:
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
+        with farewell:
+            farewell.connect(("127.0.0.1", server.port))
+            acceptor.join(DEADLINE)
         listener.close()
-        acceptor.join(DEADLINE)
         for thread in threads:
             thread.join(DEADLINE)
             assert not thread.is_alive(), "a visitor is still there"

@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hpacktools",),
     ("hpacktools.qpack",),
     ("hpacktools.codec",),
-    ("h2static.errors", "h2static.version", "h2static.descriptors"),
+    ("h2static.errors", "h2static.version", "h2static.descriptors", "h2static.quantities"),
 )
 
 #: What these units may import of this project, besides themselves.

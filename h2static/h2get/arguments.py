@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from h2static.client.options import Place
 from h2static.errors import UsageError
 from h2static.h2get import values
+from h2static.quantities import integer
 
 _DESCRIPTION = "Ask for URIs over HTTP/2, several on one connection, and show every frame."
 _EPILOG = """\
@@ -141,13 +142,13 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
     add("--no-content-length", action="store_true", help="do not send content-length")
     add("--continuation", action="store_true",
         help="send fields of more than one frame, so that CONTINUATION is needed")  # fmt: skip
-    add("-m", "--multiply", metavar="N", type=_type(values.integer(1, 1_000_000)), default=1,
+    add("-m", "--multiply", metavar="N", type=_type(integer(1, 1_000_000)), default=1,
         help="ask for each URI N times")  # fmt: skip
     add("-a", "--get-assets", action="store_true",
         help="ask for style sheets, scripts and images of pages too, if of the same origin"
         )  # fmt: skip
     add("-L", "--location", action="store_true", help="follow redirects")
-    add("--max-redirects", metavar="N", type=_type(values.integer(0, 1_000)), default=10,
+    add("--max-redirects", metavar="N", type=_type(integer(0, 1_000)), default=10,
         help="with -L: follow so many at most (default: 10)")  # fmt: skip
     add("-p", "--weight", metavar="N", action="append", default=[], type=_type(values.weight),
         help="weight of the N-th URI, 1 to 256 (default: 16); sent as the urgency of RFC 9218"
@@ -192,17 +193,18 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
     add("-W", "--connection-window-bits", metavar="N", type=_type(values.window_bits),
         help="the connection's window has 2**N-1 octets (default: 16, and growing)")  # fmt: skip
     add("-c", "--header-table-size", metavar="SIZE", action="append", default=[],
-        type=_type(values.size),
+        type=_type(values.setting_size),
         help="size of the decoder's table; given twice, as if it had been changed")  # fmt: skip
-    add("--encoder-header-table-size", metavar="SIZE", type=_type(values.size), default=4096,
+    add("--encoder-header-table-size", metavar="SIZE", default=4096,
+        type=_type(values.setting_size),
         help="the encoder's table has so many octets at most (default: 4096)")  # fmt: skip
-    add("-b", "--padding", metavar="N", type=_type(values.integer(0, 2**31 - 1)), default=0,
+    add("-b", "--padding", metavar="N", type=_type(integer(0, 2**31 - 1)), default=0,
         help="pad frames with N octets at most")  # fmt: skip
     add("-M", "--peer-max-concurrent-streams", metavar="N", default=100,
-        type=_type(values.integer(1, 2**31 - 1)),
+        type=_type(integer(1, 2**31 - 1)),
         help="streams to open before the server has said how many (default: 100)")  # fmt: skip
     add("--max-concurrent-streams", metavar="N", default=100,
-        type=_type(values.integer(0, 2**31 - 1)),
+        type=_type(integer(0, 2**31 - 1)),
         help="pushed streams that the server may open (default: 100)")  # fmt: skip
     add("--no-push", action="store_true", help="do not let the server push")
 

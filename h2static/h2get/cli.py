@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from h2static.errors import UsageError
-from hpacktools.descriptors import open_missing
+from hpacktools.descriptors import complete_streams
 
 _FAILED: Final = 1
 _USAGE: Final = 2
@@ -23,7 +23,10 @@ _NO_READER: Final = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments``, those of the process by default."""
-    _complete_streams()
+    complete_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A character that the encoding lacks is escaped; lines are flushed by turns.
+        sys.stdout.reconfigure(errors="backslashreplace", line_buffering=False, write_through=False)
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = _run(words)
@@ -57,17 +60,6 @@ def _code_of(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
     raise error
-
-
-def _complete_streams() -> None:
-    open_missing()
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 -- as long as the process
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 -- as above
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A character that the encoding lacks is escaped; lines are flushed by turns.
-        sys.stdout.reconfigure(errors="backslashreplace", line_buffering=False, write_through=False)
 
 
 def _record(words: list[str]) -> int:

@@ -6,17 +6,15 @@ Contract: each raises ``ValueError`` with one line that says what was expected.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from h2static.client.options import Place
 from h2static.http.grammar import LOWER_CASE_NAME
+from h2static.quantities import integer, size
 
-#: Octets: units as nghttp has them, powers of 1024.
-_UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 #: Seconds of a unit of time, as nghttp has them.
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
-_LARGEST_SIZE: Final = 2**32 - 1
+_LARGEST_SETTING: Final = 2**32 - 1
 #: Urgency by weight, from the least weight that has it: nghttp's usual weights fall into different
 #: ones, and its default into the default of RFC 9218.
 _URGENCIES: Final = ((200, 0), (100, 1), (32, 2), (16, 3), (8, 4), (4, 5), (2, 6), (1, 7))
@@ -26,27 +24,8 @@ _RESOLVE: Final = re.compile(rf"{_PART}:(\d*|\*):(.+)")
 _CONNECT_TO: Final = re.compile(rf"{_PART}:(\d*):{_PART}:(\d*)")
 
 
-def integer(minimum: int, maximum: int) -> Callable[[str], int]:
-    """A parser of decimal integers from ``minimum`` to ``maximum``."""
-
-    def parse(text: str) -> int:
-        digits = text if text.isascii() and text.isdigit() and len(text) < 20 else ""
-        if not digits or not minimum <= int(digits) <= maximum:
-            raise ValueError(f"{text!r} is not an integer from {minimum} to {maximum}")
-        return int(digits)
-
-    return parse
-
-
-def size(text: str) -> int:
-    """Octets of a setting; K, M and G are powers of 1024."""
-    match = re.fullmatch(r"([0-9]{1,10})([KMGkmg]?)", text, re.ASCII)
-    if match is None:
-        raise ValueError(f"{text!r} is not a size: digits, then K, M or G if wanted")
-    octets = int(match[1]) * _UNITS[match[2].upper()]
-    if octets > _LARGEST_SIZE:
-        raise ValueError(f"{text} is too large: at most {_LARGEST_SIZE} octets")
-    return octets
+#: A parser of octets of a setting.
+setting_size: Final = size(_LARGEST_SETTING)
 
 
 def duration(text: str) -> float:

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from h2static.client.client import Client, Observers, connect
-    from h2static.client.errors import ClientError, ConnectError, OptionError, ResponseError
+    from h2static.client.errors import (
+        ClientError,
+        ConnectError,
+        OptionError,
+        ResponseError,
+        TunnelRefused,
+    )
     from h2static.client.options import HTTP1, HTTP2, ConnectOptions, Place, default_settings
     from h2static.client.response import Informational, Response, Times
     from h2static.client.tunnel import Tunnel
@@ -42,6 +48,7 @@ __all__ = [
     "ResponseError",
     "Times",
     "Tunnel",
+    "TunnelRefused",
     "WebSocket",
     "WebSocketClosed",
     "connect",
@@ -51,7 +58,7 @@ __all__ = [
 
 _HOMES = {
     "client": ("Client", "Observers", "connect"),
-    "errors": ("ClientError", "ConnectError", "OptionError", "ResponseError"),
+    "errors": ("ClientError", "ConnectError", "OptionError", "ResponseError", "TunnelRefused"),
     "options": ("HTTP1", "HTTP2", "ConnectOptions", "Place", "default_settings"),
     "response": ("Informational", "Response", "Times"),
     "tunnel": ("Tunnel",),

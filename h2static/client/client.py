@@ -21,10 +21,10 @@ import anyio
 from h2static.client.content import HeldBody, OctetsBody, WrittenPipe
 from h2static.client.dial import dial
 from h2static.client.driver import Driver
-from h2static.client.errors import ClientError, OptionError, ResponseError
+from h2static.client.errors import ClientError, OptionError
 from h2static.client.options import HTTP2, ConnectOptions
 from h2static.client.response import Response
-from h2static.client.tunnel import Tunnel
+from h2static.client.tunnel import Tunnel, granted
 from h2static.client.urls import Origin, parse_url
 from h2static.client.wire import Wire
 from h2static.http.bodies import Body
@@ -211,7 +211,8 @@ class Client:
         it (RFC 9113 section 8.5).
 
         Raises :class:`~h2static.client.errors.OptionError`, and
-        :class:`~h2static.client.errors.ResponseError` when it was not granted.
+        :class:`~h2static.client.errors.ResponseError` when it was not granted:
+        :class:`~h2static.client.errors.TunnelRefused` when the server says why.
         """
         if self.protocol != HTTP2:
             raise OptionError("a tunnel needs HTTP/2")
@@ -221,16 +222,7 @@ class Client:
             asked.append((":protocol", protocol))
         else:
             asked.append((":authority", target))
-        response = self._send(self.make_request("CONNECT", target, asked), pipe)
-        try:
-            await response.started()
-        except BaseException:
-            response.cancel()
-            raise
-        if not 200 <= response.status <= 299:
-            response.cancel()
-            raise ResponseError(f"the server answers CONNECT with {response.status}")
-        return Tunnel(response, pipe)
+        return await granted(self._send(self.make_request("CONNECT", target, asked), pipe), pipe)
 
     @asynccontextmanager
     async def websocket(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from h2static.client import ClientError, ConnectError, OptionError, connect
+from h2static.client import ClientError, ConnectError, OptionError, TunnelRefused, connect
 from h2static.client.urls import URL, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
@@ -27,6 +27,8 @@ from h2static.logs.escape import escape
 
 #: Seconds of silence after which nothing more is waited for.
 _SILENCE: Final = 1.0
+#: Characters of a refusal that are shown.
+_LONGEST_LINE: Final = 200
 
 if TYPE_CHECKING:
     from h2static.client.websocket import WebSocket
@@ -60,6 +62,8 @@ async def _run(arguments: Arguments, url: URL) -> int:
         return 3
     except OptionError as error:
         raise UsageError(str(error)) from error
+    except TunnelRefused as error:
+        code = _failed(f"{url}: {error}{_said(error)}")
     except ClientError as error:
         code = _failed(f"{url}: {error}")
     standard.flush()
@@ -68,6 +72,13 @@ async def _run(arguments: Arguments, url: URL) -> int:
         code = _failed("an expectation has failed")
         output.show(text)
     return code
+
+
+def _said(error: TunnelRefused) -> str:
+    """What the server says of a refusal, if its first line is for people."""
+    kind = dict(error.fields).get(b"content-type", b"")
+    line = error.content.partition(b"\n")[0].decode("utf-8", "replace").strip()
+    return f": {line[:_LONGEST_LINE]}" if line and kind.startswith(b"text/plain") else ""
 
 
 def _failed(text: str) -> int:

@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from h2static.client import HTTP1, Client, ConnectOptions, OptionError, ResponseError, connect
+from h2static.client import (
+    HTTP1,
+    Client,
+    ConnectOptions,
+    OptionError,
+    ResponseError,
+    TunnelRefused,
+    connect,
+)
 from h2static.http2 import registry as r
 from h2static.http2.frames import Data, Frame, Headers, RstStream, Settings, WindowUpdate
 from h2static.http2.registry import ErrorCode
@@ -160,6 +168,52 @@ def test_a_refusal() -> None:
         with pytest.raises(ResponseError, match="the server answers CONNECT with 403"):
             await client.tunnel("/", "chat")
         assert (await client.get("/")).status == 200
+
+    talk(serve, action)
+
+
+def test_a_refusal_that_says_why() -> None:
+    """It is read to its end, and the stream ends in both directions: nothing has to be reset."""
+
+    def serve(visitor: Visitor) -> None:
+        visitor.greet(OFFER)
+        stream, _ = visitor.request()
+        head = visitor.head(stream, (b":status", b"403"), (b"x-why", b"1"))
+        content = [Data(stream_id=stream, data=octets) for octets in (b"not ", b"for you")]
+        visitor.send(head, *content, Data(stream_id=stream, flags=r.END_STREAM))
+        assert visitor.expect(Data) == Data(stream_id=stream, flags=r.END_STREAM)
+        visitor.read_to_end()
+        assert not any(isinstance(one, RstStream) for one in visitor.frames)
+
+    async def action(client: Client) -> None:
+        with pytest.raises(TunnelRefused) as raised:
+            await client.tunnel("/", "chat")
+        assert raised.value.status == 403
+        assert (b"x-why", b"1") in raised.value.fields
+        assert raised.value.content == b"not for you"
+
+    talk(serve, action)
+
+
+def test_a_refusal_without_end() -> None:
+    """What is kept of it has a limit."""
+
+    def serve(visitor: Visitor) -> None:
+        visitor.greet(OFFER)
+        stream, _ = visitor.request()
+        visitor.send(visitor.head(stream, (b":status", b"403")))
+        for _ in range(3):
+            visitor.send(Data(stream_id=stream, data=bytes(16_384)))
+        visitor.send(Data(stream_id=stream, data=bytes(16_383)))
+        assert visitor.expect(WindowUpdate).increment > 0
+        visitor.send(Data(stream_id=stream, data=b"xyz"))
+        assert visitor.expect(RstStream).code == ErrorCode.CANCEL
+        visitor.read_to_end()
+
+    async def action(client: Client) -> None:
+        with pytest.raises(TunnelRefused) as raised:
+            await client.tunnel("/", "chat")
+        assert raised.value.content == bytes(65_535) + b"x"
 
     talk(serve, action)
 

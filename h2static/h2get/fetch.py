@@ -30,8 +30,9 @@ _MOST_ATTEMPTS: Final = 3
 _EXPECT_SECONDS: Final = 1.0
 #: Requests that are made before responses get their turn.
 _BURST: Final = 100
-#: Octets of a page that are looked through for assets.
-_LARGEST_PAGE: Final = 8 * 1024 * 1024
+#: Octets of a page that are looked through for assets, and of content that a HAR holds: a server
+#: may send without end.
+_LARGEST_KEPT: Final = 8 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,8 +59,11 @@ class Finished:
     url: str
     response: Response
     client: Client
-    #: The content, where somebody wants to see it afterwards.
-    content: bytes = b""
+    #: The content without its coding, where somebody wants to see it afterwards; ``None``: it was
+    #: too much to be kept.
+    content: bytes | None = b""
+    #: Its octets.
+    size: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,6 +84,24 @@ class Work:
         """Tell of a failure."""
         self.failed = True
         output.complain(text)
+
+
+class _Kept:
+    """The beginning of some content."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        #: Octets of all of it.
+        self.size = 0
+
+    def add(self, piece: bytes) -> None:
+        """Keep ``piece`` as far as there is room."""
+        self.octets += piece[: _LARGEST_KEPT - len(self.octets)]
+        self.size += len(piece)
+
+    def whole(self) -> bytes | None:
+        """The content; ``None`` when this is not all of it."""
+        return bytes(self.octets) if len(self.octets) == self.size else None
 
 
 class Fetcher:
@@ -176,8 +198,8 @@ class Fetcher:
         self._work.finished.append(finished)
         target = self._redirect(fetch, response)
         refused = arguments.fail and response.status >= 400
-        page = bytearray() if self._wants_page(fetch, response) else None
-        kept = bytearray() if self._keeps else None
+        wants_page = self._wants_page(fetch, response)
+        kept = _Kept() if wants_page or self._keeps else None
         with ExitStack() as stack:
             unwanted = target is not None or refused
             write = None if unwanted else self._sink(fetch, stack)
@@ -185,18 +207,18 @@ class Fetcher:
                 await self._turns.wait(place)
                 if arguments.include or arguments.head:
                     self._standard.write(output.head_text(self._client.protocol, response))
-            await self._pour(response, write, page, kept)
+            await self._pour(response, write, kept)
         if write is not None:
             self._standard.flush()
-        if kept is not None:
-            finished.content = bytes(kept)
+        if kept is not None and self._keeps:
+            finished.content, finished.size = kept.whole(), kept.size
         await self._take_pushes(fetch, response)
         if refused:
             self._work.fail(f"{fetch.url}: the status is {response.status}")
         if target is not None:
             self._work.waiting.append(target)
-        if page is not None:
-            self._find_assets(fetch, bytes(page))
+        if kept is not None and wants_page:
+            self._find_assets(fetch, bytes(kept.octets))
 
     def _sink(self, fetch: Fetch, stack: ExitStack) -> Callable[[bytes], object] | None:
         """What takes the content; ``None``: nobody wants it."""
@@ -215,11 +237,10 @@ class Fetcher:
     async def _pour(
         response: Response,
         write: Callable[[bytes], object] | None,
-        page: bytearray | None,
-        kept: bytearray | None,
+        kept: _Kept | None,
     ) -> None:
         """Take the content, without its coding, to those who want it."""
-        if write is None and page is None and kept is None:
+        if write is None and kept is None:
             await response.ended()
             return
         decoder = output.decoder(response)
@@ -227,10 +248,10 @@ class Fetcher:
             for part in [piece] if decoder is None else decoder.decode(piece):
                 if write is not None:
                     write(part)
-                if page is not None and len(page) < _LARGEST_PAGE:
-                    page += part
                 if kept is not None:
-                    kept += part
+                    kept.add(part)
+        if decoder is not None:
+            decoder.end()
 
     async def _take_pushes(self, fetch: Fetch, response: Response) -> None:
         """Promised responses are counted and shown in the log; their content goes nowhere."""

@@ -95,10 +95,12 @@ def _response(one: Finished) -> _Object:
             "content": {"size": 0, "mimeType": ""},
         }  # fmt: skip
     content: _Object = {
-        "size": len(one.content),
+        "size": one.size,
         "mimeType": response.header("content-type") or "application/octet-stream",
     }
-    if one.content:
+    if one.content is None:
+        content["comment"] = "too large to be kept"
+    elif one.content:
         try:
             content["text"] = one.content.decode("utf-8")
         except UnicodeDecodeError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote
 
@@ -20,6 +21,8 @@ from h2static.http.fields import Fields
 
 #: Octets that one step of decompression gives at most.
 _PIECE = 262_144
+#: How gzip begins (RFC 1952 section 2.3.1).
+_GZIP = b"\x1f"
 
 
 class Gone(Exception):
@@ -87,8 +90,11 @@ class Turns:
 class Decoder(Protocol):
     """Takes a content coding off (RFC 9110 section 8.4)."""
 
-    def decode(self, data: bytes) -> list[bytes]:
-        """What ``data`` is.  Raises :class:`~h2static.client.ClientError`."""
+    def decode(self, data: bytes) -> Iterable[bytes]:
+        """What ``data`` is, piece by piece.  Raises :class:`~h2static.client.ClientError`."""
+
+    def end(self) -> None:
+        """Nothing more comes.  Raises :class:`~h2static.client.ClientError` where more should."""
 
 
 class Inflater:
@@ -98,10 +104,15 @@ class Inflater:
         self._object = zlib.decompressobj(wbits=47)
         self._first = True
 
-    def decode(self, data: bytes) -> list[bytes]:
+    def decode(self, data: bytes) -> Iterator[bytes]:
         """See :class:`Decoder`."""
-        pieces = []
         while data:
+            if self._object.eof:
+                if not data.startswith(_GZIP):
+                    # Padding, which everybody ignores.
+                    return
+                # RFC 1952 section 2.2: members follow each other.
+                self._object = zlib.decompressobj(wbits=47)
             try:
                 piece = self._object.decompress(data, _PIECE)
             except zlib.error as error:
@@ -111,9 +122,13 @@ class Inflater:
                 self._first = False
                 continue
             self._first = False
-            pieces.append(piece)
-            data = self._object.unconsumed_tail
-        return pieces
+            yield piece
+            data = self._object.unconsumed_tail or self._object.unused_data
+
+    def end(self) -> None:
+        """See :class:`Decoder`."""
+        if not self._first and not self._object.eof:
+            raise ClientError("content cannot be decompressed: it is cut off")
 
 
 def decoder(response: Response) -> Decoder | None:

@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import zlib
 from pathlib import Path
 
 import pytest
@@ -188,44 +187,6 @@ def test_files(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     done = h2get("-o", str(tmp_path / "none/x"), f"{url}/app.js")
     assert (done.code, done.errors.count("\n")) == (1, 1)
     assert "none/x: No such file or directory" in done.errors
-
-
-@pytest.mark.parametrize("wbits", [31, 15, -15])
-def test_content_codings_are_taken_off(wbits: int, tmp_path: Path) -> None:
-    content = bytes(range(256)) * 5_000
-    packer = zlib.compressobj(wbits=wbits)
-    packed = packer.compress(content) + packer.flush()
-
-    def serve(visitor: Visitor) -> None:
-        visitor.greet()
-        _, fields = visitor.request()
-        assert dict(fields)[b"accept-encoding"] == b"gzip, deflate"
-        coding = b"gzip" if wbits == 31 else b"deflate"
-        visitor.send(visitor.head(1, (b":status", b"200"), (b"content-encoding", coding)))
-        for start in range(0, len(packed), 7):
-            piece = packed[start : start + 7]
-            visitor.send(len(piece).to_bytes(3, "big") + b"\x00\x00\x00\x00\x00\x01" + piece)
-        visitor.send(b"\x00\x00\x00\x00\x01\x00\x00\x00\x01")
-        visitor.read_to_end()
-
-    with fake_server(serve) as server:
-        assert h2get(server.url).octets == content
-
-
-def test_a_coding_that_is_broken() -> None:
-    def serve(visitor: Visitor) -> None:
-        visitor.greet()
-        visitor.request()
-        visitor.send(
-            visitor.head(1, (b":status", b"200"), (b"content-encoding", b"gzip")),
-            b"\x00\x00\x04\x00\x01\x00\x00\x00\x01\xff\xff\xff\xff",
-        )
-        visitor.read_to_end()
-
-    with fake_server(serve) as server:
-        done = h2get(server.url)
-    assert done.code == 1
-    assert "cannot be decompressed" in done.errors
 
 
 def test_statistics(url: str) -> None:

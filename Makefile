@@ -11,6 +11,7 @@
 #   make format        rewrite them so
 #   make corpus        fetch the HPACK stories that tests use, and verify them
 #   make matrix        HPACK codecs of others through the vectors and the corpus, into docs/
+#   make conformance   HTTP/2 servers of others through h2get conformance, into docs/
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like;
 #                      ARGS=apps beside ASGI servers
 #   make autobahn      the Autobahn test suite against an echo of ours; needs PYTHON2=python2.7
@@ -47,7 +48,7 @@ SOURCES := h2static hpacktools tests benchmarks adapters docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage check format format-check lint types corpus matrix bench ratios footprint fuzz soak large-counts autobahn clean
+.PHONY: serve quick test coverage check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -85,6 +86,11 @@ corpus: $(VENV)/.project
 
 matrix: $(VENV)/.project
 	$(BIN)/python -m adapters.matrix $(ARGS)
+
+# Servers of PyPI come from a dependency group of their own, those of Debian from apt-get.
+conformance: $(VENV)/.project
+	@$(PIP) install --group peers
+	$(BIN)/python -m benchmarks.conformance $(ARGS)
 
 bench: $(VENV)/.project
 	$(BIN)/python -m benchmarks.compare $(ARGS)

@@ -39,7 +39,6 @@ from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import Input, State, Stream, step
 from h2static.http2.streams import Streams
 from h2static.http2.turn import Turn
-from h2static.http2.windows import ReceiveWindow
 from hpacktools.codec import DecodedBlock
 
 #: What HEADERS make of an idle stream, without END_STREAM and with it.
@@ -211,7 +210,7 @@ class Requests:
             head.request,
             self,
             send_window=self._sender.initial_window,
-            window=ReceiveWindow(left, settings.stream_window_size),
+            window=settings.stream_window(left),
             now=self._turn.now,
             urgency=head.urgency,
             incremental=head.incremental,

@@ -37,7 +37,6 @@ from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import Input, State, Stream
 from h2static.http2.streams import Streams
 from h2static.http2.turn import Turn
-from h2static.http2.windows import ReceiveWindow
 from h2static.http2.without_exchanges import WithoutExchanges
 from hpacktools.codec import DecodedBlock
 
@@ -252,9 +251,7 @@ class Responses(WithoutExchanges):
             request,
             self,
             send_window=self._sender.initial_window,
-            window=ReceiveWindow(
-                left, settings.stream_window_size, most=settings.largest_stream_window
-            ),
+            window=settings.stream_window(left),
             now=self._turn.now,
         )
         stream.sink = _Receiving(self, stream_id, receiver)

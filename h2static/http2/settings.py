@@ -15,6 +15,7 @@ from h2static.http2.errors import ConnectionViolation
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
+from h2static.http2.windows import ReceiveWindow
 
 #: Setting -> smallest value, largest value, code when it is outside.
 RULES: Final[dict[int, tuple[int, int, ErrorCode]]] = {
@@ -83,6 +84,10 @@ class LocalSettings:
         """Octets that a stream's window has at its widest."""
         # An initial window of 0 is opened to the usual size.
         return self.initial_window_size or r.INITIAL_WINDOW_SIZE
+
+    def stream_window(self, left: int) -> ReceiveWindow:
+        """The window of a new stream, in which ``left`` octets may come now."""
+        return ReceiveWindow(left, self.stream_window_size, most=self.largest_stream_window)
 
 
 def announced(settings: LocalSettings, limits: Limits, role: Role) -> tuple[tuple[int, int], ...]:

@@ -9,7 +9,7 @@ What the application may send when is :data:`LEGAL`; anything else raises
   aborted, so that it never looks complete.
 - A body is never longer than its Content-Length, and one that is shorter is an error.
 - To HEAD, and with 204 and 304, the head alone goes out.  What the application sends then is thrown
-  away; one that goes on and on is told that the client has gone.
+  away; one that goes on and on, as a stream of events does, is told that the client has gone.
 - ``send`` waits while the client takes nothing; content that the application does not take gives
   its client no credit.
 - ``receive`` gives ``http.disconnect`` once the response is complete or the client has gone, as
@@ -268,7 +268,9 @@ class HttpConversation:
         if self._phase is _HELD:
             self._phase = _CONTENT
             self._respond(self._fields_without_content(), b"")
-            if more:
+            if more and self._section.events:
+                self.lose()
+            elif more:
                 # A stream without end would go on for nobody.
                 seconds = self._host.limits.swallowed_seconds
                 self._respite = asyncio.get_running_loop().call_later(seconds, self.lose)

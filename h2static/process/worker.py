@@ -177,10 +177,14 @@ class _Running:
         """Start, which may take applications long, and serve in a task of its own."""
         try:
             await self._server.start_up()
-            for one in self._sockets:
-                # Those of new slots: nobody is to wait for a worker that could not start.
-                begin_listening(one)
-            await self._tasks.start(self._server.run)
+            try:
+                for one in self._sockets:
+                    # Those of new slots: nobody is to wait for a worker that could not start.
+                    begin_listening(one)
+                await self._tasks.start(self._server.run)
+            except BaseException:
+                await self._server.end_applications()
+                raise
         except (StartError, OSError, RuntimeError) as error:
             self.failure = error
             self._tasks.cancel_scope.cancel()

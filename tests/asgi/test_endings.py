@@ -164,15 +164,16 @@ async def test_no_content_where_there_is_none(dialect: Dialect, status: int, mor
     assert not talk.reports
 
 
+@pytest.mark.parametrize("kind", [b"text/plain", b"text/event-stream"])
 @pytest.mark.parametrize("data", [b"", b"x" * 65_536], ids=["empty", "large"])
 async def test_a_stream_without_end_ends_where_nobody_gets_it(
-    dialect: Dialect, data: bytes
+    dialect: Dialect, data: bytes, kind: bytes
 ) -> None:
     """Its client has the whole response to HEAD, and will not stop it by going away."""
     raised: list[str] = []
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        await send(start(200, (b"content-type", b"text/plain")))
+        await send(start(200, (b"content-type", kind)))
         try:
             while True:
                 await send(body(data, more=True))
@@ -190,7 +191,7 @@ async def test_a_slow_stream_without_end_ends_where_nobody_gets_it(dialect: Dial
     limits = AsgiLimits(swallowed_seconds=0.01)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        await send(start(200, (b"content-type", b"text/event-stream")))
+        await send(start(200, (b"content-type", b"application/x-ndjson")))
         while True:
             await send(body(b"x", more=True))
             await asyncio.sleep(0.001)

@@ -136,6 +136,27 @@ async def test_one_that_fails_while_it_serves() -> None:
     await lifespan.shut_down()
 
 
+async def test_a_start_that_nobody_waits_for_any_more() -> None:
+    """A server that is stopped while it starts shuts down what has started."""
+    ended: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(_STARTED)
+        starting.cancel()
+        ended.append((await receive())["type"])
+        await send(_STOPPED)
+
+    told = Told()
+    lifespan = make(application, told)
+    starting = asyncio.ensure_future(lifespan.start_up())
+    await asyncio.wait((starting,))
+    assert starting.cancelled()
+    await lifespan.shut_down()
+    await lifespan.shut_down()
+    assert (ended, told.lines) == (["lifespan.shutdown"], [])
+
+
 async def fails_at_the_end(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send(_STARTED)

@@ -77,6 +77,7 @@ def test_the_successor_of_a_worker_does_not_open_it_again(
         sockets: Sequence[socket.socket],
         now: float,
         launched: Launched | None = None,
+        failure: str = "",
     ) -> Worker:
         said.append(config.open)
         ours, theirs = socket.socketpair()

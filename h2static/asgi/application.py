@@ -183,6 +183,7 @@ class AsgiApplication(Lifecycle):
 
     async def start_up(self) -> None:
         """Have the application start; see :meth:`h2static.asgi.lifespan.Lifespan.start_up`."""
+        self._tasks = Tasks(asyncio.get_running_loop())
         await self.lifespan.start_up()
 
     async def finish(self) -> None:

@@ -356,6 +356,8 @@ class HttpConversation:
         except OSError as error:
             # No OSError: that would mean that the client has gone.
             raise InvalidEvent(f"{PATHSEND}: {path}: {error.strerror}") from error
+        except ValueError as error:  # NUL in the path
+            raise InvalidEvent(f"{PATHSEND}: {path!r}: {error}") from error
         self._finish()
         if self._swallows:
             self._respond(self._fields_without_content(), b"")

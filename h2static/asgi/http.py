@@ -27,7 +27,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from h2static.asgi import sections
-from h2static.asgi.errors import ClientDisconnected, InvalidEvent
+from h2static.asgi.errors import ClientDisconnected, InvalidEvent, misplaced
 from h2static.asgi.limits import AsgiLimits
 from h2static.asgi.responses import Responses
 from h2static.asgi.scope import TRAILERS, encoded_path, takes_trailers
@@ -167,7 +167,7 @@ class HttpConversation:
         kind = message.get("type")
         phase = self._phase
         if kind not in LEGAL[phase]:
-            raise InvalidEvent(_wrong(kind, phase))
+            raise misplaced(kind, "http", _KNOWN, LEGAL[phase], "the response was complete")
         if kind == BODY:
             if self._body(message):
                 return
@@ -462,13 +462,3 @@ class HttpConversation:
         """See :meth:`h2static.http.bodies.Sink.abandon`."""
         if not self._swallows:
             self.lose()
-
-
-def _wrong(kind: object, phase: Phase) -> str:
-    """Why an event may not be sent."""
-    if kind not in _KNOWN:
-        return f"{kind!r} is not the type of an event of http"
-    if phase is _COMPLETE:
-        return f"{kind} after the response was complete"
-    expected = " or ".join(sorted(LEGAL[phase]))
-    return f"{kind} where {expected} was expected"

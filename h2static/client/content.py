@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, Callable
 
 import anyio
 
-from h2static.http.bodies import Body, BodyReader
+from h2static.http.bodies import Body, BodyReader, OctetsReader
 from h2static.http.fields import Fields
 from h2static.http.pipe import Pipe
 
@@ -18,35 +18,16 @@ from h2static.http.pipe import Pipe
 class OctetsBody:
     """Octets, and trailers after them."""
 
-    #: Slices of octets that stay as they are.
-    reuses_buffer = False
-
     def __init__(self, octets: bytes, trailers: Fields = (), *, counted: bool = True) -> None:
         """``counted``: the length is known to whoever sends the octets."""
-        self._octets = memoryview(octets)
+        self._octets = octets
         self._trailers = trailers
         # HTTP/1.1 has trailers after chunks only.
         self.length = len(octets) if counted and not trailers else None
 
     def open(self) -> BodyReader:
         """See :class:`~h2static.http.bodies.Body`."""
-        return self
-
-    def read(self, size: int) -> bytes | memoryview | None:
-        """See :class:`~h2static.http.bodies.BodyReader`."""
-        piece, self._octets = self._octets[:size], self._octets[size:]
-        return piece
-
-    def wait(self, wake: Callable[[], None]) -> None:
-        """Nothing is ever waited for."""
-        wake()
-
-    def trailers(self) -> Fields:
-        """See :class:`~h2static.http.bodies.BodyReader`."""
-        return self._trailers
-
-    def close(self) -> None:
-        """There is nothing to give back."""
+        return OctetsReader(self._octets, self._trailers)
 
 
 class FileBody:

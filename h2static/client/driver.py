@@ -22,7 +22,8 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from h2static.client.wire import Wire
-from h2static.http.bodies import Body, BodyReader
+from h2static.http.bodies import Body
+from h2static.http.engine import Engine as ProtocolEngine
 from h2static.http.messages import Request
 from h2static.http.outgoing import Call, ResponseReceiver
 
@@ -34,73 +35,23 @@ _BUDGET: Final = 262_144
 _CHECK_SECONDS: Final = 0.5
 
 
-class Engine(Protocol):
+class Engine(ProtocolEngine, Protocol):
     """A client's connection without I/O, of either version."""
-
-    @property
-    def blocked(self) -> list[tuple[int, BodyReader]]:
-        """Readings to be waited for; the driver empties the list."""
-
-    @property
-    def backlog(self) -> bool:
-        """Whether :meth:`take_turn` has something to do."""
 
     @property
     def missing(self) -> int:
         """Octets that complete what has come in part; 0: any number is as good."""
-
-    @property
-    def wants_input(self) -> bool:
-        """Whether to read from the socket."""
-
-    @property
-    def closing(self) -> bool:
-        """Close when nothing is left to send."""
-
-    @property
-    def problem(self) -> str | None:
-        """What the server did wrong, once it did."""
 
     def request(
         self, request: Request, receiver: ResponseReceiver, body: bytes | Body = b""
     ) -> Call:
         """Send a request as soon as there is room for it."""
 
-    def receive(self, data: bytes, now: float) -> None:
-        """Process octets; never raises for any octets."""
-
-    def receive_eof(self, now: float) -> None:
-        """The server has ended its side."""
-
-    def take_turn(self, now: float) -> None:
-        """Go on with what is in the backlog."""
-
-    def pump(self, now: float, budget: int) -> None:
-        """Move content into the output until about ``budget`` octets wait there."""
-
-    def pending(self) -> list[bytes | memoryview]:
-        """Pieces to send, in order."""
-
-    def sent(self, count: int, now: float) -> None:
-        """``count`` octets of ``pending`` were taken by the kernel."""
-
-    def unblock(self, stream_id: int, now: float) -> None:
-        """A reading of ``blocked`` can go on."""
-
-    def deadline(self) -> float | None:
-        """When ``check`` may have something to do, at the earliest."""
-
-    def check(self, now: float) -> None:
-        """Act on deadlines that have passed."""
-
     def close(self, now: float) -> None:
         """Nothing more is wanted: say so, and end."""
 
     def lose(self, reason: str) -> None:
         """The transport has failed."""
-
-    def abandon(self) -> None:
-        """Give back everything."""
 
 
 def _nothing(*_: object) -> None:

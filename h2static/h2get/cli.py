@@ -30,10 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = _run(words)
-        sys.stdout.flush()
+        _flush()
     except BaseException as error:
         return _code_of(_innermost(error))
     return code
+
+
+def _flush() -> None:
+    """Have what was written at last be seen.
+
+    Raises ``BrokenPipeError`` and :class:`~h2static.h2get.output.Full`.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from h2static.h2get.output import Full
+
+        raise Full(error.strerror) from error
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -46,7 +61,7 @@ def _innermost(error: BaseException) -> BaseException:
 def _code_of(error: BaseException) -> int:
     """The exit code for what has ended the command; raises what nobody expects."""
     from h2static.client.errors import ClientError
-    from h2static.h2get.output import Gone, complain, discard_output
+    from h2static.h2get.output import Full, Gone, complain, discard_output
 
     if isinstance(error, UsageError):
         complain(str(error))
@@ -57,6 +72,10 @@ def _code_of(error: BaseException) -> int:
     if isinstance(error, Gone | BrokenPipeError):
         discard_output()
         return _NO_READER
+    if isinstance(error, Full):
+        discard_output()
+        complain(f"standard output: {error}")
+        return _FAILED
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
     raise error

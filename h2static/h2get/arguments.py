@@ -21,7 +21,8 @@ _EPILOG = """\
 http:// is spoken with prior knowledge, https:// by ALPN with HTTP/1.1 as fallback. SIZE takes K, M
 and G, powers of 1024; TIME takes h, m, s and ms. SSLKEYLOGFILE names a file for TLS secrets. Exit
 codes: 0 all is well, 1 a response or an expectation failed, 2 wrong usage, 3 no connection.
-Commands in the place of URI: record, replay, conformance; h2get COMMAND --help tells more.
+Commands in the place of URI: record, replay, conformance, completion; h2get COMMAND --help tells
+more.
 """
 
 

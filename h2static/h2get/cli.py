@@ -99,14 +99,25 @@ def _conformance(words: list[str]) -> int:
     return run_conformance(words)
 
 
+def _completion(words: list[str]) -> int:
+    from h2static.h2get.completion import run_completion
+
+    return run_completion(words)
+
+
 #: What may stand in the place of a URI.
-_COMMANDS: Final = {"record": _record, "replay": _replay, "conformance": _conformance}
+COMMANDS: Final = {
+    "record": _record,
+    "replay": _replay,
+    "conformance": _conformance,
+    "completion": _completion,
+}
 
 
 def _run(words: list[str]) -> int:
     """Do what ``words`` say.  Raises :class:`UsageError`."""
-    if words and words[0] in _COMMANDS:
-        return _COMMANDS[words[0]](words[1:])
+    if words and words[0] in COMMANDS:
+        return COMMANDS[words[0]](words[1:])
     from h2static.h2get.arguments import help_text, parse
 
     arguments = parse(words)

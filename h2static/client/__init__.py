@@ -25,7 +25,14 @@ if TYPE_CHECKING:
         ResponseError,
         TunnelRefused,
     )
-    from h2static.client.options import HTTP1, HTTP2, ConnectOptions, Place, default_settings
+    from h2static.client.options import (
+        HTTP1,
+        HTTP2,
+        ConnectOptions,
+        Place,
+        ResponseLimits,
+        default_settings,
+    )
     from h2static.client.response import Informational, Response, Times
     from h2static.client.tunnel import Tunnel
     from h2static.client.urls import URL, Origin, parse_url
@@ -46,6 +53,7 @@ __all__ = [
     "Place",
     "Response",
     "ResponseError",
+    "ResponseLimits",
     "Times",
     "Tunnel",
     "TunnelRefused",
@@ -59,7 +67,7 @@ __all__ = [
 _HOMES = {
     "client": ("Client", "Observers", "connect"),
     "errors": ("ClientError", "ConnectError", "OptionError", "ResponseError", "TunnelRefused"),
-    "options": ("HTTP1", "HTTP2", "ConnectOptions", "Place", "default_settings"),
+    "options": ("HTTP1", "HTTP2", "ConnectOptions", "Place", "ResponseLimits", "default_settings"),
     "response": ("Informational", "Response", "Times"),
     "tunnel": ("Tunnel",),
     "urls": ("URL", "Origin", "parse_url"),

@@ -182,7 +182,7 @@ class Client:
         request = self.make_request(method, path, headers)
         sent_trailers = _fields(trailers)
         body = _body(content, sent_trailers)
-        response = Response(request, taken=self._taken, changed=self._changed)
+        response = self._response(request)
         self._responses.add(response)
         if isinstance(content, AsyncIterable):
             body = pipe = WrittenPipe()
@@ -254,9 +254,14 @@ class Client:
             with anyio.CancelScope(shield=True):
                 await opened.close()
 
+    def _response(self, request: Request) -> Response:
+        """What will become the response to ``request``."""
+        limits = self._options.response_limits
+        return Response(request, limits=limits, taken=self._taken, changed=self._changed)
+
     def _send(self, request: Request, body: bytes | Body) -> Response:
         """Send a request that is one."""
-        response = Response(request, taken=self._taken, changed=self._changed)
+        response = self._response(request)
         self._responses.add(response)
         response.call = self._driver.engine.request(request, response, body)
         self._driver.flush()

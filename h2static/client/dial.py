@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Final
+from urllib.parse import unquote
 
 import anyio
 
@@ -218,7 +219,8 @@ async def _ask_proxy(wire: Wire, text: str, host: str, port: int) -> None:
     lines = [f"CONNECT {authority} HTTP/1.1", f"host: {authority}"]
     credentials, at, _ = text.rpartition("://")[2].rpartition("@")
     if at:
-        token = base64.b64encode(credentials.encode()).decode("ascii")
+        # In a URL they are percent-encoded.
+        token = base64.b64encode(unquote(credentials).encode()).decode("ascii")
         lines.append(f"proxy-authorization: Basic {token}")
     request = "\r\n".join([*lines, "", ""]).encode("ascii")
     name = text.rpartition("@")[2]

@@ -41,6 +41,16 @@ class Place:
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
+class ResponseLimits:
+    """What a server may send beside a response before that is given up: each costs memory."""
+
+    #: Responses 1xx; a handful is usual, and 102 (Processing) may come every few seconds.
+    informational: int = 1_000
+    #: Promises; pages have some dozen.  What is promised beyond is refused.
+    promises: int = 256
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
 class ConnectOptions:
     """See the module."""
 
@@ -78,3 +88,4 @@ class ConnectOptions:
     settings: LocalSettings = field(default_factory=default_settings)
     limits: Limits2 = field(default_factory=Limits2)
     limits1: Limits1 = field(default_factory=Limits1)
+    response_limits: ResponseLimits = ResponseLimits()

@@ -20,6 +20,7 @@ import anyio
 
 from h2static.client.content import HeldBody
 from h2static.client.errors import ResponseError
+from h2static.client.options import ResponseLimits
 from h2static.http.fields import Fields
 from h2static.http.messages import Request
 from h2static.http.outgoing import Call, Failure
@@ -57,6 +58,7 @@ class Response:
         request: Request,
         *,
         pushed: bool = False,
+        limits: ResponseLimits = ResponseLimits(),  # noqa: B008 -- it cannot be changed
         taken: Callable[[], None],
         changed: Callable[[Response], None],
     ) -> None:
@@ -76,6 +78,7 @@ class Response:
         self.received = 0
         self.times = Times(asked=time.monotonic())
         self.call: Call | None = None
+        self._limits = limits
         self._taken = taken
         self._changed = changed
         self._head: ResponseHead | None = None
@@ -228,6 +231,11 @@ class Response:
 
     def inform(self, head: ResponseHead) -> None:
         """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        if len(self.informational) >= self._limits.informational:
+            if self.call is not None:
+                self.call.cancel()
+            self.fail(Failure(f"more than {self._limits.informational} informational responses"))
+            return
         self.informational.append(Informational(status=head.status, fields=head.fields))
         if head.status == 100 and self._held_content is not None:
             self._held_content.release()
@@ -273,7 +281,11 @@ class Response:
 
     def promise(self, request: Request, stream_id: int, call: Call) -> Response | None:
         """See :class:`h2static.http.outgoing.ResponseReceiver`."""
-        promised = Response(request, pushed=True, taken=self._taken, changed=self._changed)
+        if len(self.pushes) >= self._limits.promises:
+            return None
+        promised = Response(
+            request, pushed=True, limits=self._limits, taken=self._taken, changed=self._changed
+        )
         promised.call = call
         promised.promised_id = stream_id
         self.pushes.append(promised)

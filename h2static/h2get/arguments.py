@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, NoReturn, TypeVar
 
 from h2static.client.options import Place
 from h2static.errors import UsageError
@@ -20,7 +21,8 @@ _EPILOG = """\
 http:// is spoken with prior knowledge, https:// by ALPN with HTTP/1.1 as fallback. SIZE takes K, M
 and G, powers of 1024; TIME takes h, m, s and ms. SSLKEYLOGFILE names a file for TLS secrets. Exit
 codes: 0 all is well, 1 a response or an expectation failed, 2 wrong usage, 3 no connection.
-Commands in the place of URI: record, replay, conformance; h2get COMMAND --help tells more.
+Commands in the place of URI: record, replay, conformance, completion; h2get COMMAND --help tells
+more.
 """
 
 
@@ -98,7 +100,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message.removeprefix("argument "))
 
 
-def _type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+def option_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     """``parse`` with its own words in ``argparse``'s errors."""
 
     def convert(text: str) -> Any:
@@ -132,32 +134,33 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("Requests").add_argument
     add("-X", "--request", metavar="METHOD", help="method (default: GET, or POST with -d)")
     add("-I", "--head", action="store_true", help="ask by HEAD and print the header section")
-    add("-H", "--header", metavar="FIELD", action="append", default=[], type=_type(values.header),
+    add("-H", "--header", metavar="FIELD", action="append", default=[],
+        type=option_type(values.header),
         help="add a field, or replace a usual one: -H ':method: PUT'")  # fmt: skip
     add("-d", "--data", metavar="PATH", help="send a file by POST; - is standard input")
-    add("--trailer", metavar="FIELD", action="append", default=[], type=_type(values.trailer),
+    add("--trailer", metavar="FIELD", action="append", default=[], type=option_type(values.trailer),
         help="send a trailer field after the content of -d")  # fmt: skip
     add("--expect-continue", action="store_true",
         help="with -d: wait for 100 (Continue), at most a second")  # fmt: skip
     add("--no-content-length", action="store_true", help="do not send content-length")
     add("--continuation", action="store_true",
         help="send fields of more than one frame, so that CONTINUATION is needed")  # fmt: skip
-    add("-m", "--multiply", metavar="N", type=_type(integer(1, 1_000_000)), default=1,
+    add("-m", "--multiply", metavar="N", type=option_type(integer(1, 1_000_000)), default=1,
         help="ask for each URI N times")  # fmt: skip
     add("-a", "--get-assets", action="store_true",
         help="ask for style sheets, scripts and images of pages too, if of the same origin"
         )  # fmt: skip
     add("-L", "--location", action="store_true", help="follow redirects")
-    add("--max-redirects", metavar="N", type=_type(integer(0, 1_000)), default=10,
+    add("--max-redirects", metavar="N", type=option_type(integer(0, 1_000)), default=10,
         help="with -L: follow so many at most (default: 10)")  # fmt: skip
-    add("-p", "--weight", metavar="N", action="append", default=[], type=_type(values.weight),
+    add("-p", "--weight", metavar="N", action="append", default=[], type=option_type(values.weight),
         help="weight of the N-th URI, 1 to 256 (default: 16); sent as the urgency of RFC 9218"
         )  # fmt: skip
     add("--extpri", metavar="PRIORITY", action="append", default=[],
         help="priority of the N-th URI as RFC 9218 writes it: u=1,i")  # fmt: skip
-    add("-t", "--timeout", metavar="TIME", type=_type(values.duration), default=0.0,
+    add("-t", "--timeout", metavar="TIME", type=option_type(values.duration), default=0.0,
         help="give up a request after so long")  # fmt: skip
-    add("--max-time", metavar="TIME", type=_type(values.duration), default=0.0,
+    add("--max-time", metavar="TIME", type=option_type(values.duration), default=0.0,
         help="give up everything after so long")  # fmt: skip
     add("--ws", action="store_true",
         help="open a WebSocket: lines of standard input are sent, messages are printed"
@@ -170,13 +173,14 @@ def _add_connections(parser: argparse.ArgumentParser) -> None:
         help="ask a cleartext server in HTTP/1.1 to change to HTTP/2")  # fmt: skip
     add("--http1.1", dest="http1", action="store_true", help="speak HTTP/1.1")
     add("--resolve", metavar="HOST:PORT:ADDRESS", action="append", default=[],
-        type=_type(values.resolve), help="use this address for a host; * is any port")  # fmt: skip
+        type=option_type(values.resolve),
+        help="use this address for a host; * is any port")  # fmt: skip
     add("--connect-to", metavar="HOST1:PORT1:HOST2:PORT2", action="append", default=[],
-        type=_type(values.connect_to),
+        type=option_type(values.connect_to),
         help="connect to the second place where the first is asked for")  # fmt: skip
     add("--unix-socket", metavar="PATH", help="connect to a Unix domain socket")
     add("-x", "--proxy", metavar="URL", help="go through an HTTP proxy, by CONNECT")
-    add("--connect-timeout", metavar="TIME", type=_type(values.duration), default=30.0,
+    add("--connect-timeout", metavar="TIME", type=option_type(values.duration), default=30.0,
         help="give up a connection that is not made by then (default: 30s)")  # fmt: skip
     add("-k", "--insecure", "-y", "--no-verify-peer", action="store_true",
         help="take any certificate")  # fmt: skip
@@ -188,23 +192,23 @@ def _add_connections(parser: argparse.ArgumentParser) -> None:
 
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("HTTP/2").add_argument
-    add("-w", "--window-bits", metavar="N", type=_type(values.window_bits),
+    add("-w", "--window-bits", metavar="N", type=option_type(values.window_bits),
         help="windows of streams have 2**N-1 octets (default: 16, and growing)")  # fmt: skip
-    add("-W", "--connection-window-bits", metavar="N", type=_type(values.window_bits),
+    add("-W", "--connection-window-bits", metavar="N", type=option_type(values.window_bits),
         help="the connection's window has 2**N-1 octets (default: 16, and growing)")  # fmt: skip
     add("-c", "--header-table-size", metavar="SIZE", action="append", default=[],
-        type=_type(values.setting_size),
+        type=option_type(values.setting_size),
         help="size of the decoder's table; given twice, as if it had been changed")  # fmt: skip
     add("--encoder-header-table-size", metavar="SIZE", default=4096,
-        type=_type(values.setting_size),
+        type=option_type(values.setting_size),
         help="the encoder's table has so many octets at most (default: 4096)")  # fmt: skip
-    add("-b", "--padding", metavar="N", type=_type(integer(0, 2**31 - 1)), default=0,
+    add("-b", "--padding", metavar="N", type=option_type(integer(0, 2**31 - 1)), default=0,
         help="pad frames with N octets at most")  # fmt: skip
     add("-M", "--peer-max-concurrent-streams", metavar="N", default=100,
-        type=_type(integer(1, 2**31 - 1)),
+        type=option_type(integer(1, 2**31 - 1)),
         help="streams to open before the server has said how many (default: 100)")  # fmt: skip
     add("--max-concurrent-streams", metavar="N", default=100,
-        type=_type(integer(0, 2**31 - 1)),
+        type=option_type(integer(0, 2**31 - 1)),
         help="pushed streams that the server may open (default: 100)")  # fmt: skip
     add("--no-push", action="store_true", help="do not let the server push")
 
@@ -252,11 +256,47 @@ def parse(words: Sequence[str]) -> Arguments:
     return arguments
 
 
+#: The options that say how to connect, and how long something may take.
+CONNECTING: Final = frozenset(
+    {
+        *("uris", "resolve", "connect_to", "unix_socket", "proxy", "connect_timeout", "insecure"),
+        *("cacert", "sni", "cert", "key", "timeout", "max_time"),
+    }
+)
+#: What a request for a WebSocket has no use for.
+_NOT_WITH_WEBSOCKETS: Final = frozenset(
+    {
+        *("request", "head", "data", "trailer", "expect_continue", "no_content_length"),
+        *("multiply", "get_assets", "location", "max_redirects", "timeout", "http1", "upgrade"),
+        *("output", "remote_name", "include", "fail", "stat", "har", "script"),
+    }
+)
+
+
+def refuse_others(
+    parser: argparse.ArgumentParser,
+    arguments: Arguments,
+    command: str,
+    taken: AbstractSet[str],
+) -> None:
+    """Raise :class:`UsageError` for options that ``command`` has no use for: all but ``taken``."""
+    usual = parser.parse_args([], type(arguments)())
+    for name, value in vars(arguments).items():
+        if name not in taken and value != getattr(usual, name):
+            option = {"http1": "http1.1"}.get(name, name.replace("_", "-"))
+            raise UsageError(f"{command}: --{option} does not go with it")
+
+
 def parse_with(parser: argparse.ArgumentParser, words: Sequence[str], arguments: _A) -> _A:
     """What ``words`` say to a parser that has more options.  Raises :class:`UsageError`."""
     parser.parse_intermixed_args(list(words), arguments)
     if not arguments.help and not arguments.version:
         _check(arguments)
+        if arguments.ws:
+            taken = vars(arguments).keys() - _NOT_WITH_WEBSOCKETS
+            refuse_others(parser, arguments, "--ws", taken)
+        elif arguments.script is not None:
+            refuse_others(parser, arguments, "--script", {*CONNECTING, "script", "verbose"})
     return arguments
 
 
@@ -275,8 +315,6 @@ def _check(arguments: Arguments) -> None:
         raise UsageError("--script: needs one URI")
     if arguments.ws and len(arguments.uris) != 1:
         raise UsageError("--ws: needs one URI")
-    if arguments.ws and (arguments.http1 or arguments.upgrade):
-        raise UsageError("--ws: needs HTTP/2 from the beginning")
     if len(arguments.output) > len(arguments.uris):
         raise UsageError("--output: more files than URIs")
     if arguments.output and arguments.remote_name:

@@ -7,6 +7,7 @@ has ended.
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from collections.abc import Sequence
@@ -19,10 +20,14 @@ _FAILED: Final = 1
 _USAGE: Final = 2
 _INTERRUPTED: Final = 130
 _NO_READER: Final = 141
+#: Objects after which garbage is looked for.  What is imported makes many objects and no garbage:
+#: with the usual 700, a tenth of the start was spent on looking for it.
+_COLLECTED_AFTER: Final = 50_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments``, those of the process by default."""
+    gc.set_threshold(_COLLECTED_AFTER)
     complete_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A character that the encoding lacks is escaped; lines are flushed by turns.
@@ -30,10 +35,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = _run(words)
-        sys.stdout.flush()
+        _flush()
     except BaseException as error:
         return _code_of(_innermost(error))
     return code
+
+
+def _flush() -> None:
+    """Have what was written at last be seen.
+
+    Raises ``BrokenPipeError`` and :class:`~h2static.h2get.output.Full`.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from h2static.h2get.output import Full
+
+        raise Full(error.strerror) from error
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -46,7 +66,7 @@ def _innermost(error: BaseException) -> BaseException:
 def _code_of(error: BaseException) -> int:
     """The exit code for what has ended the command; raises what nobody expects."""
     from h2static.client.errors import ClientError
-    from h2static.h2get.output import Gone, complain, discard_output
+    from h2static.h2get.output import Full, Gone, complain, discard_output
 
     if isinstance(error, UsageError):
         complain(str(error))
@@ -57,6 +77,10 @@ def _code_of(error: BaseException) -> int:
     if isinstance(error, Gone | BrokenPipeError):
         discard_output()
         return _NO_READER
+    if isinstance(error, Full):
+        discard_output()
+        complain(f"standard output: {error}")
+        return _FAILED
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
     raise error
@@ -80,14 +104,25 @@ def _conformance(words: list[str]) -> int:
     return run_conformance(words)
 
 
+def _completion(words: list[str]) -> int:
+    from h2static.h2get.completion import run_completion
+
+    return run_completion(words)
+
+
 #: What may stand in the place of a URI.
-_COMMANDS: Final = {"record": _record, "replay": _replay, "conformance": _conformance}
+COMMANDS: Final = {
+    "record": _record,
+    "replay": _replay,
+    "conformance": _conformance,
+    "completion": _completion,
+}
 
 
 def _run(words: list[str]) -> int:
     """Do what ``words`` say.  Raises :class:`UsageError`."""
-    if words and words[0] in _COMMANDS:
-        return _COMMANDS[words[0]](words[1:])
+    if words and words[0] in COMMANDS:
+        return COMMANDS[words[0]](words[1:])
     from h2static.h2get.arguments import help_text, parse
 
     arguments = parse(words)

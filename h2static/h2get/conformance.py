@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.resources import files
 from typing import Final
 
@@ -18,16 +19,29 @@ from h2static.client import ConnectError, OptionError
 from h2static.client.urls import URL, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
-from h2static.h2get.arguments import Arguments, build_parser, parse_with
+from h2static.h2get.arguments import (
+    CONNECTING,
+    Arguments,
+    build_parser,
+    option_type,
+    parse_with,
+    refuse_others,
+)
 from h2static.h2get.script.model import Case
 from h2static.h2get.script.parse import parse_script
 from h2static.h2get.script.run import Result, Verdict, run_case
-from h2static.h2get.scripts import read_script, script_options, transcript, variables
+from h2static.h2get.scripts import (
+    EXPECTATION_SECONDS,
+    read_script,
+    script_options,
+    transcript,
+    variables,
+    within,
+)
+from h2static.quantities import integer
 
 #: Cases that run at the same time, each on connections of its own.
 _JOBS: Final = 8
-#: Seconds that an expectation waits unless -t says otherwise.
-_SECONDS: Final = 5.0
 
 USAGE: Final = """\
 Usage: h2get conformance [OPTION]... URI
@@ -45,7 +59,8 @@ other streams and connections live on.
   -t TIME          how long an expectation waits (default: 5s)
   -v               show what was sent and received of every case that fails
 
-The other options are h2get's, as far as they say how to connect. Exit codes: 0 every MUST is kept,
+The other options are h2get's, as far as they say how to connect and, --max-time, how long all of
+it may take. Exit codes: 0 every MUST is kept,
 1 some is not, 2 wrong usage, 3 no connection.
 """
 
@@ -74,23 +89,25 @@ def shipped_cases(url: URL) -> list[Case]:
 
 def run_conformance(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
-    if not words or "-h" in words or "--help" in words:
+    if "-h" in words or "--help" in words:
         print(USAGE, end="")
-        return 0 if words else 2
+        return 0
     parser = build_parser()
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--suite", action="append", default=[])
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--jobs", type=int, default=_JOBS)
+    parser.add_argument("--jobs", type=option_type(integer(1, 1_000)), default=_JOBS)
     parser.add_argument("--junit")
     parser.add_argument("--html")
     arguments = parse_with(parser, words, _Arguments())
+    refuse_others(
+        parser, arguments, "conformance",
+        {*CONNECTING, "verbose", "case", "suite", "list", "jobs", "junit", "html"},
+    )  # fmt: skip
     if not arguments.uris and arguments.list:
         arguments.uris = ["http://localhost/"]
     if len(arguments.uris) != 1:
-        raise UsageError("conformance: expected one URI")
-    if arguments.jobs < 1:
-        raise UsageError("--jobs: at least 1")
+        raise UsageError("conformance: expected one URI; see h2get conformance --help")
     try:
         url = parse_url(arguments.uris[0])
     except OptionError as error:
@@ -101,7 +118,7 @@ def run_conformance(words: Sequence[str]) -> int:
         for case in cases:
             standard.write(f"{case.section or '-':<28} {case.level:<6} {case.name}\n")
         return 0
-    return anyio.run(_run, arguments, url, cases, standard)
+    return anyio.run(within, arguments.max_time, partial(_run, arguments, url, cases, standard))
 
 
 def _chosen(arguments: _Arguments, url: URL) -> list[Case]:
@@ -134,7 +151,7 @@ async def _run(
 
     try:
         results = await run_cases(
-            arguments, url, cases, seconds=arguments.timeout or _SECONDS, told=told,
+            arguments, url, cases, seconds=arguments.timeout or EXPECTATION_SECONDS, told=told,
             jobs=arguments.jobs,
         )  # fmt: skip
     except OptionError as error:
@@ -215,4 +232,5 @@ def summary(results: Sequence[Result]) -> str:
     """How many cases have come to what."""
     counts = Counter(result.verdict for result in results)
     parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
-    return f"{len(results)} cases: {', '.join(parts)}\n"
+    cases = "case" if len(results) == 1 else "cases"
+    return f"{len(results)} {cases}: {', '.join(parts)}\n"

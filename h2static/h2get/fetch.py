@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from h2static.client import URL, Client, ClientError, OptionError, Response, ResponseError
+from h2static.errors import UsageError
 from h2static.h2get import output
 from h2static.h2get.arguments import Arguments
 from h2static.h2get.requests import Upload, fields
@@ -124,7 +125,10 @@ class Fetcher:
         self._keeps = arguments.har is not None
 
     async def run(self, fetches: list[Fetch]) -> None:
-        """Ask for all of ``fetches``, at the same time as far as the server lets us."""
+        """Ask for all of ``fetches``, at the same time as far as the server lets us.
+
+        Raises :class:`UsageError` for what cannot be asked, in a group of exceptions.
+        """
         while fetches:
             async with anyio.create_task_group() as tasks:
                 for fetch in fetches:
@@ -157,6 +161,8 @@ class Fetcher:
                 expect_seconds=_EXPECT_SECONDS if arguments.expect_continue else None,
             )
         except OptionError as error:
+            if not fetch.asset and not fetch.redirects:
+                raise UsageError(f"{fetch.url}: {error}") from error
             self._work.fail(f"{fetch.url}: {error}")
             return None
 
@@ -180,6 +186,8 @@ class Fetcher:
             response.cancel()
             self._work.fail(f"{fetch.url}: not whole within {seconds:g} s")
         except ResponseError as error:
+            if self._standard.is_broken:
+                return
             if error.may_retry and fetch.attempts < _MOST_ATTEMPTS:
                 self._work.waiting.append(fetch)
             else:

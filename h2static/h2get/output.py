@@ -2,7 +2,7 @@
 
 Contract: content of several responses comes to standard output one response after the other, in the
 order of the requests; lines of the log stand between.  When the reader of standard output goes
-away, :class:`Gone` is raised.
+away, :class:`Gone` is raised, and :class:`Full` when there is no room for more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote
 
@@ -29,31 +30,47 @@ class Gone(Exception):
     """Nobody reads standard output any more."""
 
 
+class Full(Exception):
+    """Standard output takes nothing more: a disk is full, or broken."""
+
+
 class Standard:
-    """Standard output: text and octets, in the order in which they were written."""
+    """Standard output: text and octets, in the order in which they were written.
+
+    All methods raise :class:`Gone` and :class:`Full`.
+    """
+
+    def __init__(self) -> None:
+        #: It has failed: what fails after that, fails of it.
+        self.is_broken = False
 
     def write(self, text: str) -> None:
         """Write text; what its encoding lacks is escaped."""
-        try:
+        with self._watched():
             sys.stdout.write(text)
-        except BrokenPipeError as error:
-            raise Gone from error
 
     def write_octets(self, octets: bytes) -> None:
         """Write octets behind the text."""
-        try:
+        with self._watched():
             sys.stdout.flush()
             sys.stdout.buffer.write(octets)
-        except BrokenPipeError as error:
-            raise Gone from error
 
     def flush(self) -> None:
         """Have what was written be seen."""
-        try:
+        with self._watched():
             sys.stdout.flush()
             sys.stdout.buffer.flush()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
         except BrokenPipeError as error:
+            self.is_broken = True
             raise Gone from error
+        except OSError as error:
+            self.is_broken = True
+            raise Full(error.strerror) from error
 
 
 class Turns:
@@ -157,10 +174,15 @@ def file_name(url: URL) -> str:
     return "index.html" if name in ("", ".", "..") else name
 
 
-def open_file(path: str) -> BinaryIO:
-    """A file to write content to.  Raises :class:`~h2static.client.ClientError`."""
+@contextmanager
+def open_file(path: str) -> Iterator[BinaryIO]:
+    """A file to write content to.
+
+    Raises :class:`~h2static.client.ClientError` when it cannot be opened or written to.
+    """
     try:
-        return open(path, "wb")
+        with open(path, "wb") as file:
+            yield file
     except OSError as error:
         raise ClientError(f"{path}: {error.strerror}") from error
 

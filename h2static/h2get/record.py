@@ -14,7 +14,7 @@ from typing import Final
 from h2static.client.urls import URL
 from h2static.errors import UsageError
 from h2static.h2get import output
-from h2static.h2get.arguments import parse
+from h2static.h2get.arguments import build_parser, parse, refuse_others
 from h2static.h2get.run import Run
 from h2static.h2get.script import words
 from h2static.h2get.script.model import Received
@@ -26,6 +26,14 @@ from h2static.version import __version__
 
 #: Fields whose values are other ones each time.
 VOLATILE: Final = frozenset((b"date", b"age", b"expires"))
+
+#: What records nothing, or writes to where the script goes.
+_OTHER_USES: Final = frozenset(
+    {
+        *("json", "verbose", "hexdump", "color", "stat", "har", "remote_name", "include"),
+        *("http1", "upgrade", "ws", "script"),
+    }
+)
 
 #: How an octet that no field has is shown; it stands for the sign of a variable.
 _VARIABLE: Final = "\\x01"
@@ -41,12 +49,12 @@ for h2get --script and h2get replay; docs/h2get.md describes it.
 
 def run_record(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
-    if not words or "-h" in words or "--help" in words:
+    if "-h" in words or "--help" in words:
         print(USAGE, end="")
-        return 0 if words else 2
+        return 0
     arguments = parse(words)
-    if arguments.json or arguments.verbose or arguments.http1 or arguments.upgrade:
-        raise UsageError("record: --json, --verbose, --http1.1 and --upgrade do not go with it")
+    taken = vars(arguments).keys() - _OTHER_USES
+    refuse_others(build_parser(), arguments, "record", taken)
     target = arguments.output[0] if arguments.output else None
     arguments.output = []
     arguments.null_out = True

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -20,17 +21,15 @@ from h2static.client import ConnectError, OptionError
 from h2static.client.urls import URL, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
-from h2static.h2get.arguments import Arguments, build_parser, parse_with
+from h2static.h2get.arguments import CONNECTING, Arguments, build_parser, parse_with, refuse_others
 from h2static.h2get.record import VOLATILE
 from h2static.h2get.script.model import Case, Received
 from h2static.h2get.script.render import render
 from h2static.h2get.script.run import Result, run_case
-from h2static.h2get.scripts import read_script, script_options
+from h2static.h2get.scripts import EXPECTATION_SECONDS, read_script, script_options, within
 from h2static.http2 import registry as r
 
 _URI: Final = re.compile(r"# uri: (\S+)")
-#: Seconds that an expectation waits unless -t says otherwise.
-_SECONDS: Final = 5.0
 
 USAGE: Final = """\
 Usage: h2get replay [OPTION]... SCRIPT [URI] [--against URI]
@@ -38,7 +37,8 @@ Usage: h2get replay [OPTION]... SCRIPT [URI] [--against URI]
 Send the frames of SCRIPT, which h2get record or you have written, to the server that it names or to
 URI, and tell where the answers differ from those of the script. With --against, send them to both
 servers and tell where these differ from each other. --ignore NAME, repeatable, leaves a field out.
-The other options are h2get's. Exit codes: 0 no difference, 1 some, 2 wrong usage, 3 no connection.
+The other options are h2get's, as far as they say how to connect and how long it may take. Exit
+codes: 0 no difference, 1 some, 2 wrong usage, 3 no connection.
 """
 
 
@@ -49,22 +49,23 @@ class _Arguments(Arguments):
 
 def run_replay(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
-    if not words or "-h" in words or "--help" in words:
+    if "-h" in words or "--help" in words:
         print(USAGE, end="")
-        return 0 if words else 2
+        return 0
     parser = build_parser()
     parser.add_argument("--against", metavar="URI")
     parser.add_argument("--ignore", metavar="NAME", action="append", default=[])
     arguments = parse_with(parser, words, _Arguments())
+    refuse_others(parser, arguments, "replay", {*CONNECTING, "against", "ignore"})
     if not 1 <= len(arguments.uris) <= 2:
-        raise UsageError("replay: expected SCRIPT and, if wanted, a URI")
+        raise UsageError("replay: expected SCRIPT and, if wanted, a URI; see h2get replay --help")
     name, *uris = arguments.uris
     try:
         first = parse_url(uris[0] if uris else _recorded_uri(name))
         second = None if arguments.against is None else parse_url(arguments.against)
     except OptionError as error:
         raise UsageError(str(error)) from error
-    return anyio.run(_replay, arguments, name, first, second)
+    return anyio.run(within, arguments.max_time, partial(_replay, arguments, name, first, second))
 
 
 def _recorded_uri(name: str) -> str:
@@ -112,7 +113,7 @@ async def _run(arguments: _Arguments, case: Case, url: URL) -> Result:
         url.origin,
         script_options(arguments),
         path=url.target.decode("ascii"),
-        seconds=arguments.timeout or _SECONDS,
+        seconds=arguments.timeout or EXPECTATION_SECONDS,
         go_on=True,
     )
 

@@ -6,8 +6,10 @@ that is sent and received is shown as it happens, otherwise only of cases that f
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import anyio
 
@@ -23,7 +25,7 @@ from h2static.h2get.script.run import Entry, Result, Verdict, run_case
 from h2static.logs.escape import escape
 
 #: Seconds that an expectation waits unless it says otherwise or ``-t`` does.
-_SECONDS = 5.0
+EXPECTATION_SECONDS: Final = 5.0
 
 
 def script_options(arguments: Arguments) -> ConnectOptions:
@@ -60,7 +62,17 @@ def run_script(arguments: Arguments) -> int:
     except OptionError as error:
         raise UsageError(str(error)) from error
     cases = read_script(arguments.script, url)
-    return anyio.run(_run, arguments, url, cases)
+    return anyio.run(within, arguments.max_time, partial(_run, arguments, url, cases))
+
+
+async def within(seconds: float, work: Callable[[], Awaitable[int]]) -> int:
+    """What ``work`` comes to, or 1 when that takes longer than ``--max-time``, 0 for no limit."""
+    try:
+        with anyio.fail_after(seconds or None):
+            return await work()
+    except TimeoutError:
+        output.complain(f"not over within {seconds:g} s")
+        return 1
 
 
 async def _run(arguments: Arguments, url: URL, cases: list[Case]) -> int:
@@ -76,7 +88,7 @@ async def _run(arguments: Arguments, url: URL, cases: list[Case]) -> int:
                 url.origin,
                 options,
                 path=url.target.decode("ascii"),
-                seconds=arguments.timeout or _SECONDS,
+                seconds=arguments.timeout or EXPECTATION_SECONDS,
                 told=partial(_show, standard) if arguments.verbose else None,
             )
         except OptionError as error:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from h2static.client import Observers
+from h2static.client import ClientError, Observers
 from h2static.h2get.script.build import values_of
 from h2static.h2get.script.model import Received
 from h2static.http.fields import Field
@@ -19,6 +20,11 @@ from h2static.http1.observer import HeadObserver
 from h2static.http2 import frames as f
 from h2static.http2 import registry as r
 from h2static.http2.observer import Observer
+
+#: Octets of content that are kept; expectations of ``data=`` look at beginnings.
+MOST_CONTENT: Final = 16 * 1024 * 1024
+#: Frames that are kept, with some KiB of fields and half a KiB besides: a download of 16 GiB.
+MOST_FRAMES: Final = 1_000_000
 
 
 class Several:
@@ -75,14 +81,22 @@ class Seen:
 
 
 class Capture:
-    """Writes everything down."""
+    """Writes everything down, but for content beyond a limit: frames then have none.
 
-    def __init__(self) -> None:
+    Raises :class:`~h2static.client.ClientError` in its turn where a server sends frames without
+    end.
+    """
+
+    def __init__(self, *, content: int = MOST_CONTENT, frames: int = MOST_FRAMES) -> None:
+        """``content``: octets of DATA that are kept; ``frames``: frames that may come."""
+        self._most_content = content
+        self._most_frames = frames
         self._began = time.monotonic()
         #: In order.
         self.seen: list[Seen] = []
         self._fields: tuple[Field, ...] | None = None
         self._heads = {True: -1, False: -1}
+        self._content = 0
 
     @property
     def frames(self) -> list[Received]:
@@ -102,10 +116,17 @@ class Capture:
 
     def _add(self, frame: f.Frame, fields: tuple[Field, ...] | None, *, sent: bool) -> None:
         octets = frame.serialize()
+        values = values_of(frame)
+        if isinstance(frame, f.Data):
+            self._content += len(frame.data)
+            if self._content > self._most_content:
+                del values["data"]
+        if len(self.seen) >= self._most_frames:
+            raise ClientError(f"more than {self._most_frames} frames: expectations hold no more")
         received = Received(
             type=octets[3], flags=frame.flags, stream=frame.stream_id,
             length=len(octets) - r.FRAME_HEADER_SIZE, time=time.monotonic() - self._began,
-            values=values_of(frame), fields=fields,
+            values=values, fields=fields,
             payload=octets[r.FRAME_HEADER_SIZE :] if isinstance(frame, f.Unknown) else b"",
         )  # fmt: skip
         self.seen.append(Seen(sent=sent, frame=received))

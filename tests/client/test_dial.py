@@ -195,7 +195,7 @@ def test_a_proxy_makes_a_tunnel(server: Serving) -> None:
         tunnel(visitor, server.port)
 
     with fake_server(proxy) as place:
-        options = ConnectOptions(proxy=f"http://me:secret@127.0.0.1:{place.port}")
+        options = ConnectOptions(proxy=f"http://me:s%65cret@127.0.0.1:{place.port}")
         assert ask("http://nowhere.invalid:8080/", options) == HTTP2
     expected = (
         b"CONNECT nowhere.invalid:8080 HTTP/1.1\r\nhost: nowhere.invalid:8080\r\n"

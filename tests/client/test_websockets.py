@@ -399,7 +399,7 @@ def test_the_command_complains(tmp_path: Path) -> None:
     for words, code, complaint in (
         (("--ws", "ws://127.0.0.1:1/"), 3, "127.0.0.1:1: Connection refused"),
         (("--ws", "ws://x/", "ws://y/"), 2, "--ws: needs one URI"),
-        (("--ws", "--http1.1", "ws://x/"), 2, "--ws: needs HTTP/2 from the beginning"),
+        (("--ws", "--http1.1", "ws://x/"), 2, "--ws: --http1.1 does not go with it"),
     ):
         done = h2get(*words)
         assert (done.code, done.errors) == (code, f"h2get: {complaint}\n")

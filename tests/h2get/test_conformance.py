@@ -143,7 +143,7 @@ def test_what_is_shown_of_a_failure(url: str, tmp_path: Path) -> None:
     assert any(
         re.fullmatch(r"\[  \d\.\d{3}\] > PING opaque=0000000000000000", one) for one in lines
     )
-    assert lines[-1] == "1 cases: 1 failed"
+    assert lines[-1] == "1 case: 1 failed"
 
 
 def test_reports(theirs: str, tmp_path: Path) -> None:
@@ -208,8 +208,12 @@ def test_the_list() -> None:
 def test_what_is_wrong_is_one_line(url: str) -> None:
     for words, code, complaint in (
         (("--case", "nothing has this", url), 2, "--case: no case has this text"),
-        ((url, url), 2, "conformance: expected one URI"),
-        (("--jobs", "0", url), 2, "--jobs: at least 1"),
+        ((), 2, "conformance: expected one URI; see h2get conformance --help"),
+        ((url, url), 2, "conformance: expected one URI; see h2get conformance --help"),
+        (("--jobs", "0", url), 2, "--jobs: '0' is not an integer from 1 to 1000"),
+        (("-H", "a: b", url), 2, "conformance: --header does not go with it"),
+        (("--json", url), 2, "conformance: --json does not go with it"),
+        (("--max-time", "1ms", url), 1, "not over within 0.001 s"),
         (("--jobs", "x", url), 2, None),
         (("--suite", "/none", url), 2, "/none: No such file or directory"),
         (("--junit", "/none/x", "--case", "PING is", url), 1, None),

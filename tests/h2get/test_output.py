@@ -7,7 +7,6 @@ import re
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -408,10 +407,12 @@ def test_one_line_for_what_is_wrong(words: list[str], complaint: str) -> None:
     assert done.errors.count("\n") == 1
 
 
-def test_a_request_that_cannot_be(url: str) -> None:
-    done = h2get("-X", "A B", f"{url}/", f"{url}/")
-    assert done.code == 1
-    assert done.errors.count("not a request: :method") == 2
+@pytest.mark.parametrize("words", [("-X", "A B"), ("-H", "a: b\nc"), ("-H", ":path: x")])
+def test_a_request_that_cannot_be(url: str, words: tuple[str, ...]) -> None:
+    done = h2get(*words, f"{url}/", f"{url}/")
+    assert (done.code, done.octets) == (2, b"")
+    assert done.errors.startswith(f"h2get: {url}/: not a request: ")
+    assert done.errors.count("\n") == 1
 
 
 def test_no_connection() -> None:
@@ -427,25 +428,3 @@ def test_version_and_help() -> None:
     for action in build_parser()._actions:
         if action.option_strings:
             assert action.option_strings[-1] in text
-
-
-def test_a_reader_that_goes_away(url: str) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "h2static.h2get", f"{url}/large.bin"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.read(1) == b"\x00"
-        process.stdout.close()
-        assert process.wait(DEADLINE) == 141
-        assert process.stderr.read() == b""
-
-
-def test_closed_standard_streams(url: str) -> None:
-    words = [sys.executable, "-m", "h2static.h2get", "-n", f"{url}/app.js"]
-    done = subprocess.run(
-        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words], timeout=DEADLINE, check=False
-    )
-    assert done.returncode == 0

@@ -316,6 +316,14 @@ def test_what_is_wrong_is_one_line(script: Path, url: str) -> None:
     assert (done.code, done.errors) == (2, f"h2get: {script}: not UTF-8\n")
     done = h2get("--script", str(script), f"{url}/", f"{url}/")
     assert (done.code, done.errors) == (2, "h2get: --script: needs one URI\n")
+    script.write_text("handshake\npause 5s\n")
+    for words, code, complaint in (
+        (("-m", "2"), 2, "--script: --multiply does not go with it"),
+        (("--http1.1",), 2, "--script: --http1.1 does not go with it"),
+        (("--max-time", "50ms"), 1, "not over within 0.05 s"),
+    ):
+        done = h2get("--script", str(script), *words, f"{url}/")
+        assert (done.code, done.errors) == (code, f"h2get: {complaint}\n")
 
 
 def test_tls(root: Path, certificate: Certificate, authority: str, script: Path) -> None:

@@ -22,7 +22,7 @@ from h2static.command.configure import configure, with_files
 from h2static.command.options import OPERANDS, OPTIONS
 from h2static.config import SERVER_NAME, Config, describe
 from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
-from h2static.version import __version__
+from h2static.version import __version__, build
 
 if TYPE_CHECKING:
     from h2static.command.toml_config import FileConfig
@@ -124,7 +124,7 @@ def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
         print(render(OPTIONS, OPERANDS, commands), end="")
         return EXIT_STOPPED
     if line.values.get("version"):
-        print(f"{SERVER_NAME} {__version__}")
+        print(f"{SERVER_NAME} {__version__} ({build()})")
         return EXIT_STOPPED
     if line.values.get("print-config"):
         return _print_config(line)
@@ -293,7 +293,7 @@ def _banner(
     config: Config, urls: Sequence[str], certificate: Certificate | None, seconds: float
 ) -> str:
     """What a person wants to know when the server has started."""
-    lines = [f"{SERVER_NAME} {__version__}, ready in {seconds * 1000:.0f} ms"]
+    lines = [f"{SERVER_NAME} {__version__} ({build()}), ready in {seconds * 1000:.0f} ms"]
     if config.folder:
         lines.append(f"  serving  {config.root}")
     lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]

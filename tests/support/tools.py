@@ -14,6 +14,9 @@ import shutil
 
 import pytest
 
+#: The build that is tested: "make test-compiled" says that it is the compiled one.
+BUILD = os.environ.get("H2STATIC_TEST_BUILD", "plain")
+
 
 def in_ci() -> bool:
     """Whether this is a run of continuous integration (``CI`` is set to something but "false")."""

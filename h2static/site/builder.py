@@ -232,8 +232,15 @@ class ResponseBuilder:
             self._lookup(walk).resolve(target.names, directory=directory)
 
     def _variants(self, walk: Walk) -> Variants:
-        unused = self.setup.unused_siblings
-        return Variants(walk, self.dependencies, self.source, unused, self.limits)
+        setup = self.setup
+        return Variants(
+            walk,
+            self.dependencies,
+            self.source,
+            setup.unused_siblings,
+            setup.coded_names,
+            self.limits,
+        )
 
     def _listing(self, walk: Walk, folder: Folder, target: Target) -> Response:
         """The list of a folder's files, as HTML or JSON."""

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
 from h2static.site.bundles import Bundles
+from h2static.site.coded_names import CodedNames
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
 from h2static.site.errors import SiteError
 from h2static.site.file_times import ModificationDates
-from h2static.site.files import Dependencies, Walk
+from h2static.site.files import Dependencies, OpenFolders, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
 from h2static.site.list_memory import ANYHOW, Alone, ListMemory
@@ -92,6 +93,8 @@ class Setup:
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits) if config.netlify else None
         self.unused_siblings = UnusedSiblings(root, limits)
+        self.coded_names = CodedNames(access.submit, limits)
+        self._open_folders = OpenFolders(limits)
         self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)
         #: Files that count whatever their names are, since options name them or the server reads
         #: them, and the folders on the way to them.
@@ -156,8 +159,15 @@ class Setup:
             self.root,
             dependencies,
             follow_symlinks=self.config.follow_symlinks,
+            folders=self._open_folders,
             limits=self.limits,
         )
+
+    def release(self) -> None:
+        """Forget lists, and let go of folders; what is in use comes back."""
+        self.lists.forget()
+        self.coded_names.release()
+        self._open_folders.release()
 
     def rules(self, netlify: NetlifyRules) -> Rules:
         """All rules, with those of the ``_headers`` file as it is now."""

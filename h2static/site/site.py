@@ -181,13 +181,13 @@ class Site(Lifecycle):
         # Those that other threads made and nobody has asked for since are not even remembered yet.
         self._built.clear()
         self._responses.release()
-        self._setup.lists.forget()
+        self._setup.release()
 
     def forget(self) -> None:
         """Forget all responses and lists.  What is in use comes back with its next request."""
         self._built.clear()
         self._responses.forget()
-        self._setup.lists.forget()
+        self._setup.release()
 
     def recall(self, request: Request) -> Response | None:
         """See :class:`h2static.http.exchange.Application`."""

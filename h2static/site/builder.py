@@ -3,7 +3,7 @@
 Contract: a :class:`ResponseBuilder` looks at everything once, remembers nothing and changes nothing
 that another thread could miss; it may be used in any thread.  A :class:`BuiltResponse` says what
 the response depends on, and which contents were read on the way.  Without ``blocking`` it raises
-:class:`~h2static.site.contents.WouldBlockError` rather than read what is not in the page cache.
+:class:`~h2static.site.errors.WouldBlockError` rather than read what is not in the page cache.
 
 Errors have two sources: :class:`~h2static.site.errors.SiteError` (rules of HTTP and of the site)
 and ``OSError`` (the file system).
@@ -18,8 +18,8 @@ from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Response
 from h2static.site.cache_key import CacheKey
 from h2static.site.conditional import Validators
-from h2static.site.contents import FileContent, WouldBlockError, content_tag
-from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
+from h2static.site.contents import FileContent, content_tag
+from h2static.site.errors import SiteError, WouldBlockError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
@@ -101,8 +101,8 @@ class ResponseBuilder:
     def build(self) -> BuiltResponse:
         """The response from the files as they are now.
 
-        Raises :class:`~h2static.site.sources.ChangedError` when a file changed meanwhile, and
-        :class:`~h2static.site.contents.WouldBlockError` where that is not allowed.
+        Raises :class:`~h2static.site.errors.ChangedError` when a file changed meanwhile, and
+        :class:`~h2static.site.errors.WouldBlockError` where that is not allowed.
         """
         try:
             with self.setup.walk(self.dependencies) as walk:

@@ -16,7 +16,7 @@ from h2static.site.bundles import Bundles
 from h2static.site.coded_names import CodedNames
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
-from h2static.site.errors import SiteError
+from h2static.site.errors import ChangedError, SiteError
 from h2static.site.file_times import ModificationDates
 from h2static.site.files import Dependencies, OpenFolders, Walk
 from h2static.site.hints.delivery import Look
@@ -30,7 +30,7 @@ from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
 from h2static.site.paths import Names, Target, parse_target
 from h2static.site.rules import Rules
-from h2static.site.sources import ChangedError, Shared
+from h2static.site.sources import Shared
 from h2static.site.variants import UnusedSiblings
 
 READ_METHODS = (b"GET", b"HEAD")

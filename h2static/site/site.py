@@ -29,7 +29,8 @@ from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey, CacheKeys, cache_key_of
 from h2static.site.change_watch import ChangeWatch
 from h2static.site.config import SiteConfig
-from h2static.site.contents import Contents, WouldBlockError
+from h2static.site.contents import Contents
+from h2static.site.errors import WouldBlockError
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone
 from h2static.site.respond import refuse, respond

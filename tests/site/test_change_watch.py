@@ -19,7 +19,7 @@ from h2static.site.change_watch import NO_WATCH, RENEWAL_SECONDS, ChangeWatch
 from h2static.site.inotify import CREATE, MODIFY, Inotify
 from h2static.site.limits import SiteLimits
 from h2static.site.mounts import file_system_of
-from h2static.site.response_cache import PathState
+from h2static.site.path_states import PathState
 from tests.site.harness import Client, make_client, octets_of, request, turn_off_notices, write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")

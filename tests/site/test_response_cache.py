@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from h2static.site.limits import DEFAULTS, SiteLimits
-from h2static.site.response_cache import PathState
+from h2static.site.path_states import PathState
 from h2static.site.rules import ErrorPage
 from tests.site.harness import Client, field, make_client, octets_of, request, write
 

@@ -63,11 +63,13 @@ def assemble(
     limits: ServerLimits = DEFAULT_LIMITS,
     objects: Mapping[str, object] | None = None,
     restart: Callable[[], None] | None = None,
+    replace: Callable[[int], None] | None = None,
 ) -> Server:
     """A server of what ``config`` says on ``sockets``, which are the server's from now on.
 
     ``objects``: applications by prefix that are there already, and need no import.  ``restart`` is
-    called, in a thread, when dev mode finds that modules of applications have changed.
+    called, in a thread, when dev mode finds that modules of applications have changed; ``replace``
+    with the octets of memory, when they are more than allowed and cannot be given back.
 
     ``several``: other processes serve the same addresses.  ``first``: whether it is for this
     process to talk to the person at the terminal, and to open a browser; one of several does.
@@ -120,6 +122,8 @@ def assemble(
             on_stopping=served.on_stopping,
             on_not_restarted=served.on_not_restarted,
             renew=_renewing(watch, pool, entrances, error_log, tells=first),
+            max_memory=config.max_memory,
+            replace=replace,
             limits=limits,
         )
     )

@@ -68,6 +68,7 @@ def main() -> None:
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
             objects=objects,
             restart=lambda: _tell(line, Message.CHANGED),
+            replace=lambda octets: _tell(line, Message.TOO_LARGE, octets=octets),
         )
     except (StartError, OSError) as error:
         _tell_failure(line, error)

@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --lifespan --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --lifespan --log-format --max-concurrent-streams --max-memory --mime-types-file --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -134,6 +134,7 @@ complete -c h2static -n _shtab_h2static_using -l pid-file -xka "(__fish_complete
 complete -c h2static -n _shtab_h2static_using -l ready-fd -x -d 'Write one JSON line with port, process id and URLs to descriptor N once the sockets accept.'
 complete -c h2static -n _shtab_h2static_using -l grace -x -d 'Time that accepted requests get to finish when the server stops or reloads.'
 complete -c h2static -n _shtab_h2static_using -l drain-delay -x -d 'Time between the health check turning 503 and the first GOAWAY when the server stops.'
+complete -c h2static -n _shtab_h2static_using -l max-memory -x -d 'Memory of a worker as a whole: above SIZE it gives back what it remembers, and is replaced without losing a request if that is not enough.'
 complete -c h2static -n _shtab_h2static_using -l health -x -d 'Answer 200 at PATH while serving and 503 while stopping.'
 complete -c h2static -n _shtab_h2static_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'Read options from a TOML file, each under its long name; the command line wins.'
 complete -c h2static -n _shtab_h2static_using -l print-config -d 'Print the effective configuration as such a file, and end.'

@@ -70,6 +70,9 @@ class ServerLimits:
     # --- now and then
     #: A deleted file takes its place on the disk until nobody has it open any more.
     release_seconds: float = 30.0
+    #: A worker with more memory than --max-memory gives back what it remembers this often at most;
+    #: if it is above the bound again before, that was not the reason, and it is replaced.
+    shrink_rest_seconds: float = 60.0
     #: Between two looks at how late the loop is and at what there is to report.
     probe_seconds: float = 1.0
 

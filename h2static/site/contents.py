@@ -133,6 +133,11 @@ class Contents:
         self._make_room()
         return True
 
+    def forget(self) -> None:
+        """Forget everything; octets live on while somebody sends them."""
+        self._by_file.clear()
+        self._kept = 0
+
     def _make_room(self) -> None:
         """Drop the octets of the least recently used; their tags stay.
 

@@ -190,6 +190,11 @@ class Site(Lifecycle):
         self._responses.forget()
         self._setup.release()
 
+    def shrink(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self.forget()
+        self._contents.forget()
+
     def recall(self, request: Request) -> Response | None:
         """See :class:`h2static.http.exchange.Application`."""
         if not self._has_batches:

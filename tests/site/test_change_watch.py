@@ -9,14 +9,13 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from h2static.http.messages import Request, Response
 from h2static.site import change_watch as notices_module
 from h2static.site.change_watch import NO_WATCH, RENEWAL_SECONDS, ChangeWatch
-from h2static.site.inotify import CREATE, MODIFY, Inotify
+from h2static.site.inotify import CREATE, MODIFY, Event, Inotify
 from h2static.site.limits import SiteLimits
 from h2static.site.mounts import file_system_of
 from h2static.site.path_states import PathState
@@ -208,9 +207,9 @@ def test_the_end_of_a_file_system_ends_the_watching(watching: Watching, later: f
         def pending(self) -> int:
             return 16
 
-        def read(self, octets: int) -> list[object]:
+        def read(self, octets: int) -> list[Event]:
             assert octets == 16
-            return [SimpleNamespace(watch=watching.watches[0], mask=0x2000, name=b"")]
+            return [Event(watch=watching.watches[0], mask=0x2000, name=b"")]
 
     watching.change_watch._inotify = Unmounted()  # type: ignore[assignment]  # what it uses
     watching.now += later

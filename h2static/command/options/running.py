@@ -12,8 +12,16 @@ from h2static.command.options.model import (
     integer_option,
     integer_schema,
     seconds_option,
+    size_option,
 )
-from h2static.config import DEFAULT_DEBOUNCE, MAX_DEBOUNCE, MAX_SECONDS, MAX_WORKERS, LogFormat
+from h2static.config import (
+    DEFAULT_DEBOUNCE,
+    MAX_DEBOUNCE,
+    MAX_MEMORY,
+    MAX_SECONDS,
+    MAX_WORKERS,
+    LogFormat,
+)
 
 DEVELOPMENT = (
     Option(
@@ -168,6 +176,14 @@ PROCESSES = (
         default="0",
         help="Time between the health check turning 503 and the first GOAWAY when the server"
         " stops.",
+    ),
+    size_option(
+        name="max-memory",
+        group=Group.PROCESSES,
+        maximum=MAX_MEMORY,
+        default="none",
+        help="Memory of a worker as a whole: above SIZE it gives back what it remembers, and is"
+        " replaced without losing a request if that is not enough.",
     ),
     Option(
         name="health",

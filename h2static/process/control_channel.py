@@ -61,6 +61,8 @@ class Assignment:
     config: Config
     #: Which of the worker slots it fills, from 0.
     slot: int
+    #: Of each socket, which of :attr:`Config.listening` it is of.
+    places: tuple[int, ...] = ()
 
 
 def send_assignment(

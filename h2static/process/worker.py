@@ -56,6 +56,7 @@ def main() -> None:
         server = assemble(
             assignment.config,
             sockets,
+            places=assignment.places,
             several=assignment.config.workers > 1,
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),

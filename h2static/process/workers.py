@@ -91,11 +91,13 @@ def start_worker(
     *,
     slot: int,
     sockets: Sequence[socket.socket],
+    places: tuple[int, ...],
     now: float,
     launched: Launched | None = None,
 ) -> Worker:
     """Start a worker for ``slot`` that accepts from ``sockets``.
 
+    ``places``: of each socket, which of :attr:`Config.listening` it is of.
     ``launched``: a process that waits for an assignment.  Raises ``OSError`` when the system has no
     room for another one.
     """
@@ -103,6 +105,6 @@ def start_worker(
         launched = launch(silent=config.daemon)
     # A process that is dead already takes nothing; its end is noticed as any other.
     with contextlib.suppress(OSError):
-        send_assignment(launched.line, Assignment(config=config, slot=slot), sockets)
+        send_assignment(launched.line, Assignment(config=config, slot=slot, places=places), sockets)
     launched.line.setblocking(False)
     return Worker(slot=slot, process=launched.process, line=launched.line, started=now)

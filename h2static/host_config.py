@@ -21,6 +21,7 @@ class MountConfig:
     prefix: str
     #: Paths in its rules are those of requests, with the prefix.
     site: SiteConfig
+    where: str = field(default="a mount", compare=False)
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -86,7 +87,7 @@ def check_prefixes(apps: Sequence[AppConfig], mounts: Sequence[MountConfig]) -> 
     prefixes += [one.prefix for one in mounts]
     for one in mounts:
         if prefixes.count(one.prefix) > 1:
-            raise ValueError(f"mount: {one.prefix}: there are several things below this prefix")
+            raise ValueError(f"{one.where}: there are several things below {one.prefix}")
 
 
 def check_hosts(
@@ -123,7 +124,9 @@ def check_hosts(
         try:
             check_prefixes(host.apps, host.mounts)
         except ValueError as error:
-            raise ValueError(f"{host.where}: {error}") from None
+            text = str(error)
+            where = "" if text.startswith(host.where) else f"{host.where}: "
+            raise ValueError(where + text) from None
     _check_listens(listens, owners)
 
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from h2static.command.configure import configure, with_files
+from h2static.command.configure import check_certificates, configure, with_files
 from h2static.errors import StartError, UsageError
 
 #: The files with completions, by shell.
@@ -21,7 +21,6 @@ COMPLETIONS = {"bash": "h2static.bash", "zsh": "_h2static", "fish": "h2static.fi
 
 def config(words: Sequence[str]) -> int:
     """Check a configuration file, or print the schema of such files."""
-    from h2static.command.start import check_certificates
     from h2static.command.toml_config import read_file, schema
     from h2static.server.key_pairs import key_pairs
 

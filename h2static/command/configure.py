@@ -12,7 +12,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from h2static.asgi.config import AppConfig, LifespanMode
 from h2static.command.host_tables import (
@@ -31,6 +31,9 @@ from h2static.config import LOOPBACK, Config, LogFormat, describe
 from h2static.errors import StartError, UsageError
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
+
+if TYPE_CHECKING:
+    from h2static.server.key_pairs import KeyPair
 
 #: Names of options and operands whose attribute in ``Config`` has another name.
 _ATTRIBUTES = {
@@ -218,6 +221,21 @@ def _site_with_files(site: SiteConfig) -> SiteConfig:
     except ValueError as error:
         raise UsageError(str(error)) from None
     return site
+
+
+def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
+    """Refuse a certificate among ``pairs`` that is not for the names of its host.
+
+    Raises ``UsageError``, or ``StartError`` when it cannot be read.
+    """
+    if not config.hosts:
+        return
+    from h2static.server.certificate_names import uncovered
+
+    for pair in pairs:
+        problem = uncovered(config, pair)
+        if problem is not None:
+            raise UsageError(problem)
 
 
 def _apply_dev(

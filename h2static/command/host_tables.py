@@ -133,6 +133,7 @@ def mounts(
         MountConfig(
             prefix=str(one.values["prefix"]),
             site=_site(one, {name: common[name] for name in common if name in OF_MOUNT}, more),
+            where=one.where,
         )
         for one in tables
     )

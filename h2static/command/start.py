@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from h2static.command.command_line import CommandLine, parse
-from h2static.command.configure import configure, with_files
+from h2static.command.configure import check_certificates, configure, with_files
 from h2static.command.options import OPERANDS, OPTIONS
 from h2static.config import SERVER_NAME, Config, describe
 from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from h2static.localca import Certificate
     from h2static.process.early_signals import EarlySignals
     from h2static.process.launching import Launched
-    from h2static.server.key_pairs import KeyPair
     from h2static.server.listeners import Listener
 
 EXIT_STOPPED = 0
@@ -204,21 +203,6 @@ def load(words: Sequence[str]) -> Loaded:
     own = None if certificate is None else common_pair(config)
     check_certificates(config, [one for one in key_pairs(config) if one != own])
     return Loaded(config=config, certificate=certificate)
-
-
-def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
-    """Refuse a certificate among ``pairs`` that is not for the names of its host.
-
-    Raises ``UsageError``, or ``StartError`` when it cannot be read.
-    """
-    if not config.hosts:
-        return
-    from h2static.server.certificate_names import uncovered
-
-    for pair in pairs:
-        problem = uncovered(config, pair)
-        if problem is not None:
-            raise UsageError(problem)
 
 
 def _serve(words: list[str], loaded: Loaded, spare: _Spare) -> int:

@@ -19,17 +19,17 @@ address = ["127.0.0.1"]
 access-log = "access.log"
 log-format = "json"
 [[host]]
-names = ["a.test"]
+names = ["a.site.test"]
 htdocs = "a"
 key = "ab.key"
 cert = "ab.pem"
 [[host]]
-names = ["b.test"]
+names = ["b.site.test"]
 htdocs = "b"
 key = "ab.key"
 cert = "ab.pem"
 [[host]]
-names = ["c.test"]
+names = ["c.site.test"]
 htdocs = "c"
 key = "c.key"
 cert = "c.pem"
@@ -53,8 +53,8 @@ def test_hosts_of_one_certificate_share_a_connection(tmp_path: Path) -> None:
         (tmp_path / name / "index.html").write_text(f"<!doctype html><title>{name}</title>")
         (tmp_path / name / "it.js").write_text(f'window.seen = (window.seen || "") + "{name}";')
     authority = make_authority(tmp_path)
-    authority.issue("ab", "a.test", "b.test")
-    authority.issue("c", "c.test")
+    authority.issue("ab", "a.site.test", "b.site.test")
+    authority.issue("c", "c.site.test")
     (tmp_path / "hosts.toml").write_text(FILE)
     rules = "--host-resolver-rules=MAP *.test 127.0.0.1"
     browser_folder = tmp_path / "browser"
@@ -66,14 +66,14 @@ def test_hosts_of_one_certificate_share_a_connection(tmp_path: Path) -> None:
         store = f"sql:{browser_folder / 'home' / '.pki' / 'nssdb'}"
         words = ["-d", store, "-A", "-t", "C,,", "-n", "hosts", "-i", str(authority.file)]
         subprocess.run(["certutil", *words], check=True)
-        browser.driver.get(f"https://a.test:{server.port}/")
+        browser.driver.get(f"https://a.site.test:{server.port}/")
         assert browser.driver.title == "a"
         before = connections(server)
 
         def load(name: str, seen: str) -> None:
             browser.driver.execute_script(
                 "const script = document.createElement('script');"
-                f"script.src = 'https://{name}.test:{server.port}/it.js';"
+                f"script.src = 'https://{name}.site.test:{server.port}/it.js';"
                 "document.head.append(script);"
             )
             browser.wait("window.seen", seen)

@@ -11,7 +11,10 @@
 #   make format        rewrite them so
 #   make corpus        fetch the HPACK stories that tests use, and verify them
 #   make matrix        HPACK codecs of others through the vectors and the corpus, into docs/
-#   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like
+#   make conformance   HTTP/2 servers of others through h2get conformance, into docs/
+#   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like;
+#                      ARGS=apps beside ASGI servers
+#   make autobahn      the Autobahn test suite against an echo of ours; needs PYTHON2=python2.7
 #   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits
 #   make fuzz          searches for inputs that raise or differ by path, guided by coverage where
@@ -45,7 +48,7 @@ SOURCES := h2static hpacktools tests benchmarks adapters docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage check format format-check lint types corpus matrix bench ratios footprint fuzz soak large-counts clean
+.PHONY: serve quick test coverage check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -84,6 +87,11 @@ corpus: $(VENV)/.project
 matrix: $(VENV)/.project
 	$(BIN)/python -m adapters.matrix $(ARGS)
 
+# Servers of PyPI come from a dependency group of their own, those of Debian from apt-get.
+conformance: $(VENV)/.project
+	@$(PIP) install --group peers
+	$(BIN)/python -m benchmarks.conformance $(ARGS)
+
 bench: $(VENV)/.project
 	$(BIN)/python -m benchmarks.compare $(ARGS)
 
@@ -112,11 +120,16 @@ large-counts: $(VENV)/.tools
 	tests/site/test_freshness.py tests/site/test_traversal.py \
 	tests/end_to_end/test_site_freshness.py tests/end_to_end/test_site_downloads.py
 
+PYTHON2 ?= python2.7
+
+autobahn: $(VENV)/.tools
+	$(BIN)/python -m tests.autobahn --python2 "$(PYTHON2)" $(ARGS)
+
 footprint: $(VENV)/.project
 	$(BIN)/python -m benchmarks.footprint
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak adapters/build
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak .autobahn adapters/build
 
 # The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
 # renewed first, because an old one knows no dependency groups.

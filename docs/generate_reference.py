@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from docs import generate_h2get_reference as h2get
+from docs.roff import item, roff
 from h2static.command.command_line import build_parser
 from h2static.command.commands import COMMANDS, COMPLETIONS, NEXT_WORDS
 from h2static.command.help_text import explanation, head
@@ -146,7 +148,7 @@ def resources() -> dict[str, str]:
     """The text of each file."""
     texts = {MANUAL: manual(), SCHEMA: json.dumps(schema(), indent=2) + "\n"}
     texts.update((name, completion(shell)) for shell, name in COMPLETIONS.items())
-    return texts
+    return {**texts, **h2get.resources()}
 
 
 def table() -> str:
@@ -237,44 +239,38 @@ def _manual_lines() -> Iterator[str]:
     yield ".B h2static\n[\\fIOPTION\\fR]... \\fIPORT\\fR [\\fIDOCROOT\\fR]\n.br"
     yield ".B h2static\n[\\fIOPTION\\fR]... \\fIPORT\\fR [\\fIDOCROOT\\fR] \\fIKEY CERT\\fR"
     for _, written, _ in COMMANDS.values():
-        yield f".br\n.B h2static\n{_roff(written)}"
+        yield f".br\n.B h2static\n{roff(written)}"
     yield ".SH DESCRIPTION"
     yield _DESCRIPTION.rstrip("\n")
     for operand in OPERANDS:
-        yield from _item(rf"\fI{operand.name}\fR", operand.help)
+        yield from item(rf"\fI{operand.name}\fR", operand.help)
     yield ".SH COMMANDS"
     for _, written, text in COMMANDS.values():
-        yield from _item(rf"\fB{_roff(written)}\fR", text)
+        yield from item(rf"\fB{roff(written)}\fR", text)
     yield ".SH OPTIONS"
     for group in Group:
         yield f'.SS "{group.value}"'
         for option in OPTIONS:
             if option.group is group:
-                yield from _item(_written(option), explanation(option))
+                yield from item(_written(option), explanation(option))
     yield ".SH OPTIONS OF NGHTTPD THAT ARE MISSING"
     for name, reason in UNSUPPORTED.items():
-        yield from _item(rf"\fB{_roff('--' + name)}\fR", reason.capitalize() + ".")
+        yield from item(rf"\fB{roff('--' + name)}\fR", reason.capitalize() + ".")
     yield ".SH CONFIGURATION FILE"
-    yield _roff(
+    yield roff(
         "TOML; every option under its long name, and port, key and cert. Sections stand for"
         " repeatable options with a pattern. Paths are relative to the file's folder. The command"
         " line wins."
     )
     yield ".SH SIGNALS"
     for name, text in _SIGNALS:
-        yield from _item(rf"\fB{name}\fR", text)
+        yield from item(rf"\fB{name}\fR", text)
     yield ".SH EXIT STATUS"
     for code, text in _EXIT_CODES:
-        yield from _item(rf"\fB{code}\fR", text)
+        yield from item(rf"\fB{code}\fR", text)
     yield ".SH ENVIRONMENT"
-    yield from _item(r"\fBNO_COLOR\fR", "No colours in the frame log.")
-    yield from _item(r"\fBSSLKEYLOGFILE\fR", "File to which the secrets of TLS are appended.")
-
-
-def _item(head: str, text: str) -> Iterator[str]:
-    yield ".TP"
-    yield head
-    yield _roff(text)
+    yield from item(r"\fBNO_COLOR\fR", "No colours in the frame log.")
+    yield from item(r"\fBSSLKEYLOGFILE\fR", "File to which the secrets of TLS are appended.")
 
 
 def _written(option: Option) -> str:
@@ -282,17 +278,11 @@ def _written(option: Option) -> str:
     names = [f"--{option.name}"]
     if option.letter:
         names.insert(0, f"-{option.letter}")
-    bold = ", ".join(rf"\fB{_roff(name)}\fR" for name in names)
+    bold = ", ".join(rf"\fB{roff(name)}\fR" for name in names)
     if option.argument is Argument.NONE:
         return bold
-    value = rf"\fI{_roff(option.metavar)}\fR"
+    value = rf"\fI{roff(option.metavar)}\fR"
     return f"{bold}[={value}]" if option.argument is Argument.OPTIONAL else f"{bold} {value}"
-
-
-def _roff(text: str) -> str:
-    """``text`` as it stands in a manual page: nothing in it is a request."""
-    text = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq")
-    return r"\&" + text if text.startswith(".") else text
 
 
 def main() -> None:

@@ -59,13 +59,16 @@ def assemble(
     warn: Callable[[Sequence[str]], None] | None = None,
     limits: ServerLimits = DEFAULT_LIMITS,
     objects: Mapping[str, object] | None = None,
+    stand_in: object | None = None,
     restart: Callable[[], None] | None = None,
     places: Sequence[int] = (),
 ) -> Server:
     """A server of what ``config`` says on ``sockets``, which are the server's from now on.
 
-    ``objects``: applications by prefix that are there already, and need no import.  ``restart`` is
-    called, in a thread, when dev mode finds that modules of applications have changed.
+    ``objects``: applications by prefix that are there already, and need no import; they are those
+    of the site without a name.  ``stand_in`` is served in the place of each application of every
+    host.  ``restart`` is called, in a thread, when dev mode finds that modules of applications have
+    changed.
 
     ``places``: of each of ``sockets``, which of :attr:`Config.listening` it is of; the first unless
     given.
@@ -86,13 +89,16 @@ def assemble(
         shared = Shared(journal=None if access_log is None else [])
 
         def applications(own: Config, page: str | None, main: bool) -> Served:
+            brought = objects if main else None
+            if stand_in is not None:
+                brought = dict.fromkeys([one.prefix for one in own.apps], stand_in)
             return make_applications(
                 own,
                 pool,
                 page=page,
                 tells=first,
                 error_log=error_log,
-                objects=objects if main else None,
+                objects=brought,
                 restart=restart,
             )
 

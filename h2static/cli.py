@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from h2static.process.early_signals import EarlySignals
-from hpacktools.descriptors import open_missing
+from hpacktools.descriptors import complete_streams
 
 if TYPE_CHECKING:
     from h2static.process.launching import Launched
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments``, those of the process by default."""
-    closed = _complete_streams()
+    closed = complete_streams()
     early_signals = EarlySignals()
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
@@ -39,21 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     finally:
         early_signals.release()
-
-
-def _complete_streams() -> frozenset[int]:
-    """Have all standard streams lead somewhere, here and in workers; which were closed.
-
-    Nobody reads what goes to those.
-    """
-    closed = open_missing()
-    if sys.stdin is None:
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115 -- as long as the process
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 -- as above
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 -- as above
-    return closed
 
 
 def _launch_if_serving(words: Sequence[str]) -> Launched | None:

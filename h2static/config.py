@@ -108,10 +108,8 @@ class Config:
     #: Addresses to bind, ``unix:/path`` for a Unix domain socket; empty: every interface of IPv4
     #: and of IPv6.
     addresses: tuple[str, ...] = ()
-    #: What to serve, and how.
-    site: SiteConfig = field(default_factory=lambda: SiteConfig(root="."))
-    #: Whether the folder of :attr:`site` is served; without it applications are all there is.
-    folder: bool = True
+    #: Which folder to serve, and how; without a root none is, and applications are all there is.
+    site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     #: Applications; one of them may have no prefix.
     apps: tuple[AppConfig, ...] = ()
     #: Folders below paths.
@@ -229,6 +227,16 @@ class Config:
         picked = any(one.port == 0 and not one.addresses for one in self.listening)
         if self.daemon and self.ready_fd is None and picked:
             raise ValueError("--daemon with port 0 needs --ready-fd to tell which port was picked")
+
+    @property
+    def folder(self) -> bool:
+        """Whether a folder is served."""
+        return bool(self.site.root)
+
+    @property
+    def has_apps(self) -> bool:
+        """Whether any host has applications."""
+        return bool(self.apps) or any(one.apps for one in self.hosts)
 
     @property
     def has_main(self) -> bool:

@@ -35,3 +35,8 @@ class Documents(Wrapper):
         if self._router is not None and self._router.choose(request.path) is not self._folder:
             return ABSENT
         return self._folder.look(request)
+
+    def forget(self) -> None:
+        """Have the folder forget its responses; applications remember nothing of its rules."""
+        if self._folder is not None:
+            self._folder.forget()

@@ -16,7 +16,7 @@ import anyio
 from h2static.asgi.config import AppConfig
 from h2static.asgi.types import AsgiCallable
 from h2static.assembly import assemble
-from h2static.config import Config
+from h2static.config import LOOPBACK, Config
 from h2static.router import parse_prefix
 from h2static.server.key_pairs import key_pairs, needs_common_pair
 from h2static.server.listeners import open_listeners
@@ -49,7 +49,8 @@ async def serve(
 ) -> AsyncIterator[Serving]:
     """Serve what ``what`` says for the time of an ``async with`` block.
 
-    ``what`` is a configuration, or an ASGI application, which is served on a free port without TLS.
+    ``what`` is a configuration, or an ASGI application, which is served on a free port of this
+    machine's loopback addresses without TLS.
     ``apps``: an application for what the folder has not, or several by the prefix that each is
     served below (``""`` for none); they need asyncio.
 
@@ -112,7 +113,7 @@ def _configured(
         config = what
     else:
         objects[""] = what
-        config = Config(port=0, no_tls=True, folder=False, apps=_brought(objects))
+        config = Config(port=0, no_tls=True, addresses=LOOPBACK, apps=_brought(objects))
         return config, objects
     brought = tuple(one for one in _brought(objects) if one.prefix not in _prefixes(config))
     config = replace(config, apps=config.apps + brought)

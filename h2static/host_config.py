@@ -32,9 +32,8 @@ class HostConfig:
     names: tuple[str, ...]
     #: Serves those who ask for a name that nobody has.
     default: bool = False
-    site: SiteConfig = field(default_factory=lambda: SiteConfig(root="."))
-    #: Whether the folder of :attr:`site` is served.
-    folder: bool = True
+    #: Without a root no folder is served.
+    site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     apps: tuple[AppConfig, ...] = ()
     mounts: tuple[MountConfig, ...] = ()
     #: PEM files; both ``None``: those of the server.
@@ -44,6 +43,11 @@ class HostConfig:
     insecure_key: bool = False
     #: Where this was written, for messages: ``hosts.toml: [[host]] 2``.
     where: str = field(default="a host", compare=False)
+
+    @property
+    def folder(self) -> bool:
+        """Whether a folder is served."""
+        return bool(self.site.root)
 
     @property
     def label(self) -> str:

@@ -1,9 +1,9 @@
 """Several applications under one roof: each answers below its prefix.
 
 Contract: of the prefixes that a path begins with, the longest decides; ``/api`` is a prefix of
-``/api`` and of ``/api/x``, not of ``/apix``.  The path is percent-decoded first, so that
-no other spelling leads to another application.  What no prefix matches goes to the default.  Each
-application is told of the server's life once.
+``/api`` and of ``/api/x``, not of ``/apix``.  Dot segments are removed from the path, and it is
+percent-decoded, first: no other spelling leads to another application.  What no prefix matches goes
+to the default.  Each application is told of the server's life once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 from h2static.http.exchange import Application, Exchange
 from h2static.http.lifecycle import Several
 from h2static.http.messages import Request, Response
+from h2static.http.paths import remove_dot_segments
 
 #: A prefix as people write it: begins with a slash, ends without one.
 _PREFIX: Final = re.compile(r"(?:/[^/\x00-\x20\x7f?#]+)+")
@@ -27,7 +28,11 @@ def parse_prefix(text: str) -> str:
     Raises ``ValueError`` with one line.
     """
     prefix = text.removesuffix("/")
-    if not text.startswith("/") or (prefix and _PREFIX.fullmatch(prefix) is None):
+    if (
+        not text.startswith("/")
+        or (prefix and _PREFIX.fullmatch(prefix) is None)
+        or not {".", ".."}.isdisjoint(prefix.split("/"))
+    ):
         raise ValueError(f"{text!r} is not a path prefix like /api")
     return prefix
 
@@ -47,8 +52,8 @@ class Router(Several):
 
     def choose(self, path: bytes) -> Application:
         """Whose ``path`` is, which may have a query."""
-        if b"%" in path:
-            path = unquote_to_bytes(path.partition(b"?")[0])
+        if b"/." in path or b"%" in path:
+            path = unquote_to_bytes(remove_dot_segments(path.partition(b"?")[0])[0])
         for prefix, below, application in self._routes:
             if path.startswith(prefix) and (
                 path.startswith(below) or path.partition(b"?")[0] == prefix

@@ -94,8 +94,8 @@ class SiteEngines:
         self._http1_limits = http1_limits
         self._http1_memory: Memory | None = None
         self._tunneled = protocols
-        settings = _settings(config, connect_protocol=bool(protocols))
         limits = http2_limits if http2_limits is not None else Http2Limits()
+        settings = _settings(config, limits, connect_protocol=bool(protocols))
         sites = (config.site, *(one.site for one in config.hosts))
         hints = any(one.may_have_hints for one in sites)
         self._service: Service = make_service(
@@ -175,8 +175,10 @@ class SiteEngines:
         )
 
 
-def _settings(config: Config, *, connect_protocol: bool) -> LocalSettings:
+def _settings(config: Config, limits: Http2Limits, *, connect_protocol: bool) -> LocalSettings:
     bits, connection_bits = config.window_bits, config.connection_window_bits
+    # Who sets a window wants to see that one.
+    largest = limits.upload_window if bits is None and connection_bits is None else 0
     return LocalSettings(
         header_table_size=config.header_table_size,
         encoder_header_table_size=config.encoder_header_table_size,
@@ -185,6 +187,8 @@ def _settings(config: Config, *, connect_protocol: bool) -> LocalSettings:
         connection_window_size=(
             r.INITIAL_WINDOW_SIZE if connection_bits is None else 2**connection_bits - 1
         ),
+        largest_stream_window=largest,
+        largest_connection_window=largest,
         padding=config.padding,
         enable_connect_protocol=connect_protocol,
     )

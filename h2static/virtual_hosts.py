@@ -69,7 +69,6 @@ def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
         own = replace(
             config,
             site=host.site,
-            folder=host.folder,
             apps=host.apps,
             mounts=host.mounts,
             hosts=(),

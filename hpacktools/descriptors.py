@@ -10,6 +10,7 @@ lowest free number: a socket or a file would be taken for standard output or sta
 from __future__ import annotations
 
 import os
+import sys
 
 
 def open_missing() -> frozenset[int]:
@@ -28,3 +29,18 @@ def open_missing() -> frozenset[int]:
             os.set_inheritable(descriptor, True)
             missing.add(descriptor)
     return frozenset(missing)
+
+
+def complete_streams() -> frozenset[int]:
+    """Do so, and have Python's standard streams lead there; which were closed.
+
+    Nobody reads what goes to those.
+    """
+    closed = open_missing()
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 -- as long as the process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 -- as above
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 -- as above
+    return closed

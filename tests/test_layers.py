@@ -22,8 +22,9 @@ FRONT = "h2static"
 
 #: From the top to the bottom.  Units of one line do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("h2static.testing",),
     (FRONT,),
-    ("h2static.command",),
+    ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
     ("h2static.assembly",),
     ("h2static.site_engines",),
@@ -33,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
-    ("h2static.config", "h2static.localca", "h2static.h2"),
+    ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
     ("h2static.host_config",),
     ("h2static.asgi", "h2static.router", "h2static.host_router"),
     ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
@@ -42,7 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hpacktools",),
     ("hpacktools.qpack",),
     ("hpacktools.codec",),
-    ("h2static.errors", "h2static.version", "h2static.descriptors"),
+    ("h2static.errors", "h2static.version", "h2static.descriptors", "h2static.quantities"),
 )
 
 #: What these units may import of this project, besides themselves.
@@ -54,6 +55,9 @@ ONLY: dict[str, frozenset[str]] = {
         }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
+    "h2static.client": frozenset(
+        {"h2static.http", "h2static.http1", "h2static.http2", "h2static.websocket"}
+    ),
     "h2static.asgi": frozenset(
         {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
     ),
@@ -115,9 +119,10 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
-    "websockets": ("h2static.websocket",),
+    "websockets": ("h2static.client", "h2static.websocket"),
     "cryptography": ("h2static.localca", "h2static.server"),
     "scipy": ("hpacktools",),
+    "pytest": ("h2static.testing",),
     "a2wsgi": ("h2static.asgi",),
 }
 

@@ -58,6 +58,13 @@ def make_router(*prefixes: str) -> Router:
         (b"/%61pi/v2/users", "/api/v2"),
         (b"/api%2Fv2/users", "/api/v2"),
         (b"/x?/api", "rest"),
+        (b"/x/../api/v2/users", "/api/v2"),
+        (b"/./%61pi/%2e%2E/api", "/api"),
+        (b"/../api", "/api"),
+        (b"/api/../secret", "rest"),
+        (b"/api/..", "rest"),
+        (b"/api/..%2fsecret", "/api"),
+        (b"/api?x=/../y", "/api"),
         (b"/%C3%A9t%C3%A9/1", "/été"),
         (b"*", "rest"),
         (b"", "rest"),
@@ -93,7 +100,9 @@ def test_prefixes(text: str, prefix: str) -> None:
     assert parse_prefix(text) == prefix
 
 
-@pytest.mark.parametrize("text", ["", "api", "//", "/a//b", "/a b", "/a?b", "/a#b", "/a\0", "/a//"])
+@pytest.mark.parametrize(
+    "text", ["", "api", "//", "/a//b", "/a b", "/a?b", "/a#b", "/a\0", "/a//", "/.", "/../a"]
+)
 def test_what_is_no_prefix(text: str) -> None:
     with pytest.raises(ValueError, match="is not a path prefix like /api"):
         parse_prefix(text)

@@ -72,7 +72,6 @@ def world(root: Path) -> Iterator[World]:
     config = Config(
         port=0,
         no_tls=True,
-        folder=False,
         hosts=(
             HostConfig(names=("a.test",), site=site_of(root, "a")),
             HostConfig(names=("b.test",), site=site_of(root, "b"), mounts=(mount,)),

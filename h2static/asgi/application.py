@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 
 from h2static.asgi.errors import ClientDisconnected
 from h2static.asgi.files import Files
-from h2static.asgi.http import EARLY_HINT, PATHSEND, PUSH, TRAILERS, HttpConversation
+from h2static.asgi.http import EARLY_HINT, PATHSEND, PUSH, HttpConversation
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.limits import DEFAULT_LIMITS, AsgiLimits
 from h2static.asgi.responses import Responses
@@ -97,6 +97,8 @@ class AsgiApplication(Lifecycle):
         self.lifespan = lifespan
         #: The server is about to stop.
         self.draining = False
+        #: What still runs is cancelled.
+        self._finishing = False
         self._report = report
         self._files = files
         self._tasks: Tasks | None = None
@@ -132,10 +134,15 @@ class AsgiApplication(Lifecycle):
         """Have the application take part in ``conversation``."""
         try:
             await self.application(scope, conversation.next_event, conversation.take_event)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if not self._finishing:
+                # The application has cancelled itself, and its client is to be told of that.
+                self.tell(conversation, error)
             conversation.give_up()
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            # Whatever it is: the loop would pass KeyboardInterrupt on, to the end of the process,
+            # and keep others for itself, with a client that waits for ever.
             if not (conversation.lost and _is_disconnect(error)):
                 self.tell(conversation, error)
             conversation.give_up()
@@ -176,10 +183,12 @@ class AsgiApplication(Lifecycle):
 
     async def start_up(self) -> None:
         """Have the application start; see :meth:`h2static.asgi.lifespan.Lifespan.start_up`."""
+        self._tasks = Tasks(asyncio.get_running_loop())
         await self.lifespan.start_up()
 
     async def finish(self) -> None:
         """No connection is left: end what still runs."""
+        self._finishing = True
         running = set() if self._tasks is None else set(self._tasks.running)
         if running:
             for task in running:
@@ -200,17 +209,15 @@ def serve_http(application: AsgiApplication, exchange: Exchange) -> None:
     """An ordinary request."""
     conversation = HttpConversation(exchange, application)
     scope = application.scopes.http(exchange)
-    request, client = exchange.request, exchange.client
-    extensions: dict[str, dict[str, object]] = {PATHSEND: {}}
+    client = exchange.client
+    extensions: dict[str, dict[str, object]] = scope["extensions"]
+    extensions[PATHSEND] = {}
     if client.version != "HTTP/1.1":
         extensions[EARLY_HINT] = {}
         if exchange.may_push:
             extensions[PUSH] = {}
-    if application.scopes.takes_trailers(request):
-        extensions[TRAILERS] = {}
     if client.tls is not None:
         extensions["tls"] = tls_extension(client.tls)
-    scope["extensions"] = extensions
     application.begin(conversation, scope)
     if not conversation.complete:
         exchange.when_lost(conversation.lose)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class ClientDisconnected(OSError):
     """The client has gone: nothing that is sent reaches it (ASGI spec_version 2.4)."""
@@ -9,3 +11,18 @@ class ClientDisconnected(OSError):
 
 class InvalidEvent(RuntimeError):
     """The application has sent what ASGI does not allow here; the text says what is wrong."""
+
+
+def misplaced(
+    kind: object, scope: str, known: Collection[str], expected: Collection[str], after: str
+) -> InvalidEvent:
+    """The error for an event of type ``kind`` that may not be sent now.
+
+    ``known``: the types that the ``scope`` has; ``expected``: those that may be sent; where there
+    are none, ``after`` says why.
+    """
+    if kind not in known:
+        return InvalidEvent(f"{kind!r} is not the type of an event of {scope}")
+    if not expected:
+        return InvalidEvent(f"{kind} after {after}")
+    return InvalidEvent(f"{kind} where {' or '.join(sorted(expected))} was expected")

@@ -8,6 +8,8 @@ What the application may send when is :data:`LEGAL`; anything else raises
   a 500, and a body in one piece gets its length.  Later, a response that cannot be finished is
   aborted, so that it never looks complete.
 - A body is never longer than its Content-Length, and one that is shorter is an error.
+- To HEAD, and with 204 and 304, the head alone goes out.  What the application sends then is thrown
+  away; one that goes on and on, as a stream of events does, is told that the client has gone.
 - ``send`` waits while the client takes nothing; content that the application does not take gives
   its client no credit.
 - ``receive`` gives ``http.disconnect`` once the response is complete or the client has gone, as
@@ -25,10 +27,10 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from h2static.asgi import sections
-from h2static.asgi.errors import ClientDisconnected, InvalidEvent
+from h2static.asgi.errors import ClientDisconnected, InvalidEvent, misplaced
 from h2static.asgi.limits import AsgiLimits
 from h2static.asgi.responses import Responses
-from h2static.asgi.scope import encoded_path, takes_trailers
+from h2static.asgi.scope import TRAILERS, encoded_path, takes_trailers
 from h2static.asgi.sections import Section, Sections
 from h2static.asgi.tasks import turn_of, wake
 from h2static.asgi.types import Message
@@ -55,7 +57,6 @@ class Phase(IntEnum):
 
 START: Final = "http.response.start"
 BODY: Final = "http.response.body"
-TRAILERS: Final = "http.response.trailers"
 PATHSEND: Final = "http.response.pathsend"
 PUSH: Final = "http.response.push"
 EARLY_HINT: Final = "http.response.early_hint"
@@ -100,8 +101,8 @@ class HttpConversation:
 
     __slots__ = (
         "_accepted", "_content", "_declared", "_ended", "_held", "_host", "_lost",
-        "_phase", "_pipe", "_section", "_sent", "_starved", "_status", "_swallows", "_told_end",
-        "_trailers", "_wait_for_room", "_wait_for_word", "_wants_trailers", "exchange",
+        "_phase", "_pipe", "_respite", "_section", "_sent", "_starved", "_status", "_swallows",
+        "_told_end", "_trailers", "_wait_for_room", "_wait_for_word", "_wants_trailers", "exchange",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, host: Host) -> None:
@@ -128,6 +129,8 @@ class HttpConversation:
         self._sent = 0
         #: The response has no content, whatever the application sends.
         self._swallows = False
+        #: The end of an application that goes on with content nobody gets.
+        self._respite: asyncio.TimerHandle | None = None
         self._wants_trailers = False
         self._trailers: list[Field] = []
         self._pipe: Pipe | None = None
@@ -164,7 +167,7 @@ class HttpConversation:
         kind = message.get("type")
         phase = self._phase
         if kind not in LEGAL[phase]:
-            raise InvalidEvent(_wrong(kind, phase))
+            raise misplaced(kind, "http", _KNOWN, LEGAL[phase], "the response was complete")
         if kind == BODY:
             if self._body(message):
                 return
@@ -232,11 +235,7 @@ class HttpConversation:
             data = bytes(data)
         more = message.get("more_body", False)
         if self._swallows:
-            if self._phase is _HELD:
-                self._phase = _CONTENT
-                self._respond(self._fields_without_content(), b"")
-            if not more:
-                self._end_content()
+            self._swallow(len(data), more=bool(more))
             return True
         self._sent += len(data)
         declared = self._declared
@@ -263,6 +262,25 @@ class HttpConversation:
             self._end_content()
             return True
         return room
+
+    def _swallow(self, size: int, *, more: bool) -> None:
+        """Take a piece of content that the response has not."""
+        if self._phase is _HELD:
+            self._phase = _CONTENT
+            self._respond(self._fields_without_content(), b"")
+            if more and self._section.events:
+                self.lose()
+            elif more:
+                # A stream without end would go on for nobody.
+                seconds = self._host.limits.swallowed_seconds
+                self._respite = asyncio.get_running_loop().call_later(seconds, self.lose)
+        if not more:
+            self._end_content()
+            return
+        limits = self._host.limits
+        self._sent += size + limits.swallowed_overhead
+        if self._sent > limits.swallowed:
+            self.lose()
 
     def _respond(self, fields: Fields, body: bytes | Body, status: int | None = None) -> None:
         self.exchange.respond(
@@ -338,6 +356,8 @@ class HttpConversation:
         except OSError as error:
             # No OSError: that would mean that the client has gone.
             raise InvalidEvent(f"{PATHSEND}: {path}: {error.strerror}") from error
+        except ValueError as error:  # NUL in the path
+            raise InvalidEvent(f"{PATHSEND}: {path!r}: {error}") from error
         self._finish()
         if self._swallows:
             self._respond(self._fields_without_content(), b"")
@@ -348,8 +368,14 @@ class HttpConversation:
         """The response is complete, as far as the application is concerned."""
         self._phase = _COMPLETE
         self._content.clear()
+        self._hurry_no_more()
         if self._wait_for_word:
             wake(self._wait_for_word)
+
+    def _hurry_no_more(self) -> None:
+        if self._respite is not None:
+            self._respite.cancel()
+            self._respite = None
 
     def _hint(self, message: Message) -> None:
         links = message.get("links", ())
@@ -384,10 +410,11 @@ class HttpConversation:
     def give_up(self) -> None:
         """The application has failed: the response becomes a 500, or is cut off."""
         if not self._over:
-            self._phase = _COMPLETE
+            self._finish()
             self.exchange.abort("")
             if self._pipe is not None:
                 self._pipe.abandon()
+            wake(self._wait_for_room)
 
     def lose(self) -> None:
         """The client has gone."""
@@ -402,6 +429,7 @@ class HttpConversation:
 
     def _send_away(self) -> None:
         self._lost = True
+        self._hurry_no_more()
         self._content.clear()
         wake(self._wait_for_word)
         wake(self._wait_for_room)
@@ -434,13 +462,3 @@ class HttpConversation:
         """See :meth:`h2static.http.bodies.Sink.abandon`."""
         if not self._swallows:
             self.lose()
-
-
-def _wrong(kind: object, phase: Phase) -> str:
-    """Why an event may not be sent."""
-    if kind not in _KNOWN:
-        return f"{kind!r} is not the type of an event of http"
-    if phase is _COMPLETE:
-        return f"{kind} after the response was complete"
-    expected = " or ".join(sorted(LEGAL[phase]))
-    return f"{kind} where {expected} was expected"

@@ -2,8 +2,9 @@
 
 Contract: :meth:`Lifespan.start_up` returns when the application is ready, or has shown that it has
 no lifespan where that is allowed; it raises :class:`~h2static.errors.ApplicationFailed` otherwise.
-:meth:`Lifespan.shut_down` is called once, when every connection is closed.  What the application
-puts into ``state`` between the two is there for each of its requests.
+:meth:`Lifespan.shut_down` is called when every connection is closed; it has no effect unless the
+application has started, nor a second time.  What the application puts into ``state`` between the
+two is there for each of its requests.
 
 Assumes: start-up and shut-down happen in the loop in which requests are answered.
 """
@@ -70,8 +71,11 @@ class Lifespan:
         try:
             await asyncio.wait((self._started, self._task), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            # Nobody waits for it any more.
-            self._task.cancel()
+            # Nobody waits for it any more; but what has started is to shut down.
+            if self._started.done() and self._failure is None:
+                self.state = state
+            else:
+                self._task.cancel()
             raise
         if self._failure is not None:
             await self._end()
@@ -120,7 +124,9 @@ class Lifespan:
         }
         try:
             await self._application(scope, self._events.get, self._take)
-        except (Exception, SystemExit) as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # the loop would end with KeyboardInterrupt
             self._error = error
             if self._started is not None and self._started.done():
                 self._report(f"{self._name}: the lifespan has failed: {error!r}", _lines(error))

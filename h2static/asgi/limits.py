@@ -22,6 +22,12 @@ class AsgiLimits:
     #: Content of a response that waits for the client before ``send`` waits as well: enough to keep
     #: a socket busy while the application makes the next piece.
     response: int = 131_072
+    #: Content of a response that has none, as one to HEAD, which an application may still send: its
+    #: octets, what each event of them costs, and the time.  Its client has all of the response, so
+    #: nothing else would ever stop a stream without end.
+    swallowed: int = 4_194_304
+    swallowed_overhead: int = 1_024
+    swallowed_seconds: float = 10.0
     #: Requests whose scope is remembered; they are forgotten all at once.  Each is some hundred
     #: octets beside what other memories hold anyway.
     scopes: int = 1_000

@@ -4,8 +4,8 @@ Contract: :meth:`Scopes.http` and :meth:`Scopes.connection` make a new dictionar
 with new lists and dictionaries inside, into which the application may write; the values follow
 "HTTP & WebSocket ASGI Message Format" 2.5.
 
-- ``path`` is percent-decoded, then read as UTF-8, and includes ``root_path``; ``raw_path`` has no
-  query.
+- ``path`` has no dot segments, is percent-decoded, then read as UTF-8, and includes ``root_path``;
+  ``raw_path`` is what the client sent, without the query.
 - ``host`` comes first and is what the client named as authority; what it sent as Host besides is
   left out.  Cookie crumbs are one field (RFC 9113 section 8.2.3).
 - ``client`` and ``server`` are those of the connection; ``None`` where there is none.
@@ -24,10 +24,13 @@ from h2static.asgi.types import Scope
 from h2static.http.exchange import Exchange
 from h2static.http.fields import Field
 from h2static.http.messages import Client, Request
+from h2static.http.paths import remove_dot_segments
 from h2static.http.requests import Tls
 
 ASGI_VERSION: Final = "3.0"
 SPEC_VERSION: Final = "2.5"
+#: The event that ends a response with trailers, and the extension that says so.
+TRAILERS: Final = "http.response.trailers"
 #: ``http_version`` by what logs write.
 _VERSIONS: Final = {"HTTP/1.1": "1.1", "HTTP/2.0": "2", "HTTP/3.0": "3"}
 
@@ -67,15 +70,20 @@ class Scopes:
         self._known: dict[Request, _Known] = {}
 
     def http(self, exchange: Exchange) -> Scope:
-        """The scope of an ordinary request, without extensions."""
-        scope = self.connection("http", exchange)
-        scope["method"] = self._facts(exchange.request).method
+        """The scope of an ordinary request; of extensions what the request itself decides."""
+        known = self._facts(exchange.request)
+        scope = self._scope("http", known, exchange.request, exchange.client)
+        scope["method"] = known.method
+        if known.takes_trailers:
+            scope["extensions"][TRAILERS] = {}
         return scope
 
     def connection(self, kind: str, exchange: Exchange) -> Scope:
         """What ``http`` and ``websocket`` scopes have in common; ``kind`` is their ``type``."""
-        request, client = exchange.request, exchange.client
-        known = self._facts(request)
+        request = exchange.request
+        return self._scope(kind, self._facts(request), request, exchange.client)
+
+    def _scope(self, kind: str, known: _Known, request: Request, client: Client) -> Scope:
         scope: Scope = {
             "type": kind,
             "asgi": {"version": ASGI_VERSION, "spec_version": SPEC_VERSION},
@@ -94,10 +102,6 @@ class Scopes:
         if state is not None:
             scope["state"] = state.copy()
         return scope
-
-    def takes_trailers(self, request: Request) -> bool:
-        """See :func:`takes_trailers`."""
-        return self._facts(request).takes_trailers
 
     def _facts(self, request: Request) -> _Known:
         known = self._known.get(request)
@@ -135,7 +139,8 @@ def _facts(request: Request) -> _Known:
 
 
 def decoded_path(raw_path: bytes) -> str:
-    """A path without its query as text: percent-decoded, then UTF-8."""
+    """A path without its query as text: without dot segments, percent-decoded, then UTF-8."""
+    raw_path, _ = remove_dot_segments(raw_path)
     if b"%" in raw_path:
         raw_path = unquote_to_bytes(raw_path)
     return raw_path.decode("utf-8", "replace")

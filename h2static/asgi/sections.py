@@ -70,7 +70,11 @@ class Sections:
     def response(self, headers: object) -> Section:
         """The section of a response."""
         given = _pairs(headers)
-        known = self._known.get(given)
+        try:
+            known = self._known.get(given)
+        except (TypeError, ValueError):
+            # Octets that can be changed are no keys.
+            return _section(given)
         if known is None:
             known = _section(given)
             size = sum([len(name) + len(value) for name, value in known.fields])
@@ -110,18 +114,14 @@ def accepted(headers: object) -> Fields:
 
 
 def _pairs(headers: object) -> Given:
-    if not isinstance(headers, Iterable):
-        raise InvalidEvent(f"headers: expected pairs of bytes, not {type(headers).__name__}")
+    # Asked only when it fails: what an abstract class says costs more than all the pairs.
     try:
-        given = tuple(map(tuple, headers))
+        return tuple(map(tuple, headers))  # type: ignore[call-overload]  # a TypeError says so
     except TypeError:
-        raise InvalidEvent("headers: expected pairs of bytes") from None
-    try:
-        hash(given)
-    except (TypeError, ValueError):
-        # Octets that can be changed are no keys.
-        return tuple([tuple(map(_frozen, pair)) for pair in given])
-    return given
+        if isinstance(headers, Iterable):
+            raise InvalidEvent("headers: expected pairs of bytes") from None
+        found = type(headers).__name__
+        raise InvalidEvent(f"headers: expected pairs of bytes, not {found}") from None
 
 
 def _frozen(part: object) -> object:

@@ -3,7 +3,7 @@
 Contract: :meth:`Tasks.start` runs a coroutine as a task until it waits for the first time, and
 returns the task.  One that never waits, as most small handlers, is done by then, and what it sent
 leaves with the same turn of its connection.  The task is one like any other: it is the current task
-while it runs, and has a context of its own.
+while it runs, and has a context of its own: a copy of the owner's, whoever starts it.
 
 Strategy: Python 3.12 has eager tasks.  Python 3.11 does not; but there a task is made by handing
 its first step to ``loop.call_soon``, which is intercepted and done here and now.  Python 3.11
@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Final, TypeAlias
 
 Step: TypeAlias = Callable[[], object]
@@ -34,7 +34,10 @@ class Tasks:
     """The tasks of one owner in one loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Made in the context that tasks get copies of."""
         self._loop = loop
+        # What an application pushes is answered by a task that another one starts.
+        self._base = copy_context()
         #: Those that are not done: the loop itself holds tasks weakly.
         self.running: set[asyncio.Task[None]] = set()
         #: The first step of the task that is being made.
@@ -45,7 +48,8 @@ class Tasks:
         """Run ``work``, which never raises, as far as it goes without waiting; whether that was to
         its end."""
         if sys.version_info >= (3, 12):
-            task = asyncio.Task(work, loop=self._loop, eager_start=True)
+            context = self._base.copy()
+            task = asyncio.Task(work, loop=self._loop, context=context, eager_start=True)
         else:
             task = self._intercepted(work)
         if task.done():
@@ -55,13 +59,13 @@ class Tasks:
         return False
 
     def _intercepted(self, work: Work) -> asyncio.Task[None]:
-        loop = self._loop
+        loop, base = self._loop, self._base.copy()
         try:
             loop.call_soon = self._keep  # type: ignore[assignment,method-assign]  # see the module
         except AttributeError:
-            return loop.create_task(work)
+            return loop.create_task(work, context=base)
         try:
-            task = asyncio.Task(work, loop=loop)
+            task = asyncio.Task(work, loop=loop, context=base)
         finally:
             del loop.call_soon
         outer: asyncio.Task[None] | None = asyncio.current_task(loop)

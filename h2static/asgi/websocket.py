@@ -26,7 +26,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from h2static.asgi import sections
-from h2static.asgi.errors import ClientDisconnected, InvalidEvent
+from h2static.asgi.errors import ClientDisconnected, InvalidEvent, misplaced
 from h2static.asgi.http import Host as HttpHost
 from h2static.asgi.http import HttpConversation
 from h2static.asgi.scope import Scopes, tls_extension
@@ -148,7 +148,9 @@ class WebSocketConversation:
         if socket.closed is not None and phase is not _OVER:
             raise ClientDisconnected(f"the WebSocket was closed ({socket.closed.code})")
         if kind not in LEGAL[phase]:
-            raise InvalidEvent(_wrong(kind, phase))
+            raise misplaced(
+                kind, "websocket", _KNOWN, LEGAL[phase], "the WebSocket was closed or denied"
+            )
         if kind == SEND:
             if not socket.can_send:
                 # We have told the client that the server goes away.
@@ -240,6 +242,7 @@ class WebSocketConversation:
             self.exchange.abort("")
         elif phase is _OPEN:
             self._socket.fail("the application has failed")
+        self._has_word()
 
     def drain(self) -> None:
         """The server is about to stop."""
@@ -296,16 +299,6 @@ def _payload(message: Message) -> Payload:
     if isinstance(octets, bytearray | memoryview):
         return bytes(octets)
     raise InvalidEvent(f"{SEND}: bytes: expected bytes, not {type(octets).__name__}")
-
-
-def _wrong(kind: object, phase: Phase) -> str:
-    """Why an event may not be sent."""
-    if kind not in _KNOWN:
-        return f"{kind!r} is not the type of an event of websocket"
-    if phase is _OVER:
-        return f"{kind} after the WebSocket was closed or denied"
-    expected = " or ".join(sorted(LEGAL[phase]))
-    return f"{kind} where {expected} was expected"
 
 
 def serve_websocket(application: Host, exchange: Exchange) -> None:

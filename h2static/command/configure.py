@@ -118,10 +118,8 @@ def configure(
             port=cast("int", values.get("port", 0)),
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
-            folder=values.get("htdocs") is not None
-            or not any(values.get(name) for name in _SERVED),
             site=SiteConfig(
-                root=root_of(cast("str", values.get("htdocs", "."))),
+                root=_root(values),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
             ),
             mounts=mounts(tables_of(values, "mount"), values, dev=dev),
@@ -285,6 +283,14 @@ def _hint(word: str, written: Mapping[str, object]) -> str:
         return "; a file for --access-log is written --access-log=FILE"
     near = difflib.get_close_matches(word, COMMAND_NAMES, n=1)
     return f"; did you mean h2static {near[0]}?" if near else ""
+
+
+def _root(values: Mapping[str, object]) -> str:
+    """The folder that the site without a name serves; empty: none, because there is another
+    thing to serve."""
+    if "htdocs" not in values and any(values.get(name) for name in _SERVED):
+        return ""
+    return root_of(cast("str", values.get("htdocs", ".")))
 
 
 def _workers(count: int) -> int:

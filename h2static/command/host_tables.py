@@ -163,7 +163,6 @@ def hosts(
                     names=cast("tuple[str, ...]", one.values["names"]),
                     default=one.values.get("default") is True,
                     site=_site(one, common, more, needed=not (apps or own)),
-                    folder="htdocs" in one.values,
                     apps=apps,
                     mounts=mounts(own, values, dev=dev),
                     key_file=_path(one, "key"),
@@ -201,7 +200,7 @@ def _site(
         for name, what in values.items()
         if name not in _NOT_OF_SITE and name.replace("-", "_") in _SITE_ATTRIBUTES
     }
-    root = "." if folder is None else root_of(str(folder), f"{table.where}: htdocs: ")
+    root = "" if folder is None else root_of(str(folder), f"{table.where}: htdocs: ")
     return SiteConfig(root=root, **{**attributes, **(more or {})})  # type: ignore[arg-type]  # parsed
 
 

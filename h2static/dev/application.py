@@ -116,7 +116,8 @@ class DevApplication(Wrapper):
         """As the site; rules that turned out to be broken are shown in every tab."""
         if self._stale:
             self._stale = False
-            self.release()
+            self._site.forget()
+            self._forget()
         # First: what changes from now on the site may see or not, and the client hears of it.
         self._state = self._broker.state
         super().new_batch()
@@ -125,6 +126,9 @@ class DevApplication(Wrapper):
     def release(self) -> None:
         """As the site."""
         super().release()
+        self._forget()
+
+    def _forget(self) -> None:
         self._others.forget()
         self._documents.forget()
 

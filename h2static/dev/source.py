@@ -24,6 +24,9 @@ class DocumentSource(Application, Protocol):
         application answers, of which nothing can be said beforehand.
         """
 
+    def forget(self) -> None:
+        """Forget all responses that are remembered."""
+
 
 class WatchedSite(DocumentSource, Protocol):
     """A site whose owner edits it while it is served."""
@@ -54,6 +57,9 @@ class NoFolder(Refusals):
     def look(self, request: Request) -> Response:
         """See :class:`DocumentSource`."""
         return ABSENT
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
 
     def concerns(self, names: tuple[bytes, ...]) -> bool:
         """See :class:`WatchedSite`: nothing does."""

@@ -24,6 +24,7 @@ from h2static.h2.events import (
 from h2static.http.exchange import Exchange
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
+from h2static.http.outgoing import Call as PromisedCall
 from h2static.http.outgoing import Failure
 from h2static.http.pipe import Pipe
 from h2static.http.semantics import ResponseHead
@@ -357,7 +358,7 @@ class _Answer:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stream_id = 0
-        self._call: Call | None = None
+        self._call: PromisedCall | Call | None = None
 
     def begin(self, stream_id: int, call: Call) -> None:
         """The request was sent."""
@@ -394,8 +395,9 @@ class _Answer:
             )
         )
 
-    def promise(self, request: Request, stream_id: int) -> _Answer:
+    def promise(self, request: Request, stream_id: int, call: PromisedCall) -> _Answer:
         promised = _Answer(self._connection)
+        promised._call = call
         self._connection.tell(
             PromiseReceived(stream_id=self._stream_id, promised_id=stream_id, request=request)
         )
@@ -410,5 +412,5 @@ class _Answer:
 
     def cancel(self, code: ErrorCode) -> None:
         """Nobody waits for the response."""
-        if self._call is not None:
+        if isinstance(self._call, Call):
             self._call.cancel(code)

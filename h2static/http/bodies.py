@@ -82,3 +82,33 @@ class Sink(Protocol):
 
     def abandon(self) -> None:
         """The rest will not come: give back what the sink holds."""
+
+
+class OctetsReader:
+    """Reads octets that are in memory, then has trailers; a :class:`BodyReader`."""
+
+    __slots__ = ("_octets", "_trailers")
+
+    #: Slices of octets that stay as they are.
+    reuses_buffer = False
+
+    def __init__(self, octets: bytes, trailers: Fields) -> None:
+        self._octets = memoryview(octets)
+        self._trailers = trailers
+
+    def read(self, size: int) -> memoryview:
+        """See :class:`BodyReader`."""
+        piece, self._octets = self._octets[:size], self._octets[size:]
+        return piece
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """Nothing is ever waited for."""
+        wake()
+
+    def trailers(self) -> Fields:
+        """See :class:`BodyReader`."""
+        return self._trailers
+
+    def close(self) -> None:
+        """See :class:`BodyReader`."""
+        self._octets = memoryview(b"")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 #: By their number less one, as HTTP dates and logs write them.
@@ -35,10 +36,13 @@ _FORMATS = (
     ),
 )  # fmt: skip
 
+#: Dates whose text is remembered: files of a site were written in a few seconds.
+_REMEMBERED = 1_024
 #: The last second that four digits of a year can write.
 MAX_DATE = 253402300799
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def format_http_date(seconds: int) -> bytes:
     """``seconds`` as IMF-fixdate; moved into the years 1970 to 9999 where it lies outside."""
     date = datetime.fromtimestamp(min(max(seconds, 0), MAX_DATE), UTC)

@@ -24,7 +24,8 @@ class Lifecycle:
         """All requests answered from now on until the next call were read before this call."""
 
     def release(self) -> None:
-        """Give back what is only remembered: files that are kept open, responses held in memory.
+        """Give back what is only remembered and was not used since the last call: files that are
+        kept open, responses held in memory.
 
         Called about twice a minute: a deleted file takes its place on the disk until nobody has it
         open any more.

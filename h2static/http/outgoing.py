@@ -28,6 +28,16 @@ class Failure(NamedTuple):
     may_retry: bool = False
 
 
+class Call(Protocol):
+    """A request under way, for whoever receives its response."""
+
+    def resume(self) -> None:
+        """The receiver, which had enough, takes more."""
+
+    def cancel(self) -> None:
+        """The response is not wanted any more; the receiver hears nothing more."""
+
+
 class ResponseReceiver(Protocol):
     """Hears what comes back for a request."""
 
@@ -46,8 +56,8 @@ class ResponseReceiver(Protocol):
     def fail(self, failure: Failure) -> None:
         """There will be no whole response."""
 
-    def promise(self, request: Request, stream_id: int) -> ResponseReceiver | None:
-        """The server promises a response to ``request`` on a stream of its own.
+    def promise(self, request: Request, stream_id: int, call: Call) -> ResponseReceiver | None:
+        """The server promises a response to ``request`` on a stream of its own, which ``call`` is.
 
         ``None``: it is not wanted.
         """

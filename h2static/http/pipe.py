@@ -22,6 +22,10 @@ from h2static.http.fields import Fields
 DEFAULT_CAPACITY = 65_536
 #: Octets of a piece up to which it is joined with others.
 _SMALL = 2_048
+#: Pieces of fewer octets take more memory than that by being pieces; beyond so many octets that
+#: wait, which is where a reader that does not read makes them many, they are joined at once.
+_TINY = 128
+_MANY = 4_096
 
 
 def _nothing() -> None:
@@ -82,7 +86,10 @@ class Pipe:
         if self.closed:
             return False
         if data:
-            self._pieces.append(data)
+            if self._held > _MANY and len(data) < _TINY and len(self._pieces[-1]) < _SMALL:
+                self._pieces[-1] += data
+            else:
+                self._pieces.append(data)
             self._held += len(data)
             self._woken()
         if self._held < self._capacity:

@@ -3,6 +3,7 @@
 Contract: :class:`BadRequest` is answered with its status, and ends the connection.
 :class:`BadResponse` comes before the first octet of a response, which is then replaced by 500.
 :class:`Broken` comes after it: the connection is closed, so that the response never looks complete.
+:class:`BadMessage` is a client's: a server has sent what it must not send.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ class BadRequest(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+class BadMessage(Exception):
+    """A response that a client cannot take; the text is one line."""
 
 
 class BadResponse(Exception):

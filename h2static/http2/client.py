@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 from h2static.http.bodies import Body
@@ -9,12 +10,29 @@ from h2static.http.messages import Request
 from h2static.http.outgoing import Failure, ResponseReceiver
 from h2static.http.shared import Shared
 from h2static.http2.connection import Connection, nothing
+from h2static.http2.errors import ConnectionViolation
+from h2static.http2.frames import GoAway, Settings
 from h2static.http2.limits import Limits
 from h2static.http2.observer import Observer, Report
+from h2static.http2.registry import FRAME_HEADER_SIZE, ErrorCode
 from h2static.http2.responses import Call, Responses
 from h2static.http2.roles import Role
 from h2static.http2.service import Endpoint, make_blocks, make_sections
-from h2static.http2.settings import LocalSettings
+from h2static.http2.settings import LocalSettings, announced
+
+#: How an answer begins of a server that took the preface for a request.
+_HTTP1 = b"HTTP/1."
+
+
+def _speaks_http1() -> None:
+    raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "it answers in HTTP/1.1")
+
+
+def upgrade_settings(endpoint: Endpoint) -> bytes:
+    """The value of HTTP2-Settings (RFC 7540 section 3.2.1): the payload of our SETTINGS frame."""
+    entries = announced(endpoint.settings, endpoint.limits, Role.CLIENT)
+    payload = Settings(entries=entries).serialize()[FRAME_HEADER_SIZE:]
+    return urlsafe_b64encode(payload).rstrip(b"=")
 
 
 def make_endpoint(settings: LocalSettings, limits: Limits, shared: Shared) -> Endpoint:
@@ -31,7 +49,7 @@ def make_endpoint(settings: LocalSettings, limits: Limits, shared: Shared) -> En
 class ClientConnection(Connection):
     """Sends requests, and brings what comes back to their receivers."""
 
-    __slots__ = ("responses",)
+    __slots__ = ("_is_unwatched", "responses")
 
     def __init__(
         self,
@@ -46,6 +64,8 @@ class ClientConnection(Connection):
         super().__init__(
             Role.CLIENT, endpoint, now, notify=notify, observer=observer, report=report
         )
+        #: Nobody wants to see each frame.
+        self._is_unwatched = observer is None
         self.responses = Responses(
             endpoint,
             self.turn,
@@ -68,10 +88,68 @@ class ClientConnection(Connection):
             self.responses.open_waiting()
         return call
 
+    def upgraded(self, request: Request, receiver: ResponseReceiver) -> Call:
+        """The connection comes from HTTP/1.1: the server will answer ``request``, which was sent
+        in that, on stream 1 (RFC 7540 section 3.2)."""
+        return self.responses.upgraded(request, receiver)
+
+    def close(self, now: float) -> None:
+        """Nothing more is wanted: GOAWAY, and the end once it has left (section 6.8)."""
+        if self._error is not None or self.closing:
+            return
+        self.turn.now = now
+        self.responses.will_end(Failure("the connection was closed"))
+        self.streams.release()
+        self.sender.emit(
+            GoAway(last_stream_id=self.streams.last_processed, code=ErrorCode.NO_ERROR)
+        )
+        self.closing = True
+
+    def lose(self, reason: str) -> None:
+        """The transport has failed: every receiver hears why."""
+        self.responses.will_end(Failure(reason))
+        self.abandon()
+
     def abandon(self) -> None:
         """The connection is lost or over: every receiver hears of it."""
         super().abandon()
         self.responses.fail_waiting(Failure("the connection has ended", None, True))
+
+    def receive(self, data: bytes, now: float) -> None:
+        """See :class:`~h2static.http2.connection.Connection`."""
+        if not self.peer.received and self._error is None:
+            start = (self.buffer + data)[: len(_HTTP1)]
+            if start == _HTTP1:
+                # What would follow is the complaint about a frame of 4 MiB.
+                self._guarded(_speaks_http1)
+                self._after()
+                return
+        super().receive(data, now)
+
+    @property
+    def missing(self) -> int:
+        """Octets that complete the frame whose header has come; 0: there is none."""
+        if len(self.buffer) < FRAME_HEADER_SIZE:
+            return 0
+        length = int.from_bytes(self.buffer[:3], "big")
+        return max(0, FRAME_HEADER_SIZE + length - len(self.buffer))
+
+    def _frames(self, data: bytes, position: int, tried: int) -> None:
+        """Most of what a client gets is content."""
+        if (
+            self._is_unwatched
+            and self.blocks.open is None
+            and position + FRAME_HEADER_SIZE <= len(data)
+        ):
+            position = self.responses.content.run(data, position, self.limits.max_frame_size)
+        super()._frames(data, position, tried)
+
+    def _end_connection(self, violation: ConnectionViolation) -> None:
+        """What the server did wrong is why its responses are not whole."""
+        self.responses.will_end(
+            Failure(f"the server broke the protocol: {violation.text}", violation.code)
+        )
+        super()._end_connection(violation)
 
     def _after(self) -> None:
         """There may be room for requests that wait."""

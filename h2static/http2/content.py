@@ -17,7 +17,7 @@ from h2static.http.bodies import Sink
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.errors import ConnectionViolation, StreamViolation
-from h2static.http2.frames import Data, WindowUpdate
+from h2static.http2.frames import Data, WindowUpdate, unpack_header
 from h2static.http2.registry import ErrorCode
 from h2static.http2.sender import Sender
 from h2static.http2.service import Endpoint
@@ -67,6 +67,7 @@ class Content:
             r.INITIAL_WINDOW_SIZE,
             settings.connection_window_size,
             debt=max(0, r.INITIAL_WINDOW_SIZE - size),
+            most=settings.largest_connection_window,
         )
         initial = settings.initial_window_size is None and size == r.INITIAL_WINDOW_SIZE
         self._tunnel_window = endpoint.limits.tunnel_window if initial else 0
@@ -116,6 +117,49 @@ class Content:
         if stream.content_length is not None and stream.received > stream.content_length:
             raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "more than content-length")
         self._take(stream, frame.data, flow, last=bool(frame.flags & r.END_STREAM))
+
+    def run(self, data: bytes, position: int, most: int) -> int:
+        """DATA frames from ``position`` on that differ in nothing but their octets; where the first
+        other frame begins, or one that is not whole.  ``most``: octets of the largest frame.
+
+        A download is such frames.  For them :meth:`data` would do what is done here, in the same
+        order; but windows are counted once, behind the last one.  The first frame of a stream is
+        never one of them: whether it may come at all is still to be seen.
+        """
+        head, flags, stream_id = unpack_header(data, position)
+        stream = self._streams.open.get(stream_id)
+        if stream is None or not stream.received or stream.paused or stream.sink is None:
+            return position
+        left = min(self.window.left, stream.window.left)
+        if stream.content_length is not None:
+            left = min(left, stream.content_length - stream.received)
+        sink, tiny, end, flow = stream.sink, self._tiny, len(data), 0
+        found = stream_id
+        while head & 0xFF == r.DATA and not flags and found == stream_id:
+            size = head >> 8
+            start = position + r.FRAME_HEADER_SIZE
+            if size < tiny or size > most or size > left or start + size > end:
+                break
+            position = start + size
+            left -= size
+            flow += size
+            if not sink.receive(data[start:position]):
+                # From here on credit is held back, for this frame already.
+                stream.paused = True
+                stream.withheld += size
+                self._held.octets += size
+                break
+            if stream.gone or position + r.FRAME_HEADER_SIZE > end:
+                break
+            head, flags, found = unpack_header(data, position)
+        if flow:
+            self.window.received(flow)
+            self._return_connection(flow)
+            stream.window.received(flow)
+            stream.received += flow
+            if not stream.gone:
+                self._return_stream(stream, flow - stream.withheld)
+        return position
 
     def _judge_tiny(self, stream: Stream | None, octets: int) -> None:
         # A tunnel carries messages of any size, but none in no octets (CVE-2019-9518).

@@ -153,7 +153,9 @@ class FieldSectionMemory:
         RFC 9113 section 4.3.1: once a smaller size is acknowledged, the next block must begin with
         a size update.
         """
-        required = allowed if allowed < state.table.maximum else None
+        required = state.required
+        if allowed < state.table.maximum and (required is None or allowed < required):
+            required = allowed
         after = DecoderState(state.table, allowed, required, state.private)
         return after if state.private else self._shared(after)
 

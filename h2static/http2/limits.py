@@ -93,6 +93,14 @@ class Limits:
     #: Content must arrive with ``stall_octets`` in each of these periods.
     content_seconds: float = shared.CONTENT_SECONDS
 
+    # --- content that is taken
+
+    #: What the windows of a stream and of its connection grow to while content is taken: with those
+    #: of the initial size a large upload waits for a turn of both ends every 32 KiB.  Whoever takes
+    #: nothing never gets more than the initial size, and what is held for all streams of a worker
+    #: has a limit of its own.  Not where the operator has set a window.
+    upload_window: int = 262_144
+
     # --- tunnels (RFC 8441)
     #: What a tunnel's window has at its widest, and its connection's: messages of 64 KiB would wait
     #: for credit twice in a window of the initial size.  Not where the operator has set a window.

@@ -72,7 +72,12 @@ class Push:
 
     def possible(self, parent: Stream) -> bool:
         """Whether a promise on ``parent`` reaches the client; pushed responses make none."""
-        return parent.id % 2 == 1 and self._enabled and self._free_streams > 0
+        return (
+            self._peer.push_enabled
+            and parent.id % 2 == 1
+            and self._enabled
+            and self._free_streams > 0
+        )
 
     def delivery(self, stream: Stream, response: Response) -> Delivery:
         """What goes along with ``response``."""

@@ -225,9 +225,10 @@ class Receiver:
                 self._budgets.glitch()
                 return
             peer.acknowledge()
-            size = self._endpoint.settings.header_table_size
-            if size is not None:
-                self._blocks.acknowledged(size)
+            settings = self._endpoint.settings
+            for size in (settings.passing_header_table_size, settings.header_table_size):
+                if size is not None:
+                    self._blocks.acknowledged(size)
             return
         if peer.received:
             # Each entry may cost a walk over all streams.

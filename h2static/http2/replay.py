@@ -4,6 +4,8 @@ Contract: :meth:`Replay.run` answers as many requests in a row as have nothing s
 with the very octets that the plain path sends.  It goes on while the next frame is HEADERS that
 begins and ends the next stream, its block is known in this state of the decoder, the application
 recalls a prepared response, and the response is ready as one or two frames and fits every bound.
+What the application does not recall it handles: a stream is opened for that, as by the plain path,
+but nothing that is known of the request is found out again.
 
 Effects that it mirrors; whoever adds one to the plain path adds it here, and to the books that
 ``tests/support/transports.py`` compares:
@@ -28,11 +30,15 @@ look-ups that are between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
+from h2static.http.semantics import RequestHead
 from h2static.http2 import registry as r
+from h2static.http2.decoding import DecoderState
+from h2static.http2.encoding import EncoderState
 from h2static.http2.frames import unpack_header
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.push import Push
@@ -46,13 +52,19 @@ from h2static.http2.turn import Turn
 WHOLE_REQUEST: Final = r.END_STREAM | r.END_HEADERS
 #: Identifiers are compared with their reserved bit: not near the last ones.
 _LAST_ID: Final = 2**30
+#: Streams that applications handle in one turn: there the plain path counts.
+_MOST_HANDLED: Final = 100
+
+
+def _nobody(stream_id: int, head: RequestHead) -> None:
+    """Nobody handles requests yet."""
 
 
 class Replay:
     """See the module."""
 
     __slots__ = (
-        "_blocks", "_client", "_peer", "_push", "_sender", "_service", "_streams",
+        "_blocks", "_client", "_handle", "_peer", "_push", "_sender", "_service", "_streams",
         "_turn",
     )  # fmt: skip
 
@@ -76,6 +88,11 @@ class Replay:
         self._sender = sender
         self._blocks = blocks
         self._push = push
+        self._handle: Callable[[int, RequestHead], None] = _nobody
+
+    def hand_to(self, handle: Callable[[int, RequestHead], None]) -> None:
+        """``handle`` has the application handle a request that is whole and was admitted."""
+        self._handle = handle
 
     def run(self, data: bytes, position: int) -> int:
         """Answer what is known of ``data`` from ``position`` on; where the plain path goes on."""
@@ -90,7 +107,7 @@ class Replay:
             or next_id >= _LAST_ID
         ):
             return position
-        service, output = self._service, sender.output
+        service, output, scheduler = self._service, sender.output, sender.scheduler
         end = len(data)
         recalled = service.recalled
         application = service.application
@@ -123,7 +140,25 @@ class Replay:
                 request.repeats = True
                 response = application.recall(request)
                 if response is None:
-                    break
+                    # The application answers it itself, now or later: a stream, as any other.
+                    if len(ends) + len(streams.open) >= _MOST_HANDLED:
+                        break
+                    if next_id != first_id:
+                        self._book(first_id, next_id, decoder, encoder, window, octets)
+                    if known.state is not None:
+                        decoder = known.state
+                        known_blocks = decoder.known
+                    blocks.move_to(decoder)
+                    streams.used(next_id)
+                    self._handle(next_id, known.head)
+                    position = stop
+                    first_id = next_id = next_id + 2
+                    if scheduler.count:
+                        break
+                    room = service.settings.max_concurrent_streams - len(streams.open) - len(ends)
+                    window, octets, encoder = sender.window, output.octets, sender.encoder
+                    encoded_blocks = encoder.blocks
+                    continue
                 recalled[request] = response
             block = encoded_blocks.get(response)
             if block is None:
@@ -158,12 +193,24 @@ class Replay:
                     Finished(self._client, request, block.response, length, now, now, False, False)
                 )
         if next_id != first_id:
-            count = next_id - first_id >> 1
-            if decoder is not blocks.state:
-                blocks.move_to(decoder)
-            sender.replayed(count, encoder, window, octets)
-            streams.replayed(next_id, count)
+            self._book(first_id, next_id, decoder, encoder, window, octets)
         return position
+
+    def _book(
+        self,
+        first_id: int,
+        next_id: int,
+        decoder: DecoderState,
+        encoder: EncoderState,
+        window: int,
+        octets: int,
+    ) -> None:
+        """The requests from ``first_id`` on were answered."""
+        count = next_id - first_id >> 1
+        if decoder is not self._blocks.state:
+            self._blocks.move_to(decoder)
+        self._sender.replayed(count, encoder, window, octets)
+        self._streams.replayed(next_id, count)
 
     def answer(self, stream_id: int, request: Request, response: Response) -> bool:
         """Send a prepared ``response`` to a request that is whole and was admitted.

@@ -34,13 +34,16 @@ from h2static.http2.registry import ErrorCode
 from h2static.http2.replay import Replay
 from h2static.http2.reports import Reports
 from h2static.http2.sender import Sender
-from h2static.http2.service import Service, fitting
+from h2static.http2.service import Service, fitting, unread
 from h2static.http2.settings import PeerSettings
-from h2static.http2.stream import Input, State, Stream
+from h2static.http2.stream import Input, State, Stream, step
 from h2static.http2.streams import Streams
 from h2static.http2.turn import Turn
-from h2static.http2.windows import ReceiveWindow
 from hpacktools.codec import DecodedBlock
+
+#: What HEADERS make of an idle stream, without END_STREAM and with it.
+_OPENED = step(State.IDLE, Input.RECEIVE_HEADERS, 0)
+_WHOLE = step(_OPENED, Input.RECEIVE_END_STREAM, 0)
 
 
 class Requests:
@@ -114,7 +117,7 @@ class Requests:
             # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
             self._budgets.glitch(self._service.limits.oversized_section_glitches)
             self._reports.limit(stream_id, "more fields than allowed, or longer ones (431)")
-            self._answer_refused(stream_id, 431, _unread(decoded), end_stream=end_stream)
+            self._answer_refused(stream_id, 431, unread(decoded), end_stream=end_stream)
             return
         try:
             head = validate_request(
@@ -207,23 +210,25 @@ class Requests:
             head.request,
             self,
             send_window=self._sender.initial_window,
-            window=ReceiveWindow(left, settings.stream_window_size),
+            window=settings.stream_window(left),
             now=self._turn.now,
             urgency=head.urgency,
             incremental=head.incremental,
         )
         stream.content_length = head.content_length
         stream.expects_continue = head.expects_continue
-        stream.advance(Input.RECEIVE_HEADERS)
-        if end_stream:
-            stream.advance(Input.RECEIVE_END_STREAM)
-            stream.whole = True
-        elif settings.initial_window_size == 0:
+        stream.state = _WHOLE if end_stream else _OPENED
+        stream.whole = end_stream
+        if settings.initial_window_size == 0 and not end_stream:
             # Nothing is to be sent before a request was accepted; this one is.
             self.content.open_window(stream)
         self._streams.add(stream)
         self._push.asked(head.request)
         return stream
+
+    def handle(self, stream_id: int, head: RequestHead) -> None:
+        """Have the application handle a request that is whole and was admitted."""
+        self._service.application.handle(self._new_stream(stream_id, head, end_stream=True))
 
     def _answer_refused(
         self, stream_id: int, status: int, request: Request, *, end_stream: bool
@@ -364,7 +369,8 @@ class Requests:
     def over(self, stream: Stream) -> None:
         """The stream is over: no thread works for it any more."""
         self._drop_job(stream)
-        self.content.closed(stream)
+        if stream.withheld_connection or stream.withheld:
+            self.content.closed(stream)
         journal = self._service.shared.journal
         if journal is not None and stream.response is not None:
             journal.append(
@@ -491,9 +497,3 @@ class Requests:
             # by sending a RST_STREAM with an error code of NO_ERROR after sending a complete
             # response" (8.1).
             self._streams.reset(stream.id, ErrorCode.NO_ERROR)
-
-
-def _unread(decoded: DecodedBlock) -> Request:
-    """What a 431 answers: only whether it is for HEAD, and so without content, matters."""
-    method = next((value for name, value in decoded.fields if name == b":method"), b"GET")
-    return Request(method=method, scheme=b"", authority=b"", path=b"/", fields=())

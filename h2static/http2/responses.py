@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from h2static.http.bodies import Body, Sink
+from h2static.http.bodies import Body
 from h2static.http.errors import Malformed
-from h2static.http.exchange import Job
 from h2static.http.fields import Fields
-from h2static.http.messages import WITHOUT_CONTENT, Client, Request, Response
+from h2static.http.messages import WITHOUT_CONTENT, Client, Request
 from h2static.http.outgoing import Failure, ResponseReceiver
 from h2static.http.semantics import (
     ResponseHead,
@@ -28,7 +27,7 @@ from h2static.http.semantics import (
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.content import Content
-from h2static.http2.errors import ConnectionViolation, Misuse, StreamViolation
+from h2static.http2.errors import ConnectionViolation, StreamViolation
 from h2static.http2.frames import GoAway, Headers, PushPromise
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.registry import ErrorCode, error_name
@@ -38,12 +37,9 @@ from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import Input, State, Stream
 from h2static.http2.streams import Streams
 from h2static.http2.turn import Turn
-from h2static.http2.windows import ReceiveWindow
+from h2static.http2.without_exchanges import WithoutExchanges
 from hpacktools.codec import DecodedBlock
 
-#: Streams that a server is supposed to allow before it has said so: "It is recommended that this
-#: value be no smaller than 100" (6.5.2).
-_ASSUMED_STREAMS = 100
 #: "Promised requests MUST be safe … and cacheable" (8.4).
 _PROMISED_METHODS = frozenset((b"GET", b"HEAD"))
 
@@ -54,11 +50,16 @@ class Call:
     __slots__ = ("_responses", "body", "receiver", "request", "stream")
 
     def __init__(
-        self, responses: Responses, request: Request, body: bytes | Body, receiver: ResponseReceiver
+        self,
+        responses: Responses,
+        request: Request,
+        body: bytes | Body,
+        receiver: ResponseReceiver | None = None,
     ) -> None:
         self._responses = responses
         self.request = request
         self.body = body
+        #: Whoever waits for the response while the request waits for its turn.
         self.receiver = receiver
         #: ``None`` while it waits for its turn.
         self.stream: Stream | None = None
@@ -75,14 +76,16 @@ class Call:
 class _Receiving:
     """The receiver of one stream, as a :class:`~h2static.http.bodies.Sink`."""
 
-    __slots__ = ("_stream_id", "failure", "head", "receiver")
+    __slots__ = ("_responses", "_stream_id", "failure", "head", "receiver")
 
-    def __init__(self, stream_id: int, receiver: ResponseReceiver) -> None:
+    def __init__(self, responses: Responses, stream_id: int, receiver: ResponseReceiver) -> None:
+        self._responses = responses
         self._stream_id = stream_id
         self.receiver: ResponseReceiver | None = receiver
         #: The final response, once it has come.
         self.head: ResponseHead | None = None
-        self.failure = Failure("the connection was lost")
+        #: What ended the stream; otherwise it ends with the connection.
+        self.failure: Failure | None = None
 
     def receive(self, data: bytes) -> bool:
         """See :class:`h2static.http.bodies.Sink`."""
@@ -94,7 +97,7 @@ class _Receiving:
         try:
             self._check()
         except StreamViolation as violation:
-            # The stream has let go of its sink: nobody else tells the receiver.
+            # The stream has no sink any more that could be told.
             self.failure = Failure(violation.reason, violation.code)
             self.abandon()
             raise
@@ -105,7 +108,7 @@ class _Receiving:
         """See :class:`h2static.http.bodies.Sink`."""
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
-            receiver.fail(self.failure)
+            receiver.fail(self.failure or self._responses.ending)
 
     def _check(self) -> None:
         if self.head is None:
@@ -116,12 +119,12 @@ class _Receiving:
             )
 
 
-class Responses:
+class Responses(WithoutExchanges):
     """See the module."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_endpoint", "_peer", "_sender", "_streams", "_turn", "_undecided",
-        "_waiting", "client", "content",
+        "_blocks", "_budgets", "_endpoint", "_peer", "_sender", "_streams", "_told_ending",
+        "_turn", "_undecided", "_waiting", "client", "content", "ending",
     )  # fmt: skip
 
     def __init__(
@@ -142,6 +145,9 @@ class Responses:
         self._sender = sender
         self._budgets = budgets
         self._blocks = blocks
+        #: Why responses are not whole that end with the connection; see :meth:`will_end`.
+        self.ending = Failure("the connection was lost")
+        self._told_ending = False
         #: Requests that wait for room.
         self._waiting: deque[Call] = deque()
         #: Requests of which only the server's SETTINGS will tell whether they may be sent.
@@ -179,6 +185,7 @@ class Responses:
             return
         failure = Failure("the server does not offer extended CONNECT", None, True)
         for call in undecided:
+            assert call.receiver is not None
             call.receiver.fail(failure)
 
     def open_waiting(self) -> None:
@@ -188,18 +195,42 @@ class Responses:
             return
         limit = self._peer.max_concurrent_streams
         if limit is None:
-            limit = _ASSUMED_STREAMS
+            limit = self._endpoint.settings.assumed_streams
         while self._waiting and self._streams.own < limit and self._streams.has_own_ids:
             self._open(self._waiting.popleft())
+
+    def upgraded(self, request: Request, receiver: ResponseReceiver) -> Call:
+        """``request`` has gone out as HTTP/1.1, and the server answers it on stream 1.
+
+        "The HTTP/1.1 request that is sent prior to upgrade is assigned a stream identifier of 1 …
+        Stream 1 is implicitly "half-closed" from the client toward the server" (RFC 7540 section
+        3.2).
+        """
+        call = Call(self, request, b"", receiver)
+        stream = self._new_stream(self._streams.next_own(), request, receiver)
+        call.stream = stream
+        self._streams.add_own(stream)
+        stream.advance(Input.SEND_HEADERS)
+        stream.advance(Input.SEND_END_STREAM)
+        return call
+
+    def will_end(self, failure: Failure) -> None:
+        """The connection ends, or is about to, because of ``failure``; the first one counts."""
+        if not self._told_ending:
+            self._told_ending = True
+            self.ending = failure
 
     def fail_waiting(self, failure: Failure) -> None:
         """What waits will not be sent on this connection."""
         for waiting in (self._waiting, self._undecided):
             while waiting:
-                waiting.popleft().receiver.fail(failure)
+                receiver = waiting.popleft().receiver
+                assert receiver is not None
+                receiver.fail(failure)
 
     def _open(self, call: Call) -> None:
         request = call.request
+        assert call.receiver is not None
         stream = self._new_stream(self._streams.next_own(), request, call.receiver)
         call.stream = stream
         self._streams.add_own(stream)
@@ -220,10 +251,10 @@ class Responses:
             request,
             self,
             send_window=self._sender.initial_window,
-            window=ReceiveWindow(left, settings.stream_window_size),
+            window=settings.stream_window(left),
             now=self._turn.now,
         )
-        stream.sink = _Receiving(stream_id, receiver)
+        stream.sink = _Receiving(self, stream_id, receiver)
         return stream
 
     def resume_call(self, call: Call) -> None:
@@ -340,11 +371,12 @@ class Responses:
             raise StreamViolation(
                 promised_id, ErrorCode.REFUSED_STREAM, "more promises than were allowed"
             )
-        receiver = sink.receiver.promise(request, promised_id)
+        call = Call(self, request, b"")
+        receiver = sink.receiver.promise(request, promised_id, call)
         if receiver is None:
             self._streams.reset(promised_id, ErrorCode.CANCEL)
             return
-        stream = self._new_stream(promised_id, request, receiver)
+        stream = call.stream = self._new_stream(promised_id, request, receiver)
         stream.advance(Input.RECEIVE_PUSH_PROMISE)
         self._streams.add(stream)
 
@@ -392,6 +424,8 @@ class Responses:
                 self._fail(stream, failure)
                 self._streams.close(stream)
         self.fail_waiting(failure)
+        if frame.code != ErrorCode.NO_ERROR:
+            self.will_end(Failure(reason, frame.code))
 
     def settings_changed(self) -> None:
         """There may be room for more streams, and it is known what the server understands."""
@@ -416,6 +450,7 @@ class Responses:
 
     def input_ended(self, stream: Stream) -> None:
         """The response breaks off."""
+        self.will_end(Failure("the server has closed the connection"))
         self._streams.close(stream)
 
     def pending(self, stream: Stream) -> bool:
@@ -429,44 +464,6 @@ class Responses:
     def _excess(self, stream: Stream) -> None:
         """Content that nobody takes any more: the call was cancelled."""
         self._streams.reset(stream.id, ErrorCode.CANCEL)
-
-    # ------------------------------------------------------------------ a client has no exchanges
-
-    def respond(self, stream: Stream, response: Response) -> None:
-        """A client does not respond."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def inform(self, stream: Stream, status: int, fields: Fields) -> None:
-        """A client does not respond."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def accept(self, stream: Stream, sink: Sink) -> None:
-        """What comes has a receiver from the beginning."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def resume(self, stream: Stream) -> None:
-        """See :meth:`Call.resume`."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def work(self, stream: Stream, job: Job) -> None:
-        """A client does not respond."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def abort(self, stream: Stream, reason: str) -> None:
-        """See :meth:`Call.cancel`."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
-        """The content of a request whose protocol was granted is the tunnel."""
-        raise Misuse("a client's stream is not an exchange")
-
-    def may_push(self, stream: Stream) -> bool:
-        """A client cannot push (RFC 9113 section 8.4)."""
-        return False
-
-    def push(self, stream: Stream, request: Request) -> None:
-        """As above."""
-        raise Misuse("a client's stream is not an exchange")
 
 
 def request_section(request: Request) -> Fields:

@@ -71,6 +71,7 @@ class ServerConnection(Connection):
         )
         #: Work for threads, by stream; the driver takes one out when a thread begins with it.
         self.jobs: deque[tuple[int, Job]] = self.requests.jobs
+        replay.hand_to(self.requests.handle)
         self._begin(self.requests, replay)
         for origins in service.origins:
             # RFC 8336 section 2.4: a server SHOULD send them as soon as it can.

@@ -18,7 +18,7 @@ from h2static.http2.decoding import FieldSectionMemory
 from h2static.http2.encoding import HeaderBlockMemory
 from h2static.http2.limits import Limits
 from h2static.http2.settings import LocalSettings
-from hpacktools.codec import DecodeLimits
+from hpacktools.codec import DecodedBlock, DecodeLimits
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +85,12 @@ def fitting(request: Request, response: Response) -> Response:
     if response.body != b"" and (request.method == b"HEAD" or response.status in WITHOUT_CONTENT):
         return replace(response, body=b"", prepared=False)
     return response
+
+
+def unread(decoded: DecodedBlock) -> Request:
+    """What a 431 answers: only whether it is for HEAD, and so without content, matters."""
+    method = next((value for name, value in decoded.fields if name == b":method"), b"GET")
+    return Request(method=method, scheme=b"", authority=b"", path=b"/", fields=())
 
 
 def make_sections(limits: Limits, *, memories: bool = True) -> FieldSectionMemory:

@@ -15,6 +15,7 @@ from h2static.http2.errors import ConnectionViolation
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
+from h2static.http2.windows import ReceiveWindow
 
 #: Setting -> smallest value, largest value, code when it is outside.
 RULES: Final[dict[int, tuple[int, int, ErrorCode]]] = {
@@ -54,6 +55,9 @@ class LocalSettings:
 
     #: Our SETTINGS_HEADER_TABLE_SIZE in octets; ``None``: not sent.
     header_table_size: int | None = None
+    #: A size that is announced in the same frame before that one, as if the table had been made
+    #: smaller in between (RFC 7541 section 4.2); ``None``: none is.
+    passing_header_table_size: int | None = None
     #: The encoder's table is the smaller of this and what the peer allows.
     encoder_header_table_size: int = r.INITIAL_HEADER_TABLE_SIZE
     #: Streams that the peer may have open; a client's bounds what it is promised.
@@ -62,6 +66,12 @@ class LocalSettings:
     #: for each request that is accepted.
     initial_window_size: int | None = None
     connection_window_size: int = r.INITIAL_WINDOW_SIZE
+    #: What the windows of streams and of the connection may grow to; 0: they keep their size.
+    largest_stream_window: int = 0
+    largest_connection_window: int = 0
+    #: Streams that a client opens before the server has said how many it takes: "It is recommended
+    #: that this value be no smaller than 100" (6.5.2).
+    assumed_streams: int = 100
     #: Octets of padding added to each HEADERS, DATA and PUSH_PROMISE frame, Pad Length included.
     padding: int = 0
     #: A client's SETTINGS_ENABLE_PUSH; a server sends none.
@@ -74,6 +84,10 @@ class LocalSettings:
         """Octets that a stream's window has at its widest."""
         # An initial window of 0 is opened to the usual size.
         return self.initial_window_size or r.INITIAL_WINDOW_SIZE
+
+    def stream_window(self, left: int) -> ReceiveWindow:
+        """The window of a new stream, in which ``left`` octets may come now."""
+        return ReceiveWindow(left, self.stream_window_size, most=self.largest_stream_window)
 
 
 def announced(settings: LocalSettings, limits: Limits, role: Role) -> tuple[tuple[int, int], ...]:
@@ -88,6 +102,8 @@ def announced(settings: LocalSettings, limits: Limits, role: Role) -> tuple[tupl
         entries.append((r.SETTINGS_ENABLE_PUSH, int(settings.enable_push)))
     elif settings.enable_connect_protocol:
         entries.append((r.SETTINGS_ENABLE_CONNECT_PROTOCOL, 1))
+    if settings.passing_header_table_size is not None:
+        entries.append((r.SETTINGS_HEADER_TABLE_SIZE, settings.passing_header_table_size))
     if settings.header_table_size is not None:
         entries.append((r.SETTINGS_HEADER_TABLE_SIZE, settings.header_table_size))
     if settings.initial_window_size is not None:

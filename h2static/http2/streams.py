@@ -29,7 +29,7 @@ class Streams:
 
     __slots__ = (
         "_budgets", "_idle_gaps", "_limits", "_maximum", "_observer", "_over",
-        "_reset", "_reset_forgotten", "_role", "_sender", "last_processed",
+        "_own_parity", "_reset", "_reset_forgotten", "_role", "_sender", "last_processed",
         "next_own_id", "next_peer_id", "open", "own", "pending_priorities", "refusing", "requests",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class Streams:
         """``maximum``: streams of the peer that may be open; ``over`` is called with each stream
         that is, before it is released."""
         self._role = role
+        self._own_parity = role.own_parity
         self._limits = limits
         self._maximum = maximum
         self._sender = sender
@@ -82,7 +83,7 @@ class Streams:
         """
         # "An endpoint that receives an unexpected stream identifier MUST respond with a connection
         # error of type PROTOCOL_ERROR" (5.1.1).
-        if stream_id % 2 == self._role.own_parity:
+        if stream_id % 2 == self._own_parity:
             parity = "an even" if self._role is Role.SERVER else "an idle"
             raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, f"HEADERS on {parity} stream id")
         if stream_id < self.next_peer_id:
@@ -115,7 +116,7 @@ class Streams:
         # "The promised stream identifier MUST be a valid choice for the next stream sent by the
         # sender"; "A receiver MUST treat the receipt of a PUSH_PROMISE that promises an illegal
         # stream identifier as a connection error of type PROTOCOL_ERROR" (6.6).
-        if stream_id % 2 == self._role.own_parity or stream_id < self.next_peer_id:
+        if stream_id % 2 == self._own_parity or stream_id < self.next_peer_id:
             raise ConnectionViolation(
                 ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE of a stream that is not idle"
             )
@@ -142,12 +143,13 @@ class Streams:
 
     def add(self, stream: Stream) -> None:
         """A stream of the peer is open and will be processed."""
-        update = self.pending_priorities.pop(stream.id, None)
-        if update is not None:
-            # RFC 9218 section 7: a PRIORITY_UPDATE outweighs the field.
-            stream.urgency, stream.incremental = update
+        if self.pending_priorities:
+            update = self.pending_priorities.pop(stream.id, None)
+            if update is not None:
+                # RFC 9218 section 7: a PRIORITY_UPDATE outweighs the field.
+                stream.urgency, stream.incremental = update
         self.open[stream.id] = stream
-        self.processed(stream.id)
+        self.last_processed = stream.id
         self.requests += 1
 
     def processed(self, stream_id: int) -> None:
@@ -179,6 +181,10 @@ class Streams:
         self.next_peer_id = next_peer_id
         self.last_processed = next_peer_id - 2
         self.requests += count
+
+    def used(self, stream_id: int) -> None:
+        """The next stream of the peer, which may be opened, is about to be."""
+        self.next_peer_id = stream_id + 2
 
     def answered(self, stream_id: int) -> None:
         """A stream that was admitted needs none: its response went out with that."""
@@ -229,10 +235,10 @@ class Streams:
 
     def is_own(self, stream_id: int) -> bool:
         """Whether a stream is one that this end opens."""
-        return stream_id % 2 == self._role.own_parity
+        return stream_id % 2 == self._own_parity
 
     def _is_of_peer(self, stream_id: int) -> bool:
-        return stream_id % 2 != self._role.own_parity
+        return stream_id % 2 != self._own_parity
 
     # ------------------------------------------------------------------ priorities
 
@@ -275,9 +281,10 @@ class Streams:
 
     def close(self, stream: Stream) -> None:
         """The stream is closed."""
-        self._sender.scheduler.remove(stream)
+        if stream.queued:
+            self._sender.scheduler.remove(stream)
         self._over(stream)
-        if self.open.pop(stream.id, None) is not None and not self._is_of_peer(stream.id):
+        if self.open.pop(stream.id, None) is not None and stream.id % 2 == self._own_parity:
             self.own -= 1
         stream.release()
         if self._observer is not None:

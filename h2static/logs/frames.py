@@ -23,7 +23,7 @@ _INDENT: Final = " " * 10
 #: ANSI sequences, those of nghttpd.
 TIMER, RECEIVED, SENT, NAME, RESET = "\x1b[33m", "\x1b[1;36m", "\x1b[1;35m", "\x1b[1;34m", "\x1b[0m"
 
-_FLAG_NAMES: Final[dict[int, tuple[tuple[int, str], ...]]] = {
+FLAG_NAMES: Final[dict[int, tuple[tuple[int, str], ...]]] = {
     r.DATA: ((r.END_STREAM, "END_STREAM"), (r.PADDED, "PADDED")),
     r.HEADERS: (
         (r.END_STREAM, "END_STREAM"),
@@ -157,7 +157,7 @@ class FrameLog:
             f"stream_id={frame.stream_id}>"
         )
         lines = []
-        flags = [text for bit, text in _FLAG_NAMES.get(frame_type, ()) if frame.flags & bit]
+        flags = [text for bit, text in FLAG_NAMES.get(frame_type, ()) if frame.flags & bit]
         if flags:
             lines.append("; " + " | ".join(flags))
         lines += _details(frame)

@@ -33,8 +33,9 @@ class Message(StrEnum):
     READY = "ready"
     #: The ``warnings`` are others now.
     WARNED = "warned"
-    #: It cannot start; ``reason`` is one line, ``details`` are those below it; ``refused``: an
-    #: application does not want to start, so that trying again would not help.
+    #: It cannot start; ``reason`` is one line, ``details`` are those below it; ``application``:
+    #: because of an application; ``refused``: which does not want to start, so that trying again
+    #: would not help.
     FAILED = "failed"
     #: Modules of applications have changed: it wants successors.
     CHANGED = "changed"
@@ -63,6 +64,8 @@ class Assignment:
     slot: int
     #: Of each socket, which of :attr:`Config.listening` it is of.
     places: tuple[int, ...] = ()
+    #: Why applications could not start: it serves that in their place, in dev mode.
+    failure: str = ""
 
 
 def send_assignment(

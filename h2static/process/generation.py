@@ -17,6 +17,8 @@ class Generation:
     workers: dict[int, Worker] = field(default_factory=dict)
     #: What the site warns of, as the worker of each slot said last.
     warnings: dict[int, list[str]] = field(default_factory=dict)
+    #: Why its applications could not start; workers tell of that until they are repaired.
+    failure: str = ""
 
     def serving(self) -> bool:
         """Whether every slot has a worker that accepts connections."""

@@ -211,10 +211,11 @@ class Supervisor:
                 places=tuple(place for _, place in placed),
                 now=time.monotonic(),
                 launched=launched,
+                failure=generation.failure,
             )
         except OSError as error:
             reason = f"a worker could not start: {error.strerror}"
-            if not self._gives_up(generation, ApplicationError(reason)):
+            if not self._gives_up(generation, slot, StartError(reason)):
                 self._replace_later(generation, slot, reason)
             return
         generation.workers[slot] = worker
@@ -315,20 +316,27 @@ class Supervisor:
         ended = worker.how_it_ended()
         never_served = generation is self._next or worker.state is WorkerState.STARTING
         error = worker.error(f"a worker could not start: {ended}")
-        if not (never_served and self._gives_up(generation, error)):
+        if not (never_served and self._gives_up(generation, worker.slot, error)):
             if time.monotonic() - worker.started > _SETTLED:
                 self._deaths.pop(worker.slot, None)
             what = f"worker {worker.slot} (process {worker.process.pid}) died"
             self._replace_later(generation, worker.slot, f"{what}: {ended}")
 
-    def _gives_up(self, generation: Generation, error: ApplicationError) -> bool:
+    def _gives_up(self, generation: Generation, slot: int, error: StartError) -> bool:
         """A worker of ``generation`` could not start: end the start or reload that wanted it.
 
         False when the generation has served: its workers are replaced, however long it takes;
-        unless an application refuses to start, which it would do again.
+        unless an application refuses to start, which it would do again.  In dev mode it is waited
+        for whoever repairs the application; meanwhile workers tell what is wrong.
         """
+        details = error.details if isinstance(error, ApplicationError) else ()
         if generation is self._next:
-            self._give_up_reload(str(error), error.details)
+            self._give_up_reload(str(error), details)
+        elif isinstance(error, ApplicationError) and generation.config.dev:
+            if not generation.failure:
+                self.log.report("start", "", f"{error}; waiting for a change", details)
+            generation.failure = "\n".join((str(error), *details))
+            self._start(generation, slot)
         elif not self._announced or isinstance(error, ApplicationFailed):
             self._failure = error
             self.stop()

@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 from anyio.abc import TaskGroup
@@ -52,22 +52,36 @@ def main() -> None:
         assignment, sockets = receive_assignment(line)
     except (EOFError, ConnectionError):
         return
+    config, stand_in = assignment.config, None
+    if assignment.failure:
+        from h2static.dev.stand_in import StandIn, without_applications
+
+        config, stand_in = without_applications(config), StandIn(assignment.failure)
     try:
         server = assemble(
-            assignment.config,
+            config,
             sockets,
             places=assignment.places,
             several=assignment.config.workers > 1,
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
+            stand_in=stand_in,
             restart=lambda: _tell(line, Message.CHANGED),
         )
     except (StartError, OSError) as error:
         _tell_failure(line, error)
         sys.exit(1)
     line.setblocking(False)
-    options = {"use_uvloop": True} if assignment.config.apps and _has_uvloop() else None
-    failure = anyio.run(_serve, server, sockets, assignment, line, backend_options=options)
+    options = {"use_uvloop": True} if assignment.config.has_apps and _has_uvloop() else None
+
+    def not_succeeded(reason: str) -> None:
+        server.tell_not_restarted(reason)
+        if stand_in is not None:
+            stand_in.text = reason
+
+    failure = anyio.run(
+        _serve, server, sockets, assignment, line, not_succeeded, backend_options=options
+    )
     if failure is not None:
         line.setblocking(True)
         _tell_failure(line, failure)
@@ -90,6 +104,7 @@ def _tell_failure(line: socket.socket, error: Exception) -> None:
         Message.FAILED,
         reason=describe(error) if isinstance(error, OSError) else str(error),
         details=error.details if isinstance(error, ApplicationError) else (),
+        application=isinstance(error, ApplicationError),
         refused=isinstance(error, ApplicationFailed),
     )
 
@@ -105,7 +120,11 @@ def _brief(warnings: Sequence[str]) -> list[str]:
 
 
 async def _serve(
-    server: Server, sockets: Sequence[socket.socket], assignment: Assignment, line: socket.socket
+    server: Server,
+    sockets: Sequence[socket.socket],
+    assignment: Assignment,
+    line: socket.socket,
+    not_succeeded: Callable[[str], None],
 ) -> Exception | None:
     """Serve until told to stop; what kept it from beginning to serve, if anything did."""
     async with anyio.create_task_group() as tasks:
@@ -126,7 +145,7 @@ async def _serve(
                     case Message.REOPEN:
                         server.reopen_logs()
                     case Message.NOT_SUCCEEDED:
-                        server.tell_not_restarted(str(message["reason"]))
+                        not_succeeded(str(message["reason"]))
                     case Message.COUNTERS:
                         _tell(line, Message.COUNTED, counters=server.counters())
         server.error_log.report("process", "", "the supervisor died; this worker ends")
@@ -157,10 +176,14 @@ class _Running:
         """Start, which may take applications long, and serve in a task of its own."""
         try:
             await self._server.start_up()
-            for one in self._sockets:
-                # Those of new slots: nobody is to wait for a worker that could not start.
-                begin_listening(one)
-            await self._tasks.start(self._server.run)
+            try:
+                for one in self._sockets:
+                    # Those of new slots: nobody is to wait for a worker that could not start.
+                    begin_listening(one)
+                await self._tasks.start(self._server.run)
+            except BaseException:
+                await self._server.end_applications()
+                raise
         except (StartError, OSError, RuntimeError) as error:
             self.failure = error
             self._tasks.cancel_scope.cancel()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from h2static.config import Config
-from h2static.errors import ApplicationError, ApplicationFailed
+from h2static.errors import ApplicationError, ApplicationFailed, StartError
 from h2static.process.control_channel import (
     Assignment,
     LineReader,
@@ -50,7 +50,8 @@ class Worker:
     #: Why it could not start, in its own words.
     failure: str = ""
     details: tuple[str, ...] = ()
-    #: Trying again would not help.
+    #: An application is to blame; and trying again would not help.
+    blames_application: bool = False
     refused: bool = False
 
     def tell(self, message: Message, **values: object) -> None:
@@ -70,13 +71,16 @@ class Worker:
         assert isinstance(details, list)
         self.failure = str(message["reason"])
         self.details = tuple(map(str, details))
+        self.blames_application = bool(message["application"])
         self.refused = bool(message["refused"])
 
-    def error(self, otherwise: str) -> ApplicationError:
+    def error(self, otherwise: str) -> StartError:
         """Why it could not start; ``otherwise``: what to say where it has not said so."""
         if self.refused:
             return ApplicationFailed(self.failure, self.details)
-        return ApplicationError(self.failure or otherwise, self.details)
+        if self.blames_application:
+            return ApplicationError(self.failure, self.details)
+        return StartError(self.failure or otherwise)
 
     def how_it_ended(self) -> str:
         """Its end in words; it must have ended."""
@@ -94,17 +98,20 @@ def start_worker(
     places: tuple[int, ...],
     now: float,
     launched: Launched | None = None,
+    failure: str = "",
 ) -> Worker:
     """Start a worker for ``slot`` that accepts from ``sockets``.
 
     ``places``: of each socket, which of :attr:`Config.listening` it is of.
-    ``launched``: a process that waits for an assignment.  Raises ``OSError`` when the system has no
+    ``launched``: a process that waits for an assignment.  ``failure``: what it is to tell in the
+    place of applications.  Raises ``OSError`` when the system has no
     room for another one.
     """
     if launched is None:
         launched = launch(silent=config.daemon)
     # A process that is dead already takes nothing; its end is noticed as any other.
     with contextlib.suppress(OSError):
-        send_assignment(launched.line, Assignment(config=config, slot=slot, places=places), sockets)
+        assignment = Assignment(config=config, slot=slot, places=places, failure=failure)
+        send_assignment(launched.line, assignment, sockets)
     launched.line.setblocking(False)
     return Worker(slot=slot, process=launched.process, line=launched.line, started=now)

@@ -1,7 +1,6 @@
-"""What the driver needs of a protocol engine, HTTP/2 or HTTP/1.1.
+"""What the server's driver needs of a protocol engine, HTTP/2 or HTTP/1.1.
 
-Contract: octets in, octets out, nothing here waits, raises or does I/O.  The driver calls an engine
-when there is something to do, and asks it afterwards what it needs.
+Contract: that of :mod:`h2static.http.engine`, and what only a server has.
 """
 
 from __future__ import annotations
@@ -11,23 +10,17 @@ from typing import Protocol
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.engine import Engine as ProtocolEngine
 from h2static.http.exchange import Job, Outcome
 
 
-class Engine(Protocol):
-    """One connection's protocol, without I/O.  ``now`` is monotonic, in seconds.
+class Engine(ProtocolEngine, Protocol):
+    """One connection of a server.
 
     An engine is given ``notify`` when it is made, and calls it when an exchange was used outside of
-    the calls below: the driver then gives the connection a turn (:meth:`take_turn`).
+    the calls: the driver then gives the connection a turn (:meth:`take_turn`).  :meth:`deadline` is
+    asked after every turn, unless ``check`` is going to be called within :attr:`slack` anyway.
     """
-
-    @property
-    def backlog(self) -> bool:
-        """Octets were received, or actions of exchanges are queued, that wait for the next turn."""
-
-    @property
-    def closing(self) -> bool:
-        """Close when nothing is left to send."""
 
     @property
     def counters(self) -> Counters:
@@ -37,10 +30,6 @@ class Engine(Protocol):
     def jobs(self) -> deque[tuple[int, Job]]:
         """Work for threads, by stream; each is taken out when a thread begins with it, and dropped
         by the engine when nobody waits for it any more."""
-
-    @property
-    def blocked(self) -> list[tuple[int, BodyReader]]:
-        """Readings to be waited for, by stream; the driver empties the list."""
 
     @property
     def slack(self) -> float:
@@ -55,14 +44,6 @@ class Engine(Protocol):
         """Octets that wait for the socket."""
 
     @property
-    def wants_input(self) -> bool:
-        """Whether to read from the socket."""
-
-    @property
-    def has_content(self) -> bool:
-        """Whether ``pump`` would move something."""
-
-    @property
     def at_rest(self) -> bool:
         """Once the output is sent, there is nothing to do but to wait for input.
 
@@ -74,48 +55,11 @@ class Engine(Protocol):
     def open_streams(self) -> int:
         """Requests that are not finished."""
 
-    @property
-    def problem(self) -> str | None:
-        """What the peer did wrong, once it did, for the error log."""
-
-    def receive(self, data: bytes, now: float) -> None:
-        """Process octets; never raises for any octets."""
-
-    def receive_eof(self, now: float) -> None:
-        """The peer has ended its side."""
-
-    def take_turn(self, now: float) -> None:
-        """Go on with what is in the backlog."""
-
-    def pump(self, now: float, budget: int) -> None:
-        """Move content into the output until about ``budget`` octets wait there."""
-
-    def pending(self) -> list[bytes | memoryview]:
-        """Pieces to send, in order."""
-
-    def sent(self, count: int, now: float) -> None:
-        """``count`` octets of ``pending`` were taken by the kernel; brings nothing to send."""
-
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         """A job of ``jobs`` was done, or has failed (``None``); the stream may be gone."""
 
-    def unblock(self, stream_id: int, now: float) -> None:
-        """A reading of ``blocked`` can go on; the stream may be gone."""
-
-    def deadline(self) -> float | None:
-        """When ``check`` may have something to do, at the earliest; ``None``: never.
-
-        Asked after every turn, unless ``check`` is going to be called within :attr:`slack` anyway.
-        """
-
-    def check(self, now: float) -> None:
-        """Act on deadlines that have passed."""
-
     def drain(self, now: float) -> None:
         """Finish what was accepted, then close."""
-
-    def abandon(self) -> None:
-        """The connection is lost or over: give back everything."""
 
 
 class Refusal:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from h2static.http.bodies import Body, BodyReader
+from h2static.http.bodies import Body, BodyReader, OctetsReader
 from h2static.http.exchange import Application, Exchange
 from h2static.http.fields import Fields
 from h2static.http.messages import WITHOUT_CONTENT, Request, Response
@@ -92,33 +92,8 @@ class TrailingBody:
     def open(self) -> BodyReader:
         """See :class:`h2static.http.bodies.Body`."""
         if isinstance(self._body, bytes):
-            return _OctetsReader(self._body, self._trailers)
+            return OctetsReader(self._body, self._trailers)
         return _TrailingReader(self._body.open(), self._trailers)
-
-
-class _OctetsReader:
-    """Reads octets, then has trailers; see :class:`h2static.http.bodies.BodyReader`."""
-
-    __slots__ = ("_octets", "_trailers")
-
-    reuses_buffer = False
-
-    def __init__(self, octets: bytes, trailers: Fields) -> None:
-        self._octets = memoryview(octets)
-        self._trailers = trailers
-
-    def read(self, size: int) -> memoryview:
-        piece, self._octets = self._octets[:size], self._octets[size:]
-        return piece
-
-    def wait(self, wake: Callable[[], None]) -> None:
-        wake()
-
-    def trailers(self) -> Fields:
-        return self._trailers
-
-    def close(self) -> None:
-        self._octets = memoryview(b"")
 
 
 class _TrailingReader:

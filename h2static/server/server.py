@@ -37,7 +37,10 @@ class Hosted(Protocol):
         """No connection is left: end what still runs."""
 
     async def shut_down(self) -> None:
-        """Give back everything; called once :meth:`finish` has returned."""
+        """Give back everything; called once :meth:`finish` has returned.
+
+        No effect unless :meth:`start_up` has got it started, however that ended; nor again.
+        """
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,14 +93,11 @@ class Server:
 
         Raises :class:`~h2static.errors.StartError`, and has shut down what had started then.
         """
-        ready: list[Hosted] = []
         try:
             for one in self._hosted:
                 await one.start_up()
-                ready.append(one)
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await _each([one.shut_down for one in ready])
+            await self.end_applications()
             raise
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -109,7 +109,7 @@ class Server:
             for one in self._lifecycles:
                 one.start()
         except BaseException:
-            await self._end_hosted()
+            await self.end_applications()
             raise
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._probe)
@@ -119,13 +119,17 @@ class Server:
                 await self._driver.run()
             finally:
                 tasks.cancel_scope.cancel()
-                await self._end_hosted()
+                await self.end_applications()
                 self._close_logs()
                 for one in self._lifecycles:
                     one.stop()
 
-    async def _end_hosted(self) -> None:
-        """Have applications end what they do, and then themselves."""
+    async def end_applications(self) -> None:
+        """Have applications end what they do, and then themselves; no effect on those that have not
+        started, or have ended.
+
+        :meth:`run` does so; to be awaited where it does not come to that after :meth:`start_up`.
+        """
         with anyio.CancelScope(shield=True):
             await _each([one.finish for one in self._hosted])
             await _each([one.shut_down for one in self._hosted])

@@ -49,6 +49,9 @@ KNOWN_METHODS = frozenset(
 #: What a site that falls through responds where it has nothing: for wrappers to know, not to send.
 ABSENT: Final = Response(status=404, fields=(SERVER_FIELD, (b"content-length", b"0")))
 
+#: The same object each time: what is made of it is remembered.
+_NO_NETLIFY: Final = NetlifyRules()
+
 
 @dataclass(slots=True, kw_only=True)
 class BuiltResponse:
@@ -58,6 +61,8 @@ class BuiltResponse:
     dependencies: Dependencies
     #: Whether it would be the same with any other query.
     any_query: bool = False
+    #: Whether more had a say than its dependencies: it is not to be remembered for long.
+    brief: bool = False
     #: Contents that were read or used.
     contents: list[FileContent] = field(default_factory=list)
 
@@ -74,10 +79,12 @@ class ResponseBuilder:
         self.now = now
         self.dependencies = Dependencies(now)
         self.source = FileSource(setup.shared, self.dependencies, now, blocking=blocking)
-        self.netlify = NetlifyRules() if setup.netlify is None else setup.netlify.rules
+        self.netlify = _NO_NETLIFY if setup.netlify is None else setup.netlify.rules
         self.rules = setup.rules(self.netlify)
         #: Whether a query would change nothing.
         self.any_query = False
+        #: Whether pages or the time of day had a say; an If-Range date is strong some time later.
+        self.brief = cache_key.if_range is not None
         #: The decoded path of the request, for rules; as sent until it is decoded.
         self.path = cache_key.path.partition(b"?")[0]
 
@@ -87,6 +94,7 @@ class ResponseBuilder:
             response=response,
             dependencies=self.dependencies,
             any_query=self.any_query,
+            brief=self.brief,
             contents=self.source.used,
         )
 
@@ -267,7 +275,11 @@ class ResponseBuilder:
         name = names[-1]
         cache_control, file_path, stored = REVALIDATE, None, None
         if status == 200:
-            if self.setup.bundles.lasts(names, blocking=self.blocking):
+            lasts = self.setup.bundles.lasts(names)
+            if lasts is None:
+                self.brief = True
+                lasts = self.setup.bundles.is_named(names, blocking=self.blocking)
+            if lasts:
                 cache_control = IMMUTABLE
             file_path = join_path(self.setup.base + names, directory=False)
             stored = self.rules.stored_coding(file_path)
@@ -291,12 +303,15 @@ class ResponseBuilder:
             # RFC 9110 section 8.8.3.3: with another coding it is another representation.
             source.etag = source.etag[:-1] + b"-" + stored + b'"'
         media_type = self._media_type(name, plain)
+        validators = self.source.validators(source) if status == 200 else None
+        if validators is not None and validators.modified == int(self.now):
+            self.brief = True
         representation = Representation(
             content=source.content,
             length=source.length,
             media_type=media_type,
             cache_control=cache_control,
-            validators=self.source.validators(source) if status == 200 else None,
+            validators=validators,
             coding=None if coding == IDENTITY else coding,
             vary=vary,
             ranges=status == 200,

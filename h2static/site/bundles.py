@@ -1,8 +1,9 @@
 """Which files a build tool wrote under names that change with their content.
 
-Contract: :meth:`Bundles.lasts` says whether the file at a path may be stored for ever.  The name
-must carry a hash (:mod:`h2static.site.hashednames`), and the site's own pages and manifests are
-asked, those in the file's folder and in the folders above it:
+Contract: :meth:`Bundles.lasts` says whether the file at a path may be stored for ever, and where
+its names do not tell, :meth:`Bundles.is_named` does.  The name must carry a hash
+(:mod:`h2static.site.hashednames`), and the site's own pages and manifests are asked, those in the
+file's folder and in the folders above it:
 
 - A script or style sheet lasts when its hash is named by a page, by a manifest or by a script that
   these name, or when it lies beside one that a page names (chunks are named by scripts only).
@@ -17,8 +18,8 @@ asked, those in the file's folder and in the folders above it:
 - ``_next/static`` (Next.js) and ``_app/immutable`` (SvelteKit) hold nothing else, by contract.
 
 What a page says is remembered as long as the page is the same.  A response does not depend on it,
-and holds until it is forgotten: who is no longer named was named once, and who is not yet named is
-asked for again until then.  Both are on the cheap side.
+and holds until it is forgotten, which is soon: who is no longer named was named once, and who is
+not yet named is asked for again until then.  Both are on the cheap side.
 
 Blocking: reads pages and scripts, once for each version of them, within the bounds of
 :class:`~h2static.site.limits.SiteLimits`.
@@ -147,20 +148,27 @@ class Bundles:
         self._witnesses: dict[tuple[bytes, FileVersion], _Witness] = {}
         self._texts: dict[FileVersion, _Text] = {}
 
-    def lasts(self, names: Names, *, blocking: bool) -> bool:
+    @staticmethod
+    def lasts(names: Names) -> bool | None:
         """Whether the file at ``names`` will never have another content.
+
+        ``None``: its names do not tell; :meth:`is_named` asks pages.
+        """
+        folder, name = names[:-1], names[-1]
+        if kind_of(name) is None:
+            return False
+        if len(folder) > 1 and any(pair in _RESERVED for pair in pairwise(folder)):
+            return True
+        return None if may_have_hash(name) else False
+
+    def is_named(self, names: Names, *, blocking: bool) -> bool:
+        """Whether the file at ``names``, which may have a hash, will never have another content.
 
         Raises :class:`WouldBlockError` unless ``blocking``.
         """
         folder, name = names[:-1], names[-1]
-        kind = kind_of(name)
-        if kind is None:
-            return False
-        if any(pair in _RESERVED for pair in pairwise(folder)):
-            return True
-        if not may_have_hash(name):
-            return False
-        digest = content_hash(name)
+        kind, digest = kind_of(name), content_hash(name)
+        assert kind is not None
         names_code = False
         for witness in self._above(folder, blocking=blocking):
             if witness.proves(folder, name, digest, kind):

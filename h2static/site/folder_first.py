@@ -8,7 +8,7 @@ Assumes: the site falls through (:class:`h2static.site.site.Site`).
 
 from __future__ import annotations
 
-from h2static.http.exchange import Application, Exchange, Handover, ResponseJob
+from h2static.http.exchange import Application, Exchange, Handover, Outcome, ResponseJob
 from h2static.http.lifecycle import Several
 from h2static.http.messages import Request, Response
 from h2static.site.builder import ABSENT
@@ -27,6 +27,10 @@ class FolderFirst(Several):
         """As the site: :data:`~h2static.site.builder.ABSENT` for what is the application's."""
         return ABSENT if request.protocol else self._site.look(request)
 
+    def forget(self) -> None:
+        """Have the site forget its responses."""
+        self._site.forget()
+
     def recall(self, request: Request) -> Response | None:
         """What the folder recalls, or the application for what the folder has not."""
         known = self._site.recall(request)
@@ -34,17 +38,23 @@ class FolderFirst(Several):
 
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
-        found = self.look(exchange.request)
-        if found is ABSENT:
-            self._application.handle(exchange)
-        elif isinstance(found, Response):
-            self._site.handle(exchange)
+        request = exchange.request
+        found = self.look(request)
+        if isinstance(found, Response):
+            outcome = self._outcome(request, found)
+            if isinstance(outcome, Response):
+                exchange.respond(outcome)
+            else:
+                outcome.handle(exchange)
         else:
             job = found
-            exchange.work(lambda: Handover(self._owner_of(job()).handle))
+            exchange.work(lambda: self._outcome(request, job()))
 
-    def _owner_of(self, response: Response) -> Application:
-        return self._application if response is ABSENT else self._site
+    def _outcome(self, request: Request, found: Response) -> Outcome:
+        """What comes of what the folder has ``found``."""
+        if found is ABSENT:
+            return Handover(self._application.handle)
+        return Handover(self._site.echo) if self._site.echoes(request) else found
 
     def refuse(self, status: int, request: Request | None) -> Response:
         """As the folder."""

@@ -80,6 +80,10 @@ class SiteLimits:
     #: One part in so many of the watches that a user may have: editors want some as well.
     share_of_watches: int = 16
 
+    #: A response is made anew when memories have been released so many times, ten minutes, however
+    #: often it is used: should anything of it not show in what it depends on, that is for a time.
+    releases: int = 20
+
     # --- contents of files
 
     #: Files up to this size are held in memory, and their entity tag is made of their content.

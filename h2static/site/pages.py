@@ -54,7 +54,7 @@ _EXPLANATIONS = {
     414: "The address is longer than any file name here.",
     416: "The file has no such part.",
     431: "The fields of the request are larger than this server takes.",
-    500: "The server failed to read what belongs here.",
+    500: "The server could not make a response to this request.",
     501: "This server does not know the method of the request.",
     503: "The server has too much to do. Try again in a moment.",
 }

@@ -26,6 +26,7 @@ from typing import TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from h2static.http.grammar import TARGET_OCTETS
+from h2static.http.paths import remove_dot_segments
 from h2static.site.errors import SiteError
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.patterns import Pattern
@@ -38,7 +39,6 @@ _FORBIDDEN = re.compile(rb"[^%b]" % TARGET_OCTETS)
 #: A percent sign that begins no encoded octet.
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(rb"%2[Ff]")
-_DOT_SEGMENTS = (b".", b"..")
 #: What :func:`encode_path` leaves as it is: RFC 3986 ``pchar`` without the percent sign.
 _SAFE = "!$&'()*+,;=:@-._~"
 
@@ -96,7 +96,10 @@ def parse_target(
     if _has_dot_segments(target.names):
         if not dot_segments:
             raise SiteError(404)
-        path = _without_dot_segments(path)
+        path, climbs = remove_dot_segments(path)
+        if climbs:
+            # Nobody means the root by that.
+            raise SiteError(404)
         target = _split(path, query_or_none)
     if (
         encoded_slash
@@ -130,27 +133,6 @@ def below(target: Target, base: Names) -> Target:
 
 def _has_dot_segments(names: Names) -> bool:
     return b"." in names or b".." in names
-
-
-def _without_dot_segments(path: bytes) -> bytes:
-    """``path`` as RFC 3986 section 5.2.4 leaves it; encoded dots are dots (section 6.2.2.2).
-
-    Raises ``SiteError`` where it leads above the root: nobody means the root by that.
-    """
-    kept: list[bytes] = []
-    name = b""
-    for segment in path[1:].split(b"/"):
-        name = unquote_to_bytes(segment)
-        if name not in _DOT_SEGMENTS:
-            kept.append(segment)
-        elif name == b"..":
-            if not kept:
-                raise SiteError(404)
-            kept.pop()
-    if name in _DOT_SEGMENTS:
-        # It names a folder.
-        kept.append(b"")
-    return b"/" + b"/".join(kept)
 
 
 def _split(path: bytes, query: bytes | None) -> Target:

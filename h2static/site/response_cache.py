@@ -11,6 +11,9 @@ A file that was found unchanged is kept open without access (O_PATH): that its f
 says that the name still stands for it, and its own change time says that it has not changed, for
 half of what looking it up by name costs.  Its watch is that of the open file, not of a name.
 
+Now and then, what was not used since the last time is forgotten, so that files which nobody asks
+for any more are closed; and what is in use is made anew after some of these times.
+
 Bounds: see :class:`~h2static.site.limits.SiteLimits`.  Where there are too many responses or
 requests, the oldest eighth is forgotten; at the other bounds everything is.  What is in use comes
 back with its next request.
@@ -239,6 +242,9 @@ class CachedResponse:
     watched: bool = False
     #: Whether it answers its path with any query.
     any_query: bool = False
+    #: It is forgotten when :meth:`ResponseCache.release` has been called so many times more, used
+    #: or not.
+    releases_left: int
 
 
 class ResponseCache:
@@ -248,6 +254,8 @@ class ResponseCache:
         """``change_watch``: see :class:`Epoch`."""
         self._limits = limits
         self.epoch = Epoch(change_watch, limits)
+        #: The batch of the last :meth:`release`.
+        self._released = 0
         #: Responses to request objects that come again; right while :func:`is_fresh` says so.
         self.by_request: dict[Request, CachedResponse] = {}
         self._by_key: dict[CacheKey, CachedResponse] = {}
@@ -313,6 +321,7 @@ class ResponseCache:
             if dependencies is not None:
                 known.dependencies = dependencies
                 known.any_query = built.any_query
+                known.releases_left = self._releases_of(built)
                 known.batch = batch
                 known.watched = False
                 response.prepared = True
@@ -326,8 +335,36 @@ class ResponseCache:
             dependencies=dependencies,
             batch=batch,
             any_query=built.any_query,
+            releases_left=self._releases_of(built),
         )
         return response
+
+    def _releases_of(self, built: BuiltResponse) -> int:
+        return 1 if built.brief else self._limits.releases
+
+    def release(self) -> None:
+        """Forget what was not used since the last call, and what is to be made anew."""
+        kept: dict[CacheKey, CachedResponse] = {}
+        open_files, own_bodies = set[int](), dict[int, int]()
+        for key, answer in self._by_key.items():
+            answer.releases_left -= 1
+            # Whatever is used is proven again in a batch since, or within the time that silence is
+            # believed for.
+            if answer.batch <= self._released or answer.releases_left <= 0:
+                continue
+            kept[key] = answer
+            body = answer.response.body
+            if isinstance(body, FileBody):
+                open_files.add(id(body.handle))
+            octets = body.octets if isinstance(body, OctetBody) else body
+            if isinstance(octets, bytes) and id(octets) in self._own_bodies:
+                own_bodies[id(octets)] = len(octets)
+        # Which requests come again is found out again.
+        self.by_request.clear()
+        self._by_key = kept
+        self._open_files, self._own_bodies = open_files, set(own_bodies)
+        self.own_octets = sum(own_bodies.values())
+        self._released = self.epoch.batch
 
     def forget(self) -> None:
         """Forget everything."""

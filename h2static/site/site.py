@@ -162,7 +162,7 @@ class Site(Lifecycle):
         """Read the push rules again if they changed, where the configuration is lenient.
 
         ``look_at_targets``: also find out which files that they name have come or gone.  Where it
-        is true, :meth:`release` is to be called: responses of before have the hints of before.
+        is true, :meth:`forget` is to be called: responses of before have the hints of before.
         Blocks; may be called in another thread, one at a time.
         """
         return self._setup.push_source.refresh(look_at_targets=look_at_targets)
@@ -181,11 +181,15 @@ class Site(Lifecycle):
         self._epoch.begin(self._clock())
 
     def release(self) -> None:
-        """Forget remembered responses, and so close the files that they keep open, and lists.
-
-        What is in use comes back with its next request.
-        """
+        """Forget responses that were not used since the last call, and so close the files that they
+        keep open, and lists."""
         # Those that other threads made and nobody has asked for since are not even remembered yet.
+        self._built.clear()
+        self._responses.release()
+        self._setup.lists.forget()
+
+    def forget(self) -> None:
+        """Forget all responses and lists.  What is in use comes back with its next request."""
         self._built.clear()
         self._responses.forget()
         self._setup.lists.forget()
@@ -197,7 +201,7 @@ class Site(Lifecycle):
         known = self._responses.by_request.get(request)
         if known is None:
             # Another request may have been equal in all that matters.
-            if self._uploads is not None and request.method in UPLOAD_METHODS:
+            if self.echoes(request):
                 return None
             response = self._responses.find_equal(request, self._keys.of(request))
             return response if response is not None and response.prepared else None
@@ -209,14 +213,23 @@ class Site(Lifecycle):
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
-        if self._uploads is not None and request.method in UPLOAD_METHODS:
-            exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
+        if self.echoes(request):
+            self.echo(exchange)
             return
         found = self.look(request)
         if isinstance(found, Response):
             exchange.respond(found)
         else:
             exchange.work(found)
+
+    def echoes(self, request: Request) -> bool:
+        """Whether the response to ``request`` is its own content."""
+        return self._uploads is not None and request.method in UPLOAD_METHODS
+
+    def echo(self, exchange: Exchange) -> None:
+        """Respond with the content of the request; for those of which :meth:`echoes` says so."""
+        assert self._uploads is not None
+        exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
 
     def look(self, request: Request) -> Response | ResponseJob:
         """The response to ``request``, or a job that makes it where that may block.

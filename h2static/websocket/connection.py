@@ -1,7 +1,7 @@
 """From octets to messages and back: one end of a WebSocket after its handshake (RFC 6455).
 
 Contract: :meth:`Connection.receive` takes octets as they come and returns the messages that are
-whole with them: ``str`` for text, ``bytes`` otherwise.  It never raises for anything that a client
+whole with them: ``str`` for text, ``bytes`` otherwise.  It never raises for anything that a peer
 can send: what is wrong closes the WebSocket with the RFC's code.  What is to be sent stands in
 :attr:`Connection.output` in order; when :attr:`Connection.over` is true nothing follows it.  Pings
 are answered here.  Once :attr:`Connection.closed` is set no message comes any more.
@@ -55,17 +55,23 @@ class Connection:
     """One WebSocket; see the module."""
 
     __slots__ = (
-        "_decoder", "_extension", "_limits", "_ours", "_partial", "_protocol", "closed", "output",
-        "over",
+        "_decoder", "_extension", "_is_client", "_limits", "_ours", "_partial", "_protocol",
+        "closed", "output", "over",
     )  # fmt: skip
 
     def __init__(
-        self, extension: SparingDeflate | None = None, limits: WebSocketLimits = DEFAULT_LIMITS
+        self,
+        extension: SparingDeflate | None = None,
+        limits: WebSocketLimits = DEFAULT_LIMITS,
+        *,
+        client: bool = False,
     ) -> None:
-        """``extension``: as it was negotiated."""
+        """``extension``: as it was negotiated.  ``client``: this is the client's end."""
         self._limits = limits
         self._extension = extension
-        self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limits.message)
+        self._is_client = client
+        side = Side.CLIENT if client else Side.SERVER
+        self._protocol = Protocol(side, state=State.OPEN, max_size=limits.message)
         if extension is not None:
             self._protocol.extensions = [extension]
         #: A message of which fragments have come; a decoder as well if it is text.
@@ -75,7 +81,7 @@ class Connection:
         self._ours: Closed | None = None
         #: How it was closed, once nothing more will be received.
         self.closed: Closed | None = None
-        #: Octets for the client; whoever sends them empties it.
+        #: Octets for the peer; whoever sends them empties it.
         self.output: list[bytes] = []
         #: Nothing follows :attr:`output`.
         self.over = False
@@ -88,7 +94,7 @@ class Connection:
     # ------------------------------------------------------------------ what comes
 
     def receive(self, data: bytes) -> list[Message]:
-        """Take octets of the client; the messages that are whole with them."""
+        """Take octets of the peer; the messages that are whole with them."""
         if self.closed is not None:
             return []
         protocol = self._protocol
@@ -99,8 +105,9 @@ class Connection:
             return []
         messages = self._join(events)
         self._settle()
-        # What comes after our close frame is nobody's.
-        return messages if self._ours is None else []
+        # After our close frame an application takes nothing; who closes at the client's end may not
+        # be who receives there.
+        return messages if self._ours is None or self._is_client else []
 
     def _join(self, events: Sequence[object]) -> list[Message]:
         """The messages that are whole with these frames, up to the first that is wrong."""
@@ -133,7 +140,7 @@ class Connection:
         return messages
 
     def receive_end(self) -> None:
-        """The client sends no more."""
+        """The peer sends no more."""
         if self.closed is None:
             self._protocol.receive_eof()
             # RFC 6455 section 7.1.5: without a close frame the code "is considered to be 1006".
@@ -196,7 +203,9 @@ class Connection:
         else:
             data, first = message, 0x82
         size = len(data)
-        if self._extension is not None and size >= self._limits.deflate_from:
+        # RFC 6455 section 5.3: "All frames sent from client to server" are masked.
+        compress = self._extension is not None and size >= self._limits.deflate_from
+        if compress or self._is_client:
             if first == 0x81:
                 self._protocol.send_text(data)
             else:

@@ -45,7 +45,7 @@ class WebSocket:
 
     __slots__ = (
         "_awaits_pong", "_connection", "_due", "_exchange", "_full", "_heard", "_input_ended",
-         "_limits", "_messages", "_on_closed", "_on_message", "_on_room", "_pipe", "_room",
+         "_limits", "_messages", "_on_closed", "_on_message", "_on_room", "_pipe", "_pong", "_room",
         "_step", "_unparsed", "closed", "held", "offer",
     )  # fmt: skip
 
@@ -83,6 +83,8 @@ class WebSocket:
         # --- what goes
         #: There is room for more.
         self._room = True
+        #: The answer to the last ping, while there is none.
+        self._pong = b""
         self._on_room = _nobody
         # --- time
         self._due = _NEVER
@@ -260,7 +262,13 @@ class WebSocket:
                 if start + step < len(data):
                     self._unparsed.appendleft(data[start + step :])
                 break
-        if connection.output or connection.over:
+        if not self._room and connection.output and connection.can_send:
+            # RFC 6455 section 5.5.3: an endpoint that has not answered previous pings "MAY elect to
+            # send a Pong frame for only the most recently processed Ping frame".  While nobody has
+            # closed there is nothing else to answer.
+            self._pong = connection.output[-1]
+            connection.output.clear()
+        elif connection.output or connection.over:
             self._flush()
         if self._messages or connection.closed is not None:
             self._look()
@@ -310,6 +318,9 @@ class WebSocket:
 
     def _has_room(self) -> None:
         self._room = True
+        if self._pong and self.can_send:
+            self._room = self._pipe.receive(self._pong)
+        self._pong = b""
         wake, self._on_room = self._on_room, _nobody
         wake()
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from h2static.asgi.errors import InvalidEvent
+from h2static.asgi.limits import AsgiLimits
 from h2static.asgi.types import Message, Receive, Scope, Send
 from tests.asgi.support import Talk, body, say, sends, start
 from tests.contracts.dialects import Dialect
@@ -45,6 +46,10 @@ FIVE_HUNDRED: dict[str, App] = {
     "raises later": wait_then_raise(),
     "raises after its start": then_raise(start()),
     "exits": then_raise(error=SystemExit(3)),
+    "interrupts": then_raise(error=KeyboardInterrupt()),
+    "cancels itself": then_raise(error=asyncio.CancelledError()),
+    "raises what is no Exception": then_raise(error=BaseException("boom")),
+    "ends as generators do": then_raise(error=GeneratorExit()),
     "returns without a response": sends(),
     "returns after its start": sends(start()),
     "one piece is too short": sends(LONG, body(b"short")),
@@ -54,6 +59,7 @@ FIVE_HUNDRED: dict[str, App] = {
 #: Afterwards the response must not look complete.
 BROKEN: dict[str, App] = {
     "raises in its body": then_raise(start(), body(b"x", more=True)),
+    "interrupts in its body": then_raise(start(), body(b"x", more=True), error=KeyboardInterrupt()),
     "raises in its body, later": wait_then_raise(start(), body(b"x", more=True)),
     "returns in its body": sends(start(), body(b"x", more=True)),
     "too short, declared": sends(LONG, body(b"x", more=True)),
@@ -156,6 +162,65 @@ async def test_no_content_where_there_is_none(dialect: Dialect, status: int, mor
         assert (reply.status, reply.content, reply.whole) == (status, b"", True)
         assert reply.value(b"content-length") == (None if status == 204 else b"3")
     assert not talk.reports
+
+
+@pytest.mark.parametrize("kind", [b"text/plain", b"text/event-stream"])
+@pytest.mark.parametrize("data", [b"", b"x" * 65_536], ids=["empty", "large"])
+async def test_a_stream_without_end_ends_where_nobody_gets_it(
+    dialect: Dialect, data: bytes, kind: bytes
+) -> None:
+    """Its client has the whole response to HEAD, and will not stop it by going away."""
+    raised: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200, (b"content-type", kind)))
+        try:
+            while True:
+                await send(body(data, more=True))
+        except OSError as error:
+            raised.append(type(error).__name__)
+            raise
+
+    talk = Talk(dialect, application)
+    assert (await talk.ask(method=b"HEAD")).status == 200
+    assert raised == ["ClientDisconnected"]
+    assert (talk.running, talk.reports) == (0, [])
+
+
+async def test_a_slow_stream_without_end_ends_where_nobody_gets_it(dialect: Dialect) -> None:
+    limits = AsgiLimits(swallowed_seconds=0.01)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200, (b"content-type", b"application/x-ndjson")))
+        while True:
+            await send(body(b"x", more=True))
+            await asyncio.sleep(0.001)
+
+    talk = Talk(dialect, application, limits=limits)
+    assert (await talk.ask(method=b"HEAD")).status == 200
+    (task,) = talk.application.tasks.running
+    await asyncio.wait((task,), timeout=10)
+    assert (talk.running, talk.reports) == (0, [])
+
+
+async def test_whoever_still_reads_when_the_application_fails_is_told(dialect: Dialect) -> None:
+    """A task that the application has left behind does not wait for ever."""
+    kinds: list[str] = []
+    left: list[asyncio.Task[None]] = []
+
+    async def read(receive: Receive) -> None:
+        kinds.extend([(await receive())["type"] for _ in range(2)])
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        left.append(asyncio.create_task(read(receive)))
+        await asyncio.sleep(0)
+        raise ValueError("boom")
+
+    talk = Talk(dialect, application)
+    assert (await talk.ask()).status == 500
+    await asyncio.wait(left, timeout=10)
+    assert kinds == ["http.disconnect", "http.disconnect"]
 
 
 async def test_what_goes_wrong_after_the_response_is_told_only(dialect: Dialect) -> None:

@@ -56,6 +56,11 @@ async def raising(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError("no lifespan")
 
 
+async def interrupting(scope: Scope, receive: Receive, send: Send) -> None:
+    """Raises what would end the loop."""
+    raise KeyboardInterrupt
+
+
 async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "lifespan.startup.failed", "message": "no database"})
@@ -75,7 +80,7 @@ async def test_start_state_and_end() -> None:
     assert told.lines == []
 
 
-@pytest.mark.parametrize("application", [silent, raising])
+@pytest.mark.parametrize("application", [silent, raising, interrupting])
 async def test_one_without_a_lifespan(application: AsgiCallable) -> None:
     told = Told()
     lifespan = make(application, told)
@@ -87,7 +92,11 @@ async def test_one_without_a_lifespan(application: AsgiCallable) -> None:
 
 @pytest.mark.parametrize(
     ("application", "reason"),
-    [(silent, "has no lifespan"), (raising, "failed in its lifespan")],
+    [
+        (silent, "has no lifespan"),
+        (raising, "failed in its lifespan"),
+        (interrupting, "failed in its lifespan"),
+    ],
 )
 async def test_one_that_has_to_have_a_lifespan(application: AsgiCallable, reason: str) -> None:
     lifespan = make(application, Told(), LifespanMode.ON)
@@ -125,6 +134,27 @@ async def test_one_that_fails_while_it_serves() -> None:
     assert told.lines[-1] == "RuntimeError: a bug"
     assert lifespan.state == {}
     await lifespan.shut_down()
+
+
+async def test_a_start_that_nobody_waits_for_any_more() -> None:
+    """A server that is stopped while it starts shuts down what has started."""
+    ended: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(_STARTED)
+        starting.cancel()
+        ended.append((await receive())["type"])
+        await send(_STOPPED)
+
+    told = Told()
+    lifespan = make(application, told)
+    starting = asyncio.ensure_future(lifespan.start_up())
+    await asyncio.wait((starting,))
+    assert starting.cancelled()
+    await lifespan.shut_down()
+    await lifespan.shut_down()
+    assert (ended, told.lines) == (["lifespan.shutdown"], [])
 
 
 async def fails_at_the_end(scope: Scope, receive: Receive, send: Send) -> None:

@@ -49,6 +49,8 @@ async def test_an_ordinary_request(dialect: Dialect) -> None:
         (b"/\xc3\xbc", "/ü"),
         (b"*", "*"),
         (b"/+", "/+"),
+        (b"/a/../b/%2e%2E/c%2F..%2Fd", "/c/../d"),
+        (b"/../a/.", "/a/"),
     ],
 )
 def test_paths_are_decoded_once(raw: bytes, path: str) -> None:
@@ -61,6 +63,14 @@ async def test_a_mounted_application(dialect: Dialect) -> None:
     assert seen.scope["root_path"] == "/api"
     assert seen.scope["path"] == "/api/x"
     assert seen.scope["raw_path"] == b"/api/x"
+
+
+async def test_dot_segments_do_not_lead_out_of_a_mount(dialect: Dialect) -> None:
+    seen = Recorder()
+    await Talk(dialect, seen, root_path="/api").ask(b"/x/../api/y?/../")
+    assert seen.scope["path"] == "/api/y"
+    assert seen.scope["raw_path"] == b"/x/../api/y"
+    assert seen.scope["query_string"] == b"/../"
 
 
 async def test_each_request_has_a_scope_of_its_own(dialect: Dialect) -> None:

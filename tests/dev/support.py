@@ -116,6 +116,9 @@ class FakeSite(Lifecycle):
     def release(self) -> None:
         self.calls.append("release")
 
+    def forget(self) -> None:
+        self.calls.append("forget")
+
     def drain(self) -> None:
         self.calls.append("drain")
 

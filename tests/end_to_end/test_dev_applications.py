@@ -128,6 +128,52 @@ def test_a_module_that_cannot_be_imported(folder: Path) -> None:
         assert hello(client)["problems"] == []
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("1 / 0\n", "importing it raised ZeroDivisionError"),
+        ("app = None\n", "NoneType object is not callable"),
+        (
+            """async def app(scope, receive, send):
+                await send({'type': 'lifespan.startup.failed', 'message': 'no database'})""",
+            "the application could not start: no database",
+        ),
+    ],
+    ids=["import", "no application", "refuses"],
+)
+def test_an_application_that_cannot_start_at_first(
+    folder: Path, wrong: str, said: str, workers: str
+) -> None:
+    """The server tells what is wrong, and starts the application once it is repaired."""
+    (folder / "shop.py").write_text(wrong)
+    with developing(folder, "-n", workers) as server, browser(server) as client:
+        client.headers["accept"] = "text/html"
+        assert f"shop:app: {said}" in server.stderr()
+        assert "; waiting for a change" in server.stderr()
+        wait_for_state(client)
+        page = client.get("/")
+        assert page.status_code == 500
+        assert f"shop:app: {said}" in page.text
+        assert page.text.count(f'src="{CLIENT_PATH}"') == 1
+        plain = client.get("/x", headers={"accept": "*/*", "sec-fetch-dest": "empty"})
+        assert (plain.status_code, plain.headers["content-type"]) == (
+            500,
+            "text/plain; charset=utf-8",
+        )
+        before = version_of(page)
+        # Another fault takes the place of the first.
+        (folder / "shop.py").write_text("import no_such_module_1\n")
+        wait_for_text(client, "no_such_module_1")
+        write_application(folder, greeting="good morning")
+        wait_for_text(client, "good morning")
+        # Workers of before may accept for a moment, and say nothing new.
+        wait_until(
+            lambda: before not in client.get("/").headers.get("server-timing", before),
+            "another state",
+        )
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "LOCK", "__pycache__/x.py", ".venv/lib/x.py"])
 def test_what_is_no_module_of_theirs(folder: Path, name: str) -> None:
     with developing(folder) as server, browser(server) as client:

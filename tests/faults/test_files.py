@@ -105,7 +105,7 @@ def edited(world: World, client: Visitor) -> Answer:
         if asked % 3 == 0:
             # Something happens beside it, memories are released, the way to the root changes.
             (world.root / "beside").write_bytes(b"%d" % asked)
-            world.in_thread(world.site.release)
+            world.in_thread(world.site.forget)
         if asked % 10 == 0:
             os.utime(world.root.parent)
     (world.root / name).write_bytes(b"new")

@@ -24,6 +24,7 @@ import anyio
 from h2static.assembly import make_entrances
 from h2static.config import Config, LogFormat
 from h2static.http.shared import Shared
+from h2static.http2.limits import Limits
 from h2static.logs.access import AccessLog
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
@@ -79,7 +80,7 @@ class Visitor:
     """A client with one connection."""
 
     def __init__(self, world: World, protocol: Protocol = "h2", way: Way = "cleartext") -> None:
-        self._client = Http2Client() if protocol == "h2" else Http1Client()
+        self._client = Http2Client(Limits().upload_window) if protocol == "h2" else Http1Client()
         source = (PROXY if way == "proxied" else "127.0.0.1", 0)
         port = world.tls_port if way == "TLS" else world.port
         plain = socket.create_connection(("127.0.0.1", port), DEADLINE, source)
@@ -239,7 +240,7 @@ class World:
             visitor.close()
         self.visitors.clear()
         self.wait_for_rest()
-        self.in_thread(self.site.release)
+        self.in_thread(self.site.forget)
         gc.collect()
         # Header blocks are remembered for a second, with the responses that they are of.
         wait_until(self._holds_no_content, "every response to be forgotten")

@@ -1,4 +1,4 @@
-"""The recipes of docs/applications.md do what they say."""
+"""The recipes of docs/applications.md and README.md do what they say."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ import httpx
 import pytest
 
 from h2static import serve
+from h2static.client import ConnectOptions, connect
+from h2static.client.options import default_settings
 from tests.support.processes import DEADLINE
 
 pytestmark = pytest.mark.anyio
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "applications.md").read_text()
-ROUTES, TRAILERS, DECORATORS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def blocks_of(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+ROUTES, TRAILERS, DECORATORS = blocks_of((_ROOT / "docs" / "applications.md").read_text())
+_README = (_ROOT / "README.md").read_text()
+(SHOP,) = blocks_of(_README.partition("\n## Applications\n")[2].partition("\n## ")[0])
 
 
 @pytest.fixture
@@ -42,6 +52,28 @@ async def test_routes() -> None:
         assert (await http.get("/hello/you")).text == "hello you"
         assert (await http.get("/events")).text.count("data: ") == 10
         assert (await http.post("/upload", content=bytes(200_000))).text == "200000"
+
+
+async def test_the_shop() -> None:
+    pytest.importorskip("starlette")
+    app = names_of(SHOP)["app"]
+    async with serve(app) as server:  # type: ignore[arg-type]  # as above
+        url = server.urls[0]
+        options = ConnectOptions(settings=default_settings(enable_push=True))
+        async with connect(url, options) as http:
+            pushed = await http.get("/hello/you")
+            assert (await pushed.read()) == b"hello you"
+            assert [one.request.path for one in pushed.pushes] == [b"/style.css"]
+            report = await http.get("/report/", headers=[("te", "trailers")])
+            assert await report.read() == b"content"
+            assert report.trailers == ((b"x-sum", b"42"),)
+            assert [one.status for one in report.informational] == [103]
+            assert (await (await http.get("/events")).read()).count(b"data: ") == 10
+            sent = await http.request("POST", "/upload", content=bytes(200_000))
+            assert await sent.read() == b"200000"
+            async with http.websocket("/echo") as socket:
+                await socket.send("to you too")
+                assert await socket.receive() == "to you too"
 
 
 async def test_trailers_and_decorators() -> None:

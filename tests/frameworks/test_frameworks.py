@@ -70,7 +70,6 @@ async def hosting(name: str, folder: Path, *, http2: bool = True) -> AsyncIterat
         port=0,
         no_tls=True,
         addresses=("127.0.0.1",),
-        folder=False,
         error_log=str(folder / "errors"),
     )
     async with (

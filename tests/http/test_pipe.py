@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -70,6 +72,24 @@ def test_what_was_read_stays_as_it_is() -> None:
     first = pipe.read(3)
     pipe.read(3)
     assert first == b"abc"
+
+
+def test_many_tiny_pieces_take_about_the_memory_of_their_octets() -> None:
+    """A client that takes nothing can have an application answer with very many."""
+    pipe = Pipe(capacity=262_144)
+    pieces = [b"%c%c" % (number & 0xFF, number >> 8 & 0xFF) for number in range(131_072)]
+    tracemalloc.start()
+    try:
+        taken = [pipe.receive(bytes(bytearray(piece))) for piece in pieces]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken == [True] * 131_071 + [False]
+    assert held < 3 * pipe.held + sys.getsizeof(taken)
+    content = bytearray()
+    while piece := pipe.read(1_000):
+        content += piece
+    assert content == b"".join(pieces)
 
 
 def test_the_length_is_what_the_writer_says() -> None:

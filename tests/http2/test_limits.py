@@ -138,6 +138,10 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         (_FLOW, "test_hazard_64_a_large_upload_that_nobody_wants"),
         (_DATA, "test_credit_is_returned_whatever_becomes_of_content"),
     ),
+    "upload_window": (
+        ("tests.http2.test_upload_windows", "test_who_takes_nothing_gets_the_first_window_only"),
+        ("tests.http2.test_upload_windows", "test_the_windows_grow_while_content_is_taken"),
+    ),
     "tunnel_window": (
         (_TUNNELS, "test_more_than_the_window_of_a_tunnel"),
         (_TUNNELS, "test_the_window_of_a_tunnel_is_wide"),

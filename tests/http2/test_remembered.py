@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from h2static.http.exchange import Exchange
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Continuation,
@@ -23,6 +24,7 @@ from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
 from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import octets
+from tests.support.applications import TableApplication
 from tests.support.peer import Peer, request_fields
 from tests.support.small_site import pattern
 from tests.support.transports import Mirror
@@ -264,3 +266,39 @@ def test_when_the_second_changes() -> None:
         peer.request(NEXT + 2 * number)
         dates.add(peer.expect_response(NEXT + 2 * number).get(b"date"))
     assert len(dates) == 4
+
+
+def test_what_the_application_handles_itself() -> None:
+    """Known requests that nothing recalls are handled, each once, as on the plain path."""
+    kept: list[Exchange] = []
+    mirror = Mirror(application=lambda: TableApplication({b"/later": kept.append}))
+    peer = Peer(mirror)
+    for stream_id in range(1, NEXT, 2):
+        peer.request(stream_id, b"/now")
+        peer.expect_response(stream_id)
+    assert isinstance(mirror.application, TableApplication)
+    requests = mirror.application.requests
+    asked = len(requests)
+    many = range(NEXT, NEXT + 2 * 30, 2)
+    peer.send(*[peer.headers(one, path=b"/now") for one in many])
+    for stream_id in many:
+        peer.expect_response(stream_id)
+    assert len(requests) == asked + len(many)
+    assert len({id(one) for one in requests[-len(many) :]}) == 1
+    assert requests[-1].repeats
+    assert mirror.connection.streams.requests == asked + len(many)
+    assert not mirror.connection.streams.open
+
+
+def test_one_too_many_that_is_handled_is_refused() -> None:
+    """What waits in the application counts, on the short way too."""
+    kept: list[Exchange] = []
+    settings = LocalSettings(max_concurrent_streams=4)
+    peer = Peer(
+        Mirror(application=lambda: TableApplication({b"/later": kept.append}), settings=settings)
+    )
+    for stream_id in (1, 3):
+        peer.request(stream_id, b"/later")
+    peer.send(*[peer.headers(one, path=b"/later") for one in (5, 7, 9)])
+    peer.expect_reset(9, ErrorCode.REFUSED_STREAM)
+    assert sorted(peer.mirror.connection.streams.open) == [1, 3, 5, 7]

@@ -320,6 +320,7 @@ OTHERS: dict[str, Refusal] = {
 
 #: Reasons that only a client has.
 OF_CLIENTS = [
+    "it answers in HTTP/1.1",
     "PUSH_PROMISE of a stream that is not idle", "PUSH_PROMISE on a stream that is not open",
     "PRIORITY_UPDATE from a server", ":status is missing or not a status code",
     "SETTINGS: SETTINGS_ENABLE_PUSH of 1 from a server",

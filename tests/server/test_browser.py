@@ -78,6 +78,7 @@ def test_the_successor_of_a_worker_does_not_open_it_again(
         places: tuple[int, ...],
         now: float,
         launched: Launched | None = None,
+        failure: str = "",
     ) -> Worker:
         said.append(config.open)
         ours, theirs = socket.socketpair()

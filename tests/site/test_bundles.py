@@ -261,7 +261,7 @@ def test_a_page_is_asked_again_when_it_has_changed(client: Client, root: Path) -
     write(root, "index.html", '<script src="assets/index-BkX3yZ1q.js"></script>')
     # What is remembered is forgotten now and then.
     client.get("/")
-    client.site.release()
+    client.site.forget()
     assert lasting(client, ["assets/index-BkX3yZ1q.js"]) == {"assets/index-BkX3yZ1q.js": True}
 
 

@@ -379,5 +379,5 @@ def test_forgetting_ends_the_watches(watching: Watching) -> None:
     client.clock.settle()
     proven(client, request("/sub/a"))
     assert client.site.memory.watches == 3
-    client.site.release()
+    client.site.forget()
     assert not client.site.memory.watches

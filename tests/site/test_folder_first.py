@@ -162,5 +162,17 @@ def test_who_answers_may_be_worked_out_in_a_thread(root: Path, path: str) -> Non
     assert (exchange.response is APPLICATION) == (path == "/nothing")
 
 
+def test_what_was_found_in_a_thread_is_not_looked_up_again(root: Path) -> None:
+    write(root, "_headers", "/*\n  X-A: b\n")
+    both = make(root, SiteLimits(rules_at_once=0), netlify=True)
+    exchange = FakeExchange(request("/file.txt"))
+    both.handle(exchange)
+    (job,) = exchange.jobs
+    outcome = job()
+    (root / "file.txt").unlink()
+    assert isinstance(outcome, Response)
+    assert outcome.status == 200
+
+
 def test_refusals_are_the_folders(root: Path) -> None:
     assert make(root).refuse(431, None).status == 431

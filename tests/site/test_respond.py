@@ -90,7 +90,7 @@ def test_head_and_304_read_no_content(
     write(root, "big", bytes(LARGE))
     client.clock.settle()
     etag = field(client.get("/a"), "etag")
-    client.site.release()
+    client.site.forget()
 
     def fail(*_: object) -> NoReturn:
         raise AssertionError("content was read")
@@ -366,7 +366,7 @@ def test_a_file_that_changes_between_its_tag_and_its_octets(
     client.clock.settle()
     write(root, "a", "content")
     etag = field(client.get("/a"), "etag")
-    client.site.release()
+    client.site.forget()
     left = [changes]
 
     def read(*arguments: Any, **named: Any) -> FileContent:  # Any: passed on as they are

@@ -144,7 +144,7 @@ def test_the_number_of_answers_is_bounded(root: Path) -> None:
             client.ask(question)
         assert remembered(client) <= 10
         assert client.site.memory.requests <= 10
-    client.site.release()
+    client.site.forget()
     gc.collect()
     assert client.site.memory.paths == 0
 
@@ -200,10 +200,89 @@ def test_deleted_files_are_let_go(client: Client, root: Path) -> None:
             client.ask(question)
         inode = path.stat().st_ino
         path.unlink()
-        client.site.release()
+        client.site.forget()
         gc.collect()
-        held = [f"/dev/fd/{number}" for number in os.listdir("/dev/fd")]
-        assert inode not in [os.stat(name).st_ino for name in held if os.path.exists(name)]
+        assert inode not in open_inodes()
+
+
+def test_what_is_used_outlives_releases(root: Path) -> None:
+    client = settled_client(root, SiteLimits(small_file=100))
+    for name, size in (("used", 10), ("used-large", 1000), ("unused", 10), ("unused-large", 1000)):
+        write(root, name, bytes(size))
+    client.clock.settle()
+    answers = {name: client.get(name) for name in ("/used", "/used-large", "/unused-large")}
+    client.get("/unused")
+    unused = (root / "unused-large").stat().st_ino
+    del answers["/unused-large"]
+    for _ in range(3):
+        client.site.release()
+        client.clock.offset += 30
+        for name, answer in answers.items():
+            assert client.get(name) is answer
+    assert remembered(client) == 2
+    assert unused not in open_inodes()
+    client.site.release()
+    client.site.release()
+    gc.collect()
+    assert remembered(client) == 0
+    assert client.site.memory.paths == 0
+
+
+def test_an_open_file_is_counted_after_a_release_too(root: Path) -> None:
+    client = settled_client(root, SiteLimits(open_files=2, small_file=10))
+    for name in ("a", "b", "c"):
+        write(root, name, bytes(1000))
+    client.clock.settle()
+    kept = [client.get(name) for name in ("/a", "/b")]
+    client.site.release()
+    assert [client.get(name) for name in ("/a", "/b")] == kept
+    client.site.release()
+    client.get("/c")
+    assert remembered(client) == 1
+
+
+def test_lists_that_are_used_are_counted_after_a_release_too(root: Path) -> None:
+    client = settled_client(root, SiteLimits(own_octets=6000, free_octets=100))
+    for number in range(3):
+        write(root, f"{number}", bytes(5000))
+    client.clock.settle()
+    part = {"range": "bytes=0-99"}
+    assert client.status("/0", **part) == 206
+    client.site.release()
+    assert client.status("/0", **part) == 206
+    client.site.release()
+    assert remembered(client) == 1
+
+
+def test_responses_are_made_anew_after_some_releases(client: Client, root: Path) -> None:
+    write(root, "a", "content")
+    client.clock.settle()
+    first = client.get("/a")
+    for _ in range(DEFAULTS.releases - 1):
+        client.site.release()
+        client.clock.offset += 30
+        assert client.get("/a") is first
+    client.site.release()
+    assert client.get("/a") is not first
+
+
+def test_what_more_had_a_say_in_is_made_anew_soon(client: Client, root: Path) -> None:
+    """Whether a file lasts is said by pages; a date in the future is that of the response."""
+    write(root, "index.html", "")
+    write(root, "index-BkX3yZ1q.js", "1")
+    os.utime(write(root, "later", "1"), (client.clock() + 1e6, client.clock() + 1e6))
+    client.clock.settle()
+    for path, fields in (("/index-BkX3yZ1q.js", {}), ("/later", {}), ("/", {"if_range": '"x"'})):
+        first = client.get(path, **fields)
+        assert client.get(path, **fields) is first
+        client.site.release()
+        assert client.get(path, **fields) is not first
+
+
+def open_inodes() -> list[int]:
+    """The inodes of what this process has open."""
+    held = [f"/dev/fd/{number}" for number in os.listdir("/dev/fd")]
+    return [os.stat(name).st_ino for name in held if os.path.exists(name)]
 
 
 @pytest.mark.slow
@@ -227,7 +306,7 @@ def test_parts_of_a_file_take_no_octets_of_their_own(client: Client, root: Path)
     write(root, "a", content)
     for settled in (True, False):
         client.clock.offset = 10.0 if settled else 0.0
-        client.site.release()
+        client.site.forget()
         responses = [client.get("/a", range=f"bytes={number}-10000") for number in range(10)]
         assert client.site.memory.held_octets == 20_000
         assert remembered(client) == 10

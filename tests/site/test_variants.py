@@ -86,7 +86,7 @@ def test_what_was_changed_right_after_compressing(root: Path, change: bytes) -> 
     # Compressed anew.
     dated(root / "index.html.gz", WRITTEN)
     dated(root / "index.html.br", WRITTEN)
-    client.site.release()
+    client.site.forget()
     assert coding_of(client, "/", "gzip") == "gzip"
     assert client.site.notices == ()
 
@@ -133,7 +133,7 @@ def test_the_owner_hears_how_many_are_not_used(client: Client, root: Path) -> No
     (root / "4.js.br").unlink()
     for number in range(1, 4):
         dated(root / f"{number}.js.br", WRITTEN)
-    client.site.release()
+    client.site.forget()
     for number in range(5):
         client.get(f"/{number}.js", accept_encoding="br")
     assert client.site.notices[0].startswith("1 precompressed file is older")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from h2static.http.exchange import Application
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request
-from h2static.http.outgoing import Failure
+from h2static.http.outgoing import Call, Failure
 from h2static.http.semantics import ResponseHead
 from h2static.http.shared import Shared
 from h2static.http2.client import ClientConnection, make_endpoint
@@ -40,6 +40,8 @@ class Received:
         self.pieces: list[bytes] = []
         self.trailers: Fields | None = None
         self.failure: Failure | None = None
+        #: Of a promised response.
+        self.call: Call | None = None
         self.promises: list[tuple[Request, int, Received]] = []
 
     @property
@@ -78,8 +80,9 @@ class Received:
         assert not self.over
         self.failure = failure
 
-    def promise(self, request: Request, stream_id: int) -> Received | None:
-        promised = Received()
+    def promise(self, request: Request, stream_id: int, call: Call) -> Received | None:
+        promised = Received(takes=self.takes)
+        promised.call = call
         self.promises.append((request, stream_id, promised))
         return promised if self.wants_pushes else None
 

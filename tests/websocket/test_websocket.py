@@ -159,6 +159,19 @@ def test_pings_are_answered() -> None:
 # ---------------------------------------------------------------------- credit
 
 
+def test_pings_of_a_client_that_reads_nothing_do_not_pile_up() -> None:
+    tunnel = Tunnel(limits=WebSocketLimits(sending=1_000))
+    assert tunnel.socket.send(b"x" * 2_000) is False
+    for number in range(1_000):
+        assert tunnel.say(frame(PING, b"%d" % number))
+    message, *pongs = tunnel.read()
+    assert message == Frame(BINARY, b"x" * 2_000)
+    # The last one is answered, which says that those before it came as well.
+    assert [*pongs, *tunnel.read()] == [Frame(PONG, b"999")]
+    assert tunnel.say(frame(PING, b"again"))
+    assert tunnel.read() == [Frame(PONG, b"again")]
+
+
 def test_a_client_gets_no_credit_while_nobody_takes() -> None:
     limits = WebSocketLimits(held=1_000, message_overhead=10)
     tunnel = Tunnel(limits=limits)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
 from h2static.command.options import values
+from h2static.quantities import integer, size
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -159,7 +160,7 @@ def integer_option(
         group=group,
         argument=Argument.ONE,
         metavar=metavar,
-        parse=values.integer(minimum, maximum),
+        parse=integer(minimum, maximum),
         default=default,
         schema=integer_schema(minimum, maximum),
         help=help,
@@ -182,7 +183,7 @@ def size_option(
         group=group,
         argument=Argument.ONE,
         metavar="SIZE",
-        parse=values.size(maximum),
+        parse=size(maximum),
         default=default,
         schema=SIZE,
         help=help,

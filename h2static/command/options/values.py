@@ -14,11 +14,10 @@ from enum import StrEnum
 from typing import TypeVar
 
 from h2static.config import MAX_PADDING
+from h2static.quantities import integer, number
 
 _E = TypeVar("_E", bound=StrEnum)
 
-_SIZE = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE | re.ASCII)
-_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 #: The characters of a field name (RFC 9110 section 5.6.2, token).
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 #: The characters of a field value (RFC 9110 section 5.5): visible ASCII, space and tab.
@@ -55,37 +54,6 @@ GROUP_NAMES = {
 }
 
 
-def _number(digits: str) -> int:
-    """``digits`` as a number; of more digits than any limit has, some number beyond all limits."""
-    return int(digits.lstrip("0")[:20] or "0")
-
-
-def integer(minimum: int, maximum: int) -> Callable[[str], int]:
-    """A parser of decimal integers from ``minimum`` to ``maximum``."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not minimum <= _number(text) <= maximum:
-            raise ValueError(f"{text!r} is not an integer from {minimum} to {maximum}")
-        return _number(text)
-
-    return parse
-
-
-def size(maximum: int) -> Callable[[str], int]:
-    """A parser of sizes in octets; K, M and G are powers of 1024 as nghttpd has them."""
-
-    def parse(text: str) -> int:
-        match = _SIZE.fullmatch(text)
-        if match is None:
-            raise ValueError(f"{text!r} is not a size: digits, then K, M or G if wanted")
-        octets = _number(match[1]) * _UNITS[match[2].upper()]
-        if octets > maximum:
-            raise ValueError(f"{text} is too large: at most {maximum} octets")
-        return octets
-
-    return parse
-
-
 def seconds(maximum: float) -> Callable[[str], float]:
     """A parser of durations in seconds, fractions allowed."""
 
@@ -107,9 +75,9 @@ def padding(text: str) -> int:
 
 def port(text: str) -> int:
     """A TCP port, 0 for any free one."""
-    if not (text.isascii() and text.isdigit()) or _number(text) > 65535:
+    if not (text.isascii() and text.isdigit()) or number(text) > 65535:
         raise ValueError(f"{text!r} is not a port number from 0 to 65535")
-    return _number(text)
+    return number(text)
 
 
 def address(text: str) -> str:

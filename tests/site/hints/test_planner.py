@@ -119,7 +119,7 @@ def test_a_page_keeps_its_hints_when_its_octets_made_room(root: Path, cache_size
         hints = client.get("/").hints
         assert isinstance(hints, PushHints)
         assert urls(hints) == ["/a.css", "/b.js"]
-        client.site.release()
+        client.site.forget()
 
 
 def test_missing_targets_are_dropped() -> None:

@@ -34,10 +34,10 @@ class _Stream:
 class Http2Client:
     """See :class:`tests.support.wire_clients.shape.WireClient`.
 
-    Assumes: the server's windows are never larger than they are at first, but for tunnels.
+    Assumes: the server's windows never grow beyond ``largest``, but for tunnels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, largest: int = r.INITIAL_WINDOW_SIZE) -> None:
         self.replies: list[Reply] = []
         #: GOAWAY frames: last stream and code.
         self.goaways: list[tuple[int, int]] = []
@@ -50,8 +50,9 @@ class Http2Client:
         self._output = bytearray(r.PREFACE)
         self._input = bytearray()
         self._window = self._initial_window = r.INITIAL_WINDOW_SIZE
+        self._largest = largest
         #: The widest that the connection's window, and a tunnel's, may be.
-        self._widest = r.INITIAL_WINDOW_SIZE
+        self._widest = largest
         self._streams: dict[int, _Stream] = {}
         #: Credit that the server is owed, by stream; ``None``: it is given at once.
         self._held: dict[int, int] | None = None
@@ -266,7 +267,7 @@ class Http2Client:
         elif frame.stream_id in self._streams:
             stream = self._streams[frame.stream_id]
             stream.window += frame.increment
-            most = self._widest if stream.tunnel else self._initial_window
+            most = self._widest if stream.tunnel else max(self._initial_window, self._largest)
             assert stream.window <= most, "credit for what was not sent"
 
     def _block_part(self, stream_id: int, flags: int, before: bytes, fragment: bytes) -> None:

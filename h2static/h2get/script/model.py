@@ -1,0 +1,247 @@
+"""What a script consists of: cases of steps, frames to send, patterns of frames to expect.
+
+Contract: plain values, made by :mod:`h2static.h2get.script.parse`.  Each step knows its line, for
+those who are told that it failed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from h2static.http.fields import Fields
+
+
+class ScriptError(Exception):
+    """A script or an expectation that cannot be read; the text says where and why."""
+
+
+class Representation(Enum):
+    """How a field of a script is written (RFC 7541 section 6)."""
+
+    #: A literal that enters the table, or an index.
+    INDEXED = "indexed"
+    #: A literal that does not.
+    LITERAL = "literal"
+    NEVER = "never"
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class WrittenField:
+    """A field to send."""
+
+    name: bytes
+    value: bytes
+    representation: Representation = Representation.INDEXED
+
+
+@dataclass(slots=True, kw_only=True)
+class FrameSpec:
+    """A frame to send; what is wrong about it is wrong on purpose."""
+
+    type: int
+    stream: int = 0
+    flags: int = 0
+    #: The octets behind the frame's header; ``None``: made of ``fields``.
+    payload: bytes | None = None
+    fields: tuple[WrittenField, ...] = ()
+    #: In front of the header block: stream identifier of a promise, priority.
+    prefix: bytes = b""
+    #: Octets of padding, the Pad Length octet included.
+    padding: int = 0
+    #: Sizes that the encoder's table takes, one after the other, before the block.
+    resize: tuple[int, ...] = ()
+    #: What the header says of the length, where that is not the truth.
+    length: int | None = None
+    #: The reserved bit of the header.
+    reserved: bool = False
+
+
+#: A comparison of a pattern.
+Compare: TypeAlias = tuple[str, "tuple[object, ...]"]
+
+
+@dataclass(slots=True, kw_only=True)
+class FieldPattern:
+    """What a field must be."""
+
+    name: bytes
+    #: ``None``: the field must be absent.
+    value: bytes | re.Pattern[bytes] | None
+
+
+@dataclass(slots=True, kw_only=True)
+class FramePattern:
+    """What a frame must be; what is not said may be anything."""
+
+    #: ``None``: the end of the connection.
+    type: int | None
+    #: Flags that must be set, and that must not.
+    flags: int = 0
+    without_flags: int = 0
+    #: Attribute -> comparisons, all of which must hold.
+    compare: dict[str, list[Compare]] = field(default_factory=dict)
+    #: No other frame of the type may come before it.
+    first: bool = False
+    fields: list[FieldPattern] = field(default_factory=list)
+    #: The pattern as it was written.
+    text: str = ""
+
+    @property
+    def streams(self) -> tuple[object, ...]:
+        """The streams that the pattern is about; empty: any."""
+        found = self.compare.get("stream", ())
+        return next((values for operator, values in found if operator == "="), ())
+
+
+# ---------------------------------------------------------------------- steps
+
+
+@dataclass(slots=True, kw_only=True)
+class Connect:
+    """Go on with the connection ``name``, which is made if it is not there."""
+
+    line: int
+    name: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Handshake:
+    """Exchange prefaces and acknowledgments."""
+
+    line: int
+    settings: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Send:
+    """Send frames or octets together, in pieces of ``split`` octets where that is not 0."""
+
+    line: int
+    what: list[FrameSpec | bytes]
+    split: int = 0
+    text: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Expect:
+    """One of ``patterns`` must come, ``within`` so many seconds and not ``before`` so many."""
+
+    line: int
+    patterns: list[FramePattern]
+    within: float | None = None
+    after: float = 0.0
+    text: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Never:
+    """Nothing that matches may come, until the end of the case."""
+
+    line: int
+    pattern: FramePattern
+
+
+@dataclass(slots=True, kw_only=True)
+class May:
+    """What matches may come and shows nothing: it contradicts no expectation."""
+
+    line: int
+    pattern: FramePattern
+
+
+@dataclass(slots=True, kw_only=True)
+class Alive:
+    """The connection still answers a request; its name, or the present one."""
+
+    line: int
+    name: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Pause:
+    """Do nothing for so many seconds."""
+
+    line: int
+    seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class EndOutput:
+    """Send nothing more on this connection: half-close."""
+
+    line: int
+
+
+@dataclass(slots=True, kw_only=True)
+class ExceedStreams:
+    """Send one request more than the server takes at a time."""
+
+    line: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Auto:
+    """Whether SETTINGS and PING are acknowledged and credit is returned without being told."""
+
+    line: int
+    on: bool
+
+
+Step: TypeAlias = (
+    Connect
+    | Handshake
+    | Send
+    | Expect
+    | May
+    | Never
+    | Alive
+    | Pause
+    | EndOutput
+    | ExceedStreams
+    | Auto
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """Steps that are carried out together, on connections of their own."""
+
+    name: str
+    #: What the case is about: ``RFC 9113 section 5.1``.
+    section: str = ""
+    #: The sentence that the case checks.
+    text: str = ""
+    #: MUST or SHOULD: what it means that the case fails.
+    level: str = "MUST"
+    #: Settings that a server must have sent for the case to concern it: identifier, value.
+    needs: tuple[tuple[int, int], ...] = ()
+    steps: list[Step] = field(default_factory=list)
+
+
+# ---------------------------------------------------------------------- what came
+
+
+@dataclass(slots=True, kw_only=True)
+class Received:
+    """A frame that came, or the end of the connection."""
+
+    #: ``None``: the connection has ended.
+    type: int | None
+    flags: int = 0
+    stream: int = 0
+    length: int = 0
+    #: Which frame of the connection it is, the first is 1.
+    number: int = 0
+    #: Seconds since the connection was made.
+    time: float = 0.0
+    #: What the frame's type has, as patterns name it.
+    values: dict[str, object] = field(default_factory=dict)
+    fields: Fields | None = None
+    #: Why the payload cannot be read, or how the connection has ended.
+    problem: str = ""
+    payload: bytes = b""
+    #: An expectation has taken it.
+    taken: bool = False

@@ -1,0 +1,462 @@
+"""A client's HTTP/1.1 connection, without I/O (RFC 9112).
+
+Contract: the same as :class:`h2static.http2.client.ClientConnection`, for the driver and for those
+who make requests: a :class:`~h2static.http.outgoing.ResponseReceiver` hears what comes back.
+``receive`` never raises for anything that a server can send; what must not be ends the connection,
+and the receiver hears why.  Requests go out one after the other, each when the response to the one
+before is whole.  When a receiver has had enough, nothing more is read until its call is resumed.
+
+A request may ask for another protocol (:meth:`ClientConnection.upgrade`).  If the server grants it,
+:attr:`ClientConnection.switched` becomes true and :meth:`ClientConnection.take_rest` gives what the
+server has sent in the other protocol.
+
+Strategy: strict reading with the parts that the server's side has; no pipelining, which servers get
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from h2static.http.bodies import Body, BodyReader
+from h2static.http.fields import Fields
+from h2static.http.grammar import BAD_IN_VALUE, LOWER_CASE_NAME
+from h2static.http.messages import Request
+from h2static.http.outgoing import Failure, ResponseReceiver
+from h2static.http1.content import Chunked, Content, KnownLength
+from h2static.http1.errors import BadMessage, BadRequest, BadResponse, Broken
+from h2static.http1.framer import Framed, Framing
+from h2static.http1.head import CONNECTION_FIELDS
+from h2static.http1.limits import Limits
+from h2static.http1.observer import HeadObserver
+from h2static.http1.output import Output
+from h2static.http1.response_head import End, Incoming, parse_response
+from h2static.http1.sender import READ_SIZE, Sender
+
+#: Methods whose requests usually have no content: none is announced (RFC 9110 section 8.6).
+_WITHOUT_CONTENT = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
+
+
+def nothing() -> None:
+    """Nobody wants to know."""
+
+
+class Call:
+    """A request and where its response goes."""
+
+    __slots__ = ("_connection", "body", "receiver", "request", "upgrade")
+
+    def __init__(
+        self,
+        connection: ClientConnection,
+        request: Request,
+        body: bytes | Body,
+        receiver: ResponseReceiver,
+        upgrade: Fields,
+    ) -> None:
+        self._connection = connection
+        self.request = request
+        self.body = body
+        #: ``None``: nobody waits any more.
+        self.receiver: ResponseReceiver | None = receiver
+        #: Fields that ask for another protocol.
+        self.upgrade = upgrade
+
+    def resume(self) -> None:
+        """The receiver, which had enough, takes more."""
+        self._connection.resume(self)
+
+    def cancel(self) -> None:
+        """The response is not wanted any more; the receiver hears nothing more."""
+        self.receiver = None
+        self._connection.cancel(self)
+
+
+class ClientConnection:
+    """See the module."""
+
+    __slots__ = (
+        "_call", "_content", "_eof", "_incoming", "_limits", "_notify", "_observer", "_octets",
+        "_output", "_paused", "_reusable", "_sender", "_waiting", "blocked", "closing", "problem",
+        "switched",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        notify: Callable[[], None] = nothing,
+        observer: HeadObserver | None = None,
+    ) -> None:
+        """``notify`` asks for a turn; ``observer`` sees every header section."""
+        self._limits = limits
+        self._notify = notify
+        self._observer = observer
+        self._output = Output()
+        self._sender = Sender(self._output)
+        self._octets = bytearray()
+        #: The request under way, its final response, and what takes that one's content off the
+        #: input; a response that ends with the connection has no such thing.
+        self._call: Call | None = None
+        self._incoming: Incoming | None = None
+        self._content: Content | None = None
+        self._waiting: deque[Call] = deque()
+        self._paused = False
+        #: Whether another request may follow.
+        self._reusable = True
+        self._eof = False
+        #: Readings that would block; the driver takes them out and waits for them.
+        self.blocked: list[tuple[int, BodyReader]] = []
+        #: Close when nothing is left to send.
+        self.closing = False
+        #: What the server did wrong.
+        self.problem: str | None = None
+        #: The server speaks another protocol from here on.
+        self.switched = False
+
+    # ------------------------------------------------------------------ requests
+
+    def request(
+        self, request: Request, receiver: ResponseReceiver, body: bytes | Body = b""
+    ) -> Call:
+        """Send ``request`` with ``body`` when it is its turn."""
+        return self._add(Call(self, request, body, receiver, ()))
+
+    def upgrade(self, request: Request, receiver: ResponseReceiver, fields: Fields) -> Call:
+        """Send ``request``, which asks with ``fields`` for another protocol.
+
+        If the server grants it, the receiver hears of the 101 as of every informational response,
+        and the call is over: whatever comes next comes in the other protocol.
+        """
+        return self._add(Call(self, request, b"", receiver, fields))
+
+    def _add(self, call: Call) -> Call:
+        self._waiting.append(call)
+        self._start_next()
+        return call
+
+    def resume(self, call: Call) -> None:
+        """See :meth:`Call.resume`."""
+        if call is self._call and self._paused:
+            self._paused = False
+            self._notify()
+
+    def cancel(self, call: Call) -> None:
+        """See :meth:`Call.cancel`: HTTP/1.1 has no way to stop one response but to close."""
+        if call in self._waiting:
+            self._waiting.remove(call)
+        elif call is self._call:
+            self._end("the request was cancelled")
+
+    def close(self, now: float) -> None:
+        """Nothing more is wanted."""
+        self._end("the connection was closed")
+
+    def lose(self, reason: str) -> None:
+        """The transport has failed: receivers hear why."""
+        self._end(reason)
+        self._output.clear()
+
+    def abandon(self) -> None:
+        """The connection is over: give back everything."""
+        self.lose("the connection has ended")
+
+    # ------------------------------------------------------------------ the driver's side
+
+    @property
+    def backlog(self) -> bool:
+        """Whether :meth:`take_turn` has something to do."""
+        return bool(self._octets) and not self._paused and self._call is not None
+
+    @property
+    def missing(self) -> int:
+        """Any number of octets is as good."""
+        return 0
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether to read from the socket."""
+        return not self._paused and not self.closing and not self.switched
+
+    @property
+    def has_content(self) -> bool:
+        """Whether ``pump`` would move something."""
+        return self._sender.can_move
+
+    def pending(self) -> list[bytes | memoryview]:
+        """Pieces to send, in order."""
+        return self._output.pieces
+
+    def sent(self, count: int, now: float) -> None:
+        """``count`` octets of ``pending`` were taken by the kernel."""
+        self._output.advance(count)
+
+    def pump(self, now: float, budget: int) -> None:
+        """Move content of the request into the output until ``budget`` octets wait there."""
+        sender = self._sender
+        while sender.can_move and self._output.octets < budget:
+            try:
+                sender.move(READ_SIZE)
+            except Broken as error:
+                self._end(f"the request's content cannot be had: {error}")
+                return
+            if sender.blocked and sender.reader is not None:
+                self.blocked.append((0, sender.reader))
+
+    def unblock(self, stream_id: int, now: float) -> None:
+        """A reading of ``blocked`` can go on."""
+        self._sender.blocked = False
+
+    def deadline(self) -> float | None:
+        """How long to wait is for those who asked to say."""
+        return None
+
+    def check(self, now: float) -> None:
+        """There are no deadlines."""
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Process octets; never raises for any octets."""
+        if self.closing:
+            return
+        self._octets += data
+        try:
+            while self._step():
+                pass
+        except BadMessage as error:
+            self._break(str(error))
+        except BadRequest as error:
+            self._break(error.reason)
+        if self._eof and not self._paused:
+            self._end_input()
+
+    def take_turn(self, now: float) -> None:
+        """Go on with what came."""
+        self.receive(b"", now)
+
+    def receive_eof(self, now: float) -> None:
+        """The server sends no more."""
+        self._eof = True
+        if not self._paused:
+            self._end_input()
+
+    def _end_input(self) -> None:
+        """All that came was processed, and nothing more comes."""
+        incoming = self._incoming
+        if self._call is not None and incoming is not None and incoming.end is End.CLOSE:
+            self._finish(())
+        else:
+            self._end("the server has closed the connection")
+
+    def take_rest(self) -> bytes:
+        """What came after the response with which the server has :attr:`switched`."""
+        rest = bytes(self._octets)
+        self._octets.clear()
+        return rest
+
+    def take_waiting(self) -> list[Call]:
+        """The requests that have not gone out; nothing becomes of them here."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        return waiting
+
+    # ------------------------------------------------------------------ sending
+
+    def _start_next(self) -> None:
+        """Send the next request if there is nothing before it."""
+        if self.closing or self.switched:
+            self._fail_waiting()
+            return
+        if self._call is not None or not self._waiting:
+            return
+        call = self._waiting.popleft()
+        try:
+            framed = frame_request(call.request, call.body, call.upgrade)
+            self._sender.begin(framed, call.body)
+        except BadResponse as error:
+            if call.receiver is not None:
+                call.receiver.fail(Failure(f"the request cannot be sent: {error}"))
+            self._start_next()
+            return
+        if self._observer is not None:
+            self._observer.sent_head(framed.octets)
+        self._call = call
+        self._incoming = self._content = None
+        self._paused = False
+
+    # ------------------------------------------------------------------ receiving
+
+    def _step(self) -> bool:
+        """Process what is next in the input; false when there is nothing to go on with.
+
+        Raises BadMessage or BadRequest.
+        """
+        if not self._octets or self._paused or self.switched or self.closing:
+            return False
+        call = self._call
+        if call is None:
+            raise BadMessage("octets that no request has asked for")
+        if self._incoming is None:
+            return self._take_head(call)
+        if self._content is None:
+            data = bytes(self._octets)
+            self._octets.clear()
+            self._deliver(call, data)
+            return False
+        before = len(self._octets)
+        data = self._content.take(self._octets, self._limits.chunk_lines_per_turn)
+        if data:
+            self._deliver(call, data)
+        if self._content.done and self._call is call:
+            self._finish(self._content.trailers)
+            return True
+        return len(self._octets) < before
+
+    def _deliver(self, call: Call, data: bytes) -> None:
+        if call.receiver is not None and not call.receiver.receive(data):
+            # What says that the message is over still counts.
+            self._paused = True
+
+    def _take_head(self, call: Call) -> bool:
+        octets = self._octets
+        if not b"HTTP/1.".startswith(octets[:7]):
+            raise BadMessage("not a response of HTTP/1.1")
+        end = octets.find(b"\r\n\r\n", 0, self._limits.header_section)
+        if end < 0:
+            if len(octets) >= self._limits.header_section:
+                raise BadMessage("header section too large")
+            return False
+        section = bytes(octets[: end + 4])
+        del octets[: end + 4]
+        if self._observer is not None:
+            self._observer.received_head(section)
+        incoming = parse_response(section, call.request.method, self._limits)
+        receiver = call.receiver
+        assert receiver is not None  # a call that was cancelled has ended the connection
+        if incoming.head.status < 200:
+            if incoming.head.status == 101:
+                self._switch(call, incoming)
+            receiver.inform(incoming.head)
+            return True
+        self._incoming = incoming
+        if incoming.end is End.CHUNKED:
+            self._content = Chunked(self._limits)
+        elif incoming.end is End.LENGTH:
+            assert incoming.head.content_length is not None
+            self._content = KnownLength(incoming.head.content_length)
+        if not incoming.persistent:
+            self._reusable = False
+        receiver.respond(incoming.head)
+        if incoming.end is End.HEAD and self._call is call:
+            self._finish(())
+        return True
+
+    def _switch(self, call: Call, incoming: Incoming) -> None:
+        # RFC 9110 section 7.8: "A server MUST NOT switch to a protocol that was not indicated by
+        # the client in the corresponding request's Upgrade header field."
+        asked = [value.lower() for name, value in call.upgrade if name == b"upgrade"]
+        if not asked or not incoming.upgrade or not set(incoming.upgrade) <= set(asked):
+            raise BadMessage("101 though no such protocol was asked for")
+        self.switched = True
+        self._call = None
+
+    # ------------------------------------------------------------------ the end
+
+    def _finish(self, trailers: Fields) -> None:
+        """The response is whole."""
+        call, self._call = self._call, None
+        self._content = None
+        self._paused = False
+        whole = self._sender.complete
+        if not whole:
+            # RFC 9112 section 9.3: what is left of the request would be taken for the next one.
+            self._sender.close()
+        if call is not None and call.receiver is not None:
+            call.receiver.end(trailers)
+        if self._reusable and whole and not self._eof:
+            self._start_next()
+        elif not self.closing:
+            self._end("the server takes no more requests on this connection")
+
+    def _break(self, reason: str) -> None:
+        """The server broke the protocol."""
+        self.problem = reason
+        self._end(f"the server broke the protocol: {reason}")
+
+    def _end(self, reason: str) -> None:
+        """Nothing more will come: what has not begun may be tried elsewhere."""
+        if self.closing:
+            return
+        self.closing = True
+        self._octets.clear()
+        self._sender.close()
+        call, self._call = self._call, None
+        if call is not None and call.receiver is not None:
+            call.receiver.fail(Failure(reason))
+        self._fail_waiting(reason)
+
+    def _fail_waiting(self, reason: str = "the connection has ended") -> None:
+        while self._waiting:
+            receiver = self._waiting.popleft().receiver
+            if receiver is not None:
+                receiver.fail(Failure(reason, None, True))
+
+
+# ---------------------------------------------------------------------- framing
+
+
+def frame_request(request: Request, body: bytes | Body, upgrade: Fields = ()) -> Framed:
+    """The head of ``request``, ready to be sent (RFC 9112 sections 3 and 6).
+
+    Raises :class:`~h2static.http1.errors.BadResponse` for what must not be sent.
+    """
+    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method, _target(request), _host(request))]
+    declared: bytes | None = None
+    for name, value in request.fields:
+        if name == b"content-length":
+            declared = value
+        elif name == b"host" or name in CONNECTION_FIELDS:
+            continue
+        lines.append(_line(name, value))
+    lines += [_line(name, value) for name, value in upgrade]
+    left = len(body) if isinstance(body, bytes) else body.length
+    framing = Framing.NONE
+    if body == b"":
+        if declared is None and request.method not in _WITHOUT_CONTENT:
+            lines.append(b"content-length: 0\r\n")
+    elif declared is not None:
+        framing, left = Framing.LENGTH, _declared(declared, left)
+    elif left is not None:
+        lines.append(b"content-length: %d\r\n" % left)
+        framing = Framing.LENGTH
+    else:
+        lines.append(b"transfer-encoding: chunked\r\n")
+        framing = Framing.CHUNKED
+    lines.append(b"\r\n")
+    return Framed(b"".join(lines), framing, left, False)
+
+
+def _declared(declared: bytes, length: int | None) -> int:
+    if not declared.isdigit() or (length is not None and int(declared) != length):
+        raise BadResponse("content-length is not that of the content")
+    return int(declared)
+
+
+def _line(name: bytes, value: bytes) -> bytes:
+    if LOWER_CASE_NAME.fullmatch(name) is None or BAD_IN_VALUE.search(value) is not None:
+        raise BadResponse(f"{name!r} is not a field that HTTP/1.1 can carry")
+    return b"%b: %b\r\n" % (name, value)
+
+
+def _target(request: Request) -> bytes:
+    # RFC 9112 section 3.2.3: authority-form is for CONNECT.
+    target = request.authority if request.method == b"CONNECT" else request.path
+    if not target or any(octet <= 0x20 or octet == 0x7F for octet in target):
+        raise BadResponse("the target is empty, or has a space or a control octet")
+    return target
+
+
+def _host(request: Request) -> bytes:
+    if BAD_IN_VALUE.search(request.authority) is not None:
+        raise BadResponse("control octet in the authority")
+    return request.authority

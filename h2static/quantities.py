@@ -1,0 +1,46 @@
+"""Numbers as people write them in options: text in, checked value out.
+
+Contract: each parser raises ``ValueError`` with one line that says what was expected.  However many
+digits there are, it costs no time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+_SIZE: Final = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE | re.ASCII)
+#: Units as nghttp and nghttpd have them.
+_UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+def number(digits: str) -> int:
+    """``digits`` as a number; of more digits than any limit has, some number beyond all limits."""
+    return int(digits.lstrip("0")[:20] or "0")
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A parser of decimal integers from ``minimum`` to ``maximum``."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not minimum <= number(text) <= maximum:
+            raise ValueError(f"{text!r} is not an integer from {minimum} to {maximum}")
+        return number(text)
+
+    return parse
+
+
+def size(maximum: int) -> Callable[[str], int]:
+    """A parser of sizes in octets; K, M and G are powers of 1024."""
+
+    def parse(text: str) -> int:
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a size: digits, then K, M or G if wanted")
+        octets = number(match[1]) * _UNITS[match[2].upper()]
+        if octets > maximum:
+            raise ValueError(f"{text} is too large: at most {maximum} octets")
+        return octets
+
+    return parse

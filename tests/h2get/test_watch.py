@@ -1,0 +1,27 @@
+"""What expectations keep of what a server sends has limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from h2static.client import ClientError
+from h2static.h2get.watch import Capture
+from h2static.http2.frames import Data, Ping
+
+
+def test_content_has_a_limit() -> None:
+    capture = Capture(content=10)
+    for octets in (b"x" * 6, b"y" * 4, b"z"):
+        capture.received(Data(stream_id=1, data=octets))
+    kept = [frame.values.get("data") for frame in capture.frames]
+    assert kept == [b"x" * 6, b"y" * 4, None]
+    assert [frame.length for frame in capture.frames] == [6, 4, 1]
+
+
+def test_frames_have_a_limit() -> None:
+    capture = Capture(frames=3)
+    for _ in range(3):
+        capture.received(Ping(opaque=bytes(8)))
+    with pytest.raises(ClientError, match="more than 3 frames"):
+        capture.received(Ping(opaque=bytes(8)))
+    assert len(capture.frames) == 3

@@ -1,9 +1,7 @@
-"""How the applications of a configuration are put together with the folder.
+"""How the applications of a configuration are loaded.
 
-Contract: :func:`host_applications` loads every application and gives one that serves them all: a
-request below a prefix is its application's; of the rest the folder has what it has, and the
-application without a prefix everything else.  Part of the assembly: it knows what applications
-there are.
+Contract: :func:`host_applications` loads every application, each once.  Part of the assembly: it
+knows what applications there are.
 """
 
 from __future__ import annotations
@@ -17,14 +15,11 @@ from h2static.asgi.files import Files
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.loading import checked, load
 from h2static.asgi.types import AsgiCallable
-from h2static.documents import Documents
 from h2static.http.exchange import Application
 from h2static.http.messages import Client
 from h2static.logs.errors import ErrorLog
-from h2static.router import Router
 from h2static.site import Site
 from h2static.site.bodies import FileAccess, Submit
-from h2static.site.folder_first import FolderFirst
 from h2static.site.refusals import Refusals
 
 
@@ -32,14 +27,11 @@ from h2static.site.refusals import Refusals
 class HostedApplications:
     """Applications that are served."""
 
-    #: Serves all of them.
-    application: Application
-    #: They, for start and end.
+    by_prefix: Mapping[str, Application]
+    #: The same, for start and end.
     hosted: tuple[AsgiApplication, ...]
     #: What they take beside requests.
     protocols: frozenset[bytes]
-    #: :attr:`application`, which can be asked for the folder's documents.
-    documents: Documents
 
 
 def host_applications(
@@ -48,63 +40,53 @@ def host_applications(
     site: Site | None,
     error_log: ErrorLog,
     submit: Submit,
-    mounts: Mapping[str, Application] | None = None,
+    lifespans: dict[int, Lifespan],
+    label: str = "",
 ) -> HostedApplications:
-    """Load ``configs`` and put them together.
+    """Load ``configs``.
 
     ``objects``: applications by prefix that need no import.  ``site``: the folder, if
-    one is served.  ``mounts``: what else is served below prefixes.  Raises
+    one is served.  ``lifespans``: of applications that other hosts have, too, by their identity;
+    is added to.  ``label``: how logs call the host, where there are several.  Raises
     :class:`~h2static.errors.ApplicationError`.
     """
+    of_host = label and f"{label}: "
 
     def report(client: Client | None, text: str, lines: Sequence[str]) -> None:
-        error_log.report("application", _peer(client), text, lines)
+        error_log.report("application", _peer(client), of_host + text, lines)
 
     folder = Refusals() if site is None else site
     files = Files(FileAccess(submit=submit) if site is None else site.access)
     protocols = _protocols()
-    lifespans: dict[object, tuple[AsgiCallable, Lifespan]] = {}
+    loaded: dict[object, AsgiCallable] = {}
     mounted: dict[str, AsgiApplication] = {}
     for config in configs:
-        # An application that is mounted twice starts once.
+        # An application that is mounted twice is made and starts once.
         brought = objects.get(config.prefix)
         key: object = replace(config, prefix="") if brought is None else id(brought)
-        if key not in lifespans:
-            found = load(config) if brought is None else checked(brought, config)
-            lifespans[key] = (
-                found,
-                Lifespan(
-                    found,
-                    config.name,
-                    lambda text, lines: report(None, text, lines),
-                    mode=config.lifespan,
-                ),
+        if key not in loaded:
+            loaded[key] = load(config) if brought is None else checked(brought, config)
+        application = loaded[key]
+        if id(application) not in lifespans:
+            lifespans[id(application)] = Lifespan(
+                application,
+                of_host + config.name,
+                lambda text, lines: error_log.report("application", "", text, lines),
+                mode=config.lifespan,
             )
-        application, lifespan = lifespans[key]
         mounted[config.prefix] = AsgiApplication(
             application,
-            lifespan,
+            lifespans[id(application)],
             root_path=config.prefix,
             refuse=folder.refuse,
             report=report,
             files=files,
             protocols=protocols,
         )
-    hosted = tuple(mounted.values())
-    outer: Application = folder
-    files_of: Site | FolderFirst | None = site
-    everywhere = mounted.pop("", None)
-    if everywhere is not None:
-        outer = everywhere
-        if site is not None:
-            outer = files_of = FolderFirst(site, everywhere)
-    routes: dict[str, Application] = {**mounted, **(mounts or {})}
-    router = Router(routes, outer) if routes else None
     return HostedApplications(
-        application=router or outer,
-        hosted=hosted,
+        by_prefix=mounted,
+        hosted=tuple(mounted.values()),
         protocols=frozenset(protocols),
-        documents=Documents(router or outer, files_of, router),
     )
 
 

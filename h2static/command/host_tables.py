@@ -261,5 +261,11 @@ def absolute(name: str, written: object, folder: str) -> object:
     if isinstance(written, list):
         return [absolute(name, one, folder) for one in written]
     if isinstance(written, dict):
-        return {key: absolute(key, what, folder) for key, what in written.items()}
+        # Other tables in a table are fields by pattern and the like.
+        return {
+            key: absolute(key, what, folder)
+            if name == "mount" or key == "mount" or not isinstance(what, dict)
+            else what
+            for key, what in written.items()
+        }
     return written

@@ -149,6 +149,7 @@ def test_each_host_is_as_if_alone(folder: Path) -> None:
 
 def test_what_is_printed_is_the_same_again(folder: Path, authority: Authority) -> None:
     (folder / "etc").mkdir()
+    (folder / "push.json").write_text('{"/m/": {"/m/index.html": {}}}')
     text = """
 port = 0
 htdocs = "../main"
@@ -165,6 +166,13 @@ listing = true
 [host.app]
 [host.push]
 "/" = ["/a.css"]
+[host.header."*"]
+Key = "no path"
+key-password-file = "neither"
+[host.mount."/m"]
+htdocs = "../docs"
+push-rules = "../push.json"
+netlify = true
 [[listen]]
 port = 0
 no-tls = true
@@ -228,6 +236,10 @@ BAD: list[tuple[str, str]] = [
      '[mount."/x'),
     (PLAIN + '[mount."/x"]\nhtdocs = "a"\n[app."/x"]\ntarget = "a:b"\n',
      '[mount."/x'),
+    (PLAIN + HOST_A + '[host.mount."/x"]\nhtdocs = "b"\n[host.app."/x"]\ntarget = "a:b"\n',
+     '[[host]] 1: [mount."/x"]: there are several things below /x'),
+    (PLAIN + '[mount."/x"]\nhtdocs = "b"\npush = { "/" = ["a.css"] }\n',
+     '[mount."/x"]: push: '),
     (PLAIN + HOST_A + '[host.mount."/"]\nhtdocs = "b"\n',
      "[[host]] 1: [mount.\"/\"]: prefix: '/' is the root, which htdocs is for"),
     (PLAIN + '[mount."/a b"]\nhtdocs = "b"\n',
@@ -279,6 +291,14 @@ def test_wrong_files(folder: Path, authority: Authority, text: str, told: str) -
         (PLAIN + HOST_A.replace('"a"', '"gone"'), "[[host]] 1: htdocs: the folder to serve does"),
         ("port = 0\n" + HOST_A + 'key = "gone"\ncert = "a.pem"\n', "cannot read the private key"),
         (PLAIN + HOST_A + 'push-rules = "gone"\n', "[[host]] 1: "),
+        (
+            PLAIN + HOST_A + '[host.mount."/x"]\nhtdocs = "b"\npush-rules = "gone"\n',
+            '[[host]] 1: [mount."/x"]: ',
+        ),
+        (
+            PLAIN + '[mount."/x"]\nhtdocs = "b"\nmime-types-file = "gone"\n',
+            'hosts.toml: [mount."/x"]: ',
+        ),
     ],
 )
 def test_what_the_machine_does_not_have(

@@ -177,6 +177,8 @@ class Config:
     debounce: int = DEFAULT_DEBOUNCE
     #: Names that are answered to in dev mode, besides those of this machine.
     allow_host: tuple[str, ...] = ()
+    #: Give browsers a service worker that removes itself, in the place of every other.
+    no_service_workers: bool = False
     #: Let pages of other origins read what is served.
     cors: bool = False
 

@@ -46,6 +46,7 @@ _NEEDS = {
     "ignore": ("dev", "live-reload"),
     "poll": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
+    "no-service-workers": ("dev", "live-reload"),
     **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.

@@ -120,6 +120,7 @@ complete -c h2static -n _shtab_h2static_using -l ignore -x -d 'Do not reload for
 complete -c h2static -n _shtab_h2static_using -l poll -d 'Find changes by looking for them, without relying on notifications of the system. Where file systems do not tell of all changes, that is done anyway.'
 complete -c h2static -n _shtab_h2static_using -l debounce -x -d 'Reload once it was quiet for MS milliseconds.'
 complete -c h2static -n _shtab_h2static_using -l allow-host -x -d 'In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate that is made on this machine is for NAME too, if that is a local name. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l no-service-workers -d 'Give browsers a service worker that removes itself in the place of every other, so that no page comes from a worker'"'"'s cache.'
 complete -c h2static -n _shtab_h2static_using -l cors -d 'Let pages of other origins read the files.'
 complete -c h2static -n _shtab_h2static_using -s v -l verbose -d 'Print every frame that comes and goes.'
 complete -c h2static -n _shtab_h2static_using -l color -d 'Colour the frame log even when standard output is no terminal.'

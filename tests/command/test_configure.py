@@ -152,7 +152,14 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         else:
             words = [f"--{option.name}"]
         needs = {"client-ca": ["-V"]}.get(option.name, [])
-        if option.name in ("log-format", "push-cookie", "ignore", "debounce", "poll"):
+        if option.name in (
+            "log-format",
+            "push-cookie",
+            "ignore",
+            "debounce",
+            "poll",
+            "no-service-workers",
+        ):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
         if option.name in ("app-dir", "factory", "lifespan", "wsgi"):
             needs = ["--app", "a:b"]

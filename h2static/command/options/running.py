@@ -66,6 +66,12 @@ DEVELOPMENT = (
         " that is made on this machine is for NAME too, if that is a local name. Repeatable.",
     ),
     Option(
+        name="no-service-workers",
+        group=Group.DEVELOPMENT,
+        help="Give browsers a service worker that removes itself in the place of every other, so"
+        " that no page comes from a worker's cache.",
+    ),
+    Option(
         name="cors",
         group=Group.DEVELOPMENT,
         help="Let pages of other origins read the files.",

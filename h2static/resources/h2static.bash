@@ -24,7 +24,7 @@ _shtab_h2static___error_log_COMPGEN=_shtab_compgen_files
 _shtab_h2static___pid_file_COMPGEN=_shtab_compgen_files
 _shtab_h2static___config_COMPGEN=_shtab_compgen_files
 
-_shtab_h2static_pos_0_choices=(config push-rules install-ca completion)
+_shtab_h2static_pos_0_choices=(config push-rules install-ca uninstall-ca completion)
 _shtab_h2static___etag_choices=(auto digest)
 _shtab_h2static___push_mode_choices=(auto push hints link off)
 _shtab_h2static___hints_choices=(auto off)
@@ -147,9 +147,10 @@ _shtab_h2static() {
     'config') _h2static_reply -W '--check --schema'; return ;;
     'config --check') _h2static_reply -f; return ;;
     'push-rules') _h2static_reply -d; return ;;
-    'install-ca') _h2static_reply -W '--yes'; return ;;
+    'install-ca') _h2static_reply -W '--yes --status'; return ;;
+    'uninstall-ca') _h2static_reply -W ''; return ;;
     'completion') _h2static_reply -W 'bash zsh fish'; return ;;
-    'config '*|'push-rules '*|'install-ca '*|'completion '*) COMPREPLY=(); return ;;
+    'config '*|'push-rules '*|'install-ca '*|'uninstall-ca '*|'completion '*) COMPREPLY=(); return ;;
   esac
   local completing_word="${COMP_WORDS[COMP_CWORD]}"
   local previous_word="${COMP_WORDS[COMP_CWORD-1]}"

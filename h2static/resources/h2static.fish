@@ -55,7 +55,7 @@ end
 # Condition helper: true if the current (sub)command path equals the given one.
 function _shtab_h2static_using
   set -l words (commandline -opc)
-  contains -- "$words[2]" config push-rules install-ca completion; and return 1
+  contains -- "$words[2]" config push-rules install-ca uninstall-ca completion; and return 1
   _shtab_h2static_scan
   test "$_shtab_h2static_cmdpath" = "$argv"
 end
@@ -140,12 +140,13 @@ complete -c h2static -n _shtab_h2static_using -l config -xka "(__fish_complete_p
 complete -c h2static -n _shtab_h2static_using -l print-config -d 'Print the effective configuration as such a file, and end.'
 complete -c h2static -n _shtab_h2static_using -l version -d 'Print the version.'
 complete -c h2static -n _shtab_h2static_using -s h -l help -d 'Print this help.'
-complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 0' -ka "config push-rules install-ca completion" -d 'Port to listen on; 0 picks a free one.'
+complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 0' -ka "config push-rules install-ca uninstall-ca completion" -d 'Port to listen on; 0 picks a free one.'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 1' -ka "(__fish_complete_directories)" -d 'Folder to serve (default: the current folder; with --app: none).'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 2' -ka "(__fish_complete_path (commandline -ct))" -d 'Private key in a PEM file.'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 3' -ka "(__fish_complete_path (commandline -ct))" -d 'Certificate chain in a PEM file.'
 complete -c h2static -n '_h2static_after config' -xka '--check --schema'
 complete -c h2static -n '_h2static_after config --check' -xka '(__fish_complete_path (commandline -ct))'
 complete -c h2static -n '_h2static_after push-rules' -xka '(__fish_complete_directories)'
-complete -c h2static -n '_h2static_after install-ca' -xka '--yes'
+complete -c h2static -n '_h2static_after install-ca' -xka '--yes --status'
+complete -c h2static -n '_h2static_after uninstall-ca' -xka ''
 complete -c h2static -n '_h2static_after completion' -xka 'bash zsh fish'

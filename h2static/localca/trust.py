@@ -67,8 +67,8 @@ def install_step(store: Store, authority_file: str) -> Step:
     """What makes ``store`` trust the authority."""
     place = str(store.place)
     if store.kind is StoreKind.KEYCHAIN:
-        add = ("security", "add-trusted-cert", "-d", "-r", "trustRoot", "-k", place)
-        return Step(store=store, commands=((*add, authority_file),), privileged=True)
+        trust = ("security", "add-trusted-cert", "-d", "-r", "trustRoot", "-k", place)
+        return Step(store=store, commands=((*trust, authority_file),), privileged=True)
     if store.kind is StoreKind.ANCHORS:
         copy = ("cp", authority_file, place)
         return Step(store=store, commands=(copy, store.refresh), privileged=True)

@@ -7,7 +7,7 @@
 
 
 
-_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi -a --address --trusted-proxy --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --dev --live-reload --open --ignore --poll --debounce --allow-host --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --print-config --version -h --help)
+_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi -a --address --trusted-proxy --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --dev --live-reload --open --ignore --poll --debounce --allow-host --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --no-config --print-config --version -h --help --help-all)
 
 _shtab_h2static_pos_1_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static_pos_2_COMPGEN=_shtab_compgen_files
@@ -64,10 +64,12 @@ _shtab_h2static___quiet_nargs=0
 _shtab_h2static___access_log_nargs=0
 _shtab_h2static__D_nargs=0
 _shtab_h2static___daemon_nargs=0
+_shtab_h2static___no_config_nargs=0
 _shtab_h2static___print_config_nargs=0
 _shtab_h2static___version_nargs=0
 _shtab_h2static__h_nargs=0
 _shtab_h2static___help_nargs=0
+_shtab_h2static___help_all_nargs=0
 
 
 # Custom Preamble

@@ -47,7 +47,8 @@ OPERANDS: tuple[Operand, ...] = (
     Operand(
         name="PORT",
         key="port",
-        help="Port to listen on; 0 picks a free one.",
+        help="Port to listen on; 0 picks a free one (default: 8080; with --dev 8443, or the next"
+        " one that is free).",
         schema=integer_schema(0, 65535),
     ),
     Operand(

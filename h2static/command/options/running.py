@@ -196,6 +196,13 @@ OTHER = (
         help="Read options from a TOML file, each under its long name; the command line wins.",
     ),
     Option(
+        name="no-config",
+        group=Group.OTHER,
+        in_file=False,
+        help="Do not read h2static.toml in the current folder, which is read unless --config names"
+        " another file.",
+    ),
+    Option(
         name="print-config",
         group=Group.OTHER,
         in_file=False,
@@ -212,6 +219,12 @@ OTHER = (
         letter="h",
         group=Group.OTHER,
         in_file=False,
-        help="Print this help.",
+        help="Print the options that most people look for, with examples.",
+    ),
+    Option(
+        name="help-all",
+        group=Group.OTHER,
+        in_file=False,
+        help="Print all options.",
     ),
 )

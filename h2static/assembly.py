@@ -221,10 +221,18 @@ def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
         raise StartError(f"cannot start a thread for reading files: {error}") from error
 
 
+def _make_error_log(config: Config) -> ErrorLog:
+    if config.dev and config.error_log is None:
+        from h2static.logs.dev_errors import DevErrorLog
+
+        return DevErrorLog()
+    return ErrorLog(config.error_log)
+
+
 def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, AccessLog | None]:
     """Open the logs; ``undo`` closes them again.  Raises ``StartError``."""
     try:
-        error_log = ErrorLog(config.error_log)
+        error_log = _make_error_log(config)
         undo.callback(error_log.close)
         if config.access_log is None:
             return error_log, None

@@ -45,6 +45,9 @@ DEFAULT_DEBOUNCE = 60
 MAX_DEBOUNCE = 60_000
 #: Where a server for development listens: nobody else's business.
 LOOPBACK = ("127.0.0.1", "::1")
+#: Where to listen when nobody says so, and in dev mode with TLS, where 8080 looks like cleartext.
+DEFAULT_PORT = 8080
+DEFAULT_SECURE_DEV_PORT = 8443
 #: More workers than this are a typing mistake on any machine that serves a folder.
 MAX_WORKERS = 256
 #: A server that takes more than a day to stop does not stop.
@@ -105,6 +108,8 @@ class Config:
 
     #: Where to listen: TCP port, 0 to have a free one picked (the same for all addresses).
     port: int
+    #: Whether somebody asked for that port; in dev mode another one does as well, if nobody did.
+    port_given: bool = True
     #: Addresses to bind, ``unix:/path`` for a Unix domain socket; empty: every interface of IPv4
     #: and of IPv6.
     addresses: tuple[str, ...] = ()
@@ -177,6 +182,8 @@ class Config:
     error_log: str | None = None
     #: A descriptor that gets one JSON line once the sockets accept.
     ready_fd: int | None = None
+    #: The configuration file that was found in the working folder, for the banner.
+    found_file: str | None = None
 
     # Development
     #: Everything that is of use while editing: live reload, fresh answers, listing, friendly pages.
@@ -193,6 +200,8 @@ class Config:
     debounce: int = DEFAULT_DEBOUNCE
     #: Names that are answered to in dev mode, besides those of this machine.
     allow_host: tuple[str, ...] = ()
+    #: Give browsers a service worker that removes itself, in the place of every other.
+    no_service_workers: bool = False
     #: Let pages of other origins read what is served.
     cors: bool = False
 

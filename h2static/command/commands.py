@@ -1,5 +1,5 @@
-"""The commands of ``h2static`` that serve nothing: ``config``, ``push-rules``, ``install-ca`` and
-``completion``.
+"""The commands of ``h2static`` that serve nothing: ``config``, ``push-rules``, ``install-ca``,
+``uninstall-ca`` and ``completion``.
 
 Contract: each takes the words after its name, prints to standard output and returns the exit code;
 it raises ``UsageError`` or ``StartError`` for what is wrong.  ``-h`` or ``--help`` among the words
@@ -53,21 +53,50 @@ def push_rules(words: Sequence[str]) -> int:
 
 
 def install_ca(words: Sequence[str]) -> int:
-    """Tell how the local certificate authority is trusted, or have it trusted."""
+    """Tell how the local certificate authority is trusted, have it trusted, or tell who does."""
     from h2static.command.local_certificate import local_certificate
-    from h2static.localca import install, install_steps, instructions
+    from h2static.localca import trust
+    from h2static.localca.stores import find_stores
 
-    if list(words) not in ([], ["--yes"]):
-        raise UsageError("usage: h2static install-ca [--yes]")
+    if list(words) not in ([], ["--yes"], ["--status"]):
+        raise UsageError("usage: h2static install-ca [--yes|--status]")
     certificate = local_certificate()
+    stores = find_stores()
     if not words:
-        print(instructions(certificate))
+        print(trust.instructions(certificate, stores))
         return 0
-    problems = install(install_steps(certificate.authority_file))
-    if problems:
-        raise StartError("; ".join(problems))
-    print(f"trusted from now on: SHA-256 {certificate.fingerprint}")
-    return 0
+    if words[0] == "--status":
+        held = trust.status(certificate.authority_file)
+        _print_table([(store.who, state.value) for store, state in held])
+        return 0 if all(state is trust.Trust.TRUSTED for _, state in held) else 1
+    outcomes = trust.install(certificate, stores)
+    _print_table([(one.store.who, one.text) for one in outcomes])
+    for line in trust.browsers_not_found(stores):
+        print(line)
+    print(f"The authority: SHA-256 {certificate.fingerprint}\n{trust.restart_hint()}")
+    return 0 if all(one.done for one in outcomes) else 1
+
+
+def uninstall_ca(words: Sequence[str]) -> int:
+    """Have the local certificate authority trusted nowhere any more."""
+    from h2static.command.local_certificate import local_certificate
+    from h2static.localca import trust
+    from h2static.localca.stores import find_stores
+
+    if words:
+        raise UsageError("usage: h2static uninstall-ca")
+    outcomes = trust.uninstall(local_certificate(), find_stores())
+    _print_table([(one.store.who, one.text) for one in outcomes])
+    print(trust.restart_hint())
+    return 0 if all(one.done for one in outcomes) else 1
+
+
+def _print_table(rows: Sequence[tuple[str, str]]) -> None:
+    from h2static.logs.escape import escape
+
+    width = max((len(who) for who, _ in rows), default=0)
+    for who, text in rows:
+        print(f"{escape(who):<{width}}  {escape(text)}")
 
 
 def completion(words: Sequence[str]) -> int:
@@ -109,8 +138,14 @@ COMMANDS: dict[str, _Command] = {
     ),
     "install-ca": _command(
         install_ca,
-        "install-ca [--yes]",
-        "Tell how the local certificate authority is trusted; with --yes, do it.",
+        "install-ca [--yes|--status]",
+        "Tell how the local certificate authority is trusted; with --yes, do it; with --status,"
+        " tell who trusts it.",
+    ),
+    "uninstall-ca": _command(
+        uninstall_ca,
+        "uninstall-ca",
+        "Have the local certificate authority trusted nowhere any more.",
     ),
     "completion": _command(
         completion,
@@ -125,6 +160,7 @@ NEXT_WORDS: dict[str, tuple[str, ...] | str] = {
     "config": ("--check", "--schema"),
     "config --check": "file",
     "push-rules": "directory",
-    "install-ca": ("--yes",),
+    "install-ca": ("--yes", "--status"),
+    "uninstall-ca": (),
     "completion": tuple(COMPLETIONS),
 }

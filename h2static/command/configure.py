@@ -8,7 +8,6 @@ raises :class:`~h2static.errors.UsageError` (wrong usage, exit code 2) or
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -24,10 +23,18 @@ from h2static.command.host_tables import (
     root_of,
     tables_of,
 )
-from h2static.command.options import COMMAND_NAMES, OPTIONS
+from h2static.command.intentions import command_meant
+from h2static.command.options import OPTIONS
 from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
-from h2static.config import LOOPBACK, Config, LogFormat, describe
+from h2static.config import (
+    DEFAULT_PORT,
+    DEFAULT_SECURE_DEV_PORT,
+    LOOPBACK,
+    Config,
+    LogFormat,
+    describe,
+)
 from h2static.errors import StartError, UsageError
 from h2static.host_config import MountConfig
 from h2static.site.config import HintSource, SiteConfig
@@ -49,8 +56,10 @@ _TABLES = ("host", "listen", "mount")
 #: One of these says what is served.
 _SERVED = ("htdocs", "app", "mount", "host")
 #: Decided here, or of no interest to a server.
-_NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
+_NOT_COPIED = {"htdocs", "port", "workers", "config", "no-config", "print-config"}
 _OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
+#: What to say where somebody had another order in mind.
+_ORDER = "the order is PORT DOCROOT KEY CERT, as in h2static 8080 ./www"
 #: What has no meaning without KEY, and what has none without TLS.
 _OF_KEY = ("key-password-file", "insecure-key")
 _OF_TLS = ("key", "cert", *_OF_KEY, "verify-client", "client-ca", "groups", "dh-param-file")
@@ -63,6 +72,7 @@ _NEEDS = {
     "ignore": ("dev", "live-reload"),
     "poll": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
+    "no-service-workers": ("dev", "live-reload"),
     **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.
@@ -98,8 +108,6 @@ def configure(
         if values.get(name) and "key" not in values:
             raise UsageError(f"--{name} needs KEY and CERT")
     _check_allow_host(values)
-    if "port" not in values and not listen_tables:
-        raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
     if values.get("daemon") is True and not any(values.get(name) for name in _SERVED):
         raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host")
     _check_one_site(values)
@@ -113,10 +121,14 @@ def configure(
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
     if server.get("dev") is True:
         _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
+    elif server.get("live_reload") is True:
+        # For whoever edits the site, and nobody else.
+        server.setdefault("addresses", LOOPBACK)
     dev = server.get("dev") is True
     try:
         config = Config(
-            port=cast("int", values.get("port", 0)),
+            port=cast("int", values.get("port", _default_port(values))),
+            port_given="port" in values,
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
             site=SiteConfig(
@@ -130,6 +142,11 @@ def configure(
         return _with_listens(config, listen_tables, has_port="port" in values)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _default_port(values: Mapping[str, object]) -> int:
+    secure = values.get("dev") is True and values.get("no-tls") is not True
+    return DEFAULT_SECURE_DEV_PORT if secure else DEFAULT_PORT
 
 
 def _with_listens(config: Config, tables: Sequence[Table], *, has_port: bool) -> Config:
@@ -271,12 +288,18 @@ def _absolute(path: object) -> object:
 
 
 def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[str, object]:
-    """The operands by name: PORT, PORT DOCROOT, PORT KEY CERT or PORT DOCROOT KEY CERT."""
-    if len(operands) > 4:
-        raise UsageError(f"{operands[4]}: too many arguments; the last is CERT")
-    names = {0: (), 1: ("port",), 2: ("port", "htdocs"), 3: ("port", "key", "cert")}.get(
-        len(operands), ("port", "htdocs", "key", "cert")
-    )
+    """The operands by name: ``[PORT] [DOCROOT] [KEY CERT]``."""
+    folder_first = bool(operands) and _is_folder(operands[0])
+    if len(operands) > (3 if folder_first else 4):
+        raise UsageError(f"{operands[-1]}: too many arguments; {_ORDER}")
+    if folder_first:
+        if len(operands) == 2:
+            raise UsageError(f"{operands[1]}: what comes after a folder is KEY CERT; {_ORDER}")
+        names: tuple[str, ...] = ("htdocs", "key", "cert")[: len(operands)]
+    else:
+        names = {0: (), 1: ("port",), 2: ("port", "htdocs"), 3: ("port", "key", "cert")}.get(
+            len(operands), ("port", "htdocs", "key", "cert")
+        )
     values: dict[str, object] = dict(zip(names, operands, strict=True))
     if "port" in values:
         try:
@@ -285,18 +308,24 @@ def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[st
             raise UsageError(f"PORT: {error}{_hint(operands[0], written)}") from None
     if "htdocs" in values and "htdocs" in written:
         raise UsageError("-d/--htdocs does not go together with DOCROOT")
-    for name in names[1:]:
-        if not values[name]:
+    for name in names:
+        if values[name] == "":
             raise UsageError(f"{name}: the value is empty")
     return values
+
+
+def _is_folder(word: str) -> bool:
+    """Whether the first operand says what to serve: digits are a port, as with nghttpd."""
+    if not word or word.isdigit():
+        return False
+    return word in (".", "..") or "/" in word or os.path.isdir(word)
 
 
 def _hint(word: str, written: Mapping[str, object]) -> str:
     """What ``word`` may have been meant as, where a port was expected."""
     if "access-log" in written:
         return "; a file for --access-log is written --access-log=FILE"
-    near = difflib.get_close_matches(word, COMMAND_NAMES, n=1)
-    return f"; did you mean h2static {near[0]}?" if near else ""
+    return f"; {command_meant(word) or _ORDER}"
 
 
 def _root(values: Mapping[str, object]) -> str:

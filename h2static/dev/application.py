@@ -13,9 +13,12 @@ site's own functions.  What becomes of a request that repeats is remembered, so 
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from h2static.dev import guard, injection
 from h2static.dev.app_pages import with_client
@@ -42,6 +45,11 @@ from h2static.site.contents import content_tag
 from h2static.site.representation import OctetContent, Representation
 
 _OWN_PATHS = injection.PREFIX.encode("ascii")
+_PAGE_QUERY = injection.PAGE_QUERY.encode("ascii")
+#: Octets of a page's path that the client may ask about.
+_LONGEST_PATH = 8192
+#: What stands for itself in a path and a query (RFC 3986 section 3.3 and 3.4).
+_PLAIN = "/?%:@!$&'()*+,;=~"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -54,6 +62,8 @@ class DevOptions:
     allowed_hosts: tuple[str, ...] = ()
     #: Also make responses fresh and errors friendly; otherwise live reload is all.
     friendly: bool = True
+    #: Give browsers a service worker that removes itself, in the place of every other.
+    no_service_workers: bool = False
 
 
 class DevApplication(Wrapper):
@@ -67,9 +77,12 @@ class DevApplication(Wrapper):
         *,
         clock: Callable[[], float],
         problems: Callable[[], tuple[str, ...]] = lambda: (),
+        note_worker: Callable[[bytes], None] = lambda path: None,
         limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
         """``clock`` gives the seconds since 1970.
+
+        ``note_worker`` is told the path of each service worker that a browser asks for.
 
         ``problems`` says what is wrong with the rules now; it is asked once a batch, and every tab
         shows it.
@@ -80,8 +93,10 @@ class DevApplication(Wrapper):
         self._options = options
         self._limits = limits
         self._problems = problems
+        self._note_worker = note_worker
         self._told: tuple[str, ...] = ()
         self._stale = False
+        self._worker = files("h2static.dev").joinpath("no_service_worker.js").read_bytes()
         script = files("h2static.dev").joinpath("client.js").read_bytes()
         self._script = Representation(
             content=OctetContent(octets=script),
@@ -183,9 +198,12 @@ class DevApplication(Wrapper):
             page = _page(421, host_page(host), head=request.method == b"HEAD")
             exchange.respond(_refused(page, f"the server does not answer to {host}"))
         elif own:
-            exchange.respond(self._respond_own(request))
+            self._handle_own(exchange)
         elif injection.wants_client(request) and not request.protocol:
             self._handle_document(exchange)
+        elif request.field(b"service-worker") == b"script":
+            # Service Workers, "update": the request for the script of a worker, and no other.
+            self._handle_worker(exchange)
         else:
             self._note(request, None)
             self._handle_other(exchange)
@@ -202,9 +220,51 @@ class DevApplication(Wrapper):
 
     # ------------------------------------------------------------------ client and events
 
-    def _respond_own(self, request: Request) -> Response:
-        """The script and the stream: for pages of this origin only."""
-        path = request.path.partition(b"?")[0].decode("latin-1")
+    def _handle_own(self, exchange: Exchange) -> None:
+        """The script, the stream and what a page is: for pages of this origin only."""
+        request = exchange.request
+        path, _, query = request.path.partition(b"?")
+        response = self._respond_own(request, path.decode("latin-1"))
+        if response.status != 200 or not query.startswith(_PAGE_QUERY):
+            exchange.respond(response)
+            return
+        asked = unquote_to_bytes(query.removeprefix(_PAGE_QUERY))
+        if not asked.startswith(b"/") or asked.startswith(_OWN_PATHS) or len(asked) > _LONGEST_PATH:
+            exchange.respond(self._inner.refuse(400, request))
+            return
+        language = request.field(b"accept-language")
+        fields: Fields = ((b"accept", b"text/html"), (b"sec-fetch-dest", b"document"))
+        visit = replace(
+            request,
+            method=b"HEAD",
+            path=quote_from_bytes(asked, safe=_PLAIN).encode("ascii"),
+            fields=fields if language is None else (*fields, (b"accept-language", language)),
+            repeats=False,
+        )
+        whole = request.method == b"GET"
+
+        def tell(response: Response) -> Response:
+            told = _told_of_page(response, is_list=self._is_list(asked))
+            return told if whole else replace(told, body=b"")
+
+        self._handle_document(WrappedExchange(exchange, tell, request=visit))
+
+    def _is_list(self, path: bytes) -> bool:
+        """Whether a list of files is all that there is at ``path``, an address of a folder."""
+        plain = unquote_to_bytes(path.partition(b"?")[0])
+        if not plain.endswith(b"/") or b"\0" in plain:
+            return False
+        served = next((one for one in self._options.folders if one.serves(plain)), None)
+        if served is None:
+            return False
+        below = plain.removeprefix(served.prefix).strip(b"/")
+        folder = os.path.join(os.fsencode(served.root), below)
+        return os.path.isdir(folder) and not os.path.exists(
+            os.path.join(folder, os.fsencode(served.index))
+        )
+
+    def _respond_own(self, request: Request, path: str) -> Response:
+        """The script and the stream."""
         if path not in (injection.CLIENT_PATH, injection.EVENTS_PATH):
             return self._inner.refuse(404, request)
         if request.method not in (b"GET", b"HEAD"):
@@ -219,6 +279,25 @@ class DevApplication(Wrapper):
         if path == injection.CLIENT_PATH:
             return self._documents.prepare(request, self._script)
         return _events(b"" if request.method == b"HEAD" else self._broker.body())
+
+    # ------------------------------------------------------------------ service workers
+
+    def _handle_worker(self, exchange: Exchange) -> None:
+        """The site's service worker, or the one that removes it and itself."""
+        if not self._options.no_service_workers:
+            self._note_worker(exchange.request.path.partition(b"?")[0])
+            self._handle_other(exchange)
+            return
+        head = exchange.request.method == b"HEAD"
+        fields: Fields = (
+            SERVER_FIELD,
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(self._worker)),
+            (b"content-type", b"text/javascript; charset=utf-8"),
+            # A page may register it for more than its own folder.
+            (b"service-worker-allowed", b"/"),
+        )
+        exchange.respond(Response(status=200, fields=fields, body=b"" if head else self._worker))
 
     # ------------------------------------------------------------------ documents
 
@@ -280,6 +359,21 @@ class DevApplication(Wrapper):
         if asked.request.method != b"HEAD":
             return response
         return replace(response, body=b"", hints=None, prepared=False)
+
+
+def _told_of_page(response: Response, *, is_list: bool) -> Response:
+    """What the client is told instead of ``response``, which a visit would give."""
+    tags = (value for name, value in response.fields if name == b"etag")
+    tag = next(tags, b"").strip(b'"').decode("latin-1")
+    octets = json.dumps({"status": response.status, "tag": tag, "list": is_list}).encode()
+    fields: Fields = (
+        SERVER_FIELD,
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(octets)),
+        (b"content-type", b"application/json"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    )
+    return Response(status=200, fields=fields, body=octets)
 
 
 def _refused(response: Response, reason: str) -> Response:

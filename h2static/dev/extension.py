@@ -24,7 +24,7 @@ from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import ServedFolder
 from h2static.dev.python_files import PythonFiles
 from h2static.dev.source import DocumentSource, WatchedSite
-from h2static.dev.tree import Change
+from h2static.dev.tree import Change, Kind
 from h2static.dev.watched_folder import FolderEvents, WatchedFolder
 from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
@@ -86,6 +86,7 @@ def _served_folders(config: Config) -> tuple[ServedFolder, ...]:
             ServedFolder(
                 root=os.path.abspath(sites[prefix].root),
                 public=public_names(sites[prefix]),
+                index=sites[prefix].index,
                 prefix=prefix.encode(),
             )
             for prefix in sorted(sites, key=len, reverse=True)
@@ -141,6 +142,8 @@ class LiveReload(DevExtension):
         self._config = config
         self._report = report
         self._limits = limits
+        #: Paths of service workers that browsers have asked for.
+        self._workers: set[str] = set()
         # All workers have one parent, and no later server has the same.
         self._server = os.getppid()
         self.broker = Broker(now=time.monotonic(), limits=limits)
@@ -149,6 +152,7 @@ class LiveReload(DevExtension):
             # The names of this machine are those in its certificate.
             allowed_hosts=(*config.allow_host, *machine_names()),
             friendly=config.dev,
+            no_service_workers=config.no_service_workers,
         )
         self._dev = DevApplication(
             documents,
@@ -156,6 +160,7 @@ class LiveReload(DevExtension):
             options,
             clock=time.time,
             problems=self._warnings_of_rules,
+            note_worker=self._note_worker,
             limits=limits,
         )
         super().__init__(self._dev, page=page)
@@ -236,8 +241,39 @@ class LiveReload(DevExtension):
         if changes:
             # Pages of other processes are not known here.
             alone = self._config.workers == 1 and not self.broker.clients
-            nobody = " (no page is connected)" if alone else ""
-            self._report(f"changed {self._shown([one.path for one in changes])}{nobody}")
+            self._report(self._told(changes) + (self._nobody() if alone else ""))
+
+    def _told(self, changes: list[Change]) -> str:
+        """What happened, in words."""
+        gone = [one.path for one in changes if one.kind is Kind.REMOVED]
+        others = [one.path for one in changes if one.kind is not Kind.REMOVED]
+        parts = [
+            f"{word} {self._shown(paths)}"
+            for word, paths in (("changed", others), ("deleted", gone))
+            if paths
+        ]
+        return ", ".join(parts)
+
+    def _nobody(self) -> str:
+        """That nobody hears of a change, and why that may be."""
+        if not self._workers:
+            return " (no page is connected)"
+        worker = escape(min(self._workers))
+        return (
+            f" (no page is connected; the service worker {worker} may serve pages from its cache,"
+            " which --no-service-workers ends)"
+        )
+
+    def _note_worker(self, path: bytes) -> None:
+        """Called in the loop's thread."""
+        worker = path.decode("latin-1")
+        if worker in self._workers or len(self._workers) >= self._limits.warnings:
+            return
+        self._workers.add(worker)
+        self._report(
+            f"{escape(worker)} is a service worker: what it serves from its cache does not reload;"
+            " --no-service-workers removes it"
+        )
 
     def _shown(self, paths: list[str]) -> str:
         most = self._limits.changes_in_line

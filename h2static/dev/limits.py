@@ -68,6 +68,8 @@ class DevLimits:
     # --- the watcher
     #: The wait of one turn: how exactly the debounce time is kept.
     turn_seconds: float = 0.02
+    #: While folders come, watches are set anew after so many times what that takes.
+    watch_share: float = 4
     #: How long stopping waits for the watcher's thread.
     stop_seconds: float = 1.0
     #: Between two looks at whether the root is still the same folder: a build may replace it, a
@@ -77,6 +79,15 @@ class DevLimits:
     rules_seconds: float = 0.5
     #: Changes are reported after so many debounce times at the latest, even if it never gets quiet.
     debounces: int = 20
+    #: A person saves so few files at once; more are a build.
+    saved: int = 8
+    #: A build pauses between its files: it is over after so many debounce times without a change,
+    burst_debounces: int = 5
+    #: and goes on, as long as files come that it had not touched before, for so many seconds at
+    #: most, after which tabs see what is there.
+    burst_seconds: float = 30.0
+    #: Other files so soon after a change belong to the same build.
+    same_build_seconds: float = 1.0
     #: Without notifications: between comparisons, and how many times longer than a comparison
     #: takes, so that polling costs two per cent of a core at most.
     poll_seconds: float = 0.5

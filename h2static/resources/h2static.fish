@@ -55,7 +55,7 @@ end
 # Condition helper: true if the current (sub)command path equals the given one.
 function _shtab_h2static_using
   set -l words (commandline -opc)
-  contains -- "$words[2]" config push-rules install-ca completion; and return 1
+  contains -- "$words[2]" config push-rules install-ca uninstall-ca completion; and return 1
   _shtab_h2static_scan
   test "$_shtab_h2static_cmdpath" = "$argv"
 end
@@ -123,6 +123,7 @@ complete -c h2static -n _shtab_h2static_using -l ignore -x -d 'Do not reload for
 complete -c h2static -n _shtab_h2static_using -l poll -d 'Find changes by looking for them, without relying on notifications of the system. Where file systems do not tell of all changes, that is done anyway.'
 complete -c h2static -n _shtab_h2static_using -l debounce -x -d 'Reload once it was quiet for MS milliseconds.'
 complete -c h2static -n _shtab_h2static_using -l allow-host -x -d 'In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate that is made on this machine is for NAME too, if that is a local name. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l no-service-workers -d 'Give browsers a service worker that removes itself in the place of every other, so that no page comes from a worker'"'"'s cache.'
 complete -c h2static -n _shtab_h2static_using -l cors -d 'Let pages of other origins read the files.'
 complete -c h2static -n _shtab_h2static_using -s v -l verbose -d 'Print every frame that comes and goes.'
 complete -c h2static -n _shtab_h2static_using -l color -d 'Colour the frame log even when standard output is no terminal.'
@@ -139,15 +140,18 @@ complete -c h2static -n _shtab_h2static_using -l grace -x -d 'Time that accepted
 complete -c h2static -n _shtab_h2static_using -l drain-delay -x -d 'Time between the health check turning 503 and the first GOAWAY when the server stops.'
 complete -c h2static -n _shtab_h2static_using -l health -x -d 'Answer 200 at PATH while serving and 503 while stopping.'
 complete -c h2static -n _shtab_h2static_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'Read options from a TOML file, each under its long name; the command line wins.'
+complete -c h2static -n _shtab_h2static_using -l no-config -d 'Do not read h2static.toml in the current folder, which is read unless --config names another file.'
 complete -c h2static -n _shtab_h2static_using -l print-config -d 'Print the effective configuration as such a file, and end.'
 complete -c h2static -n _shtab_h2static_using -l version -d 'Print the version.'
-complete -c h2static -n _shtab_h2static_using -s h -l help -d 'Print this help.'
-complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 0' -ka "config push-rules install-ca completion" -d 'Port to listen on; 0 picks a free one.'
+complete -c h2static -n _shtab_h2static_using -s h -l help -d 'Print the options that most people look for, with examples.'
+complete -c h2static -n _shtab_h2static_using -l help-all -d 'Print all options.'
+complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 0' -ka "config push-rules install-ca uninstall-ca completion" -d 'Port to listen on; 0 picks a free one (default: 8080; with --dev 8443, or the next one that is free).'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 1' -ka "(__fish_complete_directories)" -d 'Folder to serve (default: the current folder; with --app: none).'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 2' -ka "(__fish_complete_path (commandline -ct))" -d 'Private key in a PEM file.'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 3' -ka "(__fish_complete_path (commandline -ct))" -d 'Certificate chain in a PEM file.'
 complete -c h2static -n '_h2static_after config' -xka '--check --schema'
 complete -c h2static -n '_h2static_after config --check' -xka '(__fish_complete_path (commandline -ct))'
 complete -c h2static -n '_h2static_after push-rules' -xka '(__fish_complete_directories)'
-complete -c h2static -n '_h2static_after install-ca' -xka '--yes'
+complete -c h2static -n '_h2static_after install-ca' -xka '--yes --status'
+complete -c h2static -n '_h2static_after uninstall-ca' -xka ''
 complete -c h2static -n '_h2static_after completion' -xka 'bash zsh fish'

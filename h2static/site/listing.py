@@ -248,7 +248,7 @@ def listing_page(listing: Listing) -> bytearray:
     head, tail = page_around(title, _STYLE)
     made = bytearray(head)
     made += (
-        f"<main>\n<h1>{_trail(listing.names)}</h1>\n<table>\n"
+        f"<main data-h2static-list>\n<h1>{_trail(listing.names)}</h1>\n<table>\n"
         '<thead><tr><th>Name</th><th class="size">Size</th><th class="date">Modified (UTC)</th>'
         "</tr></thead>\n<tbody>\n"
     ).encode("utf-8", "replace")

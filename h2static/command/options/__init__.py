@@ -42,13 +42,14 @@ __all__ = [
 ]
 
 #: What may stand in the place of PORT; :mod:`h2static.command.commands` has what they do.
-COMMAND_NAMES = ("config", "push-rules", "install-ca", "completion")
+COMMAND_NAMES = ("config", "push-rules", "install-ca", "uninstall-ca", "completion")
 
 OPERANDS: tuple[Operand, ...] = (
     Operand(
         name="PORT",
         key="port",
-        help="Port to listen on; 0 picks a free one.",
+        help="Port to listen on; 0 picks a free one (default: 8080; with --dev 8443, or the next"
+        " one that is free).",
         schema=integer_schema(0, 65535),
     ),
     Operand(

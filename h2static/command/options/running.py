@@ -66,6 +66,12 @@ DEVELOPMENT = (
         " that is made on this machine is for NAME too, if that is a local name. Repeatable.",
     ),
     Option(
+        name="no-service-workers",
+        group=Group.DEVELOPMENT,
+        help="Give browsers a service worker that removes itself in the place of every other, so"
+        " that no page comes from a worker's cache.",
+    ),
+    Option(
         name="cors",
         group=Group.DEVELOPMENT,
         help="Let pages of other origins read the files.",
@@ -190,6 +196,13 @@ OTHER = (
         help="Read options from a TOML file, each under its long name; the command line wins.",
     ),
     Option(
+        name="no-config",
+        group=Group.OTHER,
+        in_file=False,
+        help="Do not read h2static.toml in the current folder, which is read unless --config names"
+        " another file.",
+    ),
+    Option(
         name="print-config",
         group=Group.OTHER,
         in_file=False,
@@ -206,6 +219,12 @@ OTHER = (
         letter="h",
         group=Group.OTHER,
         in_file=False,
-        help="Print this help.",
+        help="Print the options that most people look for, with examples.",
+    ),
+    Option(
+        name="help-all",
+        group=Group.OTHER,
+        in_file=False,
+        help="Print all options.",
     ),
 )

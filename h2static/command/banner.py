@@ -1,0 +1,98 @@
+"""What a person wants to know when the server has started.
+
+Contract: :func:`banner` is text in lines; nothing but the routing table is asked.  An address for
+browsers on this machine comes first; then what else is listened at, so that nobody lets others in
+without knowing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from h2static.config import SERVER_NAME, Config
+from h2static.logs.escape import escape
+from h2static.version import __version__
+
+if TYPE_CHECKING:
+    from h2static.host_config import HostConfig
+    from h2static.localca import Certificate
+    from h2static.server.listeners import Listener
+
+#: Addresses that a browser on this machine reaches as ``localhost``.
+_LOCALHOST = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- as above
+
+
+def banner(
+    config: Config,
+    listeners: Sequence[Listener],
+    certificate: Certificate | None,
+    seconds: float,
+) -> str:
+    """The lines; ``seconds``: what the start took."""
+    lines = [f"{SERVER_NAME} {__version__}, ready in {seconds * 1000:.0f} ms"]
+    if config.found_file is not None:
+        lines.append(f"  options  {escape(config.found_file)} (--no-config leaves it out)")
+    if config.folder:
+        lines.append(f"  serving  {escape(config.root)}")
+    lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]
+    lines += [f"  mount    {one.prefix} → {escape(one.site.root)}" for one in config.mounts]
+    lines += [f"  host     {', '.join(one.names)} → {_what(one)}" for one in config.hosts]
+    lines += [f"  at       {url}" for url in urls_here(config, listeners)]
+    lines += [f"  network  {url}" for url in network_urls(config, listeners)]
+    lines += _notes(config, listeners)
+    if certificate is not None:
+        lines += _about(certificate)
+    stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
+    lines.append(f"  {stop} stops the server.")
+    return "\n".join(lines)
+
+
+def _what(host: HostConfig) -> str:
+    """What is served to those who ask for a host."""
+    folders = [host.site.root] if host.folder else []
+    folders += [one.site.root for one in host.mounts]
+    return ", ".join([*map(escape, folders), *(one.target for one in host.apps)])
+
+
+def urls_here(config: Config, listeners: Sequence[Listener]) -> list[str]:
+    """URLs for this machine: the one for its browsers first."""
+    local = [one for one in listeners if one.port is not None and one.host in _LOCALHOST]
+    schemes = [one.scheme for one in config.listening]
+    found = [f"{schemes[one.place]}://localhost:{one.port}/" for one in local]
+    found += [one.url(schemes[one.place]) for one in listeners if one not in local]
+    return list(dict.fromkeys(found))
+
+
+def network_urls(config: Config, listeners: Sequence[Listener]) -> list[str]:
+    """How a telephone in the same network reaches a server on every interface."""
+    found = next((one for one in listeners if one.host in _EVERYWHERE), None)
+    if found is None:
+        return []
+    from h2static.localca.names import lan_addresses
+
+    scheme = config.listening[found.place].scheme
+    hosts = [one.host for one in listeners if one.place == found.place]
+    return [f"{scheme}://{host}:{found.port}/" for host in lan_addresses(hosts)]
+
+
+def _notes(config: Config, listeners: Sequence[Listener]) -> list[str]:
+    notes = []
+    ports = {one.port for one in listeners if one.port is not None and not one.inherited}
+    if config.port and not config.port_given and config.port not in ports and ports:
+        notes.append(f"  port     {config.port} is taken, so it is {min(ports)}")
+    unsaid = [not one.addresses for one in config.listening]
+    if any(unsaid[one.place] and one.host in _EVERYWHERE for one in listeners):
+        notes.append("  open to  every machine that can reach this one (-a localhost: to none)")
+    return notes
+
+
+def _about(certificate: Certificate) -> list[str]:
+    """A line about TLS with a certificate of this machine's own, unless browsers trust it."""
+    from h2static.localca.trust import is_noted
+
+    if is_noted(certificate):
+        return []
+    return ["  TLS      browsers warn, until h2static install-ca --yes has run once"]

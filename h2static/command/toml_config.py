@@ -179,6 +179,8 @@ def _value(name: str, written: object, path: str, folder: str) -> object:
         assert option.section is not None
         written = option.section.texts(written)
     value = parse_value(option, written, where)
+    if option.completes and isinstance(value, tuple):
+        return tuple(os.path.join(folder, one) for one in value)
     if option.completes and value != "-":
         return os.path.join(folder, str(value))
     return value

@@ -22,8 +22,10 @@ from h2static.dev.broker import Broker, State
 from h2static.dev.ignore import IgnoreRules
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.python_files import PythonFiles
+from h2static.dev.run_report import RunReport
 from h2static.dev.source import DocumentSource, WatchedSite
 from h2static.dev.tree import Change, Kind, Tree
+from h2static.dev.watched_folder import WatchedFolder
 from h2static.dev.watcher import Watcher
 from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
@@ -163,10 +165,26 @@ class LiveReload(DevExtension):
             always_compare=config.poll,
             limits=limits,
         )
+        others = [
+            WatchedFolder(
+                folder,
+                config,
+                on_found=self._tell_state,
+                on_change=self._changed_elsewhere,
+                on_problem=self._limited,
+                on_notice=self._report,
+                limits=limits,
+            )
+            for folder in config.watch
+        ]
+        self._commands = None if config.run_report is None else RunReport(config.run_report, limits)
+        self._commands_looked_at = 0.0
         self._restart = restart
         #: The files of the site are known.
         self._found = False
-        self._modules = [self._make_modules(folder) for folder in _folders_of_modules(config)]
+        modules = [self._make_modules(folder) for folder in _folders_of_modules(config)]
+        #: What is watched besides the folder that is served.
+        self._beside: list[PythonFiles | WatchedFolder] = [*modules, *others]
         self._dev.tell_problems()
 
     def _make_modules(self, folder: str) -> PythonFiles:
@@ -191,7 +209,7 @@ class LiveReload(DevExtension):
         """Begin to watch."""
         super().start()
         self._watcher.start()
-        for one in self._modules:
+        for one in self._beside:
             one.start()
 
     def tell_problem(self, text: str) -> None:
@@ -201,7 +219,7 @@ class LiveReload(DevExtension):
     def stop(self) -> None:
         """Stop watching; end what streams there are."""
         self._watcher.stop()
-        for one in self._modules:
+        for one in self._beside:
             one.stop()
         self.broker.end_all()
         super().stop()
@@ -258,19 +276,28 @@ class LiveReload(DevExtension):
         )
 
     def _shown(self, paths: list[str]) -> str:
+        return self._named([f"/{path}" for path in paths])
+
+    def _named(self, paths: list[str]) -> str:
         most = self._limits.changes_in_line
-        names = ", ".join(f"/{escape(path)}" for path in paths[:most])
+        names = ", ".join(map(escape, paths[:most]))
         return names + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
     def _tell_state(self, changes: Sequence[dict[str, str]] = ()) -> None:
         """Tell the tabs what the state is, once all of it is known."""
-        if not (self._found and all(one.version for one in self._modules)):
+        if not (self._found and all(one.version for one in self._beside)):
             return
         # Modules change with the processes; the state of all is that of their beginning.
-        version = "-".join([self._tree.version, *[one.version for one in self._modules]])
+        version = "-".join([self._tree.version, *[one.version for one in self._beside]])
         moment = int(time.monotonic() * 1000)
         state = State(version=version, server=self._server, moment=moment)
         self.broker.set_state(state, list(changes))
+
+    def _changed_elsewhere(self, paths: list[str]) -> None:
+        """Nobody knows which pages are made of it."""
+        told = [{"path": path, "kind": "outside"} for path in paths]
+        self._tell_state(told[: self._limits.changes_in_event])
+        self._report(f"changed {self._named(paths)}")
 
     def _modules_changed(self, paths: list[str]) -> None:
         if self._restart is not None:
@@ -279,6 +306,13 @@ class LiveReload(DevExtension):
 
     def _turn(self, now: float) -> None:
         self.broker.tick(now)
+        if self._commands is not None and (
+            now - self._commands_looked_at >= self._limits.run_turn_seconds
+        ):
+            self._commands_looked_at = now
+            problems = self._commands.changed()
+            if problems is not None:
+                self.broker.set_problem("commands", "\n\n".join(problems) or None)
         if now - self._rules_looked_at >= self._limits.rules_seconds:
             self._rules_looked_at = now
             self._refresh_rules(look_at_targets=False)

@@ -202,6 +202,12 @@ class Config:
     allow_host: tuple[str, ...] = ()
     #: Give browsers a service worker that removes itself, in the place of every other.
     no_service_workers: bool = False
+    #: Commands that run beside the server.
+    run: tuple[str, ...] = ()
+    #: The file that says what is wrong with them.
+    run_report: str | None = None
+    #: More folders in which a change reloads pages.
+    watch: tuple[str, ...] = ()
     #: Let pages of other origins read what is served.
     cors: bool = False
 

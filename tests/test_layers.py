@@ -119,6 +119,8 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
+    "brotli": ("h2static.site",),
+    "zstandard": ("h2static.site",),
     "websockets": ("h2static.client", "h2static.websocket"),
     "cryptography": ("h2static.localca", "h2static.server"),
     "scipy": ("hpacktools",),

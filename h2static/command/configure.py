@@ -27,6 +27,7 @@ from h2static.command.intentions import command_meant
 from h2static.command.options import OPTIONS
 from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
+from h2static.command.run_commands import check_commands
 from h2static.config import (
     DEFAULT_PORT,
     DEFAULT_SECURE_DEV_PORT,
@@ -37,6 +38,7 @@ from h2static.config import (
 )
 from h2static.errors import StartError, UsageError
 from h2static.host_config import MountConfig
+from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
 
@@ -73,6 +75,8 @@ _NEEDS = {
     "poll": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
     "no-service-workers": ("dev", "live-reload"),
+    "run": ("dev", "live-reload"),
+    "watch": ("dev", "live-reload"),
     **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.
@@ -119,6 +123,10 @@ def configure(
         attribute = _ATTRIBUTES.get(name, name.replace("-", "_"))
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
+    check_commands(cast("Sequence[str]", values.get("run", ())))
+    for folder in cast("Sequence[str]", server.get("watch", ())):
+        if not os.path.isdir(folder):
+            raise UsageError(f"--watch: there is no folder {folder}")
     if server.get("dev") is True:
         _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
     elif server.get("live_reload") is True:
@@ -277,6 +285,7 @@ def _apply_dev(
         server["access_log"] = "-"
         server.setdefault("log_format", LogFormat.BRIEF)
     site["lenient"] = True
+    site.setdefault("compress", COMPRESSIONS)
     if not any(not one.prefix for one in apps):
         # Else a folder without an index is nothing, and the application's.
         site["listing"] = True
@@ -284,6 +293,8 @@ def _apply_dev(
 
 def _absolute(path: object) -> object:
     """``path`` whatever the working folder becomes; ``-`` is a standard stream."""
+    if isinstance(path, tuple):
+        return tuple(map(_absolute, path))
     return path if path == "-" else os.path.abspath(cast("str", path))
 
 
@@ -333,7 +344,11 @@ def _root(values: Mapping[str, object]) -> str:
     thing to serve."""
     if "htdocs" not in values and any(values.get(name) for name in _SERVED):
         return ""
-    return root_of(cast("str", values.get("htdocs", ".")))
+    root = cast("str", values.get("htdocs", "."))
+    if values.get("run") and not os.path.exists(root):
+        # The first build makes what is in it.
+        os.makedirs(root)
+    return root_of(root)
 
 
 def _workers(count: int) -> int:

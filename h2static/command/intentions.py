@@ -28,6 +28,7 @@ _SPA = "did you mean --spa index.html?"
 _RELOAD = "did you mean --dev, or --live-reload alone?"
 _CACHE = "did you mean --dev, or --cache '*=no-store'?"
 _LOG = "did you mean --access-log?"
+_COMPRESS = "did you mean --compress?"
 _SIBLINGS = "siblings such as app.js.br are served without an option"
 _PROXY = "requests cannot be passed on to another server; for a Python application see --app"
 _PREFIX = "did you mean --mount /PREFIX=DIR, which serves DIR below a path?"
@@ -48,6 +49,7 @@ _INTENTIONS = {
     _RELOAD: "reload livereload hot hmr live auto-reload refresh development",
     _CACHE: "no-cache cache-control max-age no-http-cache nocache",
     _LOG: "log log-level logs log-requests access-logs",
+    _COMPRESS: "gzip brotli br zstd zst deflate compression encode encoding g b",
     _SIBLINGS: "gzip-static brotli-static precompressed static-gzip",
     _PROXY: "proxy api backend upstream reverse-proxy forward",
     _PREFIX: "base base-path base-url public-path public-url prefix",

@@ -256,6 +256,7 @@ def _supervise(
     ``began``: when the start began, in monotonic seconds.
     """
     from h2static.command.banner import banner
+    from h2static.command.run_commands import commands_running
     from h2static.process.daemon import leave_terminal
     from h2static.process.pid_file import PidFile
     from h2static.process.supervisor import Supervisor
@@ -295,14 +296,15 @@ def _supervise(
                 os.chdir("/")
 
     try:
-        Supervisor(
-            config,
-            listeners,
-            reload=reload,
-            announce=announce,
-            notifier=Notifier(),
-            launched=spare.take(),
-        ).run()
+        with commands_running(config) as config:
+            Supervisor(
+                config,
+                listeners,
+                reload=lambda: replace(reload(), run_report=config.run_report),
+                announce=announce,
+                notifier=Notifier(),
+                launched=spare.take(),
+            ).run()
     finally:
         if pid_file is not None:
             pid_file.remove()

@@ -216,6 +216,8 @@ def _value(name: str, written: object, path: str, folder: str) -> object:
     if option.tables is not None:
         return tuple(read_tables(name, written, path, folder, _parse))
     value = _parse(name, written, f"{path}: {name}")
+    if option.completes and isinstance(value, tuple):
+        return tuple(os.path.join(folder, one) for one in value)
     if option.completes and value != "-":
         return os.path.join(folder, str(value))
     return value

@@ -116,6 +116,7 @@
     const images = new Set();
     const others = [];
     for (const { path, kind } of files) {
+      if (kind === "outside") continue;
       if (kind !== "removed" && /\.css$/i.test(path)) sheets.add(path);
       else if (kind !== "removed" && image.test(path)) images.add(path);
       else others.push(path);
@@ -124,7 +125,10 @@
     // Used where it cannot be replaced: by a script, in a closed shadow tree.
     const left = [...sheets, ...images].filter((path) => !done.has(path));
     const matters = (path) => uses(path) || rules.test(path);
-    const must = changes.length >= mostChanges || [...left, ...others].some(matters);
+    // Of a folder that is not served nobody knows which pages are made.
+    const isOutside = changes.some(({ kind }) => kind === "outside");
+    const must =
+      isOutside || changes.length >= mostChanges || [...left, ...others].some(matters);
     if (!must && !stale && !others.length) return undefined;
     return renew(must, others);
   }
@@ -553,14 +557,17 @@
     const notes = new Map();
 
     const css = `
+      :host(.wide) { max-width: min(60rem, calc(100vw - 2rem)); }
       :host { all: initial; position: fixed; inset: auto 1rem 1rem auto; z-index: 2147483647;
         max-width: min(28rem, calc(100vw - 2rem)); color-scheme: light dark; }
       div { display: flex; gap: .75rem; align-items: flex-start; padding: .7rem .7rem .7rem 1rem;
         font: 14px/1.4 system-ui, sans-serif; color: CanvasText; background: Canvas;
         border: 1px solid color-mix(in srgb, CanvasText 25%, Canvas); border-left: 4px solid #d97706;
         border-radius: 8px; box-shadow: 0 4px 16px rgb(0 0 0 / 25%); }
-      ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere;
+      ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere; min-width: 0;
         white-space: pre-line; }
+      li.lines { max-height: 60vh; overflow: auto; white-space: pre-wrap;
+        font: 12.5px/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
       li + li { margin-top: .4rem; }
       button { all: unset; flex: none; padding: 0 .4rem; border-radius: 4px; cursor: pointer;
         font-size: 16px; line-height: 1.2; opacity: .7; }
@@ -606,9 +613,11 @@
         ...shown.map((text) => {
           const item = document.createElement("li");
           item.textContent = text;
+          if (text.includes("\n")) item.className = "lines";
           return item;
         }),
       );
+      host.className = shown.some((text) => text.includes("\n")) ? "wide" : "";
       document.documentElement.append(host);
     }
 

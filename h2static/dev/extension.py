@@ -23,7 +23,9 @@ from h2static.dev.broker import Broker, State
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import ServedFolder
 from h2static.dev.python_files import PythonFiles
+from h2static.dev.run_report import RunReport
 from h2static.dev.source import DocumentSource, WatchedSite
+from h2static.dev.source_folder import SourceFolder
 from h2static.dev.tree import Change, Kind
 from h2static.dev.watched_folder import FolderEvents, WatchedFolder
 from h2static.http.exchange import Application
@@ -171,11 +173,18 @@ class LiveReload(DevExtension):
             )
             for prefix, site in sites.items()
         ]
+        others = [self._make_source(folder) for folder in config.watch]
+        self._commands = None if config.run_report is None else RunReport(config.run_report, limits)
+        self._commands_looked_at = 0.0
         self._restart = restart
         #: Held while the tabs are told: the later state is the last.
         self._telling = threading.Lock()
         modules = [self._make_modules(folder) for folder in _folders_of_modules(config)]
-        self._watched: tuple[WatchedFolder | PythonFiles, ...] = (*self._folders, *modules)
+        self._watched: tuple[WatchedFolder | PythonFiles | SourceFolder, ...] = (
+            *self._folders,
+            *modules,
+            *others,
+        )
         self._dev.tell_problems()
 
     def _events(self, prefix: str) -> FolderEvents:
@@ -184,13 +193,24 @@ class LiveReload(DevExtension):
             on_looked=self._dev.tell_problems,
             on_rules=self._rules_read,
             # One thread is enough for the streams.
-            on_turn=(lambda now: None) if prefix else self.broker.tick,
+            on_turn=(lambda now: None) if prefix else self._turn,
             on_problem=lambda text: self._limited(text, f"watcher{prefix}"),
             on_notice=self._report,
         )
 
     def _warnings_of_rules(self) -> tuple[str, ...]:
         return tuple([text for one in self._folders for text in one.warnings])
+
+    def _make_source(self, folder: str) -> SourceFolder:
+        return SourceFolder(
+            folder,
+            self._config,
+            on_found=self._tell_state,
+            on_change=self._changed_elsewhere,
+            on_problem=lambda text: self._limited(text, f"source {folder}"),
+            on_notice=self._report,
+            limits=self._limits,
+        )
 
     def _make_modules(self, folder: str) -> PythonFiles:
         return PythonFiles(
@@ -290,11 +310,27 @@ class LiveReload(DevExtension):
                 state = State(version="-".join(versions), server=self._server, moment=moment)
                 self.broker.set_state(state, list(changes))
 
+    def _changed_elsewhere(self, paths: list[str]) -> None:
+        """Nobody knows which pages are made of it."""
+        told = [{"path": path, "kind": "outside"} for path in paths]
+        self._tell_state(told[: self._limits.changes_in_event])
+        self._report(f"changed {self._shown(paths)}")
+
     def _modules_changed(self, paths: list[str]) -> None:
         if self._restart is not None:
             shown = self._shown([f"/{path}" for path in paths])
             self._report(f"changed {shown}: the applications start again")
             self._restart()
+
+    def _turn(self, now: float) -> None:
+        self.broker.tick(now)
+        if self._commands is not None and (
+            now - self._commands_looked_at >= self._limits.run_turn_seconds
+        ):
+            self._commands_looked_at = now
+            problems = self._commands.changed()
+            if problems is not None:
+                self.broker.set_problem("commands", "\n\n".join(problems) or None)
 
     def _rules_read(self, site: WatchedSite) -> None:
         self._dev.forget()

@@ -93,6 +93,19 @@ class DevLimits:
     poll_seconds: float = 0.5
     poll_factor: float = 50
 
+    # --- commands beside the server
+    #: Lines and characters of what is wrong that a page shows; the rest is in the terminal.
+    problem_lines: int = 20
+    problem_characters: int = 4_000
+    #: Octets of a line that is not over; then it is shown in parts.
+    run_line: int = 65_536
+    #: Octets of the report that workers read: as many problems as anybody would run commands.
+    run_report: int = 1 << 20
+    #: Between two looks at whether a command has ended, and at the report.
+    run_turn_seconds: float = 0.1
+    #: How long commands have to end by themselves.
+    run_stop_seconds: float = 3.0
+
     # --- what is known of the tree
     #: Larger files are compared by size and time only: reading them costs more than a reload.
     digested_file: int = 1 << 20

@@ -7,7 +7,7 @@
 
 
 
-_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount -a --address --trusted-proxy --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --dev --live-reload --open --ignore --poll --debounce --allow-host --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --no-config --print-config --version -h --help --help-all)
+_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --compress --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount -a --address --trusted-proxy --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --dev --live-reload --open --ignore --poll --debounce --allow-host --run --watch --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --no-config --print-config --version -h --help --help-all)
 
 _shtab_h2static_pos_1_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static_pos_2_COMPGEN=_shtab_compgen_files
@@ -20,6 +20,7 @@ _shtab_h2static___app_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static___key_password_file_COMPGEN=_shtab_compgen_files
 _shtab_h2static___client_ca_COMPGEN=_shtab_compgen_files
 _shtab_h2static___dh_param_file_COMPGEN=_shtab_compgen_files
+_shtab_h2static___watch_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static___error_log_COMPGEN=_shtab_compgen_files
 _shtab_h2static___pid_file_COMPGEN=_shtab_compgen_files
 _shtab_h2static___config_COMPGEN=_shtab_compgen_files
@@ -38,6 +39,7 @@ _shtab_h2static__e_nargs=0
 _shtab_h2static___error_gzip_nargs=0
 _shtab_h2static___netlify_nargs=0
 _shtab_h2static___clean_urls_nargs=0
+_shtab_h2static___compress_nargs=0
 _shtab_h2static___follow_symlinks_nargs=0
 _shtab_h2static___push_cookie_nargs=0
 _shtab_h2static___echo_upload_nargs=0

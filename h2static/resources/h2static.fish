@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mount --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mount --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -76,6 +76,7 @@ complete -c h2static -n _shtab_h2static_using -l cache -x -d 'Cache-Control for 
 complete -c h2static -n _shtab_h2static_using -l header -x -d 'Field '"'"'Name: value'"'"' for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l netlify -d 'Follow the files _headers and _redirects in the root, and answer 404 with 404.html.'
 complete -c h2static -n _shtab_h2static_using -l clean-urls -d 'Answer /about with about.html, and send those who ask for /about/ there. --netlify does so, too.'
+complete -c h2static -n _shtab_h2static_using -l compress -d 'Compress what has no compressed sibling, in one of CODINGS that the client accepts: br and zstd (with the extra '"'"'compress'"'"'), gzip; or '"'"'off'"'"'.'
 complete -c h2static -n _shtab_h2static_using -l dot-names -x -d 'Serve and list files and folders whose name begins with a dot and is like PATTERN, such as '"'"'.z*'"'"' or /.vite. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l encoded-slash -x -d 'Take an encoded slash for one between names in paths like PATTERN, such as '"'"'/@*'"'"' for packages of npm. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size, inode and times of large ones; '"'"'digest'"'"' is the content of all.'
@@ -123,6 +124,8 @@ complete -c h2static -n _shtab_h2static_using -l ignore -x -d 'Do not reload for
 complete -c h2static -n _shtab_h2static_using -l poll -d 'Find changes by looking for them, without relying on notifications of the system. Where file systems do not tell of all changes, that is done anyway.'
 complete -c h2static -n _shtab_h2static_using -l debounce -x -d 'Reload once it was quiet for MS milliseconds.'
 complete -c h2static -n _shtab_h2static_using -l allow-host -x -d 'In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate that is made on this machine is for NAME too, if that is a local name. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l run -x -d 'Run COMMAND in a shell beside the server, such as '"'"'npm run build -- --watch'"'"': what it prints is in the log, its errors are on the page, and it ends with the server. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l watch -xka "(__fish_complete_directories)" -d 'Reload pages when something changes in DIR, too. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l no-service-workers -d 'Give browsers a service worker that removes itself in the place of every other, so that no page comes from a worker'"'"'s cache.'
 complete -c h2static -n _shtab_h2static_using -l cors -d 'Let pages of other origins read the files.'
 complete -c h2static -n _shtab_h2static_using -s v -l verbose -d 'Print every frame that comes and goes.'

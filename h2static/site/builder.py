@@ -11,12 +11,14 @@ and ``OSError`` (the file system).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from h2static.http.fields import SERVER_FIELD
+from h2static.http.fields import SERVER_FIELD, Field
 from h2static.http.messages import Response
 from h2static.site.cache_key import CacheKey
+from h2static.site.compression import Compression, Unknown
 from h2static.site.conditional import Validators
 from h2static.site.contents import FileContent, WouldBlockError, content_tag
 from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
@@ -39,7 +41,7 @@ from h2static.site.redirects import REDIRECT_STATUSES, Match
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
-from h2static.site.sources import FileSource
+from h2static.site.sources import FileSource, FoundContent
 from h2static.site.variants import Variants, inner_name
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
@@ -304,6 +306,18 @@ class ResponseBuilder:
             # RFC 9110 section 8.8.3.3: with another coding it is another representation.
             source.etag = source.etag[:-1] + b"-" + stored + b'"'
         media_type = self._media_type(name, plain)
+        fields = self.rules.fields(self.path, file_path)
+        compression = self.setup.compression
+        if (
+            compression is not None
+            and plain is not None
+            and status == 200
+            and compression.applies(media_type, source.length)
+            and not _forbids_coding(fields)
+        ):
+            vary = b"accept-encoding"
+            if coding == IDENTITY:
+                coding, source = self._compressed(compression, source)
         validators = self.source.validators(source) if status == 200 else None
         if validators is not None and validators.modified == int(self.now):
             self.brief = True
@@ -316,13 +330,41 @@ class ResponseBuilder:
             coding=None if coding == IDENTITY else coding,
             vary=vary,
             ranges=status == 200,
-            fields=self.rules.fields(self.path, file_path),
+            fields=fields,
         )
         response = prepare(self.cache_key, representation, self.now, status, self.limits)
         planner = self.setup.push_source.planner
         if planner is not None and response.status == 200:
             response.hints = self._hints(planner, plain, media_type)
         return response
+
+    def _compressed(
+        self, compression: Compression, source: FoundContent
+    ) -> tuple[bytes, FoundContent]:
+        """The coding that ``source`` is sent in, and its content in that coding."""
+        coding = compression.choose(self.cache_key.accept_encoding)
+        if coding is None:
+            return IDENTITY, source
+        if source.etag.startswith(b"W/"):
+            # It may change at this moment.
+            self.brief = True
+            return IDENTITY, source
+        octets = compression.find(source.etag, coding)
+        if isinstance(octets, Unknown):
+            if not self.blocking:
+                raise WouldBlockError
+            whole = self.source.whole(source)
+            octets = compression.make(source.etag, coding, whole, self.now)
+            # Next time there may be room.
+            self.brief |= isinstance(octets, Unknown)
+        if not isinstance(octets, bytes):
+            return IDENTITY, source
+        return coding, FoundContent(
+            content=OctetContent(octets=octets, limits=self.limits),
+            length=len(octets),
+            etag=compression.tag(source.etag, coding),
+            file=source.file,
+        )
 
     def _media_type(self, name: bytes, plain: OpenFile | None) -> bytes:
         media_types = self.setup.media_types
@@ -397,3 +439,12 @@ class ResponseBuilder:
         # Whatever the content of such a request is, it does not change the answer.
         response.early = error.status in (405, 501)
         return response
+
+
+def _forbids_coding(fields: Sequence[Field]) -> bool:
+    """Whether the owner says ``no-transform``, or names a coding that the file has already."""
+    return any(
+        (name == b"cache-control" and b"no-transform" in value.lower())
+        or name == b"content-encoding"
+        for name, value in fields
+    )

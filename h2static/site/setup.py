@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
@@ -20,6 +21,7 @@ from h2static.site.file_times import ModificationDates
 from h2static.site.files import Dependencies, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
+from h2static.site.limits import SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone, ListMemory
 from h2static.site.lookup import FoundFile, Lookup, LookupRules
 from h2static.site.mediatypes import MediaTypes, read_mime_types
@@ -34,6 +36,9 @@ from h2static.site.variants import UnusedSiblings
 
 READ_METHODS = (b"GET", b"HEAD")
 UPLOAD_METHODS = (b"POST", b"PUT")
+if TYPE_CHECKING:
+    from h2static.site.compression import Compression
+
 #: The page that Netlify answers with where there is no file.
 NETLIFY_NOT_FOUND = (b"404.html",)
 
@@ -78,6 +83,7 @@ class Setup:
         if config.mime_types_file is not None:
             additions = read_mime_types(config.mime_types_file, access.limits)
         self.media_types = MediaTypes(additions)
+        self.compression = _compression(config, limits, alone)
         if config.index in ("", ".", "..") or "/" in config.index or "\0" in config.index:
             raise ValueError(f"index: {config.index!r} is not the name of a file in every folder")
         self.public = public_names(config)
@@ -193,6 +199,15 @@ class Setup:
         """The methods that resources here support (RFC 9110 section 10.2.1)."""
         uploads = UPLOAD_METHODS if self.config.echo_upload else ()
         return (b"allow", b", ".join((*READ_METHODS, b"OPTIONS", *uploads)))
+
+
+def _compression(config: SiteConfig, limits: SiteLimits, alone: Alone) -> Compression | None:
+    if not config.compress:
+        return None
+    # Libraries that only this needs.
+    from h2static.site.compression import Compression, available_coders
+
+    return Compression(available_coders(config.compress), limits, alone)
 
 
 def _octets(text: str) -> bytes:

@@ -139,7 +139,8 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "error-page": "404=x", "cache": "*=no-store", "header": "*:A: b", "etag": "digest",
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
-        "cache-size": "1K", "dot-names": ".z*", "encoded-slash": "/@*",
+        "cache-size": "1K", "compress": "gzip", "run": "true", "watch": ".",
+        "dot-names": ".z*", "encoded-slash": "/@*",
         "app": "a:b", "app-dir": "x", "lifespan": "off",
         "host": "a.test=www", "listen": "81", "mount": "/x=www",
     }  # fmt: skip
@@ -158,6 +159,8 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
             "debounce",
             "poll",
             "no-service-workers",
+            "run",
+            "watch",
         ):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
         if option.name in ("app-dir", "factory", "lifespan", "wsgi"):

@@ -66,6 +66,23 @@ DEVELOPMENT = (
         " that is made on this machine is for NAME too, if that is a local name. Repeatable.",
     ),
     Option(
+        name="run",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="COMMAND",
+        help="Run COMMAND in a shell beside the server, such as 'npm run build -- --watch': what it"
+        " prints is in the log, its errors are on the page, and it ends with the server."
+        " Repeatable.",
+    ),
+    Option(
+        name="watch",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="DIR",
+        completes="directory",
+        help="Reload pages when something changes in DIR, too. Repeatable.",
+    ),
+    Option(
         name="no-service-workers",
         group=Group.DEVELOPMENT,
         help="Give browsers a service worker that removes itself in the place of every other, so"

@@ -80,7 +80,8 @@ def assemble(
     wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
     the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
     """
-    by_name = bool(config.hosts) or len(config.listening) > 1
+    # What one table says of a port is said nowhere else.
+    by_name = bool(config.hosts or config.listens)
     watch = None if by_name else make_certificate_watch(config, tickets=not several)
     tls = None if by_name else make_tls(config, tickets=not several)
     with contextlib.ExitStack() as undo:

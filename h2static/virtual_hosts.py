@@ -233,14 +233,14 @@ class VirtualHosts:
         self._hosts = Hosts(tuple(self._configs), default)
         self._nobody = Refusals()
         #: Leads everywhere: its lifecycle is that of all hosts.
-        self._everywhere = self._outer(HostRouter(self._hosts, self._nobody))
+        self._everywhere = self._router(lambda host, name: True)
         self.served = self._together(parts)
 
-    def _outer(self, router: HostRouter) -> Application:
-        """``router`` with the health check around it, which is asked for by any name."""
+    def _outer(self, inner: Application) -> Application:
+        """``inner`` with the health check around it, which is asked for by any name."""
         if self._config.health is None:
-            return router
-        health = HealthApplication(router, self._config.health)
+            return inner
+        health = HealthApplication(inner, self._config.health)
         self._healths.append(health)
         return health
 
@@ -364,10 +364,9 @@ class VirtualHosts:
 
     def _router(self, reaches: Callable[[Host, str], bool]) -> Application:
         if not self._config.hosts:
-            # One site at several ports.
+            # One site: nobody has to tell it of batches but those who tell the whole.
             (host,) = self._hosts.every
-            if self._config.health is None:
-                return host.application
+            return self._outer(host.application)
         return self._outer(HostRouter(self._hosts, self._nobody, reaches))
 
     def _is_here(self, listen: ListenConfig, host: Host) -> bool:

@@ -134,9 +134,9 @@ def configure(
 
 def _with_listens(config: Config, tables: Sequence[Table], *, has_port: bool) -> Config:
     """``config`` with the ports of ``tables``; the first of all becomes its own."""
-    every = listens(tables, config.listening[0] if has_port else None)
-    if not every:
+    if not tables:
         return config
+    every = listens(tables, config.listening[0], has_port=has_port)
     return replace(
         config,
         listens=every,

@@ -29,7 +29,7 @@ from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
 from h2static.config import LOOPBACK, Config, LogFormat, describe
 from h2static.errors import StartError, UsageError
-from h2static.host_config import MountConfig
+from h2static.host_config import ListenConfig, MountConfig
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
 
@@ -115,8 +115,8 @@ def configure(
         _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
     dev = server.get("dev") is True
     try:
-        config = Config(
-            port=cast("int", values.get("port", 0)),
+        server.update(_ports(server, values, listen_tables))
+        return Config(
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
             site=SiteConfig(
@@ -127,23 +127,30 @@ def configure(
             hosts=hosts(tables_of(values, "host"), values, _apps, dev=dev),
             **server,  # type: ignore[arg-type]  # as above
         )
-        return _with_listens(config, listen_tables, has_port="port" in values)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
-def _with_listens(config: Config, tables: Sequence[Table], *, has_port: bool) -> Config:
-    """``config`` with the ports of ``tables``; the first of all becomes its own."""
+def _ports(
+    server: Mapping[str, object], values: Mapping[str, object], tables: Sequence[Table]
+) -> dict[str, object]:
+    """Where to listen, as ``Config`` has it; ``server``: what was said outside of ``tables``."""
+    port = cast("int", values.get("port", 0))
     if not tables:
-        return config
-    every = listens(tables, config.listening[0], has_port=has_port)
-    return replace(
-        config,
-        listens=every,
-        port=every[0].port,
-        addresses=every[0].addresses,
-        no_tls=all(one.no_tls for one in every),
+        return {"port": port}
+    names = [item.name for item in fields(ListenConfig) if item.name in server]
+    common = ListenConfig(
+        port=port,
+        **{name: server[name] for name in names},  # type: ignore[arg-type]  # parsed
     )
+    every = listens(tables, common, has_port="port" in values)
+    # The first of all is the server's own.
+    return {
+        "listens": every,
+        "port": every[0].port,
+        "addresses": every[0].addresses,
+        "no_tls": all(one.no_tls for one in every),
+    }
 
 
 def _check_one_site(values: Mapping[str, object]) -> None:

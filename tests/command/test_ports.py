@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from h2static.command import commands
 from h2static.command.start import load
 from h2static.config import LOOPBACK, Config
+from h2static.server.key_pairs import key_pairs, needs_common_pair
 from tests.support.host_certificates import Authority, make_authority
 
 
@@ -92,3 +94,60 @@ no-tls = true
     first, second = load_text(folder, POLICY + tables).listening
     assert (first.addresses, first.verify_client, first.client_ca) == (("::1",), False, None)
     assert (second.no_tls, second.verify_client, second.groups) == (True, False, None)
+
+
+def test_a_host_that_is_reached_without_tls_only_needs_no_certificate(
+    folder: Path, authority: Authority
+) -> None:
+    """Nor is the certificate of others looked at for its name, or one made on this machine."""
+    (folder / "ports.toml").write_text("""
+[[host]]
+names = ["a.test"]
+htdocs = "www"
+key = "a.key"
+cert = "a.pem"
+[[host]]
+names = ["plain.test"]
+htdocs = "www"
+[[listen]]
+port = 90
+hosts = ["a.test"]
+[[listen]]
+port = 91
+no-tls = true
+""")
+    loaded = load(["--config", "ports.toml"])
+    assert loaded.certificate is None
+    assert [pair.cert_file for pair in key_pairs(loaded.config)] == [str(folder / "a.pem")]
+    assert not needs_common_pair(loaded.config)
+
+
+def test_the_pair_outside_of_tables_need_not_be_for_it(folder: Path, authority: Authority) -> None:
+    load_text(
+        folder,
+        """
+key = "a.key"
+cert = "a.pem"
+[[host]]
+names = ["a.test"]
+htdocs = "www"
+[[host]]
+names = ["plain.test"]
+htdocs = "www"
+[[listen]]
+port = 90
+hosts = ["a.test"]
+[[listen]]
+port = 91
+no-tls = true
+""",
+    )
+
+
+def test_a_file_for_a_daemon_is_valid_without_a_port(folder: Path) -> None:
+    """PORT may come from the command line, and ports from tables."""
+    (folder / "some.toml").write_text('daemon = true\nhtdocs = "www"\nno-tls = true\n')
+    assert commands.config(["--check", "some.toml"]) == 0
+    with (folder / "some.toml").open("a") as file:
+        file.write("[[listen]]\nport = 90\n")
+    assert commands.config(["--check", "some.toml"]) == 0

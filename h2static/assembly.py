@@ -172,7 +172,9 @@ def _context(config: Config, *, tickets: bool) -> ssl.SSLContext:
     return make_context(config, tickets=tickets)
 
 
-def make_certificate_watch(config: Config, *, tickets: bool) -> CertificateWatch | None:
+def make_certificate_watch(
+    config: Config, *, tickets: bool
+) -> CertificateWatch[ssl.SSLContext] | None:
     """What finds out that the certificate of ``config`` was renewed, if that is wanted.
 
     To be made before :func:`make_tls` reads the files.
@@ -182,11 +184,11 @@ def make_certificate_watch(config: Config, *, tickets: bool) -> CertificateWatch
     from h2static.server.certificate_watch import CertificateWatch
     from h2static.server.tls import make_context
 
-    return CertificateWatch(config, lambda: make_context(config, tickets=tickets))
+    return CertificateWatch((config,), lambda: make_context(config, tickets=tickets))
 
 
 def _renewing(
-    watch: CertificateWatch | None,
+    watch: CertificateWatch[ssl.SSLContext] | None,
     pool: Pool,
     entrances: Sequence[Entrance],
     error_log: ErrorLog,

@@ -11,7 +11,7 @@ from h2static.config import Config
 from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
 from h2static.http.host_names import matches
-from h2static.server.key_pairs import KeyPair, pair_of
+from h2static.server.key_pairs import KeyPair, hosts_over_tls, pair_of
 
 
 def names_in(path: str) -> frozenset[str]:
@@ -52,7 +52,7 @@ def uncovered(config: Config, pair: KeyPair) -> str | None:
 
     Raises :class:`~h2static.errors.StartError` when it cannot be read.
     """
-    hosts = [host for host in config.hosts if pair_of(config, host) == pair]
+    hosts = [host for host in hosts_over_tls(config) if pair_of(config, host) == pair]
     if not hosts:
         return None
     names = names_in(pair.cert_file)

@@ -12,7 +12,6 @@ mean is the same for all of them, and remembered once.
 
 from __future__ import annotations
 
-import itertools
 import socket
 import ssl
 from collections import defaultdict
@@ -308,21 +307,17 @@ class VirtualHosts:
             return self._make_context(pair.of(config, listen))
 
         pairs = [self._pairs_at(listen) for listen in config.listening]
-        if config.watch_certificate:
-            # Before contexts are made: what changes from now on is seen.
-            self._renewals = {
-                pair: PairRenewal(
-                    config,
-                    pair,
-                    [
-                        listen
-                        for listen, shown in zip(config.listening, pairs, strict=True)
-                        if pair in shown
-                    ],
-                    make,
-                )
-                for pair in dict.fromkeys(itertools.chain(*pairs))
-            }
+        shown_at: dict[KeyPair, list[ListenConfig]] = defaultdict(list)
+        for listen, shown in zip(config.listening, pairs, strict=True):
+            for pair in shown:
+                shown_at[pair].append(listen)
+        # Before contexts are made: what changes from now on is seen.
+        unwatched = None if config.watch_certificate else common_pair(config)
+        self._renewals = {
+            pair: PairRenewal(config, pair, places, make)
+            for pair, places in shown_at.items()
+            if pair != unwatched
+        }
         return [
             Port(listen=listen, certificates=self._certificates(listen, shown, make), pairs=shown)
             for listen, shown in zip(config.listening, pairs, strict=True)

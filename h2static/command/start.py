@@ -326,9 +326,24 @@ def _banner(
         lines.append("           h2static install-ca tells how browsers come to trust it:")
         lines.append(f"           SHA-256 {certificate.fingerprint[:47]}")
         lines.append(f"                   {certificate.fingerprint[48:]}")
+        lines += [
+            f"           It is not for {name}: give that host a key and a certificate."
+            for name in _names_without_certificate(config)
+        ]
     stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
     lines.append(f"  {stop} stops the server.")
     return "\n".join(lines)
+
+
+def _names_without_certificate(config: Config) -> list[str]:
+    """Names of hosts that the certificate made on this machine is not for: it has local names."""
+    if not config.hosts:
+        return []
+    from h2static.server.certificate_names import names_without
+    from h2static.server.key_pairs import common_pair
+
+    pair = common_pair(config)
+    return [] if pair is None else [name for _, name in names_without(config, pair)]
 
 
 def _network_urls(config: Config, urls: Sequence[str]) -> list[str]:

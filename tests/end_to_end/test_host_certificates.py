@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from h2static.assembly import make_applications
+from h2static.config import Config
+from h2static.host_config import HostConfig
 from h2static.http2 import frames as f
 from h2static.http2 import registry as r
+from h2static.server.key_pairs import KeyPair
+from h2static.server.pool import Pool
+from h2static.server.tls import make_context
+from h2static.site.config import SiteConfig
+from h2static.virtual_hosts import VirtualHosts
 from tests.support.host_certificates import Authority, make_authority
-from tests.support.processes import DEADLINE, RunningServer, running
+from tests.support.processes import DEADLINE, RunningServer, running, wait_until
 from tests.support.servers import free_port
 
 FILE = """
@@ -163,3 +171,51 @@ def test_a_resumed_session_reaches_what_its_handshake_was_for(
         assert resumed.session_reused
         status = ask_on(resumed, "c.test")[:3]
     assert status == (b"421" if version is ssl.TLSVersion.TLSv1_2 else b"200")
+
+
+def test_what_is_not_watched_is_the_pair_outside_of_tables_alone(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """A certificate that was made on this machine may be made anew by another server."""
+    a, c = (
+        KeyPair(key_file=str(tmp_path / f"{name}.key"), cert_file=str(tmp_path / f"{name}.pem"))
+        for name in ("a", "c")
+    )
+    config = Config(
+        port=0,
+        key_file=a.key_file,
+        cert_file=a.cert_file,
+        watch_certificate=False,
+        hosts=(
+            HostConfig(names=("a.test",), site=SiteConfig(root=str(tmp_path))),
+            HostConfig(
+                names=("c.test",),
+                site=SiteConfig(root=str(tmp_path)),
+                key_file=c.key_file,
+                cert_file=c.cert_file,
+            ),
+        ),
+    )
+    pool = Pool(lambda text: None, 1)
+    told: list[str] = []
+    try:
+        hosts = VirtualHosts(
+            config,
+            lambda own, label, first: make_applications(own, pool, page=None, tells=False),
+            lambda own: make_context(own, tickets=False),
+        )
+        look = hosts.renew(pool, lambda: None, told.append)
+        authority.issue("a", "a.test")
+        authority.issue("c", "c.test")
+
+        def is_told() -> bool:
+            look()
+            pool.run_posted()
+            return bool(told)
+
+        wait_until(is_told, "the new certificate")
+        for _ in range(3):
+            is_told()
+    finally:
+        pool.close()
+    assert told == [f"the new certificate is in use: {c.cert_file}"]

@@ -80,7 +80,8 @@ def assemble(
     wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
     the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
     """
-    by_name = bool(config.hosts) or len(config.listening) > 1
+    # What one table says of a port is said nowhere else.
+    by_name = bool(config.hosts or config.listens)
     watch = None if by_name else make_certificate_watch(config, tickets=not several)
     tls = None if by_name else make_tls(config, tickets=not several)
     with contextlib.ExitStack() as undo:
@@ -171,7 +172,9 @@ def _context(config: Config, *, tickets: bool) -> ssl.SSLContext:
     return make_context(config, tickets=tickets)
 
 
-def make_certificate_watch(config: Config, *, tickets: bool) -> CertificateWatch | None:
+def make_certificate_watch(
+    config: Config, *, tickets: bool
+) -> CertificateWatch[ssl.SSLContext] | None:
     """What finds out that the certificate of ``config`` was renewed, if that is wanted.
 
     To be made before :func:`make_tls` reads the files.
@@ -181,11 +184,11 @@ def make_certificate_watch(config: Config, *, tickets: bool) -> CertificateWatch
     from h2static.server.certificate_watch import CertificateWatch
     from h2static.server.tls import make_context
 
-    return CertificateWatch(config, lambda: make_context(config, tickets=tickets))
+    return CertificateWatch((config,), lambda: make_context(config, tickets=tickets))
 
 
 def _renewing(
-    watch: CertificateWatch | None,
+    watch: CertificateWatch[ssl.SSLContext] | None,
     pool: Pool,
     entrances: Sequence[Entrance],
     error_log: ErrorLog,

@@ -135,7 +135,8 @@ class Config:
     key_password_file: str | None = None
     #: Use secrets that others on the machine can read or change.
     insecure_key: bool = False
-    #: Use a new certificate as soon as its files have changed.
+    #: Use a new certificate as soon as its files have changed; those that hosts name are always
+    #: watched.
     watch_certificate: bool = True
     #: Demand a client certificate that :attr:`client_ca` vouches for.
     verify_client: bool = False

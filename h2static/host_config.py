@@ -80,6 +80,10 @@ class ListenConfig:
         """What a client writes in front of the authority."""
         return "http" if self.no_tls else "https"
 
+    def has(self, host: HostConfig) -> bool:
+        """Whether ``host`` is reached here."""
+        return not self.hosts or not set(self.hosts).isdisjoint(host.names)
+
 
 def check_prefixes(apps: Sequence[AppConfig], mounts: Sequence[MountConfig]) -> None:
     """Raise ``ValueError`` where several things are to be served in one place."""

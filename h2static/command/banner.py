@@ -45,6 +45,10 @@ def banner(
     lines += _notes(config, listeners)
     if certificate is not None:
         lines += _about(certificate)
+        lines += [
+            f"  TLS      the certificate is not for {name}: give that host a key and a certificate"
+            for name in _names_without_certificate(config)
+        ]
     stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
     lines.append(f"  {stop} stops the server.")
     return "\n".join(lines)
@@ -96,3 +100,14 @@ def _about(certificate: Certificate) -> list[str]:
     if is_noted(certificate):
         return []
     return ["  TLS      browsers warn, until h2static install-ca --yes has run once"]
+
+
+def _names_without_certificate(config: Config) -> list[str]:
+    """Names of hosts that the certificate made on this machine is not for: it has local names."""
+    if not config.hosts:
+        return []
+    from h2static.server.certificate_names import names_without
+    from h2static.server.key_pairs import common_pair
+
+    pair = common_pair(config)
+    return [] if pair is None else [name for _, name in names_without(config, pair)]

@@ -37,7 +37,7 @@ from h2static.config import (
     describe,
 )
 from h2static.errors import StartError, UsageError
-from h2static.host_config import MountConfig
+from h2static.host_config import ListenConfig, MountConfig
 from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
@@ -134,8 +134,8 @@ def configure(
         server.setdefault("addresses", LOOPBACK)
     dev = server.get("dev") is True
     try:
-        config = Config(
-            port=cast("int", values.get("port", _default_port(values))),
+        server.update(_ports(server, values, listen_tables))
+        return Config(
             port_given="port" in values,
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
@@ -147,7 +147,6 @@ def configure(
             hosts=hosts(tables_of(values, "host"), values, _apps, dev=dev),
             **server,  # type: ignore[arg-type]  # as above
         )
-        return _with_listens(config, listen_tables, has_port="port" in values)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -157,18 +156,26 @@ def _default_port(values: Mapping[str, object]) -> int:
     return DEFAULT_SECURE_DEV_PORT if secure else DEFAULT_PORT
 
 
-def _with_listens(config: Config, tables: Sequence[Table], *, has_port: bool) -> Config:
-    """``config`` with the ports of ``tables``; the first of all becomes its own."""
-    every = listens(tables, config.listening[0] if has_port else None)
-    if not every:
-        return config
-    return replace(
-        config,
-        listens=every,
-        port=every[0].port,
-        addresses=every[0].addresses,
-        no_tls=all(one.no_tls for one in every),
+def _ports(
+    server: Mapping[str, object], values: Mapping[str, object], tables: Sequence[Table]
+) -> dict[str, object]:
+    """Where to listen, as ``Config`` has it; ``server``: what was said outside of ``tables``."""
+    port = cast("int", values.get("port", _default_port(values)))
+    if not tables:
+        return {"port": port}
+    names = [item.name for item in fields(ListenConfig) if item.name in server]
+    common = ListenConfig(
+        port=port,
+        **{name: server[name] for name in names},  # type: ignore[arg-type]  # parsed
     )
+    every = listens(tables, common, has_port="port" in values)
+    # The first of all is the server's own.
+    return {
+        "listens": every,
+        "port": every[0].port,
+        "addresses": every[0].addresses,
+        "no_tls": all(one.no_tls for one in every),
+    }
 
 
 def _check_one_site(values: Mapping[str, object]) -> None:

@@ -113,11 +113,11 @@ def of_words(written: object, where: str = "") -> Table:
         where = where or f"--mount {written.prefix}"
         return Table(where=where, values={"prefix": written.prefix, "htdocs": written.htdocs})
     assert isinstance(written, WrittenListen)
-    address = () if written.address is None else (written.address,)
+    address = {} if written.address is None else {"address": (written.address,)}
     no_tls = {"no-tls": True} if written.no_tls else {}
     return Table(
         where=where or f"--listen {written.port}",
-        values={"port": written.port, "address": address, **no_tls},
+        values={"port": written.port, **address, **no_tls},
     )
 
 
@@ -220,31 +220,30 @@ def root_of(path: str, where: str = "") -> str:
     return root
 
 
-def listens(tables: Sequence[Table], main: ListenConfig | None) -> tuple[ListenConfig, ...]:
-    """Where to listen; ``main``: what PORT says, whose policy holds for all who say none.
-
-    Empty where that is all there is.
-    """
-    if not tables:
-        return ()
-    policy = main or ListenConfig(port=0)
-    found = [] if main is None else [main]
+def listens(
+    tables: Sequence[Table], common: ListenConfig, *, has_port: bool
+) -> tuple[ListenConfig, ...]:
+    """Where to listen; ``common``: what is said outside of tables, whose addresses and policy hold
+    for all who say none; ``has_port``: it is a port itself, the first one."""
+    # A path is one socket's.
+    addresses = tuple([one for one in common.addresses if not one.startswith("unix:")])
+    found = [common] if has_port else []
     for one in tables:
         values = one.values
-        no_tls = values.get("no-tls", policy.no_tls) is True
-        verify = values.get("verify-client", policy.verify_client and not no_tls) is True
+        no_tls = values.get("no-tls", common.no_tls) is True
+        verify = values.get("verify-client", common.verify_client and not no_tls) is True
         found.append(
             ListenConfig(
                 port=cast("int", values["port"]),
-                addresses=tuple(cast("Sequence[str]", values.get("address", policy.addresses))),
+                addresses=tuple(cast("Sequence[str]", values.get("address", addresses))),
                 no_tls=no_tls,
                 hosts=cast("tuple[str, ...]", values.get("hosts", ())),
                 verify_client=verify,
-                client_ca=_path(one, "client-ca") or (policy.client_ca if verify else None),
+                client_ca=_path(one, "client-ca") or (common.client_ca if verify else None),
                 groups=cast("str | None", values.get("groups"))
-                or (None if no_tls else policy.groups),
+                or (None if no_tls else common.groups),
                 dh_param_file=_path(one, "dh-param-file")
-                or (None if no_tls else policy.dh_param_file),
+                or (None if no_tls else common.dh_param_file),
                 where=one.where,
             )
         )

@@ -8,6 +8,7 @@ response is recalled once a batch, so that it is never older than the request.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from h2static.http.authority import Authorities
@@ -44,7 +45,7 @@ class Service(Endpoint):
     #: Whether responses may have hints: then connections remember what clients have asked for.
     hints: bool = False
     #: What clients are told that connections are good for (RFC 8336), in frames of this many.
-    origins: tuple[tuple[bytes, ...], ...] = ()
+    origins: Sequence[tuple[bytes, ...]] = ()
     #: Who clients have asked for.
     authorities: Authorities = field(default_factory=Authorities)
     #: The responses that were recalled in this batch.
@@ -126,7 +127,7 @@ def make_service(
     sections: FieldSectionMemory | None = None,
     blocks: HeaderBlockMemory | None = None,
     hints: bool = False,
-    origins: tuple[tuple[bytes, ...], ...] = (),
+    origins: Sequence[tuple[bytes, ...]] = (),
     memories: bool = True,
 ) -> Service:
     """A service.

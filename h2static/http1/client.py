@@ -167,12 +167,18 @@ class ClientConnection:
     @property
     def backlog(self) -> bool:
         """Whether :meth:`take_turn` has something to do."""
-        return bool(self._octets) and not self._paused and self._call is not None
+        left = self._octets or self._eof
+        return bool(left) and not self._paused and self._call is not None
 
     @property
     def missing(self) -> int:
         """Any number of octets is as good."""
         return 0
+
+    @property
+    def room(self) -> int:
+        """Requests that would go out at once: one, or none."""
+        return int(self._call is None and not (self.closing or self.switched or self._waiting))
 
     @property
     def wants_input(self) -> bool:
@@ -418,6 +424,9 @@ def frame_request(request: Request, body: bytes | Body, upgrade: Fields = ()) ->
         elif name == b"host" or name in CONNECTION_FIELDS:
             continue
         lines.append(_line(name, value))
+        if name == b"te":
+            # RFC 9110 section 10.1.4: "A sender of TE MUST also send a "TE" connection option".
+            lines.append(b"connection: te\r\n")
     lines += [_line(name, value) for name, value in upgrade]
     left = len(body) if isinstance(body, bytes) else body.length
     framing = Framing.NONE

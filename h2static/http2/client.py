@@ -127,6 +127,21 @@ class ClientConnection(Connection):
         super().receive(data, now)
 
     @property
+    def room(self) -> int:
+        """Requests that would go out at once; 0 once the server takes no more."""
+        return 0 if self.closing or self.eof or self._error else self.responses.room
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether no other request will go out here."""
+        return self.closing or self.eof or self._error is not None or self.peer.leaving
+
+    @property
+    def offers_connect(self) -> bool | None:
+        """Whether the server understands extended CONNECT (RFC 8441); ``None``: it has not said."""
+        return self.peer.connect_protocol if self.peer.received else None
+
+    @property
     def missing(self) -> int:
         """Octets that complete the frame whose header has come; 0: there is none."""
         if len(self.buffer) < FRAME_HEADER_SIZE:

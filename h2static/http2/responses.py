@@ -188,14 +188,26 @@ class Responses(WithoutExchanges):
             assert call.receiver is not None
             call.receiver.fail(failure)
 
+    @property
+    def _most(self) -> int:
+        """Streams that may be open at the same time."""
+        limit = self._peer.max_concurrent_streams
+        return self._endpoint.settings.assumed_streams if limit is None else limit
+
+    @property
+    def room(self) -> int:
+        """Requests that would go out at once."""
+        if self._peer.leaving or not self._streams.has_own_ids:
+            return 0
+        waiting = len(self._waiting) + len(self._undecided)
+        return max(0, self._most - self._streams.own - waiting)
+
     def open_waiting(self) -> None:
         """Send the requests that there is room for."""
         if self._peer.leaving or not self._streams.has_own_ids:
             self.fail_waiting(Failure("the server takes no more requests", None, True))
             return
-        limit = self._peer.max_concurrent_streams
-        if limit is None:
-            limit = self._endpoint.settings.assumed_streams
+        limit = self._most
         while self._waiting and self._streams.own < limit and self._streams.has_own_ids:
             self._open(self._waiting.popleft())
 

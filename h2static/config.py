@@ -16,6 +16,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from h2static.asgi.config import AppConfig
+from h2static.host_config import (
+    HostConfig,
+    ListenConfig,
+    MountConfig,
+    check_hosts,
+    check_prefixes,
+)
 from h2static.site.config import SiteConfig
 
 #: What ``server`` says and what ``--version`` prints before the version.
@@ -74,6 +81,8 @@ class LogFormat(StrEnum):
     JSON = "json"
     #: For people: short, coloured, without what is the same on every line.
     BRIEF = "brief"
+    #: The name of the host and the port (``%v:%p`` of Apache), then as COMBINED.
+    VHOST = "vhost"
 
 
 class ProxyProtocol(StrEnum):
@@ -103,6 +112,13 @@ class Config:
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     #: Applications; one of them may have no prefix.
     apps: tuple[AppConfig, ...] = ()
+    #: Folders below paths.
+    mounts: tuple[MountConfig, ...] = ()
+    #: Hosts beside the site above, which has no name and is the default.
+    hosts: tuple[HostConfig, ...] = ()
+    #: Where to listen, if that is more than :attr:`port` and :attr:`addresses` can say, which are
+    #: those of the first one then.
+    listens: tuple[ListenConfig, ...] = ()
 
     # TLS
     #: Cleartext HTTP/2 with prior knowledge (RFC 9113 section 3.3).
@@ -202,22 +218,45 @@ class Config:
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
                 raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
-        prefixes = [one.prefix for one in self.apps]
-        for prefix in prefixes:
-            if prefixes.count(prefix) > 1:
-                where = f"below {prefix}" if prefix else "without a prefix"
-                raise ValueError(f"there are several applications {where}")
+        check_prefixes(self.apps, self.mounts)
+        check_hosts(self.hosts, self.listens, has_main=self.has_main)
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
         if self.verify_client and self.client_ca is None:
             raise ValueError("--verify-client needs --client-ca FILE to verify against")
-        if self.daemon and self.ready_fd is None and self.port == 0 and not self.addresses:
+        picked = any(one.port == 0 and not one.addresses for one in self.listening)
+        if self.daemon and self.ready_fd is None and picked:
             raise ValueError("--daemon with port 0 needs --ready-fd to tell which port was picked")
 
     @property
     def folder(self) -> bool:
         """Whether a folder is served."""
         return bool(self.site.root)
+
+    @property
+    def has_apps(self) -> bool:
+        """Whether any host has applications."""
+        return bool(self.apps) or any(one.apps for one in self.hosts)
+
+    @property
+    def has_main(self) -> bool:
+        """Whether there is a site without a name."""
+        return self.folder or bool(self.apps or self.mounts)
+
+    @property
+    def listening(self) -> tuple[ListenConfig, ...]:
+        """Where to listen, and how; at least one."""
+        return self.listens or (
+            ListenConfig(
+                port=self.port,
+                addresses=self.addresses,
+                no_tls=self.no_tls,
+                verify_client=self.verify_client,
+                client_ca=self.client_ca,
+                groups=self.groups,
+                dh_param_file=self.dh_param_file,
+            ),
+        )
 
     @property
     def root(self) -> str:
@@ -227,4 +266,4 @@ class Config:
     @property
     def scheme(self) -> str:
         """``http`` or ``https``: what a client writes in front of the authority."""
-        return "http" if self.no_tls else "https"
+        return self.listening[0].scheme

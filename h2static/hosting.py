@@ -17,43 +17,15 @@ from h2static.asgi.files import Files
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.loading import checked, load
 from h2static.asgi.types import AsgiCallable
-from h2static.http.exchange import Application, ResponseJob
-from h2static.http.messages import Client, Request, Response
-from h2static.http.wrapper import Wrapper
+from h2static.documents import Documents
+from h2static.http.exchange import Application
+from h2static.http.messages import Client
 from h2static.logs.errors import ErrorLog
 from h2static.router import Router
 from h2static.site import Site
 from h2static.site.bodies import FileAccess, Submit
-from h2static.site.builder import ABSENT
 from h2static.site.folder_first import FolderFirst
 from h2static.site.refusals import Refusals
-
-
-class Documents(Wrapper):
-    """All applications, one of which may be a folder that can be looked at."""
-
-    __slots__ = ("_folder", "_router")
-
-    def __init__(
-        self, inner: Application, folder: Site | FolderFirst | None, router: Router | None
-    ) -> None:
-        """``router``: leads to ``folder``, or elsewhere."""
-        super().__init__(inner)
-        self._folder = folder
-        self._router = router
-
-    def look(self, request: Request) -> Response | ResponseJob:
-        """What the folder would respond; ``ABSENT`` for what an application answers."""
-        if self._folder is None:
-            return ABSENT
-        if self._router is not None and self._router.choose(request.path) is not self._folder:
-            return ABSENT
-        return self._folder.look(request)
-
-    def forget(self) -> None:
-        """Have the folder forget its responses; applications remember nothing of its rules."""
-        if self._folder is not None:
-            self._folder.forget()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,11 +48,13 @@ def host_applications(
     site: Site | None,
     error_log: ErrorLog,
     submit: Submit,
+    mounts: Mapping[str, Application] | None = None,
 ) -> HostedApplications:
     """Load ``configs`` and put them together.
 
     ``objects``: applications by prefix that need no import.  ``site``: the folder, if
-    one is served.  Raises :class:`~h2static.errors.ApplicationError`.
+    one is served.  ``mounts``: what else is served below prefixes.  Raises
+    :class:`~h2static.errors.ApplicationError`.
     """
 
     def report(client: Client | None, text: str, lines: Sequence[str]) -> None:
@@ -124,7 +98,8 @@ def host_applications(
         outer = everywhere
         if site is not None:
             outer = files_of = FolderFirst(site, everywhere)
-    router = Router(mounted, outer) if mounted else None
+    routes: dict[str, Application] = {**mounted, **(mounts or {})}
+    router = Router(routes, outer) if routes else None
     return HostedApplications(
         application=router or outer,
         hosted=hosted,

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from h2static.assembly import Served, make_applications, make_entrances
+from h2static.assembly import make_applications, make_entrances
 from h2static.config import Config
 from h2static.http.counters import Counters
 from h2static.http.lifecycle import lifecycle_of
 from h2static.http.messages import Client, Request
 from h2static.http.shared import Shared
+from h2static.served import Served
 from h2static.server.entrance import HTTP1, HTTP2, VERSIONS, Opening
 from h2static.server.pool import Pool
 from h2static.server.response_options import ResponseOptions

@@ -27,12 +27,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
     ("h2static.assembly",),
-    ("h2static.hosting",),
+    ("h2static.site_engines",),
+    ("h2static.virtual_hosts",),
+    ("h2static.hosting", "h2static.served"),
+    ("h2static.documents",),
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
     ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
-    ("h2static.asgi", "h2static.router"),
+    ("h2static.host_config",),
+    ("h2static.asgi", "h2static.router", "h2static.host_router"),
     ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
     ("h2static.http",),
     ("hpacktools.qpack.tools",),
@@ -47,7 +51,7 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.server": frozenset(
         {
             *("h2static.config", "h2static.descriptors", "h2static.errors"),
-            *("h2static.http", "h2static.logs"),
+            *("h2static.host_config", "h2static.http", "h2static.logs"),
         }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
@@ -57,7 +61,9 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.asgi": frozenset(
         {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
     ),
+    "h2static.host_config": frozenset({"h2static.asgi", "h2static.site"}),
     "h2static.router": frozenset({"h2static.http"}),
+    "h2static.host_router": frozenset({"h2static.http"}),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.websocket": frozenset({"h2static.http"}),
@@ -77,6 +83,8 @@ PURE = (
     "h2static.websocket",
     "h2static.h2",
     "h2static.router",
+    "h2static.host_router",
+    "h2static.host_config",
     "h2static.site",
     "hpacktools.qpack",
     "hpacktools.codec",

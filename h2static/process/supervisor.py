@@ -35,6 +35,7 @@ from h2static.process.generation import Generation
 from h2static.process.launching import Launched
 from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
+from h2static.server.key_pairs import key_pairs
 from h2static.server.listeners import Listener
 
 #: Seconds a worker has to say that it accepts connections before a start or reload is given up.
@@ -198,13 +199,16 @@ class Supervisor:
         if self._stopping or generation not in (self._current, self._next):
             return
         slots = generation.config.workers
-        sockets = [one for item in self._listeners for one in item.for_slot(slot, slots)]
+        placed = [
+            (one, item.place) for item in self._listeners for one in item.for_slot(slot, slots)
+        ]
         launched, self._launched = self._launched, None
         try:
             worker = start_worker(
                 generation.config,
                 slot=slot,
-                sockets=sockets,
+                sockets=[one for one, _ in placed],
+                places=tuple(place for _, place in placed),
                 now=time.monotonic(),
                 launched=launched,
                 failure=generation.failure,
@@ -356,23 +360,21 @@ class Supervisor:
 
     def _warn_of_expiry(self) -> None:
         """Tell when the certificate has not long to live."""
-        config = self._current.config
-        if config.no_tls or config.cert_file is None:
-            return
-        from h2static.server.tls import expiry_warning
+        for pair in key_pairs(self._current.config):
+            from h2static.server.tls import expiry_warning
 
-        warning = expiry_warning(config.cert_file, time.time())
-        if warning is not None:
-            self.log.report("tls", "", warning)
+            warning = expiry_warning(pair.cert_file, time.time())
+            if warning is not None:
+                self.log.report("tls", "", warning)
 
     def _warn_of_key(self) -> None:
         """Tell when others can read the private key."""
-        if self._current.config.no_tls:
-            return
-        from h2static.server import key_files
+        config = self._current.config
+        for pair in key_pairs(config):
+            from h2static.server import key_files
 
-        for warning in key_files.warnings(self._current.config):
-            self.log.report("tls", "", warning)
+            for warning in key_files.warnings(pair.of(config)):
+                self.log.report("tls", "", warning)
 
     # Reload
 
@@ -403,6 +405,10 @@ class Supervisor:
         for name in ("port", "addresses", "daemon", "pid_file"):
             if getattr(old, name) != getattr(config, name):
                 raise StartError(f"a reload cannot change {name}: stop and start the server")
+        if [(one.port, one.addresses) for one in old.listening] != [
+            (one.port, one.addresses) for one in config.listening
+        ]:
+            raise StartError("a reload cannot change where to listen: stop and start the server")
 
     def _on_reload_deadline(self, generation: Generation) -> None:
         if self._next is generation and not self._stopping:

@@ -53,27 +53,26 @@ def main() -> None:
     except (EOFError, ConnectionError):
         return
     config, stand_in = assignment.config, None
-    objects: dict[str, object] = {}
     if assignment.failure:
         from h2static.dev.stand_in import StandIn, without_applications
 
         config, stand_in = without_applications(config), StandIn(assignment.failure)
-        objects = dict.fromkeys([one.prefix for one in config.apps], stand_in)
     try:
         server = assemble(
             config,
             sockets,
+            places=assignment.places,
             several=assignment.config.workers > 1,
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
-            objects=objects,
+            stand_in=stand_in,
             restart=lambda: _tell(line, Message.CHANGED),
         )
     except (StartError, OSError) as error:
         _tell_failure(line, error)
         sys.exit(1)
     line.setblocking(False)
-    options = {"use_uvloop": True} if assignment.config.apps and _has_uvloop() else None
+    options = {"use_uvloop": True} if assignment.config.has_apps and _has_uvloop() else None
 
     def not_succeeded(reason: str) -> None:
         server.tell_not_restarted(reason)

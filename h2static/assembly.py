@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from h2static.documents import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
+    from h2static.proxy.application import ProxyApplication
     from h2static.server.certificate_watch import CertificateWatch
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
@@ -136,11 +137,13 @@ def assemble(
             spin=0.0 if served.hosted else spin,
             limits=limits,
         )
+        _attach_proxies(served.proxies, driver, pool, shared, sockets)
         undo.pop_all()
     return Server(
         Parts(
             driver=driver,
             hosted=served.hosted,
+            services=tuple(one.run for one in served.proxies),
             lifecycles=tuple({lifecycle_of(one.application): None for one in entrances}),
             error_log=error_log,
             access_log=access_log,
@@ -271,22 +274,28 @@ def make_applications(
         served.application = site
     if config.mounts:
         mounts = {one.prefix: _make_mount(one, pool, tells) for one in config.mounts}
+    routes: dict[str, Application] = {**mounts}
+    if config.proxies:
+        proxies = _make_proxies(config, site or Refusals(), error_log or ErrorLog())
+        routes |= proxies
+        served.proxies = tuple(proxies.values())
+        if any(one.config.ws for one in served.proxies):
+            from h2static.websocket.handshake import PROTOCOL
+
+            served.protocols = frozenset((PROTOCOL,))
     if config.apps:
         from h2static.hosting import host_applications
 
         hosted = host_applications(
-            config.apps, objects or {}, site, error_log or ErrorLog(), pool.submit, mounts
+            config.apps, objects or {}, site, error_log or ErrorLog(), pool.submit, routes
         )
-        served.application, served.hosted = hosted.application, hosted.hosted
-        served.protocols = hosted.protocols
+        served.application, served.hosted = hosted.documents, hosted.hosted
+        served.protocols |= hosted.protocols
         documents = hosted.documents
-    elif mounts:
-        from h2static.documents import Documents
-        from h2static.router import Router
+    elif routes:
+        from h2static.documents import put_together
 
-        router = Router(mounts, served.application)
-        served.application = router
-        documents = Documents(router, site, router)
+        served.application = documents = put_together(site, served.application, routes)
     folders = [*([] if site is None else [site]), *mounts.values()]
     served.warnings = lambda: tuple(
         text for one in folders for text in (*one.warnings, *one.notices)
@@ -336,9 +345,43 @@ def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
         raise StartError(f"mount {mount.prefix}: {describe(error)}") from error
 
 
+def _make_proxies(
+    config: Config, folder: Application, error_log: ErrorLog
+) -> dict[str, ProxyApplication]:
+    from h2static.proxy.application import ProxyApplication
+
+    return {
+        one.prefix: ProxyApplication(
+            one,
+            refuse=folder.refuse,
+            report=lambda text: error_log.report("upstream", "", text),
+            dev=config.dev,
+        )
+        for one in config.proxies
+    }
+
+
+def _attach_proxies(
+    proxies: Sequence[ProxyApplication],
+    driver: Driver,
+    pool: Pool,
+    shared: Shared,
+    sockets: Sequence[socket.socket],
+) -> None:
+    """Let ``proxies`` serve in the loop of ``driver``."""
+    if not proxies:
+        return
+    from h2static.proxy.pseudonym import pseudonym_of
+
+    name = pseudonym_of(sockets)
+    for one in proxies:
+        one.attach(driver.descriptors, pool.post, name, shared)
+
+
 def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
     # Where an application has no prefix, it answers for what the folder has not.
-    falls_through = any(not one.prefix for one in config.apps)
+    prefixes = [one.prefix for one in config.apps] + [one.prefix for one in config.proxies]
+    falls_through = "" in prefixes
     try:
         return Site(
             config.site,

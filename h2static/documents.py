@@ -1,10 +1,14 @@
 """All that is served, of which one part may be a folder that can be looked at.
 
-Contract: :class:`Documents` passes everything on.  Dev mode asks it for the folder's documents,
-which it can look at without a request being answered.
+Contract: :func:`put_together` leads below each prefix to what is served there, the longest one
+first; of the rest the folder has what it has, and what has no prefix everything else.
+:class:`Documents` passes everything on.  Dev mode asks it for the folder's documents, which it can
+look at without a request being answered.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from h2static.http.exchange import Application, ResponseJob
 from h2static.http.messages import Request, Response
@@ -40,3 +44,23 @@ class Documents(Wrapper):
         """Have the folder forget its responses; applications remember nothing of its rules."""
         if self._folder is not None:
             self._folder.forget()
+
+
+def put_together(
+    site: Site | None, nothing: Application, routes: Mapping[str, Application]
+) -> Documents:
+    """All that is served.
+
+    ``site``: the folder, if there is one, which falls through where there is a route without a
+    prefix; ``nothing`` refuses where there is neither.  ``routes``: by prefix.
+    """
+    below = dict(routes)
+    everywhere = below.pop("", None)
+    outer: Application = nothing if site is None else site
+    folder: Site | FolderFirst | None = site
+    if everywhere is not None:
+        outer = everywhere
+        if site is not None:
+            outer = folder = FolderFirst(site, everywhere)
+    router = Router(below, outer) if below else None
+    return Documents(router or outer, folder, router)

@@ -17,14 +17,12 @@ from h2static.asgi.files import Files
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.loading import checked, load
 from h2static.asgi.types import AsgiCallable
-from h2static.documents import Documents
+from h2static.documents import Documents, put_together
 from h2static.http.exchange import Application
 from h2static.http.messages import Client
 from h2static.logs.errors import ErrorLog
-from h2static.router import Router
 from h2static.site import Site
 from h2static.site.bodies import FileAccess, Submit
-from h2static.site.folder_first import FolderFirst
 from h2static.site.refusals import Refusals
 
 
@@ -32,13 +30,11 @@ from h2static.site.refusals import Refusals
 class HostedApplications:
     """Applications that are served."""
 
-    #: Serves all of them.
-    application: Application
     #: They, for start and end.
     hosted: tuple[AsgiApplication, ...]
     #: What they take beside requests.
     protocols: frozenset[bytes]
-    #: :attr:`application`, which can be asked for the folder's documents.
+    #: Serves all of them, and can be asked for the folder's documents.
     documents: Documents
 
 
@@ -91,21 +87,8 @@ def host_applications(
             protocols=protocols,
         )
     hosted = tuple(mounted.values())
-    outer: Application = folder
-    files_of: Site | FolderFirst | None = site
-    everywhere = mounted.pop("", None)
-    if everywhere is not None:
-        outer = everywhere
-        if site is not None:
-            outer = files_of = FolderFirst(site, everywhere)
-    routes: dict[str, Application] = {**mounted, **(mounts or {})}
-    router = Router(routes, outer) if routes else None
-    return HostedApplications(
-        application=router or outer,
-        hosted=hosted,
-        protocols=frozenset(protocols),
-        documents=Documents(router or outer, files_of, router),
-    )
+    documents = put_together(site, folder, {**mounted, **(mounts or {})})
+    return HostedApplications(hosted=hosted, protocols=frozenset(protocols), documents=documents)
 
 
 def _protocols() -> dict[bytes, Speak]:

@@ -314,10 +314,15 @@ def _banner(
     if config.folder:
         lines.append(f"  serving  {config.root}")
     lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]
+    lines += [
+        f"  proxy    {one.prefix or '/'} → {', '.join(target.text for target in one.targets)}"
+        for one in config.proxies
+    ]
     lines += [f"  mount    {one.prefix} → {one.site.root}" for one in config.mounts]
     for host in config.hosts:
         places = [host.site.root] if host.folder else []
         places += [one.target for one in host.apps] + [one.site.root for one in host.mounts]
+        places += [target.text for one in host.proxies for target in one.targets]
         lines.append(f"  host     {', '.join(host.names)} → {', '.join(places)}")
     lines.extend(f"  at       {url}" for url in urls)
     lines.extend(f"  network  {url}" for url in _network_urls(config, urls))

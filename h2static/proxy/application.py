@@ -139,7 +139,7 @@ class ProxyApplication(Lifecycle):
     def refusal(self, status: int, exchange: Exchange, reason: str, upstream: str) -> Response:
         """See :class:`h2static.proxy.relay.Route`."""
         request = exchange.request
-        text = f"{upstream}: {reason}" if upstream else reason
+        text = reason if not upstream or upstream in reason else f"{upstream}: {reason}"
         if self._dev and status in (502, 503, 504):
             response = down_page(status, request, upstream, reason)
         else:

@@ -135,7 +135,7 @@ class Link:
 
     def react(self, event: int) -> None:
         """The descriptor is ready for ``event``."""
-        if not event & self._events:
+        if not self._events:
             # It has broken, and nobody wants to read: that is seen when somebody does.
             self._loop.descriptors.forget(self._descriptor)
             self._events = 0

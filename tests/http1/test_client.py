@@ -81,7 +81,8 @@ def test_a_request_goes_out() -> None:
     script = Script()
     script.ask(get(b"/a?b", b"GET", (b"accept", b"*/*"), (b"te", b"trailers")))
     assert script.take() == (
-        b"GET /a?b HTTP/1.1\r\nhost: test.example\r\naccept: */*\r\nte: trailers\r\n\r\n"
+        b"GET /a?b HTTP/1.1\r\nhost: test.example\r\naccept: */*\r\nte: trailers\r\n"
+        b"connection: te\r\n\r\n"
     )
     assert script.heads.seen[0][0] == "sent"
 

@@ -368,14 +368,18 @@ def _attach_proxies(
     shared: Shared,
     sockets: Sequence[socket.socket],
 ) -> None:
-    """Let ``proxies`` serve in the loop of ``driver``."""
+    """Let ``proxies`` serve in the loop of ``driver``.  Raises ``StartError``."""
     if not proxies:
         return
+    from h2static.client.errors import OptionError
     from h2static.proxy.pseudonym import pseudonym_of
 
     name = pseudonym_of(sockets)
     for one in proxies:
-        one.attach(driver.descriptors, pool.post, name, shared)
+        try:
+            one.attach(driver.descriptors, pool.post, name, shared)
+        except OptionError as error:
+            raise StartError(f"{one.config.where}: ca: {error}") from error
 
 
 def _make_site(config: Config, pool: Pool, tells: bool) -> Site:

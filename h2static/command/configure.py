@@ -29,6 +29,7 @@ from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
 from h2static.config import LOOPBACK, Config, LogFormat, describe
 from h2static.errors import StartError, UsageError
+from h2static.proxy.config import ProxyConfig
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
 
@@ -46,9 +47,9 @@ _ATTRIBUTES = {
 #: Read by :mod:`h2static.command.host_tables`.
 _TABLES = ("host", "listen", "mount")
 #: One of these says what is served.
-_SERVED = ("htdocs", "app", "mount", "host")
+_SERVED = ("htdocs", "app", "proxy", "mount", "host")
 #: Decided here, or of no interest to a server.
-_NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
+_NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config", "proxy"}
 _OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
 #: What has no meaning without KEY, and what has none without TLS.
 _OF_KEY = ("key-password-file", "insecure-key")
@@ -100,7 +101,7 @@ def configure(
     if "port" not in values and not listen_tables:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
     if values.get("daemon") is True and not any(values.get(name) for name in _SERVED):
-        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host")
+        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --proxy, --mount or --host")
     _check_one_site(values)
     server: dict[str, object] = {}
     site: dict[str, object] = {}
@@ -111,13 +112,14 @@ def configure(
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
     if server.get("dev") is True:
-        _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
+        _apply_dev(server, site, falls_through="" in _prefixes(values))
     dev = server.get("dev") is True
     try:
         config = Config(
             port=cast("int", values.get("port", 0)),
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
+            proxies=tuple(cast("Sequence[ProxyConfig]", values.get("proxy", ()))),
             site=SiteConfig(
                 root=_root(values),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
@@ -147,11 +149,18 @@ def _with_listens(config: Config, tables: Sequence[Table], *, has_port: bool) ->
 
 def _check_one_site(values: Mapping[str, object]) -> None:
     """Refuse what belongs to the site without a name where there is none."""
-    if not values.get("host") or any(values.get(name) for name in ("htdocs", "app", "mount")):
+    if not values.get("host") or any(values.get(name) for name in _SERVED if name != "host"):
         return
     for name in OF_ONE_SITE:
         if values.get(name):
             raise UsageError(f"--{name} needs DOCROOT: for one host, it belongs in [[host]]")
+
+
+def _prefixes(values: Mapping[str, object]) -> list[str]:
+    """Those of applications and upstreams."""
+    apps = cast("Sequence[WrittenApp]", values.get("app", ()))
+    proxies = cast("Sequence[ProxyConfig]", values.get("proxy", ()))
+    return [one.prefix for one in apps] + [one.prefix for one in proxies]
 
 
 def _apps(values: Mapping[str, object]) -> tuple[AppConfig, ...]:
@@ -236,9 +245,7 @@ def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
             raise UsageError(problem)
 
 
-def _apply_dev(
-    server: dict[str, object], site: dict[str, object], apps: Sequence[WrittenApp]
-) -> None:
+def _apply_dev(server: dict[str, object], site: dict[str, object], *, falls_through: bool) -> None:
     """What ``--dev`` stands for, where nothing else was said."""
     server["live_reload"] = True
     server.setdefault("addresses", LOOPBACK)
@@ -246,7 +253,7 @@ def _apply_dev(
         server["access_log"] = "-"
         server.setdefault("log_format", LogFormat.BRIEF)
     site["lenient"] = True
-    if not any(not one.prefix for one in apps):
+    if not falls_through:
         # Else a folder without an index is nothing, and the application's.
         site["listing"] = True
 

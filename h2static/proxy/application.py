@@ -92,7 +92,8 @@ class ProxyApplication(Lifecycle):
     ) -> None:
         """Serve in this loop; to be called once, before anything is asked.
 
-        ``pseudonym``: see :class:`~h2static.proxy.requests.Requests`.
+        ``pseudonym``: see :class:`~h2static.proxy.requests.Requests`.  Raises
+        :class:`~h2static.client.errors.OptionError` for authorities that cannot be read.
         """
         self._loop = WorkerLoop(descriptors=descriptors, post=post, report=self._report)
         self.requests = Requests(self.config, pseudonym, self.limits)
@@ -198,7 +199,9 @@ class ProxyApplication(Lifecycle):
     async def _connect(self, upstream: Upstream, lane: Lane) -> None:
         wire: Wire | None = None
         try:
-            wire, protocol = await dial(upstream.origin, upstream.options(lane))
+            wire, protocol = await dial(
+                upstream.origin, upstream.options(lane), upstream.context(lane)
+            )
         except ClientError as error:
             late = isinstance(error.__cause__, TimeoutError)
             upstream.failed(lane, 504 if late else 502, str(error))

@@ -10,6 +10,7 @@ each :meth:`Upstream.dial`; everything happens in the loop's thread.
 
 from __future__ import annotations
 
+import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from h2static.client.options import HTTP1, HTTP2, ConnectOptions
+from h2static.client.tls import make_context
 from h2static.client.urls import Origin
 from h2static.client.wire import Wire
 from h2static.http.shared import Shared
@@ -67,7 +69,10 @@ class Upstream:
         shared: Shared,
         dial: Callable[[Upstream, Lane], None],
     ) -> None:
-        """``dial`` begins to make a connection."""
+        """``dial`` begins to make a connection.
+
+        Raises :class:`~h2static.client.errors.OptionError` for authorities that cannot be read.
+        """
         self.target = target
         self._config = config
         self._loop = loop
@@ -89,6 +94,8 @@ class Upstream:
             verify=config.secure,
             ca_file=config.ca,
         )
+        #: Made once: the system's authorities are many.
+        self._contexts = {lane: make_context(self.options(lane)) for lane in Lane if target.secure}
         #: Links: all, those with many requests at a time, those that wait for one, oldest first.
         self.links: set[Link] = set()
         self._multiplexed: list[Link] = []
@@ -201,6 +208,10 @@ class Upstream:
         if self.target.secure and lane is Lane.ANY:
             return replace(self._options, protocols=(HTTP2, HTTP1))
         return self._options
+
+    def context(self, lane: Lane) -> ssl.SSLContext | None:
+        """The TLS context to connect with."""
+        return self._contexts.get(lane)
 
     def _dial_as_needed(self, lane: Lane) -> None:
         waiting, dialing = len(self._waiting[lane]), self._dialing[lane]

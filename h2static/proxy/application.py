@@ -2,7 +2,7 @@
 
 Contract: a :class:`ProxyApplication` answers every request by asking one of the upstreams of its
 configuration.  It recalls nothing.  :meth:`ProxyApplication.run` makes connections and looks at
-what is late; while it does not run, every request gets 503.
+what is late; before it runs, requests wait, and once it has ended they get 503.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class ProxyApplication(Lifecycle):
         self._wanted: deque[tuple[Upstream, Lane]] = deque()
         self._word: anyio.Event | None = None
         self._open: set[Timed] = set()
-        self._draining = False
+        self._ended = False
 
     def attach(
         self,
@@ -112,7 +112,7 @@ class ProxyApplication(Lifecycle):
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
-        if self._word is None:
+        if self._ended:
             exchange.respond(self.refuse(503, request))
         elif request.protocol == PROTOCOL and self.config.ws:
             TunnelRelay(exchange, self).begin()
@@ -176,7 +176,7 @@ class ProxyApplication(Lifecycle):
 
     async def run(self) -> None:
         """Make connections, and look at what is late, until cancelled."""
-        self._word = anyio.Event()
+        word = self._word = anyio.Event()
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._look_at_time)
@@ -184,12 +184,12 @@ class ProxyApplication(Lifecycle):
                     for upstream in self.upstreams:
                         tasks.start_soon(watch_health, upstream, self.config.health, self._report)
                 while True:
-                    await self._word.wait()
-                    self._word = anyio.Event()
                     while self._wanted:
                         tasks.start_soon(self._connect, *self._wanted.popleft())
+                    await word.wait()
+                    word = self._word = anyio.Event()
         finally:
-            self._word = None
+            self._ended = True
             self._wanted.clear()
             for relay in list(self._open):
                 relay.lost()

@@ -78,8 +78,8 @@ class ClientConnection:
 
     __slots__ = (
         "_call", "_content", "_eof", "_incoming", "_limits", "_notify", "_observer", "_octets",
-        "_output", "_paused", "_reusable", "_sender", "_waiting", "blocked", "closing", "problem",
-        "switched",
+        "_output", "_paused", "_resumed", "_reusable", "_sender", "_waiting", "blocked", "closing",
+        "problem", "switched",
     )  # fmt: skip
 
     def __init__(
@@ -103,6 +103,8 @@ class ClientConnection:
         self._content: Content | None = None
         self._waiting: deque[Call] = deque()
         self._paused = False
+        #: The receiver takes more, and what came meanwhile is still to be processed.
+        self._resumed = False
         #: Whether another request may follow.
         self._reusable = True
         self._eof = False
@@ -140,6 +142,7 @@ class ClientConnection:
         """See :meth:`Call.resume`."""
         if call is self._call and self._paused:
             self._paused = False
+            self._resumed = True
             self._notify()
 
     def cancel(self, call: Call) -> None:
@@ -167,8 +170,7 @@ class ClientConnection:
     @property
     def backlog(self) -> bool:
         """Whether :meth:`take_turn` has something to do."""
-        left = self._octets or self._eof
-        return bool(left) and not self._paused and self._call is not None
+        return self._resumed and self._call is not None
 
     @property
     def missing(self) -> int:
@@ -223,6 +225,7 @@ class ClientConnection:
 
     def receive(self, data: bytes, now: float) -> None:
         """Process octets; never raises for any octets."""
+        self._resumed = False
         if self.closing:
             return
         self._octets += data

@@ -406,3 +406,12 @@ def test_any_octets_are_taken_the_same_way_however_they_are_cut(
              for one in received] + [script.client.problem]
         )  # fmt: skip
     assert results[0] == results[1]
+
+
+def test_half_a_head_is_nothing_to_go_on_with() -> None:
+    """A driver gives turns as long as there is a backlog."""
+    script = Script()
+    script.ask()
+    script.take()
+    script.answer(b"HTTP/1.1 200 OK\r\ncontent-")
+    assert not script.client.backlog

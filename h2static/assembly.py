@@ -40,6 +40,7 @@ from h2static.site.refusals import Refusals
 from h2static.site_engines import SiteEngines, engines_beside, with_options
 
 if TYPE_CHECKING:
+    from h2static.asgi.lifespan import Lifespan
     from h2static.documents import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
@@ -89,8 +90,10 @@ def assemble(
         undo.callback(pool.close)
         shared = Shared(journal=None if access_log is None else [])
 
-        def applications(own: Config, page: str | None, main: bool) -> Served:
-            brought = objects if main else None
+        lifespans: dict[int, Lifespan] = {}
+
+        def applications(own: Config, page: str | None, label: str = "") -> Served:
+            brought = None if label else objects
             if stand_in is not None:
                 brought = dict.fromkeys([one.prefix for one in own.apps], stand_in)
             return make_applications(
@@ -101,6 +104,8 @@ def assemble(
                 error_log=error_log,
                 objects=brought,
                 restart=restart,
+                label=label,
+                lifespans=lifespans,
             )
 
         page = _page(config, sockets, places, first)
@@ -112,14 +117,14 @@ def assemble(
                 _placed(sockets, places),
                 pool=pool,
                 report=_certificate_reporter(error_log, tells=first),
-                make_applications=lambda own, main, opens: applications(
-                    own, page if opens else None, main
+                make_applications=lambda own, label, opens: applications(
+                    own, page if opens else None, label
                 ),
                 make_context=lambda own: _context(own, tickets=not several),
                 make_engines=lambda served: engines_beside(config, shared, served.protocols),
             )
         else:
-            served = applications(config, page, True)
+            served = applications(config, page)
             entrances = make_entrances(
                 config, sockets, served.application, shared, tls=tls, protocols=served.protocols
             )
@@ -258,13 +263,16 @@ def make_applications(
     error_log: ErrorLog | None = None,
     objects: Mapping[str, object] | None = None,
     restart: Callable[[], None] | None = None,
+    label: str = "",
+    lifespans: dict[int, Lifespan] | None = None,
 ) -> Served:
     """The site, applications, and what ``config`` asks for around them, imported only then.
 
     ``page``: what ``--open`` opens in a browser.  ``tells``: whether this worker speaks for all:
     in dev mode to the person at the terminal, otherwise of files that will not be sent as one might
     expect.  ``error_log``: where applications' errors go, standard error by default.  ``objects``,
-    ``restart``: as for :func:`assemble`.  Raises ``StartError``.
+    ``restart``: as for :func:`assemble`.  ``label``, ``lifespans``: as for
+    :func:`~h2static.hosting.host_applications`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
     site = _make_site(config, pool, tells) if config.folder else None
@@ -274,47 +282,65 @@ def make_applications(
         served.application = site
     if config.mounts:
         mounts = {one.prefix: _make_mount(one, pool, tells) for one in config.mounts}
-    routes: dict[str, Application] = {**mounts}
-    if config.proxies:
-        proxies = _make_proxies(config, site or Refusals(), error_log or ErrorLog())
-        routes |= proxies
-        served.proxies = tuple(proxies.values())
-        if any(one.config.ws for one in served.proxies):
-            from h2static.websocket.handshake import PROTOCOL
-
-            served.protocols = frozenset((PROTOCOL,))
-    if config.apps:
-        from h2static.hosting import host_applications
-
-        hosted = host_applications(
-            config.apps, objects or {}, site, error_log or ErrorLog(), pool.submit, routes
-        )
-        served.application, served.hosted = hosted.documents, hosted.hosted
-        served.protocols |= hosted.protocols
-        documents = hosted.documents
-    elif routes:
+    if config.apps or mounts or config.proxies:
         from h2static.documents import put_together
 
-        served.application = documents = put_together(site, served.application, routes)
-    folders = [*([] if site is None else [site]), *mounts.values()]
-    served.warnings = lambda: tuple(
-        text for one in folders for text in (*one.warnings, *one.notices)
-    )
+        routes: dict[str, Application] = {}
+        if config.apps:
+            from h2static.hosting import host_applications
+
+            log = error_log or ErrorLog()
+            hosted = host_applications(
+                config.apps,
+                objects or {},
+                site,
+                log,
+                pool.submit,
+                {} if lifespans is None else lifespans,
+                label,
+            )
+            routes.update(hosted.by_prefix)
+            served.hosted, served.protocols = hosted.hosted, hosted.protocols
+        if config.proxies:
+            proxies = _make_proxies(config, site or Refusals(), error_log or ErrorLog(), label)
+            routes.update(proxies)
+            served.proxies = tuple(proxies.values())
+            served.protocols |= _protocols_of(served.proxies)
+        served.application, documents = put_together(site, mounts, routes)
+    served.warnings = _warnings_of(site, mounts)
     if config.dev or config.live_reload or page is not None:
-        from h2static.dev.extension import make_dev
+        from h2static.dev.extension import make_dev, print_line
         from h2static.dev.source import NoFolder
 
+        of_host = label and f"{label}: "
         extension = make_dev(
             config,
             NoFolder() if site is None else site,
+            mounts=mounts,
             documents=documents,
             page=page,
             tells=tells,
             restart=restart,
+            report=lambda text: print_line(of_host + text),
         )
-        of_site = served.warnings
+        of_sites = served.warnings
         served.application, served.on_not_restarted = extension.application, extension.tell_problem
-        served.warnings = lambda: (*of_site(), *extension.warnings)
+        served.warnings = lambda: (*of_sites(), *extension.warnings)
+    _add_wrappers(config, served)
+    return served
+
+
+def _warnings_of(site: Site | None, mounts: Mapping[str, Site]) -> Callable[[], tuple[str, ...]]:
+    """What the owners of folders are to know, one line each."""
+    folders = [] if site is None else [("", site)]
+    folders += [(f"{prefix}: ", one) for prefix, one in mounts.items()]
+    return lambda: tuple(
+        start + text for start, one in folders for text in (*one.warnings, *one.notices)
+    )
+
+
+def _add_wrappers(config: Config, served: Served) -> None:
+    """Put around what is served what ``config`` asks for."""
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
@@ -328,7 +354,6 @@ def make_applications(
             health.draining = True
 
         served.application, served.on_stopping = health, turn_away
-    return served
 
 
 def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
@@ -342,23 +367,31 @@ def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
             base=mount.prefix,
         )
     except (OSError, ValueError) as error:
-        raise StartError(f"mount {mount.prefix}: {describe(error)}") from error
+        raise StartError(f"{mount.where}: {describe(error)}") from error
 
 
 def _make_proxies(
-    config: Config, folder: Application, error_log: ErrorLog
+    config: Config, folder: Application, error_log: ErrorLog, label: str
 ) -> dict[str, ProxyApplication]:
     from h2static.proxy.application import ProxyApplication
 
+    of_host = label and f"{label}: "
     return {
         one.prefix: ProxyApplication(
             one,
             refuse=folder.refuse,
-            report=lambda text: error_log.report("upstream", "", text),
+            report=lambda text: error_log.report("upstream", "", of_host + text),
             dev=config.dev,
         )
         for one in config.proxies
     }
+
+
+def _protocols_of(proxies: Sequence[ProxyApplication]) -> frozenset[bytes]:
+    """What ``proxies`` take beside requests."""
+    from h2static.websocket.handshake import PROTOCOL
+
+    return frozenset((PROTOCOL,)) if any(one.config.ws for one in proxies) else frozenset()
 
 
 def _attach_proxies(

@@ -242,6 +242,12 @@ class Config:
         return bool(self.apps) or any(one.apps for one in self.hosts)
 
     @property
+    def sites(self) -> tuple[SiteConfig, ...]:
+        """How each folder of each host is served."""
+        places: tuple[Config | HostConfig, ...] = (self, *self.hosts)
+        return tuple([one.site for place in places for one in (place, *place.mounts)])
+
+    @property
     def has_main(self) -> bool:
         """Whether there is a site without a name."""
         return self.folder or bool(self.apps or self.mounts or self.proxies)

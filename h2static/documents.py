@@ -1,14 +1,14 @@
-"""All that is served, of which one part may be a folder that can be looked at.
+"""How the folders and applications of a host are put together.
 
-Contract: :func:`put_together` leads below each prefix to what is served there, the longest one
-first; of the rest the folder has what it has, and what has no prefix everything else.
-:class:`Documents` passes everything on.  Dev mode asks it for the folder's documents, which it can
-look at without a request being answered.
+Contract: :func:`put_together` gives one application that serves them all: a request below a prefix
+is for what is served there; of the rest the folder has what it has, and what has no prefix
+everything else.  Dev mode asks :class:`Documents` for what folders would respond, which it can look
+at without a request being answered; otherwise it passes everything on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from h2static.http.exchange import Application, ResponseJob
 from h2static.http.messages import Request, Response
@@ -17,50 +17,44 @@ from h2static.router import Router
 from h2static.site import Site
 from h2static.site.builder import ABSENT
 from h2static.site.folder_first import FolderFirst
+from h2static.site.refusals import Refusals
 
 
 class Documents(Wrapper):
-    """All applications, one of which may be a folder that can be looked at."""
+    """All applications, some of which may be folders that can be looked at."""
 
-    __slots__ = ("_folder", "_router")
+    __slots__ = ("_folders", "_router")
 
-    def __init__(
-        self, inner: Application, folder: Site | FolderFirst | None, router: Router | None
-    ) -> None:
-        """``router``: leads to ``folder``, or elsewhere."""
+    def __init__(self, inner: Application, folders: Sequence[Site], router: Router | None) -> None:
+        """``folders``: all that ``inner`` leads to; ``router``: ``inner`` where it is one."""
         super().__init__(inner)
-        self._folder = folder
+        self._folders = tuple(folders)
         self._router = router
 
     def look(self, request: Request) -> Response | ResponseJob:
         """What the folder would respond; ``ABSENT`` for what an application answers."""
-        if self._folder is None:
-            return ABSENT
-        if self._router is not None and self._router.choose(request.path) is not self._folder:
-            return ABSENT
-        return self._folder.look(request)
+        chosen = self._inner if self._router is None else self._router.choose(request.path)
+        return chosen.look(request) if isinstance(chosen, Site | FolderFirst) else ABSENT
 
     def forget(self) -> None:
-        """Have the folder forget its responses; applications remember nothing of its rules."""
-        if self._folder is not None:
-            self._folder.forget()
+        """Have folders forget their responses; applications remember nothing of their rules."""
+        for one in self._folders:
+            one.forget()
 
 
 def put_together(
-    site: Site | None, nothing: Application, routes: Mapping[str, Application]
-) -> Documents:
-    """All that is served.
+    site: Site | None, mounts: Mapping[str, Site], routes: Mapping[str, Application]
+) -> tuple[Application, Documents]:
+    """What serves ``site``, the folder, and ``mounts`` and ``routes``, which are by prefix.
 
-    ``site``: the folder, if there is one, which falls through where there is a route without a
-    prefix; ``nothing`` refuses where there is neither.  ``routes``: by prefix.
+    What ``routes`` has without a prefix serves what the folder, which falls through then, has not.
     """
-    below = dict(routes)
-    everywhere = below.pop("", None)
-    outer: Application = nothing if site is None else site
-    folder: Site | FolderFirst | None = site
+    outer: Application = Refusals() if site is None else site
+    everywhere = routes.get("")
     if everywhere is not None:
-        outer = everywhere
-        if site is not None:
-            outer = folder = FolderFirst(site, everywhere)
+        outer = everywhere if site is None else FolderFirst(site, everywhere)
+    below = {**mounts, **{prefix: one for prefix, one in routes.items() if prefix}}
     router = Router(below, outer) if below else None
-    return Documents(router or outer, folder, router)
+    application = router or outer
+    folders = [*([] if site is None else [site]), *mounts.values()]
+    return application, Documents(application, folders, router)

@@ -1,9 +1,7 @@
-"""How the applications of a configuration are put together with the folder.
+"""How the applications of a configuration are loaded.
 
-Contract: :func:`host_applications` loads every application and gives one that serves them all: a
-request below a prefix is its application's; of the rest the folder has what it has, and the
-application without a prefix everything else.  Part of the assembly: it knows what applications
-there are.
+Contract: :func:`host_applications` loads every application, each once.  Part of the assembly: it
+knows what applications there are.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from h2static.asgi.files import Files
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.loading import checked, load
 from h2static.asgi.types import AsgiCallable
-from h2static.documents import Documents, put_together
 from h2static.http.exchange import Application
 from h2static.http.messages import Client
 from h2static.logs.errors import ErrorLog
@@ -30,12 +27,11 @@ from h2static.site.refusals import Refusals
 class HostedApplications:
     """Applications that are served."""
 
-    #: They, for start and end.
+    by_prefix: Mapping[str, Application]
+    #: The same, for start and end.
     hosted: tuple[AsgiApplication, ...]
     #: What they take beside requests.
     protocols: frozenset[bytes]
-    #: Serves all of them, and can be asked for the folder's documents.
-    documents: Documents
 
 
 def host_applications(
@@ -44,51 +40,54 @@ def host_applications(
     site: Site | None,
     error_log: ErrorLog,
     submit: Submit,
-    mounts: Mapping[str, Application] | None = None,
+    lifespans: dict[int, Lifespan],
+    label: str = "",
 ) -> HostedApplications:
-    """Load ``configs`` and put them together.
+    """Load ``configs``.
 
     ``objects``: applications by prefix that need no import.  ``site``: the folder, if
-    one is served.  ``mounts``: what else is served below prefixes.  Raises
+    one is served.  ``lifespans``: of applications that other hosts have, too, by their identity;
+    is added to.  ``label``: how logs call the host, where there are several.  Raises
     :class:`~h2static.errors.ApplicationError`.
     """
+    of_host = label and f"{label}: "
 
     def report(client: Client | None, text: str, lines: Sequence[str]) -> None:
-        error_log.report("application", _peer(client), text, lines)
+        error_log.report("application", _peer(client), of_host + text, lines)
 
     folder = Refusals() if site is None else site
     files = Files(FileAccess(submit=submit) if site is None else site.access)
     protocols = _protocols()
-    lifespans: dict[object, tuple[AsgiCallable, Lifespan]] = {}
+    loaded: dict[object, AsgiCallable] = {}
     mounted: dict[str, AsgiApplication] = {}
     for config in configs:
-        # An application that is mounted twice starts once.
+        # An application that is mounted twice is made and starts once.
         brought = objects.get(config.prefix)
         key: object = replace(config, prefix="") if brought is None else id(brought)
-        if key not in lifespans:
-            found = load(config) if brought is None else checked(brought, config)
-            lifespans[key] = (
-                found,
-                Lifespan(
-                    found,
-                    config.name,
-                    lambda text, lines: report(None, text, lines),
-                    mode=config.lifespan,
-                ),
+        if key not in loaded:
+            loaded[key] = load(config) if brought is None else checked(brought, config)
+        application = loaded[key]
+        if id(application) not in lifespans:
+            lifespans[id(application)] = Lifespan(
+                application,
+                of_host + config.name,
+                lambda text, lines: error_log.report("application", "", text, lines),
+                mode=config.lifespan,
             )
-        application, lifespan = lifespans[key]
         mounted[config.prefix] = AsgiApplication(
             application,
-            lifespan,
+            lifespans[id(application)],
             root_path=config.prefix,
             refuse=folder.refuse,
             report=report,
             files=files,
             protocols=protocols,
         )
-    hosted = tuple(mounted.values())
-    documents = put_together(site, folder, {**mounted, **(mounts or {})})
-    return HostedApplications(hosted=hosted, protocols=frozenset(protocols), documents=documents)
+    return HostedApplications(
+        by_prefix=mounted,
+        hosted=tuple(mounted.values()),
+        protocols=frozenset(protocols),
+    )
 
 
 def _protocols() -> dict[bytes, Speak]:

@@ -96,8 +96,7 @@ class SiteEngines:
         self._tunneled = protocols
         limits = http2_limits if http2_limits is not None else Http2Limits()
         settings = _settings(config, limits, connect_protocol=bool(protocols))
-        sites = (config.site, *(one.site for one in config.hosts))
-        hints = any(one.may_have_hints for one in sites)
+        hints = any(one.may_have_hints for one in config.sites)
         self._service: Service = make_service(
             http2_application,
             settings,

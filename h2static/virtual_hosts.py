@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from h2static.config import Config
 from h2static.errors import StartError
@@ -95,6 +95,10 @@ def labels(config: Config) -> Callable[[Request], str] | None:
     return label
 
 
+#: See :func:`assemble_hosts`.
+MakeApplications: TypeAlias = Callable[[Config, str, bool], Served]
+
+
 class MakeEngines(Protocol):
     """Makes the engines of connections that reach the same."""
 
@@ -155,15 +159,16 @@ def assemble_hosts(
     *,
     pool: Pool,
     report: Callable[[str], None],
-    make_applications: Callable[[Config, bool, bool], Served],
+    make_applications: MakeApplications,
     make_context: Callable[[Config], ssl.SSLContext],
     make_engines: Callable[[Served], MakeEngines],
 ) -> tuple[Served, list[Entrance], Callable[[], None]]:
     """What is served, its entrances, and what has certificates be looked at.
 
     ``sockets``: each with its place in :attr:`Config.listening`.  ``report`` is told of renewed
-    certificates.  ``make_applications``: those of a host; is told whether it has no name, and
-    whether a browser is to be opened for it.  Raises :class:`~h2static.errors.StartError`.
+    certificates.  ``make_applications``: those of a host; is told how logs call it, which is empty
+    for the site without a name, and whether a browser is to be opened for it.  Raises
+    :class:`~h2static.errors.StartError`.
     """
     hosts = VirtualHosts(config, make_applications, make_context)
     make = make_engines(hosts.served)
@@ -200,7 +205,7 @@ class VirtualHosts:
     def __init__(
         self,
         config: Config,
-        make_applications: Callable[[Config, bool, bool], Served],
+        make_applications: MakeApplications,
         make_context: Callable[[Config], ssl.SSLContext],
     ) -> None:
         """See :func:`assemble_hosts`; ``make_context`` blocks."""
@@ -214,8 +219,13 @@ class VirtualHosts:
         parts: list[tuple[str, Served]] = []
         default: Host | None = None
         for written, own in configs_of_hosts(config):
-            served = make_applications(own, written is None, not parts)
             label, names = ("", ()) if written is None else (written.label, written.names)
+            try:
+                served = make_applications(own, label, not parts)
+            except StartError as error:
+                if written is not None and not str(error).startswith(written.where):
+                    error.args = (f"{written.where}: {error}",)
+                raise
             host = Host(label, names, served.application)
             self._configs[host] = written
             parts.append((label, served))

@@ -82,7 +82,7 @@ def world(root: Path) -> Iterator[World]:
     try:
         hosts = VirtualHosts(
             config,
-            lambda own, main, first: make_applications(own, pool, page=None, tells=False),
+            lambda own, label, first: make_applications(own, pool, page=None, tells=False),
             lambda own: pytest.fail("no TLS here"),
         )
         make = engines_beside(config, Shared(), hosts.served.protocols)

@@ -29,6 +29,7 @@ from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
 from h2static.config import LOOPBACK, Config, LogFormat, describe
 from h2static.errors import StartError, UsageError
+from h2static.host_config import MountConfig
 from h2static.proxy.config import ProxyConfig
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
@@ -201,16 +202,29 @@ def with_files(config: Config) -> Config:
 
     Raises ``UsageError`` for what is wrong in such a file, ``StartError`` when it cannot be read.
     """
-    hosts = []
-    for host in config.hosts:
-        try:
-            hosts.append(replace(host, site=_site_with_files(host.site)))
-        except (UsageError, StartError) as error:
-            raise type(error)(f"{host.where}: {error}") from None
-    return replace(config, site=_site_with_files(config.site), hosts=tuple(hosts))
+    return replace(
+        config,
+        site=_site_with_files(config.site),
+        mounts=_mounts_with_files(config.mounts),
+        hosts=tuple(
+            [
+                replace(
+                    one,
+                    site=_site_with_files(one.site, one.where),
+                    mounts=_mounts_with_files(one.mounts),
+                )
+                for one in config.hosts
+            ]
+        ),
+    )
 
 
-def _site_with_files(site: SiteConfig) -> SiteConfig:
+def _mounts_with_files(mounts: Sequence[MountConfig]) -> tuple[MountConfig, ...]:
+    return tuple([replace(one, site=_site_with_files(one.site, one.where)) for one in mounts])
+
+
+def _site_with_files(site: SiteConfig, where: str = "") -> SiteConfig:
+    start = where and f"{where}: "
     try:
         if site.mime_types_file is not None:
             from h2static.site.mediatypes import read_mime_types
@@ -224,9 +238,9 @@ def _site_with_files(site: SiteConfig) -> SiteConfig:
             site = replace(site, push=site.push + rules, push_rules=None)
         PushRules(site.push)
     except OSError as error:
-        raise StartError(describe(error)) from error
+        raise StartError(start + describe(error)) from error
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(start + str(error)) from None
     return site
 
 

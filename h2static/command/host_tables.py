@@ -111,22 +111,27 @@ def _below(folder: str, name: str, value: object) -> object:
     return os.path.join(folder, str(value)) if name in _PATHS else value
 
 
-def of_words(written: object, where: str) -> Table:
-    """The table that stands for what a command line has."""
+def of_words(written: object, where: str = "") -> Table:
+    """The table that stands for what a command line has, or a file in its words at ``where``."""
     if isinstance(written, WrittenHost):
+        where = where or f"--host {written.name}"
         return Table(where=where, values={"names": (written.name,), "htdocs": written.htdocs})
     if isinstance(written, WrittenMount):
+        where = where or f"--mount {written.prefix}"
         return Table(where=where, values={"prefix": written.prefix, "htdocs": written.htdocs})
     assert isinstance(written, WrittenListen)
     address = () if written.address is None else (written.address,)
     no_tls = {"no-tls": True} if written.no_tls else {}
-    return Table(where=where, values={"port": written.port, "address": address, **no_tls})
+    return Table(
+        where=where or f"--listen {written.port}",
+        values={"port": written.port, "address": address, **no_tls},
+    )
 
 
 def tables_of(values: Mapping[str, object], name: str) -> list[Table]:
     """The tables under ``name``, from wherever they come."""
     return [
-        one if isinstance(one, Table) else of_words(one, f"--{name}")
+        one if isinstance(one, Table) else of_words(one)
         for one in cast("Sequence[object]", values.get(name, ()))
     ]
 
@@ -135,7 +140,7 @@ def mounts(
     tables: Sequence[Table], common: Mapping[str, object], *, dev: bool
 ) -> tuple[MountConfig, ...]:
     """The mounts; ``common``: what the site around them says, by option name."""
-    more = {"listing": True} if dev else {}
+    more = {"listing": True, "lenient": True} if dev else {}
     return tuple(
         MountConfig(
             prefix=str(one.values["prefix"]),
@@ -265,5 +270,11 @@ def absolute(name: str, written: object, folder: str) -> object:
     if isinstance(written, list):
         return [absolute(name, one, folder) for one in written]
     if isinstance(written, dict):
-        return {key: absolute(key, what, folder) for key, what in written.items()}
+        # Other tables in a table are fields by pattern and the like.
+        return {
+            key: absolute(key, what, folder)
+            if name == "mount" or key == "mount" or not isinstance(what, dict)
+            else what
+            for key, what in written.items()
+        }
     return written

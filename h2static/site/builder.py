@@ -155,7 +155,8 @@ class ResponseBuilder:
         if not target.canonical:
             self._check_presence(walk, target, directory=target.directory)
             return self._rewritten(target, directory=target.directory)
-        match = self.netlify.redirects.find(target.names, target.query, self.limits)
+        names = target.base + target.names
+        match = self.netlify.redirects.find(names, target.query, self.limits)
         if match is not None and match.redirect.force:
             return self._follow(walk, match)
         try:

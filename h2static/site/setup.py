@@ -92,7 +92,7 @@ class Setup:
         for page in config.error_page:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
-        self.netlify = NetlifyFiles(limits) if config.netlify else None
+        self.netlify = NetlifyFiles(limits, base) if config.netlify else None
         self.unused_siblings = UnusedSiblings(root, limits)
         self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)
         #: Files that count whatever their names are, since options name them or the server reads

@@ -149,6 +149,7 @@ def test_each_host_is_as_if_alone(folder: Path) -> None:
 
 def test_what_is_printed_is_the_same_again(folder: Path, authority: Authority) -> None:
     (folder / "etc").mkdir()
+    (folder / "push.json").write_text('{"/m/": {"/m/index.html": {}}}')
     text = """
 port = 0
 htdocs = "../main"
@@ -165,6 +166,13 @@ listing = true
 [host.app]
 [host.push]
 "/" = ["/a.css"]
+[host.header."*"]
+Key = "no path"
+key-password-file = "neither"
+[host.mount."/m"]
+htdocs = "../docs"
+push-rules = "../push.json"
+netlify = true
 [[listen]]
 port = 0
 no-tls = true
@@ -206,8 +214,8 @@ BAD: list[tuple[str, str]] = [
     (PLAIN + '[[host]]\nnames = ["a.test", "A.test."]\nhtdocs = "a"\n',
      "[[host]] 1: names: one is there twice"),
     (PLAIN + HOST_A + "indx = 1\n", "[[host]] 1: indx: unknown key; did you mean index?"),
-    (PLAIN + HOST_A + "[host.mount.\"/x\"]\nhtdocs = \"b\"\nnetlify = true\n",
-     '[[host]] 1: [mount."/x"]: netlify: unknown key'),
+    (PLAIN + HOST_A + "[host.mount.\"/x\"]\nhtdocs = \"b\"\nnetlfy = true\n",
+     '[[host]] 1: [mount."/x"]: netlfy: unknown key; did you mean netlify?'),
     (PLAIN + '[mount."/x"]\nhtdoc = "b"\nhtdocs = "b"\n',
      '[mount."/x"]: htdoc: unknown key; did you mean htdocs?'),
     (PLAIN + "[[listen]]\nprot = 1\n", "[[listen]] 1: prot: unknown key; did you mean port?"),
@@ -228,6 +236,10 @@ BAD: list[tuple[str, str]] = [
      '[mount."/x'),
     (PLAIN + '[mount."/x"]\nhtdocs = "a"\n[app."/x"]\ntarget = "a:b"\n',
      '[mount."/x'),
+    (PLAIN + HOST_A + '[host.mount."/x"]\nhtdocs = "b"\n[host.app."/x"]\ntarget = "a:b"\n',
+     '[[host]] 1: [mount."/x"]: there are several things below /x'),
+    (PLAIN + '[mount."/x"]\nhtdocs = "b"\npush = { "/" = ["a.css"] }\n',
+     '[mount."/x"]: push: '),
     (PLAIN + HOST_A + '[host.mount."/"]\nhtdocs = "b"\n',
      "[[host]] 1: [mount.\"/\"]: prefix: '/' is the root, which htdocs is for"),
     (PLAIN + '[mount."/a b"]\nhtdocs = "b"\n',
@@ -279,6 +291,14 @@ def test_wrong_files(folder: Path, authority: Authority, text: str, told: str) -
         (PLAIN + HOST_A.replace('"a"', '"gone"'), "[[host]] 1: htdocs: the folder to serve does"),
         ("port = 0\n" + HOST_A + 'key = "gone"\ncert = "a.pem"\n', "cannot read the private key"),
         (PLAIN + HOST_A + 'push-rules = "gone"\n', "[[host]] 1: "),
+        (
+            PLAIN + HOST_A + '[host.mount."/x"]\nhtdocs = "b"\npush-rules = "gone"\n',
+            '[[host]] 1: [mount."/x"]: ',
+        ),
+        (
+            PLAIN + '[mount."/x"]\nhtdocs = "b"\nmime-types-file = "gone"\n',
+            'hosts.toml: [mount."/x"]: ',
+        ),
     ],
 )
 def test_what_the_machine_does_not_have(
@@ -295,10 +315,13 @@ def test_what_the_machine_does_not_have(
     [
         (["--host", "a.test"], "expected NAME=DOCROOT"),
         (["--host", "0.0.0.0"], "-a is for an address to listen at"),
-        (["--host", "a.test=a", "--host", "a.test=b"], "a.test is in --host already"),
+        (
+            ["--host", "a.test=a", "--host", "a.test=b"],
+            "--host a.test: names: a.test is in --host a.test already",
+        ),
         (["--mount", "docs=a"], "is not a path prefix"),
         (["--mount", "/=a"], "is the root"),
-        (["--mount", "/a=a", "--mount", "/a=b"], "--mount: there are several things below /a"),
+        (["--mount", "/a=a", "--mount", "/a=b"], "--mount /a: there are several things below /a"),
         (["--listen", "x"], "not a port number"),
         (["--listen", ":80"], "expected [ADDR:]PORT"),
         (["--listen", "80,tls"], "known is no-tls"),

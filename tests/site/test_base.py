@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +13,7 @@ from h2static.router import Router
 from h2static.site import Site
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.delivery import PushHints
+from h2static.site.hints.rules import parse_push_option
 from h2static.site.rules import parse_cache_rule, parse_error_page, parse_header_rule
 from tests.support.exchange import ask, read_all
 
@@ -112,6 +114,68 @@ def test_hints_read_from_a_page_have_the_whole_path(root: Path) -> None:
     hints = get(make(root, hints=HintSource.AUTO), b"/docs/").hints
     assert isinstance(hints, PushHints)
     assert [entry[1].url for entry in hints.entries] == ["/docs/a.css"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        # The folder's own files say what they say where it is served alone.
+        (b"/docs/old", 301, b"/docs/sub/"),
+        (b"/docs/old?x=1", 301, b"/docs/sub/?x=1"),
+        (b"/docs/posts/1/2", 302, b"/docs/blog/1/2"),
+        (b"/docs/home", 301, b"/docs/"),
+        (b"/docs/away", 301, b"https://a.test/x"),
+        (b"/docs/any/thing", 200, b"a{}"),
+        (b"/docs/docs/old", 404, b"none of the docs"),
+        (b"/docs/none", 404, b"none of the docs"),
+    ],
+)
+@pytest.mark.parametrize("base", ["/docs", "/d:name/a*b", "/dö cs"])
+def test_redirects_of_the_folder_itself(
+    root: Path, base: str, path: bytes, status: int, told: bytes
+) -> None:
+    (root / "_redirects").write_text(
+        "/old /sub/\n/posts/* /blog/:splat 302\n/home /\n"
+        "/away https://a.test/x\n/any/* /a.css 200\n"
+    )
+    encoded = quote(base).encode()
+    path = path.replace(b"/docs", encoded, 1)
+    response = get(make(root, base, netlify=True), path)
+    assert response.status == status
+    if status in (301, 302):
+        assert dict(response.fields)[b"location"] == told.replace(b"/docs", encoded, 1)
+    else:
+        assert read_all(response.body) == told
+
+
+@pytest.mark.parametrize("base", ["/docs", "/d:name/a*b", "/dö cs"])
+def test_fields_of_the_folder_itself(root: Path, base: str) -> None:
+    (root / "_headers").write_text(
+        "/*\n  X-All: yes\n/a.css\n  X-One: yes\n/sub/:file\n  X-File: yes\n"
+        "/docs/*\n  X-Docs: yes\n/\n  X-Root: yes\n"
+    )
+    site = make(root, base, netlify=True)
+    encoded = quote(base).encode()
+
+    def names(path: bytes) -> set[bytes]:
+        return {name for name, _ in get(site, encoded + path).fields if name.startswith(b"x-")}
+
+    always = {b"x-all", b"x-content-type-options"}
+    assert names(b"/a.css") == always | {b"x-one"}
+    assert names(b"/sub/%C3%BC.txt") == always | {b"x-file"}
+    assert names(b"/docs/twice.txt") == always | {b"x-docs"}
+    assert names(b"/") == always | {b"x-root"}
+    assert get(site, encoded + b"/_headers").status == 404
+
+
+def test_push_rules_have_the_whole_path(root: Path) -> None:
+    site = make(root, push=(parse_push_option("/docs/=/docs/a.css"),))
+    hints = get(site, b"/docs/").hints
+    assert isinstance(hints, PushHints)
+    assert [entry[1].url for entry in hints.entries] == ["/docs/a.css"]
+    assert site.warnings == ()
+    (warning,) = make(root, push=(parse_push_option("/docs/=/a.css"),)).warnings
+    assert "/a.css" in warning
 
 
 def test_two_levels_and_the_longest_prefix(

@@ -123,7 +123,7 @@ def proxying(
             for one in configs
         }
         listener = socket.create_server(("127.0.0.1", 0))
-        application = put_together(None, refusals, proxies)
+        application, _ = put_together(None, {}, proxies)
         entrances = make_entrances(
             made, [listener], application, shared, protocols=frozenset((PROTOCOL,))
         )

@@ -24,8 +24,6 @@ from h2static.command.options.upstreams import PROXIES
 from h2static.http.host_names import parse_host_name
 from h2static.router import parse_prefix
 
-#: Options of a site that a folder below a path has no use for: they name what is at the root.
-_NOT_MOUNTED: Final = ("netlify", "push", "push-rules", "push-mode", "hints", "push-cookie")
 #: Options of the server that a host may say for itself.
 _OF_KEY: Final[dict[str, Schema]] = {
     "key": TEXT,
@@ -35,7 +33,7 @@ _OF_KEY: Final[dict[str, Schema]] = {
 }
 
 #: Options that a mount may say for itself.
-OF_MOUNT: Final = {one.name: one for one in FILES if one.name not in _NOT_MOUNTED}
+OF_MOUNT: Final = {one.name: one for one in FILES}
 #: Options that a host may say for itself, without those of its key.
 OF_HOST: Final = {one.name: one for one in (*FILES, *APPLICATIONS)}
 

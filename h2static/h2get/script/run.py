@@ -7,7 +7,9 @@ case, and the result says what was expected, what came, and everything that was 
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -197,6 +199,11 @@ class _Runner:
     def _failed(self, line: int, failed: _Failed) -> None:
         """A step has failed: the first one is the result's."""
         result = self.result
+        least = result.case.content
+        if any(total < least for total in map(_shortest_content, self._channels.values())):
+            octets = "octet" if least == 1 else "octets"
+            text = f"a response of {least} {octets} of content or more"
+            failed = _Failed(text, "a shorter one", Verdict.SKIPPED)
         if result.verdict is Verdict.PASSED:
             result.verdict, result.line = failed.verdict, line
             result.expected, result.got = failed.expected, failed.got
@@ -376,6 +383,20 @@ def _verdict(step: Expect, frame: Received) -> Verdict:
     ):
         return Verdict.WIDENED
     return Verdict.FAILED
+
+
+def _shortest_content(channel: Channel) -> float:
+    """Octets of content of the shortest response that has ended."""
+    totals: Counter[int] = Counter()
+    shortest = math.inf
+    for frame in channel.received:
+        if frame.type in (r.DATA, r.HEADERS):
+            content = frame.values.get("data")
+            if isinstance(content, bytes):
+                totals[frame.stream] += len(content)
+            if frame.flags & r.END_STREAM:
+                shortest = min(shortest, totals[frame.stream])
+    return shortest
 
 
 def _is_news(frame: Received) -> bool:

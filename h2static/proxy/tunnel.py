@@ -294,8 +294,8 @@ class TunnelRelay:
             self._raw.cancel()
         elif self._call is not None:
             self._call.cancel()
-        else:
-            # It answers before the request was sent.
+        if isinstance(link.engine, Http1Connection):
+            # Also where it has switched to something that nobody will speak.
             link.close()
         link.flush_soon()
 

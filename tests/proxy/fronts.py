@@ -169,6 +169,10 @@ class Front1:
         octets, self._buffer = self._buffer, b""
         return octets or self.socket.recv(65_536)
 
+    def push_back(self, octets: bytes) -> None:
+        """These are still to be read."""
+        self._buffer = octets + self._buffer
+
     def close(self) -> None:
         """Let go."""
         self.socket.close()

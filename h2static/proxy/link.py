@@ -60,7 +60,7 @@ class Link:
     """See the module."""
 
     __slots__ = (
-        "_active", "_asked", "_descriptor", "_events", "_limits", "_loop", "_over", "_stuck",
+        "_active", "_asked", "_descriptor", "_events", "_limits", "_loop", "_more", "_over", "_stuck",
         "_turned", "_wire", "closed", "engine", "idle_since", "octets", "protocol", "requests",
         "under_way",
     )  # fmt: skip
@@ -92,6 +92,8 @@ class Link:
         self._asked = False
         #: The socket takes nothing.
         self._stuck = False
+        #: More may have come of which the socket says nothing.
+        self._more = False
         self.closed = False
         #: Octets that the socket has taken.
         self.octets = 0
@@ -184,7 +186,8 @@ class Link:
         now = self._loop.now()
         wire = self._wire
         came = False
-        if event & READABLE or (event and wire.read_wants_write) or wire.has_pending:
+        more, self._more = self._more, False
+        if event & READABLE or (event and wire.read_wants_write) or more or wire.has_pending:
             came = self._read(now)
         elif self.engine.backlog:
             came = True
@@ -218,16 +221,19 @@ class Link:
                 if isinstance(engine, Http1Connection) and engine.switched:
                     # What follows is for somebody else.
                     self._turned(self)
-            elif wire.is_truncated:
+            elif wire.is_truncated and not isinstance(engine, RawConnection):
                 # TLS says how a connection ends: without that, what only ends with it does not.
+                # What is spoken after an Upgrade has an end of its own.
                 engine.lose("the upstream has ended TLS without saying so")
             else:
                 engine.receive_eof(now)
                 break
-            if len(data) < size:
+            if len(data) < size and wire.tls is None:
                 break
         else:
-            if wire.has_pending:
+            # OpenSSL may have more in hand, of which the socket says nothing.
+            self._more = wire.tls is not None
+            if self._more:
                 self._ask()
         return came
 

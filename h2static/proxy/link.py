@@ -60,9 +60,9 @@ class Link:
     """See the module."""
 
     __slots__ = (
-        "_active", "_asked", "_descriptor", "_events", "_limits", "_loop", "_more", "_over", "_stuck",
-        "_turned", "_wire", "closed", "engine", "idle_since", "octets", "protocol", "requests",
-        "under_way",
+        "_active", "_asked", "_descriptor", "_events", "_limits", "_loop", "_more", "_over",
+        "_stuck", "_turned", "_wire", "closed", "engine", "idle_since", "octets", "protocol",
+        "requests", "under_way",
     )  # fmt: skip
 
     def __init__(
@@ -211,6 +211,7 @@ class Link:
         for _ in range(self._limits.reads):
             engine = self.engine
             if not engine.wants_input:
+                self._more = wire.tls is not None
                 break
             data = wire.read(size)
             if data is None:

@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -151,10 +150,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture(scope="module")
-def authority(certificate: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def authority(certificate: Certificate, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("ca") / "ca.pem"
     certificate.authority.cert_pem.write_to_path(str(path))
-    yield str(path)
+    return str(path)
 
 
 def context_of(certificate: Certificate, *protocols: str) -> ssl.SSLContext:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clients import curl, h2load
+from tests.support.clients import curl, h2load, run_curl
 from tests.support.hosted import write_application
 from tests.support.processes import DEADLINE, RunningServer, accepts, running, wait_until
 from tests.support.servers import free_port
@@ -69,10 +69,13 @@ def test_uvicorn(tmp_path: Path, diary: Path, version: str) -> None:
         assert b"hello GET" in curl(server.port, "/api/x", version).body
         body = tmp_path / "body"
         body.write_bytes(os.urandom(3_000_000))
-        assert curl(server.port, "/api/upload", version, "-T", str(body)).body == b"3000000"
+        assert (
+            curl(server.port, "/api/upload", version, "-H", "expect:", "-T", str(body)).body
+            == b"3000000"
+        )
         # The head comes while the response goes on; and who goes is noticed.
-        got = curl(server.port, "/api/events", version, "-N", "-m", "1")
-        assert got.body == b"data: begin\n\n"
+        got = run_curl(server.port, "/api/events", version, "-N", seconds=2)
+        assert got.stdout == b"data: begin\n\n"
         wait_until(lambda: "events over" in diary.read_text(), "the end of the events")
 
 
@@ -84,7 +87,7 @@ def test_an_application_of_our_own(tmp_path: Path, diary: Path, version: str, sc
     words = ("--app", "shop:app", "--app-dir", str(tmp_path))
     with (
         running(*ADDRESS, *words, "0", environment=environment) as behind,
-        running(*ADDRESS, "--proxy", f"/api={scheme}://127.0.0.1:{behind.port}", "0") as server,
+        running(*ADDRESS, "--proxy", f"/api={scheme}://127.0.0.1:{behind.port}/", "0") as server,
     ):
         assert b"hello GET" in curl(server.port, "/api/x", version).body
         assert curl(server.port, "/api/raise", version).status == 500
@@ -103,7 +106,7 @@ def test_nginx(tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text(
         f"""
 daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
-events {{ worker_connections 64; }}
+events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {tmp_path}/body; proxy_temp_path {tmp_path}/proxy;
   fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;

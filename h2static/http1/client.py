@@ -24,6 +24,7 @@ from h2static.http.fields import Fields
 from h2static.http.grammar import BAD_IN_VALUE, LOWER_CASE_NAME
 from h2static.http.messages import Request
 from h2static.http.outgoing import Failure, ResponseReceiver
+from h2static.http1.client_memory import ClientMemory
 from h2static.http1.content import Chunked, Content, KnownLength
 from h2static.http1.errors import BadMessage, BadRequest, BadResponse, Broken
 from h2static.http1.framer import Framed, Framing
@@ -77,7 +78,8 @@ class ClientConnection:
     """See the module."""
 
     __slots__ = (
-        "_call", "_content", "_eof", "_incoming", "_limits", "_notify", "_observer", "_octets",
+        "_call", "_content", "_eof", "_incoming", "_limits", "_memory", "_notify", "_observer",
+        "_octets",
         "_output", "_paused", "_resumed", "_reusable", "_sender", "_waiting", "blocked", "closing",
         "problem", "switched",
     )  # fmt: skip
@@ -88,9 +90,12 @@ class ClientConnection:
         *,
         notify: Callable[[], None] = nothing,
         observer: HeadObserver | None = None,
+        memory: ClientMemory | None = None,
     ) -> None:
-        """``notify`` asks for a turn; ``observer`` sees every header section."""
+        """``notify`` asks for a turn; ``observer`` sees every header section; ``memory`` is that of
+        all connections to one server."""
         self._limits = limits
+        self._memory = memory
         self._notify = notify
         self._observer = observer
         self._output = Output()
@@ -280,7 +285,7 @@ class ClientConnection:
             return
         call = self._waiting.popleft()
         try:
-            framed = frame_request(call.request, call.body, call.upgrade)
+            framed = self._framed(call)
             self._sender.begin(framed, call.body)
         except BadResponse as error:
             if call.receiver is not None:
@@ -292,6 +297,17 @@ class ClientConnection:
         self._call = call
         self._incoming = self._content = None
         self._paused = False
+
+    def _framed(self, call: Call) -> Framed:
+        """The head of a request.  Raises BadResponse."""
+        memory, request = self._memory, call.request
+        if memory is None or call.upgrade or call.body != b"":
+            return frame_request(request, call.body, call.upgrade)
+        framed = memory.framed.get(request)
+        if framed is None:
+            framed = frame_request(request, b"")
+            memory.remember(request, framed)
+        return framed
 
     # ------------------------------------------------------------------ receiving
 
@@ -339,7 +355,8 @@ class ClientConnection:
         del octets[: end + 4]
         if self._observer is not None:
             self._observer.received_head(section)
-        incoming = parse_response(section, call.request.method, self._limits)
+        parse = parse_response if self._memory is None else self._memory.parse
+        incoming = parse(section, call.request.method, self._limits)
         receiver = call.receiver
         assert receiver is not None  # a call that was cancelled has ended the connection
         if incoming.head.status < 200:

@@ -35,13 +35,19 @@ def upgrade_settings(endpoint: Endpoint) -> bytes:
     return urlsafe_b64encode(payload).rstrip(b"=")
 
 
-def make_endpoint(settings: LocalSettings, limits: Limits, shared: Shared) -> Endpoint:
-    """What a client's connections share; their requests differ, so that nothing is remembered."""
+def make_endpoint(
+    settings: LocalSettings, limits: Limits, shared: Shared, *, memories: bool = False
+) -> Endpoint:
+    """What a client's connections share.
+
+    ``memories``: remember what header blocks mean; the requests of most clients differ, and so do
+    the responses.
+    """
     return Endpoint(
         settings=settings,
         limits=limits,
         shared=shared,
-        sections=make_sections(limits, memories=False),
+        sections=make_sections(limits, memories=memories),
         blocks=make_blocks(settings, shared, memories=False),
     )
 

@@ -72,7 +72,7 @@ class ProxyApplication(Lifecycle):
         self._dev = dev
         self.timeout = config.timeout
         self.read_timeout = config.read_timeout
-        self.responses = Responses(config)
+        self.responses = Responses(config, limits)
         self.requests: Requests
         self._loop: WorkerLoop
         self._balance: Balance
@@ -159,8 +159,11 @@ class ProxyApplication(Lifecycle):
 
     def release(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self.responses.release()
         if self.upstreams:
             self.requests.release()
+        for upstream in self.upstreams:
+            upstream.release()
 
     def drain(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`: streams of events end."""

@@ -45,9 +45,10 @@ class ProxyLimits:
     connections: int = 256
     #: With many (HTTP/2): another one is made when all streams of the others are in use.
     multiplexed: int = 8
-    #: Those that wait for the next request, and for how long: uvicorn and Node close after five
-    #: seconds, and a request that meets the end of its connection may be lost.
-    idle: int = 32
+    #: Those that wait for the next request, as many as there may be, because a new one costs ten
+    #: times what a request does; and for how long: uvicorn and Node close after five seconds, and a
+    #: request that meets the end of its connection may be lost.
+    idle: int = 256
     idle_seconds: float = 4.0
     #: Requests that wait for a connection; more get 503.
     waiting: int = 1_024
@@ -61,8 +62,11 @@ class ProxyLimits:
     hops: int = 32
     #: Requests whose upstream form is remembered, and responses' heads; forgotten all at once.
     remembered: int = 1_024
-    #: Octets of a response's head that is remembered.
+    #: Octets of a head that is remembered, and of the content of a response that is.
     remembered_head: int = 4_096
+    remembered_body: int = 16_384
+    #: Hashes of responses that were seen once: those that never come again are not remembered.
+    sighted: int = 4_096
 
     # --- time
     #: Between two looks at what is late.

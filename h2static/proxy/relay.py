@@ -244,7 +244,7 @@ class Relay:
             # RFC 9110 section 15.2: "A proxy MUST forward 1xx responses unless the proxy itself
             # requested the generation of the 1xx response."
             target = self._upstream.target
-            fields = self._route.responses.fields(head, self._exchange.request, target)
+            fields = self._route.responses.fields(head, target)
             self._exchange.inform(head.status, fields)
 
     def respond(self, head: ResponseHead) -> None:
@@ -336,7 +336,11 @@ class Relay:
         if self._trailers:
             self._open_pipe().end(self._trailers)
         else:
-            self._respond(self._head, b"".join(self._pieces))
+            pieces, upstream = self._pieces, self._upstream
+            assert upstream is not None
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            responses = self._route.responses
+            self._exchange.respond(responses.whole(self._head, upstream.target, body))
         self._finish()
 
     def _open_pipe(self) -> Pipe:
@@ -364,9 +368,8 @@ class Relay:
     def _respond(self, head: ResponseHead, body: bytes | Pipe) -> None:
         upstream = self._upstream
         assert upstream is not None
-        exchange = self._exchange
-        fields = self._route.responses.fields(head, exchange.request, upstream.target)
-        exchange.respond(
+        fields = self._route.responses.fields(head, upstream.target)
+        self._exchange.respond(
             Response(status=head.status, fields=fields, body=body, early=True, source=self._source)
         )
 

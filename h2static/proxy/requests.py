@@ -148,6 +148,7 @@ class Requests:
                 path=path,
                 fields=tuple(fields),
                 protocol=request.protocol,
+                repeats=request.repeats,
             ),
             length=length,
         )

@@ -10,9 +10,10 @@ import re
 from typing import Final
 
 from h2static.http.fields import Field, Fields
-from h2static.http.requests import Request
+from h2static.http.messages import Response
 from h2static.http.semantics import CONNECTION_SPECIFIC, ResponseHead
 from h2static.proxy.config import ProxyConfig, Target
+from h2static.proxy.limits import DEFAULT_LIMITS, ProxyLimits
 from h2static.proxy.paths import front_path
 
 #: What concerns the connection to the upstream, and what the engine writes itself.
@@ -33,21 +34,53 @@ _LOCATIONS: Final = frozenset((b"location", b"content-location"))
 class Responses:
     """Makes fields for the clients of one prefix."""
 
-    def __init__(self, config: ProxyConfig) -> None:
+    def __init__(self, config: ProxyConfig, limits: ProxyLimits = DEFAULT_LIMITS) -> None:
         self._config = config
+        self._limits = limits
+        #: The head is the same object only where its octets were the same.
+        self._known: dict[tuple[ResponseHead, Target, bytes], Response] = {}
+        #: Hashes of what was seen once.
+        self._sighted: set[int] = set()
         domain = config.cookie_domain
         self._domain = None if domain is None else domain.encode("ascii")
 
-    def fields(self, head: ResponseHead, request: Request, target: Target) -> Fields:
-        """The fields for the client that has asked ``request``, which ``target`` has answered with
-        ``head``."""
+    def whole(self, head: ResponseHead, target: Target, body: bytes) -> Response:
+        """The response with which ``target`` has answered, all of whose content is ``body``; for
+        the same head and content the same object, from the third time on."""
+        key = (head, target, body)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        fields = self.fields(head, target)
+        response = Response(
+            status=head.status, fields=fields, body=body, early=True, source=target.name
+        )
+        if len(body) <= self._limits.remembered_body:
+            sight = hash(key)
+            if sight not in self._sighted:
+                if len(self._sighted) >= self._limits.sighted:
+                    self._sighted.clear()
+                self._sighted.add(sight)
+                return response
+            if len(self._known) >= self._limits.remembered:
+                self._known.clear()
+            response.prepared = True
+            self._known[key] = response
+        return response
+
+    def release(self) -> None:
+        """Forget what is only remembered."""
+        self._known.clear()
+
+    def fields(self, head: ResponseHead, target: Target) -> Fields:
+        """The fields for a client where ``target`` has answered with ``head``."""
         fields: list[Field] = []
         for field in head.fields:
             name, value = field
             if name in _LEFT_OUT:
                 continue
             if name in _LOCATIONS:
-                field = (name, self._location(value, request, target))
+                field = (name, self._location(value, target))
             elif name == b"set-cookie" and self._domain is not None:
                 field = (name, self._cookie(value, self._domain))
             fields.append(field)
@@ -56,7 +89,7 @@ class Responses:
             fields.append((b"content-length", b"%d" % head.content_length))
         return tuple(fields)
 
-    def _location(self, value: bytes, request: Request, target: Target) -> bytes:
+    def _location(self, value: bytes, target: Target) -> bytes:
         """The place that the client can ask for, where ``value`` is one of the target."""
         if not self._config.location:
             return value

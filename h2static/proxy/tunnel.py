@@ -173,7 +173,7 @@ class TunnelRelay:
         self._granted = True
         self._deadline = _NEVER
         upstream.note_success()
-        own = self._route.responses.fields(head, exchange.request, upstream.target)
+        own = self._route.responses.fields(head, upstream.target)
         fields = [one for one in own if one[0] not in (b"sec-websocket-accept", b"content-length")]
         key = exchange.request.field(b"sec-websocket-key")
         if key is not None:
@@ -234,7 +234,7 @@ class TunnelRelay:
         head, upstream = self._head, self._upstream
         assert head is not None
         assert upstream is not None
-        fields = self._route.responses.fields(head, self._exchange.request, upstream.target)
+        fields = self._route.responses.fields(head, upstream.target)
         body = b"".join(self._pieces)
         if not any(name == b"content-length" for name, _ in fields):
             fields = (*fields, (b"content-length", b"%d" % len(body)))

@@ -23,6 +23,7 @@ from h2static.client.urls import Origin
 from h2static.client.wire import Wire
 from h2static.http.shared import Shared
 from h2static.http1.client import ClientConnection as Http1Connection
+from h2static.http1.client_memory import ClientMemory
 from h2static.http2.client import ClientConnection as Http2Connection
 from h2static.http2.client import make_endpoint
 from h2static.http2.settings import LocalSettings
@@ -83,7 +84,8 @@ class Upstream:
             largest_connection_window=limits.connection_window,
             assumed_streams=_ASSUMED_STREAMS,
         )
-        self._endpoint = make_endpoint(settings, limits.http2, shared)
+        self._endpoint = make_endpoint(settings, limits.http2, shared, memories=True)
+        self._memory = ClientMemory(most=limits.remembered, largest=limits.remembered_head)
         self.origin = Origin(
             scheme="https" if target.secure else "http", host=target.host, port=target.port
         )
@@ -241,7 +243,7 @@ class Upstream:
         if protocol == HTTP2:
             engine = Http2Connection(self._endpoint, self._loop.now(), notify=notify)
         else:
-            engine = Http1Connection(self._limits.http1, notify=notify)
+            engine = Http1Connection(self._limits.http1, notify=notify, memory=self._memory)
         link = Link(
             wire, engine, protocol, self._loop, self._limits, turned=self._turned, over=self._over
         )
@@ -302,6 +304,10 @@ class Upstream:
             link.check(now)
         while self._idle and now - self._idle[0].idle_since > self._limits.idle_seconds:
             self._idle.pop(0).close()
+
+    def release(self) -> None:
+        """Forget what is only remembered."""
+        self._memory.release()
 
     def end(self) -> None:
         """Nothing more is wanted, and nobody waits."""

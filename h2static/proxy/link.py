@@ -60,8 +60,8 @@ class Link:
     """See the module."""
 
     __slots__ = (
-        "_active", "_asked", "_descriptor", "_events", "_limits", "_loop", "_more", "_over",
-        "_stuck", "_turned", "_wire", "closed", "engine", "idle_since", "octets", "protocol",
+        "_active", "_asked", "_descriptor", "_ended", "_events", "_limits", "_loop", "_more",
+        "_over", "_stuck", "_turned", "_wire", "closed", "engine", "idle_since", "octets", "protocol",
         "requests", "under_way",
     )  # fmt: skip
 
@@ -92,6 +92,8 @@ class Link:
         self._asked = False
         #: The socket takes nothing.
         self._stuck = False
+        #: The upstream was told that nothing more will be sent.
+        self._ended = False
         #: More may have come of which the socket says nothing.
         self._more = False
         self.closed = False
@@ -199,7 +201,9 @@ class Link:
         if engine.closing and not engine.pending():
             self._end()
             return
-        if isinstance(engine, RawConnection) and engine.is_half_closed:
+        if isinstance(engine, RawConnection) and engine.is_half_closed and not self._ended:
+            # Once: TLS would take the second time for something else.
+            self._ended = True
             wire.end_output()
         self._wait_for_readers(engine)
         self._watch()

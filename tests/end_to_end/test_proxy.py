@@ -222,6 +222,26 @@ def test_a_loop(tmp_path: Path) -> None:
         assert curl(server.port, "/a/x").status == 508
 
 
+def test_each_host_has_its_own(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    with (
+        running(*ADDRESS, "0", str(tmp_path / "one")) as one,
+        running(*ADDRESS, "0", str(tmp_path / "two")) as two,
+    ):
+        tables = "".join(
+            f'[[host]]\nnames = ["{name}.test"]\n[host.proxy."/up"]\n'
+            f'target = "h2c://127.0.0.1:{server.port}/"\n'
+            for name, server in (("one", one), ("two", two))
+        )
+        (tmp_path / "hosts.toml").write_text(f"port = 0\nno-tls = true\n{tables}")
+        with running("--config", str(tmp_path / "hosts.toml")) as server:
+            for name in ("one", "two"):
+                got = curl(server.port, "/up/file", "-H", f"host: {name}.test")
+                assert got.body == name.encode()
+
+
 # ---------------------------------------------------------------------- under load
 
 

@@ -273,6 +273,65 @@ def test_events_are_flushed_at_once(front: MakeFront) -> None:
             step.release()
 
 
+def test_events_end_when_the_server_is_about_to_stop(front: MakeFront) -> None:
+    """Their clients come back to its successor; everything else goes on."""
+    gone = threading.Event()
+
+    def answer(visitor: Visitor, asked: Asked) -> bool:
+        kind = b"text/event-stream" if asked.path == b"/a/events" else b"text/plain"
+        visitor.send(b"HTTP/1.1 200 OK\r\ncontent-type: " + kind + b"\r\n\r\nabc")
+        if asked.path == b"/a/events":
+            visitor.wait_for_end()
+            gone.set()
+        else:
+            gone.wait(DEADLINE)
+            visitor.send(b"def")
+        return False
+
+    with backend1(answer) as behind, proxying(to("/a", behind.target)) as proxy:
+        events, other = front(proxy.port), front(proxy.port)
+        events.send(b"/a/events")
+        other.send(b"/a/other")
+        wait_until(lambda: len(behind.asked) == 2, "both requests")
+        events.read_some()
+        other.read_some()
+        proxy.in_thread(proxy.proxies[0].drain)
+        assert gone.wait(5)
+        if isinstance(events, Front2):
+            assert events.peer.reply(1).ended
+        if isinstance(other, Front2):
+            assert other.peer.reply(1).body == b"abcdef"
+
+
+@pytest.mark.parametrize("size", [0, 3, 70_000])
+def test_http2_one_by_one(front: MakeFront, size: int) -> None:
+    """Every octet that the upstream sends comes alone, or nearly so."""
+    content = bytes(range(256)) * (size // 256) + bytes(size % 256)
+
+    def answer(visitor: Visitor, asked: Asked, stream_id: int) -> None:
+        frames = [
+            visitor.head(stream_id, (b":status", b"103"), (b"link", b"</x>")),
+            visitor.head(stream_id, (b":status", b"200"), (b"x", b"y")),
+            *(
+                Data(stream_id=stream_id, data=content[start : start + 10_000])
+                for start in range(0, size, 10_000)
+            ),
+            visitor.head(stream_id, (b"x-sum", b"1"), end=True),
+        ]
+        octets = b"".join(frame.serialize() for frame in frames)
+        visitor.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(600):
+            visitor.send(octets[start : start + 1])
+        for start in range(600, len(octets), 997):
+            visitor.send(octets[start : start + 997])
+
+    with backend2(answer) as behind, proxying(to("/a", behind.target)) as proxy:
+        got = front(proxy.port).ask(fields=[(b"te", b"trailers")])
+        assert (got.status, got.body) == (200, content)
+        assert [status for status, _ in got.informational] == [103]
+        assert got.trailers == [(b"x-sum", b"1")]
+
+
 # ---------------------------------------------------------------------- once more
 
 

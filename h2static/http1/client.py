@@ -21,22 +21,18 @@ from collections.abc import Callable
 
 from h2static.http.bodies import Body, BodyReader
 from h2static.http.fields import Fields
-from h2static.http.grammar import BAD_IN_VALUE, LOWER_CASE_NAME
 from h2static.http.messages import Request
 from h2static.http.outgoing import Failure, ResponseReceiver
 from h2static.http1.client_memory import ClientMemory
 from h2static.http1.content import Chunked, Content, KnownLength
 from h2static.http1.errors import BadMessage, BadRequest, BadResponse, Broken
-from h2static.http1.framer import Framed, Framing
-from h2static.http1.head import CONNECTION_FIELDS
+from h2static.http1.framer import Framed
 from h2static.http1.limits import Limits
 from h2static.http1.observer import HeadObserver
 from h2static.http1.output import Output
+from h2static.http1.request_framer import frame_request
 from h2static.http1.response_head import End, Incoming, parse_response
 from h2static.http1.sender import READ_SIZE, Sender
-
-#: Methods whose requests usually have no content: none is announced (RFC 9110 section 8.6).
-_WITHOUT_CONTENT = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
 
 
 def nothing() -> None:
@@ -233,7 +229,14 @@ class ClientConnection:
         self._resumed = False
         if self.closing:
             return
-        self._octets += data
+        if self._octets or not self._pass_on(data):
+            self._octets += data
+            self._process()
+        if self._eof and not self._paused:
+            self._end_input()
+
+    def _process(self) -> None:
+        """Process what came, as far as that goes."""
         try:
             while self._step():
                 pass
@@ -241,8 +244,22 @@ class ClientConnection:
             self._break(str(error))
         except BadRequest as error:
             self._break(error.reason)
-        if self._eof and not self._paused:
-            self._end_input()
+
+    def _pass_on(self, data: bytes) -> bool:
+        """Deliver ``data`` without a copy, where all of it is content; false: it is not."""
+        call, content = self._call, self._content
+        if not data or call is None or self._incoming is None or self._paused or self.switched:
+            return False
+        if content is None:
+            # It ends with the connection.
+            self._deliver(call, data)
+            return True
+        if not isinstance(content, KnownLength) or not content.skip(len(data)):
+            return False
+        self._deliver(call, data)
+        if content.done and self._call is call:
+            self._finish(())
+        return True
 
     def take_turn(self, now: float) -> None:
         """Go on with what came."""
@@ -426,66 +443,3 @@ class ClientConnection:
             receiver = self._waiting.popleft().receiver
             if receiver is not None:
                 receiver.fail(Failure(reason, None, True))
-
-
-# ---------------------------------------------------------------------- framing
-
-
-def frame_request(request: Request, body: bytes | Body, upgrade: Fields = ()) -> Framed:
-    """The head of ``request``, ready to be sent (RFC 9112 sections 3 and 6).
-
-    Raises :class:`~h2static.http1.errors.BadResponse` for what must not be sent.
-    """
-    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method, _target(request), _host(request))]
-    declared: bytes | None = None
-    for name, value in request.fields:
-        if name == b"content-length":
-            declared = value
-        elif name == b"host" or name in CONNECTION_FIELDS:
-            continue
-        lines.append(_line(name, value))
-        if name == b"te":
-            # RFC 9110 section 10.1.4: "A sender of TE MUST also send a "TE" connection option".
-            lines.append(b"connection: te\r\n")
-    lines += [_line(name, value) for name, value in upgrade]
-    left = len(body) if isinstance(body, bytes) else body.length
-    framing = Framing.NONE
-    if body == b"":
-        if declared is None and request.method not in _WITHOUT_CONTENT:
-            lines.append(b"content-length: 0\r\n")
-    elif declared is not None:
-        framing, left = Framing.LENGTH, _declared(declared, left)
-    elif left is not None:
-        lines.append(b"content-length: %d\r\n" % left)
-        framing = Framing.LENGTH
-    else:
-        lines.append(b"transfer-encoding: chunked\r\n")
-        framing = Framing.CHUNKED
-    lines.append(b"\r\n")
-    return Framed(b"".join(lines), framing, left, False)
-
-
-def _declared(declared: bytes, length: int | None) -> int:
-    if not declared.isdigit() or (length is not None and int(declared) != length):
-        raise BadResponse("content-length is not that of the content")
-    return int(declared)
-
-
-def _line(name: bytes, value: bytes) -> bytes:
-    if LOWER_CASE_NAME.fullmatch(name) is None or BAD_IN_VALUE.search(value) is not None:
-        raise BadResponse(f"{name!r} is not a field that HTTP/1.1 can carry")
-    return b"%b: %b\r\n" % (name, value)
-
-
-def _target(request: Request) -> bytes:
-    # RFC 9112 section 3.2.3: authority-form is for CONNECT.
-    target = request.authority if request.method == b"CONNECT" else request.path
-    if not target or any(octet <= 0x20 or octet == 0x7F for octet in target):
-        raise BadResponse("the target is empty, or has a space or a control octet")
-    return target
-
-
-def _host(request: Request) -> bytes:
-    if BAD_IN_VALUE.search(request.authority) is not None:
-        raise BadResponse("control octet in the authority")
-    return request.authority

@@ -61,8 +61,8 @@ class Link:
 
     __slots__ = (
         "_active", "_asked", "_descriptor", "_ended", "_events", "_limits", "_loop", "_more",
-        "_over", "_stuck", "_turned", "_wire", "closed", "engine", "idle_since", "octets", "protocol",
-        "requests", "under_way",
+        "_over", "_stuck", "_turned", "_wire", "closed", "engine", "idle_since", "octets",
+        "protocol", "requests", "under_way",
     )  # fmt: skip
 
     def __init__(

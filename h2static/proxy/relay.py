@@ -166,7 +166,8 @@ class Relay:
 
     def _ask(self) -> None:
         """Ask for a connection to the next upstream."""
-        if self._over:
+        if self._over or self._upload.broken:
+            # Its client has gone, or has sent what is no request.
             return
         upstream = self._route.choose(self._tried)
         if upstream is None:

@@ -23,8 +23,8 @@ class Upload:
     """See the module; a :class:`~h2static.http.bodies.Sink` and a Body."""
 
     __slots__ = (
-        "_broken", "_kept", "_kept_size", "_limits", "_on_known", "_on_room", "_pipe", "_reader",
-        "_received", "_trailers", "ended", "moved",
+        "_kept", "_kept_size", "_limits", "_on_known", "_on_room", "_pipe", "_reader",
+        "_received", "_trailers", "broken", "ended", "moved",
     )  # fmt: skip
 
     #: Whoever frames it knows what the client has announced; trailers may follow.
@@ -41,7 +41,8 @@ class Upload:
         self._trailers: Fields = ()
         #: The content is whole.
         self.ended = False
-        self._broken = False
+        #: The rest of it will not come.
+        self.broken = False
         #: How often something was read: the request moves on.
         self.moved = 0
         #: What the present upstream reads.
@@ -57,12 +58,12 @@ class Upload:
     @property
     def known(self) -> bool:
         """Whether it is known if there is any content."""
-        return self.ended or self._received > 0 or self._broken
+        return self.ended or self._received > 0 or self.broken
 
     @property
     def again(self) -> bool:
         """Whether what was read can be read again."""
-        return self._kept is not None and not self._broken
+        return self._kept is not None and not self.broken
 
     def when_known(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called once when :attr:`known`."""
@@ -98,7 +99,7 @@ class Upload:
 
     def abandon(self) -> None:
         """See :meth:`h2static.http.bodies.Sink.abandon`."""
-        self._broken = True
+        self.broken = True
         self._kept = None
         if self._pipe is not None:
             self._pipe.abandon()

@@ -182,10 +182,11 @@ class ProxyConfig:
         for text in texts:
             if texts.count(text) > 1:
                 raise ValueError(f"target: {text} is there twice")
-        for pattern, _ in self.rewrite:
+        for pattern, replacement in self.rewrite:
             try:
-                re.compile(pattern)
-            except re.error as error:
+                # What is replaced is looked at also where nothing matches.
+                re.compile(pattern.encode("utf-8")).sub(replacement.encode("utf-8"), b"")
+            except (re.error, ValueError, IndexError) as error:
                 raise ValueError(f"rewrite: {pattern!r}: {error}") from None
         for name, _ in self.headers:
             if name in _OWN_FIELDS:

@@ -100,6 +100,7 @@ def test_a_table_of_a_host(tmp_path: Path) -> None:
         ('[proxy."/a"]\ntarget = "unix:x"\n', "expected unix:/path"),
         ('[proxy."/a"]\ntarget = ["http://x", "http://x"]\n', "http://x is there twice"),
         ('[proxy."/a"]\ntarget = "http://x"\nrewrite = {"(" = ""}\n', "rewrite: '('"),
+        ('[proxy."/a"]\ntarget = "http://x"\nrewrite = {"a" = "\\\\2"}\n', "rewrite: 'a'"),
         ('[proxy."/a"]\ntarget = "http://x"\nheaders = {"via" = "x"}\n', "via cannot be set"),
         ('[proxy."/a"]\ntarget = "http://x"\nheaders = {"a b" = "x"}\n', "is not a field name"),
         ('[proxy."/a"]\ntarget = "http://x"\nheaders = {"a" = "x\\ny"}\n', "control character"),

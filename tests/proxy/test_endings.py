@@ -9,7 +9,7 @@ import time
 import pytest
 
 from h2static.http2 import registry as r
-from h2static.http2.frames import Data, GoAway, RstStream
+from h2static.http2.frames import Data, Frame, GoAway, RstStream
 from h2static.http2.registry import ErrorCode
 from h2static.proxy.limits import ProxyLimits
 from tests.proxy.conftest import MakeBackend, MakeFront
@@ -309,7 +309,7 @@ def test_http2_one_by_one(front: MakeFront, size: int) -> None:
     content = bytes(range(256)) * (size // 256) + bytes(size % 256)
 
     def answer(visitor: Visitor, asked: Asked, stream_id: int) -> None:
-        frames = [
+        frames: list[Frame] = [
             visitor.head(stream_id, (b":status", b"103"), (b"link", b"</x>")),
             visitor.head(stream_id, (b":status", b"200"), (b"x", b"y")),
             *(
@@ -318,7 +318,7 @@ def test_http2_one_by_one(front: MakeFront, size: int) -> None:
             ),
             visitor.head(stream_id, (b"x-sum", b"1"), end=True),
         ]
-        octets = b"".join(frame.serialize() for frame in frames)
+        octets = b"".join([frame.serialize() for frame in frames])
         visitor.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start in range(600):
             visitor.send(octets[start : start + 1])

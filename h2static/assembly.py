@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from h2static.documents import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
+    from h2static.proxy.application import ProxyApplication
     from h2static.server.certificate_watch import CertificateWatch
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
@@ -142,11 +143,13 @@ def assemble(
             spin=0.0 if served.hosted else spin,
             limits=limits,
         )
+        _attach_proxies(served.proxies, driver, pool, shared, sockets)
         undo.pop_all()
     return Server(
         Parts(
             driver=driver,
             hosted=served.hosted,
+            services=tuple(one.run for one in served.proxies),
             lifecycles=tuple({lifecycle_of(one.application): None for one in entrances}),
             error_log=error_log,
             access_log=access_log,
@@ -290,7 +293,7 @@ def make_applications(
         served.application = site
     if config.mounts:
         mounts = {one.prefix: _make_mount(one, pool, tells) for one in config.mounts}
-    if config.apps or mounts:
+    if config.apps or mounts or config.proxies:
         from h2static.documents import put_together
 
         routes: dict[str, Application] = {}
@@ -309,6 +312,11 @@ def make_applications(
             )
             routes.update(hosted.by_prefix)
             served.hosted, served.protocols = hosted.hosted, hosted.protocols
+        if config.proxies:
+            proxies = _make_proxies(config, site or Refusals(), error_log or ErrorLog(), label)
+            routes.update(proxies)
+            served.proxies = tuple(proxies.values())
+            served.protocols |= _protocols_of(served.proxies)
         served.application, documents = put_together(site, mounts, routes)
     served.warnings = _warnings_of(site, mounts)
     if config.dev or config.live_reload or page is not None:
@@ -373,9 +381,55 @@ def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
         raise StartError(f"{mount.where}: {describe(error)}") from error
 
 
+def _make_proxies(
+    config: Config, folder: Application, error_log: ErrorLog, label: str
+) -> dict[str, ProxyApplication]:
+    from h2static.proxy.application import ProxyApplication
+
+    of_host = label and f"{label}: "
+    return {
+        one.prefix: ProxyApplication(
+            one,
+            refuse=folder.refuse,
+            report=lambda text: error_log.report("upstream", "", of_host + text),
+            dev=config.dev,
+        )
+        for one in config.proxies
+    }
+
+
+def _protocols_of(proxies: Sequence[ProxyApplication]) -> frozenset[bytes]:
+    """What ``proxies`` take beside requests."""
+    from h2static.websocket.handshake import PROTOCOL
+
+    return frozenset((PROTOCOL,)) if any(one.config.ws for one in proxies) else frozenset()
+
+
+def _attach_proxies(
+    proxies: Sequence[ProxyApplication],
+    driver: Driver,
+    pool: Pool,
+    shared: Shared,
+    sockets: Sequence[socket.socket],
+) -> None:
+    """Let ``proxies`` serve in the loop of ``driver``.  Raises ``StartError``."""
+    if not proxies:
+        return
+    from h2static.client.errors import OptionError
+    from h2static.proxy.pseudonym import pseudonym_of
+
+    name = pseudonym_of(sockets)
+    for one in proxies:
+        try:
+            one.attach(driver.descriptors, pool.post, name, shared)
+        except OptionError as error:
+            raise StartError(f"{one.config.where}: ca: {error}") from error
+
+
 def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
     # Where an application has no prefix, it answers for what the folder has not.
-    falls_through = any(not one.prefix for one in config.apps)
+    prefixes = [one.prefix for one in config.apps] + [one.prefix for one in config.proxies]
+    falls_through = "" in prefixes
     try:
         return Site(
             config.site,

@@ -23,6 +23,7 @@ from h2static.host_config import (
     check_hosts,
     check_prefixes,
 )
+from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
 
 #: What ``server`` says and what ``--version`` prints before the version.
@@ -117,6 +118,8 @@ class Config:
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     #: Applications; one of them may have no prefix.
     apps: tuple[AppConfig, ...] = ()
+    #: What is passed on to upstreams; one of them and of the applications may have no prefix.
+    proxies: tuple[ProxyConfig, ...] = ()
     #: Folders below paths.
     mounts: tuple[MountConfig, ...] = ()
     #: Hosts beside the site above, which has no name and is the default.
@@ -234,7 +237,7 @@ class Config:
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
                 raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
-        check_prefixes(self.apps, self.mounts)
+        check_prefixes(self.apps, self.mounts, self.proxies)
         check_hosts(self.hosts, self.listens, has_main=self.has_main)
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
@@ -263,7 +266,7 @@ class Config:
     @property
     def has_main(self) -> bool:
         """Whether there is a site without a name."""
-        return self.folder or bool(self.apps or self.mounts)
+        return self.folder or bool(self.apps or self.mounts or self.proxies)
 
     @property
     def listening(self) -> tuple[ListenConfig, ...]:

@@ -72,6 +72,7 @@ def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
             config,
             site=host.site,
             apps=host.apps,
+            proxies=host.proxies,
             mounts=host.mounts,
             hosts=(),
             listens=(),
@@ -275,6 +276,7 @@ class VirtualHosts:
             protocols=frozenset().union(*(one.protocols for _, one in parts)),
             on_not_restarted=tell,
             hosted=tuple(hosted for _, one in parts for hosted in one.hosted),
+            proxies=tuple(proxy for _, one in parts for proxy in one.proxies),
         )
 
     # ------------------------------------------------------------------ certificates

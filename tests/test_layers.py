@@ -34,8 +34,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
-    ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
+    ("h2static.config", "h2static.localca", "h2static.h2"),
     ("h2static.host_config",),
+    ("h2static.proxy",),
+    ("h2static.client",),
     ("h2static.asgi", "h2static.router", "h2static.host_router"),
     ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
     ("h2static.http",),
@@ -61,7 +63,13 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.asgi": frozenset(
         {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
     ),
-    "h2static.host_config": frozenset({"h2static.asgi", "h2static.site"}),
+    "h2static.host_config": frozenset({"h2static.asgi", "h2static.proxy", "h2static.site"}),
+    "h2static.proxy": frozenset(
+        {
+            *("h2static.client", "h2static.http", "h2static.http1", "h2static.http2"),
+            *("h2static.site", "h2static.websocket"),
+        }
+    ),
     "h2static.router": frozenset({"h2static.http"}),
     "h2static.host_router": frozenset({"h2static.http"}),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),

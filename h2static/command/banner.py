@@ -38,6 +38,10 @@ def banner(
     if config.folder:
         lines.append(f"  serving  {escape(config.root)}")
     lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]
+    lines += [
+        f"  proxy    {one.prefix or '/'} → {', '.join(target.text for target in one.targets)}"
+        for one in config.proxies
+    ]
     lines += [f"  mount    {one.prefix} → {escape(one.site.root)}" for one in config.mounts]
     lines += [f"  host     {', '.join(one.names)} → {_what(one)}" for one in config.hosts]
     lines += [f"  at       {url}" for url in urls_here(config, listeners)]
@@ -58,7 +62,9 @@ def _what(host: HostConfig) -> str:
     """What is served to those who ask for a host."""
     folders = [host.site.root] if host.folder else []
     folders += [one.site.root for one in host.mounts]
-    return ", ".join([*map(escape, folders), *(one.target for one in host.apps)])
+    elsewhere = [one.target for one in host.apps]
+    elsewhere += [target.text for one in host.proxies for target in one.targets]
+    return ", ".join([*map(escape, folders), *elsewhere])
 
 
 def urls_here(config: Config, listeners: Sequence[Listener]) -> list[str]:

@@ -38,6 +38,7 @@ from h2static.config import (
 )
 from h2static.errors import StartError, UsageError
 from h2static.host_config import ListenConfig, MountConfig
+from h2static.proxy.config import ProxyConfig
 from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
@@ -56,9 +57,9 @@ _ATTRIBUTES = {
 #: Read by :mod:`h2static.command.host_tables`.
 _TABLES = ("host", "listen", "mount")
 #: One of these says what is served.
-_SERVED = ("htdocs", "app", "mount", "host")
+_SERVED = ("htdocs", "app", "proxy", "mount", "host")
 #: Decided here, or of no interest to a server.
-_NOT_COPIED = {"htdocs", "port", "workers", "config", "no-config", "print-config"}
+_NOT_COPIED = {"htdocs", "port", "workers", "config", "no-config", "print-config", "proxy"}
 _OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
 #: What to say where somebody had another order in mind.
 _ORDER = "the order is PORT DOCROOT KEY CERT, as in h2static 8080 ./www"
@@ -113,7 +114,7 @@ def configure(
             raise UsageError(f"--{name} needs KEY and CERT")
     _check_allow_host(values)
     if values.get("daemon") is True and not any(values.get(name) for name in _SERVED):
-        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host")
+        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --proxy, --mount or --host")
     _check_one_site(values)
     server: dict[str, object] = {}
     site: dict[str, object] = {}
@@ -128,7 +129,7 @@ def configure(
         if not os.path.isdir(folder):
             raise UsageError(f"--watch: there is no folder {folder}")
     if server.get("dev") is True:
-        _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
+        _apply_dev(server, site, falls_through="" in _prefixes(values))
     elif server.get("live_reload") is True:
         # For whoever edits the site, and nobody else.
         server.setdefault("addresses", LOOPBACK)
@@ -139,6 +140,7 @@ def configure(
             port_given="port" in values,
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
+            proxies=tuple(cast("Sequence[ProxyConfig]", values.get("proxy", ()))),
             site=SiteConfig(
                 root=_root(values),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
@@ -180,11 +182,18 @@ def _ports(
 
 def _check_one_site(values: Mapping[str, object]) -> None:
     """Refuse what belongs to the site without a name where there is none."""
-    if not values.get("host") or any(values.get(name) for name in ("htdocs", "app", "mount")):
+    if not values.get("host") or any(values.get(name) for name in _SERVED if name != "host"):
         return
     for name in OF_ONE_SITE:
         if values.get(name):
             raise UsageError(f"--{name} needs DOCROOT: for one host, it belongs in [[host]]")
+
+
+def _prefixes(values: Mapping[str, object]) -> list[str]:
+    """Those of applications and upstreams."""
+    apps = cast("Sequence[WrittenApp]", values.get("app", ()))
+    proxies = cast("Sequence[ProxyConfig]", values.get("proxy", ()))
+    return [one.prefix for one in apps] + [one.prefix for one in proxies]
 
 
 def _apps(values: Mapping[str, object]) -> tuple[AppConfig, ...]:
@@ -282,9 +291,7 @@ def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
             raise UsageError(problem)
 
 
-def _apply_dev(
-    server: dict[str, object], site: dict[str, object], apps: Sequence[WrittenApp]
-) -> None:
+def _apply_dev(server: dict[str, object], site: dict[str, object], *, falls_through: bool) -> None:
     """What ``--dev`` stands for, where nothing else was said."""
     server["live_reload"] = True
     server.setdefault("addresses", LOOPBACK)
@@ -293,7 +300,7 @@ def _apply_dev(
         server.setdefault("log_format", LogFormat.BRIEF)
     site["lenient"] = True
     site.setdefault("compress", COMPRESSIONS)
-    if not any(not one.prefix for one in apps):
+    if not falls_through:
         # Else a folder without an index is nothing, and the application's.
         site["listing"] = True
 

@@ -24,9 +24,11 @@ from h2static.command.options.hosts import (
     WrittenMount,
     mounted_prefix,
 )
+from h2static.command.options.upstreams import read_proxies
 from h2static.errors import StartError, UsageError
 from h2static.host_config import HostConfig, ListenConfig, MountConfig
 from h2static.http.host_names import parse_host_name
+from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
 
 #: Parses the value of an option by name, in a file: name, what was written, where.
@@ -35,10 +37,12 @@ Parse: TypeAlias = Callable[[str, object, str], object]
 #: What names files or targets of one site: it is never another one's.
 OF_ONE_SITE: Final = ("spa", "error-page", "push", "push-rules")
 _SITE_ATTRIBUTES: Final = frozenset(item.name for item in fields(SiteConfig))
-_NOT_OF_SITE: Final = frozenset(("htdocs", "names", "default", "key", "cert", "mount", "where"))
+_NOT_OF_SITE: Final = frozenset(
+    ("htdocs", "names", "default", "key", "cert", "mount", "proxy", "where")
+)
 #: Paths on this machine.
 _PATHS: Final = frozenset(
-    {"htdocs", "key", "cert", "key-password-file", "client-ca", "dh-param-file"}
+    {"htdocs", "key", "cert", "key-password-file", "client-ca", "dh-param-file", "ca"}
     | {one.name for one in OF_HOST.values() if one.completes}
 )
 #: What TLS has for a whole port, and why.
@@ -91,6 +95,9 @@ def _table(where: str, written: Mapping[str, object], folder: str, parse: Parse)
                 values[name] = mounted_prefix(str(what))
             elif name == "mount":
                 values[name] = read_tables(name, what, where, folder, parse)
+            elif name == "proxy":
+                # Written in place, and complete.
+                values[name] = read_proxies(what, where, folder)
             elif name in OF_HOST or name in ("groups", "address"):
                 values[name] = _below(folder, name, parse(name, what, place))
             else:
@@ -157,18 +164,20 @@ def hosts(
     for one in tables:
         values = {**common, **one.values}
         own = cast("list[Table]", one.values.get("mount", []))
+        proxies = cast("tuple[ProxyConfig, ...]", one.values.get("proxy", ()))
         try:
             apps = apps_of({**common, "app": (), **one.values})
             more: dict[str, object] = {"lenient": True} if dev else {}
-            if dev and not any(not app.prefix for app in apps):
+            if dev and "" not in [*(app.prefix for app in apps), *(one.prefix for one in proxies)]:
                 # As of the site without a name.
                 more["listing"] = True
             found.append(
                 HostConfig(
                     names=cast("tuple[str, ...]", one.values["names"]),
                     default=one.values.get("default") is True,
-                    site=_site(one, common, more, needed=not (apps or own)),
+                    site=_site(one, common, more, needed=not (apps or own or proxies)),
                     apps=apps,
+                    proxies=proxies,
                     mounts=mounts(own, values, dev=dev),
                     key_file=_path(one, "key"),
                     cert_file=_path(one, "cert"),

@@ -30,7 +30,7 @@ _CACHE = "did you mean --dev, or --cache '*=no-store'?"
 _LOG = "did you mean --access-log?"
 _COMPRESS = "did you mean --compress?"
 _SIBLINGS = "siblings such as app.js.br are served without an option"
-_PROXY = "requests cannot be passed on to another server; for a Python application see --app"
+_PROXY = "did you mean --proxy PREFIX=URL? A Python application is served by --app"
 _PREFIX = "did you mean --mount /PREFIX=DIR, which serves DIR below a path?"
 
 #: What to say to each name, without dashes.
@@ -51,7 +51,7 @@ _INTENTIONS = {
     _LOG: "log log-level logs log-requests access-logs",
     _COMPRESS: "gzip brotli br zstd zst deflate compression encode encoding g b",
     _SIBLINGS: "gzip-static brotli-static precompressed static-gzip",
-    _PROXY: "proxy api backend upstream reverse-proxy forward",
+    _PROXY: "api backend upstream reverse-proxy forward",
     _PREFIX: "base base-path base-url public-path public-url prefix",
     "did you mean --host NAME=DOCROOT?": "vhost virtual-host server-name",
     "did you mean --quiet?": "silent no-banner",

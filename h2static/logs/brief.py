@@ -54,6 +54,8 @@ def brief_line(finished: Finished, epoch: float, *, color: bool, host: str | Non
     size = _amount(finished.octets, _SIZES) if finished.octets else "-"
     notes = ["pushed"] if finished.pushed else []
     notes += map(escape, finished.delivered)
+    if finished.response.source:
+        notes.append(f"→ {escape(finished.response.source)}")
     if finished.aborted:
         notes.append("aborted")
     version = escape(finished.client.version.removesuffix(".0"))

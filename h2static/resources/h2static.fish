@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mount --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -97,6 +97,7 @@ complete -c h2static -n _shtab_h2static_using -l wsgi -d 'Applications are WSGI 
 complete -c h2static -n _shtab_h2static_using -l host -x -d 'Serve DOCROOT to those who ask for NAME, a host name, or *.NAME, one label below it; DOCROOT without a name is for all others. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l listen -x -d 'Listen at another port, too: (ADDR:)PORT or unix:/path, with '"'"',no-tls'"'"' behind it without TLS. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l mount -x -d 'Serve DIR below /PREFIX; of the prefixes of a path, the longest wins. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l proxy -x -d 'Pass requests below /PREFIX on to http://, https:// or h2c://HOST(:PORT)(/PATH) or unix:/path; /PATH, where there is one, replaces /PREFIX. With / as the prefix, what DOCROOT has not. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -s a -l address -x -d 'Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded says what logs show, and '"'"':scheme https'"'"' may come on cleartext. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l proxy-protocol -xka "accept require off" -d 'Whether connections of trusted proxies begin with a PROXY header, version 1 or 2: '"'"'accept'"'"' takes both, '"'"'require'"'"' closes those without, '"'"'off'"'"' takes none.'

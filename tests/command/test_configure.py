@@ -74,7 +74,7 @@ def test_operands(
         (["--ignore", "x", "80"], "--ignore needs --dev or --live-reload"),
         (["--no-tls", "--allow-host", "x", "80"], "--allow-host needs --dev or --live-reload"),
         (["--allow-host", "x", "80", "k", "c"], "--allow-host needs --dev or --live-reload"),
-        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host"),
+        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT, --app, --proxy, --mount or --host"),
         (["-D", "0", "www"], "--daemon with port 0 needs --ready-fd"),
     ],
 )
@@ -143,6 +143,7 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "dot-names": ".z*", "encoded-slash": "/@*",
         "app": "a:b", "app-dir": "x", "lifespan": "off",
         "host": "a.test=www", "listen": "81", "mount": "/x=www",
+        "proxy": "/y=http://a",
     }  # fmt: skip
     for option in OPTIONS:
         if option.name in ("help", "help-all", "version", "config", "no-config", "print-config"):

@@ -197,7 +197,7 @@ def test_both_help_texts_are_printed(folder: Path) -> None:
         ("--http2", "TLS is on unless --no-tls is given"),
         ("--base=/app", "did you mean --mount /PREFIX=DIR"),
         ("--vhost", "did you mean --host NAME=DOCROOT?"),
-        ("--proxy", "requests cannot be passed on"),
+        ("--backend", "did you mean --proxy PREFIX=URL?"),
         ("--hostname", "did you mean --address?"),
         ("--root", "the folder is an argument"),
         ("--key", "KEY and CERT are arguments"),

@@ -27,6 +27,7 @@ from h2static.command.options.model import (
 from h2static.command.options.network import LISTENING, PROTOCOL, TLS
 from h2static.command.options.running import DEVELOPMENT, LOGS, OTHER, PROCESSES
 from h2static.command.options.site import FILES
+from h2static.command.options.upstreams import UPSTREAMS
 
 __all__ = [
     "COMMAND_NAMES",
@@ -79,6 +80,7 @@ OPTIONS: tuple[Option, ...] = (
     *FILES,
     *APPLICATIONS,
     *SITES,
+    *UPSTREAMS,
     *LISTENING,
     *TLS,
     *PROTOCOL,

@@ -387,8 +387,14 @@ def _page(
     """What to open in a browser on this machine; ``None``: nothing."""
     if not (config.open and first):
         return None
+    name = None
+    if config.hosts:
+        from h2static.virtual_hosts import opened_host
+
+        _, name = opened_host(config)
     # Those of the first port; all have the same number.
-    return page_of(config.scheme, [one for one, place in _placed(sockets, places) if not place])
+    first_port = [one for one, place in _placed(sockets, places) if not place]
+    return page_of(config.scheme, first_port, name)
 
 
 def _placed(
@@ -397,15 +403,19 @@ def _placed(
     return list(zip(sockets, places or (0,) * len(sockets), strict=True))
 
 
-def page_of(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
-    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``."""
+def page_of(scheme: str, sockets: Sequence[socket.socket], name: str | None = None) -> str | None:
+    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``.
+
+    ``name``: of the host to ask for, where not any will do.
+    """
     places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
     if not places:
         return None
-    for host, port in places:
-        if host in _LOCALHOST:
-            return f"{scheme}://localhost:{port}/"
-    host, port = places[0]
+    host, port = next((one for one in places if one[0] in _LOCALHOST), places[0])
+    if name is not None:
+        host = name
+    elif host in _LOCALHOST:
+        host = "localhost"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 

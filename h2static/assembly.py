@@ -37,6 +37,7 @@ from h2static.server.pool import Pool
 from h2static.server.server import Parts, Server
 from h2static.site import Site
 from h2static.site.refusals import Refusals
+from h2static.site.site import Neighbours
 from h2static.site_engines import SiteEngines, engines_beside, with_options
 
 if TYPE_CHECKING:
@@ -275,13 +276,12 @@ def make_applications(
     :func:`~h2static.hosting.host_applications`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
-    site = _make_site(config, pool, tells) if config.folder else None
+    neighbours = Neighbours([one.prefix for one in config.mounts]) if config.mounts else None
+    site = _make_site(config, pool, tells, neighbours) if config.folder else None
     documents: Documents | None = None
-    mounts: dict[str, Site] = {}
+    mounts = {one.prefix: _make_mount(one, pool, tells, neighbours) for one in config.mounts}
     if site is not None:
         served.application = site
-    if config.mounts:
-        mounts = {one.prefix: _make_mount(one, pool, tells) for one in config.mounts}
     if config.apps or mounts:
         from h2static.documents import put_together
 
@@ -302,6 +302,8 @@ def make_applications(
             routes.update(hosted.by_prefix)
             served.hosted, served.protocols = hosted.hosted, hosted.protocols
         served.application, documents = put_together(site, mounts, routes)
+        if neighbours is not None:
+            neighbours.introduce(documents.look)
     served.warnings = _warnings_of(site, mounts)
     if config.dev or config.live_reload or page is not None:
         from h2static.dev.extension import make_dev, print_line
@@ -351,7 +353,7 @@ def _add_wrappers(config: Config, served: Served) -> None:
         served.application, served.on_stopping = health, turn_away
 
 
-def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
+def _make_mount(mount: MountConfig, pool: Pool, tells: bool, neighbours: Neighbours | None) -> Site:
     try:
         return Site(
             mount.site,
@@ -360,12 +362,13 @@ def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
             alone=threading.Lock(),
             survey=tells,
             base=mount.prefix,
+            neighbours=neighbours,
         )
     except (OSError, ValueError) as error:
         raise StartError(f"{mount.where}: {describe(error)}") from error
 
 
-def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
+def _make_site(config: Config, pool: Pool, tells: bool, neighbours: Neighbours | None) -> Site:
     # Where an application has no prefix, it answers for what the folder has not.
     falls_through = any(not one.prefix for one in config.apps)
     try:
@@ -376,6 +379,7 @@ def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
             alone=threading.Lock(),
             survey=tells,
             falls_through=falls_through,
+            neighbours=neighbours,
         )
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error

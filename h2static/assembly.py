@@ -37,6 +37,7 @@ from h2static.server.pool import Pool
 from h2static.server.server import Parts, Server
 from h2static.site import Site
 from h2static.site.refusals import Refusals
+from h2static.site.site import Neighbours
 from h2static.site_engines import SiteEngines, engines_beside, with_options
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from h2static.documents import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
-    from h2static.proxy.application import ProxyApplication
     from h2static.server.certificate_watch import CertificateWatch
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
@@ -143,7 +143,10 @@ def assemble(
             spin=0.0 if served.hosted else spin,
             limits=limits,
         )
-        _attach_proxies(served.proxies, driver, pool, shared, sockets)
+        if served.proxies:
+            from h2static.proxying import attach_proxies
+
+            attach_proxies(served.proxies, driver, pool, shared, sockets)
         undo.pop_all()
     return Server(
         Parts(
@@ -286,13 +289,12 @@ def make_applications(
     :func:`~h2static.hosting.host_applications`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
-    site = _make_site(config, pool, tells) if config.folder else None
+    neighbours = Neighbours([one.prefix for one in config.mounts]) if config.mounts else None
+    site = _make_site(config, pool, tells, neighbours) if config.folder else None
     documents: Documents | None = None
-    mounts: dict[str, Site] = {}
+    mounts = {one.prefix: _make_mount(one, pool, tells, neighbours) for one in config.mounts}
     if site is not None:
         served.application = site
-    if config.mounts:
-        mounts = {one.prefix: _make_mount(one, pool, tells) for one in config.mounts}
     if config.apps or mounts or config.proxies:
         from h2static.documents import put_together
 
@@ -313,11 +315,15 @@ def make_applications(
             routes.update(hosted.by_prefix)
             served.hosted, served.protocols = hosted.hosted, hosted.protocols
         if config.proxies:
-            proxies = _make_proxies(config, site or Refusals(), error_log or ErrorLog(), label)
+            from h2static.proxying import make_proxies, protocols_of
+
+            proxies = make_proxies(config, site or Refusals(), error_log or ErrorLog(), label)
             routes.update(proxies)
             served.proxies = tuple(proxies.values())
-            served.protocols |= _protocols_of(served.proxies)
+            served.protocols |= protocols_of(served.proxies)
         served.application, documents = put_together(site, mounts, routes)
+        if neighbours is not None:
+            neighbours.introduce(documents.look)
     served.warnings = _warnings_of(site, mounts)
     if config.dev or config.live_reload or page is not None:
         from h2static.dev.extension import make_dev, print_line
@@ -367,7 +373,7 @@ def _add_wrappers(config: Config, served: Served) -> None:
         served.application, served.on_stopping = health, turn_away
 
 
-def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
+def _make_mount(mount: MountConfig, pool: Pool, tells: bool, neighbours: Neighbours | None) -> Site:
     try:
         return Site(
             mount.site,
@@ -376,57 +382,13 @@ def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
             alone=threading.Lock(),
             survey=tells,
             base=mount.prefix,
+            neighbours=neighbours,
         )
     except (OSError, ValueError) as error:
         raise StartError(f"{mount.where}: {describe(error)}") from error
 
 
-def _make_proxies(
-    config: Config, folder: Application, error_log: ErrorLog, label: str
-) -> dict[str, ProxyApplication]:
-    from h2static.proxy.application import ProxyApplication
-
-    of_host = label and f"{label}: "
-    return {
-        one.prefix: ProxyApplication(
-            one,
-            refuse=folder.refuse,
-            report=lambda text: error_log.report("upstream", "", of_host + text),
-            dev=config.dev,
-        )
-        for one in config.proxies
-    }
-
-
-def _protocols_of(proxies: Sequence[ProxyApplication]) -> frozenset[bytes]:
-    """What ``proxies`` take beside requests."""
-    from h2static.websocket.handshake import PROTOCOL
-
-    return frozenset((PROTOCOL,)) if any(one.config.ws for one in proxies) else frozenset()
-
-
-def _attach_proxies(
-    proxies: Sequence[ProxyApplication],
-    driver: Driver,
-    pool: Pool,
-    shared: Shared,
-    sockets: Sequence[socket.socket],
-) -> None:
-    """Let ``proxies`` serve in the loop of ``driver``.  Raises ``StartError``."""
-    if not proxies:
-        return
-    from h2static.client.errors import OptionError
-    from h2static.proxy.pseudonym import pseudonym_of
-
-    name = pseudonym_of(sockets)
-    for one in proxies:
-        try:
-            one.attach(driver.descriptors, pool.post, name, shared)
-        except OptionError as error:
-            raise StartError(f"{one.config.where}: ca: {error}") from error
-
-
-def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
+def _make_site(config: Config, pool: Pool, tells: bool, neighbours: Neighbours | None) -> Site:
     # Where an application has no prefix, it answers for what the folder has not.
     prefixes = [one.prefix for one in config.apps] + [one.prefix for one in config.proxies]
     falls_through = "" in prefixes
@@ -438,6 +400,7 @@ def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
             alone=threading.Lock(),
             survey=tells,
             falls_through=falls_through,
+            neighbours=neighbours,
         )
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error
@@ -449,8 +412,14 @@ def _page(
     """What to open in a browser on this machine; ``None``: nothing."""
     if not (config.open and first):
         return None
+    name = None
+    if config.hosts:
+        from h2static.virtual_hosts import opened_host
+
+        _, name = opened_host(config)
     # Those of the first port; all have the same number.
-    return page_of(config.scheme, [one for one, place in _placed(sockets, places) if not place])
+    first_port = [one for one, place in _placed(sockets, places) if not place]
+    return page_of(config.scheme, first_port, name)
 
 
 def _placed(
@@ -459,15 +428,19 @@ def _placed(
     return list(zip(sockets, places or (0,) * len(sockets), strict=True))
 
 
-def page_of(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
-    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``."""
+def page_of(scheme: str, sockets: Sequence[socket.socket], name: str | None = None) -> str | None:
+    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``.
+
+    ``name``: of the host to ask for, where not any will do.
+    """
     places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
     if not places:
         return None
-    for host, port in places:
-        if host in _LOCALHOST:
-            return f"{scheme}://localhost:{port}/"
-    host, port = places[0]
+    host, port = next((one for one in places if one[0] in _LOCALHOST), places[0])
+    if name is not None:
+        host = name
+    elif host in _LOCALHOST:
+        host = "localhost"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 

@@ -82,6 +82,19 @@ def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
     return found
 
 
+def opened_host(config: Config) -> tuple[HostConfig | None, str | None]:
+    """Whom a browser on this machine is opened for, and the name to ask for; no host: the site
+    without a name; no name: any that is nobody's will do."""
+    default = next((one for one in config.hosts if one.default), None)
+    if config.has_main or default is not None:
+        return default, None
+    for host in filter(config.listening[0].has, config.hosts):
+        for name in host.names:
+            if not name.startswith("*."):
+                return host, name
+    return config.hosts[0], None
+
+
 def labels(config: Config) -> Callable[[Request], str] | None:
     """How logs call the host of a request, where there are several: its first name; for the site
     without a name the one that was asked for."""
@@ -224,10 +237,11 @@ class VirtualHosts:
         self.ports = self._make_ports()
         parts: list[tuple[str, Served]] = []
         default: Host | None = None
+        opened = opened_host(config)[0] if config.hosts else None
         for written, own in configs_of_hosts(config):
             label, names = ("", ()) if written is None else (written.label, written.names)
             try:
-                served = make_applications(own, label, not parts)
+                served = make_applications(own, label, written is opened)
             except StartError as error:
                 if written is not None and not str(error).startswith(written.where):
                     error.args = (f"{written.where}: {error}",)

@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.assembly",),
     ("h2static.site_engines",),
     ("h2static.virtual_hosts",),
-    ("h2static.hosting", "h2static.served"),
+    ("h2static.hosting", "h2static.proxying", "h2static.served"),
     ("h2static.documents",),
     ("h2static.dev",),
     ("h2static.server",),

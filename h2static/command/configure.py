@@ -168,6 +168,7 @@ def _ports(
     names = [item.name for item in fields(ListenConfig) if item.name in server]
     common = ListenConfig(
         port=port,
+        where="PORT",
         **{name: server[name] for name in names},  # type: ignore[arg-type]  # parsed
     )
     every = listens(tables, common, has_port="port" in values)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from h2static.localca import Certificate
     from h2static.process.early_signals import EarlySignals
     from h2static.process.launching import Launched
+    from h2static.server.key_pairs import KeyPair
     from h2static.server.listeners import Listener
 
 #: A configuration file of this name is read where the command is given.
@@ -208,16 +209,35 @@ def load(words: Sequence[str]) -> Loaded:
         return Loaded(config=config, certificate=None)
     from h2static.command.local_certificate import with_local_certificate
     from h2static.server.key_pairs import common_pair, key_pairs
-    from h2static.server.tls import make_context
 
     config, certificate = with_local_certificate(config)
     for pair in key_pairs(config):
-        for listen in config.listening:
-            if not listen.no_tls:
-                make_context(pair.of(config, listen), tickets=False)
+        _try_pair(config, pair)
     own = None if certificate is None else common_pair(config)
     check_certificates(config, [one for one in key_pairs(config) if one != own])
     return Loaded(config=config, certificate=certificate)
+
+
+def _try_pair(config: Config, pair: KeyPair) -> None:
+    """Find out whether ``pair`` can be used at each port.  Raises ``StartError``, which says where
+    what is wrong was written."""
+    from h2static.host_config import ListenConfig
+    from h2static.server.key_pairs import owner_of
+    from h2static.server.tls import make_context
+
+    tries: list[tuple[str, ListenConfig]] = []
+    if config.hosts or config.listens:
+        # Without the policy of any port: what is wrong then is the pair's fault.
+        owner = owner_of(config, pair)
+        tries.append((owner.where if owner is not None else "", ListenConfig(port=0)))
+    tries += [
+        (one.where if config.listens else "", one) for one in config.listening if not one.no_tls
+    ]
+    for where, listen in tries:
+        try:
+            make_context(pair.of(config, listen), tickets=False)
+        except StartError as error:
+            raise StartError(f"{where}: {error}" if where else str(error)) from error
 
 
 def _serve(words: list[str], loaded: Loaded, spare: _Spare) -> int:

@@ -132,9 +132,8 @@ def make_service(
 ) -> Service:
     """A service.
 
-    ``sections``, ``blocks``: those of another service of the same settings, limits and schemes (the
-    latter for ``blocks`` do not matter), to share them.  ``memories=False`` is
-    for tests and for ``-v``.
+    ``sections``, ``blocks``: those of another service of the same settings and limits, to share
+    them; ``sections`` of the same schemes, too.  ``memories=False`` is for tests and for ``-v``.
     """
     return Service(
         application=application,

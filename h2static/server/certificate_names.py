@@ -12,7 +12,7 @@ from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
 from h2static.host_config import HostConfig
 from h2static.http.host_names import matches
-from h2static.server.key_pairs import KeyPair, hosts_over_tls, pair_of
+from h2static.server.key_pairs import KeyPair, hosts_over_tls, owner_of, pair_of
 
 
 def names_in(path: str) -> frozenset[str]:
@@ -56,7 +56,11 @@ def names_without(config: Config, pair: KeyPair) -> list[tuple[HostConfig, str]]
     hosts = [host for host in hosts_over_tls(config) if pair_of(config, host) == pair]
     if not hosts:
         return []
-    names = names_in(pair.cert_file)
+    try:
+        names = names_in(pair.cert_file)
+    except StartError as error:
+        owner = owner_of(config, pair)
+        raise StartError(f"{owner.where}: cert: {error}" if owner else str(error)) from error
     return [(host, name) for host in hosts for name in host.names if not covers(names, name)]
 
 

@@ -67,6 +67,12 @@ def pair_of(config: Config, host: HostConfig) -> KeyPair | None:
     )
 
 
+def owner_of(config: Config, pair: KeyPair) -> HostConfig | None:
+    """The first host that names the files of ``pair`` itself."""
+    named = (one for one in config.hosts if one.cert_file is not None)
+    return next((one for one in named if pair_of(config, one) == pair), None)
+
+
 def hosts_over_tls(config: Config) -> list[HostConfig]:
     """The hosts that are reached at a port with TLS."""
     ports = [one for one in config.listening if not one.no_tls]

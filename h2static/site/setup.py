@@ -8,7 +8,7 @@ may use it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from h2static.http.fields import Field
@@ -58,11 +58,14 @@ class Setup:
         alone: Alone = ANYHOW,
         falls_through: bool = False,
         base: Names = (),
+        neighbours: Sequence[Names] = (),
     ) -> None:
-        """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
+        """``root`` is ``config.root`` as an absolute path, ``look``: what a promised request will
+        get.
 
         ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.  ``falls_through``: as for
-        :class:`~h2static.site.site.Site`.  ``base``: names in front of all paths.
+        :class:`~h2static.site.site.Site`.  ``base``: names in front of all paths.  ``neighbours``:
+        below which other sites serve.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
@@ -71,6 +74,7 @@ class Setup:
         self.clock = clock
         self.falls_through = falls_through
         self.base = base
+        self._neighbours = neighbours
         limits = self.limits = access.limits
         self.shared = Shared(
             contents=contents,
@@ -123,8 +127,11 @@ class Setup:
                 self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
 
     def _has_file(self, path: bytes) -> bool:
-        """Whether an encoded path leads to something that is served."""
+        """Whether an encoded path leads to something that is served; what others serve is theirs
+        to know."""
         try:
+            if self._is_elsewhere(path):
+                return True
             target = self.target(path)
             with self.walk(Dependencies(self.clock())) as walk:
                 lookup = Lookup(self.lookup_rules, walk)
@@ -132,6 +139,14 @@ class Setup:
         except (SiteError, OSError, ChangedError):
             return False
         return isinstance(found, FoundFile)
+
+    def _is_elsewhere(self, path: bytes) -> bool:
+        """Whether another site serves ``path``; raises as :func:`parse_target`."""
+        if not self._neighbours:
+            return False
+        names = parse_target(path, self.limits, encoded_slash=self.config.encoded_slash).names
+        serving = [one for one in (*self._neighbours, self.base) if names[: len(one)] == one]
+        return not serving or max(serving, key=len) != self.base
 
     def target(self, path: bytes, *, dot_segments: bool = True) -> Target:
         """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""

@@ -40,6 +40,7 @@ Serve a folder, applications or both over HTTP/2. Examples:
   --spa FILE             answer page requests without a file with FILE
   --clean-urls           answer /about with about.html
   --app MODULE:NAME      run an ASGI application beside the folder
+  --proxy PREFIX=URL     pass requests below PREFIX on to another server
   -n, --workers N        processes; auto is one for each processor
   -v, --verbose          print every frame
   --help-all             every option; also in man h2static

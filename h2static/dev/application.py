@@ -252,7 +252,8 @@ class DevApplication(Wrapper):
     def _is_list(self, path: bytes) -> bool:
         """Whether a list of files is all that there is at ``path``, an address of a folder."""
         plain = unquote_to_bytes(path.partition(b"?")[0])
-        if not plain.endswith(b"/") or b"\0" in plain:
+        if not plain.endswith(b"/") or b"\0" in plain or b".." in plain.split(b"/"):
+            # Nothing is told of what is not below the root.
             return False
         served = next((one for one in self._options.folders if one.serves(plain)), None)
         if served is None:

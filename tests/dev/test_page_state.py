@@ -72,6 +72,12 @@ def test_a_list_of_files_is_told_as_such(dev: Dev, tmp_path: Path) -> None:
     assert told(look(dev, "/sub/%00/"))["list"] is False
 
 
+@pytest.mark.parametrize("page", ["/../", "/sub/../../", "/%2e%2e/", "/sub%2f..%2f..%2f"])
+def test_nothing_is_told_of_folders_outside(dev: Dev, tmp_path: Path, page: str) -> None:
+    (tmp_path / "sub").mkdir()
+    assert told(look(dev, page))["list"] is False
+
+
 def test_head_has_no_content(dev: Dev) -> None:
     response = look(dev, "/", method=b"HEAD")
     assert (response.status, response.body) == (200, b"")

@@ -2,7 +2,7 @@
 
 Contract: :class:`Descriptors` has ``react`` called, in the loop's thread, in each round in which a
 descriptor is ready, with what it is ready for.  One that was forgotten is not told of any more,
-also within the round.
+also within the round.  After :meth:`Descriptors.close` nobody is told of anything.
 
 Assumes: who watches a descriptor forgets it before it is closed.
 """
@@ -23,10 +23,11 @@ React: TypeAlias = Callable[[int], None]
 class Descriptors:
     """See the module."""
 
-    __slots__ = ("_poller", "_watched", "noticed")
+    __slots__ = ("_closed", "_poller", "_watched", "noticed")
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
+        self._closed = False
         #: By descriptor: events that it is watched for, and who reacts.
         self._watched: dict[int, tuple[int, React]] = {}
         #: What this round has found ready, and nobody was told of yet.
@@ -35,6 +36,9 @@ class Descriptors:
     def watch(self, descriptor: int, events: int, react: React) -> None:
         """Watch ``descriptor`` for ``events``, a sum of READABLE and WRITABLE, from now on; it may
         be watched already."""
+        if self._closed:
+            # A connection may be made in the very round in which the loop ends.
+            return
         known = self._watched.get(descriptor)
         if known is None:
             self._poller.register(descriptor, events)
@@ -49,6 +53,12 @@ class Descriptors:
             # The poller may have been closed before.
             with contextlib.suppress(OSError, KeyError, ValueError):
                 self._poller.unregister(descriptor, known[0])
+
+    def close(self) -> None:
+        """The loop has ended, and its poller with it."""
+        self._closed = True
+        self._watched.clear()
+        self.noticed.clear()
 
     def notice(self, descriptor: int, event: int) -> bool:
         """``descriptor`` is ready; false: it is none of these."""

@@ -200,6 +200,7 @@ class Driver:
             self._write_logs()
             self.stop_accepting()
             self._pool.close()
+            self.descriptors.close()
             with contextlib.suppress(OSError):
                 self._poller.close()
 

@@ -42,3 +42,16 @@ def test_after_the_end_nothing_matters() -> None:
         descriptors.watch(ours.fileno(), READABLE, lambda event: None)
         poller.close()
         descriptors.forget(ours.fileno())
+
+
+def test_after_the_loop_nothing_is_watched() -> None:
+    """A connection to an upstream may be made in the round in which the loop ends."""
+    poller = make_poller()
+    descriptors = Descriptors(poller)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        descriptors.close()
+        poller.close()
+        descriptors.watch(ours.fileno(), READABLE, lambda event: None)
+        assert not descriptors.notice(ours.fileno(), READABLE)
+        descriptors.forget(ours.fileno())

@@ -118,23 +118,9 @@ def started(
     name: str, command: Callable[[int], list[str]], folder: Path, processor: int | None
 ) -> Iterator[tuple[int, int]]:
     """Run ``command`` of a port: its process id and the port."""
-    port = peers.free_port()
-    log = folder / f"{name}.log"
-    environment = {**os.environ, "GOMAXPROCS": "1"}
-    with peers.pinned(processor), log.open("wb") as output:
-        process = subprocess.Popen(
-            command(port),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-    try:
-        peers.await_port(process, port, log)
+    alone = {"GOMAXPROCS": "1"}
+    with peers.started(name, command, folder, processor, environment=alone) as (process, port):
         yield process.pid, port
-    finally:
-        process.terminate()
-        process.wait(peers.PATIENCE)
 
 
 _REPORT = re.compile(r"([\d.]+) req/s")

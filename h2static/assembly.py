@@ -17,9 +17,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from h2static.config import Config, describe
+from h2static.config import LOCALHOST, Config, describe
 from h2static.errors import StartError
 from h2static.host_config import MountConfig
 from h2static.http.exchange import Application
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
     from h2static.server.certificate_watch import CertificateWatch
-
-#: Addresses that a browser on this machine reaches as ``localhost``.
-_LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
 
 
 def assemble(
@@ -436,10 +433,10 @@ def page_of(scheme: str, sockets: Sequence[socket.socket], name: str | None = No
     places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
     if not places:
         return None
-    host, port = next((one for one in places if one[0] in _LOCALHOST), places[0])
+    host, port = next((one for one in places if one[0] in LOCALHOST), places[0])
     if name is not None:
         host = name
-    elif host in _LOCALHOST:
+    elif host in LOCALHOST:
         host = "localhost"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 

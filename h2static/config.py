@@ -46,6 +46,8 @@ DEFAULT_DEBOUNCE = 60
 MAX_DEBOUNCE = 60_000
 #: Where a server for development listens: nobody else's business.
 LOOPBACK = ("127.0.0.1", "::1")
+#: Addresses to listen at that a browser on this machine reaches as ``localhost``.
+LOCALHOST = (*LOOPBACK, "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
 #: Where to listen when nobody says so, and in dev mode with TLS, where 8080 looks like cleartext.
 DEFAULT_PORT = 8080
 DEFAULT_SECURE_DEV_PORT = 8443

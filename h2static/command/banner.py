@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from h2static.config import SERVER_NAME, Config
+from h2static.config import LOCALHOST, SERVER_NAME, Config
 from h2static.logs.escape import escape
 from h2static.version import __version__
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from h2static.localca import Certificate
     from h2static.server.listeners import Listener
 
-#: Addresses that a browser on this machine reaches as ``localhost``.
-_LOCALHOST = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- as above
 
 
@@ -69,7 +67,7 @@ def _what(host: HostConfig) -> str:
 
 def urls_here(config: Config, listeners: Sequence[Listener]) -> list[str]:
     """URLs for this machine: the one for its browsers first."""
-    local = [one for one in listeners if one.port is not None and one.host in _LOCALHOST]
+    local = [one for one in listeners if one.port is not None and one.host in LOCALHOST]
     schemes = [one.scheme for one in config.listening]
     found = [f"{schemes[one.place]}://localhost:{one.port}/" for one in local]
     found += [one.url(schemes[one.place]) for one in listeners if one not in local]

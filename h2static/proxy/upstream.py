@@ -75,6 +75,8 @@ class Upstream:
         Raises :class:`~h2static.client.errors.OptionError` for authorities that cannot be read.
         """
         self.target = target
+        #: How logs call it.
+        self.name = target.name
         self._config = config
         self._loop = loop
         self._limits = limits
@@ -117,11 +119,6 @@ class Upstream:
         self.complaint: str | None = None
 
     # ------------------------------------------------------------------ how it is doing
-
-    @property
-    def name(self) -> str:
-        """How logs call it."""
-        return self.target.name
 
     def is_down(self) -> bool:
         """Whether it could not be reached of late."""

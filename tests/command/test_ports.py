@@ -27,6 +27,23 @@ def authority(folder: Path) -> Authority:
     return made
 
 
+#: One host is reached with TLS, the other without.
+TWO_HOSTS = """\
+[[host]]
+names = ["a.test"]
+htdocs = "www"
+{own}[[host]]
+names = ["plain.test"]
+htdocs = "www"
+[[listen]]
+port = 90
+hosts = ["a.test"]
+[[listen]]
+port = 91
+no-tls = true
+"""
+
+
 def load_text(folder: Path, text: str) -> Config:
     path = folder / "ports.toml"
     path.write_text(text)
@@ -100,22 +117,8 @@ def test_a_host_that_is_reached_without_tls_only_needs_no_certificate(
     folder: Path, authority: Authority
 ) -> None:
     """Nor is the certificate of others looked at for its name, or one made on this machine."""
-    (folder / "ports.toml").write_text("""
-[[host]]
-names = ["a.test"]
-htdocs = "www"
-key = "a.key"
-cert = "a.pem"
-[[host]]
-names = ["plain.test"]
-htdocs = "www"
-[[listen]]
-port = 90
-hosts = ["a.test"]
-[[listen]]
-port = 91
-no-tls = true
-""")
+    own = 'key = "a.key"\ncert = "a.pem"\n'
+    (folder / "ports.toml").write_text(TWO_HOSTS.format(own=own))
     loaded = load(["--config", "ports.toml"])
     assert loaded.certificate is None
     assert [pair.cert_file for pair in key_pairs(loaded.config)] == [str(folder / "a.pem")]
@@ -123,25 +126,8 @@ no-tls = true
 
 
 def test_the_pair_outside_of_tables_need_not_be_for_it(folder: Path, authority: Authority) -> None:
-    load_text(
-        folder,
-        """
-key = "a.key"
-cert = "a.pem"
-[[host]]
-names = ["a.test"]
-htdocs = "www"
-[[host]]
-names = ["plain.test"]
-htdocs = "www"
-[[listen]]
-port = 90
-hosts = ["a.test"]
-[[listen]]
-port = 91
-no-tls = true
-""",
-    )
+    config = load_text(folder, 'key = "a.key"\ncert = "a.pem"\n' + TWO_HOSTS.format(own=""))
+    assert [pair.cert_file for pair in key_pairs(config)] == [str(folder / "a.pem")]
 
 
 def test_a_file_for_a_daemon_is_valid_without_a_port(folder: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -41,15 +42,8 @@ class Got:
         return values[0] if values else None
 
 
-class Front1:
-    """HTTP/1.1."""
-
-    name = "h1"
-    version = b"1.1"
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), SECONDS)
-        self._buffer = b""
+class _Front(ABC):
+    """What clients of both protocols have."""
 
     def ask(
         self,
@@ -64,6 +58,34 @@ class Front1:
         """Ask, and read the response."""
         self.send(path, method, fields, body, declared=declared, trailers=trailers)
         return self.read(method)
+
+    @abstractmethod
+    def send(
+        self,
+        path: bytes = b"/a",
+        method: bytes = b"GET",
+        fields: Iterable[Field] = (),
+        body: bytes | None = None,
+        *,
+        declared: bool = True,
+        trailers: Iterable[Field] = (),
+    ) -> None:
+        """Ask; the length of ``body`` is said before it if ``declared``."""
+
+    @abstractmethod
+    def read(self, method: bytes = b"GET") -> Got:
+        """A response."""
+
+
+class Front1(_Front):
+    """HTTP/1.1."""
+
+    name = "h1"
+    version = b"1.1"
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), SECONDS)
+        self._buffer = b""
 
     def send(
         self,
@@ -178,7 +200,7 @@ class Front1:
         self.socket.close()
 
 
-class Front2:
+class Front2(_Front):
     """HTTP/2."""
 
     name = "h2"
@@ -190,20 +212,6 @@ class Front2:
         self.peer.exact = False
         self._next = 1
         self._uploading = 0
-
-    def ask(
-        self,
-        path: bytes = b"/a",
-        method: bytes = b"GET",
-        fields: Iterable[Field] = (),
-        body: bytes | None = None,
-        *,
-        declared: bool = True,
-        trailers: Iterable[Field] = (),
-    ) -> Got:
-        """Ask, and read the response."""
-        self.send(path, method, fields, body, declared=declared, trailers=trailers)
-        return self.read(method)
 
     def send(
         self,

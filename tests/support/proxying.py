@@ -40,6 +40,7 @@ from h2static.site.config import SiteConfig
 from h2static.site.refusals import Refusals
 from h2static.websocket.handshake import PROTOCOL
 from tests.support.fake_server import FakeServer, Visitor, fake_server
+from tests.support.in_thread import InThread
 from tests.support.processes import DEADLINE, wait_until
 
 #: What :func:`proxying` calls itself in Via.
@@ -56,7 +57,7 @@ def to(prefix: str, *targets: str, **options: object) -> ProxyConfig:
 
 
 @dataclass(slots=True, kw_only=True)
-class Proxying:
+class Proxying(InThread):
     """A proxy that runs."""
 
     port: int
@@ -64,25 +65,6 @@ class Proxying:
     pool: Pool
     driver: Driver
     proxies: tuple[ProxyApplication, ...]
-
-    def errors(self) -> str:
-        """What is in the error log."""
-        return self.log.read_text()
-
-    def wait_for_error(self, text: str) -> None:
-        """Wait until the error log has ``text``."""
-        wait_until(lambda: text in self.errors(), f"{text!r} in the error log")
-
-    def in_thread(self, action: Callable[[], None]) -> None:
-        """Have the proxy's thread do something; returns when it is done."""
-        done = threading.Event()
-
-        def run() -> None:
-            action()
-            done.set()
-
-        self.pool.post(run)
-        assert done.wait(DEADLINE)
 
     def links(self) -> list[tuple[str, int]]:
         """Protocol and requests under way of each connection to an upstream."""

@@ -360,6 +360,10 @@ def _add_wrappers(
     config: Config, served: Served, post: Callable[[Callable[[], None]], None]
 ) -> None:
     """Put around what is served what ``config`` asks for."""
+    if config.mock:
+        from h2static.dev.mock import make_mock
+
+        served.application = make_mock(config, served.application)
     if config.delay or config.rate or config.fail:
         from h2static.dev.trouble import make_trouble
 

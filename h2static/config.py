@@ -221,6 +221,8 @@ class Config:
     delay: tuple[tuple[Pattern, float], ...] = ()
     rate: tuple[tuple[Pattern, int], ...] = ()
     fail: tuple[tuple[Pattern, tuple[int, float]], ...] = ()
+    #: Patterns of paths that files answer for an API, and their folder; empty: the one served.
+    mock: tuple[tuple[Pattern, str], ...] = ()
     #: The certificate of this machine's authority, for devices that are to trust it.
     authority_file: str | None = None
     #: Let pages of other origins read what is served.

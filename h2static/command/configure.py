@@ -78,7 +78,7 @@ _NEEDS = {
     "no-service-workers": ("dev", "live-reload"),
     "run": ("dev", "live-reload"),
     "watch": ("dev", "live-reload"),
-    **dict.fromkeys(("delay", "rate", "fail"), ("dev", "live-reload")),
+    **dict.fromkeys(("mock", "delay", "rate", "fail"), ("dev", "live-reload")),
     **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.
@@ -126,6 +126,9 @@ def configure(
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
     check_commands(cast("Sequence[str]", values.get("run", ())))
+    for _, folder in cast("Sequence[tuple[object, str]]", values.get("mock", ())):
+        if folder and not os.path.isdir(folder):
+            raise UsageError(f"--mock: there is no folder {folder}")
     for folder in cast("Sequence[str]", server.get("watch", ())):
         if not os.path.isdir(folder):
             raise UsageError(f"--watch: there is no folder {folder}")

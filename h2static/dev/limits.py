@@ -93,6 +93,9 @@ class DevLimits:
     poll_seconds: float = 0.5
     poll_factor: float = 50
 
+    #: Octets of a file that answers in the place of an API.
+    mock: int = 16 << 20
+
     # --- commands beside the server
     #: Lines and characters of what is wrong that a page shows; the rest is in the terminal.
     problem_lines: int = 20

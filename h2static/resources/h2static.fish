@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -128,6 +128,7 @@ complete -c h2static -n _shtab_h2static_using -l debounce -x -d 'Reload once it 
 complete -c h2static -n _shtab_h2static_using -l allow-host -x -d 'In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate that is made on this machine is for NAME too, if that is a local name. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l run -x -d 'Run COMMAND in a shell beside the server, such as '"'"'npm run build -- --watch'"'"': what it prints is in the log, its errors are on the page, and it ends with the server. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l watch -xka "(__fish_complete_directories)" -d 'Reload pages when something changes in DIR, too. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l mock -x -d 'Answer paths like PATTERN from JSON files in DIR, by default the folder that is served: GET /api/users with api/users.json, POST with api/users.POST.201.json, whose status is 201. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l delay -x -d 'Hold requests for paths like PATTERN back for TIME, such as '"'"'/api/*=500ms'"'"'. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l rate -x -d 'Send responses for paths like PATTERN with SIZE octets a second each, such as '"'"'*.jpg=50K'"'"'. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l fail -x -d 'Answer paths like PATTERN with STATUS, as often as PERCENT says, such as '"'"'/api/*=503:10%'"'"'. Repeatable.'

@@ -25,7 +25,9 @@ from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
-from h2static.site.listing import listing_json, listing_page, read_after, read_listing
+from h2static.site.list_memory import Form
+from h2static.site.list_view import read_view
+from h2static.site.listing import ListPage, listing_json, read_after, read_listing
 from h2static.site.lookup import Elsewhere, FoundFile, Lookup
 from h2static.site.mediatypes import BEGINNING
 from h2static.site.negotiation import (
@@ -245,10 +247,19 @@ class ResponseBuilder:
         # The files' sizes and dates change without a change of the folder.
         self.dependencies.settled = False
         after = read_after(target.query, self.limits)
+        # Who edits the site looks at few lists, and has the pictures beside them.
+        view = read_view(target.query, self.limits, thumbnails=self.setup.config.lenient)
         listing = read_listing(
-            walk, folder, target.names, self.setup.public, after=after, limits=self.limits
+            walk,
+            folder,
+            target.names,
+            self.setup.public,
+            after=after,
+            wanted=view.filter,
+            limits=self.limits,
         )
-        form, media_type = listing_page, b"text/html; charset=utf-8"
+        form: Form = ListPage(view)
+        media_type = b"text/html; charset=utf-8"
         if prefers_json(self.cache_key.accept, self.limits):
             form, media_type = listing_json, b"application/json"
         # Who reads it knows the folder by its whole path.

@@ -13,7 +13,12 @@ from h2static.command.options.model import (
     integer_schema,
     seconds_option,
 )
-from h2static.command.options.troubles import parse_delay, parse_failure, parse_rate
+from h2static.command.options.troubles import (
+    parse_delay,
+    parse_failure,
+    parse_mock,
+    parse_rate,
+)
 from h2static.config import DEFAULT_DEBOUNCE, MAX_DEBOUNCE, MAX_SECONDS, MAX_WORKERS, LogFormat
 
 DEVELOPMENT = (
@@ -82,6 +87,16 @@ DEVELOPMENT = (
         metavar="DIR",
         completes="directory",
         help="Reload pages when something changes in DIR, too. Repeatable.",
+    ),
+    Option(
+        name="mock",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN[=DIR]",
+        parse=parse_mock,
+        help="Answer paths like PATTERN from JSON files in DIR, by default the folder that is"
+        " served: GET /api/users with api/users.json, POST with api/users.POST.201.json, whose"
+        " status is 201. Repeatable.",
     ),
     Option(
         name="delay",

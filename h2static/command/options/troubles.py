@@ -1,10 +1,11 @@
-"""Values of ``--delay``, ``--rate`` and ``--fail``: a pattern and what is to go wrong there.
+"""Values of ``--mock``, ``--delay``, ``--rate`` and ``--fail``: a pattern and what happens there.
 
 Contract: as for :mod:`h2static.command.options.values`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 
 from h2static.quantities import size
@@ -59,3 +60,9 @@ def parse_failure(text: str) -> tuple[Pattern, tuple[int, float]]:
     if share > 1:
         raise ValueError(f"{value!r}: there are no more than 100 %")
     return pattern, (status, share)
+
+
+def parse_mock(text: str) -> tuple[Pattern, str]:
+    """``PATTERN=DIR``; without a folder it is the one that is served."""
+    pattern, _, folder = text.partition("=")
+    return parse_pattern(pattern), os.path.abspath(folder) if folder else ""

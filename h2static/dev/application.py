@@ -31,6 +31,7 @@ from h2static.dev.documents import (
 )
 from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.markdown import is_markdown, markdown_page
 from h2static.dev.pages import ServedFolder, host_page
 from h2static.dev.phone import PhonePage
 from h2static.dev.source import DocumentSource
@@ -339,6 +340,9 @@ class DevApplication(Wrapper):
             job = found
             # The site may be asked in the loop's thread only, so the whole has to do here.
             exchange.work(lambda: self._outcome(asked, job(), state))
+        elif self._options.friendly and is_markdown(request, found, self._limits):
+            markdown = found
+            exchange.work(lambda: self._outcome(asked, markdown, state))
         elif not self._documents.takes(asked, found):
             # What the client asked for in the first place counts.
             self._handle_other(exchange)
@@ -370,11 +374,11 @@ class DevApplication(Wrapper):
         self._inner.handle(WrappedExchange(exchange, change, request=asked))
 
     def _outcome(self, asked: DocumentRequest, found: Response, state: State | None) -> Outcome:
-        return (
-            Handover(self._handle_page)
-            if found is ABSENT
-            else self._worked_out(asked, found, state)
-        )
+        if found is ABSENT:
+            return Handover(self._handle_page)
+        if self._options.friendly and is_markdown(asked.request, found, self._limits):
+            found = markdown_page(asked.request, found)
+        return self._worked_out(asked, found, state)
 
     def _worked_out(self, asked: DocumentRequest, found: Response, state: State | None) -> Response:
         """The response to what was asked, made from the site's for the whole; may block."""

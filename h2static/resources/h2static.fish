@@ -70,7 +70,7 @@ complete -c h2static -n _shtab_h2static_using -s d -l htdocs -xka "(__fish_compl
 complete -c h2static -n _shtab_h2static_using -l index -x -d 'File that is served for a folder.'
 complete -c h2static -n _shtab_h2static_using -l listing -d 'Answer a folder without index with a list of its files.'
 complete -c h2static -n _shtab_h2static_using -l spa -x -d 'File below the root that answers page requests for which there is no file, as single-page applications want.'
-complete -c h2static -n _shtab_h2static_using -l error-page -x -d 'File below the root that is the body of responses with STATUS. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l error-page -x -d 'File below the root that is the body of responses with STATUS; of a name without a folder the nearest one to what was asked for. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -s e -l error-gzip -d 'Compress error pages for clients that accept gzip.'
 complete -c h2static -n _shtab_h2static_using -l cache -x -d 'Cache-Control for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l header -x -d 'Field '"'"'Name: value'"'"' for paths like PATTERN. Repeatable.'

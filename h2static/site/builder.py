@@ -38,7 +38,7 @@ from h2static.site.negotiation import (
     wants_page,
 )
 from h2static.site.netlify import NetlifyRules
-from h2static.site.paths import Target, encode_path, join_path
+from h2static.site.paths import Names, Target, encode_path, join_path
 from h2static.site.redirects import REDIRECT_STATUSES, Match
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import IMMUTABLE, REVALIDATE
@@ -420,7 +420,7 @@ class ResponseBuilder:
         if names is not None:
             try:
                 with self.setup.walk(self.dependencies) as walk:
-                    found = self._lookup(walk).owners_file(names)
+                    found = self._error_file(self._lookup(walk), names)
                     response = self._file(walk, found, error.status)
             except FileNotFoundError:
                 pass
@@ -430,6 +430,19 @@ class ResponseBuilder:
                 response.fields = with_rules(dict(response.fields), error.fields)
                 return response
         return self.default_error(error)
+
+    def _error_file(self, lookup: Lookup, names: Names) -> FoundFile:
+        """The owner's page for an error: one without a folder is looked for in the folder of what
+        was asked for, and in those above, as sections of a site have pages of their own."""
+        if len(names) > 1:
+            return lookup.owners_file(names)
+        folders = tuple(self.path.split(b"/")[1:-1])
+        if not all(folders) or b"." in folders or b".." in folders or b"\0" in self.path:
+            folders = ()
+        try:
+            return lookup.nearest_file(folders, names[0])
+        except FileNotFoundError:
+            return lookup.owners_file(names)
 
     def default_error(self, error: SiteError) -> Response:
         """The response for ``error`` with the server's own page."""

@@ -83,6 +83,8 @@ class DevLimits:
     saved: int = 8
     #: A build pauses between its files: it is over after so many debounce times without a change,
     burst_debounces: int = 5
+    #: of so many files after twice that: what writes hundreds pauses longer on a busy machine,
+    large_build: int = 200
     #: and goes on, as long as files come that it had not touched before, for so many seconds at
     #: most, after which tabs see what is there.
     burst_seconds: float = 30.0

@@ -307,7 +307,7 @@ def test_a_service_worker_is_named_and_removed(browser: Browser, root: Path) -> 
         replace(root / "index.html", page("second", REGISTER + " "))
         server.wait_for_stderr("the service worker /sw.js may serve pages from its cache")
     with dev_server(browser, root, *words, tls=True, port=port) as server:
-        # A browser looks for another worker some time after a visit; one visit is not always enough.
+        # A browser looks for another worker some time after a visit; one is not always enough.
         for _ in range(10):
             browser.driver.get(address(server))
             try:

@@ -340,7 +340,7 @@ def make_applications(
         of_sites = served.warnings
         served.application, served.on_not_restarted = extension.application, extension.tell_problem
         served.warnings = lambda: (*of_sites(), *extension.warnings)
-    _add_wrappers(config, served)
+    _add_wrappers(config, served, pool.post)
     return served
 
 
@@ -353,12 +353,26 @@ def _warnings_of(site: Site | None, mounts: Mapping[str, Site]) -> Callable[[], 
     )
 
 
-def _add_wrappers(config: Config, served: Served) -> None:
+def _add_wrappers(
+    config: Config, served: Served, post: Callable[[Callable[[], None]], None]
+) -> None:
     """Put around what is served what ``config`` asks for."""
+    if config.mock:
+        from h2static.dev.mock import make_mock
+
+        served.application = make_mock(config, served.application)
+    if config.delay or config.rate or config.fail:
+        from h2static.dev.trouble import make_trouble
+
+        served.application = make_trouble(config, served.application, post)
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
         served.application = CorsApplication(served.application)
+    if config.auth:
+        from h2static.server.basic_auth import ask_for_passwords
+
+        served.application = ask_for_passwords(config.auth, served.application)
     if config.health is not None:
         from h2static.server.health import HealthApplication
 

@@ -25,6 +25,7 @@ from h2static.host_config import (
 )
 from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
+from h2static.site.patterns import Pattern
 
 #: What ``server`` says and what ``--version`` prints before the version.
 SERVER_NAME = "h2static"
@@ -172,6 +173,9 @@ class Config:
     #: Leave ``content-length`` out of responses with a file.
     no_content_length: bool = False
 
+    #: Who may come, as ``USER:HASH``; empty: everybody.
+    auth: tuple[str, ...] = ()
+
     # Output
     #: Frame log on standard output.
     verbose: bool = False
@@ -214,6 +218,15 @@ class Config:
     run_report: str | None = None
     #: More folders in which a change reloads pages.
     watch: tuple[str, ...] = ()
+    #: Seconds by which requests are held back, octets a second of responses, and failures (status,
+    #: and how often of 1), by pattern.
+    delay: tuple[tuple[Pattern, float], ...] = ()
+    rate: tuple[tuple[Pattern, int], ...] = ()
+    fail: tuple[tuple[Pattern, tuple[int, float]], ...] = ()
+    #: Patterns of paths that files answer for an API, and their folder; empty: the one served.
+    mock: tuple[tuple[Pattern, str], ...] = ()
+    #: The certificate of this machine's authority, for devices that are to trust it.
+    authority_file: str | None = None
     #: Let pages of other origins read what is served.
     cors: bool = False
 

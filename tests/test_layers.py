@@ -127,6 +127,8 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
+    "markdown_it": ("h2static.dev",),
+    "segno": ("h2static.command",),
     "brotli": ("h2static.site",),
     "zstandard": ("h2static.site",),
     "websockets": ("h2static.client", "h2static.websocket"),

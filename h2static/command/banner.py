@@ -7,7 +7,9 @@ without knowing.
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,12 +47,17 @@ def banner(
     lines += [f"  at       {url}" for url in urls_here(config, listeners)]
     lines += [f"  network  {url}" for url in network_urls(config, listeners)]
     lines += _notes(config, listeners)
+    lines += [f"  trouble  {text}" for text in _troubles(config)]
     if certificate is not None:
         lines += _about(certificate)
         lines += [
             f"  TLS      the certificate is not for {name}: give that host a key and a certificate"
             for name in _names_without_certificate(config)
         ]
+    if config.dev and (urls := network_urls(config, listeners)) and sys.stderr.isatty():
+        # A device that does not know this machine's authority begins with that.
+        place = urls[0] if certificate is None else urls[0] + ".h2static/ca"
+        lines += [f"  phone    {place}", qr_code(place).rstrip("\n")]
     stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
     lines.append(f"  {stop} stops the server.")
     return "\n".join(lines)
@@ -95,6 +102,25 @@ def _notes(config: Config, listeners: Sequence[Listener]) -> list[str]:
     if any(unsaid[one.place] and one.host in _EVERYWHERE for one in listeners):
         notes.append("  open to  every machine that can reach this one (-a localhost: to none)")
     return notes
+
+
+def _troubles(config: Config) -> list[str]:
+    """What is slow or broken on purpose, so that nobody looks for the reason."""
+    found = [f"{one.text}: delay of {seconds * 1000:.0f} ms" for one, seconds in config.delay]
+    found += [f"{one.text}: {rate} octets a second" for one, rate in config.rate]
+    found += [f"{one.text}: {status}, {share:.0%}" for one, (status, share) in config.fail]
+    return [escape(text) for text in found]
+
+
+def qr_code(text: str) -> str:
+    """``text`` as a QR code for terminals; empty without the library (the extra ``qr``)."""
+    try:
+        import segno
+    except ImportError:
+        return ""
+    written = io.StringIO()
+    segno.make(text, error="l", micro=False).terminal(written, border=2, compact=True)
+    return written.getvalue()
 
 
 def _about(certificate: Certificate) -> list[str]:

@@ -61,12 +61,14 @@ def build_parser(options: Iterable[Option]) -> argparse.ArgumentParser:
         names = [f"--{option.name}"]
         if option.letter:
             names.insert(0, f"-{option.letter}")
+        # ``argparse`` would take a percentage for a place to fill in.
+        text = option.help.replace("%", "%%")
         if option.argument is Argument.NONE:
-            parser.add_argument(*names, dest=option.name, action="store_true", help=option.help)
+            parser.add_argument(*names, dest=option.name, action="store_true", help=text)
         else:
             action = "append" if option.argument is Argument.MANY else "store"
             parser.add_argument(
-                *names, dest=option.name, metavar=option.metavar, action=action, help=option.help
+                *names, dest=option.name, metavar=option.metavar, action=action, help=text
             )
     return parser
 

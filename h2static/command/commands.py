@@ -1,5 +1,5 @@
 """The commands of ``h2static`` that serve nothing: ``config``, ``push-rules``, ``install-ca``,
-``uninstall-ca`` and ``completion``.
+``uninstall-ca``, ``hash-password`` and ``completion``.
 
 Contract: each takes the words after its name, prints to standard output and returns the exit code;
 it raises ``UsageError`` or ``StartError`` for what is wrong.  ``-h`` or ``--help`` among the words
@@ -101,6 +101,28 @@ def _print_table(rows: Sequence[tuple[str, str]]) -> None:
         print(f"{escape(who):<{width}}  {escape(text)}")
 
 
+def hash_password(words: Sequence[str]) -> int:
+    """Print the hash of a password for ``--auth``."""
+    import getpass
+    import sys
+
+    from h2static.server.basic_auth import hash_password as make_hash
+
+    if words:
+        # A password among the words would be in the list of processes.
+        raise UsageError("usage: h2static hash-password; the password is asked for")
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password: ")
+        if password != getpass.getpass("Again: "):
+            raise UsageError("the two passwords differ")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise UsageError("the password is empty")
+    print(make_hash(password))
+    return 0
+
+
 def completion(words: Sequence[str]) -> int:
     """Print the completion script for a shell."""
     if len(words) != 1 or words[0] not in COMPLETIONS:
@@ -149,6 +171,11 @@ COMMANDS: dict[str, _Command] = {
         "uninstall-ca",
         "Have the local certificate authority trusted nowhere any more.",
     ),
+    "hash-password": _command(
+        hash_password,
+        "hash-password",
+        "Ask for a password and print its hash, as --auth takes it.",
+    ),
     "completion": _command(
         completion,
         "completion bash|zsh|fish",
@@ -164,5 +191,6 @@ NEXT_WORDS: dict[str, tuple[str, ...] | str] = {
     "push-rules": "directory",
     "install-ca": ("--yes", "--status"),
     "uninstall-ca": (),
+    "hash-password": (),
     "completion": tuple(COMPLETIONS),
 }

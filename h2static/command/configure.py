@@ -78,6 +78,7 @@ _NEEDS = {
     "no-service-workers": ("dev", "live-reload"),
     "run": ("dev", "live-reload"),
     "watch": ("dev", "live-reload"),
+    **dict.fromkeys(("mock", "delay", "rate", "fail"), ("dev", "live-reload")),
     **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.
@@ -125,6 +126,9 @@ def configure(
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
     check_commands(cast("Sequence[str]", values.get("run", ())))
+    for _, folder in cast("Sequence[tuple[object, str]]", values.get("mock", ())):
+        if folder and not os.path.isdir(folder):
+            raise UsageError(f"--mock: there is no folder {folder}")
     for folder in cast("Sequence[str]", server.get("watch", ())):
         if not os.path.isdir(folder):
             raise UsageError(f"--watch: there is no folder {folder}")
@@ -136,7 +140,7 @@ def configure(
     dev = server.get("dev") is True
     try:
         server.update(_ports(server, values, listen_tables))
-        return Config(
+        config = Config(
             port_given="port" in values,
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
@@ -151,6 +155,8 @@ def configure(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+    _check_auth(config)
+    return config
 
 
 def _default_port(values: Mapping[str, object]) -> int:
@@ -222,6 +228,20 @@ def _check_allow_host(values: Mapping[str, object]) -> None:
         and not values.get("live-reload")
     ):
         raise UsageError("--allow-host needs --dev or --live-reload")
+
+
+def _check_auth(config: Config) -> None:
+    """Refuse to ask for passwords where others on the way would read them."""
+    for listen in config.listening if config.auth else ():
+        addresses = listen.addresses
+        if listen.no_tls and not (addresses and all(map(_is_local, addresses))):
+            raise UsageError(
+                "--auth needs TLS, or -a localhost: passwords would be sent in the clear"
+            )
+
+
+def _is_local(address: str) -> bool:
+    return address.strip("[]") in ("localhost", "::1") or address.startswith(("127.", "unix:"))
 
 
 def _is_on(value: object) -> bool:

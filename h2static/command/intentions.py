@@ -50,6 +50,8 @@ _INTENTIONS = {
     _CACHE: "no-cache cache-control max-age no-http-cache nocache",
     _LOG: "log log-level logs log-requests access-logs",
     _COMPRESS: "gzip brotli br zstd zst deflate compression encode encoding g b",
+    "did you mean --auth USER:HASH? h2static hash-password prints the hash": "basic-auth username"
+    " user password htpasswd login credentials",
     _SIBLINGS: "gzip-static brotli-static precompressed static-gzip",
     _PROXY: "api backend upstream reverse-proxy forward",
     _PREFIX: "base base-path base-url public-path public-url prefix",

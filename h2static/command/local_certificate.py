@@ -57,5 +57,11 @@ def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
     certificate = local_certificate(names)
     key_file, cert_file = certificate.key_file, certificate.cert_file
     # Another server on this machine may have it made anew, for names of its own.
-    config = replace(config, key_file=key_file, cert_file=cert_file, watch_certificate=False)
+    config = replace(
+        config,
+        key_file=key_file,
+        cert_file=cert_file,
+        authority_file=certificate.authority_file,
+        watch_certificate=False,
+    )
     return config, certificate

@@ -49,8 +49,8 @@ def check_commands(commands: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def commands_running(config: Config) -> Iterator[Config]:
-    """Run the commands of ``config``; gives the configuration that workers get.
+def commands_running(config: Config, place: str | None) -> Iterator[Config]:
+    """Run the commands of ``config`` in the folder ``place``; gives the configuration for workers.
 
     Raises ``StartError``.
     """
@@ -60,11 +60,14 @@ def commands_running(config: Config) -> Iterator[Config]:
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     with tempfile.TemporaryDirectory(prefix="h2static-") as folder:
         report = os.path.join(folder, "report")
-        place = str(Path(__file__).parents[2])
+        package = str(Path(__file__).parents[2])
         words = [report, "color" if color else "plain", json.dumps(config.run)]
         try:
             process = subprocess.Popen(  # noqa: S603 -- our own interpreter and program
-                [sys.executable, "-P", "-c", _PROGRAM, place, *words], stdin=subprocess.PIPE
+                [sys.executable, "-P", "-c", _PROGRAM, package, *words],
+                stdin=subprocess.PIPE,
+                # A daemon has left the folder that the commands are meant for.
+                cwd=place,
             )
         except OSError as error:
             raise StartError(f"--run: {error}") from error

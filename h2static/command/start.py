@@ -316,7 +316,7 @@ def _supervise(
                 os.chdir("/")
 
     try:
-        with commands_running(config) as config:
+        with commands_running(config, folder) as config:
             Supervisor(
                 config,
                 listeners,

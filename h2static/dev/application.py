@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from h2static.dev import guard, injection
+from h2static.dev import guard, injection, phone
 from h2static.dev.app_pages import with_client
 from h2static.dev.broker import Broker, State
 from h2static.dev.documents import (
@@ -31,7 +31,9 @@ from h2static.dev.documents import (
 )
 from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.markdown import is_markdown, markdown_page
 from h2static.dev.pages import ServedFolder, host_page
+from h2static.dev.phone import PhonePage
 from h2static.dev.source import DocumentSource
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange, Handover, Outcome
@@ -64,6 +66,8 @@ class DevOptions:
     friendly: bool = True
     #: Give browsers a service worker that removes itself, in the place of every other.
     no_service_workers: bool = False
+    #: The certificate of the authority that telephones are to trust, if there is one.
+    authority_file: str | None = None
 
 
 class DevApplication(Wrapper):
@@ -96,6 +100,7 @@ class DevApplication(Wrapper):
         self._note_worker = note_worker
         self._told: tuple[str, ...] = ()
         self._stale = False
+        self._phone = None if options.authority_file is None else PhonePage(options.authority_file)
         self._worker = files("h2static.dev").joinpath("no_service_worker.js").read_bytes()
         script = files("h2static.dev").joinpath("client.js").read_bytes()
         self._script = Representation(
@@ -266,7 +271,7 @@ class DevApplication(Wrapper):
 
     def _respond_own(self, request: Request, path: str) -> Response:
         """The script and the stream."""
-        if path not in (injection.CLIENT_PATH, injection.EVENTS_PATH):
+        if path not in (injection.CLIENT_PATH, injection.EVENTS_PATH, *self._phone_paths()):
             return self._inner.refuse(404, request)
         if request.method not in (b"GET", b"HEAD"):
             # RFC 9110 section 15.5.6: "MUST generate an Allow header field in a 405 response".
@@ -277,9 +282,31 @@ class DevApplication(Wrapper):
             return _refused(
                 self._inner.refuse(403, request), "not asked for by a page of this server"
             )
+        if path in self._phone_paths():
+            return self._respond_phone(request, path)
         if path == injection.CLIENT_PATH:
             return self._documents.prepare(request, self._script)
         return _events(b"" if request.method == b"HEAD" else self._broker.body())
+
+    def _phone_paths(self) -> tuple[str, ...]:
+        return () if self._phone is None else (phone.PAGE_PATH, phone.CERTIFICATE_PATH)
+
+    def _respond_phone(self, request: Request, path: str) -> Response:
+        """How a device comes to trust this machine's certificates."""
+        assert self._phone is not None
+        head = request.method == b"HEAD"
+        if path == phone.PAGE_PATH:
+            agent = request.field(b"user-agent") or b""
+            return _page(200, self._phone.page(agent, request.authority), head=head)
+        octets = self._phone.certificate
+        fields: Fields = (
+            SERVER_FIELD,
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(octets)),
+            (b"content-type", phone.CERTIFICATE_TYPE),
+            (b"content-disposition", b'attachment; filename="ca.crt"'),
+        )
+        return Response(status=200, fields=fields, body=b"" if head else octets)
 
     # ------------------------------------------------------------------ service workers
 
@@ -313,6 +340,9 @@ class DevApplication(Wrapper):
             job = found
             # The site may be asked in the loop's thread only, so the whole has to do here.
             exchange.work(lambda: self._outcome(asked, job(), state))
+        elif self._options.friendly and is_markdown(request, found, self._limits):
+            markdown = found
+            exchange.work(lambda: self._outcome(asked, markdown, state))
         elif not self._documents.takes(asked, found):
             # What the client asked for in the first place counts.
             self._handle_other(exchange)
@@ -344,11 +374,11 @@ class DevApplication(Wrapper):
         self._inner.handle(WrappedExchange(exchange, change, request=asked))
 
     def _outcome(self, asked: DocumentRequest, found: Response, state: State | None) -> Outcome:
-        return (
-            Handover(self._handle_page)
-            if found is ABSENT
-            else self._worked_out(asked, found, state)
-        )
+        if found is ABSENT:
+            return Handover(self._handle_page)
+        if self._options.friendly and is_markdown(asked.request, found, self._limits):
+            found = markdown_page(asked.request, found)
+        return self._worked_out(asked, found, state)
 
     def _worked_out(self, asked: DocumentRequest, found: Response, state: State | None) -> Response:
         """The response to what was asked, made from the site's for the whole; may block."""

@@ -772,6 +772,20 @@
   document.addEventListener("resume", start);
   document.addEventListener("visibilitychange", awake);
 
+  /** Lists of files tell times in UTC, as they know nothing of who reads them. */
+  function tellLocalTimes() {
+    const list = document.querySelector("main[data-h2static-list]");
+    if (!list) return;
+    const two = (number) => String(number).padStart(2, "0");
+    for (const element of list.querySelectorAll("time[datetime]")) {
+      const date = new Date(element.dateTime);
+      const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+      element.textContent = `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+    }
+    for (const zone of list.querySelectorAll(".zone")) zone.remove();
+  }
+
+  tellLocalTimes();
   restoreScroll();
   restoreForms();
   start();

@@ -155,6 +155,7 @@ class LiveReload(DevExtension):
             allowed_hosts=(*config.allow_host, *machine_names()),
             friendly=config.dev,
             no_service_workers=config.no_service_workers,
+            authority_file=config.authority_file,
         )
         self._dev = DevApplication(
             documents,

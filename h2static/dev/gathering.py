@@ -70,7 +70,8 @@ class Gathering:
             return False
         if not self.is_build():
             return True
-        if quiet >= self._debounce * limits.burst_debounces:
+        rests = 2 if len(self._paths) >= limits.large_build else 1
+        if quiet >= self._debounce * limits.burst_debounces * rests:
             return True
         # What is written again and again is no reason to wait any longer.
         return now - self._newest >= latest or now - self._first >= max(

@@ -83,6 +83,8 @@ class DevLimits:
     saved: int = 8
     #: A build pauses between its files: it is over after so many debounce times without a change,
     burst_debounces: int = 5
+    #: of so many files after twice that: what writes hundreds pauses longer on a busy machine,
+    large_build: int = 200
     #: and goes on, as long as files come that it had not touched before, for so many seconds at
     #: most, after which tabs see what is there.
     burst_seconds: float = 30.0
@@ -92,6 +94,11 @@ class DevLimits:
     #: takes, so that polling costs two per cent of a core at most.
     poll_seconds: float = 0.5
     poll_factor: float = 50
+
+    #: Octets of a Markdown file that is shown as a page: making it takes some seconds for each MiB.
+    markdown: int = 1 << 20
+    #: Octets of a file that answers in the place of an API.
+    mock: int = 16 << 20
 
     # --- commands beside the server
     #: Lines and characters of what is wrong that a page shows; the rest is in the terminal.

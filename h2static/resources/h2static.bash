@@ -7,7 +7,7 @@
 
 
 
-_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --compress --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount --proxy -a --address --trusted-proxy --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --dev --live-reload --open --ignore --poll --debounce --allow-host --run --watch --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --no-config --print-config --version -h --help --help-all)
+_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --compress --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount --proxy -a --address --trusted-proxy --auth --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --dev --live-reload --open --ignore --poll --debounce --allow-host --run --watch --mock --delay --rate --fail --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --no-config --print-config --version -h --help --help-all)
 
 _shtab_h2static_pos_1_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static_pos_2_COMPGEN=_shtab_compgen_files
@@ -25,7 +25,7 @@ _shtab_h2static___error_log_COMPGEN=_shtab_compgen_files
 _shtab_h2static___pid_file_COMPGEN=_shtab_compgen_files
 _shtab_h2static___config_COMPGEN=_shtab_compgen_files
 
-_shtab_h2static_pos_0_choices=(config push-rules install-ca uninstall-ca completion)
+_shtab_h2static_pos_0_choices=(config push-rules install-ca uninstall-ca hash-password completion)
 _shtab_h2static___etag_choices=(auto digest)
 _shtab_h2static___push_mode_choices=(auto push hints link off)
 _shtab_h2static___hints_choices=(auto off)
@@ -153,8 +153,9 @@ _shtab_h2static() {
     'push-rules') _h2static_reply -d; return ;;
     'install-ca') _h2static_reply -W '--yes --status'; return ;;
     'uninstall-ca') _h2static_reply -W ''; return ;;
+    'hash-password') _h2static_reply -W ''; return ;;
     'completion') _h2static_reply -W 'bash zsh fish'; return ;;
-    'config '*|'push-rules '*|'install-ca '*|'uninstall-ca '*|'completion '*) COMPREPLY=(); return ;;
+    'config '*|'push-rules '*|'install-ca '*|'uninstall-ca '*|'hash-password '*|'completion '*) COMPREPLY=(); return ;;
   esac
   local completing_word="${COMP_WORDS[COMP_CWORD]}"
   local previous_word="${COMP_WORDS[COMP_CWORD-1]}"

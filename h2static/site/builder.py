@@ -25,7 +25,9 @@ from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
-from h2static.site.listing import listing_json, listing_page, read_after, read_listing
+from h2static.site.list_memory import Form
+from h2static.site.list_view import read_view
+from h2static.site.listing import ListPage, listing_json, read_after, read_listing
 from h2static.site.lookup import Elsewhere, FoundFile, Lookup
 from h2static.site.mediatypes import BEGINNING
 from h2static.site.negotiation import (
@@ -36,7 +38,7 @@ from h2static.site.negotiation import (
     wants_page,
 )
 from h2static.site.netlify import NetlifyRules
-from h2static.site.paths import Target, encode_path, join_path
+from h2static.site.paths import Names, Target, encode_path, join_path
 from h2static.site.redirects import REDIRECT_STATUSES, Match
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import IMMUTABLE, REVALIDATE
@@ -245,10 +247,19 @@ class ResponseBuilder:
         # The files' sizes and dates change without a change of the folder.
         self.dependencies.settled = False
         after = read_after(target.query, self.limits)
+        # Who edits the site looks at few lists, and has the pictures beside them.
+        view = read_view(target.query, self.limits, thumbnails=self.setup.config.lenient)
         listing = read_listing(
-            walk, folder, target.names, self.setup.public, after=after, limits=self.limits
+            walk,
+            folder,
+            target.names,
+            self.setup.public,
+            after=after,
+            wanted=view.filter,
+            limits=self.limits,
         )
-        form, media_type = listing_page, b"text/html; charset=utf-8"
+        form: Form = ListPage(view)
+        media_type = b"text/html; charset=utf-8"
         if prefers_json(self.cache_key.accept, self.limits):
             form, media_type = listing_json, b"application/json"
         # Who reads it knows the folder by its whole path.
@@ -409,7 +420,7 @@ class ResponseBuilder:
         if names is not None:
             try:
                 with self.setup.walk(self.dependencies) as walk:
-                    found = self._lookup(walk).owners_file(names)
+                    found = self._error_file(self._lookup(walk), names)
                     response = self._file(walk, found, error.status)
             except FileNotFoundError:
                 pass
@@ -419,6 +430,19 @@ class ResponseBuilder:
                 response.fields = with_rules(dict(response.fields), error.fields)
                 return response
         return self.default_error(error)
+
+    def _error_file(self, lookup: Lookup, names: Names) -> FoundFile:
+        """The owner's page for an error: one without a folder is looked for in the folder of what
+        was asked for, and in those above, as sections of a site have pages of their own."""
+        if len(names) > 1:
+            return lookup.owners_file(names)
+        folders = tuple(self.path.split(b"/")[1:-1])
+        if not all(folders) or b"." in folders or b".." in folders or b"\0" in self.path:
+            folders = ()
+        try:
+            return lookup.nearest_file(folders, names[0])
+        except FileNotFoundError:
+            return lookup.owners_file(names)
 
     def default_error(self, error: SiteError) -> Response:
         """The response for ``error`` with the server's own page."""

@@ -115,6 +115,8 @@ class SiteLimits:
 
     #: Entries: more make no page that anybody reads, and a megabyte of HTML.
     list_entries: int = 10_000
+    #: Characters of what names in a list are to have in them: as long as a name.
+    list_filter: int = 255
     # --- compressing while serving
     #: Smaller files fit one packet anyhow.
     compress_least: int = 512

@@ -12,6 +12,7 @@ from h2static.command.configure import configure
 from h2static.command.options import OPTIONS
 from h2static.config import Config
 from h2static.errors import StartError, UsageError
+from h2static.server.basic_auth import hash_password
 from h2static.site.config import SiteConfig
 
 
@@ -140,6 +141,8 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
         "cache-size": "1K", "compress": "gzip", "run": "true", "watch": ".",
+        "mock": "/api/*",
+        "delay": "*=5ms", "rate": "*=5K", "fail": "*=503:5%", "auth": f"me:{hash_password('x')}",
         "dot-names": ".z*", "encoded-slash": "/@*",
         "app": "a:b", "app-dir": "x", "lifespan": "off",
         "host": "a.test=www", "listen": "81", "mount": "/x=www",
@@ -162,6 +165,10 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
             "no-service-workers",
             "run",
             "watch",
+            "mock",
+            "delay",
+            "rate",
+            "fail",
         ):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
         if option.name in ("app-dir", "factory", "lifespan", "wsgi"):

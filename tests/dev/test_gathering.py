@@ -60,6 +60,9 @@ def test_a_build_of_many_files_is_told_once(pause: float) -> None:
     for number in range(0, 300, 10):
         clocked.run(pause, *[f"{number + one}.html" for one in range(10)])
     assert clocked.told == []
+    # So many have to rest for twice as long.
+    clocked.run(REST)
+    assert clocked.told == []
     clocked.run(REST)
     (told,) = clocked.told
     assert len(told[1]) == 300

@@ -43,7 +43,14 @@ __all__ = [
 ]
 
 #: What may stand in the place of PORT; :mod:`h2static.command.commands` has what they do.
-COMMAND_NAMES = ("config", "push-rules", "install-ca", "uninstall-ca", "completion")
+COMMAND_NAMES = (
+    "config",
+    "push-rules",
+    "install-ca",
+    "uninstall-ca",
+    "hash-password",
+    "completion",
+)
 
 OPERANDS: tuple[Operand, ...] = (
     Operand(

@@ -13,6 +13,12 @@ from h2static.command.options.model import (
     integer_schema,
     seconds_option,
 )
+from h2static.command.options.troubles import (
+    parse_delay,
+    parse_failure,
+    parse_mock,
+    parse_rate,
+)
 from h2static.config import DEFAULT_DEBOUNCE, MAX_DEBOUNCE, MAX_SECONDS, MAX_WORKERS, LogFormat
 
 DEVELOPMENT = (
@@ -81,6 +87,43 @@ DEVELOPMENT = (
         metavar="DIR",
         completes="directory",
         help="Reload pages when something changes in DIR, too. Repeatable.",
+    ),
+    Option(
+        name="mock",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN[=DIR]",
+        parse=parse_mock,
+        help="Answer paths like PATTERN from JSON files in DIR, by default the folder that is"
+        " served: GET /api/users with api/users.json, POST with api/users.POST.201.json, whose"
+        " status is 201. Repeatable.",
+    ),
+    Option(
+        name="delay",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN=TIME",
+        parse=parse_delay,
+        help="Hold requests for paths like PATTERN back for TIME, such as '/api/*=500ms'."
+        " Repeatable.",
+    ),
+    Option(
+        name="rate",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN=SIZE",
+        parse=parse_rate,
+        help="Send responses for paths like PATTERN with SIZE octets a second each, such as"
+        " '*.jpg=50K'. Repeatable.",
+    ),
+    Option(
+        name="fail",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN=STATUS[:PERCENT%]",
+        parse=parse_failure,
+        help="Answer paths like PATTERN with STATUS, as often as PERCENT says, such as"
+        " '/api/*=503:10%'. Repeatable.",
     ),
     Option(
         name="no-service-workers",

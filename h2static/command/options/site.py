@@ -125,7 +125,8 @@ FILES = (
         argument=Argument.MANY,
         metavar="STATUS=FILE",
         parse=rules.parse_error_page,
-        help="File below the root that is the body of responses with STATUS. Repeatable.",
+        help="File below the root that is the body of responses with STATUS; of a name without a"
+        " folder the nearest one to what was asked for. Repeatable.",
     ),
     Option(
         name="error-gzip",

@@ -16,7 +16,7 @@
 #                      into an environment of their own, .compiled/venv
 #   make test-compiled the tests on that; ARGS="tests/http2 -x" and the like
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like;
-#                      ARGS=apps beside ASGI servers
+#                      ARGS=apps beside ASGI servers, ARGS=proxy beside proxies
 #   make autobahn      the Autobahn test suite against an echo of ours; needs PYTHON2=python2.7
 #   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits

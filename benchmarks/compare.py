@@ -8,6 +8,7 @@ processor, h2load another.
     python -m benchmarks.compare S1 S5 --rounds 1
     python -m benchmarks.compare S1 --profile          where our time goes
     python -m benchmarks.compare apps                  applications: see benchmarks/apps.py
+    python -m benchmarks.compare proxy                 the proxy: see benchmarks/proxy.py
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import apps, load, peers, profiling
+from benchmarks import apps, load, peers, profiling, proxy
 from benchmarks.scenarios import SCENARIOS, Scenario
 
 #: Runs of one scenario: server → one measurement per round.
@@ -124,6 +125,8 @@ def main(argv: Sequence[str]) -> int:
     """Measure what ``argv`` asks for; exit code 1 when a server failed or answered wrongly."""
     if argv[:1] == ["apps"]:
         return apps.main(argv[1:])
+    if argv[:1] == ["proxy"]:
+        return proxy.main(argv[1:])
     options = arguments(argv)
     lacking = peers.missing_clients()
     if lacking:

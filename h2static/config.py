@@ -16,7 +16,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from h2static.asgi.config import AppConfig
+from h2static.host_config import (
+    HostConfig,
+    ListenConfig,
+    MountConfig,
+    check_hosts,
+    check_prefixes,
+)
+from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
+from h2static.site.patterns import Pattern
 
 #: What ``server`` says and what ``--version`` prints before the version.
 SERVER_NAME = "h2static"
@@ -38,6 +47,11 @@ DEFAULT_DEBOUNCE = 60
 MAX_DEBOUNCE = 60_000
 #: Where a server for development listens: nobody else's business.
 LOOPBACK = ("127.0.0.1", "::1")
+#: Addresses to listen at that a browser on this machine reaches as ``localhost``.
+LOCALHOST = (*LOOPBACK, "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+#: Where to listen when nobody says so, and in dev mode with TLS, where 8080 looks like cleartext.
+DEFAULT_PORT = 8080
+DEFAULT_SECURE_DEV_PORT = 8443
 #: More workers than this are a typing mistake on any machine that serves a folder.
 MAX_WORKERS = 256
 #: A worker takes about 50 MiB before it has served anything; less would replace it again and again.
@@ -78,6 +92,8 @@ class LogFormat(StrEnum):
     JSON = "json"
     #: For people: short, coloured, without what is the same on every line.
     BRIEF = "brief"
+    #: The name of the host and the port (``%v:%p`` of Apache), then as COMBINED.
+    VHOST = "vhost"
 
 
 class ProxyProtocol(StrEnum):
@@ -100,6 +116,8 @@ class Config:
 
     #: Where to listen: TCP port, 0 to have a free one picked (the same for all addresses).
     port: int
+    #: Whether somebody asked for that port; in dev mode another one does as well, if nobody did.
+    port_given: bool = True
     #: Addresses to bind, ``unix:/path`` for a Unix domain socket; empty: every interface of IPv4
     #: and of IPv6.
     addresses: tuple[str, ...] = ()
@@ -107,6 +125,15 @@ class Config:
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     #: Applications; one of them may have no prefix.
     apps: tuple[AppConfig, ...] = ()
+    #: What is passed on to upstreams; one of them and of the applications may have no prefix.
+    proxies: tuple[ProxyConfig, ...] = ()
+    #: Folders below paths.
+    mounts: tuple[MountConfig, ...] = ()
+    #: Hosts beside the site above, which has no name and is the default.
+    hosts: tuple[HostConfig, ...] = ()
+    #: Where to listen, if that is more than :attr:`port` and :attr:`addresses` can say, which are
+    #: those of the first one then.
+    listens: tuple[ListenConfig, ...] = ()
 
     # TLS
     #: Cleartext HTTP/2 with prior knowledge (RFC 9113 section 3.3).
@@ -118,7 +145,8 @@ class Config:
     key_password_file: str | None = None
     #: Use secrets that others on the machine can read or change.
     insecure_key: bool = False
-    #: Use a new certificate as soon as its files have changed.
+    #: Use a new certificate as soon as its files have changed; those that hosts name are always
+    #: watched.
     watch_certificate: bool = True
     #: Demand a client certificate that :attr:`client_ca` vouches for.
     verify_client: bool = False
@@ -149,6 +177,9 @@ class Config:
     #: Leave ``content-length`` out of responses with a file.
     no_content_length: bool = False
 
+    #: Who may come, as ``USER:HASH``; empty: everybody.
+    auth: tuple[str, ...] = ()
+
     # Output
     #: Frame log on standard output.
     verbose: bool = False
@@ -165,6 +196,8 @@ class Config:
     error_log: str | None = None
     #: A descriptor that gets one JSON line once the sockets accept.
     ready_fd: int | None = None
+    #: The configuration file that was found in the working folder, for the banner.
+    found_file: str | None = None
 
     # Development
     #: Everything that is of use while editing: live reload, fresh answers, listing, friendly pages.
@@ -181,6 +214,23 @@ class Config:
     debounce: int = DEFAULT_DEBOUNCE
     #: Names that are answered to in dev mode, besides those of this machine.
     allow_host: tuple[str, ...] = ()
+    #: Give browsers a service worker that removes itself, in the place of every other.
+    no_service_workers: bool = False
+    #: Commands that run beside the server.
+    run: tuple[str, ...] = ()
+    #: The file that says what is wrong with them.
+    run_report: str | None = None
+    #: More folders in which a change reloads pages.
+    watch: tuple[str, ...] = ()
+    #: Seconds by which requests are held back, octets a second of responses, and failures (status,
+    #: and how often of 1), by pattern.
+    delay: tuple[tuple[Pattern, float], ...] = ()
+    rate: tuple[tuple[Pattern, int], ...] = ()
+    fail: tuple[tuple[Pattern, tuple[int, float]], ...] = ()
+    #: Patterns of paths that files answer for an API, and their folder; empty: the one served.
+    mock: tuple[tuple[Pattern, str], ...] = ()
+    #: The certificate of this machine's authority, for devices that are to trust it.
+    authority_file: str | None = None
     #: Let pages of other origins read what is served.
     cors: bool = False
 
@@ -209,22 +259,51 @@ class Config:
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
                 raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
-        prefixes = [one.prefix for one in self.apps]
-        for prefix in prefixes:
-            if prefixes.count(prefix) > 1:
-                where = f"below {prefix}" if prefix else "without a prefix"
-                raise ValueError(f"there are several applications {where}")
+        check_prefixes(self.apps, self.mounts, self.proxies)
+        check_hosts(self.hosts, self.listens, has_main=self.has_main)
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
         if self.verify_client and self.client_ca is None:
             raise ValueError("--verify-client needs --client-ca FILE to verify against")
-        if self.daemon and self.ready_fd is None and self.port == 0 and not self.addresses:
+        picked = any(one.port == 0 and not one.addresses for one in self.listening)
+        if self.daemon and self.ready_fd is None and picked:
             raise ValueError("--daemon with port 0 needs --ready-fd to tell which port was picked")
 
     @property
     def folder(self) -> bool:
         """Whether a folder is served."""
         return bool(self.site.root)
+
+    @property
+    def has_apps(self) -> bool:
+        """Whether any host has applications."""
+        return bool(self.apps) or any(one.apps for one in self.hosts)
+
+    @property
+    def sites(self) -> tuple[SiteConfig, ...]:
+        """How each folder of each host is served."""
+        places: tuple[Config | HostConfig, ...] = (self, *self.hosts)
+        return tuple([one.site for place in places for one in (place, *place.mounts)])
+
+    @property
+    def has_main(self) -> bool:
+        """Whether there is a site without a name."""
+        return self.folder or bool(self.apps or self.mounts or self.proxies)
+
+    @property
+    def listening(self) -> tuple[ListenConfig, ...]:
+        """Where to listen, and how; at least one."""
+        return self.listens or (
+            ListenConfig(
+                port=self.port,
+                addresses=self.addresses,
+                no_tls=self.no_tls,
+                verify_client=self.verify_client,
+                client_ca=self.client_ca,
+                groups=self.groups,
+                dh_param_file=self.dh_param_file,
+            ),
+        )
 
     @property
     def root(self) -> str:
@@ -234,4 +313,4 @@ class Config:
     @property
     def scheme(self) -> str:
         """``http`` or ``https``: what a client writes in front of the authority."""
-        return "http" if self.no_tls else "https"
+        return self.listening[0].scheme

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from h2static.config import Config
 from h2static.errors import StartError
+from h2static.server.key_pairs import hosts_over_tls, needs_common_pair
 
 if TYPE_CHECKING:
     from h2static.localca import Certificate
@@ -40,16 +41,27 @@ def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
 
 def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
     """``config`` with key and certificate, and the local certificate if that is the one."""
-    if config.no_tls or config.key_file is not None:
+    if config.key_file is not None or not needs_common_pair(config):
         return config, None
     from h2static.localca.names import ANY_ADDRESS, lan_addresses
 
-    given = [one for one in config.addresses if not one.startswith("unix:")]
-    given += lan_addresses(config.addresses)
-    given += [one for one in config.allow_host if "*" not in one]
+    given = [one for one in config.allow_host if "*" not in one]
+    for listen in config.listening:
+        if not listen.no_tls:
+            given += [one for one in listen.addresses if not one.startswith("unix:")]
+            given += lan_addresses(listen.addresses)
+    given += [
+        one for host in hosts_over_tls(config) if host.cert_file is None for one in host.names
+    ]
     names = tuple(one.strip("[]") for one in given if one.strip("[]") not in ANY_ADDRESS)
     certificate = local_certificate(names)
     key_file, cert_file = certificate.key_file, certificate.cert_file
     # Another server on this machine may have it made anew, for names of its own.
-    config = replace(config, key_file=key_file, cert_file=cert_file, watch_certificate=False)
+    config = replace(
+        config,
+        key_file=key_file,
+        cert_file=cert_file,
+        authority_file=certificate.authority_file,
+        watch_certificate=False,
+    )
     return config, certificate

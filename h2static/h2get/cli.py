@@ -1,8 +1,6 @@
 """The command ``h2get``: its entry point.
 
-Contract: :func:`main` returns the exit code; see :mod:`h2static.h2get`.  An interruption gives 130
-and a reader of standard output that goes away 141, as shells report programs that SIGINT or SIGPIPE
-has ended.
+Contract: :func:`main` returns the exit code; see :mod:`h2static.h2get.exit_codes`.
 """
 
 from __future__ import annotations
@@ -14,12 +12,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from h2static.errors import UsageError
+from h2static.h2get import exit_codes
 from hpacktools.descriptors import complete_streams
 
-_FAILED: Final = 1
-_USAGE: Final = 2
-_INTERRUPTED: Final = 130
-_NO_READER: Final = 141
 #: Objects after which garbage is looked for.  What is imported makes many objects and no garbage:
 #: with the usual 700, a tenth of the start was spent on looking for it.
 _COLLECTED_AFTER: Final = 50_000
@@ -70,19 +65,19 @@ def _code_of(error: BaseException) -> int:
 
     if isinstance(error, UsageError):
         complain(str(error))
-        return _USAGE
+        return exit_codes.USAGE
     if isinstance(error, ClientError):
         complain(str(error))
-        return _FAILED
+        return exit_codes.FAILED
     if isinstance(error, Gone | BrokenPipeError):
         discard_output()
-        return _NO_READER
+        return exit_codes.NO_READER
     if isinstance(error, Full):
         discard_output()
         complain(f"standard output: {error}")
-        return _FAILED
+        return exit_codes.FAILED
     if isinstance(error, KeyboardInterrupt):
-        return _INTERRUPTED
+        return exit_codes.INTERRUPTED
     raise error
 
 
@@ -128,12 +123,12 @@ def _run(words: list[str]) -> int:
     arguments = parse(words)
     if arguments.help:
         print(help_text(), end="")
-        return 0
+        return exit_codes.OK
     if arguments.version:
         from h2static.version import __version__
 
         print(f"h2get h2static/{__version__}")
-        return 0
+        return exit_codes.OK
     if arguments.script is not None:
         from h2static.h2get.scripts import run_script
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Final
 
 from h2static.errors import UsageError
+from h2static.h2get.exit_codes import OK
 
 #: The files, by shell.
 COMPLETIONS: Final = {"bash": "h2get.bash", "zsh": "_h2get", "fish": "h2get.fish"}
@@ -19,9 +20,9 @@ def run_completion(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
     if "-h" in words or "--help" in words:
         print(f"Usage: h2get completion {'|'.join(COMPLETIONS)}\n\nPrint a completion script.")
-        return 0
+        return OK
     if len(words) != 1 or words[0] not in COMPLETIONS:
         raise UsageError(f"completion: expected one of {', '.join(COMPLETIONS)}")
     script = files("h2static").joinpath("resources", COMPLETIONS[words[0]])
     print(script.read_text(encoding="utf-8"), end="")
-    return 0
+    return OK

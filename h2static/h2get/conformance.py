@@ -27,6 +27,7 @@ from h2static.h2get.arguments import (
     parse_with,
     refuse_others,
 )
+from h2static.h2get.exit_codes import FAILED, OK, UNCONNECTED
 from h2static.h2get.script.model import Case
 from h2static.h2get.script.parse import parse_script
 from h2static.h2get.script.run import Result, Verdict, run_case
@@ -91,7 +92,7 @@ def run_conformance(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
     if "-h" in words or "--help" in words:
         print(USAGE, end="")
-        return 0
+        return OK
     parser = build_parser()
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--suite", action="append", default=[])
@@ -117,7 +118,7 @@ def run_conformance(words: Sequence[str]) -> int:
     if arguments.list:
         for case in cases:
             standard.write(f"{case.section or '-':<28} {case.level:<6} {case.name}\n")
-        return 0
+        return OK
     return anyio.run(within, arguments.max_time, partial(_run, arguments, url, cases, standard))
 
 
@@ -158,7 +159,7 @@ async def _run(
         raise UsageError(str(error)) from error
     except ConnectError as error:
         output.complain(str(error))
-        return 3
+        return UNCONNECTED
     standard.write(summary(results))
     standard.flush()
     from h2static.h2get import reports
@@ -169,7 +170,7 @@ async def _run(
         if path is not None:
             with output.open_file(path) as file:
                 file.write(text(results, str(url)).encode())
-    return 1 if any(result.is_broken for result in results) else 0
+    return FAILED if any(result.is_broken for result in results) else OK
 
 
 async def run_cases(

@@ -15,6 +15,7 @@ from h2static.client.urls import URL
 from h2static.errors import UsageError
 from h2static.h2get import output
 from h2static.h2get.arguments import build_parser, parse, refuse_others
+from h2static.h2get.exit_codes import OK, UNCONNECTED
 from h2static.h2get.run import Run
 from h2static.h2get.script import words
 from h2static.h2get.script.model import Received
@@ -51,7 +52,7 @@ def run_record(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
     if "-h" in words or "--help" in words:
         print(USAGE, end="")
-        return 0
+        return OK
     arguments = parse(words)
     taken = vars(arguments).keys() - _OTHER_USES
     refuse_others(build_parser(), arguments, "record", taken)
@@ -63,7 +64,7 @@ def run_record(words: Sequence[str]) -> int:
     if len({url.origin for url in run.urls}) != 1:
         raise UsageError("record: the URIs are of several origins")
     code = run.start()
-    if code == 3:
+    if code == UNCONNECTED:
         return code
     if not any(one.sent and one.frame.type == r.SETTINGS for one in capture.seen):
         raise UsageError(f"record: {run.urls[0].origin} does not speak HTTP/2")

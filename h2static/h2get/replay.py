@@ -22,6 +22,7 @@ from h2static.client.urls import URL, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
 from h2static.h2get.arguments import CONNECTING, Arguments, build_parser, parse_with, refuse_others
+from h2static.h2get.exit_codes import FAILED, OK, UNCONNECTED
 from h2static.h2get.record import VOLATILE
 from h2static.h2get.script.model import Case, Received
 from h2static.h2get.script.render import render
@@ -51,7 +52,7 @@ def run_replay(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
     if "-h" in words or "--help" in words:
         print(USAGE, end="")
-        return 0
+        return OK
     parser = build_parser()
     parser.add_argument("--against", metavar="URI")
     parser.add_argument("--ignore", metavar="NAME", action="append", default=[])
@@ -91,7 +92,7 @@ async def _replay(arguments: _Arguments, name: str, first: URL, second: URL | No
             raise UsageError(str(error)) from error
         except ConnectError as error:
             output.complain(str(error))
-            return 3
+            return UNCONNECTED
     if second is not None:
         one, other = (
             _normal(results, arguments.ignore, url.origin.authority)
@@ -104,7 +105,7 @@ async def _replay(arguments: _Arguments, name: str, first: URL, second: URL | No
     if text:
         standard.write(text + "\n")
         standard.flush()
-    return 1 if text else 0
+    return FAILED if text else OK
 
 
 async def _run(arguments: _Arguments, case: Case, url: URL) -> Result:

@@ -14,14 +14,13 @@ from h2static.client import ConnectError, OptionError, connect, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
 from h2static.h2get.arguments import Arguments
+from h2static.h2get.exit_codes import FAILED, OK, UNCONNECTED
 from h2static.h2get.fetch import Fetch, Fetcher, Work
 from h2static.h2get.requests import Upload, connect_options, method
 from h2static.h2get.watching import Watching
 
 if TYPE_CHECKING:
     from h2static.h2get.watch import Capture
-
-OK, FAILED, USAGE, UNCONNECTED = 0, 1, 2, 3
 
 
 def run(arguments: Arguments) -> int:

@@ -18,6 +18,7 @@ from h2static.client.urls import URL, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
 from h2static.h2get.arguments import Arguments
+from h2static.h2get.exit_codes import FAILED, OK, UNCONNECTED
 from h2static.h2get.requests import connect_options
 from h2static.h2get.script.model import Case, ScriptError
 from h2static.h2get.script.parse import parse_script
@@ -72,13 +73,13 @@ async def within(seconds: float, work: Callable[[], Awaitable[int]]) -> int:
             return await work()
     except TimeoutError:
         output.complain(f"not over within {seconds:g} s")
-        return 1
+        return FAILED
 
 
 async def _run(arguments: Arguments, url: URL, cases: list[Case]) -> int:
     standard = output.Standard()
     options = script_options(arguments)
-    code = 0
+    code = OK
     for case in cases:
         if arguments.verbose and len(cases) > 1:
             standard.write(f"case: {case.name}\n")
@@ -95,9 +96,9 @@ async def _run(arguments: Arguments, url: URL, cases: list[Case]) -> int:
             raise UsageError(str(error)) from error
         except ConnectError as error:
             output.complain(str(error))
-            return 3
+            return UNCONNECTED
         if result.verdict is not Verdict.PASSED:
-            code = 1
+            code = FAILED
             if not arguments.verbose:
                 output.show(transcript(result))
             output.show(failure(arguments.script or "", result))

@@ -23,7 +23,9 @@ from h2static.http2.observer import Observer
 
 #: Octets of content that are kept; expectations of ``data=`` look at beginnings.
 MOST_CONTENT: Final = 16 * 1024 * 1024
-#: Frames that are kept, with some KiB of fields and half a KiB besides: a download of 16 GiB.
+#: Octets of all other payloads: header blocks, and what unknown frames hold.
+MOST_OTHER: Final = 64 * 1024 * 1024
+#: Frames that are kept, each with half a KiB besides: a download of 16 GiB.
 MOST_FRAMES: Final = 1_000_000
 
 
@@ -87,9 +89,13 @@ class Capture:
     end.
     """
 
-    def __init__(self, *, content: int = MOST_CONTENT, frames: int = MOST_FRAMES) -> None:
-        """``content``: octets of DATA that are kept; ``frames``: frames that may come."""
+    def __init__(
+        self, *, content: int = MOST_CONTENT, other: int = MOST_OTHER, frames: int = MOST_FRAMES
+    ) -> None:
+        """``content``: octets of DATA that are kept; ``other``: octets of other payloads that may
+        come; ``frames``: frames that may come."""
         self._most_content = content
+        self._most_other = other
         self._most_frames = frames
         self._began = time.monotonic()
         #: In order.
@@ -97,6 +103,7 @@ class Capture:
         self._fields: tuple[Field, ...] | None = None
         self._heads = {True: -1, False: -1}
         self._content = 0
+        self._other = 0
 
     @property
     def frames(self) -> list[Received]:
@@ -121,6 +128,12 @@ class Capture:
             self._content += len(frame.data)
             if self._content > self._most_content:
                 del values["data"]
+        else:
+            self._other += len(octets)
+            if self._other > self._most_other:
+                raise ClientError(
+                    f"more than {self._most_other} octets beside content: expectations hold no more"
+                )
         if len(self.seen) >= self._most_frames:
             raise ClientError(f"more than {self._most_frames} frames: expectations hold no more")
         received = Received(

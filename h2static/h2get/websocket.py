@@ -21,6 +21,7 @@ from h2static.client.urls import URL, parse_url
 from h2static.errors import UsageError
 from h2static.h2get import output
 from h2static.h2get.arguments import Arguments
+from h2static.h2get.exit_codes import FAILED, OK, UNCONNECTED
 from h2static.h2get.requests import connect_options, fields
 from h2static.h2get.watching import Watching
 from h2static.logs.escape import escape
@@ -51,7 +52,7 @@ def run_websocket(arguments: Arguments) -> int:
 async def _run(arguments: Arguments, url: URL) -> int:
     standard = output.Standard()
     watching = Watching(arguments, standard)
-    code = 0
+    code = OK
     try:
         with anyio.fail_after(arguments.max_time or None):
             await _talk(arguments, url, watching, standard)
@@ -59,7 +60,7 @@ async def _run(arguments: Arguments, url: URL) -> int:
         code = _failed(f"{url}: not over within {arguments.max_time:g} s")
     except ConnectError as error:
         output.complain(str(error))
-        return 3
+        return UNCONNECTED
     except OptionError as error:
         raise UsageError(str(error)) from error
     except TunnelRefused as error:
@@ -83,7 +84,7 @@ def _said(error: TunnelRefused) -> str:
 
 def _failed(text: str) -> int:
     output.complain(text)
-    return 1
+    return FAILED
 
 
 async def _talk(

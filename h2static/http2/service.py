@@ -8,6 +8,7 @@ response is recalled once a batch, so that it is never older than the request.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from h2static.http.authority import Authorities
@@ -43,6 +44,8 @@ class Service(Endpoint):
     schemes: frozenset[bytes]
     #: Whether responses may have hints: then connections remember what clients have asked for.
     hints: bool = False
+    #: What clients are told that connections are good for (RFC 8336), in frames of this many.
+    origins: Sequence[tuple[bytes, ...]] = ()
     #: Who clients have asked for.
     authorities: Authorities = field(default_factory=Authorities)
     #: The responses that were recalled in this batch.
@@ -121,22 +124,25 @@ def make_service(
     shared: Shared,
     *,
     schemes: frozenset[bytes] = frozenset((b"http",)),
+    sections: FieldSectionMemory | None = None,
     blocks: HeaderBlockMemory | None = None,
     hints: bool = False,
+    origins: Sequence[tuple[bytes, ...]] = (),
     memories: bool = True,
 ) -> Service:
     """A service.
 
-    ``blocks``: those of another service of the same settings, to share them.  ``memories=False`` is
-    for tests and for ``-v``.
+    ``sections``, ``blocks``: those of another service of the same settings and limits, to share
+    them; ``sections`` of the same schemes, too.  ``memories=False`` is for tests and for ``-v``.
     """
     return Service(
         application=application,
         settings=settings,
         limits=limits,
         shared=shared,
-        sections=make_sections(limits, memories=memories),
+        sections=sections or make_sections(limits, memories=memories),
         blocks=blocks or make_blocks(settings, shared, memories=memories),
         schemes=schemes,
         hints=hints,
+        origins=origins,
     )

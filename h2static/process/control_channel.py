@@ -64,6 +64,8 @@ class Assignment:
     config: Config
     #: Which of the worker slots it fills, from 0.
     slot: int
+    #: Of each socket, which of :attr:`Config.listening` it is of.
+    places: tuple[int, ...] = ()
     #: Why applications could not start: it serves that in their place, in dev mode.
     failure: str = ""
 

@@ -32,7 +32,7 @@ from h2static.logs.errors import ErrorLog
 from h2static.process import tls_warnings
 from h2static.process.control_channel import Message
 from h2static.process.counters import Counters
-from h2static.process.generation import Generation
+from h2static.process.generation import Generation, check_reload
 from h2static.process.launching import Launched
 from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
@@ -203,13 +203,16 @@ class Supervisor:
         if self._stopping or generation not in (self._current, self._next):
             return
         slots = generation.config.workers
-        sockets = [one for item in self._listeners for one in item.for_slot(slot, slots)]
+        placed = [
+            (one, item.place) for item in self._listeners for one in item.for_slot(slot, slots)
+        ]
         launched, self._launched = self._launched, None
         try:
             worker = start_worker(
                 generation.config,
                 slot=slot,
-                sockets=sockets,
+                sockets=[one for one, _ in placed],
+                places=tuple(place for _, place in placed),
                 now=time.monotonic(),
                 launched=launched,
                 failure=generation.failure,
@@ -392,7 +395,7 @@ class Supervisor:
         self._notifier.reloading()
         try:
             config = self._reload_config()
-            self._check_reload(config)
+            check_reload(self._current.config, config)
             for listener in self._listeners:
                 listener.extend(config.workers)
         except (UsageError, StartError, OSError) as error:
@@ -402,13 +405,6 @@ class Supervisor:
         for slot in range(config.workers):
             self._start(generation, slot)
         self._after(START_DEADLINE, lambda: self._on_reload_deadline(generation))
-
-    def _check_reload(self, config: Config) -> None:
-        """Refuse what a reload cannot change: it would have to close sockets."""
-        old = self._current.config
-        for name in ("port", "addresses", "daemon", "pid_file"):
-            if getattr(old, name) != getattr(config, name):
-                raise StartError(f"a reload cannot change {name}: stop and start the server")
 
     def _on_reload_deadline(self, generation: Generation) -> None:
         if self._next is generation and not self._stopping:

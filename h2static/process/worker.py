@@ -46,6 +46,7 @@ def main() -> None:
     for number in SUPERVISORS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
+    sys.unraisablehook = _tell_unraisable
     raise_descriptor_limit()
     line = socket.socket(fileno=int(sys.argv[-1]))
     try:
@@ -53,20 +54,19 @@ def main() -> None:
     except (EOFError, ConnectionError):
         return
     config, stand_in = assignment.config, None
-    objects: dict[str, object] = {}
     if assignment.failure:
         from h2static.dev.stand_in import StandIn, without_applications
 
         config, stand_in = without_applications(config), StandIn(assignment.failure)
-        objects = dict.fromkeys([one.prefix for one in config.apps], stand_in)
     try:
         server = assemble(
             config,
             sockets,
+            places=assignment.places,
             several=assignment.config.workers > 1,
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
-            objects=objects,
+            stand_in=stand_in,
             restart=lambda: _tell(line, Message.CHANGED),
             replace=lambda octets: _tell(line, Message.TOO_LARGE, octets=octets),
         )
@@ -74,7 +74,7 @@ def main() -> None:
         _tell_failure(line, error)
         sys.exit(1)
     line.setblocking(False)
-    options = {"use_uvloop": True} if assignment.config.apps and _has_uvloop() else None
+    options = {"use_uvloop": True} if assignment.config.has_apps and _has_uvloop() else None
 
     def not_succeeded(reason: str) -> None:
         server.tell_not_restarted(reason)
@@ -91,6 +91,17 @@ def main() -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(0 if failure is None else 1)
+
+
+def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Write what could not be raised to standard error, but for a name in a TLS handshake (SNI)
+    that is not ASCII: Python cannot hand it over, and would write a traceback with the client's
+    octets.  The handshake fails, of which the error log is told."""
+    if not (
+        isinstance(unraisable.exc_value, UnicodeDecodeError)
+        and isinstance(unraisable.object, bytes)
+    ):
+        sys.__unraisablehook__(unraisable)
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:

@@ -95,12 +95,14 @@ def start_worker(
     *,
     slot: int,
     sockets: Sequence[socket.socket],
+    places: tuple[int, ...],
     now: float,
     launched: Launched | None = None,
     failure: str = "",
 ) -> Worker:
     """Start a worker for ``slot`` that accepts from ``sockets``.
 
+    ``places``: of each socket, which of :attr:`Config.listening` it is of.
     ``launched``: a process that waits for an assignment.  ``failure``: what it is to tell in the
     place of applications.  Raises ``OSError`` when the system has no
     room for another one.
@@ -109,7 +111,7 @@ def start_worker(
         launched = launch(silent=config.daemon)
     # A process that is dead already takes nothing; its end is noticed as any other.
     with contextlib.suppress(OSError):
-        assignment = Assignment(config=config, slot=slot, failure=failure)
+        assignment = Assignment(config=config, slot=slot, places=places, failure=failure)
         send_assignment(launched.line, assignment, sockets)
     launched.line.setblocking(False)
     return Worker(slot=slot, process=launched.process, line=launched.line, started=now)

@@ -21,10 +21,11 @@ import socket
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from h2static.config import LOOPBACK, Config
 from h2static.errors import StartError
+from h2static.host_config import ListenConfig
 
 #: Connections that wait for a worker; the kernel lowers it to its own limit (net.core.somaxconn).
 BACKLOG = 4096
@@ -36,6 +37,10 @@ _PORT_SUGGESTIONS = 20
 _SPREADS = sys.platform == "linux"
 #: Addresses that mean every interface, and what a client on this machine uses instead.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared, not bound
+
+
+class _PortTakenError(StartError):
+    """Somebody else listens there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Listener:
     sockets: list[socket.socket]
     #: Whether the socket came from outside (systemd): it is neither extended nor removed.
     inherited: bool = False
+    #: Which of :attr:`Config.listening` this is of.
+    place: int = 0
     #: How many of the sockets are for good, see :meth:`extend`.
     settled: int = 1
 
@@ -122,13 +129,19 @@ def begin_listening(one: socket.socket) -> None:
 def open_listeners(config: Config, slots: int) -> list[Listener]:
     """Open the sockets of every address of ``config`` for ``slots`` workers.
 
-    Raises :class:`~h2static.errors.StartError`.
+    In dev mode the next port that is free will do where nobody asked for one.  Raises
+    :class:`~h2static.errors.StartError`.
     """
+    if config.dev and not config.port_given and not config.listens:
+        for port in range(config.port, config.port + _PORT_SUGGESTIONS):
+            with contextlib.suppress(_PortTakenError):
+                return _open_all(replace(config, port=port), slots)
     for attempt in range(_PORT_ATTEMPTS):
         try:
             return _open_all(config, slots)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or config.port != 0 or attempt == _PORT_ATTEMPTS - 1:
+            picked = any(one.port == 0 for one in config.listening)
+            if error.errno != errno.EADDRINUSE or not picked or attempt == _PORT_ATTEMPTS - 1:
                 raise StartError(error.strerror) from error
     raise AssertionError("the last attempt returns or raises")
 
@@ -161,49 +174,75 @@ def _adopt(descriptor: int, config: Config) -> Listener:
     if not listening or one.type != socket.SOCK_STREAM:
         one.close()
         raise StartError(f"descriptor {descriptor} is not a listening stream socket")
-    if not unix and config.port not in (0, name[1]):
+    place = _place_of(config.listening, None if unix else name[1])
+    if place is None and not (config.port_given or config.listens):
+        # Nobody asked for a port.
+        place = 0
+    if place is None:
         one.close()
+        ports = " or ".join(str(listen.port) for listen in config.listening)
         raise StartError(
-            f"the socket that was handed over listens at port {name[1]}, PORT is {config.port}"
+            f"the socket that was handed over listens at port {name[1]}, PORT is {ports}"
         )
     one.set_inheritable(False)
     one.setblocking(False)
     host, port = (os.fsdecode(name), None) if unix else name[:2]
-    return Listener(host=host, port=port, sockets=[one], inherited=True)
+    return Listener(host=host, port=port, sockets=[one], inherited=True, place=place)
+
+
+def _place_of(listening: Sequence[ListenConfig], port: int | None) -> int | None:
+    """Which of ``listening`` a socket is of; ``port`` is ``None`` for Unix domain sockets."""
+    for place, one in enumerate(listening):
+        if port is None and any(address.startswith("unix:") for address in one.addresses):
+            return place
+        if port is not None and one.port == port:
+            return place
+    for place, one in enumerate(listening):
+        if port is None or one.port == 0:
+            return place
+    return None
 
 
 def _open_all(config: Config, slots: int) -> list[Listener]:
     listeners: list[Listener] = []
-    port = config.port
     try:
-        for family, host, optional in _addresses(config):
-            if family == socket.AF_UNIX:
-                listeners.append(Listener(host=host, port=None, sockets=[_bind_unix(host)]))
-                continue
-            try:
-                first = _bind(family, (host, port), join=False)
-            except OSError as error:
-                if optional and listeners and error.errno != errno.EADDRINUSE:
-                    continue
-                shown = f"[{host}]" if ":" in host else host
-                text = f"cannot listen at {shown}:{port}: {error.strerror}"
-                if error.errno == errno.EADDRINUSE:
-                    if config.port == 0:
-                        raise OSError(error.errno, text) from error
-                    text += _suggest_port(family, host, port)
-                raise StartError(text) from error
-            port = first.getsockname()[1]
-            listener = Listener(host=host, port=port, sockets=[first])
-            listeners.append(listener)
-            listener.extend(slots)
-            listener.settle()
-            for one in listener.sockets:
-                begin_listening(one)
+        for place, listen in enumerate(config.listening):
+            _open_place(listen, place, slots, listeners)
     except BaseException:
         for listener in listeners:
             listener.close()
         raise
     return listeners
+
+
+def _open_place(listen: ListenConfig, place: int, slots: int, listeners: list[Listener]) -> None:
+    """Open the sockets of ``listen`` and add them to ``listeners``, one by one."""
+    port = listen.port
+    before = len(listeners)
+    for family, host, optional in _addresses(listen):
+        if family == socket.AF_UNIX:
+            sockets = [_bind_unix(host)]
+            listeners.append(Listener(host=host, port=None, sockets=sockets, place=place))
+            continue
+        try:
+            first = _bind(family, (host, port), join=False)
+        except OSError as error:
+            if optional and len(listeners) > before and error.errno != errno.EADDRINUSE:
+                continue
+            shown = f"[{host}]" if ":" in host else host
+            text = f"cannot listen at {shown}:{port}: {error.strerror}"
+            if error.errno == errno.EADDRINUSE:
+                if listen.port == 0:
+                    raise OSError(error.errno, text) from error
+                raise _PortTakenError(text + _suggest_port(family, host, port)) from error
+            raise StartError(text) from error
+        port = first.getsockname()[1]
+        listener = Listener(host=host, port=port, sockets=[first], place=place)
+        listeners.append(listener)
+        listener.extend(slots)
+        listener.settle()
+        for one in listener.sockets:
+            begin_listening(one)
 
 
 def _suggest_port(family: int, host: str, port: int) -> str:
@@ -217,7 +256,7 @@ def _suggest_port(family: int, host: str, port: int) -> str:
     return ""
 
 
-def _addresses(config: Config) -> list[tuple[socket.AddressFamily, str, bool]]:
+def _addresses(config: ListenConfig) -> list[tuple[socket.AddressFamily, str, bool]]:
     """What to bind: family, host as numbers or path, and whether its lack is no error."""
     if not config.addresses:
         every = [(socket.AF_INET, "0.0.0.0", True)]  # noqa: S104 -- the documented default

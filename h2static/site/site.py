@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ from h2static.site.contents import Contents
 from h2static.site.errors import WouldBlockError
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone
+from h2static.site.paths import split_path
 from h2static.site.respond import refuse, respond
 from h2static.site.response_cache import ResponseCache, is_fresh
 from h2static.site.setup import UPLOAD_METHODS, Setup
@@ -60,6 +61,26 @@ class SiteMemory(NamedTuple):
     held_octets: int
 
 
+class Neighbours:
+    """What is served beside a site by others."""
+
+    __slots__ = ("_look", "bases")
+
+    def __init__(self, bases: Iterable[str]) -> None:
+        """``bases``: the paths below which sites are served, as for :class:`Site`."""
+        self.bases = tuple([split_path(os.fsencode(base)) for base in bases])
+        self._look: Callable[[Request], Response | ResponseJob] | None = None
+
+    def introduce(self, look: Callable[[Request], Response | ResponseJob]) -> None:
+        """``look`` is as :meth:`Site.look`, over all sites; they are there now."""
+        self._look = look
+
+    def look(self, request: Request) -> Response | ResponseJob:
+        """What ``request`` gets, whoever serves it."""
+        assert self._look is not None
+        return self._look(request)
+
+
 class Site(Lifecycle):
     """A folder and the rules by which it is served."""
 
@@ -73,6 +94,8 @@ class Site(Lifecycle):
         alone: Alone = ANYHOW,
         falls_through: bool = False,
         survey: bool = True,
+        base: str = "",
+        neighbours: Neighbours | None = None,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
 
@@ -81,7 +104,10 @@ class Site(Lifecycle):
 
         ``alone``: what jobs enter, where several threads do them, to take turns at computing that
         takes much room; a lock.  ``falls_through``: others answer where the site has nothing.  The
-        response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.
+        response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.  ``base``: the
+        path below which the site is served, such as ``/docs``, decoded; all paths that the rules of
+        ``config`` name have it in front.  ``neighbours``: what is served beside this site, which
+        its pages may have hints for.
 
         Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
         does not exist or has faults.
@@ -98,9 +124,11 @@ class Site(Lifecycle):
             self._contents,
             clock,
             self._access,
-            self.look,
+            self.look if neighbours is None else neighbours.look,
             alone=alone,
             falls_through=falls_through,
+            base=split_path(os.fsencode(base)),
+            neighbours=() if neighbours is None else neighbours.bases,
         )
         # Where links may lead anywhere, changes on the way there would go unseen.
         change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)

@@ -30,6 +30,19 @@ def test_ours_passes_all(url: str) -> None:
     assert (done.code, done.errors) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("size", "some_are_skipped"), [(0, True), (1, True), (3, True), (4, False)]
+)
+def test_cases_that_need_more_content(
+    url: str, root: Path, size: int, some_are_skipped: bool
+) -> None:
+    (root / f"octets-{size}").write_bytes(b"x" * size)
+    done = h2get("conformance", "-t", "20s", f"{url}/octets-{size}")
+    found = {line.split()[0] for line in done.output.splitlines()[:-1]}
+    assert found == ({"ok", "skipped"} if some_are_skipped else {"ok"})
+    assert done.code == 0
+
+
 def test_the_suite() -> None:
     assert len(CASES) >= 150
     names = Counter(case.name for case in CASES)

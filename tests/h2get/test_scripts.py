@@ -233,6 +233,13 @@ def test_settings_that_are_needed(url: str, script: Path) -> None:
     )
 
 
+def test_content_that_is_needed(url: str, script: Path) -> None:
+    text = "case: x\ncontent: 1\nhandshake\n> GET /empty stream=1\n< DATA stream=1 length>0\n"
+    done = run(script, text, f"{url}/")
+    assert "--> expected: a response of 1 octet of content or more\n" in done.errors
+    assert "skipped" in done.errors
+
+
 def test_what_shows_nothing(script: Path) -> None:
     """``?``: a response may come before the error."""
 

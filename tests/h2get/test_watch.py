@@ -6,7 +6,7 @@ import pytest
 
 from h2static.client import ClientError
 from h2static.h2get.watch import Capture
-from h2static.http2.frames import Data, Ping
+from h2static.http2.frames import Data, Ping, Unknown
 
 
 def test_content_has_a_limit() -> None:
@@ -23,5 +23,15 @@ def test_frames_have_a_limit() -> None:
     for _ in range(3):
         capture.received(Ping(opaque=bytes(8)))
     with pytest.raises(ClientError, match="more than 3 frames"):
+        capture.received(Ping(opaque=bytes(8)))
+    assert len(capture.frames) == 3
+
+
+def test_other_payloads_have_a_limit() -> None:
+    capture = Capture(other=2 * (9 + 100))
+    for _ in range(2):
+        capture.received(Unknown(frame_type=0xFA, stream_id=1, flags=0, payload=bytes(100)))
+    capture.received(Data(stream_id=1, data=bytes(1_000)))
+    with pytest.raises(ClientError, match="more than 218 octets beside content"):
         capture.received(Ping(opaque=bytes(8)))
     assert len(capture.frames) == 3

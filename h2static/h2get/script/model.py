@@ -218,6 +218,8 @@ class Case:
     level: str = "MUST"
     #: Settings that a server must have sent for the case to concern it: identifier, value.
     needs: tuple[tuple[int, int], ...] = ()
+    #: Octets that the content of a response must have for the case to say anything.
+    content: int = 0
     steps: list[Step] = field(default_factory=list)
 
 

@@ -38,7 +38,7 @@ from h2static.http2 import registry as r
 
 #: The connection that is there without being named.
 MAIN: Final = "main"
-_META: Final = re.compile(r"(case|section|text|level|needs): *(.*)")
+_META: Final = re.compile(r"(case|section|text|level|needs|content): *(.*)")
 #: The connection that is there before anything goes wrong on another one.
 _WITNESS: Final = "other"
 _LEVELS: Final = frozenset(("MUST", "SHOULD", "MAY"))
@@ -149,6 +149,8 @@ def _describe(cases: list[Case], key: str, value: str, line: _Line) -> None:
         cases[-1].text = value
     elif key == "needs":
         cases[-1].needs = _settings(value.split())
+    elif key == "content":
+        cases[-1].content = words.number(value)
     elif value in _LEVELS:
         cases[-1].level = value
     else:

@@ -15,6 +15,8 @@ from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Request, Response
 from h2static.site.pages import page
 
+#: What is said of the choice of the file holds for the page.
+_NEGOTIATED = (b"content-language", b"vary")
 _STYLE = """\
 main{max-width:46rem;margin:0 auto;padding:2rem 1.25rem 4rem;overflow-wrap:break-word}
 h1,h2{padding-bottom:.3rem;border-bottom:1px solid var(--line)}
@@ -64,5 +66,6 @@ def markdown_page(request: Request, response: Response) -> Response:
         (b"cache-control", b"no-cache"),
         (b"content-length", b"%d" % len(made)),
         (b"content-type", b"text/html; charset=utf-8"),
+        *[field for field in response.fields if field[0] in _NEGOTIATED],
     )
     return Response(status=200, fields=fields, body=made)

@@ -40,10 +40,17 @@ from h2static.site.negotiation import (
 from h2static.site.netlify import NetlifyRules
 from h2static.site.paths import Names, Target, encode_path, join_path
 from h2static.site.redirects import REDIRECT_STATUSES, Match
-from h2static.site.representation import OctetContent, Representation, prepare, with_rules
+from h2static.site.representation import (
+    OctetContent,
+    Representation,
+    join_vary,
+    prepare,
+    with_rules,
+)
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource, FoundContent
+from h2static.site.translations import Translation, translate
 from h2static.site.variants import Variants, inner_name
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
@@ -289,7 +296,14 @@ class ResponseBuilder:
 
     def _file(self, walk: Walk, found: FoundFile, status: int = 200) -> Response:
         """The response with a file or one of its precompressed siblings in the same folder."""
-        folder, names, place = found
+        translation = Translation(found, language=None, chosen=False)
+        if self.setup.languages is not None:
+            accepted = self.cache_key.accept_language
+            lookup = self._lookup(walk)
+            translation = translate(
+                self.setup.languages, accepted, found, lookup, self.dependencies
+            )
+        folder, names, place = translation.file
         # Rules of ``_redirects`` may look at the query; nothing else of a file does.  A failure may
         # be that of a query.
         self.any_query = status == 200 and self.setup.netlify is None
@@ -346,7 +360,8 @@ class ResponseBuilder:
             cache_control=cache_control,
             validators=validators,
             coding=None if coding == IDENTITY else coding,
-            vary=vary,
+            language=translation.language,
+            vary=join_vary(vary, b"accept-language") if translation.chosen else vary,
             ranges=status == 200,
             fields=fields,
         )

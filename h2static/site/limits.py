@@ -37,6 +37,9 @@ class SiteLimits:
     range_field: int = 9 * _KIB
     #: Items of Accept and Accept-Encoding: clients list about five codings and ten media types.
     accept_items: int = 64
+    #: Values of Accept-Language of which is remembered what they mean for a site: browsers send
+    #: some hundred different ones.
+    language_preferences: int = 1024
 
     #: Parameters of a query that rules of ``_redirects`` are compared with.
     query_parameters: int = 100

@@ -22,6 +22,7 @@ from h2static.site.file_times import ModificationDates
 from h2static.site.files import Dependencies, OpenFolders, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
+from h2static.site.languages import Languages
 from h2static.site.limits import SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone, ListMemory
 from h2static.site.lookup import FoundFile, Lookup, LookupRules
@@ -105,6 +106,7 @@ class Setup:
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits, base) if config.netlify else None
         self.unused_siblings = UnusedSiblings(root, limits)
+        self.languages = Languages(config.languages, limits) if config.languages else None
         self.coded_names = CodedNames(access.submit, limits)
         self._open_folders = OpenFolders(limits)
         self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)

@@ -136,7 +136,11 @@ class Site(Lifecycle):
         self._epoch = self._responses.epoch
         self._clock = clock
         pages = config.spa is not None
-        self._keys = CacheKeys(accept=pages or config.listing, destination=pages)
+        self._keys = CacheKeys(
+            accept=pages or config.listing,
+            destination=pages,
+            languages=self._setup.languages,
+        )
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._survey = survey
         self._has_batches = False

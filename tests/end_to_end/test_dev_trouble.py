@@ -91,9 +91,8 @@ def test_pushed_files_need_no_password_of_their_own(root: Path) -> None:
 
 
 def test_trouble_on_purpose(root: Path) -> None:
-    words = ("--delay", "/api/*=400ms", "--rate", "*.jpg=100K", "--fail", "/broken=503")
-    words += ("--fail", "/rarely=503:0.5%")
-    with running("--dev", "--no-tls", *words, "0", str(root)) as server:
+    words = ("--delay", "/api/*=400ms", "--rate", "*.jpg=100K", "--fail", "/broken=503", "--fail")
+    with running("--dev", "--no-tls", *words, "/rarely=503:0.5%", "0", str(root)) as server:
         for line in (
             "trouble  /api/*: delay of 400 ms",
             "trouble  *.jpg: 102400 octets a second",

@@ -369,14 +369,15 @@ def _add_wrappers(
         from h2static.dev.trouble import make_trouble
 
         served.application = make_trouble(config, served.application, post)
-    if config.cors:
-        from h2static.dev.cors import CorsApplication
-
-        served.application = CorsApplication(served.application)
     if config.auth:
         from h2static.server.basic_auth import ask_for_passwords
 
-        served.application = ask_for_passwords(config.auth, served.application)
+        served.application = ask_for_passwords(config.auth, served.application, Refusals(), post)
+    if config.cors:
+        from h2static.dev.cors import CorsApplication
+
+        # Outside of passwords: browsers send none with the question whether they may ask.
+        served.application = CorsApplication(served.application)
     if config.health is not None:
         from h2static.server.health import HealthApplication
 

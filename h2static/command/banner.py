@@ -108,7 +108,7 @@ def _troubles(config: Config) -> list[str]:
     """What is slow or broken on purpose, so that nobody looks for the reason."""
     found = [f"{one.text}: delay of {seconds * 1000:.0f} ms" for one, seconds in config.delay]
     found += [f"{one.text}: {rate} octets a second" for one, rate in config.rate]
-    found += [f"{one.text}: {status}, {share:.0%}" for one, (status, share) in config.fail]
+    found += [f"{one.text}: {status}, {share * 100:g}%" for one, (status, share) in config.fail]
     return [escape(text) for text in found]
 
 

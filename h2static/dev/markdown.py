@@ -8,6 +8,7 @@ With the query ``raw`` the file is shown as it is.
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import unquote_to_bytes
 
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.whole_files import read_whole
@@ -54,8 +55,8 @@ def markdown_page(request: Request, response: Response) -> Response:
     octets = body if isinstance(body, bytes) else read_whole(body)
     renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     content = renderer.render(octets.decode("utf-8", "replace"))
-    path = request.path.partition(b"?")[0].decode("latin-1")
-    title = escape(path.rpartition("/")[2])
+    path = unquote_to_bytes(request.path.partition(b"?")[0])
+    title = escape(path.rpartition(b"/")[2].decode("utf-8", "replace"))
     made = page(
         title,
         f'<main>\n{content}\n<footer>{title} · <a href="?raw">source</a></footer>\n</main>\n',

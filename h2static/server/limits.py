@@ -67,6 +67,17 @@ class ServerLimits:
     #: many lists of files somebody asks for.
     jobs: int = 6
 
+    # --- passwords
+    #: Octets of an Authorization field; longer ones are no password.
+    authorization: int = 2_048
+    #: Right credentials that are remembered: more people than anybody shows work to.
+    right_credentials: int = 1_000
+    #: New ones that wait to be looked at, each of which takes some 40 ms: the last one waits for
+    #: less than three seconds.
+    password_checks: int = 64
+    #: Of one address: a person types one at a time, and an office shares an address.
+    password_checks_of_client: int = 8
+
     # --- now and then
     #: A deleted file takes its place on the disk until nobody has it open any more.
     release_seconds: float = 30.0

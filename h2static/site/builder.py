@@ -459,6 +459,9 @@ class ResponseBuilder:
         if len(names) > 1:
             return lookup.owners_file(names)
         folders = tuple(self.path.split(b"/")[1:-1])
+        base = self.setup.base
+        # Of a path that could not be read not even the base is sure.
+        folders = folders[len(base) :] if folders[: len(base)] == base else ()
         if not all(folders) or b"." in folders or b".." in folders or b"\0" in self.path:
             folders = ()
         try:

@@ -36,6 +36,38 @@ def test_port_only_serves_the_current_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "right"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("unix:/run/x", True),
+        # A name that anybody may have.
+        ("127.example.test", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+    ],
+)
+def test_where_passwords_are_asked_for_without_tls(folder: Path, address: str, right: bool) -> None:
+    words = ["--auth", f"me:{hash_password('x')}", "--no-tls", "-a", address, "80"]
+    if right:
+        assert decide(*words).auth
+    else:
+        with pytest.raises(UsageError, match="--auth needs TLS, or -a localhost"):
+            decide(*words)
+
+
+def test_a_user_has_one_password(folder: Path) -> None:
+    words = [word for text in "ab" for word in ("--auth", f"me:{hash_password(text)}")]
+    with pytest.raises(UsageError, match="--auth: the user 'me' is there twice"):
+        decide(*words, "80")
+
+
+@pytest.mark.parametrize(
     ("words", "root", "key", "cert"),
     [
         (["80"], ".", None, None),

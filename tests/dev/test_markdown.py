@@ -37,6 +37,7 @@ def test_a_person_sees_a_page_that_reloads(root: Path) -> None:
         assert "<td>2</td>" in text
         assert "<b>bold</b> <code>code</code>" in text
         assert ELEMENT.decode() in text
+        assert "<title>read me.md</title>" in text
     (root / "read me.md").write_text("# Another")
     assert "<h1>Another</h1>" in text_of(dev.visit(b"/read%20me.md"))
 

@@ -33,7 +33,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.logs",),
     ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
     ("h2static.asgi", "h2static.router"),
-    ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
+    ("h2static.http3", "h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
+    ("h2static.quic",),
     ("h2static.http",),
     ("hpacktools.qpack.tools",),
     ("hpacktools",),
@@ -47,7 +48,7 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.server": frozenset(
         {
             *("h2static.config", "h2static.descriptors", "h2static.errors"),
-            *("h2static.http", "h2static.logs"),
+            *("h2static.http", "h2static.logs", "h2static.quic"),
         }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
@@ -58,10 +59,14 @@ ONLY: dict[str, frozenset[str]] = {
         {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
     ),
     "h2static.router": frozenset({"h2static.http"}),
+    "h2static.http3": frozenset(
+        {"h2static.http", "h2static.quic", "hpacktools.codec", "hpacktools.qpack"}
+    ),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.websocket": frozenset({"h2static.http"}),
     "h2static.site": frozenset({"h2static.descriptors", "h2static.http"}),
+    "h2static.quic": frozenset(),
     "h2static.http": frozenset(),
     "hpacktools.qpack.tools": frozenset({"hpacktools", "hpacktools.qpack", "hpacktools.codec"}),
     "hpacktools": frozenset({"hpacktools.codec"}),
@@ -74,6 +79,8 @@ PURE = (
     "h2static.http",
     "h2static.http1",
     "h2static.http2",
+    "h2static.http3",
+    "h2static.quic",
     "h2static.websocket",
     "h2static.h2",
     "h2static.router",
@@ -109,6 +116,7 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 
 #: Third-party modules and the units that may import them.
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
+    "aioquic": ("h2static.quic",),
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
     "websockets": ("h2static.client", "h2static.websocket"),

@@ -17,36 +17,35 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from h2static.config import Config, describe
 from h2static.errors import StartError
+from h2static.host_config import MountConfig
 from h2static.http.exchange import Application
 from h2static.http.lifecycle import lifecycle_of
+from h2static.http.messages import Request
 from h2static.http.shared import Shared
-from h2static.http2 import registry as r
 from h2static.http2.limits import Limits as Http2Limits
-from h2static.http2.server import ServerConnection
-from h2static.http2.service import Service, make_service
-from h2static.http2.settings import LocalSettings
 from h2static.logs.console import Console, is_colored
 from h2static.logs.errors import ErrorLog
+from h2static.served import Served
 from h2static.server.driver import SPIN_SECONDS, Driver
-from h2static.server.engine import Engine
-from h2static.server.entrance import HTTP1, HTTP2, Entrance, Opening
+from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.pool import Pool
-from h2static.server.server import Hosted, Parts, Server
+from h2static.server.server import Parts, Server
 from h2static.site import Site
 from h2static.site.refusals import Refusals
+from h2static.site_engines import SiteEngines, engines_beside, with_options
 
 if TYPE_CHECKING:
-    from h2static.hosting import Documents
+    from h2static.asgi.lifespan import Lifespan
+    from h2static.documents import Documents
     from h2static.http1.limits import Limits as Http1Limits
-    from h2static.http1.memory import Memory
     from h2static.logs.access import AccessLog
     from h2static.server.certificate_watch import CertificateWatch
+    from h2static.server.datagram_entrance import DatagramParts, DatagramWorker
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
 _LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
@@ -62,12 +61,21 @@ def assemble(
     warn: Callable[[Sequence[str]], None] | None = None,
     limits: ServerLimits = DEFAULT_LIMITS,
     objects: Mapping[str, object] | None = None,
+    stand_in: object | None = None,
     restart: Callable[[], None] | None = None,
+    places: Sequence[int] = (),
+    datagrams: DatagramWorker | None = None,
 ) -> Server:
     """A server of what ``config`` says on ``sockets``, which are the server's from now on.
 
-    ``objects``: applications by prefix that are there already, and need no import.  ``restart`` is
-    called, in a thread, when dev mode finds that modules of applications have changed.
+    ``objects``: applications by prefix that are there already, and need no import; they are those
+    of the site without a name.  ``stand_in`` is served in the place of each application of every
+    host.  ``restart`` is called, in a thread, when dev mode finds that modules of applications have
+    changed.
+
+    ``places``: of each of ``sockets``, which of :attr:`Config.listening` it is of; the first unless
+    given.  ``datagrams``: what is to be known of other workers where sockets for HTTP/3 are among
+    them; nothing where there are no others.
 
     ``several``: other processes serve the same addresses.  ``first``: whether it is for this
     process to talk to the person at the terminal, and to open a browser; one of several does.
@@ -75,25 +83,66 @@ def assemble(
     wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
     the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
     """
-    watch = make_certificate_watch(config, tickets=not several)
-    tls = make_tls(config, tickets=not several)
+    udp = [one for one in _placed(sockets, places) if one[0].type == socket.SOCK_DGRAM]
+    tcp = [one for one in _placed(sockets, places) if one[0].type != socket.SOCK_DGRAM]
+    if config.http3_only:
+        # The addresses are kept, and connections refused.
+        tcp = []
+    by_name = bool(config.hosts) or len(config.listening) > 1
+    watch = None if by_name else make_certificate_watch(config, tickets=not several)
+    tls = None if by_name else make_tls(config, tickets=not several)
     with contextlib.ExitStack() as undo:
         error_log, access_log = open_logs(config, undo)
         pool = _make_pool(error_log, limits)
         undo.callback(pool.close)
-        served = make_applications(
-            config,
-            pool,
-            page=_page(config, sockets, first),
-            tells=first,
-            error_log=error_log,
-            objects=objects,
-            restart=restart,
-        )
         shared = Shared(journal=None if access_log is None else [])
-        entrances = make_entrances(
-            config, sockets, served.application, shared, tls=tls, protocols=served.protocols
-        )
+
+        lifespans: dict[int, Lifespan] = {}
+
+        def applications(own: Config, page: str | None, label: str = "") -> Served:
+            brought = None if label else objects
+            if stand_in is not None:
+                brought = dict.fromkeys([one.prefix for one in own.apps], stand_in)
+            return make_applications(
+                own,
+                pool,
+                page=page,
+                tells=first,
+                error_log=error_log,
+                objects=brought,
+                restart=restart,
+                label=label,
+                lifespans=lifespans,
+            )
+
+        page = _page(config, sockets, places, first)
+        if by_name:
+            from h2static.virtual_hosts import assemble_hosts
+
+            served, entrances, renew = assemble_hosts(
+                config,
+                tcp,
+                pool=pool,
+                report=_certificate_reporter(error_log, tells=first),
+                make_applications=lambda own, label, opens: applications(
+                    own, page if opens else None, label
+                ),
+                make_context=lambda own: _context(own, tickets=not several),
+                make_engines=lambda served: engines_beside(config, shared, served.protocols),
+            )
+        else:
+            served = applications(config, page)
+            entrances = make_entrances(
+                config,
+                [one for one, _ in tcp],
+                served.application,
+                shared,
+                tls=tls,
+                protocols=served.protocols,
+            )
+        http3, renew_http3 = _make_http3(config, [one for one, _ in udp], served, shared, datagrams)
+        if not by_name:
+            renew = _renewing(watch, pool, entrances, error_log, also=renew_http3, tells=first)
         driver = Driver(
             entrances,
             shared,
@@ -106,20 +155,26 @@ def assemble(
             # Applications have tasks in this loop: each moment in the poller would be theirs.
             spin=0.0 if served.hosted else spin,
             limits=limits,
+            datagrams=http3,
         )
         undo.pop_all()
     return Server(
         Parts(
             driver=driver,
             hosted=served.hosted,
-            lifecycles=tuple({lifecycle_of(one.application): None for one in entrances}),
+            lifecycles=tuple(
+                {
+                    lifecycle_of(one.application): None
+                    for one in (*entrances, *(() if http3 is None else http3.entrances))
+                }
+            ),
             error_log=error_log,
             access_log=access_log,
             warnings=served.warnings,
             warn=warn,
             on_stopping=served.on_stopping,
             on_not_restarted=served.on_not_restarted,
-            renew=_renewing(watch, pool, entrances, error_log, tells=first),
+            renew=renew,
             limits=limits,
         )
     )
@@ -128,8 +183,10 @@ def assemble(
 def make_tls(config: Config, *, tickets: bool) -> ssl.SSLContext | None:
     """The TLS context of ``config``; ``tickets`` as for
     :func:`~h2static.server.tls.make_context`."""
-    if config.no_tls:
-        return None
+    return None if config.no_tls else _context(config, tickets=tickets)
+
+
+def _context(config: Config, *, tickets: bool) -> ssl.SSLContext:
     from h2static.server.tls import make_context
 
     return make_context(config, tickets=tickets)
@@ -154,9 +211,11 @@ def _renewing(
     entrances: Sequence[Entrance],
     error_log: ErrorLog,
     *,
+    also: Callable[[], None],
     tells: bool,
 ) -> Callable[[], None]:
-    """What has ``watch`` look; ``tells``: whether this process reports what comes of it."""
+    """What has ``watch`` look; ``also`` is called when there is another certificate; ``tells``:
+    whether this process reports what comes of it."""
     if watch is None:
         return lambda: None
     from h2static.server.certificate_watch import Renewal
@@ -164,13 +223,18 @@ def _renewing(
     def use(context: ssl.SSLContext) -> None:
         for one in entrances:
             one.tls = context
+        also()
 
+    renewal = Renewal(use=use, report=_certificate_reporter(error_log, tells=tells))
+    return lambda: watch.look(pool, renewal)
+
+
+def _certificate_reporter(error_log: ErrorLog, *, tells: bool) -> Callable[[str], None]:
     def report(text: str) -> None:
         if tells:
             error_log.report("certificate", "", text)
 
-    renewal = Renewal(use=use, report=report)
-    return lambda: watch.look(pool, renewal)
+    return report
 
 
 def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
@@ -191,32 +255,24 @@ def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, Acc
         from h2static.logs.access import AccessLog
 
         color = config.access_log == "-" and is_colored(config)
-        access_log = AccessLog(config.access_log, config.log_format, color=color)
+        access_log = AccessLog(
+            config.access_log, config.log_format, color=color, host_of=_labels(config)
+        )
     except OSError as error:
         raise StartError(f"cannot open the log {error.filename}: {error.strerror}") from error
     undo.callback(access_log.close)
     return error_log, access_log
 
 
+def _labels(config: Config) -> Callable[[Request], str] | None:
+    if not config.hosts:
+        return None
+    from h2static.virtual_hosts import labels
+
+    return labels(config)
+
+
 # ---------------------------------------------------------------------- applications
-
-
-@dataclass(slots=True, kw_only=True)
-class Served:
-    """What is served, and what there is to say about it."""
-
-    #: The outermost application; its lifecycle is that of all.
-    application: Application
-    #: What the owner of the site is to know by now, one line each.
-    warnings: Callable[[], tuple[str, ...]]
-    #: To be called as soon as the server is asked to stop.
-    on_stopping: Callable[[], None]
-    #: What the application takes beside requests: ``websocket``, or nothing.
-    protocols: frozenset[bytes] = frozenset()
-    #: To be told why applications that were to start again have not.
-    on_not_restarted: Callable[[str], None] = lambda text: None
-    #: Applications that have to start.
-    hosted: tuple[Hosted, ...] = ()
 
 
 def make_applications(
@@ -228,44 +284,79 @@ def make_applications(
     error_log: ErrorLog | None = None,
     objects: Mapping[str, object] | None = None,
     restart: Callable[[], None] | None = None,
+    label: str = "",
+    lifespans: dict[int, Lifespan] | None = None,
 ) -> Served:
     """The site, applications, and what ``config`` asks for around them, imported only then.
 
     ``page``: what ``--open`` opens in a browser.  ``tells``: whether this worker speaks for all:
     in dev mode to the person at the terminal, otherwise of files that will not be sent as one might
     expect.  ``error_log``: where applications' errors go, standard error by default.  ``objects``,
-    ``restart``: as for :func:`assemble`.  Raises ``StartError``.
+    ``restart``: as for :func:`assemble`.  ``label``, ``lifespans``: as for
+    :func:`~h2static.hosting.host_applications`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
     site = _make_site(config, pool, tells) if config.folder else None
     documents: Documents | None = None
+    mounts: dict[str, Site] = {}
     if site is not None:
         served.application = site
-        served.warnings = lambda: (*site.warnings, *site.notices)
-    if config.apps:
-        from h2static.hosting import host_applications
+    if config.mounts:
+        mounts = {one.prefix: _make_mount(one, pool, tells) for one in config.mounts}
+    if config.apps or mounts:
+        from h2static.documents import put_together
 
-        hosted = host_applications(
-            config.apps, objects or {}, site, error_log or ErrorLog(), pool.submit
-        )
-        served.application, served.hosted = hosted.application, hosted.hosted
-        served.protocols = hosted.protocols
-        documents = hosted.documents
+        routes: dict[str, Application] = {}
+        if config.apps:
+            from h2static.hosting import host_applications
+
+            log = error_log or ErrorLog()
+            hosted = host_applications(
+                config.apps,
+                objects or {},
+                site,
+                log,
+                pool.submit,
+                {} if lifespans is None else lifespans,
+                label,
+            )
+            routes.update(hosted.by_prefix)
+            served.hosted, served.protocols = hosted.hosted, hosted.protocols
+        served.application, documents = put_together(site, mounts, routes)
+    served.warnings = _warnings_of(site, mounts)
     if config.dev or config.live_reload or page is not None:
-        from h2static.dev.extension import make_dev
+        from h2static.dev.extension import make_dev, print_line
         from h2static.dev.source import NoFolder
 
+        of_host = label and f"{label}: "
         extension = make_dev(
             config,
             NoFolder() if site is None else site,
+            mounts=mounts,
             documents=documents,
             page=page,
             tells=tells,
             restart=restart,
+            report=lambda text: print_line(of_host + text),
         )
-        of_site = served.warnings
+        of_sites = served.warnings
         served.application, served.on_not_restarted = extension.application, extension.tell_problem
-        served.warnings = lambda: (*of_site(), *extension.warnings)
+        served.warnings = lambda: (*of_sites(), *extension.warnings)
+    _add_wrappers(config, served)
+    return served
+
+
+def _warnings_of(site: Site | None, mounts: Mapping[str, Site]) -> Callable[[], tuple[str, ...]]:
+    """What the owners of folders are to know, one line each."""
+    folders = [] if site is None else [("", site)]
+    folders += [(f"{prefix}: ", one) for prefix, one in mounts.items()]
+    return lambda: tuple(
+        start + text for start, one in folders for text in (*one.warnings, *one.notices)
+    )
+
+
+def _add_wrappers(config: Config, served: Served) -> None:
+    """Put around what is served what ``config`` asks for."""
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
@@ -279,7 +370,20 @@ def make_applications(
             health.draining = True
 
         served.application, served.on_stopping = health, turn_away
-    return served
+
+
+def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
+    try:
+        return Site(
+            mount.site,
+            clock=time.time,
+            submit=pool.submit,
+            alone=threading.Lock(),
+            survey=tells,
+            base=mount.prefix,
+        )
+    except (OSError, ValueError) as error:
+        raise StartError(f"{mount.where}: {describe(error)}") from error
 
 
 def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
@@ -298,9 +402,20 @@ def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
         raise StartError(describe(error)) from error
 
 
-def _page(config: Config, sockets: Sequence[socket.socket], first: bool) -> str | None:
+def _page(
+    config: Config, sockets: Sequence[socket.socket], places: Sequence[int], first: bool
+) -> str | None:
     """What to open in a browser on this machine; ``None``: nothing."""
-    return page_of(config.scheme, sockets) if config.open and first else None
+    if not (config.open and first):
+        return None
+    # Those of the first port; all have the same number.
+    return page_of(config.scheme, [one for one, place in _placed(sockets, places) if not place])
+
+
+def _placed(
+    sockets: Sequence[socket.socket], places: Sequence[int]
+) -> list[tuple[socket.socket, int]]:
+    return list(zip(sockets, places or (0,) * len(sockets), strict=True))
 
 
 def page_of(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
@@ -335,16 +450,11 @@ def make_entrances(
     is offered one and gets none does not try another way.  Limits are the defaults of the protocols
     unless given.
     """
-    outer = application
-    if config.trailers or config.no_content_length or config.early_response:
-        from h2static.server.response_options import ResponseOptions
+    if tls is not None and sockets:
+        from h2static.server.alt_svc import with_alt_svc
 
-        outer = ResponseOptions(
-            application,
-            trailers=config.trailers,
-            no_content_length=config.no_content_length,
-            early=config.early_response,
-        )
+        application = with_alt_svc(config, application, sockets[0].getsockname())
+    outer = with_options(config, application)
     engines = SiteEngines(
         config,
         outer,
@@ -358,118 +468,24 @@ def make_entrances(
     return [Entrance(socket=one, tls=tls, engines=engines, application=outer) for one in sockets]
 
 
-class SiteEngines:
-    """Makes the engines of a configuration; see :class:`h2static.server.entrance.Engines`."""
+def _make_http3(
+    config: Config,
+    sockets: Sequence[socket.socket],
+    served: Served,
+    shared: Shared,
+    worker: DatagramWorker | None,
+) -> tuple[DatagramParts | None, Callable[[], None]]:
+    """What a driver needs for HTTP/3, and what has its certificate be read again."""
+    if not sockets:
+        return None, lambda: None
+    from h2static.http3_entrances import make_datagram_parts
+    from h2static.server.datagram_entrance import DatagramWorker
 
-    def __init__(
-        self,
-        config: Config,
-        http2_application: Application,
-        http1_application: Application,
-        shared: Shared,
-        *,
-        secure: bool,
-        protocols: frozenset[bytes] = frozenset(),
-        http2_limits: Http2Limits | None = None,
-        http1_limits: Http1Limits | None = None,
-    ) -> None:
-        self.protocols: tuple[str, ...] = (HTTP2,) if config.http2_only else (HTTP2, HTTP1)
-        self._application = http1_application
-        self._shared = shared
-        self._http1_limits = http1_limits
-        self._http1_memory: Memory | None = None
-        self._tunneled = protocols
-        limits = http2_limits if http2_limits is not None else Http2Limits()
-        settings = _settings(config, limits, connect_protocol=bool(protocols))
-        hints = config.site.may_have_hints
-        self._service = make_service(
-            http2_application,
-            settings,
-            limits,
-            shared,
-            schemes=frozenset((b"https" if secure else b"http",)),
-            hints=hints,
-        )
-        #: For a trusted proxy, which may have been asked by another scheme.
-        self._proxied: Service | None = None
-        if config.trusted_proxies:
-            self._proxied = make_service(
-                http2_application,
-                settings,
-                limits,
-                shared,
-                schemes=frozenset((b"http", b"https")),
-                blocks=self._service.blocks,
-                hints=hints,
-            )
-
-    def make(self, protocol: str, opening: Opening) -> Engine:
-        """See :class:`h2static.server.entrance.Engines`."""
-        return self._http2(opening) if protocol == HTTP2 else self._http1(opening)
-
-    def new_batch(self) -> None:
-        """See :class:`h2static.server.entrance.Engines`."""
-        self._service.new_batch()
-        if self._proxied is not None:
-            self._proxied.new_batch()
-
-    def release(self) -> None:
-        """See :class:`h2static.server.entrance.Engines`."""
-        self._service.release()
-        if self._proxied is not None:
-            self._proxied.release()
-        if self._http1_memory is not None:
-            self._http1_memory.release()
-
-    def _http2(self, opening: Opening) -> Engine:
-        service = self._service
-        if opening.proxied and self._proxied is not None:
-            service = self._proxied
-        report = opening.report
-        return ServerConnection(
-            service,
-            opening.client,
-            opening.now,
-            notify=opening.notify,
-            observer=opening.log,
-            report=lambda violation: report(violation.text),
-        )
-
-    def _http1(self, opening: Opening) -> Engine:
-        from h2static.http1.connection import ServerConnection as Http1Connection
-        from h2static.http1.memory import Memory
-
-        if self._http1_memory is None:
-            self._http1_memory = Memory(self._shared)
-        return Http1Connection(
-            self._application,
-            opening.client,
-            self._shared,
-            opening.now,
-            limits=self._http1_limits,
-            memory=self._http1_memory,
-            protocols=self._tunneled,
-            proxied=opening.proxied,
-            notify=opening.notify,
-            observer=None if opening.log is None else opening.log.finished,
-            report=opening.report,
-        )
-
-
-def _settings(config: Config, limits: Http2Limits, *, connect_protocol: bool) -> LocalSettings:
-    bits, connection_bits = config.window_bits, config.connection_window_bits
-    # Who sets a window wants to see that one.
-    largest = limits.upload_window if bits is None and connection_bits is None else 0
-    return LocalSettings(
-        header_table_size=config.header_table_size,
-        encoder_header_table_size=config.encoder_header_table_size,
-        max_concurrent_streams=config.max_concurrent_streams,
-        initial_window_size=None if bits is None else 2**bits - 1,
-        connection_window_size=(
-            r.INITIAL_WINDOW_SIZE if connection_bits is None else 2**connection_bits - 1
-        ),
-        largest_stream_window=largest,
-        largest_connection_window=largest,
-        padding=config.padding,
-        enable_connect_protocol=connect_protocol,
+    return make_datagram_parts(
+        config,
+        sockets,
+        with_options(config, served.application),
+        shared,
+        worker or DatagramWorker(),
+        protocols=served.protocols,
     )

@@ -16,6 +16,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from h2static.asgi.config import AppConfig
+from h2static.host_config import (
+    HostConfig,
+    ListenConfig,
+    MountConfig,
+    check_hosts,
+    check_prefixes,
+)
 from h2static.site.config import SiteConfig
 
 #: What ``server`` says and what ``--version`` prints before the version.
@@ -67,6 +74,17 @@ def describe(error: OSError | ValueError) -> str:
     return str(error)
 
 
+class AltSvc(StrEnum):
+    """Whether responses tell clients where HTTP/3 is (RFC 7838)."""
+
+    #: Where HTTP/3 is served, but not in dev mode: browsers remember it for this port.
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+    #: Have clients forget what they were told.
+    CLEAR = "clear"
+
+
 class LogFormat(StrEnum):
     """The form of an access log line."""
 
@@ -74,6 +92,8 @@ class LogFormat(StrEnum):
     JSON = "json"
     #: For people: short, coloured, without what is the same on every line.
     BRIEF = "brief"
+    #: The name of the host and the port (``%v:%p`` of Apache), then as COMBINED.
+    VHOST = "vhost"
 
 
 class ProxyProtocol(StrEnum):
@@ -103,6 +123,13 @@ class Config:
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     #: Applications; one of them may have no prefix.
     apps: tuple[AppConfig, ...] = ()
+    #: Folders below paths.
+    mounts: tuple[MountConfig, ...] = ()
+    #: Hosts beside the site above, which has no name and is the default.
+    hosts: tuple[HostConfig, ...] = ()
+    #: Where to listen, if that is more than :attr:`port` and :attr:`addresses` can say, which are
+    #: those of the first one then.
+    listens: tuple[ListenConfig, ...] = ()
 
     # TLS
     #: Cleartext HTTP/2 with prior knowledge (RFC 9113 section 3.3).
@@ -124,8 +151,13 @@ class Config:
     dh_param_file: str | None = None
 
     # Protocol
-    #: Refuse HTTP/1.1, as nghttpd does.
+    #: Refuse HTTP/1.1, as nghttpd does; or everything but HTTP/1.1, or everything but HTTP/3.
     http2_only: bool = False
+    http1_only: bool = False
+    http3_only: bool = False
+    #: HTTP/3 beside the others, at the same port numbers.
+    http3: bool = False
+    alt_svc: AltSvc = AltSvc.AUTO
     #: Our SETTINGS_HEADER_TABLE_SIZE in octets; ``None``: not sent (4096).
     header_table_size: int | None = None
     #: Upper bound of the encoder's dynamic table in octets; the peer may allow less.
@@ -202,22 +234,85 @@ class Config:
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
                 raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
-        prefixes = [one.prefix for one in self.apps]
-        for prefix in prefixes:
-            if prefixes.count(prefix) > 1:
-                where = f"below {prefix}" if prefix else "without a prefix"
-                raise ValueError(f"there are several applications {where}")
+        check_prefixes(self.apps, self.mounts)
+        check_hosts(self.hosts, self.listens, has_main=self.has_main)
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
         if self.verify_client and self.client_ca is None:
             raise ValueError("--verify-client needs --client-ca FILE to verify against")
-        if self.daemon and self.ready_fd is None and self.port == 0 and not self.addresses:
+        self._check_protocols()
+        picked = any(one.port == 0 and not one.addresses for one in self.listening)
+        if self.daemon and self.ready_fd is None and picked:
             raise ValueError("--daemon with port 0 needs --ready-fd to tell which port was picked")
+
+    def _check_protocols(self) -> None:
+        only = [name for name in ("http1_only", "http2_only", "http3_only") if getattr(self, name)]
+        if len(only) > 1:
+            first, second = (name.replace("_", "-") for name in only[:2])
+            raise ValueError(f"--{first} does not go together with --{second}")
+        if self.http3 and (self.http1_only or self.http2_only):
+            raise ValueError(f"--http3 does not go together with --{only[0].replace('_', '-')}")
+        if not self.serves_http3:
+            return
+        if all(one.no_tls for one in self.listening):
+            raise ValueError("HTTP/3 is always encrypted: --http3 needs TLS")
+        if any(one.verify_client for one in self.listening):
+            raise ValueError("--verify-client is not there for HTTP/3")
+
+    @property
+    def serves_http3(self) -> bool:
+        """Whether HTTP/3 is served."""
+        return self.http3 or self.http3_only
+
+    @property
+    def tells_of_http3(self) -> bool:
+        """Whether responses say where HTTP/3 is."""
+        if self.alt_svc is AltSvc.AUTO:
+            return self.serves_http3 and not self.dev
+        return self.alt_svc is AltSvc.ON
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What is spoken over TCP, by names of ALPN; the preferred one first."""
+        if self.http1_only:
+            return ("http/1.1",)
+        return ("h2",) if self.http2_only else ("h2", "http/1.1")
 
     @property
     def folder(self) -> bool:
         """Whether a folder is served."""
         return bool(self.site.root)
+
+    @property
+    def has_apps(self) -> bool:
+        """Whether any host has applications."""
+        return bool(self.apps) or any(one.apps for one in self.hosts)
+
+    @property
+    def sites(self) -> tuple[SiteConfig, ...]:
+        """How each folder of each host is served."""
+        places: tuple[Config | HostConfig, ...] = (self, *self.hosts)
+        return tuple([one.site for place in places for one in (place, *place.mounts)])
+
+    @property
+    def has_main(self) -> bool:
+        """Whether there is a site without a name."""
+        return self.folder or bool(self.apps or self.mounts)
+
+    @property
+    def listening(self) -> tuple[ListenConfig, ...]:
+        """Where to listen, and how; at least one."""
+        return self.listens or (
+            ListenConfig(
+                port=self.port,
+                addresses=self.addresses,
+                no_tls=self.no_tls,
+                verify_client=self.verify_client,
+                client_ca=self.client_ca,
+                groups=self.groups,
+                dh_param_file=self.dh_param_file,
+            ),
+        )
 
     @property
     def root(self) -> str:
@@ -227,4 +322,4 @@ class Config:
     @property
     def scheme(self) -> str:
         """``http`` or ``https``: what a client writes in front of the authority."""
-        return "http" if self.no_tls else "https"
+        return self.listening[0].scheme

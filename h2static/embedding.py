@@ -18,6 +18,7 @@ from h2static.asgi.types import AsgiCallable
 from h2static.assembly import assemble
 from h2static.config import LOOPBACK, Config
 from h2static.router import parse_prefix
+from h2static.server.key_pairs import key_pairs, needs_common_pair
 from h2static.server.listeners import open_listeners
 
 
@@ -37,11 +38,9 @@ class Serving:
 
 
 def _warnings_of_key(config: Config) -> list[str]:
-    if config.no_tls:
-        return []
     from h2static.server import key_files
 
-    return key_files.warnings(config)
+    return [text for pair in key_pairs(config) for text in key_files.warnings(pair.of(config))]
 
 
 @asynccontextmanager
@@ -67,13 +66,14 @@ async def serve(
         raise ValueError(
             "workers, daemon, pid_file and ready_fd are for the command, not for serve"
         )
-    if not config.no_tls and config.key_file is None:
+    if config.key_file is None and needs_common_pair(config):
         raise ValueError("TLS needs key_file and cert_file; without them say no_tls")
     listeners = open_listeners(config, 1)
     try:
-        sockets = [one for listener in listeners for one in listener.sockets]
+        placed = [(one, item.place) for item in listeners for one in item.for_slot(0, 1)]
+        sockets, places = [one for one, _ in placed], [place for _, place in placed]
         # Spinning in the poller would take its moments from the other tasks of the program.
-        server = assemble(config, sockets, several=False, spin=0.0, objects=objects)
+        server = assemble(config, sockets, several=False, spin=0.0, objects=objects, places=places)
         for warning in (*server.warnings, *_warnings_of_key(config)):
             server.error_log.report("site", "", warning)
         try:
@@ -83,7 +83,9 @@ async def serve(
                 try:
                     yield Serving(
                         addresses=tuple((one.host, one.port) for one in listeners),
-                        urls=tuple(one.url(config.scheme) for one in listeners),
+                        urls=tuple(
+                            one.url(config.listening[one.place].scheme) for one in listeners
+                        ),
                     )
                 finally:
                     with anyio.CancelScope(shield=True):

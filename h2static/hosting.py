@@ -1,9 +1,7 @@
-"""How the applications of a configuration are put together with the folder.
+"""How the applications of a configuration are loaded.
 
-Contract: :func:`host_applications` loads every application and gives one that serves them all: a
-request below a prefix is its application's; of the rest the folder has what it has, and the
-application without a prefix everything else.  Part of the assembly: it knows what applications
-there are.
+Contract: :func:`host_applications` loads every application, each once.  Part of the assembly: it
+knows what applications there are.
 """
 
 from __future__ import annotations
@@ -17,57 +15,23 @@ from h2static.asgi.files import Files
 from h2static.asgi.lifespan import Lifespan
 from h2static.asgi.loading import checked, load
 from h2static.asgi.types import AsgiCallable
-from h2static.http.exchange import Application, ResponseJob
-from h2static.http.messages import Client, Request, Response
-from h2static.http.wrapper import Wrapper
+from h2static.http.exchange import Application
+from h2static.http.messages import Client
 from h2static.logs.errors import ErrorLog
-from h2static.router import Router
 from h2static.site import Site
 from h2static.site.bodies import FileAccess, Submit
-from h2static.site.builder import ABSENT
-from h2static.site.folder_first import FolderFirst
 from h2static.site.refusals import Refusals
-
-
-class Documents(Wrapper):
-    """All applications, one of which may be a folder that can be looked at."""
-
-    __slots__ = ("_folder", "_router")
-
-    def __init__(
-        self, inner: Application, folder: Site | FolderFirst | None, router: Router | None
-    ) -> None:
-        """``router``: leads to ``folder``, or elsewhere."""
-        super().__init__(inner)
-        self._folder = folder
-        self._router = router
-
-    def look(self, request: Request) -> Response | ResponseJob:
-        """What the folder would respond; ``ABSENT`` for what an application answers."""
-        if self._folder is None:
-            return ABSENT
-        if self._router is not None and self._router.choose(request.path) is not self._folder:
-            return ABSENT
-        return self._folder.look(request)
-
-    def forget(self) -> None:
-        """Have the folder forget its responses; applications remember nothing of its rules."""
-        if self._folder is not None:
-            self._folder.forget()
 
 
 @dataclass(slots=True, kw_only=True)
 class HostedApplications:
     """Applications that are served."""
 
-    #: Serves all of them.
-    application: Application
-    #: They, for start and end.
+    by_prefix: Mapping[str, Application]
+    #: The same, for start and end.
     hosted: tuple[AsgiApplication, ...]
     #: What they take beside requests.
     protocols: frozenset[bytes]
-    #: :attr:`application`, which can be asked for the folder's documents.
-    documents: Documents
 
 
 def host_applications(
@@ -76,60 +40,53 @@ def host_applications(
     site: Site | None,
     error_log: ErrorLog,
     submit: Submit,
+    lifespans: dict[int, Lifespan],
+    label: str = "",
 ) -> HostedApplications:
-    """Load ``configs`` and put them together.
+    """Load ``configs``.
 
     ``objects``: applications by prefix that need no import.  ``site``: the folder, if
-    one is served.  Raises :class:`~h2static.errors.ApplicationError`.
+    one is served.  ``lifespans``: of applications that other hosts have, too, by their identity;
+    is added to.  ``label``: how logs call the host, where there are several.  Raises
+    :class:`~h2static.errors.ApplicationError`.
     """
+    of_host = label and f"{label}: "
 
     def report(client: Client | None, text: str, lines: Sequence[str]) -> None:
-        error_log.report("application", _peer(client), text, lines)
+        error_log.report("application", _peer(client), of_host + text, lines)
 
     folder = Refusals() if site is None else site
     files = Files(FileAccess(submit=submit) if site is None else site.access)
     protocols = _protocols()
-    lifespans: dict[object, tuple[AsgiCallable, Lifespan]] = {}
+    loaded: dict[object, AsgiCallable] = {}
     mounted: dict[str, AsgiApplication] = {}
     for config in configs:
-        # An application that is mounted twice starts once.
+        # An application that is mounted twice is made and starts once.
         brought = objects.get(config.prefix)
         key: object = replace(config, prefix="") if brought is None else id(brought)
-        if key not in lifespans:
-            found = load(config) if brought is None else checked(brought, config)
-            lifespans[key] = (
-                found,
-                Lifespan(
-                    found,
-                    config.name,
-                    lambda text, lines: report(None, text, lines),
-                    mode=config.lifespan,
-                ),
+        if key not in loaded:
+            loaded[key] = load(config) if brought is None else checked(brought, config)
+        application = loaded[key]
+        if id(application) not in lifespans:
+            lifespans[id(application)] = Lifespan(
+                application,
+                of_host + config.name,
+                lambda text, lines: error_log.report("application", "", text, lines),
+                mode=config.lifespan,
             )
-        application, lifespan = lifespans[key]
         mounted[config.prefix] = AsgiApplication(
             application,
-            lifespan,
+            lifespans[id(application)],
             root_path=config.prefix,
             refuse=folder.refuse,
             report=report,
             files=files,
             protocols=protocols,
         )
-    hosted = tuple(mounted.values())
-    outer: Application = folder
-    files_of: Site | FolderFirst | None = site
-    everywhere = mounted.pop("", None)
-    if everywhere is not None:
-        outer = everywhere
-        if site is not None:
-            outer = files_of = FolderFirst(site, everywhere)
-    router = Router(mounted, outer) if mounted else None
     return HostedApplications(
-        application=router or outer,
-        hosted=hosted,
+        by_prefix=mounted,
+        hosted=tuple(mounted.values()),
         protocols=frozenset(protocols),
-        documents=Documents(router or outer, files_of, router),
     )
 
 

@@ -7,21 +7,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from h2static.assembly import Served, make_applications, make_entrances
+from h2static import h2
+from h2static.assembly import make_applications, make_entrances
+from h2static.client.options import default_settings
 from h2static.config import Config
+from h2static.host_config import MountConfig
 from h2static.http.counters import Counters
 from h2static.http.lifecycle import lifecycle_of
 from h2static.http.messages import Client, Request
 from h2static.http.shared import Shared
+from h2static.served import Served
 from h2static.server.entrance import HTTP1, HTTP2, VERSIONS, Opening
 from h2static.server.pool import Pool
 from h2static.server.response_options import ResponseOptions
 from h2static.site import Site
 from h2static.site.config import SiteConfig
+from h2static.site.hints.rules import parse_push_option
 from tests.support.exchange import ask, read_all
 
 
@@ -118,6 +124,30 @@ def test_http2_only(root: Path) -> None:
         assert entrance.engines.protocols == (HTTP2,)
 
 
+def test_a_mount_pushes_what_a_client_has_not_asked_for(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("a{}")
+    site = SiteConfig(root=str(root), push=(parse_push_option("/docs/=/docs/a.css"),))
+    made = config(root, mounts=(MountConfig(prefix="/docs", site=site),))
+    with listening(1) as sockets, applications(made) as served:
+        (entrance,) = make_entrances(made, sockets, served.application, Shared())
+        for asked, promised in (((), [b"/docs/a.css"]), ((b"/docs/a.css",), [])):
+            engine = entrance.engines.make(HTTP2, opening(HTTP2))
+            client = h2.Connection(h2.CLIENT, settings=default_settings(enable_push=True))
+            promises = []
+            for path in (*asked, b"/docs/"):
+                client.request(replace(request(path), fields=()))
+                engine.receive(client.octets_to_send(), 0.0)
+                engine.pump(0.0, 1 << 20)
+                octets = b"".join(map(bytes, engine.pending()))
+                engine.sent(len(octets), 0.0)
+                events = client.receive(octets)
+                promises += [
+                    one.request.path for one in events if isinstance(one, h2.PromiseReceived)
+                ]
+            assert promises == promised
+            engine.abandon()
+
+
 @pytest.mark.parametrize(
     "values", [{"trailers": ((b"x", b"y"),)}, {"no_content_length": True}, {"early_response": True}]
 )
@@ -138,7 +168,9 @@ with socket.create_server(("127.0.0.1", 0)) as one:
 unwanted = (
     "h2static.dev", "h2static.http1", "h2static.localca", "h2static.server.tls",
     "h2static.logs.access", "h2static.logs.frames", "h2static.server.health",
-    "h2static.server.response_options", "cryptography", "watchfiles", "jsonschema",
+    "h2static.server.response_options", "h2static.virtual_hosts", "h2static.host_router",
+    "h2static.server.certificates", "h2static.router", "h2static.documents", "h2static.hosting",
+    "cryptography", "watchfiles", "jsonschema",
 )
 print(*[name for name in sys.modules if name.startswith(unwanted)])
 """

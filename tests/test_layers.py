@@ -27,12 +27,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
     ("h2static.assembly",),
-    ("h2static.hosting",),
+    ("h2static.site_engines", "h2static.http3_entrances"),
+    ("h2static.virtual_hosts",),
+    ("h2static.hosting", "h2static.served"),
+    ("h2static.documents",),
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
     ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
-    ("h2static.asgi", "h2static.router"),
+    ("h2static.host_config",),
+    ("h2static.asgi", "h2static.router", "h2static.host_router"),
     ("h2static.http3", "h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
     ("h2static.quic",),
     ("h2static.http",),
@@ -48,7 +52,7 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.server": frozenset(
         {
             *("h2static.config", "h2static.descriptors", "h2static.errors"),
-            *("h2static.http", "h2static.logs", "h2static.quic"),
+            *("h2static.host_config", "h2static.http", "h2static.logs", "h2static.quic"),
         }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
@@ -58,7 +62,9 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.asgi": frozenset(
         {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
     ),
+    "h2static.host_config": frozenset({"h2static.asgi", "h2static.site"}),
     "h2static.router": frozenset({"h2static.http"}),
+    "h2static.host_router": frozenset({"h2static.http"}),
     "h2static.http3": frozenset(
         {"h2static.http", "h2static.quic", "hpacktools.codec", "hpacktools.qpack"}
     ),
@@ -84,6 +90,8 @@ PURE = (
     "h2static.websocket",
     "h2static.h2",
     "h2static.router",
+    "h2static.host_router",
+    "h2static.host_config",
     "h2static.site",
     "hpacktools.qpack",
     "hpacktools.codec",
@@ -120,7 +128,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
     "websockets": ("h2static.client", "h2static.websocket"),
-    "cryptography": ("h2static.localca", "h2static.server"),
+    "cryptography": ("h2static.localca", "h2static.quic", "h2static.server"),
     "scipy": ("hpacktools",),
     "pytest": ("h2static.testing",),
     "a2wsgi": ("h2static.asgi",),

@@ -9,8 +9,11 @@ Assumes: called once for each application, in the process that serves it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.machinery
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -70,7 +73,7 @@ def _import(config: AppConfig) -> object:
     name = config.target.partition(":")[0]
     importlib.invalidate_caches()
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             where = f" in {config.app_dir}" if config.app_dir else ""
@@ -80,6 +83,25 @@ def _import(config: AppConfig) -> object:
         raise _import_failed(config, error) from error
     except (Exception, SystemExit) as error:
         raise _import_failed(config, error) from error
+    _check_place(config, name.partition(".")[0])
+    return module
+
+
+def _check_place(config: AppConfig, name: str) -> None:
+    """Raise ``ApplicationError`` where the module ``name`` of the application's own folder is not
+    the one that was imported: a process has one module of a name."""
+    if not config.app_dir:
+        return
+    own = importlib.machinery.PathFinder.find_spec(name, [config.app_dir])
+    imported = getattr(sys.modules.get(name), "__file__", None)
+    if own is None or own.origin is None or imported is None:
+        return
+    with contextlib.suppress(OSError):
+        if not os.path.samefile(own.origin, imported):
+            raise ApplicationError(
+                f"{config.target}: the module {name} is not {own.origin}, but {imported}, which was"
+                " imported before: give it another name"
+            )
 
 
 def _import_failed(config: AppConfig, error: BaseException) -> ApplicationError:

@@ -23,7 +23,6 @@ _ARE_ARGUMENTS = "KEY and CERT are arguments: PORT [DOCROOT] KEY CERT"
 #: What other servers call what is called otherwise here.
 _ELSEWHERE = {
     "--port": "the port is an argument: h2static PORT",
-    "--host": "did you mean --address?",
     "--bind": "did you mean --address?",
     "--root": "did you mean --htdocs?",
     "--directory": "did you mean --htdocs?",

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from h2static.command.configure import configure, with_files
+from h2static.command.configure import check_certificates, configure, with_files
 from h2static.errors import StartError, UsageError
 
 #: The files with completions, by shell.
@@ -22,6 +22,7 @@ COMPLETIONS = {"bash": "h2static.bash", "zsh": "_h2static", "fish": "h2static.fi
 def config(words: Sequence[str]) -> int:
     """Check a configuration file, or print the schema of such files."""
     from h2static.command.toml_config import read_file, schema
+    from h2static.server.key_pairs import key_pairs
 
     if list(words) == ["--schema"]:
         print(json.dumps(schema(), indent=2))
@@ -30,7 +31,8 @@ def config(words: Sequence[str]) -> int:
     if len(names) != 1 or names[0].startswith("-") or len(words) > 2:
         raise UsageError("usage: h2static config --check FILE, or h2static config --schema")
     values = read_file(names[0]).values
-    with_files(configure([], {}, {"port": 0, **values}))
+    decided = with_files(configure([], {}, {"port": 0, **values}))
+    check_certificates(decided, key_pairs(decided))
     print(f"{names[0]}: valid")
     return 0
 

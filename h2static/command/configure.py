@@ -9,19 +9,34 @@ raises :class:`~h2static.errors.UsageError` (wrong usage, exit code 2) or
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from h2static.asgi.config import AppConfig, LifespanMode
+from h2static.command.host_tables import (
+    OF_ONE_SITE,
+    Table,
+    hosts,
+    listens,
+    mounts,
+    root_of,
+    tables_of,
+)
 from h2static.command.options import COMMAND_NAMES, OPTIONS
 from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
 from h2static.config import LOOPBACK, Config, LogFormat, describe
 from h2static.errors import StartError, UsageError
+from h2static.host_config import MountConfig
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
+
+if TYPE_CHECKING:
+    from h2static.server.key_pairs import KeyPair
 
 #: Names of options and operands whose attribute in ``Config`` has another name.
 _ATTRIBUTES = {
@@ -31,6 +46,10 @@ _ATTRIBUTES = {
     "key": "key_file",
     "cert": "cert_file",
 }
+#: Read by :mod:`h2static.command.host_tables`.
+_TABLES = ("host", "listen", "mount")
+#: One of these says what is served.
+_SERVED = ("htdocs", "app", "mount", "host")
 #: Decided here, or of no interest to a server.
 _NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
 _OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
@@ -63,7 +82,10 @@ def configure(
     ``htdocs``, ``key`` and ``cert``); all values are parsed.
     """
     values = {**from_file, **_operands(operands, written), **written}
-    if values.get("no-tls") is True:
+    listen_tables = tables_of(values, "listen")
+    if values.get("no-tls") is True and not any(
+        one.values.get("no-tls") is False for one in listen_tables
+    ):
         if len(operands) > 2:
             raise UsageError("--no-tls does not go together with KEY and CERT")
         for name in _OF_TLS:
@@ -78,33 +100,73 @@ def configure(
         if values.get(name) and "key" not in values:
             raise UsageError(f"--{name} needs KEY and CERT")
     _check_allow_host(values)
-    if "port" not in values:
+    if "port" not in values and not listen_tables:
         raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
-    if values.get("daemon") is True and not ({"htdocs", "app"} & values.keys()):
-        raise UsageError("-D/--daemon needs -d PATH, DOCROOT or --app")
+    if values.get("daemon") is True and not any(values.get(name) for name in _SERVED):
+        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host")
+    _check_one_site(values)
     server: dict[str, object] = {}
     site: dict[str, object] = {}
     for name, value in values.items():
-        if name in _NOT_COPIED or name in _OF_APPS:
+        if name in _NOT_COPIED or name in _OF_APPS or name in _TABLES:
             continue
         attribute = _ATTRIBUTES.get(name, name.replace("-", "_"))
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
     if server.get("dev") is True:
         _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
+    dev = server.get("dev") is True
     try:
-        return Config(
-            port=cast("int", values["port"]),
+        config = Config(
+            port=cast("int", values.get("port", 0)),
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
             site=SiteConfig(
                 root=_root(values),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
             ),
+            mounts=mounts(tables_of(values, "mount"), values, dev=dev),
+            hosts=hosts(tables_of(values, "host"), values, _apps, dev=dev),
             **server,  # type: ignore[arg-type]  # as above
         )
+        config = _with_listens(config, listen_tables, has_port="port" in values)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if config.serves_http3:
+        _check_http3(config)
+    return config
+
+
+def _check_http3(config: Config) -> None:
+    """Refuse HTTP/3 where this machine cannot speak it."""
+    if importlib.util.find_spec("aioquic") is None:
+        raise UsageError("HTTP/3 needs aioquic: pip install 'h2static[http3]'")
+    if config.workers > 1 and sys.platform != "linux":
+        # No other system can be told to which process a datagram belongs.
+        raise UsageError("--http3 with several workers is there on Linux only")
+
+
+def _with_listens(config: Config, tables: Sequence[Table], *, has_port: bool) -> Config:
+    """``config`` with the ports of ``tables``; the first of all becomes its own."""
+    every = listens(tables, config.listening[0] if has_port else None)
+    if not every:
+        return config
+    return replace(
+        config,
+        listens=every,
+        port=every[0].port,
+        addresses=every[0].addresses,
+        no_tls=all(one.no_tls for one in every),
+    )
+
+
+def _check_one_site(values: Mapping[str, object]) -> None:
+    """Refuse what belongs to the site without a name where there is none."""
+    if not values.get("host") or any(values.get(name) for name in ("htdocs", "app", "mount")):
+        return
+    for name in OF_ONE_SITE:
+        if values.get(name):
+            raise UsageError(f"--{name} needs DOCROOT: for one host, it belongs in [[host]]")
 
 
 def _apps(values: Mapping[str, object]) -> tuple[AppConfig, ...]:
@@ -145,7 +207,29 @@ def with_files(config: Config) -> Config:
 
     Raises ``UsageError`` for what is wrong in such a file, ``StartError`` when it cannot be read.
     """
-    site = config.site
+    return replace(
+        config,
+        site=_site_with_files(config.site),
+        mounts=_mounts_with_files(config.mounts),
+        hosts=tuple(
+            [
+                replace(
+                    one,
+                    site=_site_with_files(one.site, one.where),
+                    mounts=_mounts_with_files(one.mounts),
+                )
+                for one in config.hosts
+            ]
+        ),
+    )
+
+
+def _mounts_with_files(mounts: Sequence[MountConfig]) -> tuple[MountConfig, ...]:
+    return tuple([replace(one, site=_site_with_files(one.site, one.where)) for one in mounts])
+
+
+def _site_with_files(site: SiteConfig, where: str = "") -> SiteConfig:
+    start = where and f"{where}: "
     try:
         if site.mime_types_file is not None:
             from h2static.site.mediatypes import read_mime_types
@@ -159,10 +243,25 @@ def with_files(config: Config) -> Config:
             site = replace(site, push=site.push + rules, push_rules=None)
         PushRules(site.push)
     except OSError as error:
-        raise StartError(describe(error)) from error
+        raise StartError(start + describe(error)) from error
     except ValueError as error:
-        raise UsageError(str(error)) from None
-    return replace(config, site=site)
+        raise UsageError(start + str(error)) from None
+    return site
+
+
+def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
+    """Refuse a certificate among ``pairs`` that is not for the names of its host.
+
+    Raises ``UsageError``, or ``StartError`` when it cannot be read.
+    """
+    if not config.hosts:
+        return
+    from h2static.server.certificate_names import uncovered
+
+    for pair in pairs:
+        problem = uncovered(config, pair)
+        if problem is not None:
+            raise UsageError(problem)
 
 
 def _apply_dev(
@@ -215,19 +314,11 @@ def _hint(word: str, written: Mapping[str, object]) -> str:
 
 
 def _root(values: Mapping[str, object]) -> str:
-    """The folder to serve as an absolute path; its links stay, so that they can be swapped.
-
-    Empty: none, because there are applications.
-    """
-    if "htdocs" not in values and values.get("app"):
+    """The folder that the site without a name serves; empty: none, because there is another
+    thing to serve."""
+    if "htdocs" not in values and any(values.get(name) for name in _SERVED):
         return ""
-    root = os.path.abspath(cast("str", values.get("htdocs", ".")))
-    if not os.path.isdir(root):
-        what = "is not a folder" if os.path.exists(root) else "does not exist"
-        raise StartError(f"the folder to serve {what}: {root}")
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise StartError(f"the folder to serve cannot be read: {root}")
-    return root
+    return root_of(cast("str", values.get("htdocs", ".")))
 
 
 def _workers(count: int) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from h2static.config import Config
 from h2static.errors import StartError
+from h2static.server.key_pairs import needs_common_pair
 
 if TYPE_CHECKING:
     from h2static.localca import Certificate
@@ -40,16 +41,20 @@ def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
 
 def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
     """``config`` with key and certificate, and the local certificate if that is the one."""
-    if config.no_tls or config.key_file is not None:
+    if config.key_file is not None or not needs_common_pair(config):
         return config, None
     from h2static.localca.names import ANY_ADDRESS, lan_addresses
 
     given = [one for one in config.addresses if not one.startswith("unix:")]
     given += lan_addresses(config.addresses)
     given += [one for one in config.allow_host if "*" not in one]
+    ours = [host for host in config.hosts if host.cert_file is None]
+    given += [one for host in ours for one in host.names if "*" not in one]
     names = tuple(one.strip("[]") for one in given if one.strip("[]") not in ANY_ADDRESS)
     certificate = local_certificate(names)
     key_file, cert_file = certificate.key_file, certificate.cert_file
     # Another server on this machine may have it made anew, for names of its own.
-    config = replace(config, key_file=key_file, cert_file=cert_file, watch_certificate=False)
+    # Those of hosts may still be renewed by somebody else.
+    watch = config.watch_certificate and len(ours) < len(config.hosts)
+    config = replace(config, key_file=key_file, cert_file=cert_file, watch_certificate=watch)
     return config, certificate

@@ -15,10 +15,10 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from h2static.command.command_line import CommandLine, parse
-from h2static.command.configure import configure, with_files
+from h2static.command.configure import check_certificates, configure, with_files
 from h2static.command.options import OPERANDS, OPTIONS
 from h2static.config import SERVER_NAME, Config, describe
 from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
@@ -143,11 +143,22 @@ def _read_file(line: CommandLine) -> FileConfig:
 
 def _print_config(line: CommandLine) -> int:
     """Print what the command line and the file together say, once it is known to be valid."""
+    from h2static.command.host_tables import absolute
     from h2static.command.toml_config import from_words, render
 
     file = _read_file(line)
     config = configure(line.operands, line.values, file.values)
-    decided: dict[str, object] = {"port": config.port}
+    decided: dict[str, object] = {}
+    if "port" in file.values or line.operands:
+        decided["port"] = config.port
+    for name in ("host", "listen", "mount"):
+        # Of these a file has tables, whose paths are relative to its folder.
+        if name in line.written:
+            decided[name] = [
+                absolute(name, one, os.getcwd()) for one in cast("list[object]", line.written[name])
+            ]
+        elif name in file.written:
+            decided[name] = absolute(name, file.written[name], file.folder)
     if config.folder:
         decided["htdocs"] = config.root
     for option in OPTIONS:
@@ -181,10 +192,16 @@ def load(words: Sequence[str]) -> Loaded:
     if config.no_tls:
         return Loaded(config=config, certificate=None)
     from h2static.command.local_certificate import with_local_certificate
+    from h2static.server.key_pairs import common_pair, key_pairs
     from h2static.server.tls import make_context
 
     config, certificate = with_local_certificate(config)
-    make_context(config, tickets=False)
+    for pair in key_pairs(config):
+        for listen in config.listening:
+            if not listen.no_tls:
+                make_context(pair.of(config, listen), tickets=False)
+    own = None if certificate is None else common_pair(config)
+    check_certificates(config, [one for one in key_pairs(config) if one != own])
     return Loaded(config=config, certificate=certificate)
 
 
@@ -235,7 +252,7 @@ def _supervise(
         spare.discard()
     serving = leave_terminal() if config.daemon else None
     pid_file = PidFile(config.pid_file) if config.pid_file is not None else None
-    urls = [listener.url(config.scheme) for listener in listeners]
+    urls = [one.url(config.listening[one.place].scheme) for one in listeners]
 
     def announce() -> None:
         if config.verbose:
@@ -297,6 +314,11 @@ def _banner(
     if config.folder:
         lines.append(f"  serving  {config.root}")
     lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]
+    lines += [f"  mount    {one.prefix} → {one.site.root}" for one in config.mounts]
+    for host in config.hosts:
+        places = [host.site.root] if host.folder else []
+        places += [one.target for one in host.apps] + [one.site.root for one in host.mounts]
+        lines.append(f"  host     {', '.join(host.names)} → {', '.join(places)}")
     lines.extend(f"  at       {url}" for url in urls)
     lines.extend(f"  network  {url}" for url in _network_urls(config, urls))
     if certificate is not None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from h2static.command.command_line import parse_value
+from h2static.command.host_tables import OF_PORT, read_tables
 from h2static.command.options import OPERANDS, OPTIONS, Argument, Option, Schema
 from h2static.errors import StartError, UsageError
 from h2static.site.plain_files import TextFileError, read_text_file
@@ -40,6 +41,8 @@ class FileConfig:
     written: dict[str, object]
     #: The same, parsed.
     values: dict[str, object]
+    #: The folder that paths are relative to.
+    folder: str = ""
 
 
 def schema() -> Schema:
@@ -77,7 +80,7 @@ def read_file(path: str) -> FileConfig:
         raise UsageError(f"{path}: not usable as TOML: nested too deeply") from None
     folder = os.path.dirname(os.path.abspath(path))
     values = {name: _value(name, what, path, folder) for name, what in written.items()}
-    return FileConfig(written=written, values=values)
+    return FileConfig(written=written, values=values, folder=folder)
 
 
 def _check(path: str, written: Mapping[str, object]) -> None:
@@ -93,13 +96,23 @@ def _check(path: str, written: Mapping[str, object]) -> None:
 
 def _explain(error: ValidationError) -> str:
     """What is wrong where, in one line."""
-    if not error.absolute_path and error.validator == "additionalProperties":
+    where = _place(list(error.absolute_path))
+    known = _known_keys(error)
+    if known is not None:
         assert isinstance(error.instance, dict)
-        known = [*_IN_FILE, *_OPERANDS]
         unknown = min(error.instance.keys() - set(known))
+        key = f"{where}: {unknown}" if where else unknown
+        if unknown in OF_PORT and where.startswith("[[host]]"):
+            return (
+                f"{key}: this holds for a whole port, since Python cannot change it by name in a"
+                " handshake: say it in [[listen]] or outside of tables"
+            )
         near = difflib.get_close_matches(unknown, known, n=1)
-        return f"{unknown}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
-    where = ".".join(map(str, error.absolute_path))
+        return f"{key}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+    if error.validator == "required" and isinstance(error.validator_value, list):
+        assert isinstance(error.instance, dict)
+        missing = min(set(error.validator_value) - error.instance.keys())
+        return f"{where}: {missing} is missing" if where else f"{missing} is missing"
     if error.validator in ("anyOf", "oneOf"):
         meant = _meant(error)
         if meant is not None:
@@ -112,6 +125,31 @@ def _explain(error: ValidationError) -> str:
     else:
         return f"{where}: {_shorten(error.message)}"
     return f"{where}: expected {expected}, not {_shown(error.instance)}"
+
+
+def _place(path: list[str | int]) -> str:
+    """Where in a file ``path`` leads: ``cache.*``, ``[[host]] 2: names``."""
+    parts: list[str] = []
+    while path[:1] in (["host"], ["listen"]) and len(path) > 1 and isinstance(path[1], int):
+        parts.append(f"[[{path[0]}]] {path[1] + 1}")
+        path = path[2:]
+    if path[:1] == ["mount"] and len(path) > 1:
+        parts.append(f'[mount."{path[1]}"]')
+        path = path[2:]
+    if path:
+        parts.append(".".join(map(str, path)))
+    return ": ".join(parts)
+
+
+def _known_keys(error: ValidationError) -> list[str] | None:
+    """The keys of the table of options in which one is unknown; ``None``: that is not the fault."""
+    if error.validator != "additionalProperties" or error.validator_value is not False:
+        return None
+    if not error.absolute_path:
+        return [*_IN_FILE, *_OPERANDS]
+    assert isinstance(error.schema, dict)
+    of_table = error.absolute_path[0] in ("host", "listen", "mount")
+    return list(error.schema["properties"]) if of_table else None
 
 
 def _meant(error: ValidationError) -> ValidationError | None:
@@ -136,6 +174,7 @@ _PATTERNS = {
     "^[^:]+$": "a pattern without ':'",
     "^/[^=]*$": "a path that begins with / and has no '='",
     "^[^,]+$": "a target without ','",
+    "^/": "a path that begins with /",
 }
 _TYPES = {
     "array": "a list",
@@ -171,17 +210,24 @@ def _shorten(text: str, limit: int = 300) -> str:
 
 def _value(name: str, written: object, path: str, folder: str) -> object:
     """The parsed value of the key ``name``."""
-    where = f"{path}: {name}"
     option = _IN_FILE.get(name)
     if option is None:
         return written if name == "port" else os.path.join(folder, str(written))
-    if isinstance(written, dict):
-        assert option.section is not None
-        written = option.section.texts(written)
-    value = parse_value(option, written, where)
+    if option.tables is not None:
+        return tuple(read_tables(name, written, path, folder, _parse))
+    value = _parse(name, written, f"{path}: {name}")
     if option.completes and value != "-":
         return os.path.join(folder, str(value))
     return value
+
+
+def _parse(name: str, written: object, where: str) -> object:
+    """The value of the option ``name`` from what a file has; paths stay as they are written."""
+    option = _IN_FILE[name]
+    if isinstance(written, dict):
+        assert option.section is not None
+        written = option.section.texts(written)
+    return parse_value(option, written, where)
 
 
 def from_words(written: Mapping[str, object]) -> dict[str, object]:

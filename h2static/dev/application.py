@@ -28,7 +28,7 @@ from h2static.dev.documents import (
 )
 from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
-from h2static.dev.pages import host_page
+from h2static.dev.pages import ServedFolder, host_page
 from h2static.dev.source import DocumentSource
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange, Handover, Outcome
@@ -39,7 +39,6 @@ from h2static.http.wrapper import WrappedExchange, Wrapper
 from h2static.site.builder import ABSENT
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
-from h2static.site.names import DEFAULT_NAMES, PublicNames
 from h2static.site.representation import OctetContent, Representation
 
 _OWN_PATHS = injection.PREFIX.encode("ascii")
@@ -49,14 +48,12 @@ _OWN_PATHS = injection.PREFIX.encode("ascii")
 class DevOptions:
     """What the command line says."""
 
-    #: The folder that is served, for error pages.
-    root: str
+    #: See :class:`~h2static.dev.documents.DocumentOptions`.
+    folders: tuple[ServedFolder, ...]
     #: Names that the server answers to, besides those of this machine.
     allowed_hosts: tuple[str, ...] = ()
     #: Also make responses fresh and errors friendly; otherwise live reload is all.
     friendly: bool = True
-    #: The names that error pages may tell.
-    public: PublicNames = DEFAULT_NAMES
 
 
 class DevApplication(Wrapper):
@@ -100,7 +97,7 @@ class DevApplication(Wrapper):
             octets=limits.rewritten_octets,
         )
         self._documents = Documents(
-            DocumentOptions(root=options.root, friendly=options.friendly, public=options.public),
+            DocumentOptions(folders=options.folders, friendly=options.friendly),
             limits,
             clock=clock,
             refuse=site.refuse,

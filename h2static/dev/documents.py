@@ -18,13 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
+from urllib.parse import unquote_to_bytes
 from weakref import WeakValueDictionary
 
 from h2static.dev import injection
 from h2static.dev.broker import State
 from h2static.dev.freshness import REVALIDATE, VARY, is_html
 from h2static.dev.limits import DevLimits
-from h2static.dev.pages import missing_page
+from h2static.dev.pages import ServedFolder, missing_page
 from h2static.dev.policy import (
     Extension,
     Origin,
@@ -42,7 +43,6 @@ from h2static.site.cache_key import cache_key_of
 from h2static.site.conditional import Validators
 from h2static.site.contents import content_tag
 from h2static.site.errors import SiteError
-from h2static.site.names import PublicNames
 from h2static.site.octets import OctetBody, Piece
 from h2static.site.pages import error_page
 from h2static.site.representation import (
@@ -110,12 +110,10 @@ _ResponseKey: TypeAlias = tuple[Response, Origin, bytes | None]
 class DocumentOptions:
     """What the command line says about documents."""
 
-    #: The folder that is served, for error pages.
-    root: str
+    #: The folders that are served, for error pages: the first that serves a path counts.
+    folders: tuple[ServedFolder, ...]
     #: Whether to make documents fresh and errors friendly; otherwise live reload is all.
     friendly: bool
-    #: The names that an error page may tell.
-    public: PublicNames
 
 
 class Rewritten(NamedTuple):
@@ -320,9 +318,12 @@ class Documents:
     def _octets(self, request: Request, response: Response) -> bytes:
         """The document without the client."""
         if self._is_missing(response):
-            root, public = self._options.root, self._options.public
-            with self._comparing:
-                return missing_page(root, _path(request), self._limits, public)
+            path = _path(request)
+            decoded = unquote_to_bytes(path)
+            for folder in self._options.folders:
+                if folder.serves(decoded):
+                    with self._comparing:
+                        return missing_page(folder, path, self._limits)
         return read_whole(response.body)
 
     def _shared(self, request: Request, response: Response, origin: Origin) -> DocumentInUse | None:

@@ -1,7 +1,7 @@
 """What ``--dev``, ``--live-reload`` and ``--open`` put around a site.
 
 Contract: :func:`make_dev` gives a :class:`DevExtension`: an application around the site, which
-watches the root while the server serves, tells the tabs, and says in the terminal what it does.
+watches its folders while the server serves, tells the tabs, and says in the terminal what it does.
 All of that hangs on its lifecycle.  Every worker process has one of its own: they find the same
 changes, and their words for the state of the tree agree.  One of them talks to the person at the
 terminal.
@@ -13,18 +13,19 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from h2static.config import Config
 from h2static.dev import open_page
 from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker, State
-from h2static.dev.ignore import IgnoreRules
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.pages import ServedFolder
 from h2static.dev.python_files import PythonFiles
 from h2static.dev.source import DocumentSource, WatchedSite
-from h2static.dev.tree import Change, Tree
-from h2static.dev.watcher import Watcher
+from h2static.dev.tree import Change
+from h2static.dev.watched_folder import FolderEvents, WatchedFolder
 from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
 from h2static.localca import machine_names
@@ -41,6 +42,7 @@ def make_dev(
     config: Config,
     site: WatchedSite,
     *,
+    mounts: Mapping[str, WatchedSite] = MappingProxyType({}),
     documents: DocumentSource | None = None,
     page: str | None = None,
     tells: bool = True,
@@ -50,17 +52,18 @@ def make_dev(
 ) -> DevExtension:
     """What ``--dev``, ``--live-reload`` or ``--open`` asks for around ``site``.
 
-    ``documents``: the site among the applications beside it, if there are any.  ``page``: the URL
-    to open in a browser when nobody has one open.  ``report`` prints one line for the person at the
-    terminal; without ``tells`` another process does.  ``restart`` is called in a thread when
-    modules of applications have changed.
+    ``mounts``: the sites of :attr:`Config.mounts`, by prefix.  ``documents``: the sites among what
+    else is served, if there is anything.  ``page``: the URL to open in a browser when nobody has
+    one open.  ``report`` prints one line for the person at the terminal; without ``tells`` another
+    process does.  ``restart`` is called in a thread when modules of applications have changed.
     """
     if not tells:
         report = _say_nothing
     documents = site if documents is None else documents
     if config.dev or config.live_reload:
         asks = restart if tells else None
-        return LiveReload(config, site, documents, page, asks, report, limits)
+        sites = {"": site, **mounts}
+        return LiveReload(config, sites, documents, page, asks, report, limits)
     return DevExtension(documents, page=page)
 
 
@@ -71,6 +74,23 @@ def _say_nothing(line: str) -> None:
 def _folders_of_modules(config: Config) -> tuple[str, ...]:
     """Where the applications of ``config`` are looked for first."""
     return tuple(dict.fromkeys(one.app_dir for one in config.apps if one.app_dir))
+
+
+def _served_folders(config: Config) -> tuple[ServedFolder, ...]:
+    """The folders of ``config``, those of longer prefixes first."""
+    sites = {one.prefix: one.site for one in config.mounts}
+    if config.folder:
+        sites[""] = config.site
+    return tuple(
+        [
+            ServedFolder(
+                root=os.path.abspath(sites[prefix].root),
+                public=public_names(sites[prefix]),
+                prefix=prefix.encode(),
+            )
+            for prefix in sorted(sites, key=len, reverse=True)
+        ]
+    )
 
 
 class DevExtension(Wrapper):
@@ -110,59 +130,62 @@ class LiveReload(DevExtension):
     def __init__(
         self,
         config: Config,
-        site: WatchedSite,
+        sites: Mapping[str, WatchedSite],
         documents: DocumentSource,
         page: str | None,
         restart: Callable[[], None] | None,
         report: Callable[[str], None],
         limits: DevLimits,
     ) -> None:
-        """See :func:`make_dev`."""
+        """See :func:`make_dev`; ``sites`` by prefix, the first is that of the root."""
         self._config = config
-        self._site = site
         self._report = report
         self._limits = limits
-        self._rules_looked_at = 0.0
         # All workers have one parent, and no later server has the same.
         self._server = os.getppid()
         self.broker = Broker(now=time.monotonic(), limits=limits)
         options = DevOptions(
-            root=os.path.abspath(config.root),
+            folders=_served_folders(config),
             # The names of this machine are those in its certificate.
             allowed_hosts=(*config.allow_host, *machine_names()),
             friendly=config.dev,
-            public=public_names(config.site),
         )
         self._dev = DevApplication(
             documents,
             self.broker,
             options,
             clock=time.time,
-            problems=lambda: site.warnings,
+            problems=self._warnings_of_rules,
             limits=limits,
         )
         super().__init__(self._dev, page=page)
-        self._tree = Tree(
-            config.root,
-            IgnoreRules(config.ignore, concerns=site.concerns),
-            follow_links=config.site.follow_symlinks,
-            limits=limits,
-        )
-        self._watcher = Watcher(
-            self._tree,
-            debounce=config.debounce / 1000,
-            on_change=self._changed,
-            on_problem=self._limited,
-            on_notice=self._report,
-            on_turn=self._turn,
-            always_compare=config.poll,
-            limits=limits,
-        )
+        served = {"": config.site, **{one.prefix: one.site for one in config.mounts}}
+        self._folders = [
+            WatchedFolder(
+                config, served[prefix], site, self._events(prefix), prefix=prefix, limits=limits
+            )
+            for prefix, site in sites.items()
+        ]
         self._restart = restart
-        #: The files of the site are known.
-        self._found = False
-        self._modules = [self._make_modules(folder) for folder in _folders_of_modules(config)]
+        #: Held while the tabs are told: the later state is the last.
+        self._telling = threading.Lock()
+        modules = [self._make_modules(folder) for folder in _folders_of_modules(config)]
+        self._watched: tuple[WatchedFolder | PythonFiles, ...] = (*self._folders, *modules)
         self._dev.tell_problems()
+
+    def _events(self, prefix: str) -> FolderEvents:
+        return FolderEvents(
+            on_change=self._changed,
+            on_looked=self._dev.tell_problems,
+            on_rules=self._rules_read,
+            # One thread is enough for the streams.
+            on_turn=(lambda now: None) if prefix else self.broker.tick,
+            on_problem=lambda text: self._limited(text, f"watcher{prefix}"),
+            on_notice=self._report,
+        )
+
+    def _warnings_of_rules(self) -> tuple[str, ...]:
+        return tuple([text for one in self._folders for text in one.warnings])
 
     def _make_modules(self, folder: str) -> PythonFiles:
         return PythonFiles(
@@ -172,7 +195,7 @@ class LiveReload(DevExtension):
             always_compare=self._config.poll,
             on_found=self._tell_state,
             on_change=self._modules_changed,
-            on_problem=self._limited,
+            on_problem=lambda text: self._limited(text, f"modules {folder}"),
             on_notice=self._report,
             limits=self._limits,
         )
@@ -185,8 +208,7 @@ class LiveReload(DevExtension):
     def start(self) -> None:
         """Begin to watch."""
         super().start()
-        self._watcher.start()
-        for one in self._modules:
+        for one in self._watched:
             one.start()
 
     def tell_problem(self, text: str) -> None:
@@ -195,8 +217,7 @@ class LiveReload(DevExtension):
 
     def stop(self) -> None:
         """Stop watching; end what streams there are."""
-        self._watcher.stop()
-        for one in self._modules:
+        for one in self._watched:
             one.stop()
         self.broker.end_all()
         super().stop()
@@ -206,62 +227,46 @@ class LiveReload(DevExtension):
         if not self.broker.wait_for_client(self._limits.return_seconds):
             super().open(page)
 
-    # ------------------------------------------------------------------ the watcher's thread
+    # ------------------------------------------------------------------ the watchers' threads
 
     def _changed(self, changes: list[Change]) -> None:
-        """First called with nothing, when the tree is known."""
-        told = [{"path": f"/{change.path}", "kind": change.kind.value} for change in changes]
-        self._found = True
+        """First called with nothing, when a folder is known."""
+        told = [{"path": change.path, "kind": change.kind.value} for change in changes]
         self._tell_state(told[: self._limits.changes_in_event])
         if changes:
             # Pages of other processes are not known here.
             alone = self._config.workers == 1 and not self.broker.clients
             nobody = " (no page is connected)" if alone else ""
             self._report(f"changed {self._shown([one.path for one in changes])}{nobody}")
-            self._refresh_netlify()
-            self._refresh_rules(look_at_targets=True)
 
     def _shown(self, paths: list[str]) -> str:
         most = self._limits.changes_in_line
-        names = ", ".join(f"/{escape(path)}" for path in paths[:most])
+        names = ", ".join(map(escape, paths[:most]))
         return names + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
     def _tell_state(self, changes: Sequence[dict[str, str]] = ()) -> None:
         """Tell the tabs what the state is, once all of it is known."""
-        if not (self._found and all(one.version for one in self._modules)):
-            return
-        # Modules change with the processes; the state of all is that of their beginning.
-        version = "-".join([self._tree.version, *[one.version for one in self._modules]])
-        moment = int(time.monotonic() * 1000)
-        state = State(version=version, server=self._server, moment=moment)
-        self.broker.set_state(state, list(changes))
+        with self._telling:
+            # Modules change with the processes; the state of all is that of their beginning.
+            versions = [one.version for one in self._watched]
+            if all(versions):
+                moment = int(time.monotonic() * 1000)
+                state = State(version="-".join(versions), server=self._server, moment=moment)
+                self.broker.set_state(state, list(changes))
 
     def _modules_changed(self, paths: list[str]) -> None:
         if self._restart is not None:
-            self._report(f"changed {self._shown(paths)}: the applications start again")
+            shown = self._shown([f"/{path}" for path in paths])
+            self._report(f"changed {shown}: the applications start again")
             self._restart()
 
-    def _turn(self, now: float) -> None:
-        self.broker.tick(now)
-        if now - self._rules_looked_at >= self._limits.rules_seconds:
-            self._rules_looked_at = now
-            self._refresh_rules(look_at_targets=False)
-
-    def _refresh_netlify(self) -> None:
-        """What is broken is reported when it breaks, not when somebody asks for a page."""
-        self._site.refresh_netlify()
+    def _rules_read(self, site: WatchedSite) -> None:
+        self._dev.forget()
         self._dev.tell_problems()
+        if not site.warnings:
+            self._report("push rules were read again")
 
-    def _refresh_rules(self, *, look_at_targets: bool) -> None:
-        if not self._config.site.lenient:
-            return
-        if self._site.refresh_push_rules(look_at_targets=look_at_targets):
-            self._dev.forget()
-            self._dev.tell_problems()
-            if not self._site.warnings:
-                self._report("push rules were read again")
-
-    def _limited(self, problem: str | None) -> None:
-        self.broker.set_problem("watcher", problem)
+    def _limited(self, problem: str | None, kind: str) -> None:
+        self.broker.set_problem(kind, problem)
         if problem is not None:
             self._report(problem)

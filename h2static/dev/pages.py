@@ -11,6 +11,7 @@ import bisect
 import difflib
 import heapq
 import os
+from dataclasses import dataclass
 from html import escape
 from itertools import islice
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -39,26 +40,37 @@ font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace
 """
 
 
-def missing_page(
-    root: str,
-    path: bytes,
-    limits: DevLimits = DEFAULT_LIMITS,
-    public: PublicNames = DEFAULT_NAMES,
-) -> bytes:
-    """The 404 page for the request path ``path`` (without query) below the folder ``root``.
+@dataclass(slots=True, kw_only=True, frozen=True)
+class ServedFolder:
+    """A folder that is served."""
 
-    ``public``: the names that may be told.  Blocks: it looks at a folder for names that are like
-    the missing one, which takes some milliseconds of computing.
+    root: str
+    #: The names in it that may be told.
+    public: PublicNames = DEFAULT_NAMES
+    #: The path below which it is served, decoded; empty for the site's own folder.
+    prefix: bytes = b""
+
+    def serves(self, path: bytes) -> bool:
+        """Whether ``path``, decoded and without query, is below :attr:`prefix`."""
+        return (path + b"/").startswith(self.prefix + b"/")
+
+
+def missing_page(folder: ServedFolder, path: bytes, limits: DevLimits = DEFAULT_LIMITS) -> bytes:
+    """The 404 page for the request path ``path`` (without query), which ``folder`` serves.
+
+    Blocks: it looks at a folder for names that are like the missing one, which takes some
+    milliseconds of computing.
     """
-    decoded = os.fsdecode(unquote_to_bytes(path))
-    shown = escape(decoded)
-    place = os.path.join(root, decoded.lstrip("/"))
+    octets = unquote_to_bytes(path)
+    below = octets.removeprefix(folder.prefix)
+    shown = escape(os.fsdecode(octets))
+    place = os.path.join(folder.root, os.fsdecode(below).lstrip("/"))
     lines = [
         '<main>\n<p class="status">404 Not Found</p>',
         f"<h1>There is no <code>{shown}</code></h1>",
         f"<p>Looked for <code>{escape(place)}</code></p>",
     ]
-    suggestions = _similar(os.fsencode(root), split_path(unquote_to_bytes(path)), limits, public)
+    suggestions = [folder.prefix + one for one in _similar(folder, split_path(below), limits)]
     if suggestions:
         lines.append("<p>Did you mean</p>\n<ul>")
         lines += [
@@ -67,7 +79,7 @@ def missing_page(
         ]
         lines.append("</ul>")
     lines.append('<p class="dim">This page reloads by itself when the file appears.</p>\n</main>\n')
-    return page(f"404: {decoded}", "\n".join(lines), _STYLE)
+    return page(f"404: {os.fsdecode(octets)}", "\n".join(lines), _STYLE)
 
 
 def host_page(host: str) -> bytes:
@@ -84,8 +96,9 @@ def host_page(host: str) -> bytes:
     return page("421 Misdirected Request", content, _STYLE)
 
 
-def _similar(root: bytes, names: Names, limits: DevLimits, public: PublicNames) -> list[bytes]:
-    """Paths below ``root`` that resemble one: in its folder, or in the nearest that exists."""
+def _similar(served: ServedFolder, names: Names, limits: DevLimits) -> list[bytes]:
+    """Paths below the root that resemble one: in its folder, or in the nearest that exists."""
+    root, public = os.fsencode(served.root), served.public
     names = tuple(name for name in names if name not in (b".", b".."))
     depth = 0
     # What is hidden is not served, and its names are not told.

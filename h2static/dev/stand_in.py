@@ -6,10 +6,11 @@ of :attr:`StandIn.text`, as a page where the client shows pages; it takes no Web
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
-from h2static.asgi.config import LifespanMode
+from h2static.asgi.config import AppConfig, LifespanMode
 from h2static.asgi.types import Receive, Scope, Send
 from h2static.config import Config
 from h2static.site.pages import page
@@ -47,8 +48,12 @@ def without_applications(config: Config) -> Config:
     """``config`` for :class:`StandIn` in the place of each application."""
     return replace(
         config,
-        apps=tuple(
-            replace(one, wsgi=False, factory=False, lifespan=LifespanMode.OFF)
-            for one in config.apps
-        ),
+        apps=_replaced(config.apps),
+        hosts=tuple([replace(one, apps=_replaced(one.apps)) for one in config.hosts]),
+    )
+
+
+def _replaced(apps: Sequence[AppConfig]) -> tuple[AppConfig, ...]:
+    return tuple(
+        [replace(one, wsgi=False, factory=False, lifespan=LifespanMode.OFF) for one in apps]
     )

@@ -83,8 +83,6 @@ class Client:
     version: str
     #: Whether the connection itself is a TLS connection.
     secure: bool = False
-    #: The name that the client asked for in its TLS handshake (SNI), if any.
-    server_name: str | None = None
     #: The address of ours that the client reached.
     local: Address = ""
     #: Of a TLS connection, where an application wants to know.

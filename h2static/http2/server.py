@@ -8,6 +8,7 @@ from collections.abc import Callable
 from h2static.http.exchange import Job, Outcome
 from h2static.http.messages import Client
 from h2static.http2.connection import Connection, nothing
+from h2static.http2.frames import Origin
 from h2static.http2.observer import Observer, Report
 from h2static.http2.push import Push
 from h2static.http2.registry import ErrorCode
@@ -72,6 +73,9 @@ class ServerConnection(Connection):
         self.jobs: deque[tuple[int, Job]] = self.requests.jobs
         replay.hand_to(self.requests.handle)
         self._begin(self.requests, replay)
+        for origins in service.origins:
+            # RFC 8336 section 2.4: a server SHOULD send them as soon as it can.
+            self.sender.emit(Origin(origins=origins))
 
     @property
     def at_rest(self) -> bool:

@@ -44,6 +44,8 @@ class Service(Endpoint):
     schemes: frozenset[bytes]
     #: Whether responses may have hints: then connections remember what clients have asked for.
     hints: bool = False
+    #: What clients are told that connections are good for (RFC 8336), in frames of this many.
+    origins: tuple[tuple[bytes, ...], ...] = ()
     #: Who clients have asked for.
     authorities: Authorities = field(default_factory=Authorities)
     #: The responses that were recalled in this batch.
@@ -100,13 +102,16 @@ def make_service(
     shared: Shared,
     *,
     schemes: frozenset[bytes] = frozenset((b"http",)),
+    sections: FieldSectionMemory | None = None,
     blocks: HeaderBlockMemory | None = None,
     hints: bool = False,
+    origins: tuple[tuple[bytes, ...], ...] = (),
     memories: bool = True,
 ) -> Service:
     """A service.
 
-    ``blocks``: those of another service of the same settings, to share them.  ``memories=False`` is
+    ``sections``, ``blocks``: those of another service of the same settings, limits and schemes (the
+    latter for ``blocks`` do not matter), to share them.  ``memories=False`` is
     for tests and for ``-v``.
     """
     return Service(
@@ -114,8 +119,9 @@ def make_service(
         settings=settings,
         limits=limits,
         shared=shared,
-        sections=make_sections(limits, memories=memories),
+        sections=sections or make_sections(limits, memories=memories),
         blocks=blocks or make_blocks(settings, shared, memories=memories),
         schemes=schemes,
         hints=hints,
+        origins=origins,
     )

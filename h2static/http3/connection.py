@@ -196,7 +196,6 @@ class ServerConnection:
                 self._on_stopped(event)
             case HandshakeCompleted():
                 self._established = True
-                self.client.server_name = event.server_name
                 self._control.open()
             case PingAcknowledged():
                 self._finish_shutdown()

@@ -172,7 +172,8 @@ class ResponseMemory:
         """The whole field section of a final response."""
         # RFC 9110 section 6.6.1: an origin server without a clock sends none.
         date: Fields = ((b"date", self._date.value),) if self._date.value else ()
-        return ((b":status", b"%d" % response.status), *date, *response.fields, *extra)
+        status = (b":status", b"%d" % response.status)
+        return (status, *response.fields[:1], *date, *response.fields[1:], *extra)
 
     def ready(self, response: Response) -> Ready:
         """``response`` as octets; remembered where it is prepared and its content is octets."""

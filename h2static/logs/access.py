@@ -18,17 +18,22 @@ import select
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from h2static.config import LogFormat
 from h2static.http.dates import MONTHS
 from h2static.http.forwarded import origin_of
+from h2static.http.host_names import host_of as named_host
 from h2static.http.journal import Finished
+from h2static.http.messages import Request
 from h2static.logs.brief import brief_line
 from h2static.logs.escape import escape, escape_octets
 from h2static.logs.files import LogFile
+
+#: How logs call the host of a request.
+HostOf: TypeAlias = Callable[[Request], str]
 
 #: Requests that wait for the writer: a second of the fastest load, some tens of MiB.
 MAX_WAITING: Final = 65_536
@@ -51,13 +56,16 @@ class AccessLog:
         form: LogFormat,
         *,
         color: bool = False,
+        host_of: HostOf | None = None,
         max_waiting: int = MAX_WAITING,
     ) -> None:
         """Open ``path`` for appending, ``-`` being standard output.  Raises ``OSError``.
 
-        ``color`` is for :attr:`LogFormat.BRIEF` on a terminal.
+        ``color`` is for :attr:`LogFormat.BRIEF` on a terminal.  ``host_of``: how the host of a
+        request is called, where there are several; called in the log's thread.
         """
         self._max_waiting = max_waiting
+        self._host_of = host_of
         self._color = color
         self._form = form
         self._log_file = LogFile(None if path == "-" else path, 1)
@@ -123,7 +131,13 @@ class AccessLog:
             # Finished requests carry monotonic time; the wall clock may have been set since.
             epoch = time.time() - time.monotonic()
             lines = [
-                format_line(self._waiting.popleft(), epoch, self._form, color=self._color)
+                format_line(
+                    self._waiting.popleft(),
+                    epoch,
+                    self._form,
+                    color=self._color,
+                    host_of=self._host_of,
+                )
                 for _ in range(count)
             ]
             self._write(lines)
@@ -171,14 +185,24 @@ def in_writes(lines: Sequence[str], limit: int | None) -> Iterator[tuple[int, by
     yield count, together
 
 
-def format_line(finished: Finished, epoch: float, form: LogFormat, *, color: bool = False) -> str:
+def format_line(
+    finished: Finished,
+    epoch: float,
+    form: LogFormat,
+    *,
+    color: bool = False,
+    host_of: HostOf | None = None,
+) -> str:
     """A line with its end; ``epoch`` added to monotonic time gives seconds since 1970."""
+    host = None if host_of is None else host_of(finished.request)
     if form is LogFormat.COMBINED:
         return _combined(finished, epoch)
+    if form is LogFormat.VHOST:
+        return _virtual_host(finished, host) + _combined(finished, epoch)
     if form is LogFormat.JSON:
-        return _json(finished, epoch)
+        return _json(finished, epoch, host)
     if form is LogFormat.BRIEF:
-        return brief_line(finished, epoch, color=color)
+        return brief_line(finished, epoch, color=color, host=host)
     assert_never(form)
 
 
@@ -198,6 +222,13 @@ def _combined(finished: Finished, epoch: float) -> str:
     return f'{host} - - [{stamp}] "{line}" {status} {octets} "{referer}" "{agent}"\n'
 
 
+def _virtual_host(finished: Finished, host: str | None) -> str:
+    """What Apache's log format says with ``%v:%p``, and a space."""
+    local = finished.client.local
+    port = local[1] if isinstance(local, tuple) else _UNIX
+    return f"{_word(host or named_host(finished.request.authority) or '-')}:{port} "
+
+
 def _word(text: str) -> str:
     """``text`` as it can stand between spaces or in quotation marks."""
     return escape(text).replace(" ", "\\x20").replace('"', "\\x22")
@@ -210,7 +241,7 @@ def _quoted(octets: bytes) -> str:
     return escape_octets(octets).replace('"', "\\x22")
 
 
-def _json(finished: Finished, epoch: float) -> str:
+def _json(finished: Finished, epoch: float, host: str | None) -> str:
     request, client = finished.request, finished.client
     origin = origin_of(client, request)
     entry: dict[str, object] = {
@@ -227,6 +258,8 @@ def _json(finished: Finished, epoch: float) -> str:
         "pushed": finished.pushed,
         "aborted": finished.aborted,
     }
+    if host is not None:
+        entry["host"] = host
     for name in (b"referer", b"user-agent"):
         value = request.field(name)
         if value is not None:

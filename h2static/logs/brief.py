@@ -28,15 +28,19 @@ _DURATIONS = ("ms", "s")
 _SHORTEST = 0.1
 
 
-def brief_line(finished: Finished, epoch: float, *, color: bool) -> str:
-    """A line with its end, or nothing; ``epoch`` added to monotonic time gives seconds since
-    1970."""
+def brief_line(finished: Finished, epoch: float, *, color: bool, host: str | None = None) -> str:
+    """A line with its end, or nothing; ``epoch`` added to monotonic time gives seconds since 1970.
+
+    ``host``: where there are several, which one was asked.
+    """
     request = finished.request
     if request.path.startswith(_OWN_PREFIX):
         return ""
     clock = time.strftime("%H:%M:%S", time.localtime(finished.finished + epoch))
     status = finished.response.status
     method, path = escape_utf8(request.method), escape_utf8(request.path)
+    if host is not None:
+        path = escape(host) + path
     size = _amount(finished.octets, _SIZES) if finished.octets else "-"
     notes = ["pushed"] if finished.pushed else []
     notes += map(escape, finished.delivered)

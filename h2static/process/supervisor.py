@@ -31,10 +31,13 @@ from h2static.errors import ApplicationError, ApplicationFailed, StartError, Usa
 from h2static.logs.errors import ErrorLog
 from h2static.process.control_channel import Message
 from h2static.process.counters import Counters
+from h2static.process.datagrams import DatagramNumbers, take_over
 from h2static.process.generation import Generation
 from h2static.process.launching import Launched
+from h2static.process.reloading import prepare
 from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
+from h2static.server.key_pairs import key_pairs
 from h2static.server.listeners import Listener
 
 #: Seconds a worker has to say that it accepts connections before a start or reload is given up.
@@ -102,6 +105,7 @@ class Supervisor:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
         self._on_terminal = os.isatty(2)
+        self._datagrams = DatagramNumbers()
 
     def run(self) -> None:
         """Serve until stopped.
@@ -198,16 +202,22 @@ class Supervisor:
         if self._stopping or generation not in (self._current, self._next):
             return
         slots = generation.config.workers
-        sockets = [one for item in self._listeners for one in item.for_slot(slot, slots)]
+        placed = [
+            (one, item.place) for item in self._listeners for one in item.for_slot(slot, slots)
+        ]
+        before, begins = self._everybody(), generation is self._current
         launched, self._launched = self._launched, None
         try:
             worker = start_worker(
                 generation.config,
                 slot=slot,
-                sockets=sockets,
+                sockets=[one for one, _ in placed],
+                places=tuple(place for _, place in placed),
                 now=time.monotonic(),
                 launched=launched,
                 failure=generation.failure,
+                datagrams=self._datagrams.assignment(generation.config, before, begins=begins),
+                predecessors=self._datagrams.inboxes(before),
             )
         except OSError as error:
             reason = f"a worker could not start: {error.strerror}"
@@ -239,6 +249,9 @@ class Supervisor:
                     worker.note_failure(message)
                 case Message.CHANGED:
                     self.reload()
+                case Message.LEFT:
+                    worker.reads_datagrams = False
+                    take_over(self._retired, self._current.workers.values())
                 case Message.COUNTED:
                     self._counters.take(worker, message["counters"])
         if worker.reader.ended:
@@ -287,6 +300,7 @@ class Supervisor:
             if worker.line.fileno() in self._selector.get_map():
                 self._selector.unregister(worker.line)
             worker.line.close()
+            worker.close_inbox()
             self._on_end(worker)
 
     def _listen_to_last_words(self, worker: Worker) -> None:
@@ -305,6 +319,7 @@ class Supervisor:
         generation = self._generation_of(worker)
         if generation is None:
             self._retired.discard(worker)
+            take_over(self._retired, self._current.workers.values())
             return
         del generation.workers[worker.slot]
         if worker.state is WorkerState.STOPPING:
@@ -356,23 +371,21 @@ class Supervisor:
 
     def _warn_of_expiry(self) -> None:
         """Tell when the certificate has not long to live."""
-        config = self._current.config
-        if config.no_tls or config.cert_file is None:
-            return
-        from h2static.server.tls import expiry_warning
+        for pair in key_pairs(self._current.config):
+            from h2static.server.tls import expiry_warning
 
-        warning = expiry_warning(config.cert_file, time.time())
-        if warning is not None:
-            self.log.report("tls", "", warning)
+            warning = expiry_warning(pair.cert_file, time.time())
+            if warning is not None:
+                self.log.report("tls", "", warning)
 
     def _warn_of_key(self) -> None:
         """Tell when others can read the private key."""
-        if self._current.config.no_tls:
-            return
-        from h2static.server import key_files
+        config = self._current.config
+        for pair in key_pairs(config):
+            from h2static.server import key_files
 
-        for warning in key_files.warnings(self._current.config):
-            self.log.report("tls", "", warning)
+            for warning in key_files.warnings(pair.of(config)):
+                self.log.report("tls", "", warning)
 
     # Reload
 
@@ -385,10 +398,7 @@ class Supervisor:
             return
         self._notifier.reloading()
         try:
-            config = self._reload_config()
-            self._check_reload(config)
-            for listener in self._listeners:
-                listener.extend(config.workers)
+            config = prepare(self._current.config, self._reload_config(), self._listeners)
         except (UsageError, StartError, OSError) as error:
             self._give_up_reload(str(error))
             return
@@ -396,13 +406,6 @@ class Supervisor:
         for slot in range(config.workers):
             self._start(generation, slot)
         self._after(START_DEADLINE, lambda: self._on_reload_deadline(generation))
-
-    def _check_reload(self, config: Config) -> None:
-        """Refuse what a reload cannot change: it would have to close sockets."""
-        old = self._current.config
-        for name in ("port", "addresses", "daemon", "pid_file"):
-            if getattr(old, name) != getattr(config, name):
-                raise StartError(f"a reload cannot change {name}: stop and start the server")
 
     def _on_reload_deadline(self, generation: Generation) -> None:
         if self._next is generation and not self._stopping:
@@ -429,9 +432,12 @@ class Supervisor:
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
         for listener in self._listeners:
+            if not self._current.config.serves_http3:
+                listener.leave_datagrams()
             listener.settle()
         for worker in old.workers.values():
             self._retire(worker, grace=old.config.grace)
+        take_over(self._retired, self._current.workers.values())
         self._change_log(old.config.error_log, self._current.config.error_log)
         self._deaths.clear()
         self.log.report("reload", "", "reloaded")

@@ -31,9 +31,6 @@ class Path(NamedTuple):
 class HandshakeCompleted:
     """Both ends know who they are; streams may be used."""
 
-    #: What the client has named in its TLS handshake (SNI), if anything.
-    server_name: str | None
-
 
 @dataclass(slots=True, kw_only=True)
 class StreamData:
@@ -102,8 +99,12 @@ class Transport(Protocol):
         """Where the peer is at present."""
 
     @property
-    def validated(self) -> bool:
-        """Whether the peer has shown that it is where it says, by finishing the handshake."""
+    def established(self) -> bool:
+        """Whether the handshake is complete: the peer has shown that it is where it says."""
+
+    @property
+    def server_name(self) -> str | None:
+        """What the client has named in its TLS handshake (SNI), if anything."""
 
     @property
     def terminated(self) -> bool:

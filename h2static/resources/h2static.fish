@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --htdocs --ignore --index --key-password-file --lifespan --log-format --max-concurrent-streams --mime-types-file --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --alt-svc --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mount --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -93,6 +93,9 @@ complete -c h2static -n _shtab_h2static_using -l app-dir -xka "(__fish_complete_
 complete -c h2static -n _shtab_h2static_using -l factory -d 'ATTRIBUTE is a function that returns the application.'
 complete -c h2static -n _shtab_h2static_using -l lifespan -xka "auto on off" -d 'Tell applications of start and end: on, off, or auto, which does so if they want to know.'
 complete -c h2static -n _shtab_h2static_using -l wsgi -d 'Applications are WSGI applications; needs the extra h2static(wsgi).'
+complete -c h2static -n _shtab_h2static_using -l host -x -d 'Serve DOCROOT to those who ask for NAME, a host name, or *.NAME, one label below it; DOCROOT without a name is for all others. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l listen -x -d 'Listen at another port, too: (ADDR:)PORT or unix:/path, with '"'"',no-tls'"'"' behind it without TLS. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l mount -x -d 'Serve DIR below /PREFIX; of the prefixes of a path, the longest wins. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -s a -l address -x -d 'Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded says what logs show, and '"'"':scheme https'"'"' may come on cleartext. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l proxy-protocol -xka "accept require off" -d 'Whether connections of trusted proxies begin with a PROXY header, version 1 or 2: '"'"'accept'"'"' takes both, '"'"'require'"'"' closes those without, '"'"'off'"'"' takes none.'
@@ -113,6 +116,10 @@ complete -c h2static -n _shtab_h2static_using -l early-response -d 'Answer when 
 complete -c h2static -n _shtab_h2static_using -l trailer -x -d 'Send the trailer field '"'"'name: value'"'"' at the end of each response. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l no-content-length -d 'Leave content-length out of responses that carry a file.'
 complete -c h2static -n _shtab_h2static_using -l http2-only -d 'Refuse HTTP/1.1, which browsers use without TLS.'
+complete -c h2static -n _shtab_h2static_using -l http1-only -d 'Refuse HTTP/2.'
+complete -c h2static -n _shtab_h2static_using -l http3 -d 'Speak HTTP/3 too, over UDP at the same port numbers. Needs the extra h2static(http3).'
+complete -c h2static -n _shtab_h2static_using -l http3-only -d 'Speak HTTP/3 and nothing else: connections over TCP are refused.'
+complete -c h2static -n _shtab_h2static_using -l alt-svc -xka "auto on off clear" -d 'Whether responses over TLS tell clients of HTTP/3 at the same port, which they remember for a day: '"'"'auto'"'"' with --http3 but not with --dev, '"'"'on'"'"', '"'"'off'"'"', or '"'"'clear'"'"' to have them forget it.'
 complete -c h2static -n _shtab_h2static_using -l dev -d 'For editing a site: live reload, a request log, lists of files, pages that explain errors, and no answer that a browser keeps. Listens on loopback unless -a is given.'
 complete -c h2static -n _shtab_h2static_using -l live-reload -d 'Have pages reload by themselves when files change; style sheets and images change without a reload.'
 complete -c h2static -n _shtab_h2static_using -l open -d 'Open a browser, unless a page is connected already.'
@@ -126,7 +133,7 @@ complete -c h2static -n _shtab_h2static_using -l color -d 'Colour the frame log 
 complete -c h2static -n _shtab_h2static_using -l hexdump -d 'Dump the octets of both directions, after decryption.'
 complete -c h2static -n _shtab_h2static_using -l quiet -d 'Print no banner.'
 complete -c h2static -n _shtab_h2static_using -l access-log -d 'Write one line for each request to FILE, or to standard output.'
-complete -c h2static -n _shtab_h2static_using -l log-format -xka "combined json brief" -d 'Form of the access log: combined, json, or brief for people.'
+complete -c h2static -n _shtab_h2static_using -l log-format -xka "combined json brief vhost" -d 'Form of the access log: combined, json, or brief for people.'
 complete -c h2static -n _shtab_h2static_using -l error-log -xka "(__fish_complete_path (commandline -ct))" -d 'Write errors to FILE: one line for each broken connection or crossed limit.'
 complete -c h2static -n _shtab_h2static_using -s n -l workers -x -d 'Worker processes; '"'"'auto'"'"' starts one for each processor.'
 complete -c h2static -n _shtab_h2static_using -s D -l daemon -d 'Run in the background once the sockets accept. Needs -d or DOCROOT.'

@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from h2static.http.exchange import Application
 from h2static.http.messages import Client
@@ -60,6 +60,10 @@ class Engines(Protocol):
         """Forget responses that are remembered for a second that is over, and their files."""
 
 
+#: Which engines connections with a context get.
+EnginesByContext: TypeAlias = Callable[[ssl.SSLContext], Engines]
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Entrance:
     """See the module."""
@@ -69,5 +73,14 @@ class Entrance:
     #: ``None``: cleartext.
     tls: ssl.SSLContext | None = None
     engines: Engines
-    #: What the engines serve.
+    #: What the engines serve; its lifecycle is that of all.
     application: Application
+    #: Where several certificates are shown: which engines go with which; :attr:`engines` are told
+    #: of batches for all of them.
+    by_context: EnginesByContext | None = None
+
+    def engines_for(self, tls: ssl.SSLSocket | None) -> Engines:
+        """The engines of a connection whose handshake, if it has one, is over."""
+        if tls is None or self.by_context is None:
+            return self.engines
+        return self.by_context(tls.context)

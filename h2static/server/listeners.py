@@ -25,6 +25,8 @@ from dataclasses import dataclass
 
 from h2static.config import LOOPBACK, Config
 from h2static.errors import StartError
+from h2static.host_config import ListenConfig
+from h2static.server.datagram_group import DatagramGroup, open_group
 
 #: Connections that wait for a worker; the kernel lowers it to its own limit (net.core.somaxconn).
 BACKLOG = 4096
@@ -50,8 +52,12 @@ class Listener:
     sockets: list[socket.socket]
     #: Whether the socket came from outside (systemd): it is neither extended nor removed.
     inherited: bool = False
+    #: Which of :attr:`Config.listening` this is of.
+    place: int = 0
     #: How many of the sockets are for good, see :meth:`extend`.
     settled: int = 1
+    #: At the same address, for HTTP/3; ``None``: it is not served here.
+    datagrams: DatagramGroup | None = None
 
     def url(self, scheme: str) -> str:
         """The URL by which a client on this machine reaches the listener."""
@@ -75,6 +81,8 @@ class Listener:
         They get no connection before :func:`begin_listening`, and are for good after
         :meth:`settle`.  Raises ``OSError``.
         """
+        if self.datagrams is not None:
+            self.datagrams.extend(slots)
         if self.port is None or self.inherited or not _SPREADS:
             return
         while len(self.sockets) < slots:
@@ -83,11 +91,15 @@ class Listener:
 
     def settle(self) -> None:
         """Every socket has somebody who accepts from it."""
+        if self.datagrams is not None:
+            self.datagrams.settle()
         self.settled = len(self.sockets)
 
     def revert(self) -> None:
         """Close what :meth:`extend` opened: nobody will accept there, and who is sent there by the
         kernel would wait for ever."""
+        if self.datagrams is not None:
+            self.datagrams.revert()
         while len(self.sockets) > self.settled:
             self.sockets.pop().close()
 
@@ -97,12 +109,25 @@ class Listener:
         Sockets of slots that no longer exist go to the others: a connection in their backlog must
         not be lost.
         """
+        datagrams = [] if self.datagrams is None else self.datagrams.for_slot(slot, slots)
         if len(self.sockets) == 1:
-            return self.sockets
-        return self.sockets[slot::slots]
+            return [*self.sockets, *datagrams]
+        return [*self.sockets[slot::slots], *datagrams]
+
+    def take_datagrams(self, slots: int) -> None:
+        """Have sockets for HTTP/3 at the same address.  Raises ``OSError``."""
+        if self.datagrams is None and self.port is not None:
+            self.datagrams = open_group(self.sockets[0], slots)
+
+    def leave_datagrams(self) -> None:
+        """Have none any more: who asks there is refused at once."""
+        if self.datagrams is not None:
+            self.datagrams.close()
+            self.datagrams = None
 
     def close(self) -> None:
         """Close the sockets; the name of a Unix domain socket goes too.  Safe to call twice."""
+        self.leave_datagrams()
         if not self.sockets:
             # The name may be another server's by now.
             return
@@ -128,7 +153,8 @@ def open_listeners(config: Config, slots: int) -> list[Listener]:
         try:
             return _open_all(config, slots)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or config.port != 0 or attempt == _PORT_ATTEMPTS - 1:
+            picked = any(one.port == 0 for one in config.listening)
+            if error.errno != errno.EADDRINUSE or not picked or attempt == _PORT_ATTEMPTS - 1:
                 raise StartError(error.strerror) from error
     raise AssertionError("the last attempt returns or raises")
 
@@ -142,7 +168,13 @@ def adopt_listeners(descriptors: Sequence[int], config: Config) -> list[Listener
     listeners: list[Listener] = []
     try:
         for descriptor in descriptors:
-            listeners.append(_adopt(descriptor, config))  # noqa: PERF401 -- closed below on errors
+            listeners.append(_adopt(descriptor, config))
+            if config.serves_http3 and not config.listening[listeners[-1].place].no_tls:
+                listeners[-1].take_datagrams(config.workers)
+    except OSError as error:
+        for listener in listeners:
+            listener.close()
+        raise StartError(f"cannot open a socket for HTTP/3: {error.strerror}") from error
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -161,49 +193,81 @@ def _adopt(descriptor: int, config: Config) -> Listener:
     if not listening or one.type != socket.SOCK_STREAM:
         one.close()
         raise StartError(f"descriptor {descriptor} is not a listening stream socket")
-    if not unix and config.port not in (0, name[1]):
+    place = _place_of(config.listening, None if unix else name[1])
+    if place is None:
         one.close()
+        ports = " or ".join(str(listen.port) for listen in config.listening)
         raise StartError(
-            f"the socket that was handed over listens at port {name[1]}, PORT is {config.port}"
+            f"the socket that was handed over listens at port {name[1]}, PORT is {ports}"
         )
     one.set_inheritable(False)
     one.setblocking(False)
     host, port = (os.fsdecode(name), None) if unix else name[:2]
-    return Listener(host=host, port=port, sockets=[one], inherited=True)
+    return Listener(host=host, port=port, sockets=[one], inherited=True, place=place)
+
+
+def _place_of(listening: Sequence[ListenConfig], port: int | None) -> int | None:
+    """Which of ``listening`` a socket is of; ``port`` is ``None`` for Unix domain sockets."""
+    for place, one in enumerate(listening):
+        if port is None and any(address.startswith("unix:") for address in one.addresses):
+            return place
+        if port is not None and one.port == port:
+            return place
+    for place, one in enumerate(listening):
+        if port is None or one.port == 0:
+            return place
+    return None
 
 
 def _open_all(config: Config, slots: int) -> list[Listener]:
     listeners: list[Listener] = []
-    port = config.port
     try:
-        for family, host, optional in _addresses(config):
-            if family == socket.AF_UNIX:
-                listeners.append(Listener(host=host, port=None, sockets=[_bind_unix(host)]))
-                continue
-            try:
-                first = _bind(family, (host, port), join=False)
-            except OSError as error:
-                if optional and listeners and error.errno != errno.EADDRINUSE:
-                    continue
-                shown = f"[{host}]" if ":" in host else host
-                text = f"cannot listen at {shown}:{port}: {error.strerror}"
-                if error.errno == errno.EADDRINUSE:
-                    if config.port == 0:
-                        raise OSError(error.errno, text) from error
-                    text += _suggest_port(family, host, port)
-                raise StartError(text) from error
-            port = first.getsockname()[1]
-            listener = Listener(host=host, port=port, sockets=[first])
-            listeners.append(listener)
-            listener.extend(slots)
-            listener.settle()
-            for one in listener.sockets:
-                begin_listening(one)
+        for place, listen in enumerate(config.listening):
+            first = len(listeners)
+            _open_place(listen, place, slots, listeners, silent=config.http3_only)
+            if config.serves_http3 and not listen.no_tls:
+                for one in listeners[first:]:
+                    one.take_datagrams(slots)
     except BaseException:
         for listener in listeners:
             listener.close()
         raise
     return listeners
+
+
+def _open_place(
+    listen: ListenConfig, place: int, slots: int, listeners: list[Listener], *, silent: bool
+) -> None:
+    """Open the sockets of ``listen`` and add them to ``listeners``, one by one.
+
+    ``silent``: connections are refused; the addresses are kept for datagrams.
+    """
+    port = listen.port
+    before = len(listeners)
+    for family, host, optional in _addresses(listen):
+        if family == socket.AF_UNIX:
+            sockets = [_bind_unix(host)]
+            listeners.append(Listener(host=host, port=None, sockets=sockets, place=place))
+            continue
+        try:
+            first = _bind(family, (host, port), join=False)
+        except OSError as error:
+            if optional and len(listeners) > before and error.errno != errno.EADDRINUSE:
+                continue
+            shown = f"[{host}]" if ":" in host else host
+            text = f"cannot listen at {shown}:{port}: {error.strerror}"
+            if error.errno == errno.EADDRINUSE:
+                if listen.port == 0:
+                    raise OSError(error.errno, text) from error
+                text += _suggest_port(family, host, port)
+            raise StartError(text) from error
+        port = first.getsockname()[1]
+        listener = Listener(host=host, port=port, sockets=[first], place=place)
+        listeners.append(listener)
+        listener.extend(slots)
+        listener.settle()
+        for one in () if silent else listener.sockets:
+            begin_listening(one)
 
 
 def _suggest_port(family: int, host: str, port: int) -> str:
@@ -217,7 +281,7 @@ def _suggest_port(family: int, host: str, port: int) -> str:
     return ""
 
 
-def _addresses(config: Config) -> list[tuple[socket.AddressFamily, str, bool]]:
+def _addresses(config: ListenConfig) -> list[tuple[socket.AddressFamily, str, bool]]:
     """What to bind: family, host as numbers or path, and whether its lack is no error."""
     if not config.addresses:
         every = [(socket.AF_INET, "0.0.0.0", True)]  # noqa: S104 -- the documented default

@@ -188,7 +188,7 @@ class Opener:
             proxied=link.proxies is not None,
             log=link.log,
         )
-        return link.entrance.engines.make(protocol, opening)
+        return link.entrance.engines_for(link.tls).make(protocol, opening)
 
 
 def _refuse_protocols(hello: ClientHello, ours: Sequence[str]) -> Refusal | None:

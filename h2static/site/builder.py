@@ -11,7 +11,7 @@ and ``OSError`` (the file system).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from h2static.http.fields import SERVER_FIELD
@@ -155,7 +155,8 @@ class ResponseBuilder:
         if not target.canonical:
             self._check_presence(walk, target, directory=target.directory)
             return self._rewritten(target, directory=target.directory)
-        match = self.netlify.redirects.find(target.names, target.query, self.limits)
+        names = target.base + target.names
+        match = self.netlify.redirects.find(names, target.query, self.limits)
         if match is not None and match.redirect.force:
             return self._follow(walk, match)
         try:
@@ -190,7 +191,7 @@ class ResponseBuilder:
 
     def _rewritten(self, target: Target, *, directory: bool) -> Response:
         """301 to another way of writing the path; relative to the host, query kept."""
-        location = encode_path(target.names, directory=directory)
+        location = encode_path(target.base + target.names, directory=directory)
         if target.query is not None:
             location += b"?" + target.query
         return self._redirect(301, location)
@@ -248,6 +249,8 @@ class ResponseBuilder:
         form, media_type = listing_page, b"text/html; charset=utf-8"
         if prefers_json(self.cache_key.accept, self.limits):
             form, media_type = listing_json, b"application/json"
+        # Who reads it knows the folder by its whole path.
+        listing = replace(listing, names=target.base + listing.names)
         octets = self.setup.lists.octets(listing, form, after=after)
         fields = self.rules.fields(self.path)
         if listing.next:
@@ -279,7 +282,7 @@ class ResponseBuilder:
                 lasts = self.setup.bundles.is_named(names, blocking=self.blocking)
             if lasts:
                 cache_control = IMMUTABLE
-            file_path = join_path(names, directory=False)
+            file_path = join_path(self.setup.base + names, directory=False)
             stored = self.rules.stored_coding(file_path)
         #: The file without any coding, where there is one.
         plain: OpenFile | None = None

@@ -17,6 +17,7 @@ from h2static.site.contents import WouldBlockError
 from h2static.site.files import Dependencies, FileVersion, Folder, OpenFile, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern
+from h2static.site.paths import Names
 from h2static.site.plain_files import decode_text
 from h2static.site.redirects import Redirects, parse_redirects
 from h2static.site.rules import HeaderRule, make_header_rule
@@ -39,10 +40,12 @@ class NetlifyRules:
     warnings: tuple[str, ...] = ()
 
 
-def parse_headers(text: str, source: str) -> tuple[tuple[HeaderRule, ...], tuple[str, ...]]:
+def parse_headers(
+    text: str, source: str, base: Names = ()
+) -> tuple[tuple[HeaderRule, ...], tuple[str, ...]]:
     """The rules of a ``_headers`` file, and warnings about those that were left out.
 
-    Raises ``ValueError`` with ``source`` and line.
+    ``base``: below which its folder is served.  Raises ``ValueError`` with ``source`` and line.
     """
     rules: list[HeaderRule] = []
     warnings: list[str] = []
@@ -53,7 +56,7 @@ def parse_headers(text: str, source: str) -> tuple[tuple[HeaderRule, ...], tuple
             continue
         try:
             if not line[0].isspace():
-                pattern = parse_path_pattern(text_of_line)
+                pattern = parse_path_pattern(text_of_line, base)
                 continue
             if pattern is None:
                 raise ValueError("a field without a path before it")
@@ -87,8 +90,10 @@ class _Known(NamedTuple):
 class NetlifyFiles:
     """The rules of the two files as they are now."""
 
-    def __init__(self, limits: SiteLimits = DEFAULTS) -> None:
+    def __init__(self, limits: SiteLimits = DEFAULTS, base: Names = ()) -> None:
+        """``base``: names in front of all paths; the files do not say them."""
         self._limits = limits
+        self._base = base
         self._known = _Known(NetlifyRules(), None, None)
 
     @property
@@ -141,8 +146,8 @@ class NetlifyFiles:
         return _read(file, name, self._limits.netlify_file)
 
     def _parse(self, headers_text: str, redirects_text: str) -> NetlifyRules:
-        headers, warnings = parse_headers(headers_text, HEADERS_FILE.decode())
-        redirects, more = parse_redirects(redirects_text, REDIRECTS_FILE.decode())
+        headers, warnings = parse_headers(headers_text, HEADERS_FILE.decode(), self._base)
+        redirects, more = parse_redirects(redirects_text, REDIRECTS_FILE.decode(), self._base)
         return NetlifyRules(
             headers=headers, redirects=Redirects(redirects), warnings=warnings + more
         )

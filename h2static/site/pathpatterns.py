@@ -61,8 +61,11 @@ class PathPattern:
         return frozenset(found | {SPLAT} if self.rest is not None else found)
 
 
-def parse_path_pattern(text: str) -> PathPattern:
-    """A pattern from its text, which starts with a slash.  Raises ``ValueError``."""
+def parse_path_pattern(text: str, base: Names = ()) -> PathPattern:
+    """A pattern from its text, which starts with a slash, for paths below ``base``.
+
+    Raises ``ValueError``.
+    """
     if not text.startswith("/"):
         raise ValueError(f"{text!r} is not a path: expected '/...'")
     words = text.strip("/").split("/") if text.strip("/") else []
@@ -78,7 +81,7 @@ def parse_path_pattern(text: str) -> PathPattern:
     if len(set(captured)) < len(captured):
         raise ValueError(f"{text!r} has a placeholder twice")
     return PathPattern(
-        names=tuple(names), rest=parse_pattern("/" + "/".join(rest)) if rest else None
+        names=(*base, *names), rest=parse_pattern("/" + "/".join(rest)) if rest else None
     )
 
 

@@ -55,11 +55,13 @@ class Target:
     canonical: bool
     #: What follows ``?``, as sent; ``None`` without ``?``.
     query: bytes | None
+    #: Names in front of :attr:`names`, where a site is served below a path.
+    base: Names = ()
 
     @property
     def path(self) -> bytes:
         """The decoded path, ``/`` first: what the patterns of rules are compared with."""
-        return join_path(self.names, directory=self.directory)
+        return join_path(self.base + self.names, directory=self.directory)
 
 
 def parse_target(
@@ -108,6 +110,25 @@ def parse_target(
         if _has_dot_segments(target.names):
             raise SiteError(404)
     return target
+
+
+def below(target: Target, base: Names) -> Target:
+    """``target`` as a site that is served below ``base`` sees it.
+
+    Raises ``SiteError`` (404) for what is not below it.
+    """
+    count = len(base)
+    if target.names[:count] != base:
+        raise SiteError(404)
+    names = target.names[count:]
+    return Target(
+        names=names,
+        directory=target.directory or not names,
+        # The root is written with a slash at its end.
+        canonical=target.canonical and (bool(names) or target.directory),
+        query=target.query,
+        base=base,
+    )
 
 
 def _has_dot_segments(names: Names) -> bool:

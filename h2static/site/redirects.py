@@ -51,10 +51,13 @@ class Match:
     target: bytes
 
 
-def parse_redirects(text: str, source: str) -> tuple[tuple[Redirect, ...], tuple[str, ...]]:
+def parse_redirects(
+    text: str, source: str, base: Names = ()
+) -> tuple[tuple[Redirect, ...], tuple[str, ...]]:
     """The rules of a file, and warnings about those that were left out.
 
-    Raises ``ValueError``.
+    ``base``: below which its folder is served; the paths in it do not say so.  Raises
+    ``ValueError``.
     """
     redirects: list[Redirect] = []
     warnings: list[str] = []
@@ -63,7 +66,7 @@ def parse_redirects(text: str, source: str) -> tuple[tuple[Redirect, ...], tuple
         if not words:
             continue
         try:
-            redirect = _parse_rule(words)
+            redirect = _parse_rule(words, base)
         except ValueError as error:
             raise ValueError(f"{source}:{number}: {error}") from None
         if isinstance(redirect, Redirect):
@@ -73,7 +76,7 @@ def parse_redirects(text: str, source: str) -> tuple[tuple[Redirect, ...], tuple
     return tuple(redirects), tuple(warnings)
 
 
-def _parse_rule(words: list[str]) -> Redirect | str:
+def _parse_rule(words: list[str], base: Names) -> Redirect | str:
     """The rule of one line, or the reason why it is left out."""
     origin, *others = words
     parameters: list[tuple[str, str]] = []
@@ -102,14 +105,18 @@ def _parse_rule(words: list[str]) -> Redirect | str:
         return f"the condition {others[0]!r} cannot be tested here"
     if _URL.match(target) and status in REWRITE_STATUSES:
         return "this server is no proxy"
-    pattern = parse_path_pattern(origin)
+    pattern = parse_path_pattern(origin, base)
     if pattern.rest is not None and pattern.rest.text != "/*":
         raise ValueError(f"{origin!r}: '*' stands for the end of a path only")
     _check_references(target, parameters, pattern)
+    target = quote(target, safe=_SAFE_IN_TARGET)
+    if base and not _URL.match(target):
+        # No octet of it looks like a placeholder then.
+        target = "".join(f"/{quote_from_bytes(name, safe='')}" for name in base) + target
     return Redirect(
         pattern=pattern,
         query=tuple(parameters),
-        target=quote(target, safe=_SAFE_IN_TARGET),
+        target=target,
         status=status,
         force=force,
     )

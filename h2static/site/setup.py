@@ -27,7 +27,7 @@ from h2static.site.names import public_names
 from h2static.site.netlify import FILES as NETLIFY_FILES
 from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
-from h2static.site.paths import Names, Target, parse_target
+from h2static.site.paths import Names, Target, below, parse_target
 from h2static.site.rules import Rules
 from h2static.site.sources import ChangedError, Shared
 from h2static.site.variants import UnusedSiblings
@@ -52,11 +52,12 @@ class Setup:
         *,
         alone: Alone = ANYHOW,
         falls_through: bool = False,
+        base: Names = (),
     ) -> None:
         """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
 
         ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.  ``falls_through``: as for
-        :class:`~h2static.site.site.Site`.
+        :class:`~h2static.site.site.Site`.  ``base``: names in front of all paths.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
@@ -64,6 +65,7 @@ class Setup:
         self.root = root
         self.clock = clock
         self.falls_through = falls_through
+        self.base = base
         limits = self.limits = access.limits
         self.shared = Shared(
             contents=contents,
@@ -90,7 +92,7 @@ class Setup:
         for page in config.error_page:
             self.error_files[page.status] = _site_names(page.file)
         self.spa = None if config.spa is None else _site_names(config.spa)
-        self.netlify = NetlifyFiles(limits) if config.netlify else None
+        self.netlify = NetlifyFiles(limits, base) if config.netlify else None
         self.unused_siblings = UnusedSiblings(root, limits)
         self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)
         #: Files that count whatever their names are, since options name them or the server reads
@@ -127,12 +129,13 @@ class Setup:
 
     def target(self, path: bytes, *, dot_segments: bool = True) -> Target:
         """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""
-        return parse_target(
+        target = parse_target(
             path,
             self.limits,
             encoded_slash=self.config.encoded_slash,
             dot_segments=dot_segments,
         )
+        return below(target, self.base) if self.base else target
 
     def _check_file(self, walk: Walk, file: str, option: str) -> None:
         """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""

@@ -32,6 +32,7 @@ from h2static.site.config import SiteConfig
 from h2static.site.contents import Contents, WouldBlockError
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone
+from h2static.site.paths import split_path
 from h2static.site.respond import refuse, respond
 from h2static.site.response_cache import ResponseCache, is_fresh
 from h2static.site.setup import UPLOAD_METHODS, Setup
@@ -72,6 +73,7 @@ class Site(Lifecycle):
         alone: Alone = ANYHOW,
         falls_through: bool = False,
         survey: bool = True,
+        base: str = "",
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
 
@@ -80,7 +82,9 @@ class Site(Lifecycle):
 
         ``alone``: what jobs enter, where several threads do them, to take turns at computing that
         takes much room; a lock.  ``falls_through``: others answer where the site has nothing.  The
-        response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.
+        response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.  ``base``: the
+        path below which the site is served, such as ``/docs``, decoded; all paths that the rules of
+        ``config`` name have it in front.
 
         Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
         does not exist or has faults.
@@ -100,6 +104,7 @@ class Site(Lifecycle):
             self.look,
             alone=alone,
             falls_through=falls_through,
+            base=split_path(os.fsencode(base)),
         )
         # Where links may lead anywhere, changes on the way there would go unseen.
         change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)

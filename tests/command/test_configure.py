@@ -76,7 +76,7 @@ def test_operands(
         (["--ignore", "x", "80"], "--ignore needs --dev or --live-reload"),
         (["--no-tls", "--allow-host", "x", "80"], "--allow-host needs --dev or --live-reload"),
         (["--allow-host", "x", "80", "k", "c"], "--allow-host needs --dev or --live-reload"),
-        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT or --app"),
+        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host"),
         (["-D", "0", "www"], "--daemon with port 0 needs --ready-fd"),
     ],
 )
@@ -131,7 +131,7 @@ def test_options_of_the_site_reach_the_site(folder: Path) -> None:
 def test_every_option_has_an_attribute(folder: Path) -> None:
     """Each row of the table can be given and ends up in the configuration."""
     samples = {
-        "address": "::1", "trusted-proxy": "10.0.0.0/8", "proxy-protocol": "require",
+        "address": "::1", "trusted-proxy": "10.0.0.0/8", "proxy-protocol": "require", "alt-svc": "on",
         "client-ca": "x", "groups": "P-256", "dh-param-file": "x", "key-password-file": "x",
         "header-table-size": "1K", "encoder-header-table-size": "1K",
         "max-concurrent-streams": "7", "window-bits": "7", "connection-window-bits": "7",
@@ -143,6 +143,7 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
         "cache-size": "1K", "dot-names": ".z*", "encoded-slash": "/@*",
         "app": "a:b", "app-dir": "x", "lifespan": "off",
+        "host": "a.test=www", "listen": "81", "mount": "/x=www",
     }  # fmt: skip
     for option in OPTIONS:
         if option.name in ("help", "version", "config", "print-config"):

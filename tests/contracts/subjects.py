@@ -17,6 +17,7 @@ from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker
 from h2static.dev.cors import CorsApplication
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.pages import ServedFolder
 from h2static.http.exchange import Application, Exchange
 from h2static.http.messages import Request, Response
 from h2static.http.wrapper import Wrapper
@@ -132,7 +133,9 @@ def _site(
 def _dev(
     root: Path, clock: Clock, *, friendly: bool = True, little: bool = False
 ) -> DevApplication:
-    options = DevOptions(root=str(root), allowed_hosts=("dev.test",), friendly=friendly)
+    options = DevOptions(
+        folders=(ServedFolder(root=str(root)),), allowed_hosts=("dev.test",), friendly=friendly
+    )
     site = _site(root, clock, limits=_LITTLE if little else None)
     limits = _LITTLE_DEV if little else DEFAULT_LIMITS
     return DevApplication(site, Broker(now=0.0), options, clock=clock, limits=limits)

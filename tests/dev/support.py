@@ -9,6 +9,7 @@ from pathlib import Path
 from h2static.dev.application import DevApplication, DevOptions
 from h2static.dev.broker import Broker, State
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.pages import ServedFolder
 from h2static.http.exchange import Exchange, ResponseJob
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Request, Response
@@ -135,7 +136,9 @@ def dev_around(
     limits: DevLimits = DEFAULT_LIMITS,
 ) -> DevApplication:
     """Dev mode around ``site``."""
-    options = DevOptions(root=root, allowed_hosts=("dev.test",), friendly=friendly)
+    options = DevOptions(
+        folders=(ServedFolder(root=root),), allowed_hosts=("dev.test",), friendly=friendly
+    )
     return DevApplication(site, Broker(now=0.0), options, clock=clock, limits=limits)
 
 
@@ -160,7 +163,11 @@ class Dev:
         )
         self.broker = Broker(now=0.0)
         self.site = Site(config, clock=clock)
-        options = DevOptions(root=str(root), allowed_hosts=("dev.test",), friendly=friendly)
+        options = DevOptions(
+            folders=(ServedFolder(root=str(root)),),
+            allowed_hosts=("dev.test",),
+            friendly=friendly,
+        )
         self.problems: tuple[str, ...] = ()
         self.application = DevApplication(
             self.site,

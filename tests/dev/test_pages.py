@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from h2static.dev.limits import DevLimits
-from h2static.dev.pages import host_page, missing_page
+from h2static.dev.pages import ServedFolder, host_page, missing_page
 from h2static.site import Site, SiteConfig
 from h2static.site.rules import parse_error_page
 from tests.dev.support import ELEMENT, NAVIGATION, Dev, dev_around, fields_of, request
@@ -92,15 +92,17 @@ def test_a_page_for_each_missing_path_and_none_for_a_file_that_came(dev: Dev, ro
 def test_suggestions_are_bounded(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / f"page{number}.html").touch()
-    page = missing_page(str(tmp_path), b"/page.html", DevLimits(suggestions=2))
+    page = missing_page(ServedFolder(root=str(tmp_path)), b"/page.html", DevLimits(suggestions=2))
     assert page.count(b"<li>") == 2
-    page = missing_page(str(tmp_path), b"/page.html", DevLimits(suggestion_entries=1))
+    page = missing_page(
+        ServedFolder(root=str(tmp_path)), b"/page.html", DevLimits(suggestion_entries=1)
+    )
     assert page.count(b"<li>") == 1
 
 
 @pytest.mark.parametrize("path", [b"/%00", b"/x%00y/z.html", b"/%FF.html", b"/" + b"x" * 5000])
 def test_odd_paths(root: Path, path: bytes) -> None:
-    page = missing_page(str(root), path)
+    page = missing_page(ServedFolder(root=str(root)), path)
     page.decode()
     assert page.endswith(b"</html>\n")
 

@@ -54,7 +54,7 @@ def record(text: str) -> Finished:
     """A record that has ``text`` wherever there is text or an octet string."""
     octets = text.encode("utf-8", "surrogatepass")
     return Finished(
-        client=Client(host=text, version=text, server_name=text, local=text),
+        client=Client(host=text, version=text, local=text),
         request=Request(
             method=octets,
             scheme=octets,

@@ -75,6 +75,7 @@ def test_the_successor_of_a_worker_does_not_open_it_again(
         *,
         slot: int,
         sockets: Sequence[socket.socket],
+        places: tuple[int, ...],
         now: float,
         launched: Launched | None = None,
         failure: str = "",

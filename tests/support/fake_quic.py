@@ -84,7 +84,8 @@ class FakeQuic:
     connection_ids = (b"fake",)
     ids_changed = False
     path = HERE
-    validated = True
+    established = True
+    server_name = None
 
     # ------------------------------------------------------------------ octets
 
@@ -133,7 +134,7 @@ class FakeQuic:
 
     def _control(self, kind: int, stream_id: int, value: int, payload: bytes) -> None:
         if kind == _HELLO:
-            self._events.append(HandshakeCompleted(server_name="example.test"))
+            self._events.append(HandshakeCompleted())
         elif kind == _RESET:
             self._events.append(StreamReset(stream_id=stream_id, code=value))
         elif kind == _STOP:

@@ -17,7 +17,6 @@ from h2static.http3.connection import ServerConnection
 from h2static.http3.service import Service
 from tests.support.fake_quic import HERE, FakeQuic
 
-
 #: Octets on their way above which nothing more is sent.
 _WINDOW = 32_768
 

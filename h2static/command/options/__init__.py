@@ -13,6 +13,7 @@ name (``-`` becomes ``_``) to :class:`h2static.config.Config` or
 from __future__ import annotations
 
 from h2static.command.options.applications import APPLICATIONS
+from h2static.command.options.hosts import SITES
 from h2static.command.options.model import (
     TEXT,
     Argument,
@@ -76,6 +77,7 @@ OPERANDS: tuple[Operand, ...] = (
 OPTIONS: tuple[Option, ...] = (
     *FILES,
     *APPLICATIONS,
+    *SITES,
     *LISTENING,
     *TLS,
     *PROTOCOL,

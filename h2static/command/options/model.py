@@ -26,6 +26,7 @@ class Group(StrEnum):
 
     FILES = "Files"
     APPLICATIONS = "Applications"
+    SITES = "Several sites"
     LISTENING = "Listening"
     TLS = "TLS"
     PROTOCOL = "HTTP/2"
@@ -83,6 +84,9 @@ class Option:
     schema: Schema | None = None
     #: For :attr:`Argument.MANY`: how a configuration file may write all values as one section.
     section: Section | None = None
+    #: JSON Schema of all values in a configuration file, where each may be a table;
+    #: :mod:`h2static.command.host_tables` reads them.
+    tables: Schema | None = None
     #: Whether a configuration file may set it.
     in_file: bool = True
     #: What a shell completes: ``file``, ``directory`` or nothing.  Such a value is a path on this
@@ -98,6 +102,8 @@ class Option:
         """JSON Schema of the option's value in a configuration file."""
         if self.argument is Argument.NONE:
             return {"type": "boolean", "description": self.help}
+        if self.tables is not None:
+            return {**self.tables, "description": self.help}
         one = self.schema if self.schema is not None else {"type": "string", "minLength": 1}
         if self.argument is Argument.MANY:
             array: Schema = {"type": "array", "items": one}

@@ -1,0 +1,271 @@
+"""From the tables of hosts, ports and mounts to what a configuration has of them.
+
+Contract: :func:`read_tables` parses what a configuration file says, by the parsers of the options
+that the keys are; what a command line has is a table with few keys.  :func:`hosts`, :func:`mounts`
+and :func:`listens` decide: what the server says holds for every host and mount that says nothing
+else, but for what names files or applications of one site.  All raise
+:class:`~h2static.errors.UsageError` or :class:`~h2static.errors.StartError` with one line that
+names the table and the key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Final, TypeAlias, cast
+
+from h2static.asgi.config import AppConfig
+from h2static.command.options.hosts import (
+    OF_HOST,
+    OF_MOUNT,
+    WrittenHost,
+    WrittenListen,
+    WrittenMount,
+    mounted_prefix,
+)
+from h2static.errors import StartError, UsageError
+from h2static.host_config import HostConfig, ListenConfig, MountConfig
+from h2static.http.host_names import parse_host_name
+from h2static.site.config import SiteConfig
+
+#: Parses the value of an option by name, in a file: name, what was written, where.
+Parse: TypeAlias = Callable[[str, object, str], object]
+
+#: What names files or targets of one site: it is never another one's.
+OF_ONE_SITE: Final = ("spa", "error-page", "push", "push-rules")
+_SITE_ATTRIBUTES: Final = frozenset(item.name for item in fields(SiteConfig))
+_NOT_OF_SITE: Final = frozenset(("htdocs", "names", "default", "key", "cert", "mount", "where"))
+#: Paths on this machine.
+_PATHS: Final = frozenset(
+    {"htdocs", "key", "cert", "key-password-file", "client-ca", "dh-param-file"}
+    | {one.name for one in OF_HOST.values() if one.completes}
+)
+#: What TLS has for a whole port, and why.
+OF_PORT: Final = ("verify-client", "client-ca", "groups", "dh-param-file", "no-tls")
+
+
+@dataclass(slots=True, kw_only=True)
+class Table:
+    """A table, parsed."""
+
+    #: ``hosts.toml: [[host]] 2``.
+    where: str
+    #: By key.
+    values: dict[str, object]
+
+
+def read_tables(name: str, written: object, path: str, folder: str, parse: Parse) -> list[Table]:
+    """The tables of ``host``, ``listen`` or ``mount`` in the file ``path``, which is in ``folder``.
+
+    Their shape was checked by the schema.
+    """
+    tables = []
+    if isinstance(written, dict):
+        for prefix, what in written.items():
+            where = f'{path}: [mount."{prefix}"]'
+            values = {**what, "prefix": prefix}
+            tables.append(_table(where, values, folder, parse))
+        return tables
+    assert isinstance(written, list)
+    for number, what in enumerate(written, 1):
+        where = f"{path}: [[{name}]] {number}"
+        if isinstance(what, str):
+            value = cast("tuple[object, ...]", parse(name, [what], where))[0]
+            table = of_words(value, where)
+            table.values = {key: _below(folder, key, one) for key, one in table.values.items()}
+            tables.append(table)
+        else:
+            tables.append(_table(where, what, folder, parse))
+    return tables
+
+
+def _table(where: str, written: Mapping[str, object], folder: str, parse: Parse) -> Table:
+    values: dict[str, object] = {}
+    for name, what in written.items():
+        place = f"{where}: {name}"
+        try:
+            if name in ("names", "hosts"):
+                values[name] = tuple(parse_host_name(one) for one in cast("list[str]", what))
+            elif name == "prefix":
+                values[name] = mounted_prefix(str(what))
+            elif name == "mount":
+                values[name] = read_tables(name, what, where, folder, parse)
+            elif name in OF_HOST or name in ("groups", "address"):
+                values[name] = _below(folder, name, parse(name, what, place))
+            else:
+                values[name] = _below(folder, name, what)
+        except ValueError as error:
+            raise UsageError(f"{place}: {error}") from None
+    return Table(where=where, values=values)
+
+
+def _below(folder: str, name: str, value: object) -> object:
+    return os.path.join(folder, str(value)) if name in _PATHS else value
+
+
+def of_words(written: object, where: str = "") -> Table:
+    """The table that stands for what a command line has, or a file in its words at ``where``."""
+    if isinstance(written, WrittenHost):
+        where = where or f"--host {written.name}"
+        return Table(where=where, values={"names": (written.name,), "htdocs": written.htdocs})
+    if isinstance(written, WrittenMount):
+        where = where or f"--mount {written.prefix}"
+        return Table(where=where, values={"prefix": written.prefix, "htdocs": written.htdocs})
+    assert isinstance(written, WrittenListen)
+    address = () if written.address is None else (written.address,)
+    no_tls = {"no-tls": True} if written.no_tls else {}
+    return Table(
+        where=where or f"--listen {written.port}",
+        values={"port": written.port, "address": address, **no_tls},
+    )
+
+
+def tables_of(values: Mapping[str, object], name: str) -> list[Table]:
+    """The tables under ``name``, from wherever they come."""
+    return [
+        one if isinstance(one, Table) else of_words(one)
+        for one in cast("Sequence[object]", values.get(name, ()))
+    ]
+
+
+def mounts(
+    tables: Sequence[Table], common: Mapping[str, object], *, dev: bool
+) -> tuple[MountConfig, ...]:
+    """The mounts; ``common``: what the site around them says, by option name."""
+    more = {"listing": True, "lenient": True} if dev else {}
+    return tuple(
+        MountConfig(
+            prefix=str(one.values["prefix"]),
+            site=_site(one, {name: common[name] for name in common if name in OF_MOUNT}, more),
+            where=one.where,
+        )
+        for one in tables
+    )
+
+
+def hosts(
+    tables: Sequence[Table],
+    common: Mapping[str, object],
+    apps_of: Callable[[Mapping[str, object]], tuple[AppConfig, ...]],
+    *,
+    dev: bool,
+) -> tuple[HostConfig, ...]:
+    """The hosts; ``common``: what the server says, by option name; ``apps_of``: the applications of
+    such values; ``dev``: in dev mode."""
+    found = []
+    for one in tables:
+        values = {**common, **one.values}
+        own = cast("list[Table]", one.values.get("mount", []))
+        try:
+            apps = apps_of({**common, "app": (), **one.values})
+            more: dict[str, object] = {"lenient": True} if dev else {}
+            if dev and not any(not app.prefix for app in apps):
+                # As of the site without a name.
+                more["listing"] = True
+            found.append(
+                HostConfig(
+                    names=cast("tuple[str, ...]", one.values["names"]),
+                    default=one.values.get("default") is True,
+                    site=_site(one, common, more, needed=not (apps or own)),
+                    apps=apps,
+                    mounts=mounts(own, values, dev=dev),
+                    key_file=_path(one, "key"),
+                    cert_file=_path(one, "cert"),
+                    key_password_file=_path(one, "key-password-file"),
+                    insecure_key=one.values.get("insecure-key") is True,
+                    where=one.where,
+                )
+            )
+        except ValueError as error:
+            raise UsageError(f"{one.where}: {error}") from None
+    return tuple(found)
+
+
+def _path(table: Table, name: str) -> str | None:
+    value = table.values.get(name)
+    return None if value is None else os.path.abspath(str(value))
+
+
+def _site(
+    table: Table,
+    common: Mapping[str, object],
+    more: Mapping[str, object] | None = None,
+    *,
+    needed: bool = True,
+) -> SiteConfig:
+    """How the folder of ``table`` is served; ``needed``: it has to have one."""
+    folder = table.values.get("htdocs")
+    if folder is None and needed:
+        raise UsageError(f"{table.where}: htdocs: there is nothing to serve")
+    values = {name: what for name, what in common.items() if name not in OF_ONE_SITE}
+    values.update(table.values)
+    attributes = {
+        name.replace("-", "_"): os.path.abspath(str(what)) if name in _PATHS else what
+        for name, what in values.items()
+        if name not in _NOT_OF_SITE and name.replace("-", "_") in _SITE_ATTRIBUTES
+    }
+    root = "" if folder is None else root_of(str(folder), f"{table.where}: htdocs: ")
+    return SiteConfig(root=root, **{**attributes, **(more or {})})  # type: ignore[arg-type]  # parsed
+
+
+def root_of(path: str, where: str = "") -> str:
+    """The folder to serve as an absolute path; its links stay, so that they can be swapped."""
+    root = os.path.abspath(path)
+    if not os.path.isdir(root):
+        what = "is not a folder" if os.path.exists(root) else "does not exist"
+        raise StartError(f"{where}the folder to serve {what}: {root}")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise StartError(f"{where}the folder to serve cannot be read: {root}")
+    return root
+
+
+def listens(tables: Sequence[Table], main: ListenConfig | None) -> tuple[ListenConfig, ...]:
+    """Where to listen; ``main``: what PORT says, whose policy holds for all who say none.
+
+    Empty where that is all there is.
+    """
+    if not tables:
+        return ()
+    policy = main or ListenConfig(port=0)
+    found = [] if main is None else [main]
+    for one in tables:
+        values = one.values
+        no_tls = values.get("no-tls", policy.no_tls) is True
+        verify = values.get("verify-client", policy.verify_client and not no_tls) is True
+        found.append(
+            ListenConfig(
+                port=cast("int", values["port"]),
+                addresses=tuple(cast("Sequence[str]", values.get("address", policy.addresses))),
+                no_tls=no_tls,
+                hosts=cast("tuple[str, ...]", values.get("hosts", ())),
+                verify_client=verify,
+                client_ca=_path(one, "client-ca") or (policy.client_ca if verify else None),
+                groups=cast("str | None", values.get("groups"))
+                or (None if no_tls else policy.groups),
+                dh_param_file=_path(one, "dh-param-file")
+                or (None if no_tls else policy.dh_param_file),
+                where=one.where,
+            )
+        )
+    return tuple(found)
+
+
+def absolute(name: str, written: object, folder: str) -> object:
+    """What was written under ``name``, with paths that are not relative to ``folder`` any more."""
+    if isinstance(written, str):
+        if name in ("host", "mount"):
+            key, equals, path = written.partition("=")
+            return f"{key}{equals}{os.path.join(folder, path)}"
+        return os.path.join(folder, written) if name in _PATHS else written
+    if isinstance(written, list):
+        return [absolute(name, one, folder) for one in written]
+    if isinstance(written, dict):
+        # Other tables in a table are fields by pattern and the like.
+        return {
+            key: absolute(key, what, folder)
+            if name == "mount" or key == "mount" or not isinstance(what, dict)
+            else what
+            for key, what in written.items()
+        }
+    return written

@@ -1,0 +1,60 @@
+"""How the folders and applications of a host are put together.
+
+Contract: :func:`put_together` gives one application that serves them all: a request below a prefix
+is for what is served there; of the rest the folder has what it has, and what has no prefix
+everything else.  Dev mode asks :class:`Documents` for what folders would respond, which it can look
+at without a request being answered; otherwise it passes everything on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from h2static.http.exchange import Application, ResponseJob
+from h2static.http.messages import Request, Response
+from h2static.http.wrapper import Wrapper
+from h2static.router import Router
+from h2static.site import Site
+from h2static.site.builder import ABSENT
+from h2static.site.folder_first import FolderFirst
+from h2static.site.refusals import Refusals
+
+
+class Documents(Wrapper):
+    """All applications, some of which may be folders that can be looked at."""
+
+    __slots__ = ("_folders", "_router")
+
+    def __init__(self, inner: Application, folders: Sequence[Site], router: Router | None) -> None:
+        """``folders``: all that ``inner`` leads to; ``router``: ``inner`` where it is one."""
+        super().__init__(inner)
+        self._folders = tuple(folders)
+        self._router = router
+
+    def look(self, request: Request) -> Response | ResponseJob:
+        """What the folder would respond; ``ABSENT`` for what an application answers."""
+        chosen = self._inner if self._router is None else self._router.choose(request.path)
+        return chosen.look(request) if isinstance(chosen, Site | FolderFirst) else ABSENT
+
+    def forget(self) -> None:
+        """Have folders forget their responses; applications remember nothing of their rules."""
+        for one in self._folders:
+            one.forget()
+
+
+def put_together(
+    site: Site | None, mounts: Mapping[str, Site], routes: Mapping[str, Application]
+) -> tuple[Application, Documents]:
+    """What serves ``site``, the folder, and ``mounts`` and ``routes``, which are by prefix.
+
+    What ``routes`` has without a prefix serves what the folder, which falls through then, has not.
+    """
+    outer: Application = Refusals() if site is None else site
+    everywhere = routes.get("")
+    if everywhere is not None:
+        outer = everywhere if site is None else FolderFirst(site, everywhere)
+    below = {**mounts, **{prefix: one for prefix, one in routes.items() if prefix}}
+    router = Router(below, outer) if below else None
+    application = router or outer
+    folders = [*([] if site is None else [site]), *mounts.values()]
+    return application, Documents(application, folders, router)

@@ -1,0 +1,157 @@
+"""What a configuration says of virtual hosts, ports and mounts.
+
+Contract: plain values, as in :mod:`h2static.config`.  :func:`check_hosts` says in one line what
+several of them contradict each other in; each knows where it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from h2static.asgi.config import AppConfig
+from h2static.site.config import SiteConfig
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class MountConfig:
+    """A folder that is served below a path."""
+
+    #: As :func:`h2static.router.parse_prefix` gives it; not empty.
+    prefix: str
+    #: Paths in its rules are those of requests, with the prefix.
+    site: SiteConfig
+    where: str = field(default="a mount", compare=False)
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class HostConfig:
+    """A virtual host: names, and what is served to those who ask for them."""
+
+    #: As :func:`h2static.http.host_names.parse_host_name` gives them; a wildcard is one label.
+    names: tuple[str, ...]
+    #: Serves those who ask for a name that nobody has.
+    default: bool = False
+    #: Without a root no folder is served.
+    site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
+    apps: tuple[AppConfig, ...] = ()
+    mounts: tuple[MountConfig, ...] = ()
+    #: PEM files; both ``None``: those of the server.
+    key_file: str | None = None
+    cert_file: str | None = None
+    key_password_file: str | None = None
+    insecure_key: bool = False
+    #: Where this was written, for messages: ``hosts.toml: [[host]] 2``.
+    where: str = field(default="a host", compare=False)
+
+    @property
+    def folder(self) -> bool:
+        """Whether a folder is served."""
+        return bool(self.site.root)
+
+    @property
+    def label(self) -> str:
+        """How logs call it: its first name."""
+        return self.names[0]
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class ListenConfig:
+    """A port, the hosts that are reached there, and the one TLS policy that it has.
+
+    A policy is a port's: when the name in a TLS handshake is known, Python can change the
+    certificate and nothing else.
+    """
+
+    port: int
+    #: As in :class:`h2static.config.Config`.
+    addresses: tuple[str, ...] = ()
+    no_tls: bool = False
+    #: Names of the hosts that are reached here; empty: all.  The site without a name is everywhere.
+    hosts: tuple[str, ...] = ()
+    verify_client: bool = False
+    client_ca: str | None = None
+    groups: str | None = None
+    dh_param_file: str | None = None
+    where: str = field(default="a port", compare=False)
+
+    @property
+    def scheme(self) -> str:
+        """What a client writes in front of the authority."""
+        return "http" if self.no_tls else "https"
+
+
+def check_prefixes(apps: Sequence[AppConfig], mounts: Sequence[MountConfig]) -> None:
+    """Raise ``ValueError`` where several things are to be served in one place."""
+    prefixes = [one.prefix for one in apps]
+    for prefix in prefixes:
+        if prefixes.count(prefix) > 1:
+            where = f"below {prefix}" if prefix else "without a prefix"
+            raise ValueError(f"there are several applications {where}")
+    prefixes += [one.prefix for one in mounts]
+    for one in mounts:
+        if prefixes.count(one.prefix) > 1:
+            raise ValueError(f"{one.where}: there are several things below {one.prefix}")
+
+
+def check_hosts(
+    hosts: Sequence[HostConfig], listens: Sequence[ListenConfig], *, has_main: bool
+) -> None:
+    """Raise ``ValueError`` for what hosts and ports contradict each other in.
+
+    ``has_main``: there is a site without a name, which is the default.
+    """
+    owners: dict[str, HostConfig] = {}
+    default: HostConfig | None = None
+    for host in hosts:
+        if not host.names:
+            raise ValueError(f"{host.where}: names: a host needs one")
+        for name in host.names:
+            other = owners.setdefault(name, host)
+            if other is not host:
+                raise ValueError(f"{host.where}: names: {name} is in {other.where} already")
+        if len(set(host.names)) < len(host.names):
+            raise ValueError(f"{host.where}: names: one is there twice")
+        if host.default:
+            if has_main:
+                raise ValueError(
+                    f"{host.where}: default: the site without a name (htdocs, app or mount) is the"
+                    " default already"
+                )
+            if default is not None:
+                raise ValueError(f"{host.where}: default: {default.where} is the default already")
+            default = host
+        if (host.key_file is None) != (host.cert_file is None):
+            raise ValueError(f"{host.where}: key and cert belong together")
+        if host.cert_file is None and host.key_password_file is not None:
+            raise ValueError(f"{host.where}: key-password-file needs key and cert")
+        try:
+            check_prefixes(host.apps, host.mounts)
+        except ValueError as error:
+            text = str(error)
+            where = "" if text.startswith(host.where) else f"{host.where}: "
+            raise ValueError(where + text) from None
+    _check_listens(listens, owners)
+
+
+def _check_listens(listens: Sequence[ListenConfig], owners: dict[str, HostConfig]) -> None:
+    places: dict[tuple[int, str], ListenConfig] = {}
+    for one in listens:
+        for name in one.hosts:
+            if name not in owners:
+                raise ValueError(f"{one.where}: hosts: no host has the name {name}")
+        if one.verify_client and one.client_ca is None:
+            raise ValueError(f"{one.where}: verify-client needs client-ca")
+        if one.client_ca is not None and not one.verify_client:
+            raise ValueError(f"{one.where}: client-ca needs verify-client")
+        if one.no_tls and (one.verify_client or one.groups or one.dh_param_file):
+            raise ValueError(f"{one.where}: no-tls does not go together with other options of TLS")
+        for address in one.addresses or ("",):
+            if not one.port and not address.startswith("unix:"):
+                continue
+            other = places.setdefault((one.port, address), one)
+            if other is not one:
+                raise ValueError(
+                    f"{one.where}: port: {one.port} is in {other.where} already; what holds for a"
+                    " port (no-tls, verify-client) cannot be different by name"
+                )

@@ -1,0 +1,162 @@
+"""Several hosts in one server: each request goes to the host whose name its authority has.
+
+Contract: :class:`HostRouter` is an application for connections of one kind: those of one port that
+have been shown one certificate.  By ``:authority`` or Host it gives a request to its host, or to
+the default where no host has the name.  It responds 421 (RFC 9110 section 15.5.20) where the name
+belongs to a host that connections of this kind do not reach, or to none and there is no default.
+What was decided for an authority is remembered.
+
+Nothing of a host is in here: each has memories, error pages and logs of its own.  A host is told of
+a batch when the first request of that batch is for it, so that hosts nobody asks for cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from h2static.http.exchange import Application, Exchange
+from h2static.http.host_names import HostNames, host_of
+from h2static.http.lifecycle import Lifecycle, Several, lifecycle_of
+from h2static.http.messages import Request, Response
+
+#: Authorities that are remembered, and octets of each.
+_KNOWN: Final = 256
+_LONGEST: Final = 256
+#: RFC 9110 section 15.5.20: a client is to ask again on another connection, also for this response.
+_NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+class Host:
+    """A host as routers see it."""
+
+    __slots__ = ("application", "batch", "label", "lifecycle", "names")
+
+    def __init__(self, label: str, names: Sequence[str], application: Application) -> None:
+        """``label``: how logs call it; ``names``: none for the site that has no name."""
+        self.label = label
+        self.names = tuple(names)
+        self.application = application
+        self.lifecycle = lifecycle_of(application)
+        #: The last batch that it was told of.
+        self.batch = -1
+
+
+class Hosts(Several):
+    """All hosts of a server, and the batch that is being answered."""
+
+    __slots__ = ("batch", "default", "every", "names")
+
+    def __init__(self, every: Sequence[Host], default: Host | None) -> None:
+        """``default``: has the names that nobody has; ``None``: nobody does."""
+        super().__init__(one.application for one in every)
+        self.every = tuple(every)
+        self.default = default
+        self.names = HostNames((name, host) for host in every for name in host.names)
+        self.batch = 0
+
+    def new_batch(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`; hosts are told when they are asked."""
+        self.batch += 1
+
+
+class HostRouter(Lifecycle):
+    """See the module; its lifecycle is that of all hosts."""
+
+    __slots__ = ("_hosts", "_known", "_nobody", "_reaches")
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        nobody: Application,
+        reaches: Callable[[Host, str], bool] = lambda host, name: True,
+    ) -> None:
+        """``nobody`` refuses what is for no host.  ``reaches``: whether connections of this kind
+        reach a host by a name that it has; by no name, as the default."""
+        self._hosts = hosts
+        self._nobody = nobody
+        self._reaches = reaches
+        self._known: dict[bytes, Host | None] = {}
+
+    def choose(self, authority: bytes) -> Host | None:
+        """Whose ``authority`` is; ``None``: nobody's who is reached here."""
+        try:
+            host = self._known[authority]
+        except KeyError:
+            host = self._decide(authority)
+        hosts = self._hosts
+        if host is not None and host.batch != hosts.batch:
+            host.batch = hosts.batch
+            host.lifecycle.new_batch()
+        return host
+
+    def _decide(self, authority: bytes) -> Host | None:
+        name = host_of(authority)
+        host = self._hosts.names.find(name)
+        if host is None:
+            # The name is nobody's: whatever certificate was shown, it is the default's to answer.
+            name, host = "", self._hosts.default
+        if host is not None and not self._reaches(host, name):
+            host = None
+        if len(authority) <= _LONGEST:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[authority] = host
+        return host
+
+    def recall(self, request: Request) -> Response | None:
+        """What the host recalls."""
+        host = self.choose(request.authority)
+        return None if host is None else host.application.recall(request)
+
+    def handle(self, exchange: Exchange) -> None:
+        """See :class:`h2static.http.exchange.Application`."""
+        request = exchange.request
+        host = self.choose(request.authority)
+        if host is None:
+            exchange.respond(self._misdirected(request))
+        else:
+            host.application.handle(exchange)
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """What the host says; where there is none, what says nothing of any host."""
+        host = None if request is None else self.choose(request.authority)
+        return (self._nobody if host is None else host.application).refuse(status, request)
+
+    def _misdirected(self, request: Request) -> Response:
+        name = host_of(request.authority)
+        owner = self._hosts.names.find(name)
+        why = (
+            "no host has this name, and there is no default"
+            if owner is None
+            else "its host is not reached by this port, or not with this certificate"
+        )
+        response = self._nobody.refuse(421, request)
+        fields = tuple(field for field in response.fields if field[0] != _NO_STORE[0])
+        return replace(
+            response,
+            fields=(*fields, _NO_STORE),
+            prepared=False,
+            refusal=f"{name or 'no authority'}: {why}",
+        )
+
+    def start(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._hosts.start()
+
+    def new_batch(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._hosts.new_batch()
+
+    def release(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._hosts.release()
+
+    def drain(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._hosts.drain()
+
+    def stop(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._hosts.stop()

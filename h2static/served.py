@@ -1,0 +1,30 @@
+"""What the assembly makes of a configuration before anybody can ask for it.
+
+Contract: plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from h2static.http.exchange import Application
+from h2static.server.server import Hosted
+
+
+@dataclass(slots=True, kw_only=True)
+class Served:
+    """What is served, and what there is to say about it."""
+
+    #: The outermost application; its lifecycle is that of all.
+    application: Application
+    #: What the owner of the site is to know by now, one line each.
+    warnings: Callable[[], tuple[str, ...]]
+    #: To be called as soon as the server is asked to stop.
+    on_stopping: Callable[[], None]
+    #: What the application takes beside requests: ``websocket``, or nothing.
+    protocols: frozenset[bytes] = frozenset()
+    #: To be told why applications that were to start again have not.
+    on_not_restarted: Callable[[str], None] = lambda text: None
+    #: Applications that have to start.
+    hosted: tuple[Hosted, ...] = ()

@@ -1,0 +1,76 @@
+"""The certificates of one port, of which each client is shown the one for its name.
+
+Contract: :class:`Certificates` gives the context that handshakes begin with.  The name that a
+client sends (SNI, RFC 6066 section 3) chooses the certificate, and nothing else: who sends none, or
+one that nobody has, is shown the first one.  After a handshake the context of the socket says which
+certificate it was; :meth:`Certificates.pair_of` knows it, also of contexts that were renewed.
+
+Assumes: all contexts of a port are made by one policy.  When the name is known, Python takes over
+certificate and ALPN of another context, but neither its minimum version nor its demand for a client
+certificate (measured with OpenSSL 3).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
+
+from h2static.http.host_names import HostNames, host_of
+from h2static.server.key_pairs import KeyPair
+
+#: Makes the context of a pair; blocks, and raises ``StartError``.
+MakeContext: TypeAlias = Callable[[KeyPair], ssl.SSLContext]
+
+
+class Certificates:
+    """See the module."""
+
+    def __init__(
+        self,
+        pairs: Sequence[KeyPair],
+        names: Iterable[tuple[str, KeyPair]],
+        make: MakeContext,
+    ) -> None:
+        """``pairs``: the first one is for those who name nobody.  ``names``: whose pair is shown to
+        whom.  Raises :class:`~h2static.errors.StartError`."""
+        self._first = pairs[0]
+        self._names = HostNames(names)
+        self._contexts: dict[KeyPair, ssl.SSLContext] = {}
+        self._pairs: WeakKeyDictionary[ssl.SSLContext, KeyPair] = WeakKeyDictionary()
+        for pair in pairs:
+            self.use(pair, make(pair))
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What handshakes begin with."""
+        return self._contexts[self._first]
+
+    def use(self, pair: KeyPair, context: ssl.SSLContext) -> None:
+        """``context`` is that of ``pair`` from now on."""
+        self._contexts[pair] = context
+        self._pairs[context] = pair
+        if pair == self._first and self._several:
+            context.sni_callback = self._choose
+
+    @property
+    def _several(self) -> bool:
+        return self._names.size > 0
+
+    def pair_of(self, context: ssl.SSLContext) -> KeyPair:
+        """Whose certificate a connection with ``context`` was shown."""
+        return self._pairs.get(context, self._first)
+
+    def _choose(
+        self,
+        connection: ssl.SSLSocket | ssl.SSLObject,
+        name: str | None,
+        context: ssl.SSLContext,
+    ) -> None:
+        """OpenSSL asks in the middle of a handshake; what is raised here would end it."""
+        if name is None:
+            return
+        pair = self._names.find(host_of(name.encode("ascii", "replace")))
+        if pair is not None and pair != self._first:
+            connection.context = self._contexts[pair]

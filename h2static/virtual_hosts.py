@@ -1,0 +1,414 @@
+"""How several hosts and several ports become applications, certificates and entrances.
+
+Contract: part of the assembly, for configurations with hosts or with several ports; servers of one
+site do without it.  :class:`VirtualHosts` makes an application of each host, as if it was alone,
+and leads to it by name: nothing of a host is in reach of another.
+
+Strategy: which hosts a connection reaches depends on its port and on the certificate that it was
+shown.  Connections that are equal in both have engines of their own, with memories of what was
+recalled of their own, so that nothing is looked up for a request that is remembered.  What octets
+mean is the same for all of them, and remembered once.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeAlias
+
+from h2static.config import Config
+from h2static.errors import StartError
+from h2static.host_config import HostConfig, ListenConfig
+from h2static.host_router import Host, HostRouter, Hosts
+from h2static.http.exchange import Application
+from h2static.http.host_names import HostNames, host_of, is_address
+from h2static.http.messages import Request
+from h2static.served import Served
+from h2static.server.certificate_names import covers, names_in, uncovered
+from h2static.server.certificate_watch import CertificateWatch, Renewal
+from h2static.server.certificates import Certificates
+from h2static.server.engine import Engine
+from h2static.server.entrance import Engines, Entrance, Opening
+from h2static.server.health import HealthApplication
+from h2static.server.key_pairs import KeyPair, common_pair, pair_of
+from h2static.server.pool import Pool
+from h2static.site.refusals import Refusals
+
+#: Octets of the smallest share of a cache.
+_SMALLEST_SHARE: Final = 1024 * 1024
+#: Octets of an ORIGIN frame that every client takes (RFC 9113 section 4.2).
+_FRAME: Final = 16_384
+
+
+def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
+    """For each host the configuration that it would have alone; first the site without a name.
+
+    Hosts that say nothing of a ``cache-size`` share that of the server.
+    """
+    folders = sum(one.folder + len(one.mounts) for one in config.hosts)
+    folders += config.folder + len(config.mounts)
+    whole = config.site.cache_size
+    share = max(whole // max(folders, 1), min(whole, _SMALLEST_SHARE))
+
+    def alone(own: Config) -> Config:
+        site = own.site
+        if site.cache_size == whole:
+            site = replace(site, cache_size=share)
+        mounts = tuple(
+            replace(one, site=replace(one.site, cache_size=min(one.site.cache_size, share)))
+            for one in own.mounts
+        )
+        return replace(own, site=site, mounts=mounts, hosts=(), listens=(), health=None)
+
+    found: list[tuple[HostConfig | None, Config]] = []
+    if config.has_main or not config.hosts:
+        found.append((None, alone(config)))
+    for host in config.hosts:
+        own = replace(
+            config,
+            site=host.site,
+            apps=host.apps,
+            mounts=host.mounts,
+            hosts=(),
+            listens=(),
+            allow_host=(*config.allow_host, *host.names),
+        )
+        found.append((host, alone(own)))
+    return found
+
+
+def labels(config: Config) -> Callable[[Request], str] | None:
+    """How logs call the host of a request, where there are several: its first name; for the site
+    without a name the one that was asked for."""
+    if not config.hosts:
+        return None
+    names = HostNames((name, host.label) for host in config.hosts for name in host.names)
+    default = next((host.label for host in config.hosts if host.default), None)
+
+    def label(request: Request) -> str:
+        host = host_of(request.authority)
+        return names.find(host) or default or host or "-"
+
+    return label
+
+
+#: See :func:`assemble_hosts`.
+MakeApplications: TypeAlias = Callable[[Config, str, bool], Served]
+
+
+class MakeEngines(Protocol):
+    """Makes the engines of connections that reach the same."""
+
+    def __call__(
+        self,
+        application: Application,
+        *,
+        gateway: Application,
+        secure: bool,
+        origins: tuple[tuple[bytes, ...], ...],
+        beside: Engines | None,
+    ) -> Engines:
+        """``gateway`` is for the connections of trusted proxies.  ``beside``: whose memories of
+        what octets mean are shared; engines that this has made."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Port:
+    """One of :attr:`Config.listening`, and where its sockets are."""
+
+    listen: ListenConfig
+    certificates: Certificates | None
+    pairs: tuple[KeyPair, ...]
+
+
+class EnginesByCertificate:
+    """The engines of one port; see :class:`h2static.server.entrance.Engines`."""
+
+    def __init__(self, certificates: Certificates, by_pair: dict[KeyPair, Engines]) -> None:
+        """``by_pair``: the first one is for those who name nobody."""
+        self._certificates = certificates
+        self._by_pair = by_pair
+        self._every = tuple(by_pair.values())
+        self.protocols = self._every[0].protocols
+
+    def of_context(self, context: ssl.SSLContext) -> Engines:
+        """The engines for those who were shown the certificate of ``context``."""
+        return self._by_pair[self._certificates.pair_of(context)]
+
+    def make(self, protocol: str, opening: Opening) -> Engine:
+        """See :class:`h2static.server.entrance.Engines`."""
+        return self._every[0].make(protocol, opening)
+
+    def new_batch(self) -> None:
+        """See :class:`h2static.server.entrance.Engines`."""
+        for one in self._every:
+            one.new_batch()
+
+    def release(self) -> None:
+        """See :class:`h2static.server.entrance.Engines`."""
+        for one in self._every:
+            one.release()
+
+
+def assemble_hosts(
+    config: Config,
+    sockets: Sequence[tuple[socket.socket, int]],
+    *,
+    pool: Pool,
+    report: Callable[[str], None],
+    make_applications: MakeApplications,
+    make_context: Callable[[Config], ssl.SSLContext],
+    make_engines: Callable[[Served], MakeEngines],
+) -> tuple[Served, list[Entrance], Callable[[], None]]:
+    """What is served, its entrances, and what has certificates be looked at.
+
+    ``sockets``: each with its place in :attr:`Config.listening`.  ``report`` is told of renewed
+    certificates.  ``make_applications``: those of a host; is told how logs call it, which is empty
+    for the site without a name, and whether a browser is to be opened for it.  Raises
+    :class:`~h2static.errors.StartError`.
+    """
+    hosts = VirtualHosts(config, make_applications, make_context)
+    make = make_engines(hosts.served)
+    made: dict[tuple[int, int | None], Engines] = {}
+    entrances: list[Entrance] = []
+    for one, place in sockets:
+        number = None if one.family == socket.AF_UNIX else one.getsockname()[1]
+        engines = made.get((place, number))
+        if engines is None:
+            engines = made[place, number] = hosts.engines(place, number, make)
+        certificates = hosts.ports[place].certificates
+        by_context = engines.of_context if isinstance(engines, EnginesByCertificate) else None
+        entrances.append(
+            Entrance(
+                socket=one,
+                tls=None if certificates is None else certificates.context,
+                engines=engines,
+                application=hosts.served.application,
+                by_context=by_context,
+            )
+        )
+
+    def use() -> None:
+        for entrance, (_, place) in zip(entrances, sockets, strict=True):
+            certificates = hosts.ports[place].certificates
+            entrance.tls = None if certificates is None else certificates.context
+
+    return hosts.served, entrances, hosts.renew(pool, use, report)
+
+
+class VirtualHosts:
+    """See the module."""
+
+    def __init__(
+        self,
+        config: Config,
+        make_applications: MakeApplications,
+        make_context: Callable[[Config], ssl.SSLContext],
+    ) -> None:
+        """See :func:`assemble_hosts`; ``make_context`` blocks."""
+        self._config = config
+        self._make_context = make_context
+        self._configs: dict[Host, HostConfig | None] = {}
+        self._healths: list[HealthApplication] = []
+        # Before they read the files: what changes from now on is seen.
+        self._watches: list[tuple[CertificateWatch, Certificates, KeyPair]] = []
+        self.ports = [self._port(listen) for listen in config.listening]
+        parts: list[tuple[str, Served]] = []
+        default: Host | None = None
+        for written, own in configs_of_hosts(config):
+            label, names = ("", ()) if written is None else (written.label, written.names)
+            try:
+                served = make_applications(own, label, not parts)
+            except StartError as error:
+                if written is not None and not str(error).startswith(written.where):
+                    error.args = (f"{written.where}: {error}",)
+                raise
+            host = Host(label, names, served.application)
+            self._configs[host] = written
+            parts.append((label, served))
+            if written is None or written.default:
+                default = host
+        self._hosts = Hosts(tuple(self._configs), default)
+        self._nobody = Refusals()
+        #: Leads everywhere: its lifecycle is that of all hosts.
+        self._everywhere = self._outer(HostRouter(self._hosts, self._nobody))
+        self.served = self._together(parts)
+
+    def _outer(self, router: HostRouter) -> Application:
+        """``router`` with the health check around it, which is asked for by any name."""
+        if self._config.health is None:
+            return router
+        health = HealthApplication(router, self._config.health)
+        self._healths.append(health)
+        return health
+
+    def _together(self, parts: Sequence[tuple[str, Served]]) -> Served:
+        def warnings() -> tuple[str, ...]:
+            return tuple(
+                f"{label}: {text}" if label else text
+                for label, one in parts
+                for text in one.warnings()
+            )
+
+        def turn_away() -> None:
+            for health in self._healths:
+                health.draining = True
+            for _, one in parts:
+                one.on_stopping()
+
+        def tell(text: str) -> None:
+            for _, one in parts:
+                one.on_not_restarted(text)
+
+        return Served(
+            application=self._everywhere,
+            warnings=warnings,
+            on_stopping=turn_away,
+            protocols=frozenset().union(*(one.protocols for _, one in parts)),
+            on_not_restarted=tell,
+            hosted=tuple(hosted for _, one in parts for hosted in one.hosted),
+        )
+
+    # ------------------------------------------------------------------ certificates
+
+    def _port(self, listen: ListenConfig) -> Port:
+        config = self._config
+        if listen.no_tls:
+            return Port(listen=listen, certificates=None, pairs=())
+        hosts = [one for one in config.hosts if _is_at(listen, one)]
+        by_host = [(one, pair) for one in hosts if (pair := pair_of(config, one)) is not None]
+        pairs = [pair for _, pair in by_host]
+        first = next((pair for one, pair in by_host if one.default), None)
+        if config.has_main or not pairs:
+            first = common_pair(config)
+        if first is not None:
+            pairs.insert(0, first)
+        if not pairs:
+            raise StartError(f"{listen.where}: there is no certificate: give key and cert")
+        distinct = tuple(dict.fromkeys(pairs))
+        # With one certificate there is nothing to choose.
+        names = [(name, pair) for one, pair in by_host for name in one.names]
+
+        def make(pair: KeyPair) -> ssl.SSLContext:
+            return self._make_context(pair.of(config, listen))
+
+        watches = []
+        if config.watch_certificate:
+            watches = [self._watch(listen, pair, make) for pair in distinct]
+        certificates = Certificates(distinct, names if len(distinct) > 1 else (), make)
+        self._watches += [
+            (watch, certificates, pair) for watch, pair in zip(watches, distinct, strict=False)
+        ]
+        return Port(listen=listen, certificates=certificates, pairs=distinct)
+
+    def _watch(
+        self, listen: ListenConfig, pair: KeyPair, make: Callable[[KeyPair], ssl.SSLContext]
+    ) -> CertificateWatch:
+        config = self._config
+
+        def renewed() -> ssl.SSLContext:
+            problem = uncovered(config, pair)
+            if problem is not None:
+                raise StartError(problem)
+            return make(pair)
+
+        return CertificateWatch(pair.of(config, listen), renewed)
+
+    def renew(
+        self, pool: Pool, use: Callable[[], None], report: Callable[[str], None]
+    ) -> Callable[[], None]:
+        """What has all certificates be looked at.  ``use`` is called when one is to be used."""
+
+        def renewal(certificates: Certificates, pair: KeyPair) -> Renewal:
+            def take(context: ssl.SSLContext) -> None:
+                certificates.use(pair, context)
+                use()
+
+            return Renewal(use=take, report=report)
+
+        every = [(watch, renewal(one, pair)) for watch, one, pair in self._watches]
+
+        def look() -> None:
+            for watch, what in every:
+                watch.look(pool, what)
+
+        return look
+
+    # ------------------------------------------------------------------ ports
+
+    def engines(self, place: int, number: int | None, make: MakeEngines) -> Engines:
+        """The engines of the port at ``place`` among :attr:`ports`.
+
+        ``number``: where it listens; ``None``: at a Unix domain socket.
+        """
+        port = self.ports[place]
+        listen, certificates = port.listen, port.certificates
+        gateway = self._router(lambda host, name: self._is_here(listen, host))
+        if certificates is None:
+            return make(gateway, gateway=gateway, secure=False, origins=(), beside=None)
+        by_pair: dict[KeyPair, Engines] = {}
+        first: Engines | None = None
+        for pair in port.pairs:
+            reaches = self._reaching(port, pair)
+            engines = by_pair[pair] = make(
+                self._router(reaches),
+                gateway=gateway,
+                secure=True,
+                origins=() if number is None else self._origins(reaches, number),
+                beside=first,
+            )
+            first = first or engines
+        return EnginesByCertificate(certificates, by_pair)
+
+    def _router(self, reaches: Callable[[Host, str], bool]) -> Application:
+        if not self._config.hosts:
+            # One site at several ports.
+            (host,) = self._hosts.every
+            if self._config.health is None:
+                return host.application
+        return self._outer(HostRouter(self._hosts, self._nobody, reaches))
+
+    def _is_here(self, listen: ListenConfig, host: Host) -> bool:
+        written = self._configs[host]
+        return written is None or _is_at(listen, written)
+
+    def _reaching(self, port: Port, pair: KeyPair) -> Callable[[Host, str], bool]:
+        """Which hosts are reached by connections that were shown the certificate of ``pair``."""
+        several = len(port.pairs) > 1
+        names = names_in(pair.cert_file) if several else frozenset()
+
+        def reaches(host: Host, name: str) -> bool:
+            if not self._is_here(port.listen, host):
+                return False
+            written = self._configs[host]
+            if not several or written is None or not name:
+                return True
+            return pair_of(self._config, written) == pair or covers(names, name)
+
+        return reaches
+
+    def _origins(
+        self, reaches: Callable[[Host, str], bool], number: int
+    ) -> tuple[tuple[bytes, ...], ...]:
+        """What an ORIGIN frame says: names that are reached.  A wildcard cannot be said (RFC 8336
+        section 2.1); clients take another connection for its names."""
+        suffix = "" if number == 443 else f":{number}"
+        frames: list[tuple[bytes, ...]] = []
+        octets = _FRAME
+        for host in self._hosts.every:
+            for name in host.names:
+                if name.startswith("*.") or is_address(name) or not reaches(host, name):
+                    continue
+                origin = f"https://{name}{suffix}".encode("ascii")
+                if octets + 2 + len(origin) > _FRAME:
+                    frames.append(())
+                    octets = 0
+                frames[-1] += (origin,)
+                octets += 2 + len(origin)
+        return tuple(frames)
+
+
+def _is_at(listen: ListenConfig, host: HostConfig) -> bool:
+    return not listen.hosts or not set(listen.hosts).isdisjoint(host.names)

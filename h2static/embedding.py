@@ -19,7 +19,7 @@ from h2static.assembly import assemble
 from h2static.config import LOOPBACK, Config
 from h2static.router import parse_prefix
 from h2static.server.key_pairs import key_pairs, needs_common_pair
-from h2static.server.listeners import open_listeners
+from h2static.server.listeners import open_listeners, sockets_of
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -70,7 +70,7 @@ async def serve(
         raise ValueError("TLS needs key_file and cert_file; without them say no_tls")
     listeners = open_listeners(config, 1)
     try:
-        placed = [(one, item.place) for item in listeners for one in item.for_slot(0, 1)]
+        placed = sockets_of(listeners, config)
         sockets, places = [one for one, _ in placed], [place for _, place in placed]
         # Spinning in the poller would take its moments from the other tasks of the program.
         server = assemble(config, sockets, several=False, spin=0.0, objects=objects, places=places)

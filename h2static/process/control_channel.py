@@ -46,6 +46,7 @@ class Message(StrEnum):
 
     # The supervisor says:
     #: Stop accepting after ``delay`` seconds, finish what was accepted within ``grace``, end.
+    #: ``succeeded``: others do its work now, and read the sockets of HTTP/3.
     STOP = "stop"
     #: End now.
     FORCE = "force"

@@ -38,7 +38,7 @@ from h2static.process.reloading import prepare
 from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
 from h2static.server.key_pairs import key_pairs
-from h2static.server.listeners import Listener
+from h2static.server.listeners import Listener, sockets_of
 
 #: Seconds a worker has to say that it accepts connections before a start or reload is given up.
 START_DEADLINE = 30.0
@@ -201,10 +201,7 @@ class Supervisor:
         """Start the worker of ``slot``.  Where the system refuses a successor, try again later."""
         if self._stopping or generation not in (self._current, self._next):
             return
-        slots = generation.config.workers
-        placed = [
-            (one, item.place) for item in self._listeners for one in item.for_slot(slot, slots)
-        ]
+        placed = sockets_of(self._listeners, generation.config, slot)
         before, begins = self._everybody(), generation is self._current
         launched, self._launched = self._launched, None
         try:
@@ -466,7 +463,7 @@ class Supervisor:
     def _retire(self, worker: Worker, *, grace: float) -> None:
         """Have ``worker`` finish and end; it is killed when it does not."""
         self._retired.add(worker)
-        worker.stop(delay=0.0, grace=grace)
+        worker.stop(delay=0.0, grace=grace, succeeded=True)
         self._kill_after(worker, grace + _CLOSING)
 
     def _kill_after(self, worker: Worker, delay: float) -> None:

@@ -162,7 +162,7 @@ async def _serve(
                 match message["type"]:
                     case Message.STOP if not stopping:
                         stopping = True
-                        if not message["delay"]:
+                        if message["succeeded"]:
                             server.leave_datagrams()
                             _tell(line, Message.LEFT)
                         tasks.start_soon(running.stop, message)

@@ -65,11 +65,11 @@ class Worker:
         with contextlib.suppress(OSError):
             self.line.send(encode(message, **values))
 
-    def stop(self, *, delay: float, grace: float) -> None:
-        """Have it finish what it has accepted and end."""
+    def stop(self, *, delay: float, grace: float, succeeded: bool = False) -> None:
+        """Have it finish what it has accepted and end; ``succeeded``: others do its work now."""
         if self.state is not WorkerState.STOPPING:
             self.state = WorkerState.STOPPING
-            self.tell(Message.STOP, delay=delay, grace=grace)
+            self.tell(Message.STOP, delay=delay, grace=grace, succeeded=succeeded)
 
     def close_inbox(self) -> None:
         """It is dead: nothing is for it any more."""

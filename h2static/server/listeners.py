@@ -103,16 +103,16 @@ class Listener:
         while len(self.sockets) > self.settled:
             self.sockets.pop().close()
 
-    def for_slot(self, slot: int, slots: int) -> list[socket.socket]:
-        """The sockets that ``slot`` of ``slots`` accepts from.
+    def for_slot(self, slot: int, slots: int, *, datagrams: bool = False) -> list[socket.socket]:
+        """The sockets that ``slot`` of ``slots`` accepts from, and those for HTTP/3 if wanted.
 
         Sockets of slots that no longer exist go to the others: a connection in their backlog must
         not be lost.
         """
-        datagrams = [] if self.datagrams is None else self.datagrams.for_slot(slot, slots)
-        if len(self.sockets) == 1:
-            return [*self.sockets, *datagrams]
-        return [*self.sockets[slot::slots], *datagrams]
+        found = self.sockets if len(self.sockets) == 1 else self.sockets[slot::slots]
+        if datagrams and self.datagrams is not None:
+            return [*found, *self.datagrams.for_slot(slot, slots)]
+        return found
 
     def take_datagrams(self, slots: int) -> None:
         """Have sockets for HTTP/3 at the same address.  Raises ``OSError``."""
@@ -136,6 +136,18 @@ class Listener:
         if self.port is None and not self.inherited:
             with contextlib.suppress(OSError):
                 os.unlink(self.host)
+
+
+def sockets_of(
+    listeners: Sequence[Listener], config: Config, slot: int = 0
+) -> list[tuple[socket.socket, int]]:
+    """The sockets that the worker of ``slot`` serves, each with its place in
+    :attr:`Config.listening`."""
+    return [
+        (one, item.place)
+        for item in listeners
+        for one in item.for_slot(slot, config.workers, datagrams=config.serves_http3)
+    ]
 
 
 def begin_listening(one: socket.socket) -> None:

@@ -13,7 +13,7 @@
 #   make matrix        HPACK codecs of others through the vectors and the corpus, into docs/
 #   make conformance   HTTP/2 servers of others through h2get conformance, into docs/
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like;
-#                      ARGS=apps beside ASGI servers
+#                      ARGS=apps beside ASGI servers, ARGS=http3 over HTTP/3
 #   make autobahn      the Autobahn test suite against an echo of ours; needs PYTHON2=python2.7
 #   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits

@@ -30,6 +30,7 @@ from h2static.http2.limits import Limits as Http2Limits
 from h2static.logs.console import Console, is_colored
 from h2static.logs.errors import ErrorLog
 from h2static.served import Served
+from h2static.server.alt_svc import with_alt_svc
 from h2static.server.driver import SPIN_SECONDS, Driver
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
     from h2static.server.certificate_watch import CertificateWatch
-    from h2static.server.datagram_entrance import DatagramParts, DatagramWorker
+    from h2static.server.datagram_entrance import DatagramWorker, NamedApplications
 
 #: Addresses that a browser on this machine reaches as ``localhost``.
 _LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
@@ -88,6 +89,7 @@ def assemble(
     if config.http3_only:
         # The addresses are kept, and connections refused.
         tcp = []
+    renewed: list[Callable[[], None]] = []
     by_name = bool(config.hosts) or len(config.listening) > 1
     watch = None if by_name else make_certificate_watch(config, tickets=not several)
     tls = None if by_name else make_tls(config, tickets=not several)
@@ -119,7 +121,7 @@ def assemble(
         if by_name:
             from h2static.virtual_hosts import assemble_hosts
 
-            served, entrances, renew = assemble_hosts(
+            served, entrances, renew, reached = assemble_hosts(
                 config,
                 tcp,
                 pool=pool,
@@ -129,6 +131,7 @@ def assemble(
                 ),
                 make_context=lambda own: _context(own, tickets=not several),
                 make_engines=lambda served: engines_beside(config, shared, served.protocols),
+                renewed=renewed,
             )
         else:
             served = applications(config, page)
@@ -140,9 +143,16 @@ def assemble(
                 tls=tls,
                 protocols=served.protocols,
             )
-        http3, renew_http3 = _make_http3(config, [one for one, _ in udp], served, shared, datagrams)
-        if not by_name:
-            renew = _renewing(watch, pool, entrances, error_log, also=renew_http3, tells=first)
+            renew = _renewing(watch, pool, entrances, error_log, also=renewed, tells=first)
+            reached = _reached_by_all(config, served.application)
+        http3 = None
+        if udp:
+            from h2static.http3_entrances import make_datagram_parts
+
+            http3, renew_http3 = make_datagram_parts(
+                config, udp, reached, served, shared, datagrams
+            )
+            renewed.append(renew_http3)
         driver = Driver(
             entrances,
             shared,
@@ -162,10 +172,11 @@ def assemble(
         Parts(
             driver=driver,
             hosted=served.hosted,
+            # HTTP/3 serves what is inside of the other entrances' applications.
             lifecycles=tuple(
                 {
                     lifecycle_of(one.application): None
-                    for one in (*entrances, *(() if http3 is None else http3.entrances))
+                    for one in entrances or (() if http3 is None else http3.entrances)
                 }
             ),
             error_log=error_log,
@@ -211,10 +222,10 @@ def _renewing(
     entrances: Sequence[Entrance],
     error_log: ErrorLog,
     *,
-    also: Callable[[], None],
+    also: Sequence[Callable[[], None]],
     tells: bool,
 ) -> Callable[[], None]:
-    """What has ``watch`` look; ``also`` is called when there is another certificate; ``tells``:
+    """What has ``watch`` look; ``also`` are called when there is another certificate; ``tells``:
     whether this process reports what comes of it."""
     if watch is None:
         return lambda: None
@@ -223,7 +234,8 @@ def _renewing(
     def use(context: ssl.SSLContext) -> None:
         for one in entrances:
             one.tls = context
-        also()
+        for one_more in also:
+            one_more()
 
     renewal = Renewal(use=use, report=_certificate_reporter(error_log, tells=tells))
     return lambda: watch.look(pool, renewal)
@@ -451,9 +463,9 @@ def make_entrances(
     unless given.
     """
     if tls is not None and sockets:
-        from h2static.server.alt_svc import with_alt_svc
-
-        application = with_alt_svc(config, application, sockets[0].getsockname())
+        unix = sockets[0].family == socket.AF_UNIX
+        port = None if unix else sockets[0].getsockname()[1]
+        application = with_alt_svc(config, application, port)
     outer = with_options(config, application)
     engines = SiteEngines(
         config,
@@ -468,24 +480,15 @@ def make_entrances(
     return [Entrance(socket=one, tls=tls, engines=engines, application=outer) for one in sockets]
 
 
-def _make_http3(
-    config: Config,
-    sockets: Sequence[socket.socket],
-    served: Served,
-    shared: Shared,
-    worker: DatagramWorker | None,
-) -> tuple[DatagramParts | None, Callable[[], None]]:
-    """What a driver needs for HTTP/3, and what has its certificate be read again."""
-    if not sockets:
-        return None, lambda: None
-    from h2static.http3_entrances import make_datagram_parts
-    from h2static.server.datagram_entrance import DatagramWorker
+def _reached_by_all(config: Config, application: Application) -> Callable[[int], NamedApplications]:
+    """Every client of HTTP/3 reaches ``application``."""
 
-    return make_datagram_parts(
-        config,
-        sockets,
-        with_options(config, served.application),
-        shared,
-        worker or DatagramWorker(),
-        protocols=served.protocols,
-    )
+    def reached(place: int) -> NamedApplications:
+        from h2static.server.datagram_entrance import NamedApplications
+        from h2static.server.key_pairs import common_pair
+
+        pair = common_pair(config)
+        assert pair is not None
+        return NamedApplications(pair_for=lambda name: pair, applications={pair: application})
+
+    return reached

@@ -1,18 +1,17 @@
 """HTTP/3 by configuration: certificates, engines, entrances.
 
 Contract: part of the assembly, imported only where HTTP/3 is served.  :func:`make_datagram_parts`
-makes what a driver needs of the sockets for datagrams.  :func:`with_alt_svc` has responses over TLS
-tell of HTTP/3, or have clients forget it.
+makes what a driver needs of the sockets for datagrams.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from h2static.config import Config, describe
 from h2static.errors import StartError
-from h2static.http.exchange import Application
 from h2static.http.shared import Shared
 from h2static.http3.connection import ServerConnection
 from h2static.http3.limits import Limits
@@ -20,43 +19,52 @@ from h2static.http3.service import make_service
 from h2static.quic.aioquic_connection import Identity
 from h2static.quic.aioquic_transport import AioquicLibrary, load_identity
 from h2static.quic.library import TransportLimits
+from h2static.served import Served
 from h2static.server import key_files
 from h2static.server.datagram_entrance import (
     DatagramEntrance,
     DatagramOpening,
     DatagramParts,
     DatagramWorker,
+    NamedApplications,
 )
 from h2static.server.datagram_sockets import DatagramSocket
+from h2static.server.key_pairs import KeyPair
+from h2static.site_engines import with_options
 
 
 class Http3Engines:
-    """See :class:`h2static.server.datagram_entrance.DatagramEngines`."""
+    """See :class:`h2static.server.datagram_entrance.DatagramEngines`; those of one port."""
 
     def __init__(
         self,
         config: Config,
-        application: Application,
+        reached: NamedApplications,
         shared: Shared,
         limits: Limits,
         *,
         protocols: frozenset[bytes] = frozenset(),
     ) -> None:
-        """``protocols``: what ``application`` may tunnel."""
-        self._service = make_service(
-            application,
-            limits,
-            shared,
-            connect_protocol=bool(protocols),
-            hints=any(one.may_have_hints for one in config.sites),
-        )
+        """``protocols``: what applications may tunnel."""
+        self._pair_for = reached.pair_for
+        self._services = {
+            pair: make_service(
+                with_options(config, application),
+                limits,
+                shared,
+                connect_protocol=bool(protocols),
+                hints=any(one.may_have_hints for one in config.sites),
+                memories=not config.verbose,
+            )
+            for pair, application in reached.applications.items()
+        }
 
     def make(self, opening: DatagramOpening) -> ServerConnection:
         """See :class:`h2static.server.datagram_entrance.DatagramEngines`."""
         if opening.log is not None:
             opening.log.established()
         return ServerConnection(
-            self._service,
+            self._services[self._pair_for(opening.transport.server_name)],
             opening.client,
             opening.transport,
             opening.now,
@@ -67,42 +75,44 @@ class Http3Engines:
 
     def new_batch(self) -> None:
         """See :class:`h2static.server.datagram_entrance.DatagramEngines`."""
-        self._service.new_batch()
+        for one in self._services.values():
+            one.new_batch()
 
     def release(self) -> None:
         """See :class:`h2static.server.datagram_entrance.DatagramEngines`."""
-        self._service.release()
+        for one in self._services.values():
+            one.release()
 
 
-class CertificateOfConfig:
-    """The certificate that clients are shown; it may be renewed."""
+class Identities:
+    """The certificates that clients are shown; they may be renewed."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, pairs: Iterable[KeyPair]) -> None:
         """Raises :class:`~h2static.errors.StartError`."""
-        self._config = config
-        self._identity = self._load()
-
-    def _load(self) -> Identity:
-        config = self._config
-        assert config.cert_file is not None
-        assert config.key_file is not None
-        try:
-            password = None
-            if config.key_password_file is not None:
-                password = key_files.read_password(config.key_password_file)
-            with open(config.cert_file, "rb") as certificate, open(config.key_file, "rb") as key:
-                return load_identity(certificate.read(), key.read(), password)
-        except (OSError, ValueError, TypeError) as error:
-            reason = describe(error) if isinstance(error, OSError) else str(error)
-            raise StartError(f"cannot use the certificate for HTTP/3: {reason}") from error
+        self._of = {pair: _load(pair) for pair in pairs}
 
     def renew(self) -> None:
-        """Take what is in the files now.  Raises :class:`~h2static.errors.StartError`."""
-        self._identity = self._load()
+        """Take what is in the files now; what cannot be used is left as it was, which whoever
+        watches the files has reported."""
+        for pair in self._of:
+            with contextlib.suppress(StartError):
+                self._of[pair] = _load(pair)
 
-    def choose(self, name: str | None) -> Identity:
-        """What a client is shown that asks for ``name``."""
-        return self._identity
+    def of(self, pair: KeyPair) -> Identity:
+        """The certificate of ``pair``."""
+        return self._of[pair]
+
+
+def _load(pair: KeyPair) -> Identity:
+    try:
+        password = None
+        if pair.key_password_file is not None:
+            password = key_files.read_password(pair.key_password_file)
+        with open(pair.cert_file, "rb") as certificate, open(pair.key_file, "rb") as key:
+            return load_identity(certificate.read(), key.read(), password)
+    except (OSError, ValueError, TypeError) as error:
+        reason = describe(error) if isinstance(error, OSError) else str(error)
+        raise StartError(f"cannot use {pair.cert_file} for HTTP/3: {reason}") from error
 
 
 def limits_of(config: Config) -> Limits:
@@ -121,37 +131,48 @@ def limits_of(config: Config) -> Limits:
 
 def make_datagram_parts(
     config: Config,
-    sockets: Sequence[socket.socket],
-    application: Application,
+    sockets: Sequence[tuple[socket.socket, int]],
+    reached: Callable[[int], NamedApplications],
+    served: Served,
     shared: Shared,
-    worker: DatagramWorker,
-    *,
-    protocols: frozenset[bytes] = frozenset(),
+    worker: DatagramWorker | None,
 ) -> tuple[DatagramParts, Callable[[], None]]:
-    """What a driver needs for HTTP/3 on ``sockets``, and what has the certificate be read again.
+    """What a driver needs for HTTP/3, and what has the certificates be read again.
 
-    Raises :class:`~h2static.errors.StartError`.
+    ``sockets``: each with its place in :attr:`Config.listening`; ``reached``: what is reached at
+    such a place.  Raises :class:`~h2static.errors.StartError`.
     """
+    worker = worker or DatagramWorker()
     limits = limits_of(config)
-    certificate = CertificateOfConfig(config)
-    library = AioquicLibrary(
-        certificate.choose,
-        TransportLimits(
-            request_streams=config.max_concurrent_streams,
-            unidirectional_streams=limits.unidirectional_streams,
-            stream_window=limits.stream_window,
-            connection_window=limits.connection_window,
-            idle_seconds=limits.idle_seconds,
-        ),
+    ports = {place: reached(place) for _, place in sockets}
+    identities = Identities({pair for one in ports.values() for pair in one.applications})
+    of_quic = TransportLimits(
+        request_streams=config.max_concurrent_streams,
+        unidirectional_streams=limits.unidirectional_streams,
+        stream_window=limits.stream_window,
+        connection_window=limits.connection_window,
+        idle_seconds=limits.idle_seconds,
     )
-    engines = Http3Engines(config, application, shared, limits, protocols=protocols)
+    protocols = served.protocols
+    libraries = {
+        place: AioquicLibrary(_choosing(identities, one), of_quic) for place, one in ports.items()
+    }
+    engines = {
+        place: Http3Engines(config, one, shared, limits, protocols=protocols)
+        for place, one in ports.items()
+    }
+    places = worker.places([one for one, _ in sockets])
     entrances = [
         DatagramEntrance(
-            socket=DatagramSocket(one, place),
-            library=library,
-            engines=engines,
-            application=application,
+            socket=DatagramSocket(one, position),
+            library=libraries[place],
+            engines=engines[place],
+            application=served.application,
         )
-        for one, place in zip(sockets, worker.places(sockets), strict=True)
+        for (one, place), position in zip(sockets, places, strict=True)
     ]
-    return DatagramParts(entrances=entrances, worker=worker), certificate.renew
+    return DatagramParts(entrances=entrances, worker=worker), identities.renew
+
+
+def _choosing(identities: Identities, port: NamedApplications) -> Callable[[str | None], Identity]:
+    return lambda name: identities.of(port.pair_for(name))

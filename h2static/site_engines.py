@@ -16,6 +16,7 @@ from h2static.http2.limits import Limits as Http2Limits
 from h2static.http2.server import ServerConnection
 from h2static.http2.service import Service, make_service
 from h2static.http2.settings import LocalSettings
+from h2static.server.alt_svc import with_alt_svc
 from h2static.server.engine import Engine
 from h2static.server.entrance import HTTP2, Engines, Opening
 
@@ -49,7 +50,10 @@ def engines_beside(config: Config, shared: Shared, protocols: frozenset[bytes]) 
         secure: bool,
         origins: tuple[tuple[bytes, ...], ...],
         beside: Engines | None,
+        port: int | None = None,
     ) -> SiteEngines:
+        if secure:
+            application = with_alt_svc(config, application, port)
         return SiteEngines(
             config,
             with_options(config, application),

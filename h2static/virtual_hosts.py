@@ -29,6 +29,7 @@ from h2static.served import Served
 from h2static.server.certificate_names import covers, names_in, uncovered
 from h2static.server.certificate_watch import CertificateWatch, Renewal
 from h2static.server.certificates import Certificates
+from h2static.server.datagram_entrance import NamedApplications
 from h2static.server.engine import Engine
 from h2static.server.entrance import Engines, Entrance, Opening
 from h2static.server.health import HealthApplication
@@ -94,6 +95,8 @@ def labels(config: Config) -> Callable[[Request], str] | None:
     return label
 
 
+#: What is reached at a place of :attr:`Config.listening`.
+Reached: TypeAlias = Callable[[int], NamedApplications]
 #: See :func:`assemble_hosts`.
 MakeApplications: TypeAlias = Callable[[Config, str, bool], Served]
 
@@ -109,9 +112,11 @@ class MakeEngines(Protocol):
         secure: bool,
         origins: tuple[tuple[bytes, ...], ...],
         beside: Engines | None,
+        port: int | None = None,
     ) -> Engines:
         """``gateway`` is for the connections of trusted proxies.  ``beside``: whose memories of
-        what octets mean are shared; engines that this has made."""
+        what octets mean are shared; engines that this has made.  ``port``: where clients come
+        in."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -161,8 +166,10 @@ def assemble_hosts(
     make_applications: MakeApplications,
     make_context: Callable[[Config], ssl.SSLContext],
     make_engines: Callable[[Served], MakeEngines],
-) -> tuple[Served, list[Entrance], Callable[[], None]]:
-    """What is served, its entrances, and what has certificates be looked at.
+    renewed: list[Callable[[], None]],
+) -> tuple[Served, list[Entrance], Callable[[], None], Reached]:
+    """What is served, its entrances, what has certificates be looked at, and what is reached by
+    HTTP/3.  ``renewed``: to be called when a certificate is another one.
 
     ``sockets``: each with its place in :attr:`Config.listening`.  ``report`` is told of renewed
     certificates.  ``make_applications``: those of a host; is told how logs call it, which is empty
@@ -194,8 +201,10 @@ def assemble_hosts(
         for entrance, (_, place) in zip(entrances, sockets, strict=True):
             certificates = hosts.ports[place].certificates
             entrance.tls = None if certificates is None else certificates.context
+        for one in renewed:
+            one()
 
-    return hosts.served, entrances, hosts.renew(pool, use, report)
+    return hosts.served, entrances, hosts.renew(pool, use, report), hosts.reached
 
 
 class VirtualHosts:
@@ -358,9 +367,19 @@ class VirtualHosts:
                 secure=True,
                 origins=() if number is None else self._origins(reaches, number),
                 beside=first,
+                port=number,
             )
             first = first or engines
         return EnginesByCertificate(certificates, by_pair)
+
+    def reached(self, place: int) -> NamedApplications:
+        """What is reached by HTTP/3 at the port at ``place`` among :attr:`ports`."""
+        port = self.ports[place]
+        assert port.certificates is not None
+        return NamedApplications(
+            pair_for=port.certificates.pair_for,
+            applications={pair: self._router(self._reaching(port, pair)) for pair in port.pairs},
+        )
 
     def _router(self, reaches: Callable[[Host, str], bool]) -> Application:
         if not self._config.hosts:

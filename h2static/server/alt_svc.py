@@ -56,13 +56,11 @@ class AltSvcApplication(Wrapper):
         return replace(response, fields=(*response.fields, self._field))
 
 
-def with_alt_svc(config: Config, application: Application, name: object) -> Application:
+def with_alt_svc(config: Config, application: Application, port: int | None) -> Application:
     """``application`` with responses that say where HTTP/3 is, or have clients forget it, if
-    ``config`` says so; ``name``: where its socket is bound."""
-    if not isinstance(name, tuple):
-        return application
+    ``config`` says so; ``port``: where clients come in, ``None``: by a Unix domain socket."""
     if config.alt_svc is AltSvc.CLEAR:
         return AltSvcApplication(application, CLEAR)
-    if config.tells_of_http3:
-        return AltSvcApplication(application, http3_at(int(name[1])))
+    if port is not None and config.tells_of_http3:
+        return AltSvcApplication(application, http3_at(port))
     return application

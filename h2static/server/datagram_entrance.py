@@ -18,6 +18,7 @@ from h2static.quic.library import Library
 from h2static.quic.transport import Transport
 from h2static.server.datagram_link import DatagramEngine
 from h2static.server.datagram_sockets import DatagramSocket
+from h2static.server.key_pairs import KeyPair
 from h2static.server.relay import Relay
 
 if TYPE_CHECKING:
@@ -52,6 +53,16 @@ class DatagramEngines(Protocol):
 
     def release(self) -> None:
         """Forget responses that are remembered for a second that is over, and their files."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class NamedApplications:
+    """What is reached at a port, by the name in the TLS handshake."""
+
+    #: Whose certificate is shown to a client that names this host, or nobody.
+    pair_for: Callable[[str | None], KeyPair]
+    #: What those reach who were shown the certificate of a pair.
+    applications: Mapping[KeyPair, Application]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -136,7 +136,8 @@ class Driver:
             )
             if datagrams.worker.begins:
                 self._datagrams.begin()
-        every = (*entrances, *(() if datagrams is None else datagrams.entrances))
+        # HTTP/3 serves what is inside of the other entrances' applications.
+        every = entrances or (() if datagrams is None else datagrams.entrances)
         #: To be told that a batch begins: each application once, then each maker of engines.
         self._batches: tuple[Callable[[], None], ...] = _distinct(
             [lifecycle_of(one.application).new_batch for one in every]

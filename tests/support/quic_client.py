@@ -231,6 +231,29 @@ class QuicClient:
         )
         return answer
 
+    def connect_to(self, protocol: str, path: str, fields: tuple[Field, ...] = ()) -> int:
+        """Ask for another protocol (RFC 9220); the stream."""
+        assert self.http is not None
+        stream_id: int = self.quic.get_next_available_stream_id()
+        head = [
+            (b":method", b"CONNECT"),
+            (b":protocol", protocol.encode()),
+            (b":scheme", b"https"),
+            (b":authority", b"localhost"),
+            (b":path", path.encode()),
+            *fields,
+        ]
+        self.http.send_headers(stream_id, head)
+        self.answers[stream_id] = Answer()
+        self.flush()
+        return stream_id
+
+    def say(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
+        """Something through a tunnel."""
+        assert self.http is not None
+        self.http.send_data(stream_id, data, end)
+        self.flush()
+
     def send(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
         """Any octets on any stream."""
         self.quic.send_stream_data(stream_id, data, end)

@@ -7,8 +7,10 @@ makes what a driver needs of the sockets for datagrams.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from typing import TextIO
 
 from h2static.config import Config, describe
 from h2static.errors import StartError
@@ -154,8 +156,10 @@ def make_datagram_parts(
         idle_seconds=limits.idle_seconds,
     )
     protocols = served.protocols
+    secrets = _open_key_log()
     libraries = {
-        place: AioquicLibrary(_choosing(identities, one), of_quic) for place, one in ports.items()
+        place: AioquicLibrary(_choosing(identities, one), of_quic, key_log=secrets)
+        for place, one in ports.items()
     }
     engines = {
         place: Http3Engines(config, one, shared, limits, protocols=protocols)
@@ -172,6 +176,17 @@ def make_datagram_parts(
         for (one, place), position in zip(sockets, places, strict=True)
     ]
     return DatagramParts(entrances=entrances, worker=worker), identities.renew
+
+
+def _open_key_log() -> TextIO | None:
+    """Where secrets of connections go, for Wireshark: as OpenSSL does it over TCP."""
+    path = os.environ.get("SSLKEYLOGFILE")
+    if not path:
+        return None
+    try:
+        return open(path, "a", encoding="ascii", buffering=1)
+    except OSError as error:
+        raise StartError(f"SSLKEYLOGFILE {path}: {error.strerror}") from error
 
 
 def _choosing(identities: Identities, port: NamedApplications) -> Callable[[str | None], Identity]:

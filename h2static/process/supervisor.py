@@ -421,6 +421,8 @@ class Supervisor:
                 self._retire(worker, grace=generation.config.grace)
         for listener in self._listeners:
             listener.revert()
+            if not self._current.config.serves_http3:
+                listener.leave_datagrams()
         self._notifier.ready("serving; the last reload failed")
         self._reload_again_if_wanted()
 

@@ -7,7 +7,7 @@ session tickets, so there is neither resumption nor 0-RTT.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from aioquic.quic import events
 from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE, QuicConfiguration
@@ -59,7 +59,7 @@ class AioquicLibrary:
     versions = tuple(int(version) for version in _VERSIONS)
 
     def __init__(
-        self, choose: ChooseIdentity, limits: TransportLimits, *, key_log: Any = None
+        self, choose: ChooseIdentity, limits: TransportLimits, *, key_log: TextIO | None = None
     ) -> None:
         """``choose`` may be called for each connection, and decide otherwise for the next one;
         ``key_log``: a text file for the secrets of connections."""

@@ -91,8 +91,8 @@ class DatagramSocket:
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
-                # An error of a datagram that was sent: there is nobody to tell.
-                continue
+                # Of a datagram that was sent: there is nobody to tell, and it was told by now.
+                break
             size = 0
             local = b""
             for level, kind, value in controls:

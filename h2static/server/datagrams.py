@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from h2static.http.addresses import parse_address, unmapped
 from h2static.http.counters import Counters
@@ -35,6 +36,8 @@ from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.poller import READABLE, WRITABLE, Poller
 from h2static.server.pool import Pool
 from h2static.server.timers import NEVER, Timed, Timers
+
+_NO_ERROR: Final = 0x0100  # H3_NO_ERROR (RFC 9114 section 8.1)
 
 
 class Datagrams:
@@ -240,12 +243,10 @@ class Datagrams:
 
     def _establish(self, link: DatagramLink) -> None:
         """The handshake is complete."""
-        self._opening -= 1
         address = link.transport.path.address
-        host = str(unmapped(parse_address(address[0].partition("%")[0])))
         entrance = self._entrances[link.socket.descriptor]
         client = Client(
-            host=host,
+            host=str(unmapped(parse_address(address[0].partition("%")[0]))),
             port=address[1],
             version="HTTP/3.0",
             secure=True,
@@ -261,6 +262,7 @@ class Datagrams:
                 log=link.log,
             )
         )
+        self._opening -= 1
         if self._draining:
             link.engine.receive(self.now)
             link.engine.drain(self.now)
@@ -300,8 +302,7 @@ class Datagrams:
         engine = link.engine
         if engine is not None and not engine.closing:
             engine.receive(self.now)
-        entrance = self._entrances[link.socket.descriptor]
-        more = False
+        entrance, more = self._entrances[link.socket.descriptor], False
         if not entrance.socket.blocked:
             more = self._speak(link, entrance)
         elif engine is not None:
@@ -368,14 +369,15 @@ class Datagrams:
                     self.queue(link)
 
     def _set_deadline(self, link: DatagramLink) -> None:
-        deadline = link.transport.deadline()
-        when = NEVER if deadline is None else deadline
+        when = link.transport.deadline() or NEVER
         if link.engine is None:
             when = min(when, link.opened_at + self._limits.opening_seconds)
         elif not link.engine.closing:
             engines = link.engine.deadline()
             if engines is not None:
                 when = min(when, engines)
+        if link.socket.blocked:  # what is due would be due again at once
+            when = max(when, self.now + self._limits.check_seconds)
         self._timers.set(link, when)
 
     def check(self, link: DatagramLink) -> None:
@@ -428,7 +430,7 @@ class Datagrams:
         """Close every connection now."""
         for link in list(self.links):
             if not link.over and link.engine is not None:
-                link.transport.close(0x0100, "")
+                link.transport.close(_NO_ERROR, "")
                 entrance = self._entrances[link.socket.descriptor]
                 entrance.socket.write(link.transport.datagrams_to_send(self.now))
             self._close(link)

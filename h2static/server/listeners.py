@@ -117,7 +117,12 @@ class Listener:
     def take_datagrams(self, slots: int) -> None:
         """Have sockets for HTTP/3 at the same address.  Raises ``OSError``."""
         if self.datagrams is None and self.port is not None:
-            self.datagrams = open_group(self.sockets[0], slots)
+            try:
+                self.datagrams = open_group(self.sockets[0], slots)
+            except OSError as error:
+                host = f"[{self.host}]" if ":" in self.host else self.host
+                text = f"cannot listen at UDP {host}:{self.port}: {error.strerror}"
+                raise OSError(error.errno, text) from error
 
     def leave_datagrams(self) -> None:
         """Have none any more: who asks there is refused at once."""
@@ -186,7 +191,7 @@ def adopt_listeners(descriptors: Sequence[int], config: Config) -> list[Listener
     except OSError as error:
         for listener in listeners:
             listener.close()
-        raise StartError(f"cannot open a socket for HTTP/3: {error.strerror}") from error
+        raise StartError(error.strerror) from error
     except BaseException:
         for listener in listeners:
             listener.close()

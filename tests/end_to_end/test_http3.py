@@ -254,6 +254,26 @@ def test_without_the_extra_one_line_says_what_to_install(site: Path) -> None:
     assert len(done.stderr.splitlines()) <= 2
 
 
+def test_a_port_of_udp_that_somebody_has(site: Path, certificate: Certificate) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        done = run("--http3", "-a", "127.0.0.1", str(port), str(site), *certificate.words)
+    assert done.returncode == 1
+    assert f"cannot listen at UDP 127.0.0.1:{port}: Address already in use" in done.stderr
+
+
+def test_secrets_for_wireshark(tmp_path: Path, site: Path, certificate: Certificate) -> None:
+    log = tmp_path / "secrets"
+    words = ("--http3", "-a", "127.0.0.1", "0", str(site), *certificate.words)
+    with (
+        running(*words, environment={"SSLKEYLOGFILE": str(log)}) as started,
+        QuicClient(started.port) as client,
+    ):
+        assert client.get().status == 200
+    assert "CLIENT_TRAFFIC_SECRET_0" in log.read_text()
+
+
 # ---------------------------------------------------------------------- frames
 
 

@@ -19,6 +19,7 @@ from aioquic.h3.connection import H3Connection
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
+from cryptography import x509
 
 from h2static.http.fields import Field
 
@@ -194,6 +195,13 @@ class QuicClient:
             answer.data += event.data
             answer.ended = answer.ended or event.stream_ended
 
+    @property
+    def certificate(self) -> x509.Certificate:
+        """What the server has shown."""
+        shown = self.quic.tls._peer_certificate
+        assert shown is not None
+        return shown
+
     # ------------------------------------------------------------------ requests
 
     def ask(
@@ -204,6 +212,7 @@ class QuicClient:
         fields: tuple[Field, ...] = (),
         content: bytes | None = None,
         end: bool = True,
+        authority: bytes = b"localhost",
     ) -> int:
         """Send a request; its stream."""
         assert self.http is not None
@@ -211,7 +220,7 @@ class QuicClient:
         head = [
             (b":method", method.encode()),
             (b":scheme", b"https"),
-            (b":authority", b"localhost"),
+            (b":authority", authority),
             (b":path", path.encode()),
             *fields,
         ]

@@ -13,7 +13,8 @@
 #   make matrix        HPACK codecs of others through the vectors and the corpus, into docs/
 #   make conformance   HTTP/2 servers of others through h2get conformance, into docs/
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like;
-#                      ARGS=apps beside ASGI servers, ARGS=http3 over HTTP/3
+#                      ARGS=apps beside ASGI servers, ARGS=proxy beside proxies,
+#                      ARGS=http3 over HTTP/3
 #   make autobahn      the Autobahn test suite against an echo of ours; needs PYTHON2=python2.7
 #   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits
@@ -37,10 +38,10 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 # Branch coverage below this share fails "make coverage".
 COVERAGE_FLOOR ?= 93
 # What is tested in process, without clocks, browsers and peers.
-IN_PROCESS := tests/http tests/http1 tests/http2 tests/h2 tests/conformance tests/contracts \
+IN_PROCESS := tests/http tests/http1 tests/http2 tests/http3 tests/h2 tests/conformance tests/contracts \
 	tests/site tests/dev tests/logs tests/hpacktools/codec tests/hpacktools/qpack
-COVERED := h2static/http/*,h2static/http1/*,h2static/http2/*,h2static/h2/*,h2static/site/*,h2static/dev/*,hpacktools/codec/*,hpacktools/qpack/*
-QUICK := tests/http tests/http1 tests/http2 tests/h2 tests/conformance tests/site \
+COVERED := h2static/http/*,h2static/http1/*,h2static/http2/*,h2static/http3/*,h2static/h2/*,h2static/site/*,h2static/dev/*,hpacktools/codec/*,hpacktools/qpack/*
+QUICK := tests/http tests/http1 tests/http2 tests/http3 tests/h2 tests/conformance tests/site \
 	tests/hpacktools/codec tests/test_layers.py
 
 BIN := $(VENV)/bin

@@ -114,22 +114,8 @@ def running(
     name: str, command: Callable[[int], list[str]], folder: Path, processor: int | None
 ) -> Iterator[tuple[int, int]]:
     """Run ``command`` of a port: its process id and the port."""
-    port = peers.free_port()
-    log = folder / f"{name}.log"
-    with peers.pinned(processor), log.open("wb") as output:
-        process = subprocess.Popen(
-            command(port),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-        )
-    try:
-        peers.await_port(process, port, log)
+    with peers.started(name, command, folder, processor) as (process, port):
         yield process.pid, port
-    finally:
-        process.terminate()
-        process.wait(peers.PATIENCE)
 
 
 def measure(one: Load, pid: int, port: int, processor: int | None) -> load.Measurement | None:

@@ -9,6 +9,7 @@ processor, h2load another.
     python -m benchmarks.compare S1 --profile          where our time goes
     python -m benchmarks.compare apps                  applications: see benchmarks/apps.py
     python -m benchmarks.compare http3                 HTTP/3: see benchmarks/http3.py
+    python -m benchmarks.compare proxy                 the proxy: see benchmarks/proxy.py
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import apps, load, peers, profiling
+from benchmarks import apps, load, peers, profiling, proxy
 from benchmarks.scenarios import SCENARIOS, Scenario
 
 #: Runs of one scenario: server → one measurement per round.
@@ -129,6 +130,8 @@ def main(argv: Sequence[str]) -> int:
         from benchmarks import http3
 
         return http3.main(argv[1:])
+    if argv[:1] == ["proxy"]:
+        return proxy.main(argv[1:])
     options = arguments(argv)
     lacking = peers.missing_clients()
     if lacking:

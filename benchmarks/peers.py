@@ -15,9 +15,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 CONFIGURATION = Path(__file__).parent / "configuration"
@@ -207,19 +208,41 @@ def running(
 
     Raises :class:`PeerFailed` when it accepts no connection in time or does not end.
     """
+    command = partial(command_of, name, place=place, tls=tls)
+    with started(name, command, place.scratch, processor, environment=environment) as (
+        process,
+        port,
+    ):
+        yield Running(name=name, port=port, tls=tls, process=process)
+
+
+@contextmanager
+def started(
+    name: str,
+    command: Callable[[int], list[str]],
+    folder: Path,
+    processor: int | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run ``command`` of a port in ``folder`` as long as the block lasts: its process, the port.
+
+    Raises :class:`PeerFailed` as :func:`running` does.
+    """
     port = free_port()
-    log = place.scratch / f"{name}.log"
+    log = folder / f"{name}.log"
     with pinned(processor), log.open("wb") as output:
         process = subprocess.Popen(
-            command_of(name, port, place, tls=tls),
+            command(port),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
+            cwd=folder,
         )
     try:
         await_port(process, port, log)
-        yield Running(name=name, port=port, tls=tls, process=process)
+        yield process, port
     finally:
         process.terminate()
         try:

@@ -183,7 +183,7 @@ def completion(shell: str) -> str:
             _complete(action, kinds.get(option.completes))
         action.choices = (option.schema or {}).get("enum")  # type: ignore[assignment]  # JSON
         # Brackets and colons have a meaning in zsh's scripts.
-        action.help = option.help.replace("[", "(").replace("]", ")")
+        action.help = option.help.replace("[", "(").replace("]", ")").replace("%", "%%")
         if isinstance(action.metavar, str):
             action.metavar = action.metavar.replace(":", " ")
     for operand in OPERANDS:

@@ -17,9 +17,16 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from h2static.config import Config, describe
+from h2static.common_certificate import (
+    certificate_reporter,
+    context_of,
+    make_certificate_watch,
+    make_tls,
+    renewing,
+)
+from h2static.config import LOCALHOST, Config, describe
 from h2static.errors import StartError
 from h2static.host_config import MountConfig
 from h2static.http.exchange import Application
@@ -38,6 +45,7 @@ from h2static.server.pool import Pool
 from h2static.server.server import Parts, Server
 from h2static.site import Site
 from h2static.site.refusals import Refusals
+from h2static.site.site import Neighbours
 from h2static.site_engines import SiteEngines, engines_beside, with_options
 
 if TYPE_CHECKING:
@@ -45,11 +53,7 @@ if TYPE_CHECKING:
     from h2static.documents import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
-    from h2static.server.certificate_watch import CertificateWatch
-    from h2static.server.datagram_entrance import DatagramWorker, NamedApplications
-
-#: Addresses that a browser on this machine reaches as ``localhost``.
-_LOCALHOST: Final = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+    from h2static.server.datagram_entrance import DatagramWorker
 
 
 def assemble(
@@ -90,7 +94,8 @@ def assemble(
         # The addresses are kept, and connections refused.
         tcp = []
     renewed: list[Callable[[], None]] = []
-    by_name = bool(config.hosts) or len(config.listening) > 1
+    # What one table says of a port is said nowhere else.
+    by_name = bool(config.hosts or config.listens)
     watch = None if by_name else make_certificate_watch(config, tickets=not several)
     tls = None if by_name else make_tls(config, tickets=not several)
     with contextlib.ExitStack() as undo:
@@ -125,11 +130,11 @@ def assemble(
                 config,
                 tcp,
                 pool=pool,
-                report=_certificate_reporter(error_log, tells=first),
+                report=certificate_reporter(error_log, tells=first),
                 make_applications=lambda own, label, opens: applications(
                     own, page if opens else None, label
                 ),
-                make_context=lambda own: _context(own, tickets=not several),
+                make_context=lambda own: context_of(own, tickets=not several),
                 make_engines=lambda served: engines_beside(config, shared, served.protocols),
                 renewed=renewed,
             )
@@ -143,14 +148,14 @@ def assemble(
                 tls=tls,
                 protocols=served.protocols,
             )
-            renew = _renewing(watch, pool, entrances, error_log, also=renewed, tells=first)
-            reached = _reached_by_all(config, served.application)
+            renew = renewing(watch, pool, entrances, error_log, also=renewed, tells=first)
+            reached = None
         http3 = None
         if udp:
             from h2static.http3_entrances import make_datagram_parts
 
             http3, renew_http3 = make_datagram_parts(
-                config, udp, reached, served, shared, datagrams
+                config, udp, served, shared, datagrams, reached=reached
             )
             renewed.append(renew_http3)
         driver = Driver(
@@ -167,11 +172,16 @@ def assemble(
             limits=limits,
             datagrams=http3,
         )
+        if served.proxies:
+            from h2static.proxying import attach_proxies
+
+            attach_proxies(served.proxies, driver, pool, shared, sockets)
         undo.pop_all()
     return Server(
         Parts(
             driver=driver,
             hosted=served.hosted,
+            services=tuple(one.run for one in served.proxies),
             # HTTP/3 serves what is inside of the other entrances' applications.
             lifecycles=tuple(
                 {
@@ -191,64 +201,6 @@ def assemble(
     )
 
 
-def make_tls(config: Config, *, tickets: bool) -> ssl.SSLContext | None:
-    """The TLS context of ``config``; ``tickets`` as for
-    :func:`~h2static.server.tls.make_context`."""
-    return None if config.no_tls else _context(config, tickets=tickets)
-
-
-def _context(config: Config, *, tickets: bool) -> ssl.SSLContext:
-    from h2static.server.tls import make_context
-
-    return make_context(config, tickets=tickets)
-
-
-def make_certificate_watch(config: Config, *, tickets: bool) -> CertificateWatch | None:
-    """What finds out that the certificate of ``config`` was renewed, if that is wanted.
-
-    To be made before :func:`make_tls` reads the files.
-    """
-    if config.no_tls or not config.watch_certificate:
-        return None
-    from h2static.server.certificate_watch import CertificateWatch
-    from h2static.server.tls import make_context
-
-    return CertificateWatch(config, lambda: make_context(config, tickets=tickets))
-
-
-def _renewing(
-    watch: CertificateWatch | None,
-    pool: Pool,
-    entrances: Sequence[Entrance],
-    error_log: ErrorLog,
-    *,
-    also: Sequence[Callable[[], None]],
-    tells: bool,
-) -> Callable[[], None]:
-    """What has ``watch`` look; ``also`` are called when there is another certificate; ``tells``:
-    whether this process reports what comes of it."""
-    if watch is None:
-        return lambda: None
-    from h2static.server.certificate_watch import Renewal
-
-    def use(context: ssl.SSLContext) -> None:
-        for one in entrances:
-            one.tls = context
-        for one_more in also:
-            one_more()
-
-    renewal = Renewal(use=use, report=_certificate_reporter(error_log, tells=tells))
-    return lambda: watch.look(pool, renewal)
-
-
-def _certificate_reporter(error_log: ErrorLog, *, tells: bool) -> Callable[[str], None]:
-    def report(text: str) -> None:
-        if tells:
-            error_log.report("certificate", "", text)
-
-    return report
-
-
 def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
     """Threads.  Raises ``StartError``."""
     try:
@@ -257,10 +209,18 @@ def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
         raise StartError(f"cannot start a thread for reading files: {error}") from error
 
 
+def _make_error_log(config: Config) -> ErrorLog:
+    if config.dev and config.error_log is None:
+        from h2static.logs.dev_errors import DevErrorLog
+
+        return DevErrorLog()
+    return ErrorLog(config.error_log)
+
+
 def open_logs(config: Config, undo: contextlib.ExitStack) -> tuple[ErrorLog, AccessLog | None]:
     """Open the logs; ``undo`` closes them again.  Raises ``StartError``."""
     try:
-        error_log = ErrorLog(config.error_log)
+        error_log = _make_error_log(config)
         undo.callback(error_log.close)
         if config.access_log is None:
             return error_log, None
@@ -308,14 +268,13 @@ def make_applications(
     :func:`~h2static.hosting.host_applications`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
-    site = _make_site(config, pool, tells) if config.folder else None
+    neighbours = Neighbours([one.prefix for one in config.mounts]) if config.mounts else None
+    site = _make_site(config, pool, tells, neighbours) if config.folder else None
     documents: Documents | None = None
-    mounts: dict[str, Site] = {}
+    mounts = {one.prefix: _make_mount(one, pool, tells, neighbours) for one in config.mounts}
     if site is not None:
         served.application = site
-    if config.mounts:
-        mounts = {one.prefix: _make_mount(one, pool, tells) for one in config.mounts}
-    if config.apps or mounts:
+    if config.apps or mounts or config.proxies:
         from h2static.documents import put_together
 
         routes: dict[str, Application] = {}
@@ -334,7 +293,16 @@ def make_applications(
             )
             routes.update(hosted.by_prefix)
             served.hosted, served.protocols = hosted.hosted, hosted.protocols
+        if config.proxies:
+            from h2static.proxying import make_proxies, protocols_of
+
+            proxies = make_proxies(config, site or Refusals(), error_log or ErrorLog(), label)
+            routes.update(proxies)
+            served.proxies = tuple(proxies.values())
+            served.protocols |= protocols_of(served.proxies)
         served.application, documents = put_together(site, mounts, routes)
+        if neighbours is not None:
+            neighbours.introduce(documents.look)
     served.warnings = _warnings_of(site, mounts)
     if config.dev or config.live_reload or page is not None:
         from h2static.dev.extension import make_dev, print_line
@@ -354,7 +322,7 @@ def make_applications(
         of_sites = served.warnings
         served.application, served.on_not_restarted = extension.application, extension.tell_problem
         served.warnings = lambda: (*of_sites(), *extension.warnings)
-    _add_wrappers(config, served)
+    _add_wrappers(config, served, pool.post)
     return served
 
 
@@ -367,12 +335,26 @@ def _warnings_of(site: Site | None, mounts: Mapping[str, Site]) -> Callable[[], 
     )
 
 
-def _add_wrappers(config: Config, served: Served) -> None:
+def _add_wrappers(
+    config: Config, served: Served, post: Callable[[Callable[[], None]], None]
+) -> None:
     """Put around what is served what ``config`` asks for."""
+    if config.mock:
+        from h2static.dev.mock import make_mock
+
+        served.application = make_mock(config, served.application)
+    if config.delay or config.rate or config.fail:
+        from h2static.dev.trouble import make_trouble
+
+        served.application = make_trouble(config, served.application, post)
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
         served.application = CorsApplication(served.application)
+    if config.auth:
+        from h2static.server.basic_auth import ask_for_passwords
+
+        served.application = ask_for_passwords(config.auth, served.application)
     if config.health is not None:
         from h2static.server.health import HealthApplication
 
@@ -384,7 +366,7 @@ def _add_wrappers(config: Config, served: Served) -> None:
         served.application, served.on_stopping = health, turn_away
 
 
-def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
+def _make_mount(mount: MountConfig, pool: Pool, tells: bool, neighbours: Neighbours | None) -> Site:
     try:
         return Site(
             mount.site,
@@ -393,14 +375,16 @@ def _make_mount(mount: MountConfig, pool: Pool, tells: bool) -> Site:
             alone=threading.Lock(),
             survey=tells,
             base=mount.prefix,
+            neighbours=neighbours,
         )
     except (OSError, ValueError) as error:
         raise StartError(f"{mount.where}: {describe(error)}") from error
 
 
-def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
+def _make_site(config: Config, pool: Pool, tells: bool, neighbours: Neighbours | None) -> Site:
     # Where an application has no prefix, it answers for what the folder has not.
-    falls_through = any(not one.prefix for one in config.apps)
+    prefixes = [one.prefix for one in config.apps] + [one.prefix for one in config.proxies]
+    falls_through = "" in prefixes
     try:
         return Site(
             config.site,
@@ -409,6 +393,7 @@ def _make_site(config: Config, pool: Pool, tells: bool) -> Site:
             alone=threading.Lock(),
             survey=tells,
             falls_through=falls_through,
+            neighbours=neighbours,
         )
     except (OSError, ValueError) as error:
         raise StartError(describe(error)) from error
@@ -420,8 +405,14 @@ def _page(
     """What to open in a browser on this machine; ``None``: nothing."""
     if not (config.open and first):
         return None
+    name = None
+    if config.hosts:
+        from h2static.virtual_hosts import opened_host
+
+        _, name = opened_host(config)
     # Those of the first port; all have the same number.
-    return page_of(config.scheme, [one for one, place in _placed(sockets, places) if not place])
+    first_port = [one for one, place in _placed(sockets, places) if not place]
+    return page_of(config.scheme, first_port, name)
 
 
 def _placed(
@@ -430,15 +421,19 @@ def _placed(
     return list(zip(sockets, places or (0,) * len(sockets), strict=True))
 
 
-def page_of(scheme: str, sockets: Sequence[socket.socket]) -> str | None:
-    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``."""
+def page_of(scheme: str, sockets: Sequence[socket.socket], name: str | None = None) -> str | None:
+    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``.
+
+    ``name``: of the host to ask for, where not any will do.
+    """
     places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
     if not places:
         return None
-    for host, port in places:
-        if host in _LOCALHOST:
-            return f"{scheme}://localhost:{port}/"
-    host, port = places[0]
+    host, port = next((one for one in places if one[0] in LOCALHOST), places[0])
+    if name is not None:
+        host = name
+    elif host in LOCALHOST:
+        host = "localhost"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
@@ -478,17 +473,3 @@ def make_entrances(
         http1_limits=http1_limits,
     )
     return [Entrance(socket=one, tls=tls, engines=engines, application=outer) for one in sockets]
-
-
-def _reached_by_all(config: Config, application: Application) -> Callable[[int], NamedApplications]:
-    """Every client of HTTP/3 reaches ``application``."""
-
-    def reached(place: int) -> NamedApplications:
-        from h2static.server.datagram_entrance import NamedApplications
-        from h2static.server.key_pairs import common_pair
-
-        pair = common_pair(config)
-        assert pair is not None
-        return NamedApplications(pair_for=lambda name: pair, applications={pair: application})
-
-    return reached

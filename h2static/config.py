@@ -23,7 +23,9 @@ from h2static.host_config import (
     check_hosts,
     check_prefixes,
 )
+from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
+from h2static.site.patterns import Pattern
 
 #: What ``server`` says and what ``--version`` prints before the version.
 SERVER_NAME = "h2static"
@@ -45,6 +47,11 @@ DEFAULT_DEBOUNCE = 60
 MAX_DEBOUNCE = 60_000
 #: Where a server for development listens: nobody else's business.
 LOOPBACK = ("127.0.0.1", "::1")
+#: Addresses to listen at that a browser on this machine reaches as ``localhost``.
+LOCALHOST = (*LOOPBACK, "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+#: Where to listen when nobody says so, and in dev mode with TLS, where 8080 looks like cleartext.
+DEFAULT_PORT = 8080
+DEFAULT_SECURE_DEV_PORT = 8443
 #: More workers than this are a typing mistake on any machine that serves a folder.
 MAX_WORKERS = 256
 #: A server that takes more than a day to stop does not stop.
@@ -116,6 +123,8 @@ class Config:
 
     #: Where to listen: TCP port, 0 to have a free one picked (the same for all addresses).
     port: int
+    #: Whether somebody asked for that port; in dev mode another one does as well, if nobody did.
+    port_given: bool = True
     #: Addresses to bind, ``unix:/path`` for a Unix domain socket; empty: every interface of IPv4
     #: and of IPv6.
     addresses: tuple[str, ...] = ()
@@ -123,6 +132,8 @@ class Config:
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     #: Applications; one of them may have no prefix.
     apps: tuple[AppConfig, ...] = ()
+    #: What is passed on to upstreams; one of them and of the applications may have no prefix.
+    proxies: tuple[ProxyConfig, ...] = ()
     #: Folders below paths.
     mounts: tuple[MountConfig, ...] = ()
     #: Hosts beside the site above, which has no name and is the default.
@@ -141,7 +152,8 @@ class Config:
     key_password_file: str | None = None
     #: Use secrets that others on the machine can read or change.
     insecure_key: bool = False
-    #: Use a new certificate as soon as its files have changed.
+    #: Use a new certificate as soon as its files have changed; those that hosts name are always
+    #: watched.
     watch_certificate: bool = True
     #: Demand a client certificate that :attr:`client_ca` vouches for.
     verify_client: bool = False
@@ -177,6 +189,9 @@ class Config:
     #: Leave ``content-length`` out of responses with a file.
     no_content_length: bool = False
 
+    #: Who may come, as ``USER:HASH``; empty: everybody.
+    auth: tuple[str, ...] = ()
+
     # Output
     #: Frame log on standard output.
     verbose: bool = False
@@ -193,6 +208,8 @@ class Config:
     error_log: str | None = None
     #: A descriptor that gets one JSON line once the sockets accept.
     ready_fd: int | None = None
+    #: The configuration file that was found in the working folder, for the banner.
+    found_file: str | None = None
 
     # Development
     #: Everything that is of use while editing: live reload, fresh answers, listing, friendly pages.
@@ -209,6 +226,23 @@ class Config:
     debounce: int = DEFAULT_DEBOUNCE
     #: Names that are answered to in dev mode, besides those of this machine.
     allow_host: tuple[str, ...] = ()
+    #: Give browsers a service worker that removes itself, in the place of every other.
+    no_service_workers: bool = False
+    #: Commands that run beside the server.
+    run: tuple[str, ...] = ()
+    #: The file that says what is wrong with them.
+    run_report: str | None = None
+    #: More folders in which a change reloads pages.
+    watch: tuple[str, ...] = ()
+    #: Seconds by which requests are held back, octets a second of responses, and failures (status,
+    #: and how often of 1), by pattern.
+    delay: tuple[tuple[Pattern, float], ...] = ()
+    rate: tuple[tuple[Pattern, int], ...] = ()
+    fail: tuple[tuple[Pattern, tuple[int, float]], ...] = ()
+    #: Patterns of paths that files answer for an API, and their folder; empty: the one served.
+    mock: tuple[tuple[Pattern, str], ...] = ()
+    #: The certificate of this machine's authority, for devices that are to trust it.
+    authority_file: str | None = None
     #: Let pages of other origins read what is served.
     cors: bool = False
 
@@ -234,7 +268,7 @@ class Config:
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
                 raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
-        check_prefixes(self.apps, self.mounts)
+        check_prefixes(self.apps, self.mounts, self.proxies)
         check_hosts(self.hosts, self.listens, has_main=self.has_main)
         if (self.key_file is None) != (self.cert_file is None):
             raise ValueError("a private key and a certificate belong together")
@@ -297,7 +331,7 @@ class Config:
     @property
     def has_main(self) -> bool:
         """Whether there is a site without a name."""
-        return self.folder or bool(self.apps or self.mounts)
+        return self.folder or bool(self.apps or self.mounts or self.proxies)
 
     @property
     def listening(self) -> tuple[ListenConfig, ...]:

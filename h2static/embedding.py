@@ -117,7 +117,7 @@ def _configured(
         return config, objects
     brought = tuple(one for one in _brought(objects) if one.prefix not in _prefixes(config))
     config = replace(config, apps=config.apps + brought)
-    if not config.folder and not config.apps:
+    if not config.folder and not config.apps and not config.proxies:
         raise ValueError("there is nothing to serve: neither a folder nor an application")
     return config, objects
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from h2static.asgi.config import AppConfig
+from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
 
 
@@ -35,6 +36,7 @@ class HostConfig:
     #: Without a root no folder is served.
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     apps: tuple[AppConfig, ...] = ()
+    proxies: tuple[ProxyConfig, ...] = ()
     mounts: tuple[MountConfig, ...] = ()
     #: PEM files; both ``None``: those of the server.
     key_file: str | None = None
@@ -80,18 +82,25 @@ class ListenConfig:
         """What a client writes in front of the authority."""
         return "http" if self.no_tls else "https"
 
+    def has(self, host: HostConfig) -> bool:
+        """Whether ``host`` is reached here."""
+        return not self.hosts or not set(self.hosts).isdisjoint(host.names)
 
-def check_prefixes(apps: Sequence[AppConfig], mounts: Sequence[MountConfig]) -> None:
+
+def check_prefixes(
+    apps: Sequence[AppConfig], mounts: Sequence[MountConfig], proxies: Sequence[ProxyConfig] = ()
+) -> None:
     """Raise ``ValueError`` where several things are to be served in one place."""
     prefixes = [one.prefix for one in apps]
     for prefix in prefixes:
         if prefixes.count(prefix) > 1:
             where = f"below {prefix}" if prefix else "without a prefix"
             raise ValueError(f"there are several applications {where}")
-    prefixes += [one.prefix for one in mounts]
-    for one in mounts:
+    others: list[MountConfig | ProxyConfig] = [*mounts, *proxies]
+    prefixes += [one.prefix for one in others]
+    for one in others:
         if prefixes.count(one.prefix) > 1:
-            raise ValueError(f"{one.where}: there are several things below {one.prefix}")
+            raise ValueError(f"{one.where}: there are several things below {one.prefix or '/'}")
 
 
 def check_hosts(
@@ -126,7 +135,7 @@ def check_hosts(
         if host.cert_file is None and host.key_password_file is not None:
             raise ValueError(f"{host.where}: key-password-file needs key and cert")
         try:
-            check_prefixes(host.apps, host.mounts)
+            check_prefixes(host.apps, host.mounts, host.proxies)
         except ValueError as error:
             text = str(error)
             where = "" if text.startswith(host.where) else f"{host.where}: "

@@ -91,6 +91,10 @@ class HostRouter(Lifecycle):
             host.lifecycle.new_batch()
         return host
 
+    def forget(self) -> None:
+        """What is reached may have changed."""
+        self._known.clear()
+
     def _decide(self, authority: bytes) -> Host | None:
         name = host_of(authority)
         host = self._hosts.names.find(name)

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from h2static.config import Config, describe
 from h2static.errors import StartError
+from h2static.http.exchange import Application
 from h2static.http.shared import Shared
 from h2static.http3.connection import ServerConnection
 from h2static.http3.limits import Limits
@@ -31,7 +32,7 @@ from h2static.server.datagram_entrance import (
     NamedApplications,
 )
 from h2static.server.datagram_sockets import DatagramSocket
-from h2static.server.key_pairs import KeyPair
+from h2static.server.key_pairs import KeyPair, common_pair
 from h2static.site_engines import with_options
 
 
@@ -134,18 +135,21 @@ def limits_of(config: Config) -> Limits:
 def make_datagram_parts(
     config: Config,
     sockets: Sequence[tuple[socket.socket, int]],
-    reached: Callable[[int], NamedApplications],
     served: Served,
     shared: Shared,
     worker: DatagramWorker | None,
+    *,
+    reached: Callable[[int], NamedApplications] | None = None,
 ) -> tuple[DatagramParts, Callable[[], None]]:
     """What a driver needs for HTTP/3, and what has the certificates be read again.
 
     ``sockets``: each with its place in :attr:`Config.listening`; ``reached``: what is reached at
-    such a place.  Raises :class:`~h2static.errors.StartError`.
+    such a place; everything that is served unless given.  Raises
+    :class:`~h2static.errors.StartError`.
     """
     worker = worker or DatagramWorker()
     limits = limits_of(config)
+    reached = reached or _reached_by_all(config, served.application)
     ports = {place: reached(place) for _, place in sockets}
     identities = Identities({pair for one in ports.values() for pair in one.applications})
     of_quic = TransportLimits(
@@ -191,3 +195,15 @@ def _open_key_log() -> TextIO | None:
 
 def _choosing(identities: Identities, port: NamedApplications) -> Callable[[str | None], Identity]:
     return lambda name: identities.of(port.pair_for(name))
+
+
+def _reached_by_all(config: Config, application: Application) -> Callable[[int], NamedApplications]:
+    """Every client of HTTP/3 reaches ``application``."""
+    pair = common_pair(config)
+    if pair is None:
+        raise StartError("HTTP/3 needs a certificate")
+
+    def reached(place: int) -> NamedApplications:
+        return NamedApplications(pair_for=lambda name: pair, applications={pair: application})
+
+    return reached

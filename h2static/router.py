@@ -11,30 +11,36 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from h2static.http.exchange import Application, Exchange
 from h2static.http.lifecycle import Several
 from h2static.http.messages import Request, Response
 from h2static.http.paths import remove_dot_segments
 
-#: A prefix as people write it: begins with a slash, ends without one.
-_PREFIX: Final = re.compile(r"(?:/[^/\x00-\x20\x7f?#]+)+")
+#: A prefix as people write it: as in a URL, begins with a slash, ends without one.
+_PREFIX: Final = re.compile(r"(?:/(?:[^/\x00-\x20\x7f?#%]|%[0-9A-Fa-f]{2})+)+")
+#: What a name in it may be once it is decoded.
+_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f?]+")
 
 
 def parse_prefix(text: str) -> str:
-    """``text`` as a prefix; a slash at its end is left out, and ``/`` is the empty prefix.
+    """``text`` as a prefix, percent-decoded; a slash at its end is left out, and ``/`` is the empty
+    prefix.
 
     Raises ``ValueError`` with one line.
     """
     prefix = text.removesuffix("/")
-    if (
-        not text.startswith("/")
-        or (prefix and _PREFIX.fullmatch(prefix) is None)
-        or not {".", ".."}.isdisjoint(prefix.split("/"))
-    ):
-        raise ValueError(f"{text!r} is not a path prefix like /api")
-    return prefix
+    wrong = ValueError(f"{text!r} is not a path prefix like /api")
+    if not text.startswith("/") or (prefix and _PREFIX.fullmatch(prefix) is None):
+        raise wrong
+    try:
+        names = [unquote(name, errors="strict") for name in prefix.split("/")[1:]]
+    except UnicodeDecodeError:
+        raise wrong from None
+    if any(name in (".", "..") or _NAME.fullmatch(name) is None for name in names):
+        raise wrong
+    return "".join(f"/{name}" for name in names)
 
 
 class Router(Several):

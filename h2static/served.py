@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from h2static.http.exchange import Application
 from h2static.server.server import Hosted
+
+if TYPE_CHECKING:
+    # Loaded where there is one.
+    from h2static.proxy.application import ProxyApplication
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,3 +33,5 @@ class Served:
     on_not_restarted: Callable[[str], None] = lambda text: None
     #: Applications that have to start.
     hosted: tuple[Hosted, ...] = ()
+    #: Those that pass requests on.
+    proxies: tuple[ProxyApplication, ...] = ()

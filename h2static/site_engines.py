@@ -6,6 +6,7 @@ connections have in common is made once.  What a configuration does not ask for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from h2static.config import Config
@@ -48,7 +49,7 @@ def engines_beside(config: Config, shared: Shared, protocols: frozenset[bytes]) 
         *,
         gateway: Application,
         secure: bool,
-        origins: tuple[tuple[bytes, ...], ...],
+        origins: Sequence[tuple[bytes, ...]],
         beside: Engines | None,
         port: int | None = None,
     ) -> SiteEngines:
@@ -83,7 +84,7 @@ class SiteEngines:
         protocols: frozenset[bytes] = frozenset(),
         http2_limits: Http2Limits | None = None,
         http1_limits: Http1Limits | None = None,
-        origins: tuple[tuple[bytes, ...], ...] = (),
+        origins: Sequence[tuple[bytes, ...]] = (),
         gateway: tuple[Application, Application] | None = None,
         beside: SiteEngines | None = None,
     ) -> None:

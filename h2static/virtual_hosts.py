@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from h2static.config import Config
@@ -26,8 +28,8 @@ from h2static.http.exchange import Application
 from h2static.http.host_names import HostNames, host_of, is_address
 from h2static.http.messages import Request
 from h2static.served import Served
-from h2static.server.certificate_names import covers, names_in, uncovered
-from h2static.server.certificate_watch import CertificateWatch, Renewal
+from h2static.server.certificate_names import covers, names_in
+from h2static.server.certificate_renewal import MakeContext, PairRenewal
 from h2static.server.certificates import Certificates
 from h2static.server.datagram_entrance import NamedApplications
 from h2static.server.engine import Engine
@@ -71,6 +73,7 @@ def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
             config,
             site=host.site,
             apps=host.apps,
+            proxies=host.proxies,
             mounts=host.mounts,
             hosts=(),
             listens=(),
@@ -78,6 +81,19 @@ def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
         )
         found.append((host, alone(own)))
     return found
+
+
+def opened_host(config: Config) -> tuple[HostConfig | None, str | None]:
+    """Whom a browser on this machine is opened for, and the name to ask for; no host: the site
+    without a name; no name: any that is nobody's will do."""
+    default = next((one for one in config.hosts if one.default), None)
+    if config.has_main or default is not None:
+        return default, None
+    for host in filter(config.listening[0].has, config.hosts):
+        for name in host.names:
+            if not name.startswith("*."):
+                return host, name
+    return config.hosts[0], None
 
 
 def labels(config: Config) -> Callable[[Request], str] | None:
@@ -110,13 +126,13 @@ class MakeEngines(Protocol):
         *,
         gateway: Application,
         secure: bool,
-        origins: tuple[tuple[bytes, ...], ...],
+        origins: Sequence[tuple[bytes, ...]],
         beside: Engines | None,
         port: int | None = None,
     ) -> Engines:
-        """``gateway`` is for the connections of trusted proxies.  ``beside``: whose memories of
-        what octets mean are shared; engines that this has made.  ``port``: where clients come
-        in."""
+        """``gateway`` is for the connections of trusted proxies.  ``origins`` may be others later:
+        each connection is told what it holds then.  ``beside``: whose memories of what octets mean
+        are shared; engines that this has made.  ``port``: where clients come in."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -221,15 +237,19 @@ class VirtualHosts:
         self._make_context = make_context
         self._configs: dict[Host, HostConfig | None] = {}
         self._healths: list[HealthApplication] = []
-        # Before they read the files: what changes from now on is seen.
-        self._watches: list[tuple[CertificateWatch, Certificates, KeyPair]] = []
-        self.ports = [self._port(listen) for listen in config.listening]
+        self._renewals: dict[KeyPair, PairRenewal] = {}
+        #: What certificates are for, where there are several.
+        self._names: dict[KeyPair, frozenset[str]] = {}
+        #: To be called when that has changed.
+        self._forgetting: dict[KeyPair, list[Callable[[], None]]] = defaultdict(list)
+        self.ports = self._make_ports()
         parts: list[tuple[str, Served]] = []
         default: Host | None = None
+        opened = opened_host(config)[0] if config.hosts else None
         for written, own in configs_of_hosts(config):
             label, names = ("", ()) if written is None else (written.label, written.names)
             try:
-                served = make_applications(own, label, not parts)
+                served = make_applications(own, label, written is opened)
             except StartError as error:
                 if written is not None and not str(error).startswith(written.where):
                     error.args = (f"{written.where}: {error}",)
@@ -242,14 +262,14 @@ class VirtualHosts:
         self._hosts = Hosts(tuple(self._configs), default)
         self._nobody = Refusals()
         #: Leads everywhere: its lifecycle is that of all hosts.
-        self._everywhere = self._outer(HostRouter(self._hosts, self._nobody))
+        self._everywhere = self._router(lambda host, name: True)
         self.served = self._together(parts)
 
-    def _outer(self, router: HostRouter) -> Application:
-        """``router`` with the health check around it, which is asked for by any name."""
+    def _outer(self, inner: Application) -> Application:
+        """``inner`` with the health check around it, which is asked for by any name."""
         if self._config.health is None:
-            return router
-        health = HealthApplication(router, self._config.health)
+            return inner
+        health = HealthApplication(inner, self._config.health)
         self._healths.append(health)
         return health
 
@@ -278,16 +298,17 @@ class VirtualHosts:
             protocols=frozenset().union(*(one.protocols for _, one in parts)),
             on_not_restarted=tell,
             hosted=tuple(hosted for _, one in parts for hosted in one.hosted),
+            proxies=tuple(proxy for _, one in parts for proxy in one.proxies),
         )
 
     # ------------------------------------------------------------------ certificates
 
-    def _port(self, listen: ListenConfig) -> Port:
+    def _pairs_at(self, listen: ListenConfig) -> tuple[KeyPair, ...]:
+        """The pairs that are shown at ``listen``; the first one to those who name nobody."""
         config = self._config
         if listen.no_tls:
-            return Port(listen=listen, certificates=None, pairs=())
-        hosts = [one for one in config.hosts if _is_at(listen, one)]
-        by_host = [(one, pair) for one in hosts if (pair := pair_of(config, one)) is not None]
+            return ()
+        by_host = self._hosts_with_pairs(listen)
         pairs = [pair for _, pair in by_host]
         first = next((pair for one, pair in by_host if one.default), None)
         if config.has_main or not pairs:
@@ -296,52 +317,69 @@ class VirtualHosts:
             pairs.insert(0, first)
         if not pairs:
             raise StartError(f"{listen.where}: there is no certificate: give key and cert")
-        distinct = tuple(dict.fromkeys(pairs))
-        # With one certificate there is nothing to choose.
-        names = [(name, pair) for one, pair in by_host for name in one.names]
+        return tuple(dict.fromkeys(pairs))
 
-        def make(pair: KeyPair) -> ssl.SSLContext:
-            return self._make_context(pair.of(config, listen))
+    def _hosts_with_pairs(self, listen: ListenConfig) -> list[tuple[HostConfig, KeyPair]]:
+        config = self._config
+        hosts = [one for one in config.hosts if listen.has(one)]
+        return [(one, pair) for one in hosts if (pair := pair_of(config, one)) is not None]
 
-        watches = []
-        if config.watch_certificate:
-            watches = [self._watch(listen, pair, make) for pair in distinct]
-        certificates = Certificates(distinct, names if len(distinct) > 1 else (), make)
-        self._watches += [
-            (watch, certificates, pair) for watch, pair in zip(watches, distinct, strict=False)
-        ]
-        return Port(listen=listen, certificates=certificates, pairs=distinct)
-
-    def _watch(
-        self, listen: ListenConfig, pair: KeyPair, make: Callable[[KeyPair], ssl.SSLContext]
-    ) -> CertificateWatch:
+    def _make_ports(self) -> list[Port]:
         config = self._config
 
-        def renewed() -> ssl.SSLContext:
-            problem = uncovered(config, pair)
-            if problem is not None:
-                raise StartError(problem)
-            return make(pair)
+        def make(pair: KeyPair, listen: ListenConfig) -> ssl.SSLContext:
+            return self._make_context(pair.of(config, listen))
 
-        return CertificateWatch(pair.of(config, listen), renewed)
+        pairs = [self._pairs_at(listen) for listen in config.listening]
+        shown_at: dict[KeyPair, list[ListenConfig]] = defaultdict(list)
+        for listen, shown in zip(config.listening, pairs, strict=True):
+            for pair in shown:
+                shown_at[pair].append(listen)
+        # Before contexts are made: what changes from now on is seen.
+        unwatched = None if config.watch_certificate else common_pair(config)
+        self._renewals = {
+            pair: PairRenewal(config, pair, places, make)
+            for pair, places in shown_at.items()
+            if pair != unwatched
+        }
+        return [
+            Port(listen=listen, certificates=self._certificates(listen, shown, make), pairs=shown)
+            for listen, shown in zip(config.listening, pairs, strict=True)
+        ]
+
+    def _certificates(
+        self, listen: ListenConfig, pairs: tuple[KeyPair, ...], make: MakeContext
+    ) -> Certificates | None:
+        if not pairs:
+            return None
+        names = [(name, pair) for one, pair in self._hosts_with_pairs(listen) for name in one.names]
+        # With one certificate there is nothing to choose.
+        several = len(pairs) > 1
+        certificates = Certificates(
+            pairs, names if several else (), lambda pair: make(pair, listen)
+        )
+        for pair in pairs:
+            if several and pair not in self._names:
+                self._names[pair] = names_in(pair.cert_file)
+            if pair in self._renewals:
+                self._renewals[pair].add(listen, certificates)
+        return certificates
 
     def renew(
         self, pool: Pool, use: Callable[[], None], report: Callable[[str], None]
     ) -> Callable[[], None]:
         """What has all certificates be looked at.  ``use`` is called when one is to be used."""
 
-        def renewal(certificates: Certificates, pair: KeyPair) -> Renewal:
-            def take(context: ssl.SSLContext) -> None:
-                certificates.use(pair, context)
-                use()
-
-            return Renewal(use=take, report=report)
-
-        every = [(watch, renewal(one, pair)) for watch, one, pair in self._watches]
+        def take(pair: KeyPair, names: frozenset[str]) -> None:
+            use()
+            if self._names.get(pair, names) != names:
+                self._names[pair] = names
+                for forget in self._forgetting[pair]:
+                    forget()
 
         def look() -> None:
-            for watch, what in every:
-                watch.look(pool, what)
+            for one in self._renewals.values():
+                one.look(pool, take, report)
 
         return look
 
@@ -361,15 +399,20 @@ class VirtualHosts:
         first: Engines | None = None
         for pair in port.pairs:
             reaches = self._reaching(port, pair)
+            origins: list[tuple[bytes, ...]] = []
             engines = by_pair[pair] = make(
-                self._router(reaches),
+                self._router(reaches, pair),
                 gateway=gateway,
                 secure=True,
-                origins=() if number is None else self._origins(reaches, number),
+                origins=origins,
                 beside=first,
                 port=number,
             )
             first = first or engines
+            if number is not None:
+                tell = partial(self._tell_origins, origins, reaches, number)
+                tell()
+                self._forgetting[pair].append(tell)
         return EnginesByCertificate(certificates, by_pair)
 
     def reached(self, place: int) -> NamedApplications:
@@ -378,25 +421,31 @@ class VirtualHosts:
         assert port.certificates is not None
         return NamedApplications(
             pair_for=port.certificates.pair_for,
-            applications={pair: self._router(self._reaching(port, pair)) for pair in port.pairs},
+            applications={
+                pair: self._router(self._reaching(port, pair), pair) for pair in port.pairs
+            },
         )
 
-    def _router(self, reaches: Callable[[Host, str], bool]) -> Application:
+    def _router(
+        self, reaches: Callable[[Host, str], bool], pair: KeyPair | None = None
+    ) -> Application:
+        """Leads to what ``reaches`` allows, which may change with the names of ``pair``."""
         if not self._config.hosts:
-            # One site at several ports.
+            # One site: nobody has to tell it of batches but those who tell the whole.
             (host,) = self._hosts.every
-            if self._config.health is None:
-                return host.application
-        return self._outer(HostRouter(self._hosts, self._nobody, reaches))
+            return self._outer(host.application)
+        router = HostRouter(self._hosts, self._nobody, reaches)
+        if pair is not None:
+            self._forgetting[pair].append(router.forget)
+        return self._outer(router)
 
     def _is_here(self, listen: ListenConfig, host: Host) -> bool:
         written = self._configs[host]
-        return written is None or _is_at(listen, written)
+        return written is None or listen.has(written)
 
     def _reaching(self, port: Port, pair: KeyPair) -> Callable[[Host, str], bool]:
         """Which hosts are reached by connections that were shown the certificate of ``pair``."""
         several = len(port.pairs) > 1
-        names = names_in(pair.cert_file) if several else frozenset()
 
         def reaches(host: Host, name: str) -> bool:
             if not self._is_here(port.listen, host):
@@ -404,15 +453,18 @@ class VirtualHosts:
             written = self._configs[host]
             if not several or written is None or not name:
                 return True
-            return pair_of(self._config, written) == pair or covers(names, name)
+            return pair_of(self._config, written) == pair or covers(self._names[pair], name)
 
         return reaches
 
-    def _origins(
-        self, reaches: Callable[[Host, str], bool], number: int
-    ) -> tuple[tuple[bytes, ...], ...]:
-        """What an ORIGIN frame says: names that are reached.  A wildcard cannot be said (RFC 8336
-        section 2.1); clients take another connection for its names."""
+    def _tell_origins(
+        self,
+        origins: list[tuple[bytes, ...]],
+        reaches: Callable[[Host, str], bool],
+        number: int,
+    ) -> None:
+        """Have ``origins`` be what ORIGIN frames say: names that are reached.  A wildcard cannot be
+        said (RFC 8336 section 2.1); clients take another connection for its names."""
         suffix = "" if number == 443 else f":{number}"
         frames: list[tuple[bytes, ...]] = []
         octets = _FRAME
@@ -426,8 +478,4 @@ class VirtualHosts:
                     octets = 0
                 frames[-1] += (origin,)
                 octets += 2 + len(origin)
-        return tuple(frames)
-
-
-def _is_at(listen: ListenConfig, host: HostConfig) -> bool:
-    return not listen.hosts or not set(listen.hosts).isdisjoint(host.names)
+        origins[:] = frames

@@ -148,6 +148,51 @@ def test_a_mount_pushes_what_a_client_has_not_asked_for(root: Path, tmp_path: Pa
             engine.abandon()
 
 
+def promises_of(made: Config, path: bytes) -> tuple[list[bytes], tuple[str, ...]]:
+    """What a browser that asks for ``path`` is promised, and what the owner is told."""
+    with listening(1) as sockets, applications(made) as served:
+        (entrance,) = make_entrances(made, sockets, served.application, Shared())
+        engine = entrance.engines.make(HTTP2, opening(HTTP2))
+        client = h2.Connection(h2.CLIENT, settings=default_settings(enable_push=True))
+        client.request(replace(request(path), fields=()))
+        engine.receive(client.octets_to_send(), 0.0)
+        engine.pump(0.0, 1 << 20)
+        events = client.receive(b"".join(map(bytes, engine.pending())))
+        engine.abandon()
+        found = [one.request.path for one in events if isinstance(one, h2.PromiseReceived)]
+        return found, served.warnings()
+
+
+def test_what_a_page_pushes_may_be_anothers(tmp_path: Path) -> None:
+    """Of a mount, of the site around it, and never what a mount hides."""
+    for name in ("main", "docs", "deep"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name)
+        (tmp_path / name / f"{name}.css").write_text(name)
+    (tmp_path / "main" / "docs").mkdir()
+    (tmp_path / "main" / "docs" / "hidden.css").write_text("hidden")
+    every = "/main.css,/docs/docs.css,/docs/deep/deep.css,/docs/hidden.css"
+
+    def site(name: str, page: str) -> SiteConfig:
+        return SiteConfig(root=str(tmp_path / name), push=(parse_push_option(f"{page}={every}"),))
+
+    made = Config(
+        port=0,
+        no_tls=True,
+        site=site("main", "/"),
+        mounts=(
+            MountConfig(prefix="/docs", site=site("docs", "/docs/")),
+            MountConfig(prefix="/docs/deep", site=site("deep", "/docs/deep/")),
+        ),
+    )
+    expected = [b"/main.css", b"/docs/docs.css", b"/docs/deep/deep.css"]
+    for page in (b"/", b"/docs/", b"/docs/deep/"):
+        promised, told = promises_of(made, page)
+        assert promised == expected
+        # Each is told of what itself has not.
+        assert told == ("/docs: push rule for /docs/: no file at /docs/hidden.css",)
+
+
 @pytest.mark.parametrize(
     "values", [{"trailers": ((b"x", b"y"),)}, {"no_content_length": True}, {"early_response": True}]
 )

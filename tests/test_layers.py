@@ -27,16 +27,18 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
     ("h2static.assembly",),
-    ("h2static.http3_entrances",),
+    ("h2static.common_certificate", "h2static.http3_entrances"),
     ("h2static.site_engines",),
     ("h2static.virtual_hosts",),
-    ("h2static.hosting", "h2static.served"),
+    ("h2static.hosting", "h2static.proxying", "h2static.served"),
     ("h2static.documents",),
     ("h2static.dev",),
     ("h2static.server",),
     ("h2static.logs",),
-    ("h2static.config", "h2static.localca", "h2static.h2", "h2static.client"),
+    ("h2static.config", "h2static.localca", "h2static.h2"),
     ("h2static.host_config",),
+    ("h2static.proxy",),
+    ("h2static.client",),
     ("h2static.asgi", "h2static.router", "h2static.host_router"),
     ("h2static.http3", "h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
     ("h2static.quic",),
@@ -63,7 +65,13 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.asgi": frozenset(
         {"h2static.errors", "h2static.http", "h2static.site", "h2static.websocket"}
     ),
-    "h2static.host_config": frozenset({"h2static.asgi", "h2static.site"}),
+    "h2static.host_config": frozenset({"h2static.asgi", "h2static.proxy", "h2static.site"}),
+    "h2static.proxy": frozenset(
+        {
+            *("h2static.client", "h2static.http", "h2static.http1", "h2static.http2"),
+            *("h2static.site", "h2static.websocket"),
+        }
+    ),
     "h2static.router": frozenset({"h2static.http"}),
     "h2static.host_router": frozenset({"h2static.http"}),
     "h2static.http3": frozenset(
@@ -128,6 +136,10 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "aioquic": ("h2static.quic",),
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
+    "markdown_it": ("h2static.dev",),
+    "segno": ("h2static.command",),
+    "brotli": ("h2static.site",),
+    "zstandard": ("h2static.site",),
     "websockets": ("h2static.client", "h2static.websocket"),
     "cryptography": ("h2static.localca", "h2static.quic", "h2static.server"),
     "scipy": ("hpacktools",),

@@ -85,6 +85,12 @@ def test_what_is_no_request_is_the_defaults() -> None:
     assert make_router("/api").refuse(400, None).body == b"rest"
 
 
+@pytest.mark.parametrize("path", [b"/my%20docs", b"/my%20docs/x?y", b"/%6dy%20docs/x"])
+def test_a_prefix_in_percent_encoding_is_found(path: bytes) -> None:
+    mine, rest = Named("mine"), Named("rest")
+    assert Router({parse_prefix("/my%20docs"): mine}, rest).choose(path) is mine
+
+
 def test_each_application_is_told_once() -> None:
     twice, rest = Named("twice"), Named("rest")
     router = Router({"/a": twice, "/b": twice}, rest)
@@ -94,15 +100,31 @@ def test_each_application_is_told_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "prefix"), [("/api", "/api"), ("/api/", "/api"), ("/", ""), ("/a/b", "/a/b")]
+    ("text", "prefix"),
+    [
+        ("/api", "/api"),
+        ("/api/", "/api"),
+        ("/", ""),
+        ("/a/b", "/a/b"),
+        # As in a URL.
+        ("/my%20docs", "/my docs"),
+        ("/d%C3%B6", "/dö"),
+        ("/dö", "/dö"),
+        ("/100%25/%2520", "/100%/%20"),
+    ],
 )
 def test_prefixes(text: str, prefix: str) -> None:
     assert parse_prefix(text) == prefix
 
 
 @pytest.mark.parametrize(
-    "text", ["", "api", "//", "/a//b", "/a b", "/a?b", "/a#b", "/a\0", "/a//", "/.", "/../a"]
-)
+    "text",
+    [
+        "", "api", "//", "/a//b", "/a b", "/a?b", "/a#b", "/a\0", "/a//", "/.", "/../a",
+        # What no decoded path could begin with, or mean something else.
+        "/a%2Fb", "/a%", "/a%2", "/a%zz", "/a%00", "/%2e%2E/a", "/a%FF", "/a%3Fb", "/a%0A",
+    ],
+)  # fmt: skip
 def test_what_is_no_prefix(text: str) -> None:
     with pytest.raises(ValueError, match="is not a path prefix like /api"):
         parse_prefix(text)

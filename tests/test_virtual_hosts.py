@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 
 from h2static.assembly import make_applications
 from h2static.config import Config
-from h2static.host_config import HostConfig, MountConfig
-from h2static.http.messages import Client, Request
+from h2static.host_config import HostConfig, ListenConfig, MountConfig
+from h2static.http.exchange import Exchange
+from h2static.http.lifecycle import Lifecycle, lifecycle_of
+from h2static.http.messages import Client, Request, Response
 from h2static.http.shared import Shared
+from h2static.served import Served
 from h2static.server.entrance import HTTP1, HTTP2, VERSIONS, Engines, Opening
 from h2static.server.pool import Pool
 from h2static.site import Site
@@ -155,6 +158,43 @@ def test_whatever_was_asked_before_a_host_answers_as_if_alone(
             assert all(
                 b"</%b.css>" % name[:1] in value for key, value in reply.fields if key == b"link"
             )
+
+
+class Told(Lifecycle):
+    """An application that counts batches."""
+
+    batches = 0
+
+    def new_batch(self) -> None:
+        self.batches += 1
+
+    def recall(self, request: Request) -> Response | None:
+        return None
+
+    def handle(self, exchange: Exchange) -> None:
+        exchange.respond(self.refuse(404, None))
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        return Response(status=status, fields=(), body=b"")
+
+
+@pytest.mark.parametrize("health", [None, "/up"])
+def test_one_site_at_several_ports_is_told_of_each_batch(health: str | None) -> None:
+    told = Told()
+    hosts = VirtualHosts(
+        Config(
+            port=0,
+            no_tls=True,
+            health=health,
+            listens=(ListenConfig(port=0, no_tls=True), ListenConfig(port=0, no_tls=True)),
+        ),
+        lambda own, label, first: Served(
+            application=told, warnings=tuple, on_stopping=lambda: None
+        ),
+        lambda own: pytest.fail("no TLS here"),
+    )
+    lifecycle_of(hosts.served.application).new_batch()
+    assert told.batches == 1
 
 
 def test_labels(root: Path) -> None:

@@ -37,8 +37,8 @@ from h2static.http.shared import Shared
 from h2static.http1.observer import HeadObserver
 from h2static.http2.client import ClientConnection as Connection2
 from h2static.http2.client import make_endpoint, upgrade_settings
+from h2static.http2.field_sections import request_section
 from h2static.http2.observer import Observer
-from h2static.http2.responses import request_section
 
 if TYPE_CHECKING:
     from h2static.client.websocket import WebSocket

@@ -13,6 +13,7 @@ import base64
 import errno
 import os
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -36,13 +37,19 @@ _ATTEMPT_DELAY: Final = 0.25
 _Address = tuple[int, "tuple[str, int] | tuple[str, int, int, int] | str"]
 
 
-async def dial(origin: Origin, options: ConnectOptions) -> tuple[Wire, str]:
+async def dial(
+    origin: Origin, options: ConnectOptions, context: ssl.SSLContext | None = None
+) -> tuple[Wire, str]:
     """Connect to ``origin``; the wire, and ``h2`` or ``http/1.1``.
+
+    ``context``: what :func:`~h2static.client.tls.make_context` has made of ``options``, where that
+    was done before.
 
     Raises :class:`~h2static.client.errors.ConnectError`, or
     :class:`~h2static.client.errors.OptionError` for files that cannot be read.
     """
-    context = make_context(options) if origin.secure else None
+    if context is None and origin.secure:
+        context = make_context(options)
     wire: Wire | None = None
     try:
         with anyio.fail_after(options.connect_seconds):

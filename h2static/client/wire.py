@@ -38,6 +38,9 @@ class Wire:
         self._chunk = b""
         #: TLS has to write before it can read on, and the reverse.
         self._read_wants_write = self._write_wants_read = False
+        #: The other end has gone without close_notify: what has no other end may not be whole (RFC
+        #: 8446 section 6.1).
+        self.is_truncated = False
 
     @property
     def tls(self) -> ssl.SSLSocket | None:
@@ -48,7 +51,10 @@ class Wire:
         """Do the handshake.  Raises ``OSError``."""
         assert isinstance(self._socket, socket.socket)
         tls = context.wrap_socket(
-            self._socket, server_hostname=server_name, do_handshake_on_connect=False
+            self._socket,
+            server_hostname=server_name,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
         )
         self._socket = tls
         while True:
@@ -77,8 +83,11 @@ class Wire:
         except ssl.SSLWantWriteError:
             self._read_wants_write = True
             return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+        except ssl.SSLZeroReturnError:
+            return b""
+        except ssl.SSLEOFError:
             # Not every server says close_notify; what is not whole is found out above.
+            self.is_truncated = True
             return b""
 
     @staticmethod
@@ -131,6 +140,37 @@ class Wire:
         self._chunk = b""
         return taken
 
+    @property
+    def descriptor(self) -> int:
+        """The socket's, for those who wait for it by other means."""
+        return self._socket.fileno()
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether octets can be read of which the socket says nothing any more."""
+        return self._tls is not None and self._tls.pending() > 0
+
+    @property
+    def read_wants_write(self) -> bool:
+        """Whether reading can go on only when something can be written."""
+        return self._read_wants_write
+
+    @property
+    def write_wants_read(self) -> bool:
+        """Whether writing can go on only when something has come."""
+        return self._write_wants_read
+
+    def is_silent(self) -> bool:
+        """Whether nothing has arrived, the end of input included.  Raises ``OSError``."""
+        if self._tls is not None:
+            # What has arrived is for OpenSSL, which may have some of it in hand.
+            return not self._tls.pending()
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        return False
+
     async def readable(self) -> None:
         """Wait until reading may give something."""
         if self._read_wants_write:
@@ -156,7 +196,10 @@ class Wire:
 
     def close(self) -> None:
         """End the connection: close_notify, the end of the stream, and the socket."""
-        sock = self._socket
-        anyio.notify_closing(sock)
+        anyio.notify_closing(self._socket)
+        self.shut()
+
+    def shut(self) -> None:
+        """The same where nobody waits in :meth:`readable` or :meth:`writable`."""
         self.end_output()
-        sock.close()
+        self._socket.close()

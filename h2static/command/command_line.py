@@ -11,7 +11,6 @@ errors and the help text are ours, because an error has to be one line that help
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -19,18 +18,8 @@ from typing import NoReturn
 from h2static.command.options import UNSUPPORTED, Argument, Option
 from h2static.errors import UsageError
 
-_ARE_ARGUMENTS = "KEY and CERT are arguments: PORT [DOCROOT] KEY CERT"
-#: What other servers call what is called otherwise here.
-_ELSEWHERE = {
-    "--port": "the port is an argument: h2static PORT",
-    "--bind": "did you mean --address?",
-    "--root": "did you mean --htdocs?",
-    "--directory": "did you mean --htdocs?",
-    "--key": _ARE_ARGUMENTS,
-    "--cert": _ARE_ARGUMENTS,
-    "--tls": "TLS is on unless --no-tls is given",
-    "--silent": "did you mean --quiet?",
-}
+#: Written in full or not at all: an abbreviation must not let others in by mistake.
+_IN_FULL = ("address", "allow-host", "cors", "trusted-proxy")
 #: What ``argparse`` says in words that only those understand who know it.
 _WORDING = {
     "ignored explicit argument": "takes no value, but there is",
@@ -72,12 +61,14 @@ def build_parser(options: Iterable[Option]) -> argparse.ArgumentParser:
         names = [f"--{option.name}"]
         if option.letter:
             names.insert(0, f"-{option.letter}")
+        # ``argparse`` would take a percentage for a place to fill in.
+        text = option.help.replace("%", "%%")
         if option.argument is Argument.NONE:
-            parser.add_argument(*names, dest=option.name, action="store_true", help=option.help)
+            parser.add_argument(*names, dest=option.name, action="store_true", help=text)
         else:
             action = "append" if option.argument is Argument.MANY else "store"
             parser.add_argument(
-                *names, dest=option.name, metavar=option.metavar, action=action, help=option.help
+                *names, dest=option.name, metavar=option.metavar, action=action, help=text
             )
     return parser
 
@@ -91,6 +82,7 @@ def parse(words: Sequence[str], options: Sequence[Option]) -> CommandLine:
         if f"--{name}" in words:
             raise UsageError(f"--{name}: not supported: {reason}")
     before, after = _split_at_double_dash(words)
+    _refuse_abbreviations(before, options)
     found, rest = build_parser(options).parse_known_args(_write_out_bare(before, options))
     for word in rest:
         if word.startswith("-") and word != "-":
@@ -152,8 +144,27 @@ def _write_out_bare(words: list[str], options: Sequence[Option]) -> list[str]:
 
 def _suggestion(word: str, options: Sequence[Option]) -> str:
     """What to write instead of ``word``, or where to look."""
-    name = word.partition("=")[0]
-    if name in _ELSEWHERE:
-        return f"; {_ELSEWHERE[name]}"
-    near = difflib.get_close_matches(name, [f"--{item.name}" for item in options], n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else "; see h2static --help"
+    from h2static.command.intentions import option_meant
+
+    meant = option_meant(word, [item.name for item in options])
+    return f"; {meant}" if meant else "; see h2static --help-all"
+
+
+def _refuse_abbreviations(words: Sequence[str], options: Sequence[Option]) -> None:
+    """Raise ``UsageError`` for an abbreviation of what lets others in, and for what looks like one
+    and is another server's word for something else."""
+    names = [option.name for option in options]
+    for word in words:
+        name = word.removeprefix("--").partition("=")[0]
+        if not word.startswith("--") or not name or name in names:
+            continue
+        meant = [one for one in names if one.startswith(name)]
+        if len(meant) != 1:
+            continue
+        if meant[0] in _IN_FULL:
+            raise UsageError(f"{word}: write --{meant[0]} in full: it lets others in")
+        from h2static.command.intentions import intention
+
+        text = intention(name)
+        if text and f"--{meant[0]}" not in text:
+            raise UsageError(f"{word}: unknown option; {text}")

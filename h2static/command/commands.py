@@ -1,5 +1,5 @@
-"""The commands of ``h2static`` that serve nothing: ``config``, ``push-rules``, ``install-ca`` and
-``completion``.
+"""The commands of ``h2static`` that serve nothing: ``config``, ``push-rules``, ``install-ca``,
+``uninstall-ca``, ``hash-password`` and ``completion``.
 
 Contract: each takes the words after its name, prints to standard output and returns the exit code;
 it raises ``UsageError`` or ``StartError`` for what is wrong.  ``-h`` or ``--help`` among the words
@@ -31,7 +31,9 @@ def config(words: Sequence[str]) -> int:
     if len(names) != 1 or names[0].startswith("-") or len(words) > 2:
         raise UsageError("usage: h2static config --check FILE, or h2static config --schema")
     values = read_file(names[0]).values
-    decided = with_files(configure([], {}, {"port": 0, **values}))
+    # A command line may say PORT; any will do to check the rest.
+    any_port = {} if "listen" in values else {"port": 1}
+    decided = with_files(configure([], {}, {**any_port, **values}))
     check_certificates(decided, key_pairs(decided))
     print(f"{names[0]}: valid")
     return 0
@@ -53,20 +55,71 @@ def push_rules(words: Sequence[str]) -> int:
 
 
 def install_ca(words: Sequence[str]) -> int:
-    """Tell how the local certificate authority is trusted, or have it trusted."""
+    """Tell how the local certificate authority is trusted, have it trusted, or tell who does."""
     from h2static.command.local_certificate import local_certificate
-    from h2static.localca import install, install_steps, instructions
+    from h2static.localca import trust
+    from h2static.localca.stores import find_stores
 
-    if list(words) not in ([], ["--yes"]):
-        raise UsageError("usage: h2static install-ca [--yes]")
+    if list(words) not in ([], ["--yes"], ["--status"]):
+        raise UsageError("usage: h2static install-ca [--yes|--status]")
     certificate = local_certificate()
+    stores = find_stores()
     if not words:
-        print(instructions(certificate))
+        print(trust.instructions(certificate, stores))
         return 0
-    problems = install(install_steps(certificate.authority_file))
-    if problems:
-        raise StartError("; ".join(problems))
-    print(f"trusted from now on: SHA-256 {certificate.fingerprint}")
+    if words[0] == "--status":
+        held = trust.status(certificate.authority_file)
+        _print_table([(store.who, state.value) for store, state in held])
+        return 0 if all(state is trust.Trust.TRUSTED for _, state in held) else 1
+    outcomes = trust.install(certificate, stores)
+    _print_table([(one.store.who, one.text) for one in outcomes])
+    for line in trust.browsers_not_found(stores):
+        print(line)
+    print(f"The authority: SHA-256 {certificate.fingerprint}\n{trust.restart_hint()}")
+    return 0 if all(one.done for one in outcomes) else 1
+
+
+def uninstall_ca(words: Sequence[str]) -> int:
+    """Have the local certificate authority trusted nowhere any more."""
+    from h2static.command.local_certificate import local_certificate
+    from h2static.localca import trust
+    from h2static.localca.stores import find_stores
+
+    if words:
+        raise UsageError("usage: h2static uninstall-ca")
+    outcomes = trust.uninstall(local_certificate(), find_stores())
+    _print_table([(one.store.who, one.text) for one in outcomes])
+    print(trust.restart_hint())
+    return 0 if all(one.done for one in outcomes) else 1
+
+
+def _print_table(rows: Sequence[tuple[str, str]]) -> None:
+    from h2static.logs.escape import escape
+
+    width = max((len(who) for who, _ in rows), default=0)
+    for who, text in rows:
+        print(f"{escape(who):<{width}}  {escape(text)}")
+
+
+def hash_password(words: Sequence[str]) -> int:
+    """Print the hash of a password for ``--auth``."""
+    import getpass
+    import sys
+
+    from h2static.server.basic_auth import hash_password as make_hash
+
+    if words:
+        # A password among the words would be in the list of processes.
+        raise UsageError("usage: h2static hash-password; the password is asked for")
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password: ")
+        if password != getpass.getpass("Again: "):
+            raise UsageError("the two passwords differ")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise UsageError("the password is empty")
+    print(make_hash(password))
     return 0
 
 
@@ -109,8 +162,19 @@ COMMANDS: dict[str, _Command] = {
     ),
     "install-ca": _command(
         install_ca,
-        "install-ca [--yes]",
-        "Tell how the local certificate authority is trusted; with --yes, do it.",
+        "install-ca [--yes|--status]",
+        "Tell how the local certificate authority is trusted; with --yes, do it; with --status,"
+        " tell who trusts it.",
+    ),
+    "uninstall-ca": _command(
+        uninstall_ca,
+        "uninstall-ca",
+        "Have the local certificate authority trusted nowhere any more.",
+    ),
+    "hash-password": _command(
+        hash_password,
+        "hash-password",
+        "Ask for a password and print its hash, as --auth takes it.",
     ),
     "completion": _command(
         completion,
@@ -125,6 +189,8 @@ NEXT_WORDS: dict[str, tuple[str, ...] | str] = {
     "config": ("--check", "--schema"),
     "config --check": "file",
     "push-rules": "directory",
-    "install-ca": ("--yes",),
+    "install-ca": ("--yes", "--status"),
+    "uninstall-ca": (),
+    "hash-password": (),
     "completion": tuple(COMPLETIONS),
 }

@@ -8,7 +8,6 @@ raises :class:`~h2static.errors.UsageError` (wrong usage, exit code 2) or
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import sys
@@ -26,12 +25,23 @@ from h2static.command.host_tables import (
     root_of,
     tables_of,
 )
-from h2static.command.options import COMMAND_NAMES, OPTIONS
+from h2static.command.intentions import command_meant
+from h2static.command.options import OPTIONS
 from h2static.command.options.applications import WrittenApp, decided
 from h2static.command.options.values import port as parse_port
-from h2static.config import LOOPBACK, Config, LogFormat, describe
+from h2static.command.run_commands import check_commands
+from h2static.config import (
+    DEFAULT_PORT,
+    DEFAULT_SECURE_DEV_PORT,
+    LOOPBACK,
+    Config,
+    LogFormat,
+    describe,
+)
 from h2static.errors import StartError, UsageError
-from h2static.host_config import MountConfig
+from h2static.host_config import ListenConfig, MountConfig
+from h2static.proxy.config import ProxyConfig
+from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
 
@@ -49,10 +59,12 @@ _ATTRIBUTES = {
 #: Read by :mod:`h2static.command.host_tables`.
 _TABLES = ("host", "listen", "mount")
 #: One of these says what is served.
-_SERVED = ("htdocs", "app", "mount", "host")
+_SERVED = ("htdocs", "app", "proxy", "mount", "host")
 #: Decided here, or of no interest to a server.
-_NOT_COPIED = {"htdocs", "port", "workers", "config", "print-config"}
+_NOT_COPIED = {"htdocs", "port", "workers", "config", "no-config", "print-config", "proxy"}
 _OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
+#: What to say where somebody had another order in mind.
+_ORDER = "the order is PORT DOCROOT KEY CERT, as in h2static 8080 ./www"
 #: What has no meaning without KEY, and what has none without TLS.
 _OF_KEY = ("key-password-file", "insecure-key")
 _OF_TLS = ("key", "cert", *_OF_KEY, "verify-client", "client-ca", "groups", "dh-param-file")
@@ -65,6 +77,10 @@ _NEEDS = {
     "ignore": ("dev", "live-reload"),
     "poll": ("dev", "live-reload"),
     "debounce": ("dev", "live-reload"),
+    "no-service-workers": ("dev", "live-reload"),
+    "run": ("dev", "live-reload"),
+    "watch": ("dev", "live-reload"),
+    **dict.fromkeys(("mock", "delay", "rate", "fail"), ("dev", "live-reload")),
     **{name: ("app",) for name in _OF_APPS if name != "app"},
 }
 #: Values that are paths on this machine.
@@ -100,10 +116,8 @@ def configure(
         if values.get(name) and "key" not in values:
             raise UsageError(f"--{name} needs KEY and CERT")
     _check_allow_host(values)
-    if "port" not in values and not listen_tables:
-        raise UsageError("PORT is missing; usage: h2static [OPTION]... PORT [DOCROOT] [KEY CERT]")
     if values.get("daemon") is True and not any(values.get(name) for name in _SERVED):
-        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host")
+        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --proxy, --mount or --host")
     _check_one_site(values)
     server: dict[str, object] = {}
     site: dict[str, object] = {}
@@ -113,14 +127,26 @@ def configure(
         attribute = _ATTRIBUTES.get(name, name.replace("-", "_"))
         of_site = attribute in _SITE_ATTRIBUTES
         (site if of_site else server)[attribute] = _absolute(value) if name in _PATHS else value
+    check_commands(cast("Sequence[str]", values.get("run", ())))
+    for _, folder in cast("Sequence[tuple[object, str]]", values.get("mock", ())):
+        if folder and not os.path.isdir(folder):
+            raise UsageError(f"--mock: there is no folder {folder}")
+    for folder in cast("Sequence[str]", server.get("watch", ())):
+        if not os.path.isdir(folder):
+            raise UsageError(f"--watch: there is no folder {folder}")
     if server.get("dev") is True:
-        _apply_dev(server, site, cast("Sequence[WrittenApp]", values.get("app", ())))
+        _apply_dev(server, site, falls_through="" in _prefixes(values))
+    elif server.get("live_reload") is True:
+        # For whoever edits the site, and nobody else.
+        server.setdefault("addresses", LOOPBACK)
     dev = server.get("dev") is True
     try:
+        server.update(_ports(server, values, listen_tables))
         config = Config(
-            port=cast("int", values.get("port", 0)),
+            port_given="port" in values,
             workers=_workers(cast("int", values.get("workers", 1))),
             apps=_apps(values),
+            proxies=tuple(cast("Sequence[ProxyConfig]", values.get("proxy", ()))),
             site=SiteConfig(
                 root=_root(values),
                 **site,  # type: ignore[arg-type]  # parsed by the option of the same name
@@ -129,9 +155,9 @@ def configure(
             hosts=hosts(tables_of(values, "host"), values, _apps, dev=dev),
             **server,  # type: ignore[arg-type]  # as above
         )
-        config = _with_listens(config, listen_tables, has_port="port" in values)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    _check_auth(config)
     if config.serves_http3:
         _check_http3(config)
     return config
@@ -146,27 +172,48 @@ def _check_http3(config: Config) -> None:
         raise UsageError("--http3 with several workers is there on Linux only")
 
 
-def _with_listens(config: Config, tables: Sequence[Table], *, has_port: bool) -> Config:
-    """``config`` with the ports of ``tables``; the first of all becomes its own."""
-    every = listens(tables, config.listening[0] if has_port else None)
-    if not every:
-        return config
-    return replace(
-        config,
-        listens=every,
-        port=every[0].port,
-        addresses=every[0].addresses,
-        no_tls=all(one.no_tls for one in every),
+def _default_port(values: Mapping[str, object]) -> int:
+    secure = values.get("dev") is True and values.get("no-tls") is not True
+    return DEFAULT_SECURE_DEV_PORT if secure else DEFAULT_PORT
+
+
+def _ports(
+    server: Mapping[str, object], values: Mapping[str, object], tables: Sequence[Table]
+) -> dict[str, object]:
+    """Where to listen, as ``Config`` has it; ``server``: what was said outside of ``tables``."""
+    port = cast("int", values.get("port", _default_port(values)))
+    if not tables:
+        return {"port": port}
+    names = [item.name for item in fields(ListenConfig) if item.name in server]
+    common = ListenConfig(
+        port=port,
+        where="PORT",
+        **{name: server[name] for name in names},  # type: ignore[arg-type]  # parsed
     )
+    every = listens(tables, common, has_port="port" in values)
+    # The first of all is the server's own.
+    return {
+        "listens": every,
+        "port": every[0].port,
+        "addresses": every[0].addresses,
+        "no_tls": all(one.no_tls for one in every),
+    }
 
 
 def _check_one_site(values: Mapping[str, object]) -> None:
     """Refuse what belongs to the site without a name where there is none."""
-    if not values.get("host") or any(values.get(name) for name in ("htdocs", "app", "mount")):
+    if not values.get("host") or any(values.get(name) for name in _SERVED if name != "host"):
         return
     for name in OF_ONE_SITE:
         if values.get(name):
             raise UsageError(f"--{name} needs DOCROOT: for one host, it belongs in [[host]]")
+
+
+def _prefixes(values: Mapping[str, object]) -> list[str]:
+    """Those of applications and upstreams."""
+    apps = cast("Sequence[WrittenApp]", values.get("app", ()))
+    proxies = cast("Sequence[ProxyConfig]", values.get("proxy", ()))
+    return [one.prefix for one in apps] + [one.prefix for one in proxies]
 
 
 def _apps(values: Mapping[str, object]) -> tuple[AppConfig, ...]:
@@ -194,6 +241,20 @@ def _check_allow_host(values: Mapping[str, object]) -> None:
         and not values.get("live-reload")
     ):
         raise UsageError("--allow-host needs --dev or --live-reload")
+
+
+def _check_auth(config: Config) -> None:
+    """Refuse to ask for passwords where others on the way would read them."""
+    for listen in config.listening if config.auth else ():
+        addresses = listen.addresses
+        if listen.no_tls and not (addresses and all(map(_is_local, addresses))):
+            raise UsageError(
+                "--auth needs TLS, or -a localhost: passwords would be sent in the clear"
+            )
+
+
+def _is_local(address: str) -> bool:
+    return address.strip("[]") in ("localhost", "::1") or address.startswith(("127.", "unix:"))
 
 
 def _is_on(value: object) -> bool:
@@ -264,9 +325,7 @@ def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
             raise UsageError(problem)
 
 
-def _apply_dev(
-    server: dict[str, object], site: dict[str, object], apps: Sequence[WrittenApp]
-) -> None:
+def _apply_dev(server: dict[str, object], site: dict[str, object], *, falls_through: bool) -> None:
     """What ``--dev`` stands for, where nothing else was said."""
     server["live_reload"] = True
     server.setdefault("addresses", LOOPBACK)
@@ -274,23 +333,32 @@ def _apply_dev(
         server["access_log"] = "-"
         server.setdefault("log_format", LogFormat.BRIEF)
     site["lenient"] = True
-    if not any(not one.prefix for one in apps):
+    site.setdefault("compress", COMPRESSIONS)
+    if not falls_through:
         # Else a folder without an index is nothing, and the application's.
         site["listing"] = True
 
 
 def _absolute(path: object) -> object:
     """``path`` whatever the working folder becomes; ``-`` is a standard stream."""
+    if isinstance(path, tuple):
+        return tuple(map(_absolute, path))
     return path if path == "-" else os.path.abspath(cast("str", path))
 
 
 def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[str, object]:
-    """The operands by name: PORT, PORT DOCROOT, PORT KEY CERT or PORT DOCROOT KEY CERT."""
-    if len(operands) > 4:
-        raise UsageError(f"{operands[4]}: too many arguments; the last is CERT")
-    names = {0: (), 1: ("port",), 2: ("port", "htdocs"), 3: ("port", "key", "cert")}.get(
-        len(operands), ("port", "htdocs", "key", "cert")
-    )
+    """The operands by name: ``[PORT] [DOCROOT] [KEY CERT]``."""
+    folder_first = bool(operands) and _is_folder(operands[0])
+    if len(operands) > (3 if folder_first else 4):
+        raise UsageError(f"{operands[-1]}: too many arguments; {_ORDER}")
+    if folder_first:
+        if len(operands) == 2:
+            raise UsageError(f"{operands[1]}: what comes after a folder is KEY CERT; {_ORDER}")
+        names: tuple[str, ...] = ("htdocs", "key", "cert")[: len(operands)]
+    else:
+        names = {0: (), 1: ("port",), 2: ("port", "htdocs"), 3: ("port", "key", "cert")}.get(
+            len(operands), ("port", "htdocs", "key", "cert")
+        )
     values: dict[str, object] = dict(zip(names, operands, strict=True))
     if "port" in values:
         try:
@@ -299,18 +367,24 @@ def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[st
             raise UsageError(f"PORT: {error}{_hint(operands[0], written)}") from None
     if "htdocs" in values and "htdocs" in written:
         raise UsageError("-d/--htdocs does not go together with DOCROOT")
-    for name in names[1:]:
-        if not values[name]:
+    for name in names:
+        if values[name] == "":
             raise UsageError(f"{name}: the value is empty")
     return values
+
+
+def _is_folder(word: str) -> bool:
+    """Whether the first operand says what to serve: digits are a port, as with nghttpd."""
+    if not word or word.isdigit():
+        return False
+    return word in (".", "..") or "/" in word or os.path.isdir(word)
 
 
 def _hint(word: str, written: Mapping[str, object]) -> str:
     """What ``word`` may have been meant as, where a port was expected."""
     if "access-log" in written:
         return "; a file for --access-log is written --access-log=FILE"
-    near = difflib.get_close_matches(word, COMMAND_NAMES, n=1)
-    return f"; did you mean h2static {near[0]}?" if near else ""
+    return f"; {command_meant(word) or _ORDER}"
 
 
 def _root(values: Mapping[str, object]) -> str:
@@ -318,7 +392,11 @@ def _root(values: Mapping[str, object]) -> str:
     thing to serve."""
     if "htdocs" not in values and any(values.get(name) for name in _SERVED):
         return ""
-    return root_of(cast("str", values.get("htdocs", ".")))
+    root = cast("str", values.get("htdocs", "."))
+    if values.get("run") and not os.path.exists(root):
+        # The first build makes what is in it.
+        os.makedirs(root)
+    return root_of(root)
 
 
 def _workers(count: int) -> int:

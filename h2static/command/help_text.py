@@ -1,6 +1,7 @@
-"""The text of ``h2static --help``, from the option table.
+"""The texts of ``h2static --help``, which fits a screen, and of ``--help-all``.
 
-Contract: every line fits 80 columns; every option and operand appears once.
+Contract: every line fits 80 columns; the long one is made of the option table, and
+every option and operand appears once in it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,36 @@ _WIDTH = 80
 _COLUMN = 26
 
 _USAGE = """\
-Usage: h2static [OPTION]... PORT [DOCROOT]
-       h2static [OPTION]... PORT [DOCROOT] KEY CERT
+Usage: h2static [OPTION]... [PORT] [DOCROOT] [KEY CERT]
        h2static COMMAND ...
 
 Serve a folder, applications or both over HTTP/2.
+"""
+
+#: The options that most people look for; the rest is in the long text.
+SHORT = """\
+Usage: h2static [OPTION]... [PORT] [DOCROOT] [KEY CERT]
+
+Serve a folder, applications or both over HTTP/2. Examples:
+  h2static --dev                           this folder, with live reload
+  h2static --dev --open ./dist             a build, in a browser
+  h2static --dev --spa index.html ./dist   a single-page application
+  h2static --no-tls 8080 ./www             cleartext: HTTP/2 and HTTP/1.1
+  h2static 443 ./www key.pem cert.pem      a site for everybody
+
+  --dev                  live reload, a request log, lists, clear errors
+  --open                 open a browser
+  -a, --address ADDR     listen there; -a 0.0.0.0 lets other machines connect
+  --no-tls               speak HTTP/2 without TLS, and HTTP/1.1
+  --spa FILE             answer page requests without a file with FILE
+  --clean-urls           answer /about with about.html
+  --app MODULE:NAME      run an ASGI application beside the folder
+  --proxy PREFIX=URL     pass requests below PREFIX on to another server
+  -n, --workers N        processes; auto is one for each processor
+  -v, --verbose          print every frame
+  --help-all             every option; also in man h2static
+Commands: install-ca (have browsers trust the certificates of this machine),
+uninstall-ca, config, push-rules, completion.
 """
 
 _NOTES = """\

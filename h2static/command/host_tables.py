@@ -24,9 +24,11 @@ from h2static.command.options.hosts import (
     WrittenMount,
     mounted_prefix,
 )
+from h2static.command.options.upstreams import read_proxies
 from h2static.errors import StartError, UsageError
 from h2static.host_config import HostConfig, ListenConfig, MountConfig
 from h2static.http.host_names import parse_host_name
+from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
 
 #: Parses the value of an option by name, in a file: name, what was written, where.
@@ -35,10 +37,12 @@ Parse: TypeAlias = Callable[[str, object, str], object]
 #: What names files or targets of one site: it is never another one's.
 OF_ONE_SITE: Final = ("spa", "error-page", "push", "push-rules")
 _SITE_ATTRIBUTES: Final = frozenset(item.name for item in fields(SiteConfig))
-_NOT_OF_SITE: Final = frozenset(("htdocs", "names", "default", "key", "cert", "mount", "where"))
+_NOT_OF_SITE: Final = frozenset(
+    ("htdocs", "names", "default", "key", "cert", "mount", "proxy", "where")
+)
 #: Paths on this machine.
 _PATHS: Final = frozenset(
-    {"htdocs", "key", "cert", "key-password-file", "client-ca", "dh-param-file"}
+    {"htdocs", "key", "cert", "key-password-file", "client-ca", "dh-param-file", "ca"}
     | {one.name for one in OF_HOST.values() if one.completes}
 )
 #: What TLS has for a whole port, and why.
@@ -91,6 +95,9 @@ def _table(where: str, written: Mapping[str, object], folder: str, parse: Parse)
                 values[name] = mounted_prefix(str(what))
             elif name == "mount":
                 values[name] = read_tables(name, what, where, folder, parse)
+            elif name == "proxy":
+                # Written in place, and complete.
+                values[name] = read_proxies(what, where, folder)
             elif name in OF_HOST or name in ("groups", "address"):
                 values[name] = _below(folder, name, parse(name, what, place))
             else:
@@ -113,11 +120,11 @@ def of_words(written: object, where: str = "") -> Table:
         where = where or f"--mount {written.prefix}"
         return Table(where=where, values={"prefix": written.prefix, "htdocs": written.htdocs})
     assert isinstance(written, WrittenListen)
-    address = () if written.address is None else (written.address,)
+    address = {} if written.address is None else {"address": (written.address,)}
     no_tls = {"no-tls": True} if written.no_tls else {}
     return Table(
         where=where or f"--listen {written.port}",
-        values={"port": written.port, "address": address, **no_tls},
+        values={"port": written.port, **address, **no_tls},
     )
 
 
@@ -157,18 +164,20 @@ def hosts(
     for one in tables:
         values = {**common, **one.values}
         own = cast("list[Table]", one.values.get("mount", []))
+        proxies = cast("tuple[ProxyConfig, ...]", one.values.get("proxy", ()))
         try:
             apps = apps_of({**common, "app": (), **one.values})
             more: dict[str, object] = {"lenient": True} if dev else {}
-            if dev and not any(not app.prefix for app in apps):
+            if dev and "" not in [*(app.prefix for app in apps), *(one.prefix for one in proxies)]:
                 # As of the site without a name.
                 more["listing"] = True
             found.append(
                 HostConfig(
                     names=cast("tuple[str, ...]", one.values["names"]),
                     default=one.values.get("default") is True,
-                    site=_site(one, common, more, needed=not (apps or own)),
+                    site=_site(one, common, more, needed=not (apps or own or proxies)),
                     apps=apps,
+                    proxies=proxies,
                     mounts=mounts(own, values, dev=dev),
                     key_file=_path(one, "key"),
                     cert_file=_path(one, "cert"),
@@ -220,31 +229,30 @@ def root_of(path: str, where: str = "") -> str:
     return root
 
 
-def listens(tables: Sequence[Table], main: ListenConfig | None) -> tuple[ListenConfig, ...]:
-    """Where to listen; ``main``: what PORT says, whose policy holds for all who say none.
-
-    Empty where that is all there is.
-    """
-    if not tables:
-        return ()
-    policy = main or ListenConfig(port=0)
-    found = [] if main is None else [main]
+def listens(
+    tables: Sequence[Table], common: ListenConfig, *, has_port: bool
+) -> tuple[ListenConfig, ...]:
+    """Where to listen; ``common``: what is said outside of tables, whose addresses and policy hold
+    for all who say none; ``has_port``: it is a port itself, the first one."""
+    # A path is one socket's.
+    addresses = tuple([one for one in common.addresses if not one.startswith("unix:")])
+    found = [common] if has_port else []
     for one in tables:
         values = one.values
-        no_tls = values.get("no-tls", policy.no_tls) is True
-        verify = values.get("verify-client", policy.verify_client and not no_tls) is True
+        no_tls = values.get("no-tls", common.no_tls) is True
+        verify = values.get("verify-client", common.verify_client and not no_tls) is True
         found.append(
             ListenConfig(
                 port=cast("int", values["port"]),
-                addresses=tuple(cast("Sequence[str]", values.get("address", policy.addresses))),
+                addresses=tuple(cast("Sequence[str]", values.get("address", addresses))),
                 no_tls=no_tls,
                 hosts=cast("tuple[str, ...]", values.get("hosts", ())),
                 verify_client=verify,
-                client_ca=_path(one, "client-ca") or (policy.client_ca if verify else None),
+                client_ca=_path(one, "client-ca") or (common.client_ca if verify else None),
                 groups=cast("str | None", values.get("groups"))
-                or (None if no_tls else policy.groups),
+                or (None if no_tls else common.groups),
                 dh_param_file=_path(one, "dh-param-file")
-                or (None if no_tls else policy.dh_param_file),
+                or (None if no_tls else common.dh_param_file),
                 where=one.where,
             )
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from h2static.config import Config
 from h2static.errors import StartError
-from h2static.server.key_pairs import needs_common_pair
+from h2static.server.key_pairs import hosts_over_tls, needs_common_pair
 
 if TYPE_CHECKING:
     from h2static.localca import Certificate
@@ -45,16 +45,23 @@ def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
         return config, None
     from h2static.localca.names import ANY_ADDRESS, lan_addresses
 
-    given = [one for one in config.addresses if not one.startswith("unix:")]
-    given += lan_addresses(config.addresses)
-    given += [one for one in config.allow_host if "*" not in one]
-    ours = [host for host in config.hosts if host.cert_file is None]
-    given += [one for host in ours for one in host.names if "*" not in one]
+    given = [one for one in config.allow_host if "*" not in one]
+    for listen in config.listening:
+        if not listen.no_tls:
+            given += [one for one in listen.addresses if not one.startswith("unix:")]
+            given += lan_addresses(listen.addresses)
+    given += [
+        one for host in hosts_over_tls(config) if host.cert_file is None for one in host.names
+    ]
     names = tuple(one.strip("[]") for one in given if one.strip("[]") not in ANY_ADDRESS)
     certificate = local_certificate(names)
     key_file, cert_file = certificate.key_file, certificate.cert_file
     # Another server on this machine may have it made anew, for names of its own.
-    # Those of hosts may still be renewed by somebody else.
-    watch = config.watch_certificate and len(ours) < len(config.hosts)
-    config = replace(config, key_file=key_file, cert_file=cert_file, watch_certificate=watch)
+    config = replace(
+        config,
+        key_file=key_file,
+        cert_file=cert_file,
+        authority_file=certificate.authority_file,
+        watch_certificate=False,
+    )
     return config, certificate

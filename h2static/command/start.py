@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from h2static.localca import Certificate
     from h2static.process.early_signals import EarlySignals
     from h2static.process.launching import Launched
+    from h2static.server.key_pairs import KeyPair
     from h2static.server.listeners import Listener
 
+#: A configuration file of this name is read where the command is given.
+CONFIG_FILE = "h2static.toml"
 EXIT_STOPPED = 0
 EXIT_NOT_STARTED = 1
 EXIT_USAGE = 2
@@ -117,6 +120,11 @@ def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
             return COMMANDS[words[0]][0](words[1:])
     line = parse(words, OPTIONS)
     if line.values.get("help"):
+        from h2static.command.help_text import SHORT
+
+        print(SHORT, end="")
+        return EXIT_STOPPED
+    if line.values.get("help-all"):
         from h2static.command.commands import COMMANDS
         from h2static.command.help_text import render
 
@@ -134,11 +142,18 @@ def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
 
 
 def _read_file(line: CommandLine) -> FileConfig:
-    """What the file of ``--config`` says; nothing without that option."""
+    """What the file of ``--config`` says, or the one in the working folder."""
     from h2static.command.toml_config import FileConfig, read_file
 
-    path = line.values.get("config")
+    path = line.values.get("config") or _found_file(line)
     return FileConfig(written={}, values={}) if path is None else read_file(str(path))
+
+
+def _found_file(line: CommandLine) -> str | None:
+    """The configuration file that lies in the working folder, unless another one is named."""
+    if line.values.get("config") is not None or line.values.get("no-config"):
+        return None
+    return CONFIG_FILE if os.path.isfile(CONFIG_FILE) else None
 
 
 def _print_config(line: CommandLine) -> int:
@@ -189,20 +204,40 @@ def load(words: Sequence[str]) -> Loaded:
     """
     line = parse(words, OPTIONS)
     config = with_files(configure(line.operands, line.values, _read_file(line).values))
+    config = replace(config, found_file=_found_file(line))
     if config.no_tls:
         return Loaded(config=config, certificate=None)
     from h2static.command.local_certificate import with_local_certificate
     from h2static.server.key_pairs import common_pair, key_pairs
-    from h2static.server.tls import make_context
 
     config, certificate = with_local_certificate(config)
     for pair in key_pairs(config):
-        for listen in config.listening:
-            if not listen.no_tls:
-                make_context(pair.of(config, listen), tickets=False)
+        _try_pair(config, pair)
     own = None if certificate is None else common_pair(config)
     check_certificates(config, [one for one in key_pairs(config) if one != own])
     return Loaded(config=config, certificate=certificate)
+
+
+def _try_pair(config: Config, pair: KeyPair) -> None:
+    """Find out whether ``pair`` can be used at each port.  Raises ``StartError``, which says where
+    what is wrong was written."""
+    from h2static.host_config import ListenConfig
+    from h2static.server.key_pairs import owner_of
+    from h2static.server.tls import make_context
+
+    tries: list[tuple[str, ListenConfig]] = []
+    if config.hosts or config.listens:
+        # Without the policy of any port: what is wrong then is the pair's fault.
+        owner = owner_of(config, pair)
+        tries.append((owner.where if owner is not None else "", ListenConfig(port=0)))
+    tries += [
+        (one.where if config.listens else "", one) for one in config.listening if not one.no_tls
+    ]
+    for where, listen in tries:
+        try:
+            make_context(pair.of(config, listen), tickets=False)
+        except StartError as error:
+            raise StartError(f"{where}: {error}" if where else str(error)) from error
 
 
 def _serve(words: list[str], loaded: Loaded, spare: _Spare) -> int:
@@ -240,6 +275,8 @@ def _supervise(
 
     ``began``: when the start began, in monotonic seconds.
     """
+    from h2static.command.banner import banner
+    from h2static.command.run_commands import commands_running
     from h2static.process.daemon import leave_terminal
     from h2static.process.pid_file import PidFile
     from h2static.process.supervisor import Supervisor
@@ -259,7 +296,7 @@ def _supervise(
             _say(1, "\n".join(listener.describe() for listener in listeners))
         if not config.quiet:
             seconds = time.monotonic() - began
-            _say(2, _banner(config, urls, loaded.certificate, seconds))
+            _say(2, banner(config, listeners, loaded.certificate, seconds))
         if config.ready_fd is not None:
             port = next((one.port for one in listeners if one.port is not None), None)
             ready = {"port": port, "pid": os.getpid(), "urls": urls}
@@ -279,14 +316,15 @@ def _supervise(
                 os.chdir("/")
 
     try:
-        Supervisor(
-            config,
-            listeners,
-            reload=reload,
-            announce=announce,
-            notifier=Notifier(),
-            launched=spare.take(),
-        ).run()
+        with commands_running(config, folder) as config:
+            Supervisor(
+                config,
+                listeners,
+                reload=lambda: replace(reload(), run_report=config.run_report),
+                announce=announce,
+                notifier=Notifier(),
+                launched=spare.take(),
+            ).run()
     finally:
         if pid_file is not None:
             pid_file.remove()
@@ -304,41 +342,6 @@ def _say(descriptor: int, text: str) -> None:
     """Write lines to a standard stream; that nobody reads them is no reason not to serve."""
     with contextlib.suppress(OSError):
         os.write(descriptor, text.encode("utf-8", "backslashreplace") + b"\n")
-
-
-def _banner(
-    config: Config, urls: Sequence[str], certificate: Certificate | None, seconds: float
-) -> str:
-    """What a person wants to know when the server has started."""
-    lines = [f"{SERVER_NAME} {__version__}, ready in {seconds * 1000:.0f} ms"]
-    if config.folder:
-        lines.append(f"  serving  {config.root}")
-    lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]
-    lines += [f"  mount    {one.prefix} → {one.site.root}" for one in config.mounts]
-    for host in config.hosts:
-        places = [host.site.root] if host.folder else []
-        places += [one.target for one in host.apps] + [one.site.root for one in host.mounts]
-        lines.append(f"  host     {', '.join(host.names)} → {', '.join(places)}")
-    lines.extend(f"  at       {url}" for url in urls)
-    lines.extend(f"  network  {url}" for url in _network_urls(config, urls))
-    if certificate is not None:
-        lines.append("  TLS      with a certificate for development, made on this machine;")
-        lines.append("           h2static install-ca tells how browsers come to trust it:")
-        lines.append(f"           SHA-256 {certificate.fingerprint[:47]}")
-        lines.append(f"                   {certificate.fingerprint[48:]}")
-    stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
-    lines.append(f"  {stop} stops the server.")
-    return "\n".join(lines)
-
-
-def _network_urls(config: Config, urls: Sequence[str]) -> list[str]:
-    """In dev mode: how a telephone in the same network reaches a server on every interface."""
-    if not config.dev or not urls:
-        return []
-    from h2static.localca.names import lan_addresses
-
-    port = urls[0].rstrip("/").rpartition(":")[2]
-    return [f"{config.scheme}://{host}:{port}/" for host in lan_addresses(config.addresses)]
 
 
 def _check_descriptor(descriptor: int, spare: _Spare) -> None:

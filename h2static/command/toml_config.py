@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from h2static.command.command_line import parse_value
 from h2static.command.host_tables import OF_PORT, read_tables
 from h2static.command.options import OPERANDS, OPTIONS, Argument, Option, Schema
+from h2static.command.options.upstreams import read_proxies
 from h2static.errors import StartError, UsageError
 from h2static.site.plain_files import TextFileError, read_text_file
 
@@ -107,10 +108,15 @@ def _explain(error: ValidationError) -> str:
                 f"{key}: this holds for a whole port, since Python cannot change it by name in a"
                 " handshake: say it in [[listen]] or outside of tables"
             )
-        near = difflib.get_close_matches(unknown, known, n=1)
-        return f"{key}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+        return _unknown(where, unknown, known)
     if error.validator == "required" and isinstance(error.validator_value, list):
         assert isinstance(error.instance, dict)
+        assert isinstance(error.schema, dict)
+        known = list(error.schema.get("properties", ()))
+        unknown = min(error.instance.keys() - set(known), default=None)
+        if unknown is not None:
+            # Most likely it is the missing one, written wrongly.
+            return _unknown(where, unknown, known)
         missing = min(set(error.validator_value) - error.instance.keys())
         return f"{where}: {missing} is missing" if where else f"{missing} is missing"
     if error.validator in ("anyOf", "oneOf"):
@@ -127,14 +133,20 @@ def _explain(error: ValidationError) -> str:
     return f"{where}: expected {expected}, not {_shown(error.instance)}"
 
 
+def _unknown(where: str, key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{where}: {key}: unknown key{hint}" if where else f"{key}: unknown key{hint}"
+
+
 def _place(path: list[str | int]) -> str:
     """Where in a file ``path`` leads: ``cache.*``, ``[[host]] 2: names``."""
     parts: list[str] = []
     while path[:1] in (["host"], ["listen"]) and len(path) > 1 and isinstance(path[1], int):
         parts.append(f"[[{path[0]}]] {path[1] + 1}")
         path = path[2:]
-    if path[:1] == ["mount"] and len(path) > 1:
-        parts.append(f'[mount."{path[1]}"]')
+    if path[:1] in (["mount"], ["proxy"]) and len(path) > 1 and isinstance(path[1], str):
+        parts.append(f'[{path[0]}."{path[1]}"]')
         path = path[2:]
     if path:
         parts.append(".".join(map(str, path)))
@@ -148,7 +160,7 @@ def _known_keys(error: ValidationError) -> list[str] | None:
     if not error.absolute_path:
         return [*_IN_FILE, *_OPERANDS]
     assert isinstance(error.schema, dict)
-    of_table = error.absolute_path[0] in ("host", "listen", "mount")
+    of_table = error.absolute_path[0] in ("host", "listen", "mount", "proxy")
     return list(error.schema["properties"]) if of_table else None
 
 
@@ -213,9 +225,13 @@ def _value(name: str, written: object, path: str, folder: str) -> object:
     option = _IN_FILE.get(name)
     if option is None:
         return written if name == "port" else os.path.join(folder, str(written))
+    if name == "proxy":
+        return read_proxies(written, path, folder)
     if option.tables is not None:
         return tuple(read_tables(name, written, path, folder, _parse))
     value = _parse(name, written, f"{path}: {name}")
+    if option.completes and isinstance(value, tuple):
+        return tuple(os.path.join(folder, one) for one in value)
     if option.completes and value != "-":
         return os.path.join(folder, str(value))
     return value

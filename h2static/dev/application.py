@@ -13,11 +13,14 @@ site's own functions.  What becomes of a request that repeats is remembered, so 
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from h2static.dev import guard, injection
+from h2static.dev import guard, injection, phone
 from h2static.dev.app_pages import with_client
 from h2static.dev.broker import Broker, State
 from h2static.dev.documents import (
@@ -28,7 +31,9 @@ from h2static.dev.documents import (
 )
 from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.dev.markdown import is_markdown, markdown_page
 from h2static.dev.pages import ServedFolder, host_page
+from h2static.dev.phone import PhonePage
 from h2static.dev.source import DocumentSource
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange, Handover, Outcome
@@ -42,6 +47,11 @@ from h2static.site.contents import content_tag
 from h2static.site.representation import OctetContent, Representation
 
 _OWN_PATHS = injection.PREFIX.encode("ascii")
+_PAGE_QUERY = injection.PAGE_QUERY.encode("ascii")
+#: Octets of a page's path that the client may ask about.
+_LONGEST_PATH = 8192
+#: What stands for itself in a path and a query (RFC 3986 section 3.3 and 3.4).
+_PLAIN = "/?%:@!$&'()*+,;=~"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -54,6 +64,10 @@ class DevOptions:
     allowed_hosts: tuple[str, ...] = ()
     #: Also make responses fresh and errors friendly; otherwise live reload is all.
     friendly: bool = True
+    #: Give browsers a service worker that removes itself, in the place of every other.
+    no_service_workers: bool = False
+    #: The certificate of the authority that telephones are to trust, if there is one.
+    authority_file: str | None = None
 
 
 class DevApplication(Wrapper):
@@ -67,9 +81,12 @@ class DevApplication(Wrapper):
         *,
         clock: Callable[[], float],
         problems: Callable[[], tuple[str, ...]] = lambda: (),
+        note_worker: Callable[[bytes], None] = lambda path: None,
         limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
         """``clock`` gives the seconds since 1970.
+
+        ``note_worker`` is told the path of each service worker that a browser asks for.
 
         ``problems`` says what is wrong with the rules now; it is asked once a batch, and every tab
         shows it.
@@ -80,8 +97,11 @@ class DevApplication(Wrapper):
         self._options = options
         self._limits = limits
         self._problems = problems
+        self._note_worker = note_worker
         self._told: tuple[str, ...] = ()
         self._stale = False
+        self._phone = None if options.authority_file is None else PhonePage(options.authority_file)
+        self._worker = files("h2static.dev").joinpath("no_service_worker.js").read_bytes()
         script = files("h2static.dev").joinpath("client.js").read_bytes()
         self._script = Representation(
             content=OctetContent(octets=script),
@@ -183,9 +203,12 @@ class DevApplication(Wrapper):
             page = _page(421, host_page(host), head=request.method == b"HEAD")
             exchange.respond(_refused(page, f"the server does not answer to {host}"))
         elif own:
-            exchange.respond(self._respond_own(request))
+            self._handle_own(exchange)
         elif injection.wants_client(request) and not request.protocol:
             self._handle_document(exchange)
+        elif request.field(b"service-worker") == b"script":
+            # Service Workers, "update": the request for the script of a worker, and no other.
+            self._handle_worker(exchange)
         else:
             self._note(request, None)
             self._handle_other(exchange)
@@ -202,10 +225,53 @@ class DevApplication(Wrapper):
 
     # ------------------------------------------------------------------ client and events
 
-    def _respond_own(self, request: Request) -> Response:
-        """The script and the stream: for pages of this origin only."""
-        path = request.path.partition(b"?")[0].decode("latin-1")
-        if path not in (injection.CLIENT_PATH, injection.EVENTS_PATH):
+    def _handle_own(self, exchange: Exchange) -> None:
+        """The script, the stream and what a page is: for pages of this origin only."""
+        request = exchange.request
+        path, _, query = request.path.partition(b"?")
+        response = self._respond_own(request, path.decode("latin-1"))
+        if response.status != 200 or not query.startswith(_PAGE_QUERY):
+            exchange.respond(response)
+            return
+        asked = unquote_to_bytes(query.removeprefix(_PAGE_QUERY))
+        if not asked.startswith(b"/") or asked.startswith(_OWN_PATHS) or len(asked) > _LONGEST_PATH:
+            exchange.respond(self._inner.refuse(400, request))
+            return
+        language = request.field(b"accept-language")
+        fields: Fields = ((b"accept", b"text/html"), (b"sec-fetch-dest", b"document"))
+        visit = replace(
+            request,
+            method=b"HEAD",
+            path=quote_from_bytes(asked, safe=_PLAIN).encode("ascii"),
+            fields=fields if language is None else (*fields, (b"accept-language", language)),
+            repeats=False,
+        )
+        whole = request.method == b"GET"
+
+        def tell(response: Response) -> Response:
+            told = _told_of_page(response, is_list=self._is_list(asked))
+            return told if whole else replace(told, body=b"")
+
+        self._handle_document(WrappedExchange(exchange, tell, request=visit))
+
+    def _is_list(self, path: bytes) -> bool:
+        """Whether a list of files is all that there is at ``path``, an address of a folder."""
+        plain = unquote_to_bytes(path.partition(b"?")[0])
+        if not plain.endswith(b"/") or b"\0" in plain or b".." in plain.split(b"/"):
+            # Nothing is told of what is not below the root.
+            return False
+        served = next((one for one in self._options.folders if one.serves(plain)), None)
+        if served is None:
+            return False
+        below = plain.removeprefix(served.prefix).strip(b"/")
+        folder = os.path.join(os.fsencode(served.root), below)
+        return os.path.isdir(folder) and not os.path.exists(
+            os.path.join(folder, os.fsencode(served.index))
+        )
+
+    def _respond_own(self, request: Request, path: str) -> Response:
+        """The script and the stream."""
+        if path not in (injection.CLIENT_PATH, injection.EVENTS_PATH, *self._phone_paths()):
             return self._inner.refuse(404, request)
         if request.method not in (b"GET", b"HEAD"):
             # RFC 9110 section 15.5.6: "MUST generate an Allow header field in a 405 response".
@@ -216,9 +282,50 @@ class DevApplication(Wrapper):
             return _refused(
                 self._inner.refuse(403, request), "not asked for by a page of this server"
             )
+        if path in self._phone_paths():
+            return self._respond_phone(request, path)
         if path == injection.CLIENT_PATH:
             return self._documents.prepare(request, self._script)
         return _events(b"" if request.method == b"HEAD" else self._broker.body())
+
+    def _phone_paths(self) -> tuple[str, ...]:
+        return () if self._phone is None else (phone.PAGE_PATH, phone.CERTIFICATE_PATH)
+
+    def _respond_phone(self, request: Request, path: str) -> Response:
+        """How a device comes to trust this machine's certificates."""
+        assert self._phone is not None
+        head = request.method == b"HEAD"
+        if path == phone.PAGE_PATH:
+            agent = request.field(b"user-agent") or b""
+            return _page(200, self._phone.page(agent, request.authority), head=head)
+        octets = self._phone.certificate
+        fields: Fields = (
+            SERVER_FIELD,
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(octets)),
+            (b"content-type", phone.CERTIFICATE_TYPE),
+            (b"content-disposition", b'attachment; filename="ca.crt"'),
+        )
+        return Response(status=200, fields=fields, body=b"" if head else octets)
+
+    # ------------------------------------------------------------------ service workers
+
+    def _handle_worker(self, exchange: Exchange) -> None:
+        """The site's service worker, or the one that removes it and itself."""
+        if not self._options.no_service_workers:
+            self._note_worker(exchange.request.path.partition(b"?")[0])
+            self._handle_other(exchange)
+            return
+        head = exchange.request.method == b"HEAD"
+        fields: Fields = (
+            SERVER_FIELD,
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(self._worker)),
+            (b"content-type", b"text/javascript; charset=utf-8"),
+            # A page may register it for more than its own folder.
+            (b"service-worker-allowed", b"/"),
+        )
+        exchange.respond(Response(status=200, fields=fields, body=b"" if head else self._worker))
 
     # ------------------------------------------------------------------ documents
 
@@ -233,6 +340,9 @@ class DevApplication(Wrapper):
             job = found
             # The site may be asked in the loop's thread only, so the whole has to do here.
             exchange.work(lambda: self._outcome(asked, job(), state))
+        elif self._options.friendly and is_markdown(request, found, self._limits):
+            markdown = found
+            exchange.work(lambda: self._outcome(asked, markdown, state))
         elif not self._documents.takes(asked, found):
             # What the client asked for in the first place counts.
             self._handle_other(exchange)
@@ -264,11 +374,11 @@ class DevApplication(Wrapper):
         self._inner.handle(WrappedExchange(exchange, change, request=asked))
 
     def _outcome(self, asked: DocumentRequest, found: Response, state: State | None) -> Outcome:
-        return (
-            Handover(self._handle_page)
-            if found is ABSENT
-            else self._worked_out(asked, found, state)
-        )
+        if found is ABSENT:
+            return Handover(self._handle_page)
+        if self._options.friendly and is_markdown(asked.request, found, self._limits):
+            found = markdown_page(asked.request, found)
+        return self._worked_out(asked, found, state)
 
     def _worked_out(self, asked: DocumentRequest, found: Response, state: State | None) -> Response:
         """The response to what was asked, made from the site's for the whole; may block."""
@@ -280,6 +390,21 @@ class DevApplication(Wrapper):
         if asked.request.method != b"HEAD":
             return response
         return replace(response, body=b"", hints=None, prepared=False)
+
+
+def _told_of_page(response: Response, *, is_list: bool) -> Response:
+    """What the client is told instead of ``response``, which a visit would give."""
+    tags = (value for name, value in response.fields if name == b"etag")
+    tag = next(tags, b"").strip(b'"').decode("latin-1")
+    octets = json.dumps({"status": response.status, "tag": tag, "list": is_list}).encode()
+    fields: Fields = (
+        SERVER_FIELD,
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(octets)),
+        (b"content-type", b"application/json"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    )
+    return Response(status=200, fields=fields, body=octets)
 
 
 def _refused(response: Response, reason: str) -> Response:

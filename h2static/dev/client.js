@@ -1,8 +1,11 @@
 /*
  * Live reload, the browser's side.
  *
- * Promises: a style sheet or an image that changed is replaced in place; anything else reloads the
- * page and keeps the scroll position.  All tabs of an origin share one connection (whoever holds the
+ * Promises: a style sheet or an image that changed is replaced in place, also in frames of this
+ * origin; anything else that the page and its frames consist of reloads the page, which keeps its
+ * scroll position.  What the page does not consist of leaves it alone.  While a build has removed the
+ * page's file the page stays as it is, and reloads when the file is back.  A page that replaces
+ * parts of itself prevents the event "h2static:change", which comes before all that.  All tabs of an origin share one connection (whoever holds the
  * lock "h2static" has it and passes on what it hears).  After a pause (sleep, restart of the server,
  * back/forward cache) the page reloads only if a file changed meanwhile: the server's word for the
  * state of all files is compared.  A server may be several processes, which find a change one after
@@ -22,9 +25,17 @@
 
   // Not by the page's base, nor by what the script's address means after a <base>.
   const eventsUrl = `${location.origin}/.h2static/events`;
+  const pageUrl = `${eventsUrl}?page=`;
   const busterName = "h2static";
+  const formsKey = "h2static.forms";
   const scrollKey = "h2static.scroll";
   const reloadedKey = "h2static.reloaded";
+  const pageFile = /\.(?:html?|xhtml|shtml|md|markdown)$/i;
+  const rules = /^\/(?:_headers|_redirects)$/;
+  /** With so many files in one event there may be more. */
+  const mostChanges = 200;
+  /** What a browser keeps of what a page has loaded, before anybody listens. */
+  const timings = 250;
   const image = /\.(?:apng|avif|bmp|gif|ico|jpe?g|png|svg|webp)$/i;
   const firstRetry = 200;
   const slowestRetry = 1000;
@@ -37,14 +48,18 @@
   /** What this page is made from. */
   let known = label && stateOfThisPage();
   let leaving = false;
+  /** Whether the page would have been reloaded if its file had been there. */
+  let stale = false;
 
+  /** `tag`: a word for the content; empty for an error, undefined where it cannot be known. */
   function labelOfThisPage() {
     const [navigation] = performance.getEntriesByType("navigation");
-    const timings = (navigation && navigation.serverTiming) || [];
-    const timing = timings.find(({ name }) => name === "h2static");
+    const timing = ((navigation && navigation.serverTiming) || []).find(
+      ({ name }) => name === "h2static",
+    );
     if (!timing) return null;
-    const [version, server, moment] = timing.description.split(" ");
-    return { version, server: Number(server), moment: Number(moment) };
+    const [version, server, moment, tag] = timing.description.split(" ");
+    return { version, server: Number(server), moment: Number(moment), tag };
   }
 
   function stateOfThisPage() {
@@ -53,7 +68,9 @@
     // It was reloaded for a state that the process that answered had not found yet,
     const early = last.state.server === label.server && last.state.moment > label.moment;
     // or it comes from a service worker's cache and stays what it was: one reload is enough.
-    return early || last.label === label.version ? last.state : label;
+    const stays = last.label === label.version;
+    if (stays) queueMicrotask(blameServiceWorker);
+    return early || stays ? last.state : label;
   }
 
   /** Whether a server that says `state` may know more than one that said `other`. */
@@ -71,38 +88,140 @@
       if (isNews(state, before)) known = state;
     } else if (name === "change" && (before === null || before.version === previous)) {
       known = state;
-      apply(changes);
+      later(() => apply(changes));
     } else if (before === null || isNews(state, before)) {
       known = state;
       // Something was missed.
-      if (before !== null) reload();
+      if (before !== null) later(() => renew(true));
     }
   }
 
   // ---------------------------------------------------------------- what a change asks for
 
-  function apply(changes) {
+  let order = Promise.resolve();
+
+  /** One thing after the other: asking the server takes a moment. */
+  function later(job) {
+    order = order.then(() => (leaving ? undefined : job())).catch((error) => console.error(error));
+  }
+
+  async function apply(changes) {
+    const detail = { changes };
+    const event = new CustomEvent("h2static:change", { cancelable: true, detail });
+    if (!window.dispatchEvent(event)) return undefined;
     const files = changes.filter(({ path }) => !path.endsWith(".map"));
-    const gone = files.some(({ kind }) => kind === "removed");
+    const used = usedPaths();
+    const uses = (path) => used === null || addressesOf(path).some((one) => used.has(one));
     const sheets = new Set();
     const images = new Set();
-    for (const { path } of files) {
-      if (/\.css$/i.test(path)) sheets.add(path);
-      else if (image.test(path)) images.add(path);
-      else return reload();
+    const others = [];
+    for (const { path, kind } of files) {
+      if (kind === "outside") continue;
+      if (kind !== "removed" && /\.css$/i.test(path)) sheets.add(path);
+      else if (kind !== "removed" && image.test(path)) images.add(path);
+      else others.push(path);
     }
-    if (gone && files.some(({ path }) => loaded(path))) return reload();
     const done = new Set([...swapSheets(sheets), ...swapImages(images)]);
-    for (const path of [...sheets, ...images]) {
-      // Used where it cannot be replaced: by a script, in a closed shadow tree.
-      if (!done.has(path) && loaded(path)) return reload();
+    // Used where it cannot be replaced: by a script, in a closed shadow tree.
+    const left = [...sheets, ...images].filter((path) => !done.has(path));
+    const matters = (path) => uses(path) || rules.test(path);
+    // Of a folder that is not served nobody knows which pages are made.
+    const isOutside = changes.some(({ kind }) => kind === "outside");
+    const must =
+      isOutside || changes.length >= mostChanges || [...left, ...others].some(matters);
+    if (!must && !stale && !others.length) return undefined;
+    return renew(must, others);
+  }
+
+  /** Reload, if there is a reason to and something to load. */
+  async function renew(must, others = []) {
+    if (label === null || label.tag === undefined) return reload();
+    let now = null;
+    try {
+      const options = { cache: "no-store", credentials: "same-origin" };
+      const response = await fetch(pageUrl + encodeURIComponent(thisPage()), options);
+      now = response.ok ? await response.json() : null;
+    } catch {
+      // Without a connection there is nothing to reload; the next one asks again.
+    }
+    if (now === null) {
+      stale = stale || must;
+      return undefined;
+    }
+    const wasMissing = label.tag === "";
+    const isList = document.querySelector("main[data-h2static-list]") !== null;
+    const isMissing = now.status === 404 || now.status === 410 || (now.list && !isList);
+    if (isMissing && !wasMissing) {
+      stale = true;
+      overlay.note("missing", "This page's file is not there now; the page stays until it is back.");
+      return undefined;
+    }
+    overlay.note("missing", null);
+    const isAnother = wasMissing
+      ? !isMissing || others.some((path) => pageFile.test(path))
+      : now.tag !== label.tag;
+    return must || stale || isAnother ? reload() : undefined;
+  }
+
+  /** Paths of this origin that the page and its frames have loaded; null: nobody knows. */
+  function usedPaths() {
+    note(observer ? observer.takeRecords() : []);
+    if (overflowed || hasWorkers()) return null;
+    const found = new Set(seen);
+    for (const page of documents()) {
+      if (page === document) continue;
+      found.add(pathOf(page.URL));
+      const entries = page.defaultView.performance.getEntriesByType("resource");
+      if (entries.length >= timings) return null;
+      for (const { name } of entries) found.add(pathOf(name));
+    }
+    return found;
+  }
+
+  /** What the page has loaded, as far as the browser tells. */
+  const seen = new Set();
+  /** Scripts that were loaded as workers are, and as modules ahead of time. */
+  const maybeWorkers = new Set();
+  let overflowed = false;
+  const observer = observe();
+
+  function observe() {
+    try {
+      // Those that are there already come with the first call, and no more of them are kept.
+      overflowed = performance.getEntriesByType("resource").length >= timings;
+      const made = new PerformanceObserver((list) => note(list.getEntries()));
+      made.observe({ type: "resource", buffered: true });
+      return made;
+    } catch {
+      overflowed = true;
+      return null;
     }
   }
 
-  function loaded(path) {
-    const entries = performance.getEntriesByType("resource");
-    // A full buffer does not tell.
-    return entries.length >= 250 || entries.some((entry) => pathOf(entry.name) === path);
+  function note(entries) {
+    for (const { name, initiatorType } of entries) {
+      const path = pathOf(name);
+      seen.add(path);
+      if (initiatorType === "other" && /\.m?js$/i.test(path)) maybeWorkers.add(path);
+    }
+  }
+
+  /** Whether there are workers, which do not tell the page what they import. */
+  function hasWorkers() {
+    if (!maybeWorkers.size) return false;
+    for (const element of document.querySelectorAll("link[href], script[src]")) {
+      maybeWorkers.delete(pathOf(element.href || element.src));
+    }
+    return maybeWorkers.size > 0;
+  }
+
+  /** The paths under which a file may be asked for. */
+  function addressesOf(path) {
+    const plain = path.replace(/\.(?:br|gz|zst)$/i, "");
+    const found = [path, plain];
+    const page = /^(.*?)(\/index)?\.html?$/i.exec(plain);
+    if (page) found.push(page[1] || "/", `${page[1]}/`);
+    return found;
   }
 
   function reload() {
@@ -111,7 +230,18 @@
     const reason = { page: thisPage(), label: label && label.version, state: known };
     store(reloadedKey, JSON.stringify(reason));
     store(scrollKey, JSON.stringify([location.href, window.scrollX, window.scrollY]));
+    store(formsKey, JSON.stringify({ page: thisPage(), filled: filledFields() }));
     location.reload();
+  }
+
+  function blameServiceWorker() {
+    const worker = navigator.serviceWorker && navigator.serviceWorker.controller;
+    if (!worker) return;
+    overlay.note(
+      "worker",
+      `The service worker ${pathOf(worker.scriptURL)} serves this page from its cache, so changes` +
+        " do not show. Start h2static with --no-service-workers to be rid of it.",
+    );
   }
 
   function restoreScroll() {
@@ -136,6 +266,85 @@
     addEventListener("load", () => requestAnimationFrame(restore), { once: true });
   }
 
+  // ---------------------------------------------------------------- forms
+
+  /** Fields that hold what a person wrote; nothing that is a secret or a file. */
+  function* fields() {
+    const counts = new Map();
+    const types = "password file hidden submit button reset image".split(" ");
+    for (const element of document.querySelectorAll("input, textarea, select")) {
+      if (types.includes(element.type) || /^cc-|password|one-time/.test(element.autocomplete)) continue;
+      const name = [element.tagName, element.type, element.name, element.id].join("|");
+      const count = counts.get(name) || 0;
+      counts.set(name, count + 1);
+      yield [`${name}|${count}`, element];
+    }
+  }
+
+  function contentOf(element) {
+    if (element.type === "checkbox" || element.type === "radio") return element.checked;
+    if (element.tagName !== "SELECT") return element.value;
+    return [...element.options].flatMap(({ selected }, index) => (selected ? [index] : []));
+  }
+
+  function isUntouched(element) {
+    if (element.type === "checkbox" || element.type === "radio") {
+      return element.checked === element.defaultChecked;
+    }
+    if (element.tagName !== "SELECT") return element.value === element.defaultValue;
+    const chosen = [...element.options].some(({ defaultSelected }) => defaultSelected);
+    if (!chosen && !element.multiple) return element.selectedIndex <= 0;
+    return [...element.options].every(({ selected, defaultSelected }) => selected === defaultSelected);
+  }
+
+  function filledFields() {
+    const filled = [];
+    for (const [name, element] of fields()) {
+      if (!isUntouched(element)) filled.push([name, contentOf(element)]);
+    }
+    return filled.slice(0, 500);
+  }
+
+  /** Scripts may make fields later: for a while they are waited for. */
+  function restoreForms() {
+    const saved = JSON.parse(stored(formsKey));
+    store(formsKey, null);
+    if (saved === null || saved.page !== thisPage() || !saved.filled.length) return;
+    const filled = new Map(saved.filled);
+    const restore = () => {
+      for (const [name, element] of fields()) {
+        if (!filled.has(name)) continue;
+        if (isUntouched(element)) fill(element, filled.get(name));
+        filled.delete(name);
+      }
+      if (!filled.size) watcher.disconnect();
+    };
+    const watcher = new MutationObserver(restore);
+    watcher.observe(document.documentElement, { childList: true, subtree: true });
+    setTimeout(() => watcher.disconnect(), 3000);
+    restore();
+  }
+
+  function fill(element, content) {
+    if (typeof content === "boolean") {
+      // A click is what frameworks listen to.
+      if (element.checked !== content) element.click();
+      return;
+    }
+    if (Array.isArray(content)) {
+      [...element.options].forEach((option, index) => {
+        option.selected = content.includes(index);
+      });
+    } else {
+      // The class's own way: frameworks put another one before it.
+      const type = element.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputElement;
+      Object.getOwnPropertyDescriptor(type.prototype, "value").set.call(element, content);
+    }
+    for (const type of ["input", "change"]) {
+      element.dispatchEvent(new Event(type, { bubbles: true }));
+    }
+  }
+
   // ---------------------------------------------------------------- style sheets
 
   const replacements = new WeakMap();
@@ -143,7 +352,7 @@
   function swapSheets(paths) {
     const done = new Set();
     if (!paths.size) return done;
-    for (const root of roots(document)) {
+    for (const root of allRoots()) {
       for (const element of root.querySelectorAll("link[rel~=stylesheet i], style")) {
         const used = [...pathsOf(element)].filter((path) => paths.has(path));
         if (!used.length) continue;
@@ -168,8 +377,9 @@
       // Another origin's style sheet: not ours to replace.
     }
     for (const rule of rules) {
-      if (!(rule instanceof CSSImportRule)) continue;
-      yield pathOf(new URL(rule.href, sheet.href || document.baseURI).href);
+      // Classes are others in each frame.
+      if (!("styleSheet" in rule)) continue;
+      yield pathOf(new URL(rule.href, sheet.href || baseOf(sheet)).href);
       yield* importsOf(rule.styleSheet, depth + 1);
     }
   }
@@ -203,29 +413,30 @@
       return bust(url.href);
     };
     const references = "img, input[type=image i], source, video[poster], image, link[rel~=icon i]";
-    for (const root of roots(document)) {
-      for (const element of root.querySelectorAll(references)) swapReferences(element, fresh);
+    for (const root of allRoots()) {
+      const base = (root.ownerDocument || root).baseURI;
+      for (const element of root.querySelectorAll(references)) swapReferences(element, base, fresh);
       for (const element of root.querySelectorAll("[style*='url(']")) {
-        swapDeclarations(element.style, document.baseURI, fresh);
+        swapDeclarations(element.style, base, fresh);
       }
       for (const sheet of [...root.styleSheets, ...(root.adoptedStyleSheets || [])]) {
-        swapRules(sheet, sheet.href || document.baseURI, fresh, 0);
+        swapRules(sheet, sheet.href || base, fresh, 0);
       }
     }
     return done;
   }
 
-  function swapReferences(element, fresh) {
+  function swapReferences(element, base, fresh) {
     for (const name of ["src", "href", "poster"]) {
       const value = element.getAttribute(name);
-      const address = value && fresh(value, document.baseURI);
+      const address = value && fresh(value, base);
       if (address) element.setAttribute(name, address);
     }
     const candidates = element.getAttribute("srcset");
     if (candidates) {
       const changed = candidates.replace(
         /([^\s,]\S*[^\s,])/g,
-        (word) => (/^[\d.]+[wxh]$/.test(word) ? word : fresh(word, document.baseURI) || word),
+        (word) => (/^[\d.]+[wxh]$/.test(word) ? word : fresh(word, base) || word),
       );
       if (changed !== candidates) element.setAttribute("srcset", changed);
     }
@@ -258,6 +469,28 @@
   }
 
   // ---------------------------------------------------------------- addresses and storage
+
+  /** This document and those in frames of this origin. */
+  function* documents(page = document) {
+    yield page;
+    for (const frame of page.querySelectorAll("iframe, frame, object")) {
+      let inner = null;
+      try {
+        inner = frame.contentDocument;
+      } catch {
+        // Another origin's.
+      }
+      if (inner && inner.defaultView) yield* documents(inner);
+    }
+  }
+
+  function* allRoots() {
+    for (const page of documents()) yield* roots(page);
+  }
+
+  function baseOf(sheet) {
+    return (sheet.ownerNode || document.documentElement).baseURI;
+  }
 
   function* roots(root) {
     yield root;
@@ -320,16 +553,21 @@
     let lost = false;
     let dismissed = "";
     let texts = [];
+    /** What this page has to say itself, by kind. */
+    const notes = new Map();
 
     const css = `
+      :host(.wide) { max-width: min(60rem, calc(100vw - 2rem)); }
       :host { all: initial; position: fixed; inset: auto 1rem 1rem auto; z-index: 2147483647;
         max-width: min(28rem, calc(100vw - 2rem)); color-scheme: light dark; }
       div { display: flex; gap: .75rem; align-items: flex-start; padding: .7rem .7rem .7rem 1rem;
         font: 14px/1.4 system-ui, sans-serif; color: CanvasText; background: Canvas;
         border: 1px solid color-mix(in srgb, CanvasText 25%, Canvas); border-left: 4px solid #d97706;
         border-radius: 8px; box-shadow: 0 4px 16px rgb(0 0 0 / 25%); }
-      ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere;
+      ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere; min-width: 0;
         white-space: pre-line; }
+      li.lines { max-height: 60vh; overflow: auto; white-space: pre-wrap;
+        font: 12.5px/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
       li + li { margin-top: .4rem; }
       button { all: unset; flex: none; padding: 0 .4rem; border-radius: 4px; cursor: pointer;
         font-size: 16px; line-height: 1.2; opacity: .7; }
@@ -358,7 +596,8 @@
     }
 
     function messages() {
-      return lost ? ["Connection to the server lost. Trying again…", ...texts] : texts;
+      const own = [...notes.values(), ...texts];
+      return lost ? ["Connection to the server lost. Trying again…", ...own] : own;
     }
 
     function render() {
@@ -374,9 +613,11 @@
         ...shown.map((text) => {
           const item = document.createElement("li");
           item.textContent = text;
+          if (text.includes("\n")) item.className = "lines";
           return item;
         }),
       );
+      host.className = shown.some((text) => text.includes("\n")) ? "wide" : "";
       document.documentElement.append(host);
     }
 
@@ -388,6 +629,12 @@
       },
       lose() {
         lost = true;
+        render();
+      },
+      note(kind, text) {
+        if (text === null ? !notes.has(kind) : notes.get(kind) === text) return;
+        if (text === null) notes.delete(kind);
+        else notes.set(kind, text);
         render();
       },
     };
@@ -525,6 +772,21 @@
   document.addEventListener("resume", start);
   document.addEventListener("visibilitychange", awake);
 
+  /** Lists of files tell times in UTC, as they know nothing of who reads them. */
+  function tellLocalTimes() {
+    const list = document.querySelector("main[data-h2static-list]");
+    if (!list) return;
+    const two = (number) => String(number).padStart(2, "0");
+    for (const element of list.querySelectorAll("time[datetime]")) {
+      const date = new Date(element.dateTime);
+      const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+      element.textContent = `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+    }
+    for (const zone of list.querySelectorAll(".zone")) zone.remove();
+  }
+
+  tellLocalTimes();
   restoreScroll();
+  restoreForms();
   start();
 })();

@@ -427,8 +427,12 @@ class Documents:
         """A response of ``document`` to ``request``."""
         fields = document.fields
         if state is not None:
-            # The client reads it to know whether the page is older than what it hears.
-            fields += ((b"server-timing", b'h2static;desc="%b"' % state.words().encode()),)
+            # The client reads it to know whether the page is older than what it hears, and whether
+            # another visit would give another one.
+            validators = document.representation.validators
+            tag = b"" if validators is None else (validators.etag or b"").strip(b'"')
+            words = b"%b %b" % (state.words().encode(), tag)
+            fields += ((b"server-timing", b'h2static;desc="%b"' % words),)
         response = self.prepare(
             request, replace(document.representation, fields=fields), document.status
         )

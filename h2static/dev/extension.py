@@ -23,8 +23,10 @@ from h2static.dev.broker import Broker, State
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.pages import ServedFolder
 from h2static.dev.python_files import PythonFiles
+from h2static.dev.run_report import RunReport
 from h2static.dev.source import DocumentSource, WatchedSite
-from h2static.dev.tree import Change
+from h2static.dev.source_folder import SourceFolder
+from h2static.dev.tree import Change, Kind
 from h2static.dev.watched_folder import FolderEvents, WatchedFolder
 from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
@@ -86,6 +88,7 @@ def _served_folders(config: Config) -> tuple[ServedFolder, ...]:
             ServedFolder(
                 root=os.path.abspath(sites[prefix].root),
                 public=public_names(sites[prefix]),
+                index=sites[prefix].index,
                 prefix=prefix.encode(),
             )
             for prefix in sorted(sites, key=len, reverse=True)
@@ -141,6 +144,8 @@ class LiveReload(DevExtension):
         self._config = config
         self._report = report
         self._limits = limits
+        #: Paths of service workers that browsers have asked for.
+        self._workers: set[str] = set()
         # All workers have one parent, and no later server has the same.
         self._server = os.getppid()
         self.broker = Broker(now=time.monotonic(), limits=limits)
@@ -149,6 +154,8 @@ class LiveReload(DevExtension):
             # The names of this machine are those in its certificate.
             allowed_hosts=(*config.allow_host, *machine_names()),
             friendly=config.dev,
+            no_service_workers=config.no_service_workers,
+            authority_file=config.authority_file,
         )
         self._dev = DevApplication(
             documents,
@@ -156,6 +163,7 @@ class LiveReload(DevExtension):
             options,
             clock=time.time,
             problems=self._warnings_of_rules,
+            note_worker=self._note_worker,
             limits=limits,
         )
         super().__init__(self._dev, page=page)
@@ -166,11 +174,18 @@ class LiveReload(DevExtension):
             )
             for prefix, site in sites.items()
         ]
+        others = [self._make_source(folder) for folder in config.watch]
+        self._commands = None if config.run_report is None else RunReport(config.run_report, limits)
+        self._commands_looked_at = 0.0
         self._restart = restart
         #: Held while the tabs are told: the later state is the last.
         self._telling = threading.Lock()
         modules = [self._make_modules(folder) for folder in _folders_of_modules(config)]
-        self._watched: tuple[WatchedFolder | PythonFiles, ...] = (*self._folders, *modules)
+        self._watched: tuple[WatchedFolder | PythonFiles | SourceFolder, ...] = (
+            *self._folders,
+            *modules,
+            *others,
+        )
         self._dev.tell_problems()
 
     def _events(self, prefix: str) -> FolderEvents:
@@ -179,13 +194,24 @@ class LiveReload(DevExtension):
             on_looked=self._dev.tell_problems,
             on_rules=self._rules_read,
             # One thread is enough for the streams.
-            on_turn=(lambda now: None) if prefix else self.broker.tick,
+            on_turn=(lambda now: None) if prefix else self._turn,
             on_problem=lambda text: self._limited(text, f"watcher{prefix}"),
             on_notice=self._report,
         )
 
     def _warnings_of_rules(self) -> tuple[str, ...]:
         return tuple([text for one in self._folders for text in one.warnings])
+
+    def _make_source(self, folder: str) -> SourceFolder:
+        return SourceFolder(
+            folder,
+            self._config,
+            on_found=self._tell_state,
+            on_change=self._changed_elsewhere,
+            on_problem=lambda text: self._limited(text, f"source {folder}"),
+            on_notice=self._report,
+            limits=self._limits,
+        )
 
     def _make_modules(self, folder: str) -> PythonFiles:
         return PythonFiles(
@@ -236,8 +262,39 @@ class LiveReload(DevExtension):
         if changes:
             # Pages of other processes are not known here.
             alone = self._config.workers == 1 and not self.broker.clients
-            nobody = " (no page is connected)" if alone else ""
-            self._report(f"changed {self._shown([one.path for one in changes])}{nobody}")
+            self._report(self._told(changes) + (self._nobody() if alone else ""))
+
+    def _told(self, changes: list[Change]) -> str:
+        """What happened, in words."""
+        gone = [one.path for one in changes if one.kind is Kind.REMOVED]
+        others = [one.path for one in changes if one.kind is not Kind.REMOVED]
+        parts = [
+            f"{word} {self._shown(paths)}"
+            for word, paths in (("changed", others), ("deleted", gone))
+            if paths
+        ]
+        return ", ".join(parts)
+
+    def _nobody(self) -> str:
+        """That nobody hears of a change, and why that may be."""
+        if not self._workers:
+            return " (no page is connected)"
+        worker = escape(min(self._workers))
+        return (
+            f" (no page is connected; the service worker {worker} may serve pages from its cache,"
+            " which --no-service-workers ends)"
+        )
+
+    def _note_worker(self, path: bytes) -> None:
+        """Called in the loop's thread."""
+        worker = path.decode("latin-1")
+        if worker in self._workers or len(self._workers) >= self._limits.warnings:
+            return
+        self._workers.add(worker)
+        self._report(
+            f"{escape(worker)} is a service worker: what it serves from its cache does not reload;"
+            " --no-service-workers removes it"
+        )
 
     def _shown(self, paths: list[str]) -> str:
         most = self._limits.changes_in_line
@@ -254,11 +311,27 @@ class LiveReload(DevExtension):
                 state = State(version="-".join(versions), server=self._server, moment=moment)
                 self.broker.set_state(state, list(changes))
 
+    def _changed_elsewhere(self, paths: list[str]) -> None:
+        """Nobody knows which pages are made of it."""
+        told = [{"path": path, "kind": "outside"} for path in paths]
+        self._tell_state(told[: self._limits.changes_in_event])
+        self._report(f"changed {self._shown(paths)}")
+
     def _modules_changed(self, paths: list[str]) -> None:
         if self._restart is not None:
             shown = self._shown([f"/{path}" for path in paths])
             self._report(f"changed {shown}: the applications start again")
             self._restart()
+
+    def _turn(self, now: float) -> None:
+        self.broker.tick(now)
+        if self._commands is not None and (
+            now - self._commands_looked_at >= self._limits.run_turn_seconds
+        ):
+            self._commands_looked_at = now
+            problems = self._commands.changed()
+            if problems is not None:
+                self.broker.set_problem("commands", "\n\n".join(problems) or None)
 
     def _rules_read(self, site: WatchedSite) -> None:
         self._dev.forget()

@@ -23,6 +23,9 @@ from h2static.http.messages import Request
 PREFIX = "/.h2static/"
 CLIENT_PATH = PREFIX + "client.js"
 EVENTS_PATH = PREFIX + "events"
+#: The query that asks there what a visit of a page would give, before that page's path, encoded.
+# Policies that let events be heard let it be asked: they look at no queries.
+PAGE_QUERY = "page="
 
 # An attribute value may hold ">".  The alternatives begin differently, so matching is linear.
 _ATTRIBUTES = rb"""(?=[\s/>])(?:[^"'>]|"[^"]*"|'[^']*')*>"""

@@ -68,6 +68,8 @@ class DevLimits:
     # --- the watcher
     #: The wait of one turn: how exactly the debounce time is kept.
     turn_seconds: float = 0.02
+    #: While folders come, watches are set anew after so many times what that takes.
+    watch_share: float = 4
     #: How long stopping waits for the watcher's thread.
     stop_seconds: float = 1.0
     #: Between two looks at whether the root is still the same folder: a build may replace it, a
@@ -77,10 +79,39 @@ class DevLimits:
     rules_seconds: float = 0.5
     #: Changes are reported after so many debounce times at the latest, even if it never gets quiet.
     debounces: int = 20
+    #: A person saves so few files at once; more are a build.
+    saved: int = 8
+    #: A build pauses between its files: it is over after so many debounce times without a change,
+    burst_debounces: int = 5
+    #: of so many files after twice that: what writes hundreds pauses longer on a busy machine,
+    large_build: int = 200
+    #: and goes on, as long as files come that it had not touched before, for so many seconds at
+    #: most, after which tabs see what is there.
+    burst_seconds: float = 30.0
+    #: Other files so soon after a change belong to the same build.
+    same_build_seconds: float = 1.0
     #: Without notifications: between comparisons, and how many times longer than a comparison
     #: takes, so that polling costs two per cent of a core at most.
     poll_seconds: float = 0.5
     poll_factor: float = 50
+
+    #: Octets of a Markdown file that is shown as a page: making it takes some seconds for each MiB.
+    markdown: int = 1 << 20
+    #: Octets of a file that answers in the place of an API.
+    mock: int = 16 << 20
+
+    # --- commands beside the server
+    #: Lines and characters of what is wrong that a page shows; the rest is in the terminal.
+    problem_lines: int = 20
+    problem_characters: int = 4_000
+    #: Octets of a line that is not over; then it is shown in parts.
+    run_line: int = 65_536
+    #: Octets of the report that workers read: as many problems as anybody would run commands.
+    run_report: int = 1 << 20
+    #: Between two looks at whether a command has ended, and at the report.
+    run_turn_seconds: float = 0.1
+    #: How long commands have to end by themselves.
+    run_stop_seconds: float = 3.0
 
     # --- what is known of the tree
     #: Larger files are compared by size and time only: reading them costs more than a reload.

@@ -47,6 +47,8 @@ class ServedFolder:
     root: str
     #: The names in it that may be told.
     public: PublicNames = DEFAULT_NAMES
+    #: The file in it that is served for a folder.
+    index: str = "index.html"
     #: The path below which it is served, decoded; empty for the site's own folder.
     prefix: bytes = b""
 

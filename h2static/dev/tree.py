@@ -303,6 +303,15 @@ class Tree:
                 return f"{name}/{rest}" if name else rest
         return None
 
+    def is_gone(self, path: str) -> bool:
+        """Whether there was a file or folder of this path below the root that is not there now."""
+        known = path in self._files or path in self.folders
+        return known and not os.path.lexists(self._absolute(path))
+
+    def is_another_folder(self, path: str) -> bool:
+        """Whether a folder of this path, which was touched, is new or another one than before."""
+        return path != "" and not self._ignore.ignores(path) and os.path.isdir(self._absolute(path))
+
     def names(self, absolute: str) -> set[str]:
         """All paths below the root that change with what is at ``absolute``."""
         path = self.relative(absolute)

@@ -1,7 +1,8 @@
 """Finds out that files below the root changed.
 
 Contract: :class:`Watcher` runs in a thread of its own and calls back with what really changed, once
-for everything that belongs together: changes are gathered until it was quiet for the debounce time.
+for everything that belongs together: changes are gathered until it was quiet for the debounce time,
+those of a build until it has come to rest (:mod:`h2static.dev.gathering`).
 When the system's notifications cannot be had (limits of inotify) or cannot be relied on (file
 systems that do not tell everything) it says why and compares in intervals instead: the whole tree,
 or the folders below the root that are on such a file system.
@@ -27,6 +28,7 @@ from contextlib import closing
 import watchfiles
 
 from h2static.dev.file_systems import FileSystems
+from h2static.dev.gathering import Gathering
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.tree import Change, Tree
 from h2static.logs.escape import escape
@@ -60,7 +62,7 @@ class Watcher:
         :attr:`DevLimits.turn_seconds` with the time.  ``always_compare``: rely on none.
         """
         self._tree = tree
-        self._debounce = debounce
+        self._gathering = Gathering(debounce, tree.is_gone, limits)
         self._on_change = on_change
         self._on_problem = on_problem
         self._on_turn = on_turn
@@ -77,6 +79,8 @@ class Watcher:
         self._clock = clock
         self._stop = threading.Event()
         self._root: tuple[int, int] | None = None
+        #: When the watches were set, and what it took in seconds.
+        self._watched_at = self._watch_cost = 0.0
         #: Folders that people were told of.
         self._told: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="h2static watcher", daemon=True)
@@ -121,12 +125,15 @@ class Watcher:
                 self._poll(f"The folder is {_on(silent[self._tree.root])}", self._on_notice)
                 return None
             self._root = self._tree.root_identity()
+            began = self._clock()
             try:
                 watched = self._watched(places - silent.keys())
                 with closing(self._notices(watched, self._stop)) as notices:
                     next(notices)
                     # What happened while the watches were set.
-                    self._report(self._tree.refresh([""]))
+                    self._hold(self._tree.refresh([""]))
+                    self._watched_at = self._clock()
+                    self._watch_cost = self._watched_at - began
                     if self._tree.places() == places:
                         self._follow(notices, places, self._comparison(silent))
             except StopIteration:
@@ -134,7 +141,8 @@ class Watcher:
             except (FileNotFoundError, PermissionError):
                 # A folder vanished, or was closed, while the watches were set; without a root
                 # there is no hurry.
-                self._report(self._tree.refresh([""]))
+                self._hold(self._tree.refresh([""]))
+                self._tell_if_due()
                 limits = self._limits
                 there = os.path.isdir(self._tree.root)
                 self._stop.wait(limits.turn_seconds if there else limits.poll_seconds)
@@ -174,8 +182,9 @@ class Watcher:
 
         ``comparison`` looks at what the notices do not tell of.
         """
-        touched: set[str] = set()
-        first = last = looked = 0.0
+        gathering = self._gathering
+        anew: set[str] = set()
+        looked = 0.0
         compared = self._clock()
         for notice in notices:
             now = self._clock()
@@ -185,33 +194,34 @@ class Watcher:
                 if self._tree.root_identity() != self._root or self._file_systems.changed():
                     return
             if comparison is not None and now - compared >= comparison.interval:
-                self._report(comparison.run())
+                self._hold(comparison.run())
                 compared = self._clock()
                 if self._tree.places() != places:
                     return
             # Beside files that links lead to much may happen that is nobody's business here.
             paths = {name for path in notice for name in self._tree.names(path)}
-            if paths:
-                first = first if touched else now
-                last = now
-                touched |= paths
-            if touched:
-                quiet = now - last >= self._debounce
-                if quiet or now - first >= self._debounce * self._limits.debounces:
-                    folders = frozenset(self._tree.folders)
-                    self._report(self._tree.refresh(touched))
-                    # A folder that was touched itself may be another one of the same name, which
-                    # is not watched.
-                    if not folders.isdisjoint(touched) or self._tree.places() != places:
-                        return
-                    touched.clear()
-            else:
+            gathering.add(paths, now)
+            # What happens in new folders is not told before they are watched.
+            anew |= {path for path in paths if self._tree.is_another_folder(path)}
+            if anew and now - self._watched_at >= self._limits.watch_share * self._watch_cost:
+                self._hold(self._tree.refresh(anew))
+                return
+            if gathering.is_due(now):
+                folders = frozenset(self._tree.folders)
+                touched = gathering.paths
+                self._hold(self._tree.refresh(touched))
+                self._tell()
+                # A folder that was touched itself may be another one of the same name, which is
+                # not watched.
+                if not folders.isdisjoint(touched) or self._tree.places() != places:
+                    return
+            elif not gathering:
                 self._tree.learn()
 
     def _poll(self, reason: str, tell: Callable[[str], None]) -> None:
         """Compare in intervals until stopped; ``tell`` why, and when the intervals are others."""
         comparison = _Comparison(self._tree, {""}, self._limits)
-        self._report(comparison.run())
+        self._hold(comparison.run())
         told = -1.0
         while not self._stop.is_set():
             interval = comparison.interval
@@ -219,7 +229,13 @@ class Watcher:
                 told = interval
                 tell(f"{reason}; {_looking(interval)}")
             self._wait(interval)
-            self._report(comparison.run())
+            changes = comparison.run()
+            self._hold(changes)
+            # A build has come to rest when nothing more is found.
+            if not changes or not self._gathering.is_build():
+                self._tell()
+            else:
+                self._tell_if_due()
 
     def _wait(self, interval: float) -> None:
         """Wait, a second at most at a time, so that ticks go on."""
@@ -232,7 +248,18 @@ class Watcher:
                 return
             self._stop.wait(min(1.0, until - now))
 
-    def _report(self, changes: list[Change]) -> None:
+    def _hold(self, changes: list[Change]) -> None:
+        """These belong to what is told next."""
+        self._gathering.hold(changes, self._clock())
+
+    def _tell_if_due(self) -> None:
+        if self._gathering.is_due(self._clock()):
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell what has been found."""
+        self._gathering.take(self._clock())
+        changes = self._gathering.changes()
         if changes:
             self._on_change(changes)
 

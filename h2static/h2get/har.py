@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from h2static.client import HTTP2
 from h2static.h2get.fetch import Finished
 from h2static.http.fields import Fields
-from h2static.http2.responses import request_section
+from h2static.http2.field_sections import request_section
 from h2static.version import __version__
 
 #: What the JSON of HAR is made of.

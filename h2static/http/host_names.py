@@ -27,7 +27,10 @@ def parse_host_name(text: str) -> str:
     Raises ``ValueError`` with one line.
     """
     name = text.lower().removesuffix(".")
-    address = _address(name)
+    bracketed = name.startswith("[") and name.endswith("]")
+    address = _address(name[1:-1] if bracketed else name)
+    if bracketed and (address is None or ":" not in address):
+        raise ValueError(f"{text!r}: brackets are for IPv6 addresses")
     if address is not None:
         return address
     if not name.isascii():
@@ -62,10 +65,10 @@ def is_address(host: str) -> bool:
 
 def _address(text: str) -> str | None:
     """``text`` as the one spelling of an IP address; ``None``: it is none."""
-    if not (":" in text or text[-1:].isdigit() or text[-1:] == "]"):
+    if not (":" in text or text[-1:].isdigit()):
         return None
     try:
-        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
+        return str(ipaddress.ip_address(text))
     except ValueError:
         return None
 

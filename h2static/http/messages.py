@@ -50,6 +50,8 @@ class Response:
     refusal: str | None = None
     #: What the client will want after this response; see :mod:`h2static.http.hints`.
     hints: Hints | None = None
+    #: Which upstream has made it, for logs; empty: this server has.
+    source: str = ""
     #: What an engine keeps with a prepared response for as long as that lives; nobody else's.
     section: object = field(default=None, init=False, repr=False)
 

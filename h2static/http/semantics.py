@@ -32,7 +32,7 @@ _BAD_IN_PATH = re.compile(rb"[^%b]" % TARGET_OCTETS)
 _STATUS = re.compile(rb"[1-5][0-9][0-9]")
 
 #: RFC 9113 section 8.2.2.
-_CONNECTION_SPECIFIC: Final = frozenset(
+CONNECTION_SPECIFIC: Final = frozenset(
     (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
 )
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":authority", b":path"))
@@ -129,7 +129,7 @@ def _check_field(name: bytes, value: bytes) -> None:
         raise Malformed(f"{_shown(name)}: not a field name")
     # "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
     # fields"; such a message "MUST be treated as malformed" (8.2.2).
-    if name in _CONNECTION_SPECIFIC:
+    if name in CONNECTION_SPECIFIC:
         raise Malformed(f"{_shown(name)}: connection-specific")
     # "it MUST NOT contain any value other than 'trailers'" (8.2.2).
     if name == b"te" and value.lower() != b"trailers":

@@ -21,21 +21,18 @@ from collections.abc import Callable
 
 from h2static.http.bodies import Body, BodyReader
 from h2static.http.fields import Fields
-from h2static.http.grammar import BAD_IN_VALUE, LOWER_CASE_NAME
 from h2static.http.messages import Request
 from h2static.http.outgoing import Failure, ResponseReceiver
+from h2static.http1.client_memory import ClientMemory
 from h2static.http1.content import Chunked, Content, KnownLength
 from h2static.http1.errors import BadMessage, BadRequest, BadResponse, Broken
-from h2static.http1.framer import Framed, Framing
-from h2static.http1.head import CONNECTION_FIELDS
+from h2static.http1.framer import Framed
 from h2static.http1.limits import Limits
 from h2static.http1.observer import HeadObserver
 from h2static.http1.output import Output
+from h2static.http1.request_framer import frame_request
 from h2static.http1.response_head import End, Incoming, parse_response
 from h2static.http1.sender import READ_SIZE, Sender
-
-#: Methods whose requests usually have no content: none is announced (RFC 9110 section 8.6).
-_WITHOUT_CONTENT = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
 
 
 def nothing() -> None:
@@ -77,9 +74,10 @@ class ClientConnection:
     """See the module."""
 
     __slots__ = (
-        "_call", "_content", "_eof", "_incoming", "_limits", "_notify", "_observer", "_octets",
-        "_output", "_paused", "_reusable", "_sender", "_waiting", "blocked", "closing", "problem",
-        "switched",
+        "_call", "_content", "_eof", "_incoming", "_limits", "_memory", "_notify", "_observer",
+        "_octets",
+        "_output", "_paused", "_resumed", "_reusable", "_sender", "_waiting", "blocked", "closing",
+        "problem", "switched",
     )  # fmt: skip
 
     def __init__(
@@ -88,9 +86,12 @@ class ClientConnection:
         *,
         notify: Callable[[], None] = nothing,
         observer: HeadObserver | None = None,
+        memory: ClientMemory | None = None,
     ) -> None:
-        """``notify`` asks for a turn; ``observer`` sees every header section."""
+        """``notify`` asks for a turn; ``observer`` sees every header section; ``memory`` is that of
+        all connections to one server."""
         self._limits = limits
+        self._memory = memory
         self._notify = notify
         self._observer = observer
         self._output = Output()
@@ -103,6 +104,8 @@ class ClientConnection:
         self._content: Content | None = None
         self._waiting: deque[Call] = deque()
         self._paused = False
+        #: The receiver takes more, and what came meanwhile is still to be processed.
+        self._resumed = False
         #: Whether another request may follow.
         self._reusable = True
         self._eof = False
@@ -140,6 +143,7 @@ class ClientConnection:
         """See :meth:`Call.resume`."""
         if call is self._call and self._paused:
             self._paused = False
+            self._resumed = True
             self._notify()
 
     def cancel(self, call: Call) -> None:
@@ -167,12 +171,17 @@ class ClientConnection:
     @property
     def backlog(self) -> bool:
         """Whether :meth:`take_turn` has something to do."""
-        return bool(self._octets) and not self._paused and self._call is not None
+        return self._resumed and self._call is not None
 
     @property
     def missing(self) -> int:
         """Any number of octets is as good."""
         return 0
+
+    @property
+    def room(self) -> int:
+        """Requests that would go out at once: one, or none."""
+        return int(self._call is None and not (self.closing or self.switched or self._waiting))
 
     @property
     def wants_input(self) -> bool:
@@ -217,9 +226,17 @@ class ClientConnection:
 
     def receive(self, data: bytes, now: float) -> None:
         """Process octets; never raises for any octets."""
+        self._resumed = False
         if self.closing:
             return
-        self._octets += data
+        if self._octets or not self._pass_on(data):
+            self._octets += data
+            self._process()
+        if self._eof and not self._paused:
+            self._end_input()
+
+    def _process(self) -> None:
+        """Process what came, as far as that goes."""
         try:
             while self._step():
                 pass
@@ -227,8 +244,22 @@ class ClientConnection:
             self._break(str(error))
         except BadRequest as error:
             self._break(error.reason)
-        if self._eof and not self._paused:
-            self._end_input()
+
+    def _pass_on(self, data: bytes) -> bool:
+        """Deliver ``data`` without a copy, where all of it is content; false: it is not."""
+        call, content = self._call, self._content
+        if not data or call is None or self._incoming is None or self._paused or self.switched:
+            return False
+        if content is None:
+            # It ends with the connection.
+            self._deliver(call, data)
+            return True
+        if not isinstance(content, KnownLength) or not content.skip(len(data)):
+            return False
+        self._deliver(call, data)
+        if content.done and self._call is call:
+            self._finish(())
+        return True
 
     def take_turn(self, now: float) -> None:
         """Go on with what came."""
@@ -271,7 +302,7 @@ class ClientConnection:
             return
         call = self._waiting.popleft()
         try:
-            framed = frame_request(call.request, call.body, call.upgrade)
+            framed = self._framed(call)
             self._sender.begin(framed, call.body)
         except BadResponse as error:
             if call.receiver is not None:
@@ -283,6 +314,17 @@ class ClientConnection:
         self._call = call
         self._incoming = self._content = None
         self._paused = False
+
+    def _framed(self, call: Call) -> Framed:
+        """The head of a request.  Raises BadResponse."""
+        memory, request = self._memory, call.request
+        if memory is None or call.upgrade or call.body != b"":
+            return frame_request(request, call.body, call.upgrade)
+        framed = memory.framed.get(request)
+        if framed is None:
+            framed = frame_request(request, b"")
+            memory.remember(request, framed)
+        return framed
 
     # ------------------------------------------------------------------ receiving
 
@@ -330,7 +372,8 @@ class ClientConnection:
         del octets[: end + 4]
         if self._observer is not None:
             self._observer.received_head(section)
-        incoming = parse_response(section, call.request.method, self._limits)
+        parse = parse_response if self._memory is None else self._memory.parse
+        incoming = parse(section, call.request.method, self._limits)
         receiver = call.receiver
         assert receiver is not None  # a call that was cancelled has ended the connection
         if incoming.head.status < 200:
@@ -400,63 +443,3 @@ class ClientConnection:
             receiver = self._waiting.popleft().receiver
             if receiver is not None:
                 receiver.fail(Failure(reason, None, True))
-
-
-# ---------------------------------------------------------------------- framing
-
-
-def frame_request(request: Request, body: bytes | Body, upgrade: Fields = ()) -> Framed:
-    """The head of ``request``, ready to be sent (RFC 9112 sections 3 and 6).
-
-    Raises :class:`~h2static.http1.errors.BadResponse` for what must not be sent.
-    """
-    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method, _target(request), _host(request))]
-    declared: bytes | None = None
-    for name, value in request.fields:
-        if name == b"content-length":
-            declared = value
-        elif name == b"host" or name in CONNECTION_FIELDS:
-            continue
-        lines.append(_line(name, value))
-    lines += [_line(name, value) for name, value in upgrade]
-    left = len(body) if isinstance(body, bytes) else body.length
-    framing = Framing.NONE
-    if body == b"":
-        if declared is None and request.method not in _WITHOUT_CONTENT:
-            lines.append(b"content-length: 0\r\n")
-    elif declared is not None:
-        framing, left = Framing.LENGTH, _declared(declared, left)
-    elif left is not None:
-        lines.append(b"content-length: %d\r\n" % left)
-        framing = Framing.LENGTH
-    else:
-        lines.append(b"transfer-encoding: chunked\r\n")
-        framing = Framing.CHUNKED
-    lines.append(b"\r\n")
-    return Framed(b"".join(lines), framing, left, False)
-
-
-def _declared(declared: bytes, length: int | None) -> int:
-    if not declared.isdigit() or (length is not None and int(declared) != length):
-        raise BadResponse("content-length is not that of the content")
-    return int(declared)
-
-
-def _line(name: bytes, value: bytes) -> bytes:
-    if LOWER_CASE_NAME.fullmatch(name) is None or BAD_IN_VALUE.search(value) is not None:
-        raise BadResponse(f"{name!r} is not a field that HTTP/1.1 can carry")
-    return b"%b: %b\r\n" % (name, value)
-
-
-def _target(request: Request) -> bytes:
-    # RFC 9112 section 3.2.3: authority-form is for CONNECT.
-    target = request.authority if request.method == b"CONNECT" else request.path
-    if not target or any(octet <= 0x20 or octet == 0x7F for octet in target):
-        raise BadResponse("the target is empty, or has a space or a control octet")
-    return target
-
-
-def _host(request: Request) -> bytes:
-    if BAD_IN_VALUE.search(request.authority) is not None:
-        raise BadResponse("control octet in the authority")
-    return request.authority

@@ -70,6 +70,14 @@ class KnownLength:
         self._left -= len(taken)
         return taken
 
+    def skip(self, count: int) -> bool:
+        """``count`` octets of content were taken elsewhere; false, and not so, if there are fewer
+        left."""
+        if count > self._left:
+            return False
+        self._left -= count
+        return True
+
 
 class Endless:
     """What comes on a connection that was upgraded: octets up to its end."""

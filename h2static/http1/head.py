@@ -14,6 +14,7 @@ advance, in both usual spellings; only others are checked octet by octet.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,6 +98,13 @@ _KNOWN_NAMES: Final = {
 }
 
 
+#: Connection options that are the names of no fields, or of fields that are left out anyway.
+USUAL_OPTIONS: Final = frozenset((b"close", b"keep-alive", b"upgrade"))
+#: RFC 9110 section 7.6.1: "A sender MUST NOT send a connection option corresponding to a field that
+#: is intended for all recipients of the content"; these were read already, or say who is asked.
+_FOR_ALL: Final = frozenset((b"content-length", b"expect", b"host", b"te"))
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Head:
     """A request whose header section is valid."""
@@ -163,6 +171,8 @@ def parse_head(
         content_length = _find_content_length(collected, minor)
     expects = b"expect" in collected and _find_expectation(collected[b"expect"], minor)
     options = _connection_options(collected.get(b"connection"))
+    if len(options) > 1 or (options and options[0] not in USUAL_OPTIONS):
+        fields = without_options(fields, options)
     # RFC 9112 section 9.3: "If the 'close' connection option is present …, the connection will not
     # persist"; else HTTP/1.1 persists, and HTTP/1.0 does when "the 'keep-alive' connection option
     # is present".
@@ -377,6 +387,17 @@ def _find_protocol(values: list[bytes], protocols: frozenset[bytes]) -> bytes:
     """
     wanted = [name.strip(b" \t") for name in b",".join(values).lower().split(b",")]
     return next((name for name in wanted if name in protocols), b"")
+
+
+def without_options(fields: list[Field], options: Iterable[bytes]) -> list[Field]:
+    """``fields`` without those that Connection names.
+
+    RFC 9110 section 7.6.1: "Intermediaries MUST parse a received Connection header field before a
+    message is forwarded and, for each connection-option in this field, remove any header or trailer
+    field(s) from the message with the same name as the connection-option".
+    """
+    named = set(options) - _FOR_ALL
+    return [field for field in fields if field[0] not in named]
 
 
 def _connection_options(values: list[bytes] | None) -> tuple[bytes, ...]:

@@ -16,7 +16,7 @@ from h2static.http.grammar import CONTENT_LENGTH
 from h2static.http.messages import WITHOUT_CONTENT
 from h2static.http.semantics import ResponseHead
 from h2static.http1.errors import BadMessage, BadRequest
-from h2static.http1.head import CONNECTION_FIELDS, CONTROLS, parse_field_line
+from h2static.http1.head import CONNECTION_FIELDS, CONTROLS, parse_field_line, without_options
 from h2static.http1.limits import Limits
 
 # RFC 9112 section 4: the reason phrase may be absent; its space, which a server MUST send, is not
@@ -79,7 +79,9 @@ def parse_response(section: bytes, method: bytes, limits: Limits) -> Incoming:
     persistent = end is not End.CLOSE and b"close" not in options
     if old:
         persistent = persistent and b"keep-alive" in options
-    own: Fields = tuple(field for field in fields if field[0] not in CONNECTION_FIELDS)
+    own: Fields = tuple(
+        field for field in without_options(fields, options) if field[0] not in CONNECTION_FIELDS
+    )
     return Incoming(
         head=ResponseHead(status=status, fields=own, content_length=length),
         end=end,

@@ -35,13 +35,19 @@ def upgrade_settings(endpoint: Endpoint) -> bytes:
     return urlsafe_b64encode(payload).rstrip(b"=")
 
 
-def make_endpoint(settings: LocalSettings, limits: Limits, shared: Shared) -> Endpoint:
-    """What a client's connections share; their requests differ, so that nothing is remembered."""
+def make_endpoint(
+    settings: LocalSettings, limits: Limits, shared: Shared, *, memories: bool = False
+) -> Endpoint:
+    """What a client's connections share.
+
+    ``memories``: remember what header blocks mean; the requests of most clients differ, and so do
+    the responses.
+    """
     return Endpoint(
         settings=settings,
         limits=limits,
         shared=shared,
-        sections=make_sections(limits, memories=False),
+        sections=make_sections(limits, memories=memories),
         blocks=make_blocks(settings, shared, memories=False),
     )
 
@@ -125,6 +131,21 @@ class ClientConnection(Connection):
                 self._after()
                 return
         super().receive(data, now)
+
+    @property
+    def room(self) -> int:
+        """Requests that would go out at once; 0 once the server takes no more."""
+        return 0 if self.closing or self.eof or self._error else self.responses.room
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether no other request will go out here."""
+        return self.closing or self.eof or self._error is not None or self.peer.leaving
+
+    @property
+    def offers_connect(self) -> bool | None:
+        """Whether the server understands extended CONNECT (RFC 8441); ``None``: it has not said."""
+        return self.peer.connect_protocol if self.peer.received else None
 
     @property
     def missing(self) -> int:

@@ -21,7 +21,6 @@ from h2static.http.outgoing import Failure, ResponseReceiver
 from h2static.http.semantics import (
     ResponseHead,
     validate_request,
-    validate_response,
     validate_trailers,
 )
 from h2static.http.turn import Turn
@@ -29,6 +28,7 @@ from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.content import Content
 from h2static.http2.errors import ConnectionViolation, StreamViolation
+from h2static.http2.field_sections import ResponseHeads, request_section
 from h2static.http2.frames import GoAway, Headers, PushPromise
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.registry import ErrorCode, error_name
@@ -123,8 +123,8 @@ class Responses(WithoutExchanges):
     """See the module."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_endpoint", "_peer", "_sender", "_streams", "_told_ending",
-        "_turn", "_undecided", "_waiting", "client", "content", "ending",
+        "_blocks", "_budgets", "_endpoint", "_heads", "_peer", "_sender", "_streams",
+        "_told_ending", "_turn", "_undecided", "_waiting", "client", "content", "ending",
     )  # fmt: skip
 
     def __init__(
@@ -148,6 +148,7 @@ class Responses(WithoutExchanges):
         #: Why responses are not whole that end with the connection; see :meth:`will_end`.
         self.ending = Failure("the connection was lost")
         self._told_ending = False
+        self._heads = ResponseHeads()
         #: Requests that wait for room.
         self._waiting: deque[Call] = deque()
         #: Requests of which only the server's SETTINGS will tell whether they may be sent.
@@ -188,14 +189,26 @@ class Responses(WithoutExchanges):
             assert call.receiver is not None
             call.receiver.fail(failure)
 
+    @property
+    def _most(self) -> int:
+        """Streams that may be open at the same time."""
+        limit = self._peer.max_concurrent_streams
+        return self._endpoint.settings.assumed_streams if limit is None else limit
+
+    @property
+    def room(self) -> int:
+        """Requests that would go out at once."""
+        if self._peer.leaving or not self._streams.has_own_ids:
+            return 0
+        waiting = len(self._waiting) + len(self._undecided)
+        return max(0, self._most - self._streams.own - waiting)
+
     def open_waiting(self) -> None:
         """Send the requests that there is room for."""
         if self._peer.leaving or not self._streams.has_own_ids:
             self.fail_waiting(Failure("the server takes no more requests", None, True))
             return
-        limit = self._peer.max_concurrent_streams
-        if limit is None:
-            limit = self._endpoint.settings.assumed_streams
+        limit = self._most
         while self._waiting and self._streams.own < limit and self._streams.has_own_ids:
             self._open(self._waiting.popleft())
 
@@ -318,7 +331,7 @@ class Responses(WithoutExchanges):
             validate_trailers(decoded.fields)
             stream.trailers = decoded.fields
         else:
-            head = validate_response(decoded.fields)
+            head = self._heads.find(decoded.fields)
             if head.status < 200:
                 # "HTTP/2 does not support the 101 (Switching Protocols) informational status code"
                 # (8.6); "A HEADERS frame with the END_STREAM flag set that carries an informational
@@ -464,20 +477,3 @@ class Responses(WithoutExchanges):
     def _excess(self, stream: Stream) -> None:
         """Content that nobody takes any more: the call was cancelled."""
         self._streams.reset(stream.id, ErrorCode.CANCEL)
-
-
-def request_section(request: Request) -> Fields:
-    """The field section of ``request``, pseudo-header fields first (RFC 9113 section 8.3.1)."""
-    if request.method == b"CONNECT" and not request.protocol:
-        # "The ":scheme" and ":path" pseudo-header fields MUST be omitted" (8.5).
-        return ((b":method", b"CONNECT"), (b":authority", request.authority), *request.fields)
-    protocol: Fields = ((b":protocol", request.protocol),) if request.protocol else ()
-    authority: Fields = ((b":authority", request.authority),) if request.authority else ()
-    return (
-        (b":method", request.method),
-        *protocol,
-        (b":scheme", request.scheme),
-        *authority,
-        (b":path", request.path),
-        *request.fields,
-    )

@@ -8,6 +8,7 @@ response is recalled once a batch, so that it is never older than the request.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from h2static.http.authority import Authorities
@@ -45,7 +46,7 @@ class Service(Endpoint):
     #: Whether responses may have hints: then connections remember what clients have asked for.
     hints: bool = False
     #: What clients are told that connections are good for (RFC 8336), in frames of this many.
-    origins: tuple[tuple[bytes, ...], ...] = ()
+    origins: Sequence[tuple[bytes, ...]] = ()
     #: Who clients have asked for.
     authorities: Authorities = field(default_factory=Authorities)
     #: The responses that were recalled in this batch.
@@ -105,14 +106,13 @@ def make_service(
     sections: FieldSectionMemory | None = None,
     blocks: HeaderBlockMemory | None = None,
     hints: bool = False,
-    origins: tuple[tuple[bytes, ...], ...] = (),
+    origins: Sequence[tuple[bytes, ...]] = (),
     memories: bool = True,
 ) -> Service:
     """A service.
 
-    ``sections``, ``blocks``: those of another service of the same settings, limits and schemes (the
-    latter for ``blocks`` do not matter), to share them.  ``memories=False`` is
-    for tests and for ``-v``.
+    ``sections``, ``blocks``: those of another service of the same settings and limits, to share
+    them; ``sections`` of the same schemes, too.  ``memories=False`` is for tests and for ``-v``.
     """
     return Service(
         application=application,

@@ -2,13 +2,5 @@
 
 from h2static.localca.certificates import Certificate, ensure_certificate
 from h2static.localca.names import machine_names
-from h2static.localca.trust import install, install_steps, instructions
 
-__all__ = [
-    "Certificate",
-    "ensure_certificate",
-    "install",
-    "install_steps",
-    "instructions",
-    "machine_names",
-]
+__all__ = ["Certificate", "ensure_certificate", "machine_names"]

@@ -116,6 +116,11 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
+def fingerprint_of(pem: bytes) -> str:
+    """The same of the first certificate in ``pem``.  Raises ``ValueError`` where there is none."""
+    return fingerprint(x509.load_pem_x509_certificate(pem))
+
+
 # ---------------------------------------------------------------------- making certificates
 
 

@@ -1,8 +1,9 @@
-"""Who has to be told to trust the local certificate authority, and how.
+"""Who trusts the local certificate authority, and how that is changed.
 
-Contract: :func:`install_steps` lists the commands for this system and for browsers that keep a
-store of their own; :func:`install` runs them; :func:`instructions` is the text for people.  Nothing
-is changed unless :func:`install` is called.
+Contract: :func:`install` and :func:`uninstall` change every store that
+:mod:`h2static.localca.stores` finds and say for each what was done; :func:`status` says who trusts
+the authority.  :func:`instructions` is the text for people who run the commands themselves.  What
+was done for all stores is noted beside the authority, so that a server need not ask again.
 """
 
 from __future__ import annotations
@@ -12,104 +13,204 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
-from h2static.localca.certificates import AUTHORITY_NAME, Certificate
+from h2static.localca.certificates import AUTHORITY_NAME, Certificate, fingerprint_of
+from h2static.localca.stores import Store, StoreKind, find_stores
 
 #: What a terminal shows at least.
 _COLUMNS = 80
+#: The program that changes databases of NSS, and what brings it.
+_CERTUTIL = "certutil"
+_PACKAGES = "Debian and Ubuntu: libnss3-tools, Fedora: nss-tools, Arch and Homebrew: nss"
+#: The file beside the authority that says that every store trusts it.
+_NOTE = "trusted"
+
+
+class Trust(StrEnum):
+    """What a store holds."""
+
+    TRUSTED = "trusted"
+    #: One that was made anew since.
+    OLD = "an older authority of h2static"
+    ABSENT = "not trusted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Outcome:
+    """What became of one store."""
+
+    store: Store
+    #: Whether it is as it was wanted now.
+    done: bool
+    #: What was done, or what to do.
+    text: str
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Step:
-    """One command that makes the authority trusted by somebody."""
+    """Commands that change one store."""
 
-    #: Who trusts it afterwards.
-    who: str
+    store: Store
     commands: tuple[tuple[str, ...], ...]
     #: Whether the commands are for the superuser.
     privileged: bool
-    #: A program that must be there, and the Debian package that brings it.
-    needs: tuple[str, str] | None = None
+    #: A program that must be there.
+    needs: str = ""
 
 
-def install_steps(authority_file: str, *, home: Path | None = None) -> list[Step]:
-    """What makes the system, and browsers with a store of their own, trust the authority."""
-    if sys.platform == "darwin":
-        keychain = "/Library/Keychains/System.keychain"
-        add = ("security", "add-trusted-cert", "-d", "-r", "trustRoot", "-k", keychain)
-        return [
-            Step(who="macOS, Safari, Chrome", commands=((*add, authority_file),), privileged=True)
-        ]
-    steps = []
-    anchor = _system_anchor()
-    if anchor is not None:
-        folder, refresh = anchor
-        copy = ("cp", authority_file, f"{folder}/h2static-local-ca.crt")
-        steps.append(Step(who="the system, curl", commands=(copy, refresh), privileged=True))
-    for who, database, exists in _nss_databases(home if home is not None else Path.home()):
-        add = ("certutil", "-d", f"sql:{database}", "-A", "-t", "C,,", "-n", AUTHORITY_NAME)
-        commands: list[tuple[str, ...]] = [(*add, "-i", authority_file)]
-        if not exists:
-            new = ("certutil", "-d", f"sql:{database}", "-N", "--empty-password")
-            commands = [("mkdir", "-p", str(database)), new, *commands]
-        steps.append(
-            Step(
-                who=who,
-                commands=tuple(commands),
-                privileged=False,
-                needs=("certutil", "libnss3-tools"),
-            )
-        )
-    return steps
+def install_step(store: Store, authority_file: str) -> Step:
+    """What makes ``store`` trust the authority."""
+    place = str(store.place)
+    if store.kind is StoreKind.KEYCHAIN:
+        trust = ("security", "add-trusted-cert", "-d", "-r", "trustRoot", "-k", place)
+        return Step(store=store, commands=((*trust, authority_file),), privileged=True)
+    if store.kind is StoreKind.ANCHORS:
+        copy = ("cp", authority_file, place)
+        return Step(store=store, commands=(copy, store.refresh), privileged=True)
+    database = f"sql:{place}"
+    add = (_CERTUTIL, "-d", database, "-A", "-t", "C,,", "-n", AUTHORITY_NAME)
+    commands: list[tuple[str, ...]] = [(*add, "-i", authority_file)]
+    if not store.exists:
+        new = (_CERTUTIL, "-d", database, "-N", "--empty-password")
+        commands = [("mkdir", "-p", place), new, *commands]
+    return Step(store=store, commands=tuple(commands), privileged=False, needs=_CERTUTIL)
 
 
-def _system_anchor() -> tuple[str, tuple[str, ...]] | None:
-    """Where a Linux distribution keeps what it trusts, and what reads it anew."""
-    for folder, refresh in (
-        ("/usr/local/share/ca-certificates", ("update-ca-certificates",)),
-        ("/etc/pki/ca-trust/source/anchors", ("update-ca-trust", "extract")),
-        ("/etc/ca-certificates/trust-source/anchors", ("trust", "extract-compat")),
-    ):
-        if os.path.isdir(folder):
-            return folder, refresh
+def uninstall_step(store: Store, authority_file: str) -> Step:
+    """What makes ``store`` trust the authority no longer."""
+    place = str(store.place)
+    if store.kind is StoreKind.KEYCHAIN:
+        remove = ("security", "remove-trusted-cert", "-d", authority_file)
+        return Step(store=store, commands=(remove,), privileged=True)
+    if store.kind is StoreKind.ANCHORS:
+        return Step(store=store, commands=(("rm", "-f", place), store.refresh), privileged=True)
+    delete = (_CERTUTIL, "-d", f"sql:{place}", "-D", "-n", AUTHORITY_NAME)
+    return Step(store=store, commands=(delete,), privileged=False, needs=_CERTUTIL)
+
+
+def trust_in(store: Store, authority_file: str) -> Trust:
+    """What ``store`` holds now."""
+    if not store.exists:
+        return Trust.ABSENT
+    try:
+        wanted = fingerprint_of(Path(authority_file).read_bytes())
+        if store.kind is StoreKind.KEYCHAIN:
+            known = _output("security", "verify-cert", "-c", authority_file) is not None
+            return Trust.TRUSTED if known else Trust.ABSENT
+        if store.kind is StoreKind.ANCHORS:
+            found: bytes | None = store.place.read_bytes() if store.place.exists() else None
+        elif shutil.which(_CERTUTIL) is None:
+            return Trust.UNKNOWN
+        else:
+            database = f"sql:{store.place}"
+            found = _output(_CERTUTIL, "-d", database, "-L", "-n", AUTHORITY_NAME, "-a")
+        if found is None:
+            return Trust.ABSENT
+        return Trust.TRUSTED if fingerprint_of(found) == wanted else Trust.OLD
+    except (OSError, ValueError):
+        return Trust.UNKNOWN
+
+
+def status(authority_file: str, *, home: Path | None = None) -> list[tuple[Store, Trust]]:
+    """Every store, and what it holds."""
+    return [(store, trust_in(store, authority_file)) for store in find_stores(home=home)]
+
+
+def install(certificate: Certificate, stores: Sequence[Store]) -> list[Outcome]:
+    """Have the authority trusted in ``stores``; asks for the superuser's rights where needed."""
+    outcomes = [_install_in(store, certificate.authority_file) for store in stores]
+    if all(one.done for one in outcomes):
+        note = _note_of(certificate)
+        note.write_text(certificate.fingerprint, encoding="ascii")
+    return outcomes
+
+
+def _install_in(store: Store, authority_file: str) -> Outcome:
+    before = trust_in(store, authority_file)
+    if before is Trust.TRUSTED:
+        return Outcome(store=store, done=True, text="trusted already")
+    if before is Trust.OLD and store.kind is StoreKind.NSS:
+        run_step(uninstall_step(store, authority_file))
+    problem = run_step(install_step(store, authority_file))
+    made = replace(store, exists=True)
+    if problem is None and trust_in(made, authority_file) is not Trust.TRUSTED:
+        problem = "the commands went well, but the authority is not there"
+    if problem is not None:
+        return Outcome(store=store, done=False, text=problem)
+    return Outcome(store=store, done=True, text="trusted from now on")
+
+
+def uninstall(certificate: Certificate, stores: Sequence[Store]) -> list[Outcome]:
+    """Have the authority trusted nowhere any more."""
+    _note_of(certificate).unlink(missing_ok=True)
+    outcomes = []
+    for store in stores:
+        done, text = True, "not trusted, nothing to do"
+        if trust_in(store, certificate.authority_file) is not Trust.ABSENT:
+            problem = run_step(uninstall_step(store, certificate.authority_file))
+            done, text = problem is None, problem or "not trusted any more"
+        outcomes.append(Outcome(store=store, done=done, text=text))
+    return outcomes
+
+
+def is_noted(certificate: Certificate) -> bool:
+    """Whether every store was made to trust the authority."""
+    try:
+        return _note_of(certificate).read_text(encoding="ascii") == certificate.fingerprint
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _note_of(certificate: Certificate) -> Path:
+    return Path(certificate.authority_file).with_name(_NOTE)
+
+
+def run_step(step: Step) -> str | None:
+    """Run commands, with ``sudo`` where that is needed; what went wrong, and what to do then."""
+    if step.needs and shutil.which(step.needs) is None:
+        return f"{step.needs} is missing; install it ({_PACKAGES}) and run this again"
+    prefix: tuple[str, ...] = ()
+    if step.privileged and os.geteuid() != 0:
+        if shutil.which("sudo") is None:
+            shown = "; ".join(shlex.join(one) for one in step.commands)
+            return f"not done: as root, run {shown}"
+        prefix = ("sudo",)
+    for command in step.commands:
+        try:
+            # Fixed programs with paths of our own; no shell.
+            subprocess.run((*prefix, *command), check=True)  # noqa: S603
+        except (OSError, subprocess.CalledProcessError) as error:
+            return f"{shlex.join(command)}: {error}"
     return None
 
 
-def _nss_databases(home: Path) -> list[tuple[str, Path, bool]]:
-    """Certificate stores of browsers: Chromium's (which may have to be made) and Firefox's."""
-    shared = home / ".pki" / "nssdb"
-    found = [("Chrome, Chromium", shared, (shared / "cert9.db").exists())]
-    for base in (".mozilla/firefox", "snap/firefox/common/.mozilla/firefox"):
-        found += [
-            (f"Firefox ({profile.parent.name})", profile.parent, True)
-            for profile in sorted((home / base).glob("*/cert9.db"))
-        ]
-    return found
+def _output(*command: str) -> bytes | None:
+    """What ``command`` prints; ``None`` when it fails."""
+    # As above.
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+    return done.stdout if done.returncode == 0 else None
 
 
-def install(steps: Sequence[Step]) -> list[str]:
-    """Run ``steps``, with ``sudo`` where that is needed; returns what went wrong, one line each."""
-    problems = []
-    for step in steps:
-        if step.needs is not None and shutil.which(step.needs[0]) is None:
-            program, package = step.needs
-            problems.append(f"{step.who}: {program} is missing (Debian package {package})")
-            continue
-        for command in step.commands:
-            prefix = ("sudo",) if step.privileged and os.geteuid() != 0 else ()
-            try:
-                # Fixed programs with paths of our own; no shell.
-                subprocess.run((*prefix, *command), check=True)  # noqa: S603
-            except (OSError, subprocess.CalledProcessError) as error:
-                problems.append(f"{step.who}: {' '.join(command)}: {error}")
-                break
-    return problems
+# ---------------------------------------------------------------------- texts
 
 
-def instructions(certificate: Certificate) -> str:
+def browsers_not_found(stores: Sequence[Store]) -> list[str]:
+    """What to say of browsers that have no store yet."""
+    if any("Firefox" in store.who for store in stores):
+        return []
+    return ["Firefox: no profile was found; if you use it, start it once and run this again"]
+
+
+def instructions(
+    certificate: Certificate,
+    stores: Sequence[Store],
+    step_for: Callable[[Store, str], Step] = install_step,
+) -> str:
     """What ``h2static install-ca`` prints: who needs which commands."""
     lines = [
         f"The local certificate authority: {certificate.authority_file}",
@@ -118,10 +219,11 @@ def instructions(certificate: Certificate) -> str:
         "",
         "To have it trusted, run h2static install-ca --yes, or by hand:",
     ]
-    for step in install_steps(certificate.authority_file):
+    for store in stores:
+        step = step_for(store, certificate.authority_file)
         lines.append("")
-        needs = f" (with {step.needs[0]}: Debian package {step.needs[1]})" if step.needs else ""
-        lines.append(f"  # {step.who}{needs}")
+        needs = f" (with {step.needs})" if step.needs else ""
+        lines.append(f"  # {store.who}{needs}")
         for command in step.commands:
             lines.extend(_shell(("sudo", *command) if step.privileged else command))
     return "\n".join(lines)
@@ -137,3 +239,9 @@ def _shell(command: Sequence[str]) -> list[str]:
             lines.append("     ")
         lines[-1] += f" {word}"
     return lines
+
+
+def restart_hint() -> str:
+    """What people have to do after a change."""
+    close = "quit (Cmd-Q) and start" if sys.platform == "darwin" else "close and start"
+    return f"Browsers that are open take notice once you {close} them again."

@@ -260,6 +260,8 @@ def _json(finished: Finished, epoch: float, host: str | None) -> str:
     }
     if host is not None:
         entry["host"] = host
+    if finished.response.source:
+        entry["upstream"] = finished.response.source
     for name in (b"referer", b"user-agent"):
         value = request.field(name)
         if value is not None:

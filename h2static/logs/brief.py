@@ -3,7 +3,8 @@
 Contract: one line for a request: time, method, status, path, size, duration and protocol; pushed
 responses say so, and those with hints how these were delivered.  What is said of every request
 stands in columns, as long as paths are short enough for 80 of them.  Control characters never reach
-the terminal.  Requests of the live reload client are left out: they are not the person's.
+the terminal.  Requests of the live reload client are left out, and those that browsers make without
+being told and that came to nothing: they are not the person's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ from h2static.logs.escape import escape, escape_utf8
 
 #: What live reload asks for by itself.
 _OWN_PREFIX = b"/.h2static/"
+#: What browsers ask every site for, and most have not: an icon, and what developer tools look for.
+_UNASKED = (
+    b"/favicon.ico",
+    b"/apple-touch-icon.png",
+    b"/apple-touch-icon-precomposed.png",
+    b"/.well-known/appspecific/com.chrome.devtools.json",
+)
 #: With a path of so many characters and "2 pushes" behind it a line has 80.
 _PATH_WIDTH = 22
 _RESET = "\x1b[0m"
@@ -36,6 +44,8 @@ def brief_line(finished: Finished, epoch: float, *, color: bool, host: str | Non
     request = finished.request
     if request.path.startswith(_OWN_PREFIX):
         return ""
+    if finished.response.status == 404 and request.path in _UNASKED:
+        return ""
     clock = time.strftime("%H:%M:%S", time.localtime(finished.finished + epoch))
     status = finished.response.status
     method, path = escape_utf8(request.method), escape_utf8(request.path)
@@ -44,6 +54,8 @@ def brief_line(finished: Finished, epoch: float, *, color: bool, host: str | Non
     size = _amount(finished.octets, _SIZES) if finished.octets else "-"
     notes = ["pushed"] if finished.pushed else []
     notes += map(escape, finished.delivered)
+    if finished.response.source:
+        notes.append(f"→ {escape(finished.response.source)}")
     if finished.aborted:
         notes.append("aborted")
     version = escape(finished.client.version.removesuffix(".0"))

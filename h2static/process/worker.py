@@ -51,6 +51,7 @@ def main() -> None:
     for number in SUPERVISORS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
+    sys.unraisablehook = _tell_unraisable
     raise_descriptor_limit()
     line = socket.socket(fileno=int(sys.argv[-1]))
     try:
@@ -112,6 +113,17 @@ def main() -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(0 if failure is None else 1)
+
+
+def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Write what could not be raised to standard error, but for a name in a TLS handshake (SNI)
+    that is not ASCII: Python cannot hand it over, and would write a traceback with the client's
+    octets.  The handshake fails, of which the error log is told."""
+    if not (
+        isinstance(unraisable.exc_value, UnicodeDecodeError)
+        and isinstance(unraisable.object, bytes)
+    ):
+        sys.__unraisablehook__(unraisable)
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:

@@ -7,7 +7,7 @@
 
 
 
-_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount -a --address --trusted-proxy --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --http1-only --http3 --http3-only --alt-svc --dev --live-reload --open --ignore --poll --debounce --allow-host --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --print-config --version -h --help)
+_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --compress --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount --proxy -a --address --trusted-proxy --auth --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --http1-only --http3 --http3-only --alt-svc --dev --live-reload --open --ignore --poll --debounce --allow-host --run --watch --mock --delay --rate --fail --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --health --config --no-config --print-config --version -h --help --help-all)
 
 _shtab_h2static_pos_1_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static_pos_2_COMPGEN=_shtab_compgen_files
@@ -20,11 +20,12 @@ _shtab_h2static___app_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static___key_password_file_COMPGEN=_shtab_compgen_files
 _shtab_h2static___client_ca_COMPGEN=_shtab_compgen_files
 _shtab_h2static___dh_param_file_COMPGEN=_shtab_compgen_files
+_shtab_h2static___watch_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static___error_log_COMPGEN=_shtab_compgen_files
 _shtab_h2static___pid_file_COMPGEN=_shtab_compgen_files
 _shtab_h2static___config_COMPGEN=_shtab_compgen_files
 
-_shtab_h2static_pos_0_choices=(config push-rules install-ca completion)
+_shtab_h2static_pos_0_choices=(config push-rules install-ca uninstall-ca hash-password completion)
 _shtab_h2static___etag_choices=(auto digest)
 _shtab_h2static___push_mode_choices=(auto push hints link off)
 _shtab_h2static___hints_choices=(auto off)
@@ -39,6 +40,7 @@ _shtab_h2static__e_nargs=0
 _shtab_h2static___error_gzip_nargs=0
 _shtab_h2static___netlify_nargs=0
 _shtab_h2static___clean_urls_nargs=0
+_shtab_h2static___compress_nargs=0
 _shtab_h2static___follow_symlinks_nargs=0
 _shtab_h2static___push_cookie_nargs=0
 _shtab_h2static___echo_upload_nargs=0
@@ -58,6 +60,7 @@ _shtab_h2static___dev_nargs=0
 _shtab_h2static___live_reload_nargs=0
 _shtab_h2static___open_nargs=0
 _shtab_h2static___poll_nargs=0
+_shtab_h2static___no_service_workers_nargs=0
 _shtab_h2static___cors_nargs=0
 _shtab_h2static__v_nargs=0
 _shtab_h2static___verbose_nargs=0
@@ -67,10 +70,12 @@ _shtab_h2static___quiet_nargs=0
 _shtab_h2static___access_log_nargs=0
 _shtab_h2static__D_nargs=0
 _shtab_h2static___daemon_nargs=0
+_shtab_h2static___no_config_nargs=0
 _shtab_h2static___print_config_nargs=0
 _shtab_h2static___version_nargs=0
 _shtab_h2static__h_nargs=0
 _shtab_h2static___help_nargs=0
+_shtab_h2static___help_all_nargs=0
 
 
 # Custom Preamble
@@ -150,9 +155,11 @@ _shtab_h2static() {
     'config') _h2static_reply -W '--check --schema'; return ;;
     'config --check') _h2static_reply -f; return ;;
     'push-rules') _h2static_reply -d; return ;;
-    'install-ca') _h2static_reply -W '--yes'; return ;;
+    'install-ca') _h2static_reply -W '--yes --status'; return ;;
+    'uninstall-ca') _h2static_reply -W ''; return ;;
+    'hash-password') _h2static_reply -W ''; return ;;
     'completion') _h2static_reply -W 'bash zsh fish'; return ;;
-    'config '*|'push-rules '*|'install-ca '*|'completion '*) COMPREPLY=(); return ;;
+    'config '*|'push-rules '*|'install-ca '*|'uninstall-ca '*|'hash-password '*|'completion '*) COMPREPLY=(); return ;;
   esac
   local completing_word="${COMP_WORDS[COMP_CWORD]}"
   local previous_word="${COMP_WORDS[COMP_CWORD-1]}"

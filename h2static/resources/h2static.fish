@@ -55,13 +55,13 @@ end
 # Condition helper: true if the current (sub)command path equals the given one.
 function _shtab_h2static_using
   set -l words (commandline -opc)
-  contains -- "$words[2]" config push-rules install-ca completion; and return 1
+  contains -- "$words[2]" config push-rules install-ca uninstall-ca hash-password completion; and return 1
   _shtab_h2static_scan
   test "$_shtab_h2static_cmdpath" = "$argv"
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --alt-svc --app --app-dir --cache --cache-size --client-ca --config --connection-window-bits --debounce --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mount --padding --pid-file --proxy-protocol --push --push-mode --push-rules --ready-fd --spa --trailer --trusted-proxy --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --alt-svc --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -70,12 +70,13 @@ complete -c h2static -n _shtab_h2static_using -s d -l htdocs -xka "(__fish_compl
 complete -c h2static -n _shtab_h2static_using -l index -x -d 'File that is served for a folder.'
 complete -c h2static -n _shtab_h2static_using -l listing -d 'Answer a folder without index with a list of its files.'
 complete -c h2static -n _shtab_h2static_using -l spa -x -d 'File below the root that answers page requests for which there is no file, as single-page applications want.'
-complete -c h2static -n _shtab_h2static_using -l error-page -x -d 'File below the root that is the body of responses with STATUS. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l error-page -x -d 'File below the root that is the body of responses with STATUS; of a name without a folder the nearest one to what was asked for. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -s e -l error-gzip -d 'Compress error pages for clients that accept gzip.'
 complete -c h2static -n _shtab_h2static_using -l cache -x -d 'Cache-Control for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l header -x -d 'Field '"'"'Name: value'"'"' for paths like PATTERN. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l netlify -d 'Follow the files _headers and _redirects in the root, and answer 404 with 404.html.'
 complete -c h2static -n _shtab_h2static_using -l clean-urls -d 'Answer /about with about.html, and send those who ask for /about/ there. --netlify does so, too.'
+complete -c h2static -n _shtab_h2static_using -l compress -d 'Compress what has no compressed sibling, in one of CODINGS that the client accepts: br and zstd (with the extra '"'"'compress'"'"'), gzip; or '"'"'off'"'"'.'
 complete -c h2static -n _shtab_h2static_using -l dot-names -x -d 'Serve and list files and folders whose name begins with a dot and is like PATTERN, such as '"'"'.z*'"'"' or /.vite. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l encoded-slash -x -d 'Take an encoded slash for one between names in paths like PATTERN, such as '"'"'/@*'"'"' for packages of npm. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size, inode and times of large ones; '"'"'digest'"'"' is the content of all.'
@@ -96,8 +97,10 @@ complete -c h2static -n _shtab_h2static_using -l wsgi -d 'Applications are WSGI 
 complete -c h2static -n _shtab_h2static_using -l host -x -d 'Serve DOCROOT to those who ask for NAME, a host name, or *.NAME, one label below it; DOCROOT without a name is for all others. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l listen -x -d 'Listen at another port, too: (ADDR:)PORT or unix:/path, with '"'"',no-tls'"'"' behind it without TLS. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l mount -x -d 'Serve DIR below /PREFIX; of the prefixes of a path, the longest wins. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l proxy -x -d 'Pass requests below /PREFIX on to http://, https:// or h2c://HOST(:PORT)(/PATH) or unix:/path; /PATH, where there is one, replaces /PREFIX. With / as the prefix, what DOCROOT has not. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -s a -l address -x -d 'Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l trusted-proxy -x -d 'Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or '"'"'unix'"'"') about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded says what logs show, and '"'"':scheme https'"'"' may come on cleartext. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l auth -x -d 'Ask for a user and a password; h2static hash-password prints HASH. With TLS, or on loopback. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l proxy-protocol -xka "accept require off" -d 'Whether connections of trusted proxies begin with a PROXY header, version 1 or 2: '"'"'accept'"'"' takes both, '"'"'require'"'"' closes those without, '"'"'off'"'"' takes none.'
 complete -c h2static -n _shtab_h2static_using -l no-tls -d 'Speak HTTP/2 without TLS, with prior knowledge, and HTTP/1.1.'
 complete -c h2static -n _shtab_h2static_using -l key-password-file -xka "(__fish_complete_path (commandline -ct))" -d 'The first line of FILE is the password of KEY.'
@@ -127,6 +130,13 @@ complete -c h2static -n _shtab_h2static_using -l ignore -x -d 'Do not reload for
 complete -c h2static -n _shtab_h2static_using -l poll -d 'Find changes by looking for them, without relying on notifications of the system. Where file systems do not tell of all changes, that is done anyway.'
 complete -c h2static -n _shtab_h2static_using -l debounce -x -d 'Reload once it was quiet for MS milliseconds.'
 complete -c h2static -n _shtab_h2static_using -l allow-host -x -d 'In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate that is made on this machine is for NAME too, if that is a local name. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l run -x -d 'Run COMMAND in a shell beside the server, such as '"'"'npm run build -- --watch'"'"': what it prints is in the log, its errors are on the page, and it ends with the server. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l watch -xka "(__fish_complete_directories)" -d 'Reload pages when something changes in DIR, too. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l mock -x -d 'Answer paths like PATTERN from JSON files in DIR, by default the folder that is served: GET /api/users with api/users.json, POST with api/users.POST.201.json, whose status is 201. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l delay -x -d 'Hold requests for paths like PATTERN back for TIME, such as '"'"'/api/*=500ms'"'"'. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l rate -x -d 'Send responses for paths like PATTERN with SIZE octets a second each, such as '"'"'*.jpg=50K'"'"'. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l fail -x -d 'Answer paths like PATTERN with STATUS, as often as PERCENT says, such as '"'"'/api/*=503:10%'"'"'. Repeatable.'
+complete -c h2static -n _shtab_h2static_using -l no-service-workers -d 'Give browsers a service worker that removes itself in the place of every other, so that no page comes from a worker'"'"'s cache.'
 complete -c h2static -n _shtab_h2static_using -l cors -d 'Let pages of other origins read the files.'
 complete -c h2static -n _shtab_h2static_using -s v -l verbose -d 'Print every frame that comes and goes.'
 complete -c h2static -n _shtab_h2static_using -l color -d 'Colour the frame log even when standard output is no terminal.'
@@ -143,15 +153,19 @@ complete -c h2static -n _shtab_h2static_using -l grace -x -d 'Time that accepted
 complete -c h2static -n _shtab_h2static_using -l drain-delay -x -d 'Time between the health check turning 503 and the first GOAWAY when the server stops.'
 complete -c h2static -n _shtab_h2static_using -l health -x -d 'Answer 200 at PATH while serving and 503 while stopping.'
 complete -c h2static -n _shtab_h2static_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'Read options from a TOML file, each under its long name; the command line wins.'
+complete -c h2static -n _shtab_h2static_using -l no-config -d 'Do not read h2static.toml in the current folder, which is read unless --config names another file.'
 complete -c h2static -n _shtab_h2static_using -l print-config -d 'Print the effective configuration as such a file, and end.'
 complete -c h2static -n _shtab_h2static_using -l version -d 'Print the version.'
-complete -c h2static -n _shtab_h2static_using -s h -l help -d 'Print this help.'
-complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 0' -ka "config push-rules install-ca completion" -d 'Port to listen on; 0 picks a free one.'
+complete -c h2static -n _shtab_h2static_using -s h -l help -d 'Print the options that most people look for, with examples.'
+complete -c h2static -n _shtab_h2static_using -l help-all -d 'Print all options.'
+complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 0' -ka "config push-rules install-ca uninstall-ca hash-password completion" -d 'Port to listen on; 0 picks a free one (default: 8080; with --dev 8443, or the next one that is free).'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 1' -ka "(__fish_complete_directories)" -d 'Folder to serve (default: the current folder; with --app: none).'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 2' -ka "(__fish_complete_path (commandline -ct))" -d 'Private key in a PEM file.'
 complete -c h2static -n '_shtab_h2static_using; and test $_shtab_h2static_npos -eq 3' -ka "(__fish_complete_path (commandline -ct))" -d 'Certificate chain in a PEM file.'
 complete -c h2static -n '_h2static_after config' -xka '--check --schema'
 complete -c h2static -n '_h2static_after config --check' -xka '(__fish_complete_path (commandline -ct))'
 complete -c h2static -n '_h2static_after push-rules' -xka '(__fish_complete_directories)'
-complete -c h2static -n '_h2static_after install-ca' -xka '--yes'
+complete -c h2static -n '_h2static_after install-ca' -xka '--yes --status'
+complete -c h2static -n '_h2static_after uninstall-ca' -xka ''
+complete -c h2static -n '_h2static_after hash-password' -xka ''
 complete -c h2static -n '_h2static_after completion' -xka 'bash zsh fish'

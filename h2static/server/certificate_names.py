@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from h2static.config import Config
 from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
+from h2static.host_config import HostConfig
 from h2static.http.host_names import matches
-from h2static.server.key_pairs import KeyPair, pair_of
+from h2static.server.key_pairs import KeyPair, hosts_over_tls, owner_of, pair_of
 
 
 def names_in(path: str) -> frozenset[str]:
@@ -47,17 +48,24 @@ def covers(names: Iterable[str], host: str) -> bool:
     return any(host == name or matches(name, host) for name in names)
 
 
-def uncovered(config: Config, pair: KeyPair) -> str | None:
-    """One line for a host whose certificate is that of ``pair``, and not for all its names.
+def names_without(config: Config, pair: KeyPair) -> list[tuple[HostConfig, str]]:
+    """The hosts whose certificate is that of ``pair``, and names of theirs that it is not for.
 
     Raises :class:`~h2static.errors.StartError` when it cannot be read.
     """
-    hosts = [host for host in config.hosts if pair_of(config, host) == pair]
+    hosts = [host for host in hosts_over_tls(config) if pair_of(config, host) == pair]
     if not hosts:
-        return None
-    names = names_in(pair.cert_file)
-    for host in hosts:
-        for name in host.names:
-            if not covers(names, name):
-                return f"{host.where}: cert: the certificate {pair.cert_file} is not for {name}"
+        return []
+    try:
+        names = names_in(pair.cert_file)
+    except StartError as error:
+        owner = owner_of(config, pair)
+        raise StartError(f"{owner.where}: cert: {error}" if owner else str(error)) from error
+    return [(host, name) for host in hosts for name in host.names if not covers(names, name)]
+
+
+def uncovered(config: Config, pair: KeyPair) -> str | None:
+    """One line for the first of :func:`names_without`."""
+    for host, name in names_without(config, pair):
+        return f"{host.where}: cert: the certificate {pair.cert_file} is not for {name}"
     return None

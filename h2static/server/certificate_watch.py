@@ -15,10 +15,9 @@ so a thread of the pool does it.
 from __future__ import annotations
 
 import os
-import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from h2static.config import Config
 from h2static.errors import StartError
@@ -28,47 +27,57 @@ from h2static.server.pool import Pool
 _State: TypeAlias = tuple[tuple[int, ...] | None, ...]
 
 
+#: What is made of the files: a context, or several.
+_T = TypeVar("_T")
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
-class Renewal:
+class Renewal(Generic[_T]):
     """What becomes of a change; both are called in the loop's thread."""
 
-    #: The new context is to be used for what comes from now on.
-    use: Callable[[ssl.SSLContext], None]
+    #: What was made is to be used for what comes from now on.
+    use: Callable[[_T], None]
     #: Is told in one line.
     report: Callable[[str], None]
 
 
-class CertificateWatch:
-    """Looks at the files that a configuration names for TLS."""
+class CertificateWatch(Generic[_T]):
+    """Looks at the files that configurations of one certificate name for TLS."""
 
-    def __init__(self, config: Config, make: Callable[[], ssl.SSLContext]) -> None:
-        """``make`` makes a context of the files as they are; it blocks, and raises ``StartError``.
+    def __init__(self, configs: Sequence[Config], make: Callable[[], _T]) -> None:
+        """``make`` makes a context, or several, of the files as they are; it blocks, and raises
+        ``StartError``.
 
         To be made before the present context is: what changes from now on is seen.
         """
         self._make = make
-        files = (
-            config.cert_file,
-            config.key_file,
-            config.key_password_file,
-            config.client_ca,
-            config.dh_param_file,
-        )
-        self._name = config.cert_file
-        self._files = [file for file in files if file is not None]
+        files = [
+            file
+            for one in configs
+            for file in (
+                one.cert_file,
+                one.key_file,
+                one.key_password_file,
+                one.client_ca,
+                one.dh_param_file,
+            )
+            if file is not None
+        ]
+        self._name = configs[0].cert_file
+        self._files = list(dict.fromkeys(files))
         #: What the last decision was about, and what was seen last.
         self._decided = self._seen = self._state()
         #: Whether a thread looks.
         self._looking = False
 
-    def look(self, pool: Pool, renewal: Renewal) -> None:
+    def look(self, pool: Pool, renewal: Renewal[_T]) -> None:
         """Have a thread of ``pool`` look, unless one still does.  In the loop's thread."""
         if not self._looking:
             self._looking = True
             pool.submit(lambda: self._look_in_thread(pool, renewal))
 
-    def _look_in_thread(self, pool: Pool, renewal: Renewal) -> None:
-        outcome: ssl.SSLContext | StartError | OSError | None = None
+    def _look_in_thread(self, pool: Pool, renewal: Renewal[_T]) -> None:
+        outcome: _T | StartError | OSError | None = None
         try:
             if self._has_changed():
                 outcome = self._make()
@@ -77,15 +86,13 @@ class CertificateWatch:
         finally:
             pool.post(lambda: self._finish(outcome, renewal))
 
-    def _finish(
-        self, outcome: ssl.SSLContext | StartError | OSError | None, renewal: Renewal
-    ) -> None:
+    def _finish(self, outcome: _T | StartError | OSError | None, renewal: Renewal[_T]) -> None:
         self._looking = False
-        if isinstance(outcome, ssl.SSLContext):
+        if isinstance(outcome, StartError | OSError):
+            renewal.report(f"the new certificate cannot be used, the old one stays: {outcome}")
+        elif outcome is not None:
             renewal.use(outcome)
             renewal.report(f"the new certificate is in use: {self._name}")
-        elif outcome is not None:
-            renewal.report(f"the new certificate cannot be used, the old one stays: {outcome}")
 
     def _has_changed(self) -> bool:
         """Whether the files are others than those of the last decision, and no longer written."""

@@ -51,11 +51,12 @@ class Certificates:
         """``context`` is that of ``pair`` from now on."""
         self._contexts[pair] = context
         self._pairs[context] = pair
-        if pair == self._first and self._several:
+        if pair == self._first and self.several:
             context.sni_callback = self._choose
 
     @property
-    def _several(self) -> bool:
+    def several(self) -> bool:
+        """Whether there is anything to choose."""
         return self._names.size > 0
 
     def pair_of(self, context: ssl.SSLContext) -> KeyPair:

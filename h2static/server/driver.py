@@ -39,6 +39,7 @@ from h2static.logs.errors import ErrorLog
 from h2static.server.acceptor import Acceptor
 from h2static.server.connections import Connections
 from h2static.server.datagram_link import DatagramLink
+from h2static.server.descriptors import Descriptors
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.link import Link
@@ -97,6 +98,8 @@ class Driver:
         self._console = console
         self._poller = make_poller() if poller is None else poller
         self._poller.register(pool.wakeup.fileno(), READABLE)
+        #: What applications watch by the same poller: connections that are theirs.
+        self.descriptors = Descriptors(self._poller)
         self._timers: Timers[Timed] = Timers(time.monotonic)
         self._connections = Connections(
             self._poller,
@@ -255,6 +258,7 @@ class Driver:
                 self._datagrams.close_all()
                 self._datagrams.close_sockets()
             self._pool.close()
+            self.descriptors.close()
             with contextlib.suppress(OSError):
                 self._poller.close()
 
@@ -368,7 +372,13 @@ class Driver:
 
     def _go_on(self, end: float, spin: float) -> bool:
         """A round, or what ``end`` has left of one; whether there was anything to do."""
-        if not (self._arrived or self._turns or self._accepting or self._datagram_turns):
+        if not (
+            self._arrived
+            or self._turns
+            or self._accepting
+            or self._datagram_turns
+            or self.descriptors.noticed
+        ):
             waits = self._connections.ready or self._pool.posted or self._datagrams_wait
             events = self._poller.poll(0 if waits else spin, self._limits.events_a_round)
             if not events and not waits:
@@ -393,7 +403,7 @@ class Driver:
                     self._accepting.append(descriptor)
                 elif datagrams is not None and datagrams.owns(descriptor):
                     datagrams.read(descriptor, event)
-                else:
+                elif not self.descriptors.notice(descriptor, event):
                     self._pool.heed_wakeup()
                 continue
             if event & WRITABLE:
@@ -415,6 +425,12 @@ class Driver:
         take = connections.take
         while arrived:
             take(arrived.popleft())
+            connections.now = now = clock()
+            if now >= end:
+                return
+        noticed = self.descriptors.noticed
+        while noticed:
+            self.descriptors.tell_next()
             connections.now = now = clock()
             if now >= end:
                 return

@@ -67,11 +67,23 @@ def pair_of(config: Config, host: HostConfig) -> KeyPair | None:
     )
 
 
+def owner_of(config: Config, pair: KeyPair) -> HostConfig | None:
+    """The first host that names the files of ``pair`` itself."""
+    named = (one for one in config.hosts if one.cert_file is not None)
+    return next((one for one in named if pair_of(config, one) == pair), None)
+
+
+def hosts_over_tls(config: Config) -> list[HostConfig]:
+    """The hosts that are reached at a port with TLS."""
+    ports = [one for one in config.listening if not one.no_tls]
+    return [host for host in config.hosts if any(one.has(host) for one in ports)]
+
+
 def key_pairs(config: Config) -> list[KeyPair]:
     """All of them, each once; none where nothing is served over TLS."""
     if all(listen.no_tls for listen in config.listening):
         return []
-    pairs = [pair_of(config, host) for host in config.hosts]
+    pairs = [pair_of(config, host) for host in hosts_over_tls(config)]
     if config.has_main or not config.hosts:
         pairs.insert(0, common_pair(config))
     return list(dict.fromkeys(one for one in pairs if one is not None))
@@ -81,4 +93,6 @@ def needs_common_pair(config: Config) -> bool:
     """Whether anybody is served over TLS who has no pair of their own."""
     if all(listen.no_tls for listen in config.listening):
         return False
-    return config.has_main or not config.hosts or any(one.cert_file is None for one in config.hosts)
+    if config.has_main or not config.hosts:
+        return True
+    return any(one.cert_file is None for one in hosts_over_tls(config))

@@ -21,7 +21,7 @@ import socket
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from h2static.config import LOOPBACK, Config
 from h2static.errors import StartError
@@ -38,6 +38,10 @@ _PORT_SUGGESTIONS = 20
 _SPREADS = sys.platform == "linux"
 #: Addresses that mean every interface, and what a client on this machine uses instead.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared, not bound
+
+
+class _PortTakenError(StartError):
+    """Somebody else listens there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,8 +168,13 @@ def begin_listening(one: socket.socket) -> None:
 def open_listeners(config: Config, slots: int) -> list[Listener]:
     """Open the sockets of every address of ``config`` for ``slots`` workers.
 
-    Raises :class:`~h2static.errors.StartError`.
+    In dev mode the next port that is free will do where nobody asked for one.  Raises
+    :class:`~h2static.errors.StartError`.
     """
+    if config.dev and not config.port_given and not config.listens:
+        for port in range(config.port, config.port + _PORT_SUGGESTIONS):
+            with contextlib.suppress(_PortTakenError):
+                return _open_all(replace(config, port=port), slots)
     for attempt in range(_PORT_ATTEMPTS):
         try:
             return _open_all(config, slots)
@@ -211,6 +220,9 @@ def _adopt(descriptor: int, config: Config) -> Listener:
         one.close()
         raise StartError(f"descriptor {descriptor} is not a listening stream socket")
     place = _place_of(config.listening, None if unix else name[1])
+    if place is None and not (config.port_given or config.listens):
+        # Nobody asked for a port.
+        place = 0
     if place is None:
         one.close()
         ports = " or ".join(str(listen.port) for listen in config.listening)
@@ -276,7 +288,7 @@ def _open_place(
             if error.errno == errno.EADDRINUSE:
                 if listen.port == 0:
                     raise OSError(error.errno, text) from error
-                text += _suggest_port(family, host, port)
+                raise _PortTakenError(text + _suggest_port(family, host, port)) from error
             raise StartError(text) from error
         port = first.getsockname()[1]
         listener = Listener(host=host, port=port, sockets=[first], place=place)

@@ -46,6 +46,7 @@ _HANDSHAKE_FAILURES: Final = {
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the client does not trust the certificate",
     "SSLV3_ALERT_BAD_CERTIFICATE": "the client does not trust the certificate",
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client has no certificate",
+    "CALLBACK_FAILED": "the name that the client asks for is not ASCII",
     "CERTIFICATE_VERIFY_FAILED": "the client's certificate is not trusted",
     "UNEXPECTED_EOF_WHILE_READING": "the client went away",
 }

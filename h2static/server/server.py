@@ -51,6 +51,8 @@ class Parts:
     #: Of each application that is served, once.
     lifecycles: tuple[Lifecycle, ...]
     hosted: tuple[Hosted, ...] = ()
+    #: Run beside the driver as long as it serves; they never end by themselves.
+    services: tuple[Callable[[], Coroutine[object, object, None]], ...] = ()
     error_log: ErrorLog
     access_log: AccessLog | None
     #: What the owner of the site is to know by now, one line each.
@@ -74,6 +76,7 @@ class Server:
         self._driver = parts.driver
         self._lifecycles = parts.lifecycles
         self._hosted = parts.hosted
+        self._services = parts.services
         self.error_log = parts.error_log
         self._access_log = parts.access_log
         self._current_warnings = parts.warnings
@@ -114,6 +117,8 @@ class Server:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._probe)
             tasks.start_soon(self._release)
+            for service in self._services:
+                tasks.start_soon(service)
             task_status.started()
             try:
                 await self._driver.run()

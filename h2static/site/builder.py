@@ -11,19 +11,23 @@ and ``OSError`` (the file system).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from h2static.http.fields import SERVER_FIELD
+from h2static.http.fields import SERVER_FIELD, Field
 from h2static.http.messages import Response
 from h2static.site.cache_key import CacheKey
+from h2static.site.compression import Compression, Unknown
 from h2static.site.conditional import Validators
 from h2static.site.contents import FileContent, WouldBlockError, content_tag
 from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
-from h2static.site.listing import listing_json, listing_page, read_after, read_listing
+from h2static.site.list_memory import Form
+from h2static.site.list_view import read_view
+from h2static.site.listing import ListPage, listing_json, read_after, read_listing
 from h2static.site.lookup import Elsewhere, FoundFile, Lookup
 from h2static.site.mediatypes import BEGINNING
 from h2static.site.negotiation import (
@@ -34,12 +38,12 @@ from h2static.site.negotiation import (
     wants_page,
 )
 from h2static.site.netlify import NetlifyRules
-from h2static.site.paths import Target, encode_path, join_path
+from h2static.site.paths import Names, Target, encode_path, join_path
 from h2static.site.redirects import REDIRECT_STATUSES, Match
 from h2static.site.representation import OctetContent, Representation, prepare, with_rules
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
-from h2static.site.sources import FileSource
+from h2static.site.sources import FileSource, FoundContent
 from h2static.site.variants import Variants, inner_name
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
@@ -243,10 +247,19 @@ class ResponseBuilder:
         # The files' sizes and dates change without a change of the folder.
         self.dependencies.settled = False
         after = read_after(target.query, self.limits)
+        # Who edits the site looks at few lists, and has the pictures beside them.
+        view = read_view(target.query, self.limits, thumbnails=self.setup.config.lenient)
         listing = read_listing(
-            walk, folder, target.names, self.setup.public, after=after, limits=self.limits
+            walk,
+            folder,
+            target.names,
+            self.setup.public,
+            after=after,
+            wanted=view.filter,
+            limits=self.limits,
         )
-        form, media_type = listing_page, b"text/html; charset=utf-8"
+        form: Form = ListPage(view)
+        media_type = b"text/html; charset=utf-8"
         if prefers_json(self.cache_key.accept, self.limits):
             form, media_type = listing_json, b"application/json"
         # Who reads it knows the folder by its whole path.
@@ -304,6 +317,18 @@ class ResponseBuilder:
             # RFC 9110 section 8.8.3.3: with another coding it is another representation.
             source.etag = source.etag[:-1] + b"-" + stored + b'"'
         media_type = self._media_type(name, plain)
+        fields = self.rules.fields(self.path, file_path)
+        compression = self.setup.compression
+        if (
+            compression is not None
+            and plain is not None
+            and status == 200
+            and compression.applies(media_type, source.length)
+            and not _forbids_coding(fields)
+        ):
+            vary = b"accept-encoding"
+            if coding == IDENTITY:
+                coding, source = self._compressed(compression, source)
         validators = self.source.validators(source) if status == 200 else None
         if validators is not None and validators.modified == int(self.now):
             self.brief = True
@@ -316,13 +341,41 @@ class ResponseBuilder:
             coding=None if coding == IDENTITY else coding,
             vary=vary,
             ranges=status == 200,
-            fields=self.rules.fields(self.path, file_path),
+            fields=fields,
         )
         response = prepare(self.cache_key, representation, self.now, status, self.limits)
         planner = self.setup.push_source.planner
         if planner is not None and response.status == 200:
             response.hints = self._hints(planner, plain, media_type)
         return response
+
+    def _compressed(
+        self, compression: Compression, source: FoundContent
+    ) -> tuple[bytes, FoundContent]:
+        """The coding that ``source`` is sent in, and its content in that coding."""
+        coding = compression.choose(self.cache_key.accept_encoding)
+        if coding is None:
+            return IDENTITY, source
+        if source.etag.startswith(b"W/"):
+            # It may change at this moment.
+            self.brief = True
+            return IDENTITY, source
+        octets = compression.find(source.etag, coding)
+        if isinstance(octets, Unknown):
+            if not self.blocking:
+                raise WouldBlockError
+            whole = self.source.whole(source)
+            octets = compression.make(source.etag, coding, whole, self.now)
+            # Next time there may be room.
+            self.brief |= isinstance(octets, Unknown)
+        if not isinstance(octets, bytes):
+            return IDENTITY, source
+        return coding, FoundContent(
+            content=OctetContent(octets=octets, limits=self.limits),
+            length=len(octets),
+            etag=compression.tag(source.etag, coding),
+            file=source.file,
+        )
 
     def _media_type(self, name: bytes, plain: OpenFile | None) -> bytes:
         media_types = self.setup.media_types
@@ -367,7 +420,7 @@ class ResponseBuilder:
         if names is not None:
             try:
                 with self.setup.walk(self.dependencies) as walk:
-                    found = self._lookup(walk).owners_file(names)
+                    found = self._error_file(self._lookup(walk), names)
                     response = self._file(walk, found, error.status)
             except FileNotFoundError:
                 pass
@@ -377,6 +430,19 @@ class ResponseBuilder:
                 response.fields = with_rules(dict(response.fields), error.fields)
                 return response
         return self.default_error(error)
+
+    def _error_file(self, lookup: Lookup, names: Names) -> FoundFile:
+        """The owner's page for an error: one without a folder is looked for in the folder of what
+        was asked for, and in those above, as sections of a site have pages of their own."""
+        if len(names) > 1:
+            return lookup.owners_file(names)
+        folders = tuple(self.path.split(b"/")[1:-1])
+        if not all(folders) or b"." in folders or b".." in folders or b"\0" in self.path:
+            folders = ()
+        try:
+            return lookup.nearest_file(folders, names[0])
+        except FileNotFoundError:
+            return lookup.owners_file(names)
 
     def default_error(self, error: SiteError) -> Response:
         """The response for ``error`` with the server's own page."""
@@ -397,3 +463,12 @@ class ResponseBuilder:
         # Whatever the content of such a request is, it does not change the answer.
         response.early = error.status in (405, 501)
         return response
+
+
+def _forbids_coding(fields: Sequence[Field]) -> bool:
+    """Whether the owner says ``no-transform``, or names a coding that the file has already."""
+    return any(
+        (name == b"cache-control" and b"no-transform" in value.lower())
+        or name == b"content-encoding"
+        for name, value in fields
+    )

@@ -51,6 +51,8 @@ class SiteConfig:
     dot_names: tuple[Pattern, ...] = ()
     #: Paths in which ``%2F`` separates names as a slash does.
     encoded_slash: tuple[Pattern, ...] = ()
+    #: Codings in which files are sent that have no compressed sibling.
+    compress: tuple[str, ...] = ()
     #: Answer ``/about`` with ``about.html``; ``netlify`` does so, too.
     clean_urls: bool = False
     #: Let symbolic links lead out of the root.

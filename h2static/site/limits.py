@@ -115,6 +115,25 @@ class SiteLimits:
 
     #: Entries: more make no page that anybody reads, and a megabyte of HTML.
     list_entries: int = 10_000
+    #: Characters of what names in a list are to have in them: as long as a name.
+    list_filter: int = 255
+    # --- compressing while serving
+    #: Smaller files fit one packet anyhow.
+    compress_least: int = 512
+    #: Larger ones would take a thread for more than half a second.
+    compress_most: int = 16 * _MIB
+    #: What does not become smaller than this part of it is sent as it is: decoding costs, too.
+    compress_ratio: float = 0.95
+    #: Octets that are remembered, compressed; some hundred builds' scripts.
+    compressed_kept: int = 32 * _MIB
+    #: With those that streams and responses still hold; beyond it files are sent as they are.
+    compressed_held: int = 96 * _MIB
+    #: Contents of which it is known what becomes of them.
+    compressed_entries: int = 10_000
+    #: Octets that are compressed at once, and in a second after that: somebody who asks for more
+    #: than is remembered, again and again, gets files as they are; it is some 5 % of a processor.
+    compress_burst: int = 64 * _MIB
+    compress_rate: int = 2 * _MIB
     #: Lists that are kept to be sent again while nothing has changed.
     kept_lists: int = 8 * _MIB
     #: Lists that streams hold and that are kept, together; then the response is 503.

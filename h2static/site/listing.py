@@ -27,17 +27,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from itertools import islice
-from typing import NamedTuple
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote_to_bytes
 
 from h2static.descriptors import close_descriptor
 from h2static.http.dates import MAX_DATE
 from h2static.site.files import Folder, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
+from h2static.site.list_view import FILTER, ORDERS, SORT, ListView, parameters
 from h2static.site.names import DEFAULT_NAMES, PublicNames
 from h2static.site.pages import page_around
 from h2static.site.paths import Names, encode_name, encode_path
 
+DEFAULT_VIEW: Final = ListView()
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _NUMBER = re.compile(r"[0-9]+")
 #: Whether an entry is a folder, its size and its date.
@@ -48,6 +50,10 @@ AFTER = "after"
 _LONGEST_LINK = 3 * 255
 #: Rows that are encoded at once.
 _ROWS = 256
+#: With so many entries a list gets a field to filter them.
+_WORTH_A_FILTER = 12
+#: Octets of a picture that is shown beside its name.
+_LARGEST_PICTURE = 2 << 20
 #: Rights are those of the process as it is now, where the system can tell.
 _EFFECTIVE = os.access in os.supports_effective_ids
 
@@ -90,21 +96,21 @@ class Listing:
     #: The query that asks for them; empty when there are none.
     next: str = ""
 
-    def entries(self) -> Iterator[Entry]:
-        """The entries, folders first, each sorted as a person would."""
+    def entries(self, view: ListView = DEFAULT_VIEW) -> Iterator[Entry]:
+        """The entries, folders first, each sorted as a person would, or as ``view`` says."""
         # Where they are equal they stay in the order of their octets.
-        return map(_unpack, sorted(self.packed, key=_order))
+        packed = sorted(self.packed, key=_order, reverse=view.descending and view.sort == "name")
+        if view.sort != "name":
+            place = 1 if view.sort == "size" else 2
+            packed.sort(key=lambda one: _NUMBERS.unpack_from(one)[place], reverse=view.descending)
+        # Again: folders come first whatever the order is.
+        packed.sort(key=lambda one: not _NUMBERS.unpack_from(one)[0])
+        return map(_unpack, packed)
 
 
 def read_after(query: bytes | None, limits: SiteLimits = DEFAULTS) -> bytes:
     """The name after which a list is to begin, by the query of the request; empty: at the first."""
-    if not query:
-        return b""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=limits.query_parameters)
-    except ValueError:
-        return b""
-    return unquote_to_bytes(dict(pairs).get(AFTER.encode(), b""))
+    return unquote_to_bytes(parameters(query, limits).get(AFTER.encode(), b""))
 
 
 def read_listing(
@@ -114,14 +120,18 @@ def read_listing(
     public: PublicNames = DEFAULT_NAMES,
     *,
     after: bytes = b"",
+    wanted: str = "",
     limits: SiteLimits = DEFAULTS,
 ) -> Listing:
-    """The list of ``folder`` from the first name after ``after`` on.
+    """The list of ``folder`` from the first name after ``after`` on, of names with ``wanted`` in
+    them, whatever their case.
 
     Raises ``OSError``.
     """
-    found, left_out = _read_names(folder, names, public, after, limits)
+    found, left_out = _read_names(folder, names, public, after, wanted, limits)
     following = f"?{AFTER}={quote(encode_name(found[-1]))}" if left_out else ""
+    if following and wanted:
+        following += f"&{FILTER}={quote(wanted, safe='')}"
     # A path that is too long would not be served.
     room = limits.path - len("/".join(map(encode_name, names))) - len("//") - len("/")
     if room < _LONGEST_LINK:
@@ -133,7 +143,12 @@ def read_listing(
 
 
 def _read_names(
-    folder: Folder, names: Names, public: PublicNames, after: bytes, limits: SiteLimits
+    folder: Folder,
+    names: Names,
+    public: PublicNames,
+    after: bytes,
+    wanted: str,
+    limits: SiteLimits,
 ) -> tuple[list[bytes], int]:
     """The first public names after ``after``, in order, and how many follow."""
     most, total = limits.list_entries, 0
@@ -146,6 +161,8 @@ def _read_names(
             for item in iterator:
                 # A descriptor gives names as text; the octets are behind it.
                 name = os.fsencode(item.name)
+                if wanted and wanted not in text_of(name).casefold():
+                    continue
                 if name > after and not public.hides(names, name):
                     total += 1
                     found.append(name)
@@ -237,38 +254,94 @@ td:first-child{overflow-wrap:anywhere}
 td:first-child a{display:block}
 .size,.date{width:1%;white-space:nowrap;text-align:right;color:var(--dim)}
 .folder{font-weight:600}
-p,form{color:var(--dim);padding:0 .75rem}
+p{color:var(--dim);padding:0 .75rem}
+th button,p button{all:unset;cursor:pointer}
+th button:hover,th button:focus-visible,p button{text-decoration:underline}
+input{margin:0 .75rem 1rem;padding:.3rem .6rem;width:16rem;max-width:calc(100% - 1.5rem);\
+font:inherit;color:inherit;background:none;border:1px solid var(--line);border-radius:6px}
+td[class]{padding-left:2.5rem;position:relative}
+td[class]::before{content:"";position:absolute;left:.75rem;top:.6rem;width:1rem;height:1rem;\
+box-sizing:border-box;border-radius:3px;border:2px solid var(--dim);opacity:.55}
+td.f::before{border-radius:2px 5px 3px 3px;background:var(--dim)}
+td.i::before{border-radius:50% 3px 3px 3px}
+td.v::before{border-radius:50%}
+td.a::before{border-style:dashed}
+td.c::before{border-width:2px 0;border-radius:0}
+td.t img{position:absolute;left:.5rem;top:.3rem;width:1.5rem;height:1.5rem;object-fit:contain}
+td.t::before{display:none}
+td.size,td.date{padding-left:.75rem}
+td.size::before,td.date::before{display:none}
 @media(max-width:32rem){.date{display:none}}
 """
 
 
-def listing_page(listing: Listing) -> bytearray:
-    """The list as a page."""
-    title = text_of(b"/" + b"".join(name + b"/" for name in listing.names))
-    head, tail = page_around(title, _STYLE)
-    made = bytearray(head)
-    made += (
-        f"<main>\n<h1>{_trail(listing.names)}</h1>\n<table>\n"
-        '<thead><tr><th>Name</th><th class="size">Size</th><th class="date">Modified (UTC)</th>'
-        "</tr></thead>\n<tbody>\n"
-    ).encode("utf-8", "replace")
-    if listing.names:
-        made += b'<tr><td><a class="folder" href="../">../</a></td><td></td><td></td></tr>\n'
-    rows = map(_row, listing.entries())
-    while some := "".join(islice(rows, _ROWS)):
-        made += some.encode("utf-8")
-    made += f"</tbody>\n</table>\n{_notes(listing)}</main>\n".encode()
-    made += tail
-    return made
+@dataclass(slots=True, frozen=True)
+class ListPage:
+    """Makes the page of a list, as a view shows it; pages of equal views are alike."""
+
+    view: ListView = DEFAULT_VIEW
+
+    def __call__(self, listing: Listing) -> bytearray:
+        """The list as a page."""
+        view = self.view
+        title = text_of(b"/" + b"".join(name + b"/" for name in listing.names))
+        head, tail = page_around(title, _STYLE)
+        made = bytearray(head)
+        made += (
+            f"<main data-h2static-list>\n<h1>{_trail(listing.names)}</h1>\n{_form(listing, view)}"
+            f"<table>\n<thead><tr>{_heads(view)}</tr></thead>\n<tbody>\n"
+        ).encode("utf-8", "replace")
+        if listing.names:
+            made += b'<tr><td><a class="folder" href="../">../</a></td><td></td><td></td></tr>\n'
+        rows = (_row(entry, view) for entry in listing.entries(view))
+        while some := "".join(islice(rows, _ROWS)):
+            made += some.encode("utf-8")
+        made += f"</tbody>\n</table>\n{_notes(listing, view)}</form>\n</main>\n".encode()
+        made += tail
+        return made
 
 
-def _notes(listing: Listing) -> str:
+listing_page = ListPage()
+
+
+def _form(listing: Listing, view: ListView) -> str:
+    """The beginning of the form that orders and filters, without script."""
+    # What the return key presses is the first button.
+    start = f'<form><button name="{SORT}" value="{view.order}" hidden></button>\n'
+    if not view.filter and len(listing.packed) < _WORTH_A_FILTER:
+        return start
+    value = escape(view.filter)
+    return (
+        f'{start}<input type="search" name="{FILTER}" value="{value}" placeholder="Filter"'
+        ' aria-label="Filter">\n'
+    )
+
+
+def _heads(view: ListView) -> str:
+    """The heads of the columns; each orders by it, or the other way round."""
+    made = []
+    for order, text in zip(ORDERS, ("Name", "Size", "Modified (UTC)"), strict=True):
+        other, mark = order, ""
+        if view.sort == order:
+            other = order if view.descending else f"-{order}"
+            mark = " ↓" if view.descending else " ↑"
+        label = text.replace(" (UTC)", ' <span class="zone">(UTC)</span>')
+        kind = "" if order == "name" else f' class="{order}"'
+        made.append(f'<th{kind}><button name="{SORT}" value="{other}">{label}{mark}</button></th>')
+    return "".join(made)
+
+
+def _notes(listing: Listing, view: ListView) -> str:
     if listing.left_out:
         # No link: programs that read lists would take it for a file.
-        name, _, value = listing.next.removeprefix("?").partition("=")
+        name, _, value = listing.next.removeprefix("?").partition("&")[0].partition("=")
         button = f'<button name="{name}" value="{unquote_to_bytes(value).decode()}">Show</button>'
-        return f"<form>{listing.left_out} more are not shown. {button}</form>\n"
-    return "" if listing.packed else "<p>This folder is empty.</p>\n"
+        return f"<p>{listing.left_out} more are not shown. {button}</p>\n"
+    if listing.packed:
+        return ""
+    if view.filter:
+        return f"<p>No name has “{escape(view.filter)}” in it.</p>\n"
+    return "<p>This folder is empty.</p>\n"
 
 
 def _trail(names: Names) -> str:
@@ -286,14 +359,39 @@ def _trail(names: Names) -> str:
     return "".join(parts)
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: Entry, view: ListView) -> str:
     text = escape(text_of(entry.name))
-    date = _date(entry).strftime("%Y-%m-%d %H:%M")
+    date = _date(entry)
+    time = f'<time datetime="{date:%Y-%m-%dT%H:%M:%SZ}">{date:%Y-%m-%d %H:%M}</time>'
     if entry.is_folder:
         name, size = f'<a class="folder" href="{entry.link}">{text}/</a>', ""
     else:
         name, size = f'<a href="{entry.link}">{text}</a>', readable_size(entry.size)
-    return f'<tr><td>{name}</td><td class="size">{size}</td><td class="date">{date}</td></tr>\n'
+    kind = kind_of(entry)
+    if view.thumbnails and kind == "i" and entry.size <= _LARGEST_PICTURE:
+        kind, name = "t", f'<img src="{entry.link}" loading="lazy" alt="">{name}'
+    return (
+        f'<tr><td class="{kind}">{name}</td><td class="size">{size}</td>'
+        f'<td class="date">{time}</td></tr>\n'
+    )
+
+
+#: Kinds of files, as the style sheet calls them, by extension.
+_KINDS = {
+    "i": "apng avif bmp gif ico jpeg jpg jxl png svg tif tiff webp",
+    "v": "aac avi flac m4a m4v mkv mov mp3 mp4 mpeg mpg oga ogg ogv opus wav webm",
+    "a": "7z br bz2 dmg gz iso jar rar tar tgz whl xz zip zst",
+    "c": "astro c cjs css go h html htm java js json jsx less map md mjs php py rb rs scss sh"
+    " svelte toml ts tsx vue wasm xml yaml yml",
+}
+_KIND_OF = {extension: kind for kind, words in _KINDS.items() for extension in words.split()}
+
+
+def kind_of(entry: Entry) -> str:
+    """The class of a row: folder, image, audio or video, archive, source, or something else."""
+    if entry.is_folder:
+        return "f"
+    return _KIND_OF.get(text_of(entry.name).rpartition(".")[2].lower(), "o")
 
 
 def readable_size(size: int) -> str:

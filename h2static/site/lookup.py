@@ -123,6 +123,34 @@ class Lookup:
             return self._index(place, names)
         return FoundFile(folder, names, place)
 
+    def nearest_file(self, folders: Names, name: bytes) -> FoundFile:
+        """The file ``name`` in the innermost of ``folders`` that there is and that has it, or in
+        the root.
+
+        Folders are gone into as far as they exist, once: how long a path is costs nothing.
+        """
+        folder = self._walk.root()
+        way: list[Folder] = [folder]
+        for count, one in enumerate(folders):
+            if self._rules.public.hides(folders[:count], one):
+                break
+            try:
+                place = self._walk.step(folder, one)
+            except OSError:
+                break
+            if isinstance(place, OpenFile):
+                break
+            folder = place
+            way.append(folder)
+        for count in range(len(way) - 1, -1, -1):
+            try:
+                found = self._step(way[count], name)
+            except FileNotFoundError:
+                continue
+            if not isinstance(found, Folder):
+                return FoundFile(way[count], (*folders[:count], name), found)
+        raise FileNotFoundError(errno.ENOENT, "no such file on the way to the root")
+
     def _find(self, names: Names) -> tuple[Folder, Folder | OpenFile | Siblings]:
         if self._rules.public.hides_way(names):
             raise FileNotFoundError(errno.ENOENT, "a name that is not public")

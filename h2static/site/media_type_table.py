@@ -148,6 +148,21 @@ application/x-openvpn-profile   ovpn
 application/metalink4+xml       meta4
 application/metalink+xml        metalink
 application/vsix                vsix
+# --- sources that build tools and editors have beside the result
+text/x-scss                     scss
+text/x-sass                     sass
+text/x-less                     less
+text/x-stylus                   styl
+text/x-vue                      vue
+text/x-svelte                   svelte
+text/x-astro                    astro
+text/mdx                        mdx
+text/x-coffeescript             coffee
+text/x-pug                      pug
+text/x-handlebars-template      hbs
+text/wgsl                       wgsl
+text/x-glsl                     glsl vert frag comp geom
+application/importmap+json      importmap
 # --- augmented reality and models
 model/vnd.usdz+zip              usdz
 model/vnd.usda                  usda

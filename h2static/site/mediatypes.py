@@ -5,7 +5,9 @@ Contract: :meth:`MediaTypes.of` returns the value of Content-Type for a name, wi
 answer; ``/etc/mime.types`` is not read.  A file in that format adds to the table.
 
 Two extensions mean two things each: ``.ts`` and ``.mts`` are TypeScript or a transport stream, as
-HLS has them.  There the beginning of the file decides, unless the owner's table knows them.
+HLS has them.  There the beginning of the file decides, unless the owner's table knows them.  So it
+does for documents: a browser believes the field more than the document's own ``<meta charset>``,
+so one that says that it is not UTF-8 is sent without.
 """
 
 from __future__ import annotations
@@ -38,8 +40,14 @@ _SYNC = 0x47
 _PACKETS = ((188, 0), (192, 4))
 #: Packets that are looked at: text has the octet in three of these places one time in a million.
 _LOOKED_AT = 3
-#: Octets of a file that :meth:`MediaTypes.of` wants to see.
-BEGINNING = _LOOKED_AT * 192
+#: Octets of a file that :meth:`MediaTypes.of` wants to see: where browsers look for the charset
+#: (HTML, "prescan a byte stream"), which is more than those packets.
+BEGINNING = 1024
+_DOCUMENTS = frozenset((b"html", b"htm", b"shtml"))
+_META_CHARSET = re.compile(
+    rb"<meta(?=[\s/])[^>]*?[\s;\"']charset\s*=\s*[\"']?\s*([a-z0-9_:.\-]+)", re.IGNORECASE
+)
+_UTF_8 = (b"utf-8", b"utf8", b"unicode-1-1-utf-8", b"x-unicode20utf8")
 _TWO_MEANINGS = frozenset((b"ts", b"mts"))
 
 _TYPE = re.compile(rb"[%b]+/[%b]+" % (TOKEN_OCTETS, TOKEN_OCTETS))
@@ -58,7 +66,8 @@ class MediaTypes:
 
     def depends_on_content(self, name: bytes) -> bool:
         """Whether :meth:`of` wants to see the beginning of a file called ``name``."""
-        return name.lower().rpartition(b".")[2] in self._two_meanings
+        extension = name.lower().rpartition(b".")[2]
+        return extension in self._two_meanings or extension in _DOCUMENTS
 
     def of(self, name: bytes, beginning: bytes = b"") -> bytes:
         """The Content-Type for a file called ``name``.
@@ -66,10 +75,12 @@ class MediaTypes:
         ``beginning``: its first :data:`BEGINNING` octets, or all that it has, where the type
         depends on them and they are known.
         """
-        if beginning and self.depends_on_content(name) and _is_transport_stream(beginning):
-            return _TRANSPORT_STREAM
         name = name.lower()
         stem, dot, extension = name.rpartition(b".")
+        if beginning and extension in self._two_meanings and _is_transport_stream(beginning):
+            return _TRANSPORT_STREAM
+        if beginning and extension in _DOCUMENTS and _has_other_charset(beginning):
+            return self._types.get(extension, DEFAULT_TYPE).partition(b";")[0]
         if dot and stem:
             return self._types.get(extension, DEFAULT_TYPE)
         return self._names.get(name, DEFAULT_TYPE)
@@ -112,6 +123,12 @@ def _is_transport_stream(beginning: bytes) -> bool:
             if all(beginning[place] == _SYNC for place in places):
                 return True
     return False
+
+
+def _has_other_charset(beginning: bytes) -> bool:
+    """Whether a document says that it is in another charset than UTF-8."""
+    found = _META_CHARSET.search(beginning)
+    return found is not None and found[1].lower() not in _UTF_8
 
 
 def _with_charset(type_: bytes) -> bytes:

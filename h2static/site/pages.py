@@ -12,7 +12,7 @@ from html import escape
 
 from h2static.site.negotiation import IDENTITY, choose_coding
 
-#: What the status codes of this server mean (RFC 9110 section 15, RFC 6585).
+#: What the status codes of this server mean (RFC 9110 section 15, RFC 6585, RFC 5842).
 REASONS = {
     301: "Moved Permanently",
     302: "Found",
@@ -37,8 +37,11 @@ REASONS = {
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
+    502: "Bad Gateway",
     503: "Service Unavailable",
+    504: "Gateway Timeout",
     505: "HTTP Version Not Supported",
+    508: "Loop Detected",
 }
 
 #: One sentence for a person who sees the page; other codes have none.
@@ -56,7 +59,10 @@ _EXPLANATIONS = {
     431: "The fields of the request are larger than this server takes.",
     500: "The server could not make a response to this request.",
     501: "This server does not know the method of the request.",
+    502: "The server behind this one does not answer as it should.",
     503: "The server has too much to do. Try again in a moment.",
+    504: "The server behind this one does not answer in time.",
+    508: "The request has come back to a server that had passed it on.",
 }
 
 _STYLE = """\

@@ -8,7 +8,8 @@ may use it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
@@ -20,6 +21,7 @@ from h2static.site.file_times import ModificationDates
 from h2static.site.files import Dependencies, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
+from h2static.site.limits import SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone, ListMemory
 from h2static.site.lookup import FoundFile, Lookup, LookupRules
 from h2static.site.mediatypes import MediaTypes, read_mime_types
@@ -34,6 +36,9 @@ from h2static.site.variants import UnusedSiblings
 
 READ_METHODS = (b"GET", b"HEAD")
 UPLOAD_METHODS = (b"POST", b"PUT")
+if TYPE_CHECKING:
+    from h2static.site.compression import Compression
+
 #: The page that Netlify answers with where there is no file.
 NETLIFY_NOT_FOUND = (b"404.html",)
 
@@ -53,11 +58,14 @@ class Setup:
         alone: Alone = ANYHOW,
         falls_through: bool = False,
         base: Names = (),
+        neighbours: Sequence[Names] = (),
     ) -> None:
-        """``root`` is ``config.root`` as an absolute path, ``look`` is ``Site.look``.
+        """``root`` is ``config.root`` as an absolute path, ``look``: what a promised request will
+        get.
 
         ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.  ``falls_through``: as for
-        :class:`~h2static.site.site.Site`.  ``base``: names in front of all paths.
+        :class:`~h2static.site.site.Site`.  ``base``: names in front of all paths.  ``neighbours``:
+        below which other sites serve.
 
         Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
         """
@@ -66,6 +74,7 @@ class Setup:
         self.clock = clock
         self.falls_through = falls_through
         self.base = base
+        self._neighbours = neighbours
         limits = self.limits = access.limits
         self.shared = Shared(
             contents=contents,
@@ -78,6 +87,7 @@ class Setup:
         if config.mime_types_file is not None:
             additions = read_mime_types(config.mime_types_file, access.limits)
         self.media_types = MediaTypes(additions)
+        self.compression = _compression(config, limits, alone)
         if config.index in ("", ".", "..") or "/" in config.index or "\0" in config.index:
             raise ValueError(f"index: {config.index!r} is not the name of a file in every folder")
         self.public = public_names(config)
@@ -117,8 +127,11 @@ class Setup:
                 self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
 
     def _has_file(self, path: bytes) -> bool:
-        """Whether an encoded path leads to something that is served."""
+        """Whether an encoded path leads to something that is served; what others serve is theirs
+        to know."""
         try:
+            if self._is_elsewhere(path):
+                return True
             target = self.target(path)
             with self.walk(Dependencies(self.clock())) as walk:
                 lookup = Lookup(self.lookup_rules, walk)
@@ -126,6 +139,14 @@ class Setup:
         except (SiteError, OSError, ChangedError):
             return False
         return isinstance(found, FoundFile)
+
+    def _is_elsewhere(self, path: bytes) -> bool:
+        """Whether another site serves ``path``; raises as :func:`parse_target`."""
+        if not self._neighbours:
+            return False
+        names = parse_target(path, self.limits, encoded_slash=self.config.encoded_slash).names
+        serving = [one for one in (*self._neighbours, self.base) if names[: len(one)] == one]
+        return not serving or max(serving, key=len) != self.base
 
     def target(self, path: bytes, *, dot_segments: bool = True) -> Target:
         """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""
@@ -138,7 +159,8 @@ class Setup:
         return below(target, self.base) if self.base else target
 
     def _check_file(self, walk: Walk, file: str, option: str) -> None:
-        """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root."""
+        """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root; a
+        lenient site may get it later."""
         names = _site_names(file)
         try:
             found = Lookup(self.lookup_rules, walk).owners_file(names)
@@ -147,6 +169,9 @@ class Setup:
         else:
             if found.names == names:
                 return
+        if self.config.lenient:
+            # A build that goes on makes it.
+            return
         raise ValueError(f"{option}: {file}: there is no such file below the root")
 
     def concerns(self, names: Names) -> bool:
@@ -193,6 +218,15 @@ class Setup:
         """The methods that resources here support (RFC 9110 section 10.2.1)."""
         uploads = UPLOAD_METHODS if self.config.echo_upload else ()
         return (b"allow", b", ".join((*READ_METHODS, b"OPTIONS", *uploads)))
+
+
+def _compression(config: SiteConfig, limits: SiteLimits, alone: Alone) -> Compression | None:
+    if not config.compress:
+        return None
+    # Libraries that only this needs.
+    from h2static.site.compression import Compression, available_coders
+
+    return Compression(available_coders(config.compress), limits, alone)
 
 
 def _octets(text: str) -> bytes:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -60,6 +60,26 @@ class SiteMemory(NamedTuple):
     held_octets: int
 
 
+class Neighbours:
+    """What is served beside a site by others."""
+
+    __slots__ = ("_look", "bases")
+
+    def __init__(self, bases: Iterable[str]) -> None:
+        """``bases``: the paths below which sites are served, as for :class:`Site`."""
+        self.bases = tuple([split_path(os.fsencode(base)) for base in bases])
+        self._look: Callable[[Request], Response | ResponseJob] | None = None
+
+    def introduce(self, look: Callable[[Request], Response | ResponseJob]) -> None:
+        """``look`` is as :meth:`Site.look`, over all sites; they are there now."""
+        self._look = look
+
+    def look(self, request: Request) -> Response | ResponseJob:
+        """What ``request`` gets, whoever serves it."""
+        assert self._look is not None
+        return self._look(request)
+
+
 class Site(Lifecycle):
     """A folder and the rules by which it is served."""
 
@@ -74,6 +94,7 @@ class Site(Lifecycle):
         falls_through: bool = False,
         survey: bool = True,
         base: str = "",
+        neighbours: Neighbours | None = None,
     ) -> None:
         """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
 
@@ -84,7 +105,8 @@ class Site(Lifecycle):
         takes much room; a lock.  ``falls_through``: others answer where the site has nothing.  The
         response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.  ``base``: the
         path below which the site is served, such as ``/docs``, decoded; all paths that the rules of
-        ``config`` name have it in front.
+        ``config`` name have it in front.  ``neighbours``: what is served beside this site, which
+        its pages may have hints for.
 
         Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
         does not exist or has faults.
@@ -101,10 +123,11 @@ class Site(Lifecycle):
             self._contents,
             clock,
             self._access,
-            self.look,
+            self.look if neighbours is None else neighbours.look,
             alone=alone,
             falls_through=falls_through,
             base=split_path(os.fsencode(base)),
+            neighbours=() if neighbours is None else neighbours.bases,
         )
         # Where links may lead anywhere, changes on the way there would go unseen.
         change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)

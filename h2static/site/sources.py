@@ -127,6 +127,26 @@ class FileSource:
         assert known.octets is not None
         return known.octets
 
+    def whole(self, found: FoundContent) -> bytes:
+        """The octets of ``found``, whatever their number; nothing is kept.  Blocks.
+
+        Raises :class:`ChangedError` when they are others by now.
+        """
+        if isinstance(found.content, OctetContent):
+            return found.content.octets
+        file = found.file
+        content = read_content(
+            file.handle,
+            file.version,
+            self._dependencies.settled_before,
+            blocking=True,
+            limits=self._shared.access.limits,
+        )
+        if content.version != file.version:
+            raise ChangedError
+        assert content.octets is not None
+        return content.octets
+
     def part(self, file: OpenFile, start: int, size: int) -> bytes:
         """Up to ``size`` octets of ``file`` from ``start`` on; few, and nothing is kept."""
         if self._blocking:

@@ -60,7 +60,7 @@ def read_offer(request: Request, limits: WebSocketLimits = DEFAULT_LIMITS) -> Of
     if request.method == b"CONNECT":
         # RFC 8441 section 5: "The Sec-WebSocket-Key and Sec-WebSocket-Accept header fields are not
         # used".  undici sends the one, and gives up without the other.
-        accept = None if key is None else _accept_value(key)
+        accept = None if key is None else accept_value(key)
     elif request.method != b"GET":
         # RFC 6455 section 4.2.1: "An HTTP/1.1 or higher GET request".
         raise Refused("a WebSocket begins with GET")
@@ -87,10 +87,10 @@ def _checked_accept_value(key: bytes) -> bytes:
     # RFC 6455 section 4.2.1: "a base64-encoded … value that, when decoded, is 16 bytes in length".
     if len(nonce) != 16:
         raise Refused("Sec-WebSocket-Key is not 16 octets in base64")
-    return _accept_value(key)
+    return accept_value(key)
 
 
-def _accept_value(key: bytes) -> bytes:
+def accept_value(key: bytes) -> bytes:
     # RFC 6455 section 4.2.2 demands SHA-1; nothing secret hangs on it.
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 

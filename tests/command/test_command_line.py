@@ -48,7 +48,7 @@ ERRORS: list[tuple[list[str], str]] = [
     (["--verbos-e"], "--verbos-e: unknown option; did you mean --verbose"),
     (["--zzzzzzzz"], "--zzzzzzzz: unknown option; see h2static --help"),
     (["-q", "80"], "-q: unknown option"),
-    (["--port=80"], "--port=80: unknown option; the port is an argument: h2static PORT"),
+    (["--port=80"], "--port=80: unknown option; the port is an argument: h2static 8080 ./www"),
     (["--cert", "x", "80"], "--cert: unknown option; KEY and CERT are arguments"),
     (["--bind", "::1", "80"], "--bind: unknown option; did you mean --address?"),
     (["--e"], "ambiguous option: --e could match"),

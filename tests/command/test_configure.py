@@ -12,6 +12,7 @@ from h2static.command.configure import configure
 from h2static.command.options import OPTIONS
 from h2static.config import Config
 from h2static.errors import StartError, UsageError
+from h2static.server.basic_auth import hash_password
 from h2static.site.config import SiteConfig
 
 
@@ -56,8 +57,6 @@ def test_operands(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "PORT is missing"),
-        (["www"], "PORT: 'www' is not a port number"),
         (["65536"], "PORT: '65536' is not a port number"),
         (["-1"], "-1: unknown option"),
         (["--access-log", "x.log", "80"], "is written --access-log=FILE"),
@@ -76,7 +75,7 @@ def test_operands(
         (["--ignore", "x", "80"], "--ignore needs --dev or --live-reload"),
         (["--no-tls", "--allow-host", "x", "80"], "--allow-host needs --dev or --live-reload"),
         (["--allow-host", "x", "80", "k", "c"], "--allow-host needs --dev or --live-reload"),
-        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT, --app, --mount or --host"),
+        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT, --app, --proxy, --mount or --host"),
         (["-D", "0", "www"], "--daemon with port 0 needs --ready-fd"),
     ],
 )
@@ -142,19 +141,36 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "error-page": "404=x", "cache": "*=no-store", "header": "*:A: b", "etag": "digest",
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
-        "cache-size": "1K", "dot-names": ".z*", "encoded-slash": "/@*",
+        "cache-size": "1K", "compress": "gzip", "run": "true", "watch": ".",
+        "mock": "/api/*",
+        "delay": "*=5ms", "rate": "*=5K", "fail": "*=503:5%", "auth": f"me:{hash_password('x')}",
+        "dot-names": ".z*", "encoded-slash": "/@*",
         "app": "a:b", "app-dir": "x", "lifespan": "off",
         "host": "a.test=www", "listen": "81", "mount": "/x=www",
+        "proxy": "/y=http://a",
     }  # fmt: skip
     for option in OPTIONS:
-        if option.name in ("help", "version", "config", "print-config"):
+        if option.name in ("help", "help-all", "version", "config", "no-config", "print-config"):
             continue
         if option.name in samples:
             words = [f"--{option.name}={samples[option.name]}"]
         else:
             words = [f"--{option.name}"]
         needs = {"client-ca": ["-V"]}.get(option.name, [])
-        if option.name in ("log-format", "push-cookie", "ignore", "debounce", "poll"):
+        if option.name in (
+            "log-format",
+            "push-cookie",
+            "ignore",
+            "debounce",
+            "poll",
+            "no-service-workers",
+            "run",
+            "watch",
+            "mock",
+            "delay",
+            "rate",
+            "fail",
+        ):
             needs = ["--access-log", "--push", "/=/x", "--live-reload"]
         if option.name in ("app-dir", "factory", "lifespan", "wsgi"):
             needs = ["--app", "a:b"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from h2static.command import commands
 from h2static.command.configure import configure
 from h2static.command.start import load
 from h2static.command.toml_config import read_file, schema
@@ -289,7 +290,23 @@ def test_wrong_files(folder: Path, authority: Authority, text: str, told: str) -
     ("text", "told"),
     [
         (PLAIN + HOST_A.replace('"a"', '"gone"'), "[[host]] 1: htdocs: the folder to serve does"),
-        ("port = 0\n" + HOST_A + 'key = "gone"\ncert = "a.pem"\n', "cannot read the private key"),
+        (
+            "port = 0\n" + HOST_A + 'key = "gone"\ncert = "a.pem"\n',
+            "hosts.toml: [[host]] 1: cannot read the private key",
+        ),
+        (
+            "port = 0\n" + HOST_A + 'key = "a.key"\ncert = "gone"\n',
+            "hosts.toml: [[host]] 1: cannot read the certificate",
+        ),
+        (
+            "port = 0\n" + HOST_A + 'key = "ab.key"\ncert = "a.pem"\n',
+            "hosts.toml: [[host]] 1: the private key",
+        ),
+        (
+            "port = 0\n" + HOST_A + 'key = "a.key"\ncert = "a.pem"\n'
+            '[[listen]]\nport = 81\nverify-client = true\nclient-ca = "gone"\n',
+            "hosts.toml: [[listen]] 1: --client-ca ",
+        ),
         (PLAIN + HOST_A + 'push-rules = "gone"\n', "[[host]] 1: "),
         (
             PLAIN + HOST_A + '[host.mount."/x"]\nhtdocs = "b"\npush-rules = "gone"\n',
@@ -345,3 +362,10 @@ def test_a_program_says_the_same(folder: Path) -> None:
     path.write_text(PLAIN + HOST_A)
     values = read_file(str(path)).values
     assert configure([], {}, values).hosts[0].names == ("a.test",)
+
+
+def test_a_check_says_whose_certificate_is_missing(folder: Path, authority: Authority) -> None:
+    text = "port = 0\n" + HOST_A + 'key = "a.key"\ncert = "gone"\n'
+    (folder / "hosts.toml").write_text(text)
+    with pytest.raises(StartError, match=r"hosts\.toml: \[\[host\]\] 1: cert: cannot read"):
+        commands.config(["--check", "hosts.toml"])

@@ -79,7 +79,7 @@ TYPED = [
     ("config --schema FOLDER/some", "config --schema FOLDER/some"),
     ("push-rules FOLDER/s", "push-rules FOLDER/subfolder/"),
     ("push-rules FOLDER/subfolder FOLDER/s", "push-rules FOLDER/subfolder FOLDER/s"),
-    ("install-ca --", "install-ca --yes"),
+    ("install-ca --y", "install-ca --yes"),
     ("install-ca FOLDER/s", "install-ca FOLDER/s"),
     ("completion b", "completion bash"),
     ("completion z", "completion zsh"),

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -262,9 +263,11 @@ def test_a_proxy(ours: RunningServer) -> None:
         with socket.create_connection(("127.0.0.1", ours.port)) as upstream:
 
             def up() -> None:
-                while octets := visitor.socket.recv(65_536):
-                    upstream.sendall(octets)
-                upstream.shutdown(socket.SHUT_WR)
+                # Either side may have been closed by then.
+                with suppress(OSError):
+                    while octets := visitor.socket.recv(65_536):
+                        upstream.sendall(octets)
+                    upstream.shutdown(socket.SHUT_WR)
 
             thread = threading.Thread(target=up)
             thread.start()

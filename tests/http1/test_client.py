@@ -81,7 +81,8 @@ def test_a_request_goes_out() -> None:
     script = Script()
     script.ask(get(b"/a?b", b"GET", (b"accept", b"*/*"), (b"te", b"trailers")))
     assert script.take() == (
-        b"GET /a?b HTTP/1.1\r\nhost: test.example\r\naccept: */*\r\nte: trailers\r\n\r\n"
+        b"GET /a?b HTTP/1.1\r\nhost: test.example\r\naccept: */*\r\nte: trailers\r\n"
+        b"connection: te\r\n\r\n"
     )
     assert script.heads.seen[0][0] == "sent"
 
@@ -405,3 +406,12 @@ def test_any_octets_are_taken_the_same_way_however_they_are_cut(
              for one in received] + [script.client.problem]
         )  # fmt: skip
     assert results[0] == results[1]
+
+
+def test_half_a_head_is_nothing_to_go_on_with() -> None:
+    """A driver gives turns as long as there is a backlog."""
+    script = Script()
+    script.ask()
+    script.take()
+    script.answer(b"HTTP/1.1 200 OK\r\ncontent-")
+    assert not script.client.backlog

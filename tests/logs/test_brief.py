@@ -127,6 +127,12 @@ def test_requests_of_live_reload_itself_are_left_out() -> None:
     assert line(finished(b"/.h2static/events")) == ""
 
 
+def test_icons_that_browsers_look_for_are_left_out_where_there_is_none() -> None:
+    assert line(finished(b"/favicon.ico", status=404)) == ""
+    assert line(finished(b"/favicon.ico", status=200)) != ""
+    assert line(finished(b"/icon.ico", status=404)) != ""
+
+
 @pytest.mark.parametrize(("status", "colour"), [(200, "32"), (304, "36"), (404, "33"), (500, "31")])
 def test_colour_by_status(status: int, colour: str) -> None:
     assert f"\x1b[{colour}m{status}\x1b[0m" in line(finished(status=status), color=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import pytest
 
 from h2static.assembly import page_of
 from h2static.config import Config
+from h2static.host_config import HostConfig, ListenConfig
 from h2static.process import supervisor as supervisor_module
-from h2static.process.control_channel import Message, encode
+from h2static.process.control_channel import DatagramAssignment, Message, encode
 from h2static.process.launching import Launched
 from h2static.process.supervisor import Supervisor
 from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker
 from h2static.site.config import SiteConfig
+from h2static.virtual_hosts import opened_host
 
 
 def opening(folder: Path) -> Config:
@@ -57,6 +60,35 @@ def test_the_page_is_where_the_server_listens(hosts: Sequence[str], page: str | 
             bound.close()
 
 
+HOST = HostConfig(names=("*.a.test", "a.test"))
+OTHER = HostConfig(names=("b.test",))
+
+
+@pytest.mark.parametrize(
+    ("config", "opened", "name"),
+    [
+        (Config(port=0, site=SiteConfig(root="/"), hosts=(HOST,)), None, None),
+        (Config(port=0, hosts=(HOST, replace(OTHER, default=True))), 1, None),
+        (Config(port=0, hosts=(HOST, OTHER)), 0, "a.test"),
+        (Config(port=0, hosts=(HostConfig(names=("*.c.test",)), OTHER)), 1, "b.test"),
+        (
+            Config(port=1, hosts=(HOST, OTHER), listens=(ListenConfig(port=1, hosts=("b.test",)),)),
+            1,
+            "b.test",
+        ),
+    ],
+    ids=["main", "default", "first", "no wildcard", "first port"],
+)
+def test_of_several_hosts_one_is_opened_that_answers(
+    config: Config, opened: int | None, name: str | None
+) -> None:
+    """Nobody has the name localhost where each host has a name and none is the default."""
+    assert opened_host(config) == (None if opened is None else config.hosts[opened], name)
+    with Bound(socket.AF_INET) as bound:
+        bound.place = ("127.0.0.1", 8000)
+        assert page_of("http", [bound], name) == f"http://{name or 'localhost'}:8000/"
+
+
 def test_a_unix_domain_socket_has_no_page() -> None:
     with socket.socket(socket.AF_UNIX) as one:
         assert page_of("http", [one]) is None
@@ -79,6 +111,8 @@ def test_the_successor_of_a_worker_does_not_open_it_again(
         now: float,
         launched: Launched | None = None,
         failure: str = "",
+        datagrams: DatagramAssignment | None = None,
+        predecessors: Sequence[socket.socket] = (),
     ) -> Worker:
         said.append(config.open)
         ours, theirs = socket.socketpair()

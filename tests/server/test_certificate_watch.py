@@ -50,7 +50,7 @@ class Watched:
         self.lines: list[str] = []
         self.pool = pool
         config = Config(port=0, site=SiteConfig(root="/"), **settings)  # type: ignore[arg-type]  # by name
-        self.watch = CertificateWatch(config, self.make)
+        self.watch = CertificateWatch((config,), self.make)
 
     def make(self) -> ssl.SSLContext:
         self.made += 1

@@ -58,6 +58,14 @@ from tests.site.harness import cannot_tell, field, make_client, request, write
         ("a.p12", "application/pkcs12"),
         ("a.m4s", "video/iso.segment"),
         ("a.ttl", "text/turtle; charset=utf-8"),
+        # What build tools read and write.
+        ("a.tsx", "text/x-typescript; charset=utf-8"),
+        ("a.jsx", "text/x-typescript; charset=utf-8"),
+        ("a.scss", "text/x-scss; charset=utf-8"),
+        ("a.vue", "text/x-vue; charset=utf-8"),
+        ("a.wgsl", "text/wgsl; charset=utf-8"),
+        ("a.ktx2", "image/ktx2"),
+        ("a.cmfv", "video/iso.segment"),
         ("a.eml", "message/rfc822"),
         ("unknown.xyzzy", "application/octet-stream"),
         ("noextension", "application/octet-stream"),
@@ -182,3 +190,30 @@ def test_no_extension_has_two_types() -> None:
 
 def test_the_default_promises_nothing() -> None:
     assert DEFAULT_TYPE == b"application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("document", "type_"),
+    [
+        ("<meta charset=windows-1252>", "text/html"),
+        ("<html><head>\n<META  name=x Charset = 'ISO-8859-1' />", "text/html"),
+        ('<meta http-equiv="Content-Type" content="text/html; charset=Shift_JIS">', "text/html"),
+        ("<meta charset=UTF-8>", "text/html; charset=utf-8"),
+        ('<meta charset="utf8">', "text/html; charset=utf-8"),
+        ("<p>no word of it", "text/html; charset=utf-8"),
+        ("", "text/html; charset=utf-8"),
+        ("<metadata charset=latin1>", "text/html; charset=utf-8"),
+        # Browsers look no further.
+        (f"<!--{'x' * 1024}--><meta charset=latin1>", "text/html; charset=utf-8"),
+    ],
+)
+def test_a_document_that_names_its_charset_is_not_contradicted(
+    root: Path, document: str, type_: str
+) -> None:
+    write(root, "index.html", document)
+    write(root, "a.css", document)
+    client = make_client(root)
+    for path in ("/", "/index.html"):
+        assert field(client.get(path), "content-type") == type_
+    # A style sheet is no document.
+    assert field(client.get("/a.css"), "content-type") == "text/css; charset=utf-8"

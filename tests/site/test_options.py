@@ -253,3 +253,30 @@ def test_error_pages_are_made_once(root: Path) -> None:
         bodies = {id(client.get(f"/{number}").body) for number in range(20)}
         assert len(bodies) == 1
         assert client.site.memory.held_octets == 10_000
+
+
+def test_the_nearest_error_page_answers(root: Path) -> None:
+    write(root, "404.html", "of the root")
+    write(root, "blog/404.html", "of the blog")
+    write(root, "blog/old/x")
+    write(root, ".git/404.html", "of nobody")
+    (root / "docs/404.html").mkdir(parents=True)
+    for options in ({"error_page": (ErrorPage(status=404, file="404.html"),)}, {"netlify": True}):
+        client = make_client(root, **options)
+        for path, text in (
+            ("/none", "of the root"),
+            ("/blog/none", "of the blog"),
+            ("/blog/none/deeper", "of the blog"),
+            ("/blog/old/none", "of the blog"),
+            ("/blog/old/x/none", "of the blog"),
+            ("/docs/none", "of the root"),
+            ("/.git/none", "of the root"),
+            ("/" + "n/" * 1000, "of the root"),
+        ):
+            response = client.get(path)
+            assert (response.status, octets_of(response)) == (404, text.encode()), path
+    # What comes or goes is seen.
+    (root / "blog/404.html").unlink()
+    assert octets_of(client.get("/blog/none")) == b"of the root"
+    write(root, "blog/404.html", "again")
+    assert octets_of(client.get("/blog/none")) == b"again"

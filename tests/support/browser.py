@@ -20,7 +20,8 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from h2static.localca.certificates import ensure_certificate
-from h2static.localca.trust import install, install_steps
+from h2static.localca.stores import StoreKind, find_stores
+from h2static.localca.trust import install
 from tests.support.processes import RunningServer, running
 from tests.support.tools import require_tool
 
@@ -133,8 +134,8 @@ def browsing(folder: Path, *extra: str) -> Iterator[Browser]:
     home.mkdir()
     environment = {"HOME": str(home), "XDG_DATA_HOME": str(folder / "data")}
     certificate = ensure_certificate(folder=folder / "data" / "h2static")
-    steps = install_steps(certificate.authority_file, home=home)
-    assert install([step for step in steps if not step.privileged]) == []
+    stores = [one for one in find_stores(home=home) if one.kind is StoreKind.NSS]
+    assert all(one.done for one in install(certificate, stores))
     options = Options()
     options.binary_location = binary
     usual = [one for one in _ARGUMENTS if one != "--disable-quic" or "--enable-quic" not in extra]

@@ -48,17 +48,21 @@ class Visitor:
         """Octets up to ``end``."""
         while end not in self._buffer:
             octets = self.socket.recv(65536)
-            assert octets, f"the client has gone: {self._buffer!r}"
-            self._buffer += octets
+            self._take(octets)
         found, separator, self._buffer = self._buffer.partition(end)
         return found + separator
+
+    def _take(self, octets: bytes) -> None:
+        """Keep ``octets``; raises ``EOFError``, with what had come, where there are none."""
+        if not octets:
+            raise EOFError(repr(self._buffer) if self._buffer else "")
+        self._buffer += octets
 
     def read_exactly(self, count: int) -> bytes:
         """So many octets."""
         while len(self._buffer) < count:
             octets = self.socket.recv(65536)
-            assert octets, f"the client has gone: {self._buffer!r}"
-            self._buffer += octets
+            self._take(octets)
         found, self._buffer = self._buffer[:count], self._buffer[count:]
         return found
 

@@ -31,12 +31,13 @@ from h2static.server.entrance import Engines, Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.pool import Pool
 from h2static.site.config import SiteConfig
+from tests.support.in_thread import InThread
 from tests.support.processes import DEADLINE, wait_until
 from tests.support.small_site import SmallSite
 
 
 @dataclass(slots=True, kw_only=True)
-class Serving:
+class Serving(InThread):
     """A driver that runs."""
 
     port: int
@@ -50,25 +51,6 @@ class Serving:
         """The application, where a test brought none of its own."""
         assert isinstance(self.application, SmallSite)
         return self.application
-
-    def errors(self) -> str:
-        """What is in the error log."""
-        return self.log.read_text()
-
-    def wait_for_error(self, text: str) -> None:
-        """Wait until the error log has ``text``."""
-        wait_until(lambda: text in self.errors(), f"{text!r} in the error log")
-
-    def in_thread(self, action: Callable[[], None]) -> None:
-        """Have the driver's thread do something; returns when it is done."""
-        done = threading.Event()
-
-        def run() -> None:
-            action()
-            done.set()
-
-        self.pool.post(run)
-        assert done.wait(DEADLINE)
 
     def counters(self) -> dict[str, int]:
         """The driver's counters."""

@@ -27,6 +27,7 @@ from h2static.command.options.model import (
 from h2static.command.options.network import LISTENING, PROTOCOL, TLS
 from h2static.command.options.running import DEVELOPMENT, LOGS, OTHER, PROCESSES
 from h2static.command.options.site import FILES
+from h2static.command.options.upstreams import UPSTREAMS
 
 __all__ = [
     "COMMAND_NAMES",
@@ -42,13 +43,21 @@ __all__ = [
 ]
 
 #: What may stand in the place of PORT; :mod:`h2static.command.commands` has what they do.
-COMMAND_NAMES = ("config", "push-rules", "install-ca", "completion")
+COMMAND_NAMES = (
+    "config",
+    "push-rules",
+    "install-ca",
+    "uninstall-ca",
+    "hash-password",
+    "completion",
+)
 
 OPERANDS: tuple[Operand, ...] = (
     Operand(
         name="PORT",
         key="port",
-        help="Port to listen on; 0 picks a free one.",
+        help="Port to listen on; 0 picks a free one (default: 8080; with --dev 8443, or the next"
+        " one that is free).",
         schema=integer_schema(0, 65535),
     ),
     Operand(
@@ -78,6 +87,7 @@ OPTIONS: tuple[Option, ...] = (
     *FILES,
     *APPLICATIONS,
     *SITES,
+    *UPSTREAMS,
     *LISTENING,
     *TLS,
     *PROTOCOL,

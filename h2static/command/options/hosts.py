@@ -20,6 +20,7 @@ from h2static.command.options.model import (
     integer_schema,
 )
 from h2static.command.options.site import FILES
+from h2static.command.options.upstreams import PROXIES
 from h2static.http.host_names import parse_host_name
 from h2static.router import parse_prefix
 
@@ -123,6 +124,7 @@ _HOST: Final = _table(
         "default": {"type": "boolean"},
         **_OF_KEY,
         "mount": _MOUNTS,
+        "proxy": PROXIES,
         **{name: option.file_schema() for name, option in OF_HOST.items()},
     },
     "names",

@@ -44,6 +44,15 @@ LISTENING = (
         " about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded"
         " says what logs show, and ':scheme https' may come on cleartext. Repeatable.",
     ),
+    Option(
+        name="auth",
+        group=Group.LISTENING,
+        argument=Argument.MANY,
+        metavar="USER:HASH",
+        parse=values.credential,
+        help="Ask for a user and a password; h2static hash-password prints HASH. With TLS, or on"
+        " loopback. Repeatable.",
+    ),
     choice_option(
         name="proxy-protocol",
         group=Group.LISTENING,

@@ -13,6 +13,12 @@ from h2static.command.options.model import (
     integer_schema,
     seconds_option,
 )
+from h2static.command.options.troubles import (
+    parse_delay,
+    parse_failure,
+    parse_mock,
+    parse_rate,
+)
 from h2static.config import DEFAULT_DEBOUNCE, MAX_DEBOUNCE, MAX_SECONDS, MAX_WORKERS, LogFormat
 
 DEVELOPMENT = (
@@ -64,6 +70,66 @@ DEVELOPMENT = (
         default="localhost, addresses, this machine's names",
         help="In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate"
         " that is made on this machine is for NAME too, if that is a local name. Repeatable.",
+    ),
+    Option(
+        name="run",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="COMMAND",
+        help="Run COMMAND in a shell beside the server, such as 'npm run build -- --watch': what it"
+        " prints is in the log, its errors are on the page, and it ends with the server."
+        " Repeatable.",
+    ),
+    Option(
+        name="watch",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="DIR",
+        completes="directory",
+        help="Reload pages when something changes in DIR, too. Repeatable.",
+    ),
+    Option(
+        name="mock",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN[=DIR]",
+        parse=parse_mock,
+        help="Answer paths like PATTERN from JSON files in DIR, by default the folder that is"
+        " served: GET /api/users with api/users.json, POST with api/users.POST.201.json, whose"
+        " status is 201. Repeatable.",
+    ),
+    Option(
+        name="delay",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN=TIME",
+        parse=parse_delay,
+        help="Hold requests for paths like PATTERN back for TIME, such as '/api/*=500ms'."
+        " Repeatable.",
+    ),
+    Option(
+        name="rate",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN=SIZE",
+        parse=parse_rate,
+        help="Send responses for paths like PATTERN with SIZE octets a second each, such as"
+        " '*.jpg=50K'. Repeatable.",
+    ),
+    Option(
+        name="fail",
+        group=Group.DEVELOPMENT,
+        argument=Argument.MANY,
+        metavar="PATTERN=STATUS[:PERCENT%]",
+        parse=parse_failure,
+        help="Answer paths like PATTERN with STATUS, as often as PERCENT says, such as"
+        " '/api/*=503:10%'. Repeatable.",
+    ),
+    Option(
+        name="no-service-workers",
+        group=Group.DEVELOPMENT,
+        help="Give browsers a service worker that removes itself in the place of every other, so"
+        " that no page comes from a worker's cache.",
     ),
     Option(
         name="cors",
@@ -190,6 +256,13 @@ OTHER = (
         help="Read options from a TOML file, each under its long name; the command line wins.",
     ),
     Option(
+        name="no-config",
+        group=Group.OTHER,
+        in_file=False,
+        help="Do not read h2static.toml in the current folder, which is read unless --config names"
+        " another file.",
+    ),
+    Option(
         name="print-config",
         group=Group.OTHER,
         in_file=False,
@@ -206,6 +279,12 @@ OTHER = (
         letter="h",
         group=Group.OTHER,
         in_file=False,
-        help="Print this help.",
+        help="Print the options that most people look for, with examples.",
+    ),
+    Option(
+        name="help-all",
+        group=Group.OTHER,
+        in_file=False,
+        help="Print all options.",
     ),
 )

@@ -15,11 +15,24 @@ from h2static.command.options.model import (
     size_option,
 )
 from h2static.site import rules
+from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import EtagSource, HintSource
 from h2static.site.hints.delivery import PushMode
 from h2static.site.hints.rules import parse_push_option
 from h2static.site.names import parse_dot_names
 from h2static.site.patterns import parse_pattern
+
+
+def parse_compress(text: str) -> tuple[str, ...]:
+    """The codings of ``--compress``."""
+    if text in ("off", ""):
+        return ()
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in COMPRESSIONS:
+            raise ValueError(f"'{name}' is not one of {', '.join(COMPRESSIONS)}, off")
+    return tuple(names)
+
 
 #: ``[cache]``: ``"PATTERN" = "VALUE"``.
 _CACHE_SECTION = Section(
@@ -112,7 +125,8 @@ FILES = (
         argument=Argument.MANY,
         metavar="STATUS=FILE",
         parse=rules.parse_error_page,
-        help="File below the root that is the body of responses with STATUS. Repeatable.",
+        help="File below the root that is the body of responses with STATUS; of a name without a"
+        " folder the nearest one to what was asked for. Repeatable.",
     ),
     Option(
         name="error-gzip",
@@ -149,6 +163,17 @@ FILES = (
         group=Group.FILES,
         help="Answer /about with about.html, and send those who ask for /about/ there. --netlify"
         " does so, too.",
+    ),
+    Option(
+        name="compress",
+        group=Group.FILES,
+        argument=Argument.OPTIONAL,
+        metavar="CODINGS",
+        bare="br,zstd,gzip",
+        parse=parse_compress,
+        default="off; with --dev br,zstd,gzip",
+        help="Compress what has no compressed sibling, in one of CODINGS that the client accepts:"
+        " br and zstd (with the extra 'compress'), gzip; or 'off'.",
     ),
     Option(
         name="dot-names",

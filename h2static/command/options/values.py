@@ -54,6 +54,14 @@ GROUP_NAMES = {
 }
 
 
+def credential(text: str) -> str:
+    """``USER:HASH``, as it is."""
+    from h2static.server.basic_auth import parse_credential
+
+    parse_credential(text)
+    return text
+
+
 def seconds(maximum: float) -> Callable[[str], float]:
     """A parser of durations in seconds, fractions allowed."""
 

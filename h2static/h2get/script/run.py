@@ -199,15 +199,23 @@ class _Runner:
     def _failed(self, line: int, failed: _Failed) -> None:
         """A step has failed: the first one is the result's."""
         result = self.result
-        least = result.case.content
-        if any(total < least for total in map(_shortest_content, self._channels.values())):
-            octets = "octet" if least == 1 else "octets"
-            text = f"a response of {least} {octets} of content or more"
-            failed = _Failed(text, "a shorter one", Verdict.SKIPPED)
+        failed = self._too_short() or failed
         if result.verdict is Verdict.PASSED:
             result.verdict, result.line = failed.verdict, line
             result.expected, result.got = failed.expected, failed.got
         result.differences.append((line, failed.expected, failed.got))
+
+    def _too_short(self) -> _Failed | None:
+        """That the case says nothing of this server, since its responses have too little content;
+        ``None``: it does."""
+        least = self.result.case.content
+        if not least or all(
+            total >= least for total in map(_shortest_content, self._channels.values())
+        ):
+            return None
+        octets = "octet" if least == 1 else "octets"
+        text = f"a response of {least} {octets} of content or more"
+        return _Failed(text, "a shorter one", Verdict.SKIPPED)
 
     # ------------------------------------------------------------------ steps
 
@@ -319,6 +327,9 @@ class _Runner:
                 if self._find(channel, step):
                     self._check_time(step, time.monotonic() - began)
                     return
+                too_short = self._too_short()
+                if too_short is not None:
+                    raise too_short
                 await channel.news()
         rest = [one for one in channel.received if not one.taken and _is_news(one)]
         got = render(rest[-1], fields_below=False, most=0) if rest else "nothing"

@@ -1,0 +1,138 @@
+"""Answers of an API that is not there yet, from files (``--mock``).
+
+Contract: below the paths of a rule, ``GET /api/users`` is answered with ``api/users.json`` or
+``api/users/index.json`` in the rule's folder, another method with ``api/users.POST.json``, and with
+a status of its own when that is in the name: ``users.POST.201.json``.  What has files for other
+methods only is 405; what has none is for the application inside.
+
+Files are looked for and read in a thread, each time anew.  No link leads out of the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote_to_bytes
+
+from h2static.config import Config
+from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
+from h2static.http.exchange import Application, Exchange, Handover, Outcome
+from h2static.http.fields import SERVER_FIELD, Field
+from h2static.http.messages import WITHOUT_CONTENT, Request, Response
+from h2static.http.wrapper import Wrapper
+from h2static.site.patterns import Pattern
+
+_RELATIVE = re.compile(r"(?:\.([A-Z]+))?(?:\.([2-5]\d\d))?\.json")
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class _Relative:
+    """A file that may answer."""
+
+    path: str
+    #: Empty: for GET.
+    method: str
+    status: int
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Who names a method is meant more than who does not; then the lowest status."""
+        return not self.method, self.status
+
+
+def make_mock(config: Config, inner: Application) -> MockApplication:
+    """What ``config`` asks for, around ``inner``."""
+    rules = [(pattern, folder or config.root) for pattern, folder in config.mock]
+    return MockApplication(inner, rules)
+
+
+class MockApplication(Wrapper):
+    """See the module."""
+
+    def __init__(
+        self,
+        inner: Application,
+        rules: Sequence[tuple[Pattern, str]],
+        limits: DevLimits = DEFAULT_LIMITS,
+    ) -> None:
+        """``rules``: patterns of paths, and the folder that files for them are in."""
+        super().__init__(inner)
+        self._rules = rules
+        self._limits = limits
+
+    def recall(self, request: Request) -> Response | None:
+        """As the application inside, for other paths."""
+        return self._inner.recall(request) if self._folder(request) is None else None
+
+    def handle(self, exchange: Exchange) -> None:
+        """See :class:`h2static.http.exchange.Application`."""
+        request = exchange.request
+        folder = self._folder(request)
+        if folder is None or request.protocol:
+            self._inner.handle(exchange)
+        else:
+            exchange.work(lambda: self._outcome(request, folder))
+
+    def _folder(self, request: Request) -> str | None:
+        path = unquote_to_bytes(request.path.partition(b"?")[0])
+        return next((one for pattern, one in reversed(self._rules) if pattern.matches(path)), None)
+
+    def _outcome(self, request: Request, folder: str) -> Outcome:
+        """In a thread: what a file says, or the application inside."""
+        found = _relatives(folder, unquote_to_bytes(request.path.partition(b"?")[0]))
+        if not found:
+            return Handover(self._inner.handle)
+        method = request.method.decode("latin-1")
+        asked = "GET" if method == "HEAD" else method
+        fitting = [one for one in found if (one.method or "GET") == asked]
+        if not fitting:
+            methods = sorted({one.method or "GET" for one in found})
+            allow = (b"allow", ", ".join(methods).encode("ascii"))
+            return _response(405, b"", fields=(allow,))
+        chosen = min(fitting, key=lambda one: one.order)
+        try:
+            with open(chosen.path, "rb") as file:
+                octets = file.read(self._limits.mock + 1)
+        except OSError:
+            return Handover(self._inner.handle)
+        if len(octets) > self._limits.mock:
+            return _response(500, b'{"error": "the file is too large for an answer"}\n')
+        response = _response(chosen.status, octets)
+        return replace(response, body=b"") if method == "HEAD" else response
+
+
+def _relatives(folder: str, path: bytes) -> list[_Relative]:
+    """The files that may answer ``path``, which is decoded."""
+    names = [os.fsdecode(name) for name in path.strip(b"/").split(b"/")]
+    if not all(names) or any(name.startswith(".") or "\0" in name for name in names):
+        return []
+    parent = os.path.join(folder, *names[:-1])
+    inside = os.path.realpath(folder).rstrip("/") + "/"
+    found = []
+    for place, stem in ((parent, names[-1]), (os.path.join(parent, names[-1]), "index")):
+        try:
+            entries = os.listdir(place)
+        except OSError:
+            continue
+        for entry in entries:
+            match = _RELATIVE.fullmatch(entry, len(stem)) if entry.startswith(stem) else None
+            file = os.path.join(place, entry)
+            if match is not None and os.path.realpath(file).startswith(inside):
+                found.append(
+                    _Relative(path=file, method=match[1] or "", status=int(match[2] or 200))
+                )
+    return found
+
+
+def _response(status: int, octets: bytes, *, fields: tuple[Field, ...] = ()) -> Response:
+    own: tuple[Field, ...] = (SERVER_FIELD, (b"cache-control", b"no-store"))
+    if status in WITHOUT_CONTENT:
+        return Response(status=status, fields=(*own, *fields))
+    own = (
+        *own,
+        (b"content-length", b"%d" % len(octets)),
+        (b"content-type", b"application/json"),
+    )
+    return Response(status=status, fields=(*own, *fields), body=octets)

@@ -1,0 +1,48 @@
+"""Active health checks: an upstream is asked again and again how it is.
+
+Contract: :func:`watch_health` sets :attr:`Upstream.complaint`, and tells the error log when that
+changes.  It asks on a connection of its own, which also shows whether connections can be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import anyio
+
+from h2static.client.client import connect
+from h2static.client.errors import ClientError
+from h2static.client.options import ConnectOptions
+from h2static.proxy.config import HealthCheck
+from h2static.proxy.upstream import Lane, Upstream
+
+
+async def watch_health(
+    upstream: Upstream, check: HealthCheck, report: Callable[[str], None]
+) -> None:
+    """Ask ``upstream`` until cancelled."""
+    options = replace(upstream.options(Lane.ANY), connect_seconds=check.timeout)
+    while True:
+        complaint = await _ask(upstream, check, options)
+        if (complaint is None) != (upstream.complaint is None):
+            report(f"upstream {upstream.name}: {complaint or 'is well again'}")
+        upstream.complaint = complaint
+        if complaint is None and upstream.is_down():
+            upstream.note_success()
+        await anyio.sleep(check.interval)
+
+
+async def _ask(upstream: Upstream, check: HealthCheck, options: ConnectOptions) -> str | None:
+    """What is wrong; ``None``: nothing is."""
+    try:
+        with anyio.fail_after(check.timeout):
+            async with connect(upstream.origin, options) as client:
+                response = await client.get(check.path)
+                status = response.status
+                response.cancel()
+    except TimeoutError:
+        return f"the health check had no answer within {check.timeout:g} s"
+    except (ClientError, OSError) as error:
+        return f"the health check has failed: {error}"
+    return None if 200 <= status <= 399 else f"the health check was answered with {status}"

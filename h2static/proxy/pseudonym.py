@@ -1,0 +1,20 @@
+"""How this server calls itself in Via (RFC 9110 section 7.6.3).
+
+Contract: :func:`pseudonym_of` gives the same name to all processes that serve the same addresses,
+now and after a reload, and another one to every other server: a request that comes back is known by
+it, and one that another server of this kind has passed on is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Sequence
+
+
+def pseudonym_of(sockets: Sequence[socket.socket]) -> str:
+    """The name of the server that listens on ``sockets``."""
+    places = sorted({str(one.getsockname()) for one in sockets})
+    text = "\n".join([socket.gethostname(), *places])
+    # Who listens where on which machine need not be told to others.
+    return f"h2static-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -48,9 +48,14 @@ _SHUTDOWN_PING: Final = 1
 
 
 def load_identity(certificates: bytes, key: bytes, password: bytes | None = None) -> Identity:
-    """A certificate, its chain and its private key from PEM.  Raises ``ValueError``."""
+    """A certificate, its chain and its private key from PEM.  Raises ``ValueError``, also where
+    they do not belong together."""
     first, *chain = load_pem_x509_certificates(certificates)
-    return Identity(certificate=first, chain=chain, key=load_pem_private_key(key, password))
+    private = load_pem_private_key(key, password)
+    if first.public_key() != private.public_key():
+        # As OpenSSL says it: files that are being replaced.
+        raise ValueError("key values mismatch")
+    return Identity(certificate=first, chain=chain, key=private)
 
 
 class AioquicLibrary:

@@ -17,6 +17,9 @@ from h2static.quic.connection_ids import LENGTH
 #: RFC 9000 section 14.1: "A client MUST expand the payload of all UDP datagrams carrying Initial
 #: packets to at least the smallest allowed maximum datagram size of 1200 bytes".
 SMALLEST_INITIAL: Final = 1_200
+#: RFC 9000 section 7.2: "This Destination Connection ID MUST be at least 8 bytes in length": of a
+#: client's first packet, and ours are not shorter.
+_SHORTEST_FIRST_ID: Final = 8
 #: RFC 9000 section 17.2: longer ids are of other versions.
 _LONGEST_ID: Final = 20
 #: RFC 9000 section 10.3: "An endpoint MUST NOT send a Stateless Reset that is three times or more
@@ -66,6 +69,8 @@ def read_header(datagram: bytes) -> Header | None:
     if not initial:
         return Header(version=version, destination=destination, source=source)
     if max(len(destination), len(source)) > _LONGEST_ID or end >= len(datagram):
+        return None
+    if len(destination) < _SHORTEST_FIRST_ID:
         return None
     size = 1 << (datagram[end] >> 6)
     length = int.from_bytes(datagram[end : end + size], "big") & ((1 << (8 * size - 2)) - 1)

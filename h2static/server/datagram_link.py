@@ -89,8 +89,7 @@ class DatagramLink(Timed):
     """See the module."""
 
     __slots__ = (
-        "engine", "ids", "log", "opened_at", "over", "peer", "queued", "reported", "socket",
-        "totalled", "transport",
+        "engine", "ids", "log", "opened_at", "over", "peer", "queued", "socket", "transport",
     )  # fmt: skip
 
     def __init__(self, transport: Transport, one: DatagramSocket, now: float) -> None:
@@ -108,7 +107,4 @@ class DatagramLink(Timed):
         self.queued = False
         #: Nobody is served any more; late packets are still taken for a while.
         self.over = False
-        self.reported = False
-        #: Whether what its engine has counted is in the totals.
-        self.totalled = False
         self.log: Http3FrameLog | None = None

@@ -43,8 +43,10 @@ _MOST_SEGMENTS: Final = 64
 _LONGEST: Final = 65_000
 #: What the system is asked to keep for us, in each direction; it may give less.
 _BUFFER: Final = 2_097_152
-#: How a socket or a network refuses to cut.
-_NO_SEGMENTATION: Final = frozenset((errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EMSGSIZE))
+#: How the system refuses to cut: on this path, where pieces are larger than what it takes now; or
+#: for want of checksums in the network card.
+_NOT_ON_THIS_PATH: Final = frozenset((errno.EINVAL, errno.EMSGSIZE))
+_NEVER: Final = errno.EIO
 
 
 class DatagramSocket:
@@ -59,7 +61,7 @@ class DatagramSocket:
         self.place = place
         #: What the system did not take.
         self._waiting: deque[tuple[list[bytes], Path]] = deque()
-        self._joins = _LINUX
+        self._joins = False
         self._ancillary = 0
         one.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
@@ -69,6 +71,10 @@ class DatagramSocket:
             self._prepare(one)
 
     def _prepare(self, one: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            # Linux 4.18 and later.
+            one.getsockopt(socket.IPPROTO_UDP, _UDP_SEGMENT)
+            self._joins = True
         with contextlib.suppress(OSError):
             one.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, 1)
             self._ancillary = _ANCILLARY
@@ -152,8 +158,9 @@ class DatagramSocket:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                if len(pieces) > 1 and error.errno in _NO_SEGMENTATION:
-                    self._joins = False
+                if len(pieces) > 1 and (error.errno == _NEVER or error.errno in _NOT_ON_THIS_PATH):
+                    # One client's path must not make everybody's slow.
+                    self._joins = self._joins and error.errno != _NEVER
                     waiting.popleft()
                     waiting.extendleft(([piece], path) for piece in reversed(pieces))
                     continue

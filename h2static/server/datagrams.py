@@ -5,8 +5,9 @@ the loop has it read (:meth:`Datagrams.read`) what came to all sockets before an
 and then gives links their turns (:meth:`Datagrams.turn`).  What goes wrong stays with the link.
 
 Strategy: all datagrams that are ready are read in one batch, and each connection that got some has
-one turn for all of them, at whose end its datagrams leave together.  Connections are found by the
-ids that they have issued; what is for none is :mod:`h2static.server.admission`'s.
+one turn for all of them, at whose end its datagrams leave together.  What pacing holds back for
+less than such a turn takes gets another turn, and no timer.  Connections are found by the ids that
+they have issued; what is for none is :mod:`h2static.server.admission`'s.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from collections.abc import Callable
 from typing import Final
 
 from h2static.http.addresses import parse_address, unmapped
-from h2static.http.counters import Counters
 from h2static.http.messages import Client
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
@@ -32,6 +32,7 @@ from h2static.server.datagram_entrance import (
     DatagramParts,
 )
 from h2static.server.datagram_link import DatagramLink
+from h2static.server.datagram_table import LinkTable
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.poller import READABLE, WRITABLE, Poller
 from h2static.server.pool import Pool
@@ -80,22 +81,13 @@ class Datagrams:
             pool, error_log, self._bring, jobs=limits.datagram_jobs
         )
         self.now = 0.0
-        #: By connection id.
-        self._by_id: dict[bytes, DatagramLink] = {}
-        self.links: dict[DatagramLink, None] = {}
+        self._table = LinkTable()
         #: Those who get a turn, in this order.
         self.ready: deque[DatagramLink] = deque()
         #: How many of these have one in the present round; its owner's.
         self.turns = 0
-        #: Links whose handshake is not complete.
-        self._opening = 0
-        #: Links that are served.
-        self._serving = 0
         self._reading = False
         self._draining = False
-        self.accepted = 0
-        self._violations = 0
-        self._totals = Counters()
 
     # ------------------------------------------------------------------ for the loop
 
@@ -107,7 +99,7 @@ class Datagrams:
     @property
     def open(self) -> int:
         """Connections that are served, or about to be."""
-        return self._serving
+        return self._table.serving
 
     def begin(self) -> None:
         """Read what comes from now on."""
@@ -154,14 +146,18 @@ class Datagrams:
         if event & READABLE and self._reading:
             most = self._limits.datagrams_a_round
             for data, path in entrance.socket.read(most):
-                self._receive(entrance, data, path)
+                try:
+                    self._receive(entrance, data, path)
+                except Exception as error:  # a bug must not end the others' connections
+                    text = f"{type(error).__name__}: {error} (datagram dropped)"
+                    self._error_log.report("internal", str(path.address[0]), text)
 
     def _read_relay(self) -> None:
         """A successor passes on what has come for links of ours."""
         assert self._relay is not None
         for place, data, path in self._relay.read(self._limits.datagrams_a_round):
             header = read_header(data)
-            link = None if header is None else self._by_id.get(header.destination)
+            link = None if header is None else self._table.find(header.destination)
             if link is not None and link.socket.place == place:
                 self._take(link, data, path)
 
@@ -173,26 +169,37 @@ class Datagrams:
         header = read_header(data)
         if header is None:
             return
-        link = self._by_id.get(header.destination)
+        link = self._table.find(header.destination)
         if link is not None:
             self._take(link, data, path)
             return
         ids = self._ids[entrance.socket.descriptor]
         verdict = self._admission.judge(
-            entrance, ids, header, data, path, now=self.now, opening=self._opening
+            entrance, ids, header, data, path, now=self.now, opening=len(self._table.opening)
         )
         if isinstance(verdict, Admitted):
             self._open(entrance, header, data, path, verdict.original)
-        elif verdict is not None:
+        elif verdict is not None and not entrance.socket.blocked:
+            # Else it is lost, like any datagram: answers to anybody are not kept.
             self._send(entrance, [(verdict, path)])
 
     def _take(self, link: DatagramLink, data: bytes, path: Path) -> None:
-        try:
+        def take(link: DatagramLink) -> None:
             link.transport.receive_datagram(data, path, self.now)
-        except Exception as error:  # a bug must not end the others' connections
-            self._failed(link, error)
+            self.queue(link)
+
+        self._guarded(link, take)
+
+    def _guarded(self, link: DatagramLink, action: Callable[[DatagramLink], None]) -> None:
+        """Run ``action``: whatever happens to one connection stays with it."""
+        if link not in self._table.every:
             return
-        self.queue(link)
+        try:
+            action(link)
+        except Exception as error:  # a bug must not end the others' connections
+            text = f"{type(error).__name__}: {error} (connection closed)"
+            self._error_log.report("internal", link.peer, text)
+            self._close(link)
 
     # ------------------------------------------------------------------ connections begin
 
@@ -205,41 +212,31 @@ class Datagrams:
         original: bytes | None,
     ) -> None:
         """A client gets a connection, if there is room."""
-        limits = self._limits
-        full = (
-            self._draining
-            or len(self.links) >= limits.datagram_connections
-            or self._opening >= limits.opening_connections
-        )
-        if full:
-            # What is not answered will be asked again: by then there may be room, or a successor.
-            self._totals.limit_hits += not self._draining
+        limits, table = self._limits, self._table
+        if self._draining:
+            # What is not answered will be asked again: by then there may be a successor.
             return
+        if len(table.every) >= limits.datagram_connections:
+            table.totals.limit_hits += 1
+            return
+        if len(table.opening) >= limits.opening_connections:
+            # Who has begun first and is not done is gone, or never was there.
+            table.totals.limit_hits += 1
+            self._close(next(iter(table.opening)))
         ids = self._ids[entrance.socket.descriptor]
         transport = entrance.library.accept(header, path, ids, original=original)
         link = DatagramLink(transport, entrance.socket, self.now)
-        self.accepted += 1
-        link.log = self._console.http3_frame_log(self.accepted)
-        self.links[link] = None
-        self._opening += 1
-        self._serving += 1
-        self._note_ids(link)
+        table.accepted += 1
+        link.log = self._console.http3_frame_log(table.accepted)
+        table.add(link)
         self._timers.set(link, self.now + limits.opening_seconds)
         self._take(link, data, path)
 
     def _tell_of_retry(self) -> None:
-        self._totals.limit_hits += 1
+        self._table.totals.limit_hits += 1
         self._error_log.report(
             "connection", "", "many clients of HTTP/3 begin at once: each is asked to come back"
         )
-
-    def _note_ids(self, link: DatagramLink) -> None:
-        """The link is known by other ids than before."""
-        for one in link.ids:
-            self._by_id.pop(one, None)
-        link.ids = link.transport.connection_ids
-        for one in link.ids:
-            self._by_id[one] = link
 
     def _establish(self, link: DatagramLink) -> None:
         """The handshake is complete."""
@@ -262,7 +259,7 @@ class Datagrams:
                 log=link.log,
             )
         )
-        self._opening -= 1
+        self._table.opened(link)
         if self._draining:
             link.engine.receive(self.now)
             link.engine.drain(self.now)
@@ -280,20 +277,13 @@ class Datagrams:
         """Give links the turns of this round, until ``end``; the time that it is then."""
         while True:
             self.turns -= 1
-            self.turn(self.ready.popleft())
+            link = self.ready.popleft()
+            link.queued = False
+            self._guarded(link, self._turn)
             self.now = now = clock()
+            self._guarded(link, self._set_deadline)
             if now >= end or not self.turns:
                 return now
-
-    def turn(self, link: DatagramLink) -> None:
-        """What came is processed, and what is to be said is said."""
-        link.queued = False
-        if link not in self.links:
-            return
-        try:
-            self._turn(link)
-        except Exception as error:  # a bug must not end the others' connections
-            self._failed(link, error)
 
     def _turn(self, link: DatagramLink) -> None:
         transport = link.transport
@@ -308,7 +298,7 @@ class Datagrams:
         elif engine is not None:
             more = engine.has_content
         if transport.ids_changed:
-            self._note_ids(link)
+            self._table.note_ids(link)
         if engine is not None:
             if engine.jobs or engine.blocked:
                 self._background.take(link, engine)
@@ -320,7 +310,6 @@ class Datagrams:
         more = more or (engine is not None and engine.backlog)
         if more and not entrance.socket.blocked:
             self.queue(link)
-        self._set_deadline(link)
 
     def _go_on_opening(self, link: DatagramLink) -> None:
         """The handshake may be complete, or have failed."""
@@ -364,31 +353,39 @@ class Datagrams:
         if before != after:
             self._poller.modify(entrance.socket.descriptor, before, after)
         if not entrance.socket.blocked:
-            for link in self.links:
+            for link in self._table.every:
                 if link.socket is entrance.socket:
                     self.queue(link)
 
     def _set_deadline(self, link: DatagramLink) -> None:
+        """What is due by now gets another turn at once."""
         when = link.transport.deadline() or NEVER
         if link.engine is None:
-            when = min(when, link.opened_at + self._limits.opening_seconds)
+            if not link.over:
+                when = min(when, link.opened_at + self._limits.opening_seconds)
         elif not link.engine.closing:
             engines = link.engine.deadline()
             if engines is not None:
                 when = min(when, engines)
         if link.socket.blocked:  # what is due would be due again at once
             when = max(when, self.now + self._limits.check_seconds)
-        self._timers.set(link, when)
+        if when > self.now:
+            self._timers.set(link, when)
+        else:
+            self._check(link)
 
     def check(self, link: DatagramLink) -> None:
         """The deadline of a link has passed."""
+        self._guarded(link, self._check)
+
+    def _check(self, link: DatagramLink) -> None:
         transport, engine = link.transport, link.engine
         deadline = transport.deadline()
         if deadline is not None and deadline <= self.now:
             transport.handle_timer(self.now)
         if engine is None:
             if not link.over and self.now - link.opened_at >= self._limits.opening_seconds:
-                self._totals.limit_hits += 1
+                self._table.totals.limit_hits += 1
                 self._close(link)
                 return
         elif not engine.closing:
@@ -401,13 +398,13 @@ class Datagrams:
 
     def _bring(self, link: DatagramLink, result: Result) -> None:
         """A thread's work has come back to the link."""
-        if link in self.links and link.engine is not None:
-            try:
+
+        def take(link: DatagramLink) -> None:
+            if link.engine is not None:
                 result(link.engine, self.now)
-            except Exception as error:  # a bug must not end the others' connections
-                self._failed(link, error)
-                return
-            self.queue(link)
+                self.queue(link)
+
+        self._guarded(link, take)
 
     # ------------------------------------------------------------------ the end
 
@@ -418,22 +415,27 @@ class Datagrams:
     def drain(self) -> None:
         """Have every connection finish what it has accepted, and close (RFC 9114 section 5.2)."""
         self._draining = True
-        for link in list(self.links):
-            if link.engine is not None:
-                link.engine.drain(self.now)
-            elif not link.over:
-                last_word = self.now + self._limits.last_word_seconds
-                link.opened_at = min(link.opened_at, last_word - self._limits.opening_seconds)
-            self.queue(link)
+        for link in list(self._table.every):
+            self._guarded(link, self._drain)
+
+    def _drain(self, link: DatagramLink) -> None:
+        if link.engine is not None:
+            link.engine.drain(self.now)
+        elif not link.over:
+            last_word = self.now + self._limits.last_word_seconds
+            link.opened_at = min(link.opened_at, last_word - self._limits.opening_seconds)
+        self.queue(link)
 
     def close_all(self) -> None:
         """Close every connection now."""
-        for link in list(self.links):
-            if not link.over and link.engine is not None:
-                link.transport.close(_NO_ERROR, "")
-                entrance = self._entrances[link.socket.descriptor]
-                entrance.socket.write(link.transport.datagrams_to_send(self.now))
+        for link in list(self._table.every):
+            self._guarded(link, self._say_goodbye)
             self._close(link)
+
+    def _say_goodbye(self, link: DatagramLink) -> None:
+        if not link.over and link.engine is not None and not link.socket.blocked:
+            link.transport.close(_NO_ERROR, "")
+            link.socket.write(link.transport.datagrams_to_send(self.now))
 
     def close_sockets(self) -> None:
         """Give everything back; nothing is read or sent any more."""
@@ -446,55 +448,29 @@ class Datagrams:
         """Nobody is served on the link any more: its numbers are kept, late packets are taken."""
         if link.over:
             return
-        link.over = True
-        engine = link.engine
-        if engine is None:
-            self._opening -= 1
-        else:
-            if engine.problem is not None and not link.reported:
-                link.reported = True
-                self._violations += 1
+        table, engine = self._table, link.engine
+        if engine is not None:
+            if engine.problem is not None:
+                table.violations += 1
                 self._error_log.report("connection", link.peer, engine.problem)
-            engine.abandon()
-            self._totals.add(engine.counters)
-            link.totalled = True
             if link.log is not None:
                 link.log.closed()
-        self._serving -= 1
-        if not self._serving:
+            try:
+                engine.abandon()
+            except Exception as error:  # a bug must not keep the link
+                text = f"{type(error).__name__}: {error} (at the end of a connection)"
+                self._error_log.report("internal", link.peer, text)
+        table.finish(link)
+        if not table.serving:
             self._emptied()
 
     def _close(self, link: DatagramLink) -> None:
         """Forget the link."""
-        if link not in self.links:
-            return
-        self._finish(link)
-        del self.links[link]
-        for one in link.ids:
-            self._by_id.pop(one, None)
-        self._timers.forget(link)
-
-    def _failed(self, link: DatagramLink, error: Exception) -> None:
-        self._error_log.report(
-            "internal", link.peer, f"{type(error).__name__}: {error} (connection closed)"
-        )
-        self._close(link)
+        if link in self._table.every:
+            self._finish(link)
+            self._table.remove(link)
+            self._timers.forget(link)
 
     def counters(self) -> dict[str, int]:
         """As those of :class:`~h2static.server.connections.Connections`."""
-        totals = Counters()
-        totals.add(self._totals)
-        streams = 0
-        for link in self.links:
-            if link.engine is not None and not link.totalled:
-                streams += link.engine.open_streams
-                totals.add(link.engine.counters)
-        return {
-            "requests": totals.requests,
-            "resets": totals.resets,
-            "limit_hits": totals.limit_hits,
-            "violations": self._violations,
-            "accepted": self.accepted,
-            "connections": self._serving,
-            "streams": streams,
-        }
+        return self._table.counters()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -152,6 +153,30 @@ def test_http3_may_come_and_go_by_reload(
         server.signal(signal.SIGHUP)
         server.wait_for_stderr("[reload] reloaded", 2)
         wait_until(lambda: not _shakes_hands(server.port), "HTTP/3 is over")
+
+
+def test_a_reload_that_failed_leaves_no_socket(
+    site: Path, certificate: Certificate, tmp_path: Path
+) -> None:
+    """Whoever wants the port of UDP can have it."""
+    file = tmp_path / "h2static.toml"
+    file.write_text("http3 = false\n")
+    words = ("-a", "127.0.0.1", "--config", str(file), "0", str(site), *certificate.words)
+    with running(*words) as server:
+        # The sockets are there before the new workers find that they cannot start.
+        file.write_text(f'http3 = true\naccess-log = "{tmp_path}/nowhere/log"\n')
+        server.signal(signal.SIGHUP)
+        server.wait_for_stderr("the old configuration goes on")
+        wait_until(lambda: _is_free(server.port), "the port of UDP is nobody's")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _shakes_hands(port: int) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, StreamDataReceived
+from aioquic.quic.events import StreamReset as ResetOfServer
 from aioquic.quic.packet import QuicErrorCode
 
 from h2static.quic.aioquic_transport import AioquicLibrary, AioquicTransport, load_identity
@@ -48,6 +49,10 @@ class Pair:
 
         self.library = AioquicLibrary(choose, limits)  # type: ignore[arg-type]  # it is an Identity
         self.now = 100.0
+        #: Seconds between two rounds.
+        self.step = 0.001
+        #: As many datagrams as the server has ever sent at once.
+        self.largest = 0
         self.client = QuicConnection(
             configuration=QuicConfiguration(
                 alpn_protocols=["h3"],
@@ -64,12 +69,14 @@ class Pair:
         self.server.receive_datagram(first, CLIENT, self.now)
         self.events: list[Event] = []
         self.received: dict[int, bytes] = {}
+        #: What the server has reset.
+        self.client_resets: dict[int, int] = {}
         self.closed: ConnectionTerminated | None = None
         self.settle()
 
     def settle(self, rounds: int = 200) -> None:
         for _ in range(rounds):
-            self.now += 0.001
+            self.now += self.step
             for end in (self.client, self.server):
                 timer = self.client.get_timer() if end is self.client else self.server.deadline()
                 if timer is not None and timer <= self.now:
@@ -79,15 +86,37 @@ class Pair:
                 self.server.receive_datagram(data, CLIENT, self.now)
             while (event := self.server.next_event()) is not None:
                 self.events.append(event)
-            down = self.server.datagrams_to_send(self.now)
-            for data, _ in down:
-                self.client.receive_datagram(data, SERVER, self.now)
-            while (heard := self.client.next_event()) is not None:
-                if isinstance(heard, StreamDataReceived):
-                    known = self.received.get(heard.stream_id, b"")
-                    self.received[heard.stream_id] = known + heard.data
-                elif isinstance(heard, ConnectionTerminated):
-                    self.closed = heard
+            self.say()
+
+    def say(self) -> None:
+        """What the server has to say reaches the client."""
+        down = self.server.datagrams_to_send(self.now)
+        self.largest = max(self.largest, len(down))
+        for data, _ in down:
+            self.client.receive_datagram(data, SERVER, self.now)
+        while (heard := self.client.next_event()) is not None:
+            if isinstance(heard, StreamDataReceived):
+                known = self.received.get(heard.stream_id, b"")
+                self.received[heard.stream_id] = known + heard.data
+            elif isinstance(heard, ConnectionTerminated):
+                self.closed = heard
+            elif isinstance(heard, ResetOfServer):
+                self.client_resets[heard.stream_id] = heard.error_code
+
+    def fill(self, *stream_ids: int) -> None:
+        """Give the server as much content as it takes, of each stream the same."""
+        for stream_id in stream_ids:
+            most = self.server.room // len(stream_ids)
+            self.server.send(stream_id, bytes(min(most, self.server.stream_room(stream_id))))
+
+    def download(self, *stream_ids: int, rounds: int = 20) -> None:
+        """The client asks for content that does not end, which comes for a while."""
+        for stream_id in stream_ids:
+            self.client.send_stream_data(stream_id, b"request", end_stream=True)
+        self.settle(20)
+        for _ in range(rounds):
+            self.fill(*stream_ids)
+            self.settle(1)
 
     def waits(self) -> bool:
         return self.server.waits_for_peer
@@ -252,3 +281,99 @@ def test_nonsense_does_no_harm(pair: Pair, size: int) -> None:
     pair.client.send_stream_data(0, b"still there", end_stream=True)
     pair.settle()
     assert pair.data_of(0) == b"still there"
+
+
+# ---------------------------------------------------------------------- content alone
+
+
+def test_a_fast_path_takes_more_at_once_than_a_slow_one(tmp_path: Path) -> None:
+    """Pacing spreads what a timer can tell apart; no burst is longer than a receive buffer."""
+    limits = TransportLimits()
+    fast, slow = Pair(tmp_path, limits), Pair(tmp_path, limits)
+    slow.step = 0.05
+    for one in (fast, slow):
+        one.download(0, rounds=6)
+    assert 32 < fast.largest <= limits.burst_packets + 1
+    assert slow.largest <= 17
+
+
+def test_all_octets_of_a_download_arrive_in_order(pair: Pair) -> None:
+    pair.client.send_stream_data(0, b"request", end_stream=True)
+    pair.settle(20)
+    content = bytes(range(256)) * 8_000
+    at = 0
+    while at < len(content):
+        room = min(pair.server.room, pair.server.stream_room(0))
+        piece = content[at : at + max(room, 0)]
+        at += len(piece)
+        pair.server.send(0, piece, end=at == len(content))
+        pair.settle(1)
+    pair.settle()
+    assert pair.received[0] == content
+    assert not pair.waits()
+
+
+def test_lost_packets_of_a_download_are_sent_again(pair: Pair) -> None:
+    pair.client.send_stream_data(0, b"request", end_stream=True)
+    pair.settle(20)
+    pair.fill(0)
+    given = pair.server._connection._streams[0].sender._buffer_stop
+    dropped = pair.server.datagrams_to_send(pair.now)
+    assert len(dropped) > 5
+    pair.settle(2_000)
+    assert len(pair.received[0]) == given
+    assert not pair.waits()
+
+
+def test_a_download_holds_up_nothing_else(tmp_path: Path) -> None:
+    """Credit, other streams, resets and pings leave while there is more content than room."""
+    pair = Pair(tmp_path, TransportLimits(stream_window=10_000, connection_window=40_000))
+    # So slow that pacing always holds some of it back.
+    pair.step = 0.05
+    pair.client.send_stream_data(0, bytes(10_000))
+    pair.client.send_stream_data(4, b"request", end_stream=True)
+    pair.download(8)
+    before = len(pair.received[8])
+    pair.fill(8)
+    pair.now += pair.step
+    pair.say()
+    told = {
+        "credit of a stream": lambda: pair.client._streams[0].max_stream_data_remote == 20_000,
+        "credit": lambda: pair.client._remote_max_data == 70_000,
+        "a reset": lambda: 4 in pair.client_resets,
+        "a response": lambda: bool(pair.received.get(0)),
+    }
+    for what, ask in {
+        "credit of a stream": lambda: pair.server.give_credit(0, 10_000),
+        "credit": lambda: pair.server.give_credit(None, 30_000),
+        "a reset": lambda: pair.server.reset(4, 7),
+        "a response": lambda: pair.server.send(0, b"response", end=True),
+    }.items():
+        ask()
+        pair.now += pair.step
+        pair.say()
+        assert told[what](), what
+    assert len(pair.received[8]) > before
+    pair.server.ping()
+    pair.now += pair.step
+    pair.say()
+    pair.settle(3)
+    assert PingAcknowledged() in pair.events
+
+
+def test_several_downloads_share_the_path(pair: Pair) -> None:
+    pair.download(0, 4, 8)
+    sizes = [len(pair.received[stream_id]) for stream_id in (0, 4, 8)]
+    assert min(sizes) > 50_000
+
+
+# ---------------------------------------------------------------------- certificates
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    """As while both files are being replaced."""
+    (tmp_path / "other").mkdir()
+    one, other = make_certificate(tmp_path), make_certificate(tmp_path / "other")
+    load_identity(one.cert.read_bytes(), one.key.read_bytes())
+    with pytest.raises(ValueError, match="mismatch"):
+        load_identity(one.cert.read_bytes(), other.key.read_bytes())

@@ -15,12 +15,14 @@ from h2static.quic.retry import LIFETIME, RetryTokens
 KEY = bytes(range(KEY_LENGTH))
 
 
-def _initial(version: int = 1, token: bytes = b"", kind: int = 0b00) -> bytes:
+def _initial(
+    version: int = 1, token: bytes = b"", kind: int = 0b00, to: bytes = b"destined"
+) -> bytes:
     return b"".join(
         (
             bytes((0xC0 | kind << 4,)),
             version.to_bytes(4, "big"),
-            b"\x08destined\x04from",
+            bytes((len(to),)) + to + b"\x04from",
             bytes((len(token),)) + token,
             b"\x41\x00" + bytes(256),
         )
@@ -40,6 +42,12 @@ def test_other_long_headers_begin_nothing(kind: int) -> None:
     header = read_header(_initial(1, b"", kind))
     assert header is not None
     assert not header.initial
+
+
+@pytest.mark.parametrize(("size", "right"), [(0, 0), (7, 0), (8, 1), (20, 1), (21, 0)])
+def test_the_id_of_a_first_packet_is_long_enough(size: int, right: bool) -> None:
+    """RFC 9000 section 7.2; an empty one would be everybody's."""
+    assert (read_header(_initial(to=bytes(size))) is not None) == right
 
 
 def test_a_short_header() -> None:

@@ -133,7 +133,8 @@ def test_hints_come_early(server: RunningServer) -> None:
         answer = client.answers[0]
         client.until(lambda: answer.ended)
         assert answer.data == PAGE
-        assert b"/a.css" in answer.headers[b"link"]
+        assert [one[b":status"] for one in answer.interim] == [b"103"]
+        assert b"/a.css" in answer.interim[0][b"link"]
 
 
 @needs_http3

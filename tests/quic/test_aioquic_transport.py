@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -337,22 +338,27 @@ def test_a_download_holds_up_nothing_else(tmp_path: Path) -> None:
     pair.fill(8)
     pair.now += pair.step
     pair.say()
-    told = {
-        "credit of a stream": lambda: pair.client._streams[0].max_stream_data_remote == 20_000,
-        "credit": lambda: pair.client._remote_max_data == 70_000,
-        "a reset": lambda: 4 in pair.client_resets,
-        "a response": lambda: bool(pair.received.get(0)),
+    server, client = pair.server, pair.client
+    steps: dict[str, tuple[Callable[[], object], Callable[[], bool]]] = {
+        "credit of a stream": (
+            lambda: server.give_credit(0, 10_000),
+            lambda: client._streams[0].max_stream_data_remote == 20_000,
+        ),
+        "credit": (
+            lambda: server.give_credit(None, 30_000),
+            lambda: client._remote_max_data == 70_000,
+        ),
+        "a reset": (lambda: server.reset(4, 7), lambda: 4 in pair.client_resets),
+        "a response": (
+            lambda: server.send(0, b"response", end=True),
+            lambda: bool(pair.received.get(0)),
+        ),
     }
-    for what, ask in {
-        "credit of a stream": lambda: pair.server.give_credit(0, 10_000),
-        "credit": lambda: pair.server.give_credit(None, 30_000),
-        "a reset": lambda: pair.server.reset(4, 7),
-        "a response": lambda: pair.server.send(0, b"response", end=True),
-    }.items():
-        ask()
+    for what, (say, was_heard) in steps.items():
+        say()
         pair.now += pair.step
         pair.say()
-        assert told[what](), what
+        assert was_heard(), what
     assert len(pair.received[8]) > before
     pair.server.ping()
     pair.now += pair.step

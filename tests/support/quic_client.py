@@ -32,6 +32,8 @@ class Answer:
     """What has come on one stream."""
 
     headers: dict[bytes, bytes] = field(default_factory=dict)
+    #: Of the responses that came before the final one.
+    interim: list[dict[bytes, bytes]] = field(default_factory=list)
     data: bytes = b""
     ended: bool = False
     reset: int | None = None
@@ -188,7 +190,11 @@ class QuicClient:
     def _take(self, event: h3.H3Event) -> None:
         if isinstance(event, h3.HeadersReceived):
             answer = self.answers.setdefault(event.stream_id, Answer())
-            answer.headers.update(event.headers)
+            fields = dict(event.headers)
+            if fields.get(b":status", b"").startswith(b"1"):
+                answer.interim.append(fields)
+            else:
+                answer.headers.update(fields)
             answer.ended = answer.ended or event.stream_ended
         elif isinstance(event, h3.DataReceived):
             answer = self.answers.setdefault(event.stream_id, Answer())

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
@@ -150,9 +151,15 @@ def browsing(folder: Path, *extra: str) -> Iterator[Browser]:
         driver.quit()
 
 
+class Trusting(Protocol):
+    """A browser that trusts the authority of servers in this environment."""
+
+    environment: dict[str, str]
+
+
 @contextmanager
 def dev_server(
-    browser: Browser, root: Path, *words: str, tls: bool, port: int = 0
+    browser: Trusting, root: Path, *words: str, tls: bool, port: int = 0
 ) -> Iterator[RunningServer]:
     """``h2static --dev`` on ``root``, with the certificate that the browser trusts."""
     secure = () if tls else ("--no-tls",)

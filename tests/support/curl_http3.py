@@ -35,6 +35,7 @@ def fetch(
     fields: tuple[str, ...] = (),
     upload: bytes | None = None,
     nobody: bool = False,
+    method: str = "",
 ) -> CurlAnswer:
     """Ask for ``url``; ``authority``: whom to believe."""
     handle = pycurl.Curl()
@@ -46,6 +47,8 @@ def fetch(
     handle.setopt(pycurl.WRITEDATA, body)
     handle.setopt(pycurl.HEADERFUNCTION, head.write)
     handle.setopt(pycurl.HTTPHEADER, list(fields))
+    if method:
+        handle.setopt(pycurl.CUSTOMREQUEST, method)
     if nobody:
         handle.setopt(pycurl.NOBODY, 1)
     if upload is not None:

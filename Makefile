@@ -16,7 +16,8 @@
 #                      into an environment of their own, .compiled/venv
 #   make test-compiled the tests on that; ARGS="tests/http2 -x" and the like
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like;
-#                      ARGS=apps beside ASGI servers, ARGS=proxy beside proxies
+#                      ARGS=apps beside ASGI servers, ARGS=proxy beside proxies,
+#                      ARGS=http3 over HTTP/3
 #   make autobahn      the Autobahn test suite against an echo of ours; needs PYTHON2=python2.7
 #   make ratios        how small every HPACK strategy gets the corpus, and the lower bound
 #   make footprint     memory and start-up of the server, beside their limits
@@ -40,10 +41,10 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 # Branch coverage below this share fails "make coverage".
 COVERAGE_FLOOR ?= 93
 # What is tested in process, without clocks, browsers and peers.
-IN_PROCESS := tests/http tests/http1 tests/http2 tests/h2 tests/conformance tests/contracts \
+IN_PROCESS := tests/http tests/http1 tests/http2 tests/http3 tests/h2 tests/conformance tests/contracts \
 	tests/site tests/dev tests/logs tests/hpacktools/codec tests/hpacktools/qpack
-COVERED := h2static/http/*,h2static/http1/*,h2static/http2/*,h2static/h2/*,h2static/site/*,h2static/dev/*,hpacktools/codec/*,hpacktools/qpack/*
-QUICK := tests/http tests/http1 tests/http2 tests/h2 tests/conformance tests/site \
+COVERED := h2static/http/*,h2static/http1/*,h2static/http2/*,h2static/http3/*,h2static/h2/*,h2static/site/*,h2static/dev/*,hpacktools/codec/*,hpacktools/qpack/*
+QUICK := tests/http tests/http1 tests/http2 tests/http3 tests/h2 tests/conformance tests/site \
 	tests/hpacktools/codec tests/test_layers.py
 
 BIN := $(VENV)/bin

@@ -8,6 +8,7 @@ processor, h2load another.
     python -m benchmarks.compare S1 S5 --rounds 1
     python -m benchmarks.compare S1 --profile          where our time goes
     python -m benchmarks.compare apps                  applications: see benchmarks/apps.py
+    python -m benchmarks.compare http3                 HTTP/3: see benchmarks/http3.py
     python -m benchmarks.compare proxy                 the proxy: see benchmarks/proxy.py
 """
 
@@ -125,6 +126,10 @@ def main(argv: Sequence[str]) -> int:
     """Measure what ``argv`` asks for; exit code 1 when a server failed or answered wrongly."""
     if argv[:1] == ["apps"]:
         return apps.main(argv[1:])
+    if argv[:1] == ["http3"]:
+        from benchmarks import http3
+
+        return http3.main(argv[1:])
     if argv[:1] == ["proxy"]:
         return proxy.main(argv[1:])
     options = arguments(argv)

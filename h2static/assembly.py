@@ -19,6 +19,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from h2static.common_certificate import (
+    certificate_reporter,
+    context_of,
+    make_certificate_watch,
+    make_tls,
+    renewing,
+)
 from h2static.config import LOCALHOST, Config, describe
 from h2static.errors import StartError
 from h2static.host_config import MountConfig
@@ -30,6 +37,7 @@ from h2static.http2.limits import Limits as Http2Limits
 from h2static.logs.console import Console, is_colored
 from h2static.logs.errors import ErrorLog
 from h2static.served import Served
+from h2static.server.alt_svc import with_alt_svc
 from h2static.server.driver import SPIN_SECONDS, Driver
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
@@ -45,7 +53,7 @@ if TYPE_CHECKING:
     from h2static.documents import Documents
     from h2static.http1.limits import Limits as Http1Limits
     from h2static.logs.access import AccessLog
-    from h2static.server.certificate_watch import CertificateWatch
+    from h2static.server.datagram_entrance import DatagramWorker
 
 
 def assemble(
@@ -62,6 +70,7 @@ def assemble(
     restart: Callable[[], None] | None = None,
     replace: Callable[[int], None] | None = None,
     places: Sequence[int] = (),
+    datagrams: DatagramWorker | None = None,
 ) -> Server:
     """A server of what ``config`` says on ``sockets``, which are the server's from now on.
 
@@ -72,7 +81,8 @@ def assemble(
     given back.
 
     ``places``: of each of ``sockets``, which of :attr:`Config.listening` it is of; the first unless
-    given.
+    given.  ``datagrams``: what is to be known of other workers where sockets for HTTP/3 are among
+    them; nothing where there are no others.
 
     ``several``: other processes serve the same addresses.  ``first``: whether it is for this
     process to talk to the person at the terminal, and to open a browser; one of several does.
@@ -80,6 +90,12 @@ def assemble(
     wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
     the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
     """
+    udp = [one for one in _placed(sockets, places) if one[0].type == socket.SOCK_DGRAM]
+    tcp = [one for one in _placed(sockets, places) if one[0].type != socket.SOCK_DGRAM]
+    if config.http3_only:
+        # The addresses are kept, and connections refused.
+        tcp = []
+    renewed: list[Callable[[], None]] = []
     # What one table says of a port is said nowhere else.
     by_name = bool(config.hosts or config.listens)
     watch = None if by_name else make_certificate_watch(config, tickets=not several)
@@ -112,23 +128,38 @@ def assemble(
         if by_name:
             from h2static.virtual_hosts import assemble_hosts
 
-            served, entrances, renew = assemble_hosts(
+            served, entrances, renew, reached = assemble_hosts(
                 config,
-                _placed(sockets, places),
+                tcp,
                 pool=pool,
-                report=_certificate_reporter(error_log, tells=first),
+                report=certificate_reporter(error_log, tells=first),
                 make_applications=lambda own, label, opens: applications(
                     own, page if opens else None, label
                 ),
-                make_context=lambda own: _context(own, tickets=not several),
+                make_context=lambda own: context_of(own, tickets=not several),
                 make_engines=lambda served: engines_beside(config, shared, served.protocols),
+                renewed=renewed,
             )
         else:
             served = applications(config, page)
             entrances = make_entrances(
-                config, sockets, served.application, shared, tls=tls, protocols=served.protocols
+                config,
+                [one for one, _ in tcp],
+                served.application,
+                shared,
+                tls=tls,
+                protocols=served.protocols,
             )
-            renew = _renewing(watch, pool, entrances, error_log, tells=first)
+            renew = renewing(watch, pool, entrances, error_log, also=renewed, tells=first)
+            reached = None
+        http3 = None
+        if udp:
+            from h2static.http3_entrances import make_datagram_parts
+
+            http3, renew_http3 = make_datagram_parts(
+                config, udp, served, shared, datagrams, reached=reached
+            )
+            renewed.append(renew_http3)
         driver = Driver(
             entrances,
             shared,
@@ -141,6 +172,7 @@ def assemble(
             # Applications have tasks in this loop: each moment in the poller would be theirs.
             spin=0.0 if served.hosted else spin,
             limits=limits,
+            datagrams=http3,
         )
         if served.proxies:
             from h2static.proxying import attach_proxies
@@ -152,7 +184,13 @@ def assemble(
             driver=driver,
             hosted=served.hosted,
             services=tuple(one.run for one in served.proxies),
-            lifecycles=tuple({lifecycle_of(one.application): None for one in entrances}),
+            # HTTP/3 serves what is inside of the other entrances' applications.
+            lifecycles=tuple(
+                {
+                    lifecycle_of(one.application): None
+                    for one in entrances or (() if http3 is None else http3.entrances)
+                }
+            ),
             error_log=error_log,
             access_log=access_log,
             warnings=served.warnings,
@@ -165,62 +203,6 @@ def assemble(
             limits=limits,
         )
     )
-
-
-def make_tls(config: Config, *, tickets: bool) -> ssl.SSLContext | None:
-    """The TLS context of ``config``; ``tickets`` as for
-    :func:`~h2static.server.tls.make_context`."""
-    return None if config.no_tls else _context(config, tickets=tickets)
-
-
-def _context(config: Config, *, tickets: bool) -> ssl.SSLContext:
-    from h2static.server.tls import make_context
-
-    return make_context(config, tickets=tickets)
-
-
-def make_certificate_watch(
-    config: Config, *, tickets: bool
-) -> CertificateWatch[ssl.SSLContext] | None:
-    """What finds out that the certificate of ``config`` was renewed, if that is wanted.
-
-    To be made before :func:`make_tls` reads the files.
-    """
-    if config.no_tls or not config.watch_certificate:
-        return None
-    from h2static.server.certificate_watch import CertificateWatch
-    from h2static.server.tls import make_context
-
-    return CertificateWatch((config,), lambda: make_context(config, tickets=tickets))
-
-
-def _renewing(
-    watch: CertificateWatch[ssl.SSLContext] | None,
-    pool: Pool,
-    entrances: Sequence[Entrance],
-    error_log: ErrorLog,
-    *,
-    tells: bool,
-) -> Callable[[], None]:
-    """What has ``watch`` look; ``tells``: whether this process reports what comes of it."""
-    if watch is None:
-        return lambda: None
-    from h2static.server.certificate_watch import Renewal
-
-    def use(context: ssl.SSLContext) -> None:
-        for one in entrances:
-            one.tls = context
-
-    renewal = Renewal(use=use, report=_certificate_reporter(error_log, tells=tells))
-    return lambda: watch.look(pool, renewal)
-
-
-def _certificate_reporter(error_log: ErrorLog, *, tells: bool) -> Callable[[str], None]:
-    def report(text: str) -> None:
-        if tells:
-            error_log.report("certificate", "", text)
-
-    return report
 
 
 def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
@@ -480,6 +462,10 @@ def make_entrances(
     is offered one and gets none does not try another way.  Limits are the defaults of the protocols
     unless given.
     """
+    if tls is not None and sockets:
+        unix = sockets[0].family == socket.AF_UNIX
+        port = None if unix else sockets[0].getsockname()[1]
+        application = with_alt_svc(config, application, port)
     outer = with_options(config, application)
     engines = SiteEngines(
         config,

@@ -85,6 +85,17 @@ def describe(error: OSError | ValueError) -> str:
     return str(error)
 
 
+class AltSvc(StrEnum):
+    """Whether responses tell clients where HTTP/3 is (RFC 7838)."""
+
+    #: Where HTTP/3 is served, but not in dev mode: browsers remember it for this port.
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+    #: Have clients forget what they were told.
+    CLEAR = "clear"
+
+
 class LogFormat(StrEnum):
     """The form of an access log line."""
 
@@ -156,8 +167,13 @@ class Config:
     dh_param_file: str | None = None
 
     # Protocol
-    #: Refuse HTTP/1.1, as nghttpd does.
+    #: Refuse HTTP/1.1, as nghttpd does; or everything but HTTP/1.1, or everything but HTTP/3.
     http2_only: bool = False
+    http1_only: bool = False
+    http3_only: bool = False
+    #: HTTP/3 beside the others, at the same port numbers.
+    http3: bool = False
+    alt_svc: AltSvc = AltSvc.AUTO
     #: Our SETTINGS_HEADER_TABLE_SIZE in octets; ``None``: not sent (4096).
     header_table_size: int | None = None
     #: Upper bound of the encoder's dynamic table in octets; the peer may allow less.
@@ -265,9 +281,43 @@ class Config:
             raise ValueError("a private key and a certificate belong together")
         if self.verify_client and self.client_ca is None:
             raise ValueError("--verify-client needs --client-ca FILE to verify against")
+        self._check_protocols()
         picked = any(one.port == 0 and not one.addresses for one in self.listening)
         if self.daemon and self.ready_fd is None and picked:
             raise ValueError("--daemon with port 0 needs --ready-fd to tell which port was picked")
+
+    def _check_protocols(self) -> None:
+        only = [name for name in ("http1_only", "http2_only", "http3_only") if getattr(self, name)]
+        if len(only) > 1:
+            first, second = (name.replace("_", "-") for name in only[:2])
+            raise ValueError(f"--{first} does not go together with --{second}")
+        if self.http3 and (self.http1_only or self.http2_only):
+            raise ValueError(f"--http3 does not go together with --{only[0].replace('_', '-')}")
+        if not self.serves_http3:
+            return
+        if all(one.no_tls for one in self.listening):
+            raise ValueError("HTTP/3 is always encrypted: --http3 needs TLS")
+        if any(one.verify_client for one in self.listening):
+            raise ValueError("--verify-client is not there for HTTP/3")
+
+    @property
+    def serves_http3(self) -> bool:
+        """Whether HTTP/3 is served."""
+        return self.http3 or self.http3_only
+
+    @property
+    def tells_of_http3(self) -> bool:
+        """Whether responses say where HTTP/3 is."""
+        if self.alt_svc is AltSvc.AUTO:
+            return self.serves_http3 and not self.dev
+        return self.alt_svc is AltSvc.ON
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What is spoken over TCP, by names of ALPN; the preferred one first."""
+        if self.http1_only:
+            return ("http/1.1",)
+        return ("h2",) if self.http2_only else ("h2", "http/1.1")
 
     @property
     def folder(self) -> bool:

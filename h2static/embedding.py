@@ -19,7 +19,7 @@ from h2static.assembly import assemble
 from h2static.config import LOOPBACK, Config
 from h2static.router import parse_prefix
 from h2static.server.key_pairs import key_pairs, needs_common_pair
-from h2static.server.listeners import open_listeners
+from h2static.server.listeners import open_listeners, sockets_of
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -70,8 +70,8 @@ async def serve(
         raise ValueError("TLS needs key_file and cert_file; without them say no_tls")
     listeners = open_listeners(config, 1)
     try:
-        sockets = [one for listener in listeners for one in listener.sockets]
-        places = [listener.place for listener in listeners for _ in listener.sockets]
+        placed = sockets_of(listeners, config)
+        sockets, places = [one for one, _ in placed], [place for _, place in placed]
         # Spinning in the poller would take its moments from the other tasks of the program.
         server = assemble(config, sockets, several=False, spin=0.0, objects=objects, places=places)
         for warning in (*server.warnings, *_warnings_of_key(config)):

@@ -17,8 +17,9 @@ from h2static.http2.limits import Limits as Http2Limits
 from h2static.http2.server import ServerConnection
 from h2static.http2.service import Service, make_service
 from h2static.http2.settings import LocalSettings
+from h2static.server.alt_svc import with_alt_svc
 from h2static.server.engine import Engine
-from h2static.server.entrance import HTTP1, HTTP2, Engines, Opening
+from h2static.server.entrance import HTTP2, Engines, Opening
 
 if TYPE_CHECKING:
     from h2static.http1.limits import Limits as Http1Limits
@@ -50,7 +51,10 @@ def engines_beside(config: Config, shared: Shared, protocols: frozenset[bytes]) 
         secure: bool,
         origins: Sequence[tuple[bytes, ...]],
         beside: Engines | None,
+        port: int | None = None,
     ) -> SiteEngines:
+        if secure:
+            application = with_alt_svc(config, application, port)
         return SiteEngines(
             config,
             with_options(config, application),
@@ -87,7 +91,7 @@ class SiteEngines:
         """``origins``: see :class:`~h2static.http2.service.Service`.  ``gateway``: what trusted
         proxies are served by HTTP/2 and HTTP/1.1, if that is something else.  ``beside``: shares
         its memories of what octets mean; of the same configuration, secure or not."""
-        self.protocols: tuple[str, ...] = (HTTP2,) if config.http2_only else (HTTP2, HTTP1)
+        self.protocols: tuple[str, ...] = config.protocols
         self._application = http1_application
         gateways = gateway or (http2_application, http1_application)
         self._gateway = gateways[1]

@@ -31,6 +31,7 @@ from h2static.served import Served
 from h2static.server.certificate_names import covers, names_in
 from h2static.server.certificate_renewal import MakeContext, PairRenewal
 from h2static.server.certificates import Certificates
+from h2static.server.datagram_entrance import NamedApplications
 from h2static.server.engine import Engine
 from h2static.server.entrance import Engines, Entrance, Opening
 from h2static.server.health import HealthApplication
@@ -110,6 +111,8 @@ def labels(config: Config) -> Callable[[Request], str] | None:
     return label
 
 
+#: What is reached at a place of :attr:`Config.listening`.
+Reached: TypeAlias = Callable[[int], NamedApplications]
 #: See :func:`assemble_hosts`.
 MakeApplications: TypeAlias = Callable[[Config, str, bool], Served]
 
@@ -125,10 +128,11 @@ class MakeEngines(Protocol):
         secure: bool,
         origins: Sequence[tuple[bytes, ...]],
         beside: Engines | None,
+        port: int | None = None,
     ) -> Engines:
         """``gateway`` is for the connections of trusted proxies.  ``origins`` may be others later:
         each connection is told what it holds then.  ``beside``: whose memories of what octets mean
-        are shared; engines that this has made."""
+        are shared; engines that this has made.  ``port``: where clients come in."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -178,8 +182,10 @@ def assemble_hosts(
     make_applications: MakeApplications,
     make_context: Callable[[Config], ssl.SSLContext],
     make_engines: Callable[[Served], MakeEngines],
-) -> tuple[Served, list[Entrance], Callable[[], None]]:
-    """What is served, its entrances, and what has certificates be looked at.
+    renewed: list[Callable[[], None]],
+) -> tuple[Served, list[Entrance], Callable[[], None], Reached]:
+    """What is served, its entrances, what has certificates be looked at, and what is reached by
+    HTTP/3.  ``renewed``: to be called when a certificate is another one.
 
     ``sockets``: each with its place in :attr:`Config.listening`.  ``report`` is told of renewed
     certificates.  ``make_applications``: those of a host; is told how logs call it, which is empty
@@ -211,8 +217,10 @@ def assemble_hosts(
         for entrance, (_, place) in zip(entrances, sockets, strict=True):
             certificates = hosts.ports[place].certificates
             entrance.tls = None if certificates is None else certificates.context
+        for one in renewed:
+            one()
 
-    return hosts.served, entrances, hosts.renew(pool, use, report)
+    return hosts.served, entrances, hosts.renew(pool, use, report), hosts.reached
 
 
 class VirtualHosts:
@@ -398,6 +406,7 @@ class VirtualHosts:
                 secure=True,
                 origins=origins,
                 beside=first,
+                port=number,
             )
             first = first or engines
             if number is not None:
@@ -405,6 +414,17 @@ class VirtualHosts:
                 tell()
                 self._forgetting[pair].append(tell)
         return EnginesByCertificate(certificates, by_pair)
+
+    def reached(self, place: int) -> NamedApplications:
+        """What is reached by HTTP/3 at the port at ``place`` among :attr:`ports`."""
+        port = self.ports[place]
+        assert port.certificates is not None
+        return NamedApplications(
+            pair_for=port.certificates.pair_for,
+            applications={
+                pair: self._router(self._reaching(port, pair), pair) for pair in port.pairs
+            },
+        )
 
     def _router(
         self, reaches: Callable[[Host, str], bool], pair: KeyPair | None = None

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.command", "h2static.h2get"),
     ("h2static.process",),
     ("h2static.assembly",),
+    ("h2static.common_certificate", "h2static.http3_entrances"),
     ("h2static.site_engines",),
     ("h2static.virtual_hosts",),
     ("h2static.hosting", "h2static.proxying", "h2static.served"),
@@ -39,7 +40,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("h2static.proxy",),
     ("h2static.client",),
     ("h2static.asgi", "h2static.router", "h2static.host_router"),
-    ("h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
+    ("h2static.http3", "h2static.http2", "h2static.http1", "h2static.websocket", "h2static.site"),
+    ("h2static.quic",),
     ("h2static.http",),
     ("hpacktools.qpack.tools",),
     ("hpacktools",),
@@ -53,7 +55,7 @@ ONLY: dict[str, frozenset[str]] = {
     "h2static.server": frozenset(
         {
             *("h2static.config", "h2static.descriptors", "h2static.errors"),
-            *("h2static.host_config", "h2static.http", "h2static.logs"),
+            *("h2static.host_config", "h2static.http", "h2static.logs", "h2static.quic"),
         }
     ),
     "h2static.h2": frozenset({"h2static.http2", "h2static.http"}),
@@ -72,10 +74,14 @@ ONLY: dict[str, frozenset[str]] = {
     ),
     "h2static.router": frozenset({"h2static.http"}),
     "h2static.host_router": frozenset({"h2static.http"}),
+    "h2static.http3": frozenset(
+        {"h2static.http", "h2static.quic", "hpacktools.codec", "hpacktools.qpack"}
+    ),
     "h2static.http2": frozenset({"h2static.http", "hpacktools.codec"}),
     "h2static.http1": frozenset({"h2static.http"}),
     "h2static.websocket": frozenset({"h2static.http"}),
     "h2static.site": frozenset({"h2static.descriptors", "h2static.http"}),
+    "h2static.quic": frozenset(),
     "h2static.http": frozenset(),
     "hpacktools.qpack.tools": frozenset({"hpacktools", "hpacktools.qpack", "hpacktools.codec"}),
     "hpacktools": frozenset({"hpacktools.codec"}),
@@ -88,6 +94,8 @@ PURE = (
     "h2static.http",
     "h2static.http1",
     "h2static.http2",
+    "h2static.http3",
+    "h2static.quic",
     "h2static.websocket",
     "h2static.h2",
     "h2static.router",
@@ -125,6 +133,7 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 
 #: Third-party modules and the units that may import them.
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
+    "aioquic": ("h2static.quic",),
     "hpack": ("hpacktools.codec", "hpacktools"),
     "watchfiles": ("h2static.dev",),
     "markdown_it": ("h2static.dev",),
@@ -132,7 +141,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "brotli": ("h2static.site",),
     "zstandard": ("h2static.site",),
     "websockets": ("h2static.client", "h2static.websocket"),
-    "cryptography": ("h2static.localca", "h2static.server"),
+    "cryptography": ("h2static.localca", "h2static.quic", "h2static.server"),
     "scipy": ("hpacktools",),
     "pytest": ("h2static.testing",),
     "a2wsgi": ("h2static.asgi",),

@@ -8,8 +8,10 @@ raises :class:`~h2static.errors.UsageError` (wrong usage, exit code 2) or
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, cast
@@ -157,7 +159,18 @@ def configure(
     except ValueError as error:
         raise UsageError(str(error)) from None
     _check_auth(config)
+    if config.serves_http3:
+        _check_http3(config)
     return config
+
+
+def _check_http3(config: Config) -> None:
+    """Refuse HTTP/3 where this machine cannot speak it."""
+    if importlib.util.find_spec("aioquic") is None:
+        raise UsageError("HTTP/3 needs aioquic: pip install 'h2static[http3]'")
+    if config.workers > 1 and sys.platform != "linux":
+        # No other system can be told to which process a datagram belongs.
+        raise UsageError("--http3 with several workers is there on Linux only")
 
 
 def _default_port(values: Mapping[str, object]) -> int:

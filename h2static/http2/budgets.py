@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from h2static.http.budget import EXHAUSTED, LOW, Budget
+from h2static.http.turn import Turn
 from h2static.http2.errors import ConnectionViolation
-from h2static.http2.limits import EXHAUSTED, LOW, Budget, Limits
+from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
-from h2static.http2.turn import Turn
 
 
 class Budgets:

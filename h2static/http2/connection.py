@@ -31,6 +31,7 @@ from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.turn import Turn
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.deadlines import Deadlines
@@ -50,7 +51,6 @@ from h2static.http2.settings import PeerSettings
 from h2static.http2.shutdown import Shutdown
 from h2static.http2.stream import State, Stream
 from h2static.http2.streams import Streams
-from h2static.http2.turn import Turn
 
 #: What takes the plain path in one turn, some milliseconds: frames, and a header block once more
 #: for each ``2**_BLOCK_SHIFT`` octets; one octet of it may be a whole field to decode and check.

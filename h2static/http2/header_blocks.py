@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from h2static.http.turn import Turn
 from h2static.http2 import registry as r
 from h2static.http2.decoding import DecoderState
 from h2static.http2.errors import ConnectionViolation
@@ -16,7 +17,6 @@ from h2static.http2.frames import Continuation, Headers, PushPromise
 from h2static.http2.observer import Observer
 from h2static.http2.registry import ErrorCode
 from h2static.http2.service import Endpoint
-from h2static.http2.turn import Turn
 from hpacktools.codec import DecodedBlock, FieldLimitError, HPACKError
 
 #: A frame that a header block begins with.

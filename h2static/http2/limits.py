@@ -4,9 +4,9 @@ Contract: a named limit here is enforced from the first octet, has a test that c
 with legal heavy traffic below it.  Too tight is a failure too: each default is above what honest
 clients were seen to do.
 
-Strategy: two kinds.  Plain bounds are numbers.  Rates are token buckets (:class:`Budget`) with two
-stages: at a quarter left the connection is asked to leave (GOAWAY, streams finish), at nothing left
-it is closed with ENHANCE_YOUR_CALM.
+Strategy: two kinds.  Plain bounds are numbers.  Rates are token buckets
+(:class:`h2static.http.budget.Budget`) with two stages: at a quarter left the connection is asked to
+leave (GOAWAY, streams finish), at nothing left it is closed with ENHANCE_YOUR_CALM.
 """
 
 from __future__ import annotations
@@ -121,37 +121,3 @@ class Limits:
     check_seconds: float = 0.5
     #: Between the two GOAWAY frames of a shutdown, unless the PING is answered earlier.
     shutdown_round_trip_seconds: float = 1.0
-
-
-#: What :meth:`Budget.spend` says.
-WITHIN, LOW, EXHAUSTED = 0, 1, 2
-
-
-class Budget:
-    """A token bucket: ``burst`` tokens at first and at most, ``rate`` more each second."""
-
-    __slots__ = ("_burst", "_low", "_rate", "_then", "_tokens")
-
-    def __init__(self, burst: int, rate: float, now: float) -> None:
-        self._burst = float(burst)
-        self._rate = rate
-        self._tokens = float(burst)
-        self._low = burst / 4
-        self._then = now
-
-    @property
-    def tokens(self) -> float:
-        """What was left when it was last spent."""
-        return self._tokens
-
-    def spend(self, amount: float, now: float) -> int:
-        """Take ``amount`` tokens at time ``now`` (seconds, monotonic): WITHIN, LOW or EXHAUSTED."""
-        tokens = self._tokens + (now - self._then) * self._rate
-        if tokens > self._burst:
-            tokens = self._burst
-        self._then = now
-        tokens -= amount
-        self._tokens = tokens
-        if tokens >= self._low:
-            return WITHIN
-        return LOW if tokens >= 0 else EXHAUSTED

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from h2static.http.hints import Delivery, Promise, PushClient, Seen
 from h2static.http.messages import Request, Response
+from h2static.http.turn import Turn
 from h2static.http2.limits import Limits
 from h2static.http2.sender import Sender
 from h2static.http2.settings import PeerSettings
 from h2static.http2.shutdown import Shutdown
 from h2static.http2.stream import Input, Stream
 from h2static.http2.streams import Streams
-from h2static.http2.turn import Turn
 from h2static.http2.windows import ReceiveWindow
 
 _NOTHING = Delivery()

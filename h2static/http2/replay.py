@@ -36,6 +36,7 @@ from typing import Final
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.semantics import RequestHead
+from h2static.http.turn import Turn
 from h2static.http2 import registry as r
 from h2static.http2.decoding import DecoderState
 from h2static.http2.encoding import EncoderState
@@ -46,7 +47,6 @@ from h2static.http2.sender import Sender
 from h2static.http2.service import Service
 from h2static.http2.settings import PeerSettings
 from h2static.http2.streams import Streams
-from h2static.http2.turn import Turn
 
 #: Flags of a request whose only frame this is.
 WHOLE_REQUEST: Final = r.END_STREAM | r.END_HEADERS

@@ -22,6 +22,8 @@ from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.refusals import refusal_text
 from h2static.http.semantics import RequestHead, validate_request, validate_trailers
+from h2static.http.serving import fitting
+from h2static.http.turn import Turn
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.content import Content
@@ -34,11 +36,10 @@ from h2static.http2.registry import ErrorCode
 from h2static.http2.replay import Replay
 from h2static.http2.reports import Reports
 from h2static.http2.sender import Sender
-from h2static.http2.service import Service, fitting, unread
+from h2static.http2.service import Service, unread
 from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import Input, State, Stream, step
 from h2static.http2.streams import Streams
-from h2static.http2.turn import Turn
 from hpacktools.codec import DecodedBlock
 
 #: What HEADERS make of an idle stream, without END_STREAM and with it.

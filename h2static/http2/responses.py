@@ -23,6 +23,7 @@ from h2static.http.semantics import (
     validate_request,
     validate_trailers,
 )
+from h2static.http.turn import Turn
 from h2static.http2 import registry as r
 from h2static.http2.budgets import Budgets
 from h2static.http2.content import Content
@@ -36,7 +37,6 @@ from h2static.http2.service import Endpoint
 from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import Input, State, Stream
 from h2static.http2.streams import Streams
-from h2static.http2.turn import Turn
 from h2static.http2.without_exchanges import WithoutExchanges
 from hpacktools.codec import DecodedBlock
 

@@ -17,6 +17,7 @@ from typing import Final
 from h2static.http.bodies import Body, BodyReader
 from h2static.http.fields import Field, Fields
 from h2static.http.messages import Response
+from h2static.http.scheduler import Scheduler
 from h2static.http2 import registry as r
 from h2static.http2.data_frames import DATA_SIZE, data_frames
 from h2static.http2.encoding import Block, EncoderState
@@ -33,7 +34,6 @@ from h2static.http2.observer import Observer
 from h2static.http2.output import Output
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
-from h2static.http2.scheduler import Scheduler
 from h2static.http2.service import Endpoint
 from h2static.http2.stream import Input, State, Stream
 

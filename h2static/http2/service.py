@@ -9,11 +9,12 @@ response is recalled once a batch, so that it is never older than the request.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from h2static.http.authority import Authorities
 from h2static.http.exchange import Application
-from h2static.http.messages import WITHOUT_CONTENT, Request, Response
+from h2static.http.messages import Request, Response
+from h2static.http.serving import misdirected
 from h2static.http.shared import Shared
 from h2static.http2.decoding import FieldSectionMemory
 from h2static.http2.encoding import HeaderBlockMemory
@@ -58,34 +59,12 @@ class Service(Endpoint):
 
     def misdirected(self, request: Request) -> tuple[int, str] | None:
         """Status and reason where a well-formed request is for somebody else."""
-        scheme = request.scheme.lower()
-        # RFC 9110 section 7.4: "Unless the connection is from a trusted gateway, an origin server
-        # MUST reject a request if any scheme-specific requirements for the target URI are not met.
-        # In particular, a request for an "https" resource MUST be rejected unless it has been
-        # received over a connection that has been secured"; 421 is what says so.
-        if scheme and scheme not in self.schemes:
-            return 421, (
-                f":scheme {scheme.decode('ascii')} on a connection for"
-                f" {b' or '.join(sorted(self.schemes)).decode('ascii')}, not from a trusted proxy"
-            )
-        problem = self.authorities.problem(request)
-        return None if problem is None else (400, problem)
+        return misdirected(request, self.schemes, self.authorities)
 
     def release(self) -> None:
         """Forget responses that nobody is being answered with, so that their files are closed."""
         self.new_batch()
         self.blocks.release()
-
-
-def fitting(request: Request, response: Response) -> Response:
-    """``response`` as it may be sent to ``request``.
-
-    RFC 9110 section 9.3.2: to HEAD "the server MUST NOT send content in the response"; nor is there
-    any with 204 and 304.  Applications know, and this is for those that forget.
-    """
-    if response.body != b"" and (request.method == b"HEAD" or response.status in WITHOUT_CONTENT):
-        return replace(response, body=b"", prepared=False)
-    return response
 
 
 def unread(decoded: DecodedBlock) -> Request:

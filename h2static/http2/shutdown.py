@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from h2static.http.turn import Turn
 from h2static.http2 import registry as r
 from h2static.http2.frames import GoAway, Ping
 from h2static.http2.registry import ErrorCode
 from h2static.http2.sender import Sender
 from h2static.http2.streams import Streams
-from h2static.http2.turn import Turn
 
 #: The PING between the two GOAWAY frames.
 SHUTDOWN_PING: Final = b"h2static"

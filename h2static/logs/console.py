@@ -17,6 +17,7 @@ from h2static.logs.escape import escape
 if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
     from h2static.logs.frames import FrameLog
+    from h2static.logs.http3_frames import Http3FrameLog
 
 
 def is_colored(config: Config) -> bool:
@@ -46,6 +47,16 @@ class Console:
         from h2static.logs.frames import FrameLog
 
         return FrameLog(
+            number, self._write, lambda: time.monotonic() - self._started, color=self._color
+        )
+
+    def http3_frame_log(self, number: int) -> Http3FrameLog | None:
+        """The frame log of connection ``number`` of HTTP/3, if one is wanted."""
+        if not self._verbose:
+            return None
+        from h2static.logs.http3_frames import Http3FrameLog
+
+        return Http3FrameLog(
             number, self._write, lambda: time.monotonic() - self._started, color=self._color
         )
 

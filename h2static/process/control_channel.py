@@ -43,9 +43,12 @@ class Message(StrEnum):
     TOO_LARGE = "too large"
     #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
     COUNTED = "counted"
+    #: It reads no datagrams of HTTP/3 any more: a successor may.
+    LEFT = "left"
 
     # The supervisor says:
     #: Stop accepting after ``delay`` seconds, finish what was accepted within ``grace``, end.
+    #: ``succeeded``: others do its work now, and read the sockets of HTTP/3.
     STOP = "stop"
     #: End now.
     FORCE = "force"
@@ -55,6 +58,23 @@ class Message(StrEnum):
     NOT_SUCCEEDED = "not succeeded"
     #: Say how things are.
     COUNTERS = "counters"
+    #: Predecessors have left the sockets of HTTP/3: read them.
+    TAKE = "take"
+
+
+@dataclass(slots=True, kw_only=True)
+class DatagramAssignment:
+    """What a worker is to know of the others for HTTP/3.
+
+    Behind the listening sockets come its inbox, and the other ends of those of :attr:`predecessors`
+    in their order.
+    """
+
+    #: See :class:`h2static.server.datagram_entrance.DatagramWorker`.
+    key: bytes
+    number: int
+    predecessors: tuple[int, ...]
+    begins: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +86,8 @@ class Assignment:
     slot: int
     #: Of each socket, which of :attr:`Config.listening` it is of.
     places: tuple[int, ...] = ()
+    #: ``None``: HTTP/3 is not served.
+    datagrams: DatagramAssignment | None = None
     #: Why applications could not start: it serves that in their place, in dev mode.
     failure: str = ""
 

@@ -16,8 +16,6 @@ reopens the logs; ``SIGUSR2`` writes counters.
 from __future__ import annotations
 
 import contextlib
-import heapq
-import itertools
 import os
 import selectors
 import signal
@@ -32,11 +30,14 @@ from h2static.logs.errors import ErrorLog
 from h2static.process import tls_warnings
 from h2static.process.control_channel import Message
 from h2static.process.counters import Counters
-from h2static.process.generation import Generation, check_reload
+from h2static.process.datagrams import DatagramNumbers, take_over
+from h2static.process.generation import Generation
 from h2static.process.launching import Launched
+from h2static.process.reloading import prepare
 from h2static.process.systemd import Notifier
+from h2static.process.timers import Timers
 from h2static.process.workers import Worker, WorkerState, start_worker
-from h2static.server.listeners import Listener
+from h2static.server.listeners import Listener, sockets_of
 
 #: Seconds a worker has to say that it accepts connections before a start or reload is given up.
 START_DEADLINE = 30.0
@@ -102,11 +103,12 @@ class Supervisor:
         self._deaths: dict[int, int] = {}
         #: When the worker of a slot was last replaced because of its memory.
         self._replaced: dict[int, float] = {}
+        self._timers = Timers()
+        self._after = self._timers.after
         self._counters = Counters(lambda line: self.log.write_line(line), self._after)
         self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._timer_numbers = itertools.count()
         self._on_terminal = os.isatty(2)
+        self._datagrams = DatagramNumbers()
 
     def run(self) -> None:
         """Serve until stopped.
@@ -119,9 +121,9 @@ class Supervisor:
                 self._start(self._current, slot)
             self._after(START_DEADLINE, self._on_start_deadline)
             while not (self._stopping and not self._everybody()):
-                for key, _ in self._selector.select(self._until_next_timer()):
+                for key, _ in self._selector.select(self._timers.until_next()):
                     key.data()
-                self._run_timers()
+                self._timers.run()
         finally:
             for worker in self._everybody():
                 worker.process.kill()
@@ -134,17 +136,6 @@ class Supervisor:
             self.log.close()
         if self._failure is not None:
             raise self._failure
-
-    def _after(self, delay: float, action: Callable[[], None]) -> None:
-        when = time.monotonic() + delay
-        heapq.heappush(self._timers, (when, next(self._timer_numbers), action))
-
-    def _until_next_timer(self) -> float | None:
-        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
-
-    def _run_timers(self) -> None:
-        while self._timers and self._timers[0][0] <= time.monotonic():
-            heapq.heappop(self._timers)[2]()
 
     # Signals
 
@@ -202,10 +193,12 @@ class Supervisor:
         """Start the worker of ``slot``.  Where the system refuses a successor, try again later."""
         if self._stopping or generation not in (self._current, self._next):
             return
-        slots = generation.config.workers
-        placed = [
-            (one, item.place) for item in self._listeners for one in item.for_slot(slot, slots)
-        ]
+        placed = sockets_of(self._listeners, generation.config, slot)
+        before = self._everybody()
+        # Not beside one that is to end and still reads: that one says when it has left.
+        begins = generation is self._current and not any(
+            one.reads_datagrams for one in self._retired
+        )
         launched, self._launched = self._launched, None
         try:
             worker = start_worker(
@@ -216,6 +209,8 @@ class Supervisor:
                 now=time.monotonic(),
                 launched=launched,
                 failure=generation.failure,
+                datagrams=self._datagrams.assignment(generation.config, before, begins=begins),
+                predecessors=self._datagrams.inboxes(before),
             )
         except OSError as error:
             reason = f"a worker could not start: {error.strerror}"
@@ -253,6 +248,9 @@ class Supervisor:
                     self.reload()
                 case Message.TOO_LARGE:
                     self._replace_large(generation, worker, message["octets"])
+                case Message.LEFT:
+                    worker.reads_datagrams = False
+                    take_over(self._retired, self._current.workers.values())
                 case Message.COUNTED:
                     self._counters.take(worker, message["counters"])
         if worker.reader.ended:
@@ -301,6 +299,7 @@ class Supervisor:
             if worker.line.fileno() in self._selector.get_map():
                 self._selector.unregister(worker.line)
             worker.line.close()
+            worker.close_inbox()
             self._on_end(worker)
 
     def _listen_to_last_words(self, worker: Worker) -> None:
@@ -319,6 +318,7 @@ class Supervisor:
         generation = self._generation_of(worker)
         if generation is None:
             self._retired.discard(worker)
+            take_over(self._retired, self._current.workers.values())
             return
         del generation.workers[worker.slot]
         if worker.state is WorkerState.STOPPING:
@@ -394,10 +394,7 @@ class Supervisor:
             return
         self._notifier.reloading()
         try:
-            config = self._reload_config()
-            check_reload(self._current.config, config)
-            for listener in self._listeners:
-                listener.extend(config.workers)
+            config = prepare(self._current.config, self._reload_config(), self._listeners)
         except (UsageError, StartError, OSError) as error:
             self._give_up_reload(str(error))
             return
@@ -423,6 +420,8 @@ class Supervisor:
                 self._retire(worker, grace=generation.config.grace)
         for listener in self._listeners:
             listener.revert()
+            if not self._current.config.serves_http3:
+                listener.leave_datagrams()
         self._notifier.ready("serving; the last reload failed")
         self._reload_again_if_wanted()
 
@@ -431,9 +430,12 @@ class Supervisor:
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
         for listener in self._listeners:
+            if not self._current.config.serves_http3:
+                listener.leave_datagrams()
             listener.settle()
         for worker in (*old.workers.values(), *self._retired):
             self._retire(worker, grace=old.config.grace)
+        take_over(self._retired, self._current.workers.values())
         self._change_log(old.config.error_log, self._current.config.error_log)
         self._deaths.clear()
         self.log.report("reload", "", "reloaded")
@@ -462,7 +464,7 @@ class Supervisor:
     def _retire(self, worker: Worker, *, grace: float) -> None:
         """Have ``worker`` finish and end; it is killed when it does not."""
         self._retired.add(worker)
-        worker.stop(delay=0.0, grace=grace)
+        worker.stop(delay=0.0, grace=grace, succeeded=True)
         self._kill_after(worker, grace + _CLOSING)
 
     def _kill_after(self, worker: Worker, delay: float) -> None:

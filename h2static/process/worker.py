@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
@@ -37,6 +38,10 @@ from h2static.server.descriptor_limit import raise_descriptor_limit
 from h2static.server.listeners import begin_listening
 from h2static.server.server import Server
 
+if TYPE_CHECKING:
+    # Only for HTTP/3.
+    from h2static.server.datagram_entrance import DatagramWorker
+
 #: Seconds that streams get to finish when the supervisor died without a word.
 _ORPHAN_GRACE = 5.0
 
@@ -54,6 +59,23 @@ def main() -> None:
     except (EOFError, ConnectionError):
         return
     config, stand_in = assignment.config, None
+    datagrams: DatagramWorker | None = None
+    if assignment.datagrams is not None:
+        from h2static.server.datagram_entrance import DatagramWorker
+
+        count = len(assignment.places)
+        inbox, *others = sockets[count:]
+        del sockets[count:]
+        own = assignment.datagrams
+        datagrams = DatagramWorker(
+            key=own.key,
+            number=own.number,
+            slot=assignment.slot,
+            slots=config.workers,
+            inbox=inbox,
+            predecessors=dict(zip(own.predecessors, others, strict=True)),
+            begins=own.begins,
+        )
     if assignment.failure:
         from h2static.dev.stand_in import StandIn, without_applications
 
@@ -63,6 +85,7 @@ def main() -> None:
             config,
             sockets,
             places=assignment.places,
+            datagrams=datagrams,
             several=assignment.config.workers > 1,
             first=assignment.slot == 0,
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
@@ -141,7 +164,8 @@ async def _serve(
 ) -> Exception | None:
     """Serve until told to stop; what kept it from beginning to serve, if anything did."""
     async with anyio.create_task_group() as tasks:
-        running = _Running(server, sockets, line, tasks)
+        listeners = () if assignment.config.http3_only else sockets
+        running = _Running(server, listeners, line, tasks)
         tasks.start_soon(running.run)
         reader = LineReader()
         stopping = False
@@ -151,10 +175,15 @@ async def _serve(
                 match message["type"]:
                     case Message.STOP if not stopping:
                         stopping = True
+                        if message["succeeded"]:
+                            server.leave_datagrams()
+                            _tell(line, Message.LEFT)
                         tasks.start_soon(running.stop, message)
                     case Message.FORCE:
                         server.force()
                         tasks.cancel_scope.cancel()
+                    case Message.TAKE:
+                        server.take_datagrams()
                     case Message.REOPEN:
                         server.reopen_logs()
                     case Message.NOT_SUCCEEDED:
@@ -179,7 +208,8 @@ class _Running:
     ) -> None:
         """``tasks``: everything that the worker does."""
         self._server = server
-        self._sockets = sockets
+        #: Those that clients connect to.
+        self._listeners = [one for one in sockets if one.type == socket.SOCK_STREAM]
         self._line = line
         self._tasks = tasks
         self.failure: Exception | None = None
@@ -190,7 +220,7 @@ class _Running:
         try:
             await self._server.start_up()
             try:
-                for one in self._sockets:
+                for one in self._listeners:
                     # Those of new slots: nobody is to wait for a worker that could not start.
                     begin_listening(one)
                 await self._tasks.start(self._server.run)

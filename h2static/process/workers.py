@@ -18,6 +18,7 @@ from h2static.config import Config
 from h2static.errors import ApplicationError, ApplicationFailed, StartError
 from h2static.process.control_channel import (
     Assignment,
+    DatagramAssignment,
     LineReader,
     Message,
     encode,
@@ -47,6 +48,11 @@ class Worker:
     started: float
     state: WorkerState = WorkerState.STARTING
     reader: LineReader = field(default_factory=LineReader)
+    #: For HTTP/3: its number, and where successors put datagrams that are for it.
+    number: int = -1
+    inbox: socket.socket | None = None
+    #: Whether it may still read datagrams.
+    reads_datagrams: bool = False
     #: Why it could not start, in its own words.
     failure: str = ""
     details: tuple[str, ...] = ()
@@ -59,11 +65,18 @@ class Worker:
         with contextlib.suppress(OSError):
             self.line.send(encode(message, **values))
 
-    def stop(self, *, delay: float, grace: float) -> None:
-        """Have it finish what it has accepted and end."""
+    def stop(self, *, delay: float, grace: float, succeeded: bool = False) -> None:
+        """Have it finish what it has accepted and end; ``succeeded``: others do its work now."""
         if self.state is not WorkerState.STOPPING:
             self.state = WorkerState.STOPPING
-            self.tell(Message.STOP, delay=delay, grace=grace)
+            self.tell(Message.STOP, delay=delay, grace=grace, succeeded=succeeded)
+
+    def close_inbox(self) -> None:
+        """It is dead: nothing is for it any more."""
+        self.reads_datagrams = False
+        if self.inbox is not None:
+            self.inbox.close()
+            self.inbox = None
 
     def note_failure(self, message: Mapping[str, object]) -> None:
         """Take what it says in :attr:`Message.FAILED`."""
@@ -99,19 +112,38 @@ def start_worker(
     now: float,
     launched: Launched | None = None,
     failure: str = "",
+    datagrams: DatagramAssignment | None = None,
+    predecessors: Sequence[socket.socket] = (),
 ) -> Worker:
     """Start a worker for ``slot`` that accepts from ``sockets``.
 
     ``places``: of each socket, which of :attr:`Config.listening` it is of.
     ``launched``: a process that waits for an assignment.  ``failure``: what it is to tell in the
-    place of applications.  Raises ``OSError`` when the system has no
-    room for another one.
+    place of applications.  ``datagrams``, ``predecessors``: for HTTP/3, with the inboxes of those
+    who came before.  Raises ``OSError`` when the system has no room for another one.
     """
     if launched is None:
         launched = launch(silent=config.daemon)
+    ours: socket.socket | None = None
+    more: list[socket.socket] = []
+    if datagrams is not None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        more = [theirs, *predecessors]
     # A process that is dead already takes nothing; its end is noticed as any other.
     with contextlib.suppress(OSError):
-        assignment = Assignment(config=config, slot=slot, places=places, failure=failure)
-        send_assignment(launched.line, assignment, sockets)
+        assignment = Assignment(
+            config=config, slot=slot, places=places, failure=failure, datagrams=datagrams
+        )
+        send_assignment(launched.line, assignment, [*sockets, *more])
+    for one in more[:1]:
+        one.close()
     launched.line.setblocking(False)
-    return Worker(slot=slot, process=launched.process, line=launched.line, started=now)
+    return Worker(
+        slot=slot,
+        process=launched.process,
+        line=launched.line,
+        started=now,
+        number=-1 if datagrams is None else datagrams.number,
+        inbox=ours,
+        reads_datagrams=datagrams is not None,
+    )

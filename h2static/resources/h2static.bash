@@ -7,7 +7,7 @@
 
 
 
-_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --compress --languages --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount --proxy -a --address --trusted-proxy --auth --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --dev --live-reload --open --ignore --poll --debounce --allow-host --run --watch --mock --delay --rate --fail --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --max-memory --health --config --no-config --print-config --version -h --help --help-all)
+_shtab_h2static_option_strings=(-d --htdocs --index --listing --spa --error-page -e --error-gzip --cache --header --netlify --clean-urls --compress --languages --dot-names --encoded-slash --etag --mime-types-file --follow-symlinks -p --push --push-rules --push-mode --hints --push-cookie --echo-upload --cache-size --app --app-dir --factory --lifespan --wsgi --host --listen --mount --proxy -a --address --trusted-proxy --auth --proxy-protocol --no-tls --key-password-file --insecure-key -V --verify-client --client-ca --groups --dh-param-file -c --header-table-size --encoder-header-table-size -m --max-concurrent-streams -w --window-bits -W --connection-window-bits -b --padding --early-response --trailer --no-content-length --http2-only --http1-only --http3 --http3-only --alt-svc --dev --live-reload --open --ignore --poll --debounce --allow-host --run --watch --mock --delay --rate --fail --no-service-workers --cors -v --verbose --color --hexdump --quiet --access-log --log-format --error-log -n --workers -D --daemon --pid-file --ready-fd --grace --drain-delay --max-memory --health --config --no-config --print-config --version -h --help --help-all)
 
 _shtab_h2static_pos_1_COMPGEN=_shtab_compgen_dirs
 _shtab_h2static_pos_2_COMPGEN=_shtab_compgen_files
@@ -32,6 +32,7 @@ _shtab_h2static___hints_choices=(auto off)
 _shtab_h2static___lifespan_choices=(auto on off)
 _shtab_h2static___proxy_protocol_choices=(accept require off)
 _shtab_h2static___groups_choices=(X25519 P-256 P-384 P-521 X448)
+_shtab_h2static___alt_svc_choices=(auto on off clear)
 _shtab_h2static___log_format_choices=(combined json brief vhost)
 
 _shtab_h2static___listing_nargs=0
@@ -52,6 +53,9 @@ _shtab_h2static___verify_client_nargs=0
 _shtab_h2static___early_response_nargs=0
 _shtab_h2static___no_content_length_nargs=0
 _shtab_h2static___http2_only_nargs=0
+_shtab_h2static___http1_only_nargs=0
+_shtab_h2static___http3_nargs=0
+_shtab_h2static___http3_only_nargs=0
 _shtab_h2static___dev_nargs=0
 _shtab_h2static___live_reload_nargs=0
 _shtab_h2static___open_nargs=0

@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --languages --lifespan --listen --log-format --max-concurrent-streams --max-memory --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --alt-svc --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --languages --lifespan --listen --log-format --max-concurrent-streams --max-memory --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -120,6 +120,10 @@ complete -c h2static -n _shtab_h2static_using -l early-response -d 'Answer when 
 complete -c h2static -n _shtab_h2static_using -l trailer -x -d 'Send the trailer field '"'"'name: value'"'"' at the end of each response. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l no-content-length -d 'Leave content-length out of responses that carry a file.'
 complete -c h2static -n _shtab_h2static_using -l http2-only -d 'Refuse HTTP/1.1, which browsers use without TLS.'
+complete -c h2static -n _shtab_h2static_using -l http1-only -d 'Refuse HTTP/2.'
+complete -c h2static -n _shtab_h2static_using -l http3 -d 'Speak HTTP/3 too, over UDP at the same port numbers. Needs the extra h2static(http3).'
+complete -c h2static -n _shtab_h2static_using -l http3-only -d 'Speak HTTP/3 and nothing else: connections over TCP are refused.'
+complete -c h2static -n _shtab_h2static_using -l alt-svc -xka "auto on off clear" -d 'Whether responses over TLS tell clients of HTTP/3 at the same port, which they remember for a day: '"'"'auto'"'"' with --http3 but not with --dev, '"'"'on'"'"', '"'"'off'"'"', or '"'"'clear'"'"' to have them forget it.'
 complete -c h2static -n _shtab_h2static_using -l dev -d 'For editing a site: live reload, a request log, lists of files, pages that explain errors, and no answer that a browser keeps. Listens on loopback unless -a is given.'
 complete -c h2static -n _shtab_h2static_using -l live-reload -d 'Have pages reload by themselves when files change; style sheets and images change without a reload.'
 complete -c h2static -n _shtab_h2static_using -l open -d 'Open a browser, unless a page is connected already.'

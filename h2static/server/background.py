@@ -14,48 +14,66 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from h2static.http.bodies import BodyReader
 from h2static.http.exchange import Job, Outcome
 from h2static.logs.errors import ErrorLog
-from h2static.server.engine import Engine
+from h2static.server.engine import Worked
 from h2static.server.limits import DEFAULT_LIMITS
-from h2static.server.link import Link
 from h2static.server.pool import Pool
 
 #: What is brought to an engine; the float is the time.
-Result: TypeAlias = Callable[[Engine, float], None]
-#: Has the link's engine take a result, if there still is one, and gives it a turn.
-Bring: TypeAlias = Callable[[Link, Result], None]
+Result: TypeAlias = Callable[[Worked, float], None]
+
+
+class Working(Protocol):
+    """A link, whatever carries its octets."""
+
+    @property
+    def engine(self) -> Worked | None:
+        """``None``: nobody waits for anything any more."""
+
+    @property
+    def peer(self) -> str:
+        """Who it is, for logs."""
+
+
+L = TypeVar("L", bound=Working)
 
 #: Links in the row from which on those that want nothing any more are looked for.
 _MANY = 64
 
 
-class Background:
+class Background(Generic[L]):
     """Takes work from links to threads and results back."""
 
     def __init__(
-        self, pool: Pool, error_log: ErrorLog, bring: Bring, *, jobs: int = DEFAULT_LIMITS.jobs
+        self,
+        pool: Pool,
+        error_log: ErrorLog,
+        bring: Callable[[L, Result], None],
+        *,
+        jobs: int = DEFAULT_LIMITS.jobs,
     ) -> None:
-        """``jobs``: how many are done at once."""
+        """``bring`` has the link's engine take a result, if there still is one, and gives it a
+        turn; ``jobs``: how many are done at once."""
         self._pool = pool
         self._error_log = error_log
         self._bring = bring
         self._jobs = jobs
         #: Links with jobs, in the order of their turns.
-        self._row: OrderedDict[Link, None] = OrderedDict()
+        self._row: OrderedDict[L, None] = OrderedDict()
         self._many = _MANY
         #: Jobs that threads work at.
         self._running = 0
 
     @property
-    def waiting(self) -> tuple[Link, ...]:
+    def waiting(self) -> tuple[L, ...]:
         """Links in the row; some may want nothing any more."""
         return tuple(self._row)
 
-    def take(self, link: Link, engine: Engine) -> None:
+    def take(self, link: L, engine: Worked) -> None:
         """Start what ``engine`` has put off, now or when it is the link's turn."""
         if engine.blocked:
             blocked = engine.blocked[:]
@@ -66,7 +84,7 @@ class Background:
             self._line_up(link)
             self._begin()
 
-    def _line_up(self, link: Link) -> None:
+    def _line_up(self, link: L) -> None:
         """Put ``link`` at the end of the row, unless it is there already."""
         if len(self._row) >= self._many:
             # Links that have closed; the others would get their turns only after these.
@@ -87,7 +105,7 @@ class Background:
             self._running += 1
             self._pool.submit(self._in_thread(link, stream_id, job))
 
-    def _in_thread(self, link: Link, stream_id: int, job: Job) -> Callable[[], None]:
+    def _in_thread(self, link: L, stream_id: int, job: Job) -> Callable[[], None]:
         def run() -> None:
             try:
                 outcome = job()
@@ -99,22 +117,22 @@ class Background:
 
         return run
 
-    def _failed(self, link: Link, stream_id: int, text: str) -> None:
+    def _failed(self, link: L, stream_id: int, text: str) -> None:
         self._error_log.report("internal", link.peer, text)
         self._done(link, stream_id, None)
 
-    def _done(self, link: Link, stream_id: int, outcome: Outcome | None) -> None:
+    def _done(self, link: L, stream_id: int, outcome: Outcome | None) -> None:
         self._running -= 1
         self._begin()
         self._bring(link, lambda engine, now: engine.finish_job(stream_id, outcome, now))
 
-    def _wait_for(self, link: Link, stream_id: int, reader: BodyReader) -> None:
+    def _wait_for(self, link: L, stream_id: int, reader: BodyReader) -> None:
         def unblock() -> None:
             self._bring(link, lambda engine, now: engine.unblock(stream_id, now))
 
         reader.wait(lambda: self._pool.post(unblock))
 
 
-def _wants(link: Link) -> bool:
+def _wants(link: Working) -> bool:
     """Whether ``link`` has a job that nobody works at."""
     return link.engine is not None and bool(link.engine.jobs)

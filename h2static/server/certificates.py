@@ -63,6 +63,13 @@ class Certificates:
         """Whose certificate a connection with ``context`` was shown."""
         return self._pairs.get(context, self._first)
 
+    def pair_for(self, name: str | None) -> KeyPair:
+        """Whose certificate a client is shown that names ``name``, or nobody."""
+        if name is None:
+            return self._first
+        found = self._names.find(host_of(name.encode("ascii", "replace")))
+        return self._first if found is None else found
+
     def _choose(
         self,
         connection: ssl.SSLSocket | ssl.SSLObject,
@@ -70,8 +77,6 @@ class Certificates:
         context: ssl.SSLContext,
     ) -> None:
         """OpenSSL asks in the middle of a handshake; what is raised here would end it."""
-        if name is None:
-            return
-        pair = self._names.find(host_of(name.encode("ascii", "replace")))
-        if pair is not None and pair != self._first:
+        pair = self.pair_for(name)
+        if pair != self._first:
             connection.context = self._contexts[pair]

@@ -38,6 +38,7 @@ from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
 from h2static.server.acceptor import Acceptor
 from h2static.server.connections import Connections
+from h2static.server.datagram_link import DatagramLink
 from h2static.server.descriptors import Descriptors
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
@@ -49,6 +50,8 @@ from h2static.server.timers import Timed, Timers
 if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
     from h2static.logs.access import AccessLog
+    from h2static.server.datagram_entrance import DatagramEngines, DatagramParts
+    from h2static.server.datagrams import Datagrams
 
 #: Seconds of waiting in the poller after activity, before the event loop is asked.
 SPIN_SECONDS: Final = 0.001
@@ -79,12 +82,13 @@ class Driver:
         spin: float = SPIN_SECONDS,
         limits: ServerLimits = DEFAULT_LIMITS,
         poller: Poller | None = None,
+        datagrams: DatagramParts | None = None,
     ) -> None:
         """``access_log`` gets what is noted in the journal of ``shared``.
 
         ``trusted_proxies``, ``proxy_protocol``: see :class:`~h2static.server.acceptor.Acceptor`.
         ``spin``: seconds to wait in the poller after activity; 0 where other tasks of the event
-        loop matter.  ``poller``: the best of this system unless given.
+        loop matter.  ``poller``: the best of this system unless given.  ``datagrams``: for HTTP/3.
         """
         self._shared = shared
         self._access_log = access_log
@@ -117,12 +121,36 @@ class Driver:
         )
         for one in entrances:
             self._acceptor.add_entrance(one)
+        self._datagrams: Datagrams | None = None
+        if datagrams is not None:
+            from h2static.server.datagrams import Datagrams
+
+            self._datagrams = Datagrams(
+                datagrams,
+                self._poller,
+                self._timers,
+                error_log,
+                pool=pool,
+                console=console,
+                rouse=self._rouse,
+                emptied=self._tell_emptied,
+                clock=time.time,
+                limits=limits,
+            )
+            if datagrams.worker.begins:
+                self._datagrams.begin()
+        # HTTP/3 serves what is inside of the other entrances' applications.
+        every = entrances or (() if datagrams is None else datagrams.entrances)
         #: To be told that a batch begins: each application once, then each maker of engines.
         self._batches: tuple[Callable[[], None], ...] = _distinct(
-            [lifecycle_of(one.application).new_batch for one in entrances]
+            [lifecycle_of(one.application).new_batch for one in every]
             + [one.engines.new_batch for one in entrances]
+            + [one.new_batch for one in self._datagram_engines]
         )
-        self._releases = _distinct([one.engines.release for one in entrances])
+        self._releases = _distinct(
+            [one.engines.release for one in entrances]
+            + [one.release for one in self._datagram_engines]
+        )
         # What is left of the round: what was read, turns, listeners where somebody waits.
         self._arrived: deque[Link] = deque()
         self._turns = 0
@@ -139,7 +167,12 @@ class Driver:
     @property
     def connections(self) -> int:
         """Connections that are open."""
-        return len(self._connections.links)
+        datagrams = self._datagrams
+        return len(self._connections.links) + (0 if datagrams is None else datagrams.open)
+
+    @property
+    def _datagram_engines(self) -> list[DatagramEngines]:
+        return [] if self._datagrams is None else self._datagrams.engines
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -149,11 +182,27 @@ class Driver:
     def stop_accepting(self) -> None:
         """Give the listeners up; the supervisor still holds them."""
         self._acceptor.stop()
+        if self._datagrams is not None:
+            self._datagrams.stop_accepting()
+
+    def take_datagrams(self) -> None:
+        """Read the sockets of HTTP/3 from now on: no predecessor does any more."""
+        if self._datagrams is not None:
+            self._datagrams.begin()
+
+    def leave_datagrams(self) -> None:
+        """Leave the sockets of HTTP/3 to a successor, who passes on what is for connections
+        here."""
+        if self._datagrams is not None:
+            self._datagrams.stop_reading()
 
     def drain(self, now: float) -> None:
         """Have every connection finish what it has accepted, and close (RFC 9113 section 6.8)."""
         self._connections.now = now
         self._connections.drain()
+        if self._datagrams is not None:
+            self._datagrams.now = now
+            self._datagrams.drain()
 
     def release(self) -> None:
         """Have engines forget what they remember of seconds that are over.
@@ -168,12 +217,14 @@ class Driver:
     def close_all(self) -> None:
         """Close every connection now and end :meth:`run`."""
         self._connections.close_all()
+        if self._datagrams is not None:
+            self._datagrams.close_all()
         self._stopped = True
         self._pool.wake()
 
     async def wait_until_empty(self) -> None:
         """Return when no connection is open."""
-        while self._connections.links:
+        while self.connections:
             self._emptied = anyio.Event()
             await self._emptied.wait()
 
@@ -183,7 +234,11 @@ class Driver:
 
     def counters(self) -> dict[str, int]:
         """Connections, streams, requests, resets, limit hits and violations, since the start."""
-        return self._connections.counters()
+        counters = self._connections.counters()
+        if self._datagrams is not None:
+            for name, value in self._datagrams.counters().items():
+                counters[name] += value
+        return counters
 
     # ------------------------------------------------------------------ the loop
 
@@ -199,6 +254,9 @@ class Driver:
             self._connections.close_all()
             self._write_logs()
             self.stop_accepting()
+            if self._datagrams is not None:
+                self._datagrams.close_all()
+                self._datagrams.close_sockets()
             self._pool.close()
             self.descriptors.close()
             with contextlib.suppress(OSError):
@@ -284,6 +342,10 @@ class Driver:
         for owner in self._timers.due(connections.now):
             if isinstance(owner, Link):
                 connections.guarded(owner, connections.check)
+            elif isinstance(owner, DatagramLink):
+                assert self._datagrams is not None
+                self._datagrams.now = connections.now
+                self._datagrams.check(owner)
             else:
                 self._acceptor.resume(connections.now)
                 self._timers.set(self._acceptor, self._acceptor.paused_until)
@@ -298,10 +360,26 @@ class Driver:
             self._asleep = False
             self._serve_soon()
 
+    @property
+    def _datagrams_wait(self) -> bool:
+        """Whether links of HTTP/3 want a turn."""
+        return self._datagrams is not None and bool(self._datagrams.ready)
+
+    @property
+    def _datagram_turns(self) -> int:
+        """How many of them have theirs in this round."""
+        return 0 if self._datagrams is None else self._datagrams.turns
+
     def _go_on(self, end: float, spin: float) -> bool:
         """A round, or what ``end`` has left of one; whether there was anything to do."""
-        if not (self._arrived or self._turns or self._accepting or self.descriptors.noticed):
-            waits = self._connections.ready or self._pool.posted
+        if not (
+            self._arrived
+            or self._turns
+            or self._accepting
+            or self._datagram_turns
+            or self.descriptors.noticed
+        ):
+            waits = self._connections.ready or self._pool.posted or self._datagrams_wait
             events = self._poller.poll(0 if waits else spin, self._limits.events_a_round)
             if not events and not waits:
                 return False
@@ -315,11 +393,16 @@ class Driver:
         connections.now = time.monotonic()
         connections.handshakes = self._limits.handshakes_a_round
         links, read, arrived = connections.links, connections.read, self._arrived
+        datagrams = self._datagrams
+        if datagrams is not None:
+            datagrams.now = connections.now
         for descriptor, event in events:
             link = links.get(descriptor)
             if link is None:
                 if self._acceptor.listens_at(descriptor):
                     self._accepting.append(descriptor)
+                elif datagrams is not None and datagrams.owns(descriptor):
+                    datagrams.read(descriptor, event)
                 elif not self.descriptors.notice(descriptor, event):
                     self._pool.heed_wakeup()
                 continue
@@ -333,6 +416,8 @@ class Driver:
             begin()
         self._pool.run_posted()
         self._turns = len(connections.ready)
+        if datagrams is not None:
+            datagrams.turns = len(datagrams.ready)
 
     def _work(self, end: float) -> None:
         """Process what was read, then give those a turn who have more to do, until ``end``."""
@@ -355,6 +440,10 @@ class Driver:
             link.queued = False
             connections.guarded(link, connections.turn)
             connections.now = now = clock()
+            if now >= end:
+                return
+        if self._datagrams is not None and self._datagrams.turns:
+            connections.now = now = self._datagrams.take_turns(end, clock)
             if now >= end:
                 return
         while self._accepting:

@@ -14,7 +14,26 @@ from h2static.http.engine import Engine as ProtocolEngine
 from h2static.http.exchange import Job, Outcome
 
 
-class Engine(ProtocolEngine, Protocol):
+class Worked(Protocol):
+    """What threads work for: the part of an engine that has to do with them."""
+
+    @property
+    def blocked(self) -> list[tuple[int, BodyReader]]:
+        """Readings to be waited for, by stream; the driver empties the list."""
+
+    @property
+    def jobs(self) -> deque[tuple[int, Job]]:
+        """Work for threads, by stream; each is taken out when a thread begins with it, and dropped
+        by the engine when nobody waits for it any more."""
+
+    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
+        """A job of ``jobs`` was done, or has failed (``None``); the stream may be gone."""
+
+    def unblock(self, stream_id: int, now: float) -> None:
+        """A reading of ``blocked`` can go on; the stream may be gone."""
+
+
+class Engine(ProtocolEngine, Worked, Protocol):
     """One connection of a server.
 
     An engine is given ``notify`` when it is made, and calls it when an exchange was used outside of
@@ -25,11 +44,6 @@ class Engine(ProtocolEngine, Protocol):
     @property
     def counters(self) -> Counters:
         """What the connection has counted so far."""
-
-    @property
-    def jobs(self) -> deque[tuple[int, Job]]:
-        """Work for threads, by stream; each is taken out when a thread begins with it, and dropped
-        by the engine when nobody waits for it any more."""
 
     @property
     def slack(self) -> float:
@@ -54,9 +68,6 @@ class Engine(ProtocolEngine, Protocol):
     @property
     def open_streams(self) -> int:
         """Requests that are not finished."""
-
-    def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
-        """A job of ``jobs`` was done, or has failed (``None``); the stream may be gone."""
 
     def drain(self, now: float) -> None:
         """Finish what was accepted, then close."""

@@ -52,6 +52,27 @@ class ServerLimits:
     #: Between two looks at the deadlines of one connection.
     check_seconds: float = 0.001
 
+    # --- HTTP/3
+    #: Datagrams read from one socket in one round: some milliseconds of work.
+    datagrams_a_round: int = 256
+    #: What one turn of a connection may give to its transport before others have theirs: each
+    #: octet costs fifty times what one of HTTP/2 does.
+    datagram_turn_output: int = 131_072
+    #: Connections of one worker.  Nothing else bounds them, as they share a descriptor; each takes
+    #: some 100 KiB.
+    datagram_connections: int = 4_096
+    #: Those of which the handshake is not complete, together: an Initial packet with any source
+    #: address makes one.
+    opening_connections: int = 1_024
+    #: From so many of them on, clients have to show first that they are where they say (Retry),
+    #: which costs them a round trip.
+    unvalidated_connections: int = 128
+    #: Stateless resets, version negotiations and refusals of tokens in one second: answers to
+    #: packets that anybody can make (RFC 9000 section 10.3.3).
+    stateless_packets: int = 1_000
+    #: Jobs of HTTP/3 that are done in threads at once, beside those of the other protocols.
+    datagram_jobs: int = 1
+
     # --- the end of a connection
     #: A write that moves nothing for so long ends the connection (CVE-2019-9517).
     write_seconds: float = limits.STALL_SECONDS

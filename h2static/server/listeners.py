@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from h2static.config import LOOPBACK, Config
 from h2static.errors import StartError
 from h2static.host_config import ListenConfig
+from h2static.server.datagram_group import DatagramGroup, open_group
 
 #: Connections that wait for a worker; the kernel lowers it to its own limit (net.core.somaxconn).
 BACKLOG = 4096
@@ -60,6 +61,8 @@ class Listener:
     place: int = 0
     #: How many of the sockets are for good, see :meth:`extend`.
     settled: int = 1
+    #: At the same address, for HTTP/3; ``None``: it is not served here.
+    datagrams: DatagramGroup | None = None
 
     def url(self, scheme: str) -> str:
         """The URL by which a client on this machine reaches the listener."""
@@ -83,6 +86,8 @@ class Listener:
         They get no connection before :func:`begin_listening`, and are for good after
         :meth:`settle`.  Raises ``OSError``.
         """
+        if self.datagrams is not None:
+            self.datagrams.extend(slots)
         if self.port is None or self.inherited or not _SPREADS:
             return
         while len(self.sockets) < slots:
@@ -91,26 +96,48 @@ class Listener:
 
     def settle(self) -> None:
         """Every socket has somebody who accepts from it."""
+        if self.datagrams is not None:
+            self.datagrams.settle()
         self.settled = len(self.sockets)
 
     def revert(self) -> None:
         """Close what :meth:`extend` opened: nobody will accept there, and who is sent there by the
         kernel would wait for ever."""
+        if self.datagrams is not None:
+            self.datagrams.revert()
         while len(self.sockets) > self.settled:
             self.sockets.pop().close()
 
-    def for_slot(self, slot: int, slots: int) -> list[socket.socket]:
-        """The sockets that ``slot`` of ``slots`` accepts from.
+    def for_slot(self, slot: int, slots: int, *, datagrams: bool = False) -> list[socket.socket]:
+        """The sockets that ``slot`` of ``slots`` accepts from, and those for HTTP/3 if wanted.
 
         Sockets of slots that no longer exist go to the others: a connection in their backlog must
         not be lost.
         """
-        if len(self.sockets) == 1:
-            return self.sockets
-        return self.sockets[slot::slots]
+        found = self.sockets if len(self.sockets) == 1 else self.sockets[slot::slots]
+        if datagrams and self.datagrams is not None:
+            return [*found, *self.datagrams.for_slot(slot, slots)]
+        return found
+
+    def take_datagrams(self, slots: int) -> None:
+        """Have sockets for HTTP/3 at the same address.  Raises ``OSError``."""
+        if self.datagrams is None and self.port is not None:
+            try:
+                self.datagrams = open_group(self.sockets[0], slots)
+            except OSError as error:
+                host = f"[{self.host}]" if ":" in self.host else self.host
+                text = f"cannot listen at UDP {host}:{self.port}: {error.strerror}"
+                raise OSError(error.errno, text) from error
+
+    def leave_datagrams(self) -> None:
+        """Have none any more: who asks there is refused at once."""
+        if self.datagrams is not None:
+            self.datagrams.close()
+            self.datagrams = None
 
     def close(self) -> None:
         """Close the sockets; the name of a Unix domain socket goes too.  Safe to call twice."""
+        self.leave_datagrams()
         if not self.sockets:
             # The name may be another server's by now.
             return
@@ -119,6 +146,18 @@ class Listener:
         if self.port is None and not self.inherited:
             with contextlib.suppress(OSError):
                 os.unlink(self.host)
+
+
+def sockets_of(
+    listeners: Sequence[Listener], config: Config, slot: int = 0
+) -> list[tuple[socket.socket, int]]:
+    """The sockets that the worker of ``slot`` serves, each with its place in
+    :attr:`Config.listening`."""
+    return [
+        (one, item.place)
+        for item in listeners
+        for one in item.for_slot(slot, config.workers, datagrams=config.serves_http3)
+    ]
 
 
 def begin_listening(one: socket.socket) -> None:
@@ -156,7 +195,13 @@ def adopt_listeners(descriptors: Sequence[int], config: Config) -> list[Listener
     listeners: list[Listener] = []
     try:
         for descriptor in descriptors:
-            listeners.append(_adopt(descriptor, config))  # noqa: PERF401 -- closed below on errors
+            listeners.append(_adopt(descriptor, config))
+            if config.serves_http3 and not config.listening[listeners[-1].place].no_tls:
+                listeners[-1].take_datagrams(config.workers)
+    except OSError as error:
+        for listener in listeners:
+            listener.close()
+        raise StartError(error.strerror) from error
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -215,7 +260,11 @@ def _open_all(config: Config, slots: int) -> list[Listener]:
     listeners: list[Listener] = []
     try:
         for place, listen in enumerate(config.listening):
-            _open_place(listen, place, slots, listeners)
+            first = len(listeners)
+            _open_place(listen, place, slots, listeners, silent=config.http3_only)
+            if config.serves_http3 and not listen.no_tls:
+                for one in listeners[first:]:
+                    one.take_datagrams(slots)
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -223,8 +272,13 @@ def _open_all(config: Config, slots: int) -> list[Listener]:
     return listeners
 
 
-def _open_place(listen: ListenConfig, place: int, slots: int, listeners: list[Listener]) -> None:
-    """Open the sockets of ``listen`` and add them to ``listeners``, one by one."""
+def _open_place(
+    listen: ListenConfig, place: int, slots: int, listeners: list[Listener], *, silent: bool
+) -> None:
+    """Open the sockets of ``listen`` and add them to ``listeners``, one by one.
+
+    ``silent``: connections are refused; the addresses are kept for datagrams.
+    """
     port = listen.port
     before = len(listeners)
     for family, host, optional in _addresses(listen):
@@ -249,7 +303,7 @@ def _open_place(listen: ListenConfig, place: int, slots: int, listeners: list[Li
         listeners.append(listener)
         listener.extend(slots)
         listener.settle()
-        for one in listener.sockets:
+        for one in () if silent else listener.sockets:
             begin_listening(one)
 
 

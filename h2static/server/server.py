@@ -177,6 +177,14 @@ class Server:
         self._driver.stop_accepting()
         self._driver.close_all()
 
+    def take_datagrams(self) -> None:
+        """Read the sockets of HTTP/3 from now on: no predecessor does any more."""
+        self._driver.take_datagrams()
+
+    def leave_datagrams(self) -> None:
+        """Leave the sockets of HTTP/3 to a successor."""
+        self._driver.leave_datagrams()
+
     def reopen_logs(self) -> None:
         """Open the log files again after they were renamed."""
         self.error_log.reopen()

@@ -51,7 +51,7 @@ def make_context(
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers(_CIPHERS_WITH_DHE if config.dh_param_file else _CIPHERS)
     if protocols is None:
-        protocols = ("h2",) if config.http2_only else ("h2", "http/1.1")
+        protocols = config.protocols
     context.set_alpn_protocols(list(protocols))
     if not tickets:
         context.options |= ssl.OP_NO_TICKET

@@ -163,6 +163,7 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
     """Each row of the table can be given and ends up in the configuration."""
     samples = {
         "address": "::1", "trusted-proxy": "10.0.0.0/8", "proxy-protocol": "require",
+        "alt-svc": "on",
         "client-ca": "x", "groups": "P-256", "dh-param-file": "x", "key-password-file": "x",
         "header-table-size": "1K", "encoder-header-table-size": "1K",
         "max-concurrent-streams": "7", "window-bits": "7", "connection-window-bits": "7",

@@ -18,9 +18,13 @@ from h2static.http2 import server as http2
 from h2static.http2.limits import Limits
 from h2static.http2.service import make_service
 from h2static.http2.settings import LocalSettings
+from h2static.http3 import service as http3
+from h2static.http3.limits import Limits as Http3Limits
 from h2static.server.engine import Engine
+from tests.support.http3_over_octets import Http3OverOctets
 from tests.support.wire_clients.http1 import Http1Client
 from tests.support.wire_clients.http2 import Http2Client
+from tests.support.wire_clients.http3 import Http3Client
 from tests.support.wire_clients.shape import WireClient
 
 #: What every engine offers here.
@@ -51,6 +55,10 @@ class Dialect(Protocol):
     def multiplexed(self) -> bool:
         """Whether requests of one connection are answered beside each other."""
 
+    @property
+    def half_closes(self) -> bool:
+        """Whether a client can end its side of a connection and still be answered."""
+
     def serve(
         self,
         application: Application,
@@ -72,6 +80,7 @@ class Http1:
     name = "http1"
     version = "HTTP/1.1"
     multiplexed = False
+    half_closes = True
 
     def serve(
         self,
@@ -96,6 +105,7 @@ class Http2:
 
     version = "HTTP/2.0"
     multiplexed = True
+    half_closes = True
 
     def __init__(self, name: str, *, memories: bool) -> None:
         """``memories``: header blocks and sections are remembered, as they are in service."""
@@ -128,8 +138,46 @@ class Http2:
         return Http2Client()
 
 
+class Http3:
+    """RFC 9114, over a fake of QUIC."""
+
+    version = "HTTP/3.0"
+    multiplexed = True
+    half_closes = False
+
+    def __init__(self, name: str, *, memories: bool) -> None:
+        """``memories``: field sections are remembered, as they are in service."""
+        self.name = name
+        self._memories = memories
+
+    def serve(
+        self,
+        application: Application,
+        client: Client,
+        shared: Shared,
+        now: float,
+        *,
+        notify: Callable[[], None],
+    ) -> Served:
+        service = http3.make_service(
+            application,
+            Http3Limits(),
+            shared,
+            schemes=frozenset((b"http",)),
+            connect_protocol=True,
+            memories=self._memories,
+        )
+        engine = Http3OverOctets(service, client, now, notify=notify)
+        return Served(engine=engine, new_batch=service.new_batch)
+
+    def connect(self) -> WireClient:
+        return Http3Client()
+
+
 DIALECTS: Final[tuple[Dialect, ...]] = (
     Http1(),
     Http2("http2", memories=True),
     Http2("http2-plain", memories=False),
+    Http3("http3", memories=True),
+    Http3("http3-plain", memories=False),
 )

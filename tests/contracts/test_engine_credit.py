@@ -246,7 +246,10 @@ def test_beyond_what_the_worker_may_hold_the_connection_gets_no_credit(dialect: 
     assert talk.shared.held.octets <= 100_000 + 65_535 + 16_384
     received = sum(len(sink.data) for sink in application.ledger.sinks)
     assert received <= 100_000 + 65_535 + 16_384
-    for exchange, sink in zip(application.handled, application.ledger.sinks, strict=True):
+    # HTTP/3 counts field sections too: some requests may not have come.
+    application.behaviours = application.swallow
+    held = list(zip(application.handled, application.ledger.sinks, strict=True))
+    for exchange, sink in held:
         sink.takes = lambda data: True
         exchange.resume()
     talk.settle()

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http2.limits import EXHAUSTED, LOW, WITHIN, Budget, Limits
+from h2static.http.budget import EXHAUSTED, LOW, WITHIN, Budget
+from h2static.http2.limits import Limits
 
 _FRAMES = "tests.http2.test_hazards_frames"
 _STREAMS = "tests.http2.test_hazards_streams"

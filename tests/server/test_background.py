@@ -256,7 +256,7 @@ def test_links_that_are_gone_do_not_pile_up() -> None:
         made.move(Phase.OPEN, engine)
         return made, engine
 
-    background = Background(pool, log, lambda link, result: None)
+    background: Background[Link] = Background(pool, log, lambda link, result: None)
     stays = [link() for _ in range(JOBS + 10)]
     for one, engine in stays:
         background.take(one, engine)

@@ -14,7 +14,7 @@ from h2static.assembly import page_of
 from h2static.config import Config
 from h2static.host_config import HostConfig, ListenConfig
 from h2static.process import supervisor as supervisor_module
-from h2static.process.control_channel import Message, encode
+from h2static.process.control_channel import DatagramAssignment, Message, encode
 from h2static.process.launching import Launched
 from h2static.process.supervisor import Supervisor
 from h2static.process.systemd import Notifier
@@ -111,6 +111,8 @@ def test_the_successor_of_a_worker_does_not_open_it_again(
         now: float,
         launched: Launched | None = None,
         failure: str = "",
+        datagrams: DatagramAssignment | None = None,
+        predecessors: Sequence[socket.socket] = (),
     ) -> Worker:
         said.append(config.open)
         ours, theirs = socket.socketpair()

@@ -139,7 +139,8 @@ def browsing(folder: Path, *extra: str) -> Iterator[Browser]:
     assert all(one.done for one in install(certificate, stores))
     options = Options()
     options.binary_location = binary
-    for argument in (*_ARGUMENTS, f"--user-data-dir={folder / 'profile'}", *extra):
+    usual = [one for one in _ARGUMENTS if one != "--disable-quic" or "--enable-quic" not in extra]
+    for argument in (*usual, f"--user-data-dir={folder / 'profile'}", *extra):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = Service(driver_binary, env={**os.environ, **environment})

@@ -19,6 +19,7 @@ from h2static.config import (
     MAX_HEADER_TABLE_SIZE,
     MAX_PADDING,
     MAX_WINDOW_BITS,
+    AltSvc,
     ProxyProtocol,
 )
 
@@ -186,5 +187,31 @@ PROTOCOL = (
         name="http2-only",
         group=Group.PROTOCOL,
         help="Refuse HTTP/1.1, which browsers use without TLS.",
+    ),
+    Option(
+        name="http1-only",
+        group=Group.PROTOCOL,
+        help="Refuse HTTP/2.",
+    ),
+    Option(
+        name="http3",
+        group=Group.PROTOCOL,
+        help="Speak HTTP/3 too, over UDP at the same port numbers. Needs the extra"
+        " h2static[http3].",
+    ),
+    Option(
+        name="http3-only",
+        group=Group.PROTOCOL,
+        help="Speak HTTP/3 and nothing else: connections over TCP are refused.",
+    ),
+    choice_option(
+        name="alt-svc",
+        group=Group.PROTOCOL,
+        what="Alt-Svc mode",
+        default=AltSvc.AUTO,
+        metavar="WHEN",
+        help="Whether responses over TLS tell clients of HTTP/3 at the same port, which they"
+        " remember for a day: 'auto' with --http3 but not with --dev, 'on', 'off', or 'clear' to"
+        " have them forget it.",
     ),
 )

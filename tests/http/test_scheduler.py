@@ -1,4 +1,4 @@
-"""``h2static.http2.scheduler`` against a model of RFC 9218 section 10."""
+"""``h2static.http.scheduler`` against a model of RFC 9218 section 10."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from h2static.http2.scheduler import Scheduler
+from h2static.http.scheduler import Scheduler
 
 
 @dataclass(eq=False)

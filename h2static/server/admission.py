@@ -1,0 +1,142 @@
+"""Datagrams for no connection: which begin one, and what is said to the others.
+
+Contract: :class:`Admission` decides without keeping anything of a client.  An Initial packet may
+begin a connection, or is answered with a Retry while many others have not shown that they are where
+they say (RFC 9000 section 8.1.2).  A packet for a connection of a predecessor is passed on to it;
+one for a connection that nobody has is answered with a stateless reset (section 10.3).  Answers to
+packets that anybody can make are bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from h2static.quic.connection_ids import ConnectionIds, reset_token, worker_of
+from h2static.quic.packets import (
+    SMALLEST_INITIAL,
+    Header,
+    stateless_reset,
+    version_negotiation,
+)
+from h2static.quic.retry import RetryTokens
+from h2static.quic.transport import Path
+from h2static.server.datagram_entrance import DatagramEntrance, DatagramWorker
+from h2static.server.datagram_sockets import address_octets
+from h2static.server.limits import ServerLimits
+from h2static.server.relay import Relay
+
+
+class Admitted(NamedTuple):
+    """A client that gets a connection."""
+
+    #: The id that it had chosen at first, where it comes back from a Retry.
+    original: bytes | None
+
+
+#: What an admission comes to: a connection, an answer, or nothing.
+Verdict = Admitted | bytes | None
+_NOTHING: Final = None
+
+
+class Admission:
+    """See the module."""
+
+    def __init__(
+        self,
+        worker: DatagramWorker,
+        relay: Relay | None,
+        limits: ServerLimits,
+        clock: Callable[[], float],
+        on_retrying: Callable[[], None],
+    ) -> None:
+        """``clock``: of the tokens, which other workers read too.  ``on_retrying`` is told when
+        clients begin to be asked to come back."""
+        self._worker = worker
+        self._relay = relay
+        self._limits = limits
+        self._clock = clock
+        self._on_retrying = on_retrying
+        self._tokens = RetryTokens(worker.key)
+        self._retrying = False
+        #: Answers that may still be given in this second.
+        self._answers = 0
+        self._second = -1
+
+    def judge(
+        self,
+        entrance: DatagramEntrance,
+        ids: ConnectionIds,
+        header: Header,
+        data: bytes,
+        path: Path,
+        *,
+        now: float,
+        opening: int,
+    ) -> Verdict:
+        """What becomes of a datagram for no connection; ``opening``: so many have not shown that
+        they are where they say."""
+        library = entrance.library
+        if header.version is None:
+            return self._lost(entrance, header, data, path, now)
+        if len(data) < SMALLEST_INITIAL:
+            return _NOTHING
+        if header.version in library.versions:
+            return (
+                self._begin(entrance, ids, header, path, now, opening) if header.initial else None
+            )
+        # RFC 9000 section 6.1; a version of 0 is a Version Negotiation packet itself.
+        if header.version and self._may_answer(now):
+            return version_negotiation(header, library.versions)
+        return _NOTHING
+
+    def _begin(
+        self,
+        entrance: DatagramEntrance,
+        ids: ConnectionIds,
+        header: Header,
+        path: Path,
+        now: float,
+        opening: int,
+    ) -> Verdict:
+        """The first packet of a client."""
+        limits = self._limits
+        address = address_octets(path)
+        if header.token:
+            retried = self._tokens.take(header.token, address, header.destination, self._clock())
+            if retried is not None:
+                return Admitted(retried.original)
+            # RFC 9000 section 8.1.3: "the server SHOULD immediately close … the connection with an
+            # INVALID_TOKEN error".
+            return entrance.library.refuse_token(header) if self._may_answer(now) else None
+        if opening >= limits.unvalidated_connections:
+            if not self._retrying:
+                self._retrying = True
+                self._on_retrying()
+            given = ids.make()
+            token = self._tokens.make(address, header.destination, given, self._clock())
+            return entrance.library.retry(header, token, given)
+        if opening < limits.unvalidated_connections // 2:
+            self._retrying = False
+        return Admitted(None)
+
+    def _lost(
+        self, entrance: DatagramEntrance, header: Header, data: bytes, path: Path, now: float
+    ) -> Verdict:
+        """A packet of a connection that is not here."""
+        worker = worker_of(header.destination)
+        if self._relay is not None and worker != self._worker.number:
+            passed = self._relay.pass_on(worker, entrance.socket.place, data, path)
+            if passed:
+                return _NOTHING
+        if not self._may_answer(now):
+            return _NOTHING
+        return stateless_reset(reset_token(self._worker.key, header.destination), len(data))
+
+    def _may_answer(self, now: float) -> bool:
+        """Whether one more packet may be sent to somebody of whom nothing is known."""
+        if int(now) != self._second:
+            self._second = int(now)
+            self._answers = self._limits.stateless_packets
+        self._answers -= 1
+        return self._answers >= 0

@@ -1,0 +1,1 @@
+"""QUIC: what is ours of it, and what is made of aioquic."""

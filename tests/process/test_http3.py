@@ -238,3 +238,41 @@ def test_an_idle_connection_does_not_hold_up_the_stop(site: Path, certificate: C
         together(connections, _is_closed)
         assert server.wait() == 0
         assert time.monotonic() - began < 10
+
+
+#: Holds more octets than the bound allows from the first request on.
+HOLDING = """
+HELD = []
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        HELD.append(b"x" * 250_000_000)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"held"})
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_replaced_for_its_memory_leaves_its_datagrams(
+    site: Path, certificate: Certificate, tmp_path: Path
+) -> None:
+    """Its successor begins to read when it has stopped, although both are of one configuration."""
+    (tmp_path / "holding.py").write_text(HOLDING)
+    words = ("--app", "/hold=holding:app", "--app-dir", str(tmp_path), "--lifespan", "off")
+    with (
+        serving(site, certificate, *words, "--max-memory", "200M") as server,
+        clients(server, 2) as connections,
+    ):
+        before = _workers_of(connections)
+        assert connections[0].get("/hold").data == b"held"
+        server.wait_for_stderr("octets of memory: replaced")
+        wait_until(lambda: len(server.workers()) == 2, "a successor starts")
+        # Asked while it takes over, and answered by whoever has the connection.
+        connections[1].ask("/large.bin")
+        together([connections[1]], _has_all)
+        together(connections, _is_closed)
+        with clients(server, 4) as later:
+            assert not before & _workers_of(later)
+            assert all(client.get("/large.bin").data == LARGE for client in later)
+        wait_until(lambda: len(server.workers()) == 1, "the predecessor has ended")

@@ -74,6 +74,7 @@ def _filled(name: str, port: int, folder: Path) -> str:
         "@PORT@": str(port),
         "@USER@": root_user if os.geteuid() == 0 else "",
         "@TLS@": "",
+        "@WORKERS@": "1",
     }.items():
         text = text.replace(key, value)
     path = folder / name

@@ -92,7 +92,7 @@ def idle_connection(place: peers.Place, *, tls: bool, connections: int, requests
     """
     generator = random.Random(SEED)
     paths = [f"/{number}.txt" for number in range(requests)]
-    with peers.running("h2static", place, tls=tls) as server:
+    with peers.running("h2static", place, peers.Setup(tls=tls)) as server:
         clients: list[Client] = []
         before = 0
         while len(clients) < 2 * connections:

@@ -3,7 +3,7 @@
 Promise: :func:`running` yields once the server accepts connections, and on the way out ends the one
 process that it started.  Assumes Linux where the processes are to be pinned.
 
-Strategy: every server gets one worker, the same folder, a port of its own on 127.0.0.1, and writes
+Strategy: every server gets the same folder, a port of its own on 127.0.0.1, and writes
 no access log.  It is started with the processor already chosen, so that all its threads inherit it.
 """
 
@@ -31,7 +31,13 @@ PACKAGES: Mapping[str, str | None] = {
     "h2static": None,
     "nghttpd": "nghttp2-server",
     "h2o": "h2o",
+    "nginx": "nginx",
+    "caddy": "caddy",
+    "granian": None,
 }
+
+#: Servers that push nothing on their own account.
+_WITHOUT_PUSH = ("h2o", "granian")
 
 #: Programs that make the load and check it, and the Debian package of each.
 CLIENTS: Mapping[str, str] = {
@@ -55,12 +61,35 @@ class Place:
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
+class Setup:
+    """How a server is to be set up."""
+
+    tls: bool = False
+    #: HTTP/1.1 is asked for; HTTP/2 otherwise.
+    http1: bool = False
+    workers: int = 1
+    #: A path, and those that are pushed with it.
+    push: tuple[str, tuple[str, ...]] | None = None
+
+    def fits(self, name: str) -> bool:
+        """Whether the server ``name`` can be set up so."""
+        if self.http1 and name == "nghttpd":
+            return False
+        return self.push is None or name not in _WITHOUT_PUSH
+
+
+#: HTTP/2 in cleartext, one worker.
+PLAIN = Setup()
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
 class Running:
     """A server that accepts connections."""
 
     name: str
     port: int
     tls: bool
+    http1: bool
     process: subprocess.Popen[bytes]
 
     @property
@@ -94,8 +123,16 @@ def make_place(folder: Path) -> Place:
 
 def missing(name: str) -> str | None:
     """What to install to have the server ``name``; ``None`` when it is there."""
+    if name == "granian":
+        there = Path(program_of(name)).exists()
+        return None if there else "granian is missing: pip install --group peers"
     package = PACKAGES[name]
     return None if package is None else _lack(name, package)
+
+
+def program_of(name: str) -> str:
+    """What starts a server: granian comes from PyPI, beside the interpreter."""
+    return str(Path(sys.executable).parent / name) if name == "granian" else name
 
 
 def missing_clients() -> list[str]:
@@ -109,39 +146,83 @@ def _lack(name: str, package: str) -> str | None:
 
 def version(name: str) -> str:
     """One line that says which version of ``name`` runs."""
-    command = [sys.executable, "-m", "h2static"] if name == "h2static" else [name]
-    printed = subprocess.run([*command, "--version"], check=True, capture_output=True, text=True)
-    return printed.stdout.splitlines()[0]
+    command = [sys.executable, "-m", "h2static"] if name == "h2static" else [program_of(name)]
+    option = {"nginx": "-v", "caddy": "version"}.get(name, "--version")
+    printed = subprocess.run([*command, option], check=True, capture_output=True, text=True)
+    line = (printed.stdout + printed.stderr).splitlines()[0].removeprefix("nginx version: ")
+    return line if name in line else f"{name} {line.split()[0]}"
 
 
-def command_of(name: str, port: int, place: Place, *, tls: bool) -> list[str]:
+def command_of(name: str, port: int, place: Place, setup: Setup = PLAIN) -> list[str]:
     """The command line that starts ``name``; writes its configuration file where it has one."""
     pair = [str(place.key), str(place.certificate)]
+    address, workers = "127.0.0.1", str(setup.workers)
+    rule = ""
+    if setup.push is not None:
+        rule = f"--push={setup.push[0]}={','.join(setup.push[1])}"
+    rules = [rule] if rule else []
     match name:
         case "h2static":
-            command = [sys.executable, "-m", "h2static", "-a", "127.0.0.1"]
-            command += [] if tls else ["--no-tls"]
-            return [*command, str(port), str(place.root), *(pair if tls else [])]
+            command = [sys.executable, "-m", "h2static", "-a", address, "-n", workers, *rules]
+            command += [] if setup.tls else ["--no-tls"]
+            return [*command, str(port), str(place.root), *(pair if setup.tls else [])]
         case "nghttpd":
-            command = ["nghttpd", "-a", "127.0.0.1", "-d", str(place.root), "-n", "1"]
-            return [*command, str(port), *pair] if tls else [*command, "--no-tls", str(port)]
+            command = ["nghttpd", "-a", address, "-d", str(place.root), "-n", workers, *rules]
+            return [*command, str(port), *pair] if setup.tls else [*command, "--no-tls", str(port)]
+        case "granian":
+            (place.scratch / "nothing.py").write_text("async def app(scope, receive, send): ...\n")
+            command = [program_of(name), "--interface", "asginl", "--host", address, "--port"]
+            command += [str(port), "--workers", workers, "--http", "1" if setup.http1 else "2"]
+            command += ["--static-path-route", "", "--static-path-mount", str(place.root)]
+            if setup.tls:
+                command += ["--ssl-keyfile", pair[0], "--ssl-certificate", pair[1]]
+            return [*command, "nothing:app"]
         case "h2o":
-            text = (CONFIGURATION / "h2o.conf").read_text()
-            for key, value in {
-                "@FOLDER@": str(place.scratch),
-                "@USER@": "user: root" if os.geteuid() == 0 else "",
-                "@PORT@": str(port),
-                "@ROOT@": str(place.root),
-                "@TLS@": f"  ssl:\n    key-file: {pair[0]}\n    certificate-file: {pair[1]}"
-                if tls
-                else "",
-            }.items():
-                text = text.replace(key, value)
-            file = place.scratch / "h2o.conf"
-            file.write_text(text)
-            return ["h2o", "-c", str(file)]
+            return ["h2o", "-c", _configured("h2o.conf", port, place, setup)]
+        case "nginx":
+            file = _configured("load-nginx.conf", port, place, setup)
+            return ["nginx", "-c", file, "-p", str(place.scratch)]
+        case "caddy":
+            file = _configured("load-Caddyfile", port, place, setup)
+            return ["caddy", "run", "--adapter", "caddyfile", "--config", file]
         case _:
             raise ValueError(f"no such server: {name}")
+
+
+def _configured(file: str, port: int, place: Place, setup: Setup) -> str:
+    """A configuration file with its places filled in; its path."""
+    root, key, certificate = os.geteuid() == 0, place.key, place.certificate
+    page, pushed = setup.push or ("", ())
+    user = tls = listen = push = ""
+    match file:
+        case "h2o.conf":
+            user = "user: root" if root else ""
+            tls = f"  ssl:\n    key-file: {key}\n    certificate-file: {certificate}"
+        case "load-nginx.conf":
+            user = "user root;" if root else ""
+            tls = f"ssl_certificate_key {key}; ssl_certificate {certificate};"
+            listen = (" ssl" if setup.tls else "") + ("" if setup.http1 else " http2")
+            pushes = " ".join(f"http2_push {one};" for one in pushed)
+            push = f"location = {page} {{ {pushes} }}"
+        case _:
+            tls = f"tls {certificate} {key}"
+            push = "\n\t".join(f"push {page} {one}" for one in pushed)
+    text = (CONFIGURATION / file).read_text()
+    for name, value in {
+        "@FOLDER@": str(place.scratch),
+        "@ROOT@": str(place.root),
+        "@PORT@": str(port),
+        "@USER@": user,
+        "@TLS@": tls if setup.tls else "",
+        "@LISTEN@": listen,
+        "@SCHEME@": "https" if setup.tls else "http",
+        "@WORKERS@": str(setup.workers),
+        "@PUSH@": push if setup.push else "",
+    }.items():
+        text = text.replace(name, value)
+    written = place.scratch / file
+    written.write_text(text)
+    return str(written)
 
 
 def family(process: int) -> list[int]:
@@ -157,13 +238,35 @@ def family(process: int) -> list[int]:
 
 def cpu_seconds(process: int) -> float:
     """CPU time that ``process`` and its descendants have used; 0 where there is no ``/proc``."""
-    ticks = 0
+    return sum(cpu_times(process).values())
+
+
+def cpu_times(process: int) -> dict[int, float]:
+    """Seconds of CPU by thread of ``process`` and its descendants; see :func:`cpu_seconds`.
+
+    Two of them say what was used meanwhile also where a process has ended: :func:`spent`.
+    """
+    found: dict[int, float] = {}
     for member in family(process):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            # The name of a program may have spaces; what follows its parenthesis has none.
-            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        for task in Path(f"/proc/{member}/task").glob("*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found[int(task.name)] = _cpu_of(task)
+    return found
+
+
+def spent(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """CPU time between two looks, of the threads that are there in the end."""
+    return sum(seconds - before.get(thread, 0.0) for thread, seconds in after.items())
+
+
+def _cpu_of(task: Path) -> float:
+    """In nanoseconds where the kernel counts them, in ticks otherwise."""
+    try:
+        return int((task / "schedstat").read_text().split()[0]) / 1e9
+    except FileNotFoundError:
+        # The name of a program may have spaces; what follows its parenthesis has none.
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -199,8 +302,8 @@ def free_port() -> int:
 def running(
     name: str,
     place: Place,
+    setup: Setup = PLAIN,
     *,
-    tls: bool = False,
     processor: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
@@ -208,12 +311,14 @@ def running(
 
     Raises :class:`PeerFailed` when it accepts no connection in time or does not end.
     """
-    command = partial(command_of, name, place=place, tls=tls)
+    command = partial(command_of, name, place=place, setup=setup)
+    # Caddy has as many threads as there are processors, unless it is told.
+    environment = {"GOMAXPROCS": str(setup.workers), **(environment or {})}
     with started(name, command, place.scratch, processor, environment=environment) as (
         process,
         port,
     ):
-        yield Running(name=name, port=port, tls=tls, process=process)
+        yield Running(name=name, port=port, tls=setup.tls, http1=setup.http1, process=process)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import load, peers
-from benchmarks.scenarios import Scenario
+from benchmarks.scenarios import Replay, Scenario
 
 SAMPLER = Path(__file__).parent / "sampler"
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -30,7 +30,7 @@ TOP = 25
 Frame = tuple[str, str, int]
 
 
-def profile(scenario: Scenario, place: peers.Place) -> str:
+def profile(scenario: Scenario | Replay, place: peers.Place) -> str:
     """Run ``scenario`` against h2static under the sampler and report the top functions and lines.
 
     Raises what :func:`benchmarks.load.run` and :func:`benchmarks.peers.running` raise.
@@ -46,7 +46,7 @@ def profile(scenario: Scenario, place: peers.Place) -> str:
     }
     server_processor, client_processor = peers.processors()
     with peers.running(
-        "h2static", place, tls=scenario.tls, processor=server_processor, environment=environment
+        "h2static", place, scenario.setup, processor=server_processor, environment=environment
     ) as server:
         run = load.run(server, scenario, place.scratch, processor=client_processor)
     head = f"{scenario.name} {scenario.load}: {run.rate:,.0f} requests/s under the sampler"

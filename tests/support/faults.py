@@ -34,7 +34,8 @@ import pytest
 import h2static
 from h2static.server.poller import Poller, make_poller
 
-_PACKAGE = str(Path(h2static.__file__).resolve().parent) + os.sep
+#: As frames say it: not resolved, where a link leads to the package.
+_PACKAGE = os.path.dirname(os.path.abspath(h2static.__file__)) + os.sep
 #: What Python adds to the name of a function for code inside it.
 _INNER = re.compile(r"\.<locals>(\.<\w+>)?|\.<\w+>")
 

@@ -12,6 +12,9 @@
 #   make corpus        fetch the HPACK stories that tests use, and verify them
 #   make matrix        HPACK codecs of others through the vectors and the corpus, into docs/
 #   make conformance   HTTP/2 servers of others through h2get conformance, into docs/
+#   make compiled      builds the hot modules with mypyc (needs a C compiler), and installs them
+#                      into an environment of their own, .compiled/venv
+#   make test-compiled the tests on that; ARGS="tests/http2 -x" and the like
 #   make bench         h2static beside nghttpd and h2o; ARGS="S1 --profile" and the like;
 #                      ARGS=apps beside ASGI servers, ARGS=proxy beside proxies,
 #                      ARGS=http3 over HTTP/3
@@ -49,7 +52,7 @@ SOURCES := h2static hpacktools tests benchmarks adapters docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn clean
+.PHONY: serve quick test coverage compiled test-compiled check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -77,6 +80,41 @@ coverage: $(VENV)/.tools
 	$(BIN)/coverage run -m pytest -q -n auto -m "not slow" $(IN_PROCESS)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include="$(COVERED)" --fail-under=$(COVERAGE_FLOOR)
+
+COMPILED := .compiled
+COMPILED_SOURCES := pyproject.toml packaging/build_hook.py \
+	$(shell find h2static hpacktools -name "*.py" -not -name ".*")
+
+compiled: $(COMPILED)/.project
+
+# An environment with everything that tests need, and the wheel in the place of the sources.
+$(COMPILED)/.project: $(COMPILED_SOURCES) $(VENV)/.pip
+	@echo "Compiling into $(COMPILED)/venv"
+	@rm -rf $(COMPILED)/wheels
+	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(PIP) wheel --no-deps --wheel-dir $(COMPILED)/wheels .
+	@$(COMPILED)/venv/bin/python -c '' 2>/dev/null || "$(PYTHON)" -m venv --clear $(COMPILED)/venv
+	@$(COMPILED)/venv/bin/python -m pip --disable-pip-version-check --quiet install \
+		--upgrade 'pip>=25.1'
+	@$(COMPILED)/venv/bin/python -m pip --disable-pip-version-check --quiet install \
+		--group dev $(COMPILED)/wheels/*.whl
+	@$(COMPILED)/venv/bin/python -m pip --disable-pip-version-check --quiet install \
+		--force-reinstall --no-deps $(COMPILED)/wheels/*.whl
+	@$(COMPILED)/venv/bin/h2static --version
+	@touch $@
+
+# A copy of what is not installed, with links to what is: from within the repository Python would
+# import the sources.
+test-compiled: $(COMPILED)/.project
+	@rm -rf $(COMPILED)/tree && mkdir $(COMPILED)/tree
+	@git ls-files -z --cached --others --exclude-standard -- ':!h2static' ':!hpacktools' \
+		| tar --null -T - -cf - | tar -xf - -C $(COMPILED)/tree
+	@for package in h2static hpacktools; do \
+		ln -s "$$($(COMPILED)/venv/bin/python -c \
+			'import sysconfig; print(sysconfig.get_path("platlib"))')/$$package" $(COMPILED)/tree; \
+	done
+	@test ! -d ../shared || ln -sfn "$(CURDIR)/../shared" $(COMPILED)/shared
+	cd $(COMPILED)/tree && H2STATIC_TEST_BUILD=compiled \
+		../venv/bin/python -m pytest -n auto $(ARGS)
 
 format: $(VENV)/.tools
 	$(BIN)/ruff format $(SOURCES)

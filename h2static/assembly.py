@@ -68,6 +68,7 @@ def assemble(
     objects: Mapping[str, object] | None = None,
     stand_in: object | None = None,
     restart: Callable[[], None] | None = None,
+    replace: Callable[[int], None] | None = None,
     places: Sequence[int] = (),
     datagrams: DatagramWorker | None = None,
 ) -> Server:
@@ -76,7 +77,8 @@ def assemble(
     ``objects``: applications by prefix that are there already, and need no import; they are those
     of the site without a name.  ``stand_in`` is served in the place of each application of every
     host.  ``restart`` is called, in a thread, when dev mode finds that modules of applications have
-    changed.
+    changed; ``replace`` with the octets of memory, when they are more than allowed and cannot be
+    given back.
 
     ``places``: of each of ``sockets``, which of :attr:`Config.listening` it is of; the first unless
     given.  ``datagrams``: what is to be known of other workers where sockets for HTTP/3 are among
@@ -196,6 +198,8 @@ def assemble(
             on_stopping=served.on_stopping,
             on_not_restarted=served.on_not_restarted,
             renew=renew,
+            max_memory=config.max_memory,
+            replace=replace,
             limits=limits,
         )
     )
@@ -347,14 +351,15 @@ def _add_wrappers(
         from h2static.dev.trouble import make_trouble
 
         served.application = make_trouble(config, served.application, post)
-    if config.cors:
-        from h2static.dev.cors import CorsApplication
-
-        served.application = CorsApplication(served.application)
     if config.auth:
         from h2static.server.basic_auth import ask_for_passwords
 
-        served.application = ask_for_passwords(config.auth, served.application)
+        served.application = ask_for_passwords(config.auth, served.application, Refusals(), post)
+    if config.cors:
+        from h2static.dev.cors import CorsApplication
+
+        # Outside of passwords: browsers send none with the question whether they may ask.
+        served.application = CorsApplication(served.application)
     if config.health is not None:
         from h2static.server.health import HealthApplication
 

@@ -54,6 +54,9 @@ DEFAULT_PORT = 8080
 DEFAULT_SECURE_DEV_PORT = 8443
 #: More workers than this are a typing mistake on any machine that serves a folder.
 MAX_WORKERS = 256
+#: A worker takes about 50 MiB before it has served anything; less would replace it again and again.
+MIN_MEMORY = 96 * 1024 * 1024
+MAX_MEMORY = 2**50
 #: A server that takes more than a day to stop does not stop.
 MAX_SECONDS = 86_400
 
@@ -70,6 +73,7 @@ _RANGES = {
     "workers": (1, MAX_WORKERS),
     "grace": (0, MAX_SECONDS),
     "drain_delay": (0, MAX_SECONDS),
+    "max_memory": (MIN_MEMORY, MAX_MEMORY),
     "debounce": (0, MAX_DEBOUNCE),
 }
 
@@ -255,6 +259,9 @@ class Config:
     grace: float = 30.0
     #: Seconds between the health check turning 503 and the first GOAWAY.
     drain_delay: float = 0.0
+    #: Octets of resident memory above which a worker gives back what it remembers, and is replaced
+    #: when that does not help; ``None``: no bound.
+    max_memory: int | None = None
     #: Path that answers 200 while serving and 503 while draining; ``None``: no such path.
     health: str | None = None
     #: Networks, and ``unix``, whose connections are those of proxies that are believed about whom

@@ -157,6 +157,10 @@ class HostRouter(Lifecycle):
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
         self._hosts.release()
 
+    def shrink(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self._hosts.shrink()
+
     def drain(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
         self._hosts.drain()

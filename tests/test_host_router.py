@@ -36,6 +36,9 @@ class Named(Lifecycle):
     def start(self) -> None:
         self.told.append("start")
 
+    def shrink(self) -> None:
+        self.told.append("shrink")
+
 
 def request_for(authority: bytes) -> Request:
     return Request(method=b"GET", scheme=b"https", authority=authority, path=b"/", fields=())
@@ -117,6 +120,13 @@ def test_only_who_is_asked_is_told_of_a_batch() -> None:
         assert one.told.count("batch") == batch
     assert "batch" not in other.told
     assert other.told == ["start", "start"]
+
+
+def test_where_memory_is_short_every_host_is_told() -> None:
+    one, other = Named("1"), Named("2")
+    hosts = Hosts([Host("1", ["1.test"], one), Host("2", ["2.test"], other)], None)
+    HostRouter(hosts, Refusals()).shrink()
+    assert one.told == other.told == ["shrink"]
 
 
 def test_what_is_remembered_is_bounded() -> None:

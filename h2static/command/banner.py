@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from h2static.config import LOCALHOST, SERVER_NAME, Config
 from h2static.logs.escape import escape
-from h2static.version import __version__
+from h2static.version import __version__, build
 
 if TYPE_CHECKING:
     from h2static.host_config import HostConfig
@@ -32,7 +32,7 @@ def banner(
     seconds: float,
 ) -> str:
     """The lines; ``seconds``: what the start took."""
-    lines = [f"{SERVER_NAME} {__version__}, ready in {seconds * 1000:.0f} ms"]
+    lines = [f"{SERVER_NAME} {__version__} ({build()}), ready in {seconds * 1000:.0f} ms"]
     if config.found_file is not None:
         lines.append(f"  options  {escape(config.found_file)} (--no-config leaves it out)")
     if config.folder:
@@ -108,7 +108,7 @@ def _troubles(config: Config) -> list[str]:
     """What is slow or broken on purpose, so that nobody looks for the reason."""
     found = [f"{one.text}: delay of {seconds * 1000:.0f} ms" for one, seconds in config.delay]
     found += [f"{one.text}: {rate} octets a second" for one, rate in config.rate]
-    found += [f"{one.text}: {status}, {share:.0%}" for one, (status, share) in config.fail]
+    found += [f"{one.text}: {status}, {share * 100:g}%" for one, (status, share) in config.fail]
     return [escape(text) for text in found]
 
 

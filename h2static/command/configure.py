@@ -9,6 +9,7 @@ raises :class:`~h2static.errors.UsageError` (wrong usage, exit code 2) or
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -245,6 +246,13 @@ def _check_allow_host(values: Mapping[str, object]) -> None:
 
 def _check_auth(config: Config) -> None:
     """Refuse to ask for passwords where others on the way would read them."""
+    if config.auth:
+        from h2static.server.basic_auth import check_users
+
+        try:
+            check_users(config.auth)
+        except ValueError as error:
+            raise UsageError(f"--auth: {error}") from None
     for listen in config.listening if config.auth else ():
         addresses = listen.addresses
         if listen.no_tls and not (addresses and all(map(_is_local, addresses))):
@@ -254,7 +262,14 @@ def _check_auth(config: Config) -> None:
 
 
 def _is_local(address: str) -> bool:
-    return address.strip("[]") in ("localhost", "::1") or address.startswith(("127.", "unix:"))
+    """Whether nobody but this machine reaches ``address``, which may be a name."""
+    if address.startswith("unix:"):
+        return True
+    name = address.lower().strip("[]").removesuffix(".")
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def _is_on(value: object) -> bool:

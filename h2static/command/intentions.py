@@ -58,6 +58,7 @@ _INTENTIONS = {
     "did you mean --host NAME=DOCROOT?": "vhost virtual-host server-name",
     "did you mean --quiet?": "silent no-banner",
     "did you mean --header?": "headers add-header custom-headers",
+    "did you mean --languages en,de?": "language lang locale locales i18n",
     "did you mean --netlify, which follows _redirects?": "redirects redirect",
     "did you mean --error-page 404=404.html?": "404 not-found notfound error-pages 404-page",
     "did you mean --clean-urls?": "html-extensions clean strip-html extensions try-html",

@@ -22,7 +22,7 @@ from h2static.command.configure import check_certificates, configure, with_files
 from h2static.command.options import OPERANDS, OPTIONS
 from h2static.config import SERVER_NAME, Config, describe
 from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
-from h2static.version import __version__
+from h2static.version import __version__, build
 
 if TYPE_CHECKING:
     from h2static.command.toml_config import FileConfig
@@ -132,7 +132,7 @@ def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
         print(render(OPTIONS, OPERANDS, commands), end="")
         return EXIT_STOPPED
     if line.values.get("version"):
-        print(f"{SERVER_NAME} {__version__}")
+        print(f"{SERVER_NAME} {__version__} ({build()})")
         return EXIT_STOPPED
     if line.values.get("print-config"):
         return _print_config(line)

@@ -1,7 +1,8 @@
 """Having something done later, in a thread that does nothing else.
 
-Contract: :meth:`Alarm.call` has an action done after some time, in the alarm's thread; it must not
-block.  After :meth:`Alarm.stop` nothing is done any more.
+Contract: :meth:`Alarm.call` has an action done after some time, in the alarm's thread, unless it is
+called off; it must not block.  After :meth:`Alarm.hurry` nothing waits any more, and after
+:meth:`Alarm.stop` nothing is done.
 """
 
 from __future__ import annotations
@@ -11,6 +12,18 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+
+#: So many entries that were called off may be kept before they are counted.
+_FEW = 64
+
+
+@dataclass(slots=True, order=True)
+class _Entry:
+    at: float
+    number: int
+    #: ``None``: done, or called off.
+    action: Callable[[], None] | None = field(compare=False)
 
 
 class Alarm:
@@ -18,21 +31,55 @@ class Alarm:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._waiting: list[tuple[float, int, Callable[[], None]]] = []
+        self._waiting: list[_Entry] = []
+        self._called_off = 0
         self._numbers = itertools.count()
         self._stopped = False
+        self._hurrying = False
         self._thread: threading.Thread | None = None
 
-    def call(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do ``action`` after ``seconds``; callable from any thread."""
+    def __len__(self) -> int:
+        """How much is kept, for now or for nothing."""
+        return len(self._waiting)
+
+    @property
+    def hurrying(self) -> bool:
+        """Whether nothing is to wait any more."""
+        return self._hurrying
+
+    def call(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Do ``action`` after ``seconds``, unless what is returned is called before; both callable
+        from any thread."""
         with self._condition:
-            if self._stopped:
+            at = 0.0 if self._hurrying else time.monotonic() + seconds
+            entry = _Entry(at, next(self._numbers), action)
+            if not self._stopped:
+                heapq.heappush(self._waiting, entry)
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
+                    self._thread.start()
+                self._condition.notify()
+        return lambda: self._call_off(entry)
+
+    def _call_off(self, entry: _Entry) -> None:
+        with self._condition:
+            if entry.action is None:
                 return
-            at = time.monotonic() + seconds
-            heapq.heappush(self._waiting, (at, next(self._numbers), action))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
-                self._thread.start()
+            entry.action = None
+            self._called_off += 1
+            if self._called_off > _FEW and self._called_off * 2 > len(self._waiting):
+                # What waits for minutes is not to keep those who have gone.
+                self._waiting = [one for one in self._waiting if one.action is not None]
+                heapq.heapify(self._waiting)
+                self._called_off = 0
+
+    def hurry(self) -> None:
+        """Do at once what waits, and what comes from now on."""
+        with self._condition:
+            self._hurrying = True
+            for entry in self._waiting:
+                entry.at = 0.0
+            heapq.heapify(self._waiting)
             self._condition.notify()
 
     def stop(self) -> None:
@@ -50,7 +97,12 @@ class Alarm:
         with self._condition:
             while not self._stopped:
                 now = time.monotonic()
-                if self._waiting and self._waiting[0][0] <= now:
-                    return heapq.heappop(self._waiting)[2]
-                self._condition.wait(self._waiting[0][0] - now if self._waiting else None)
+                if self._waiting and self._waiting[0].at <= now:
+                    entry = heapq.heappop(self._waiting)
+                    action, entry.action = entry.action, None
+                    if action is not None:
+                        return action
+                    self._called_off -= 1
+                else:
+                    self._condition.wait(self._waiting[0].at - now if self._waiting else None)
         return None

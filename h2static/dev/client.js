@@ -218,7 +218,8 @@
   /** The paths under which a file may be asked for. */
   function addressesOf(path) {
     const plain = path.replace(/\.(?:br|gz|zst)$/i, "");
-    const found = [path, plain];
+    // With --languages, style.de.css may have come in the place of style.css.
+    const found = [path, plain, plain.replace(/\.[a-z]{1,8}(-[a-z0-9]{1,8})*(?=\.[^./]+$)/i, "")];
     const page = /^(.*?)(\/index)?\.html?$/i.exec(plain);
     if (page) found.push(page[1] || "/", `${page[1]}/`);
     return found;

@@ -82,6 +82,10 @@ class DocumentRequest(NamedTuple):
     origin: Origin
 
 
+#: Fields of a request by which a site chooses what the document is; not in which coding.
+_NEGOTIATED = (b"accept", b"accept-language")
+
+
 def document_request(request: Request) -> DocumentRequest:
     """What follows from ``request``."""
     return DocumentRequest(
@@ -91,7 +95,7 @@ def document_request(request: Request) -> DocumentRequest:
             scheme=request.scheme,
             authority=request.authority,
             path=request.path,
-            fields=tuple(field for field in request.fields if field[0] == b"accept"),
+            fields=tuple(field for field in request.fields if field[0] in _NEGOTIATED),
             repeats=request.repeats,
         ),
         Origin(

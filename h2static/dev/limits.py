@@ -95,8 +95,9 @@ class DevLimits:
     poll_seconds: float = 0.5
     poll_factor: float = 50
 
-    #: Octets of a Markdown file that is shown as a page: making it takes some seconds for each MiB.
-    markdown: int = 1 << 20
+    #: Octets of a Markdown file that is shown as a page: making it takes six seconds for each MiB,
+    #: during which other requests are slow.
+    markdown: int = 512 << 10
     #: Octets of a file that answers in the place of an API.
     mock: int = 16 << 20
 

@@ -8,6 +8,7 @@ With the query ``raw`` the file is shown as it is.
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import unquote_to_bytes
 
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.whole_files import read_whole
@@ -15,6 +16,8 @@ from h2static.http.fields import SERVER_FIELD
 from h2static.http.messages import Request, Response
 from h2static.site.pages import page
 
+#: What is said of the choice of the file holds for the page.
+_NEGOTIATED = (b"content-language", b"vary")
 _STYLE = """\
 main{max-width:46rem;margin:0 auto;padding:2rem 1.25rem 4rem;overflow-wrap:break-word}
 h1,h2{padding-bottom:.3rem;border-bottom:1px solid var(--line)}
@@ -52,8 +55,8 @@ def markdown_page(request: Request, response: Response) -> Response:
     octets = body if isinstance(body, bytes) else read_whole(body)
     renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     content = renderer.render(octets.decode("utf-8", "replace"))
-    path = request.path.partition(b"?")[0].decode("latin-1")
-    title = escape(path.rpartition("/")[2])
+    path = unquote_to_bytes(request.path.partition(b"?")[0])
+    title = escape(path.rpartition(b"/")[2].decode("utf-8", "replace"))
     made = page(
         title,
         f'<main>\n{content}\n<footer>{title} · <a href="?raw">source</a></footer>\n</main>\n',
@@ -64,5 +67,6 @@ def markdown_page(request: Request, response: Response) -> Response:
         (b"cache-control", b"no-cache"),
         (b"content-length", b"%d" % len(made)),
         (b"content-type", b"text/html; charset=utf-8"),
+        *[field for field in response.fields if field[0] in _NEGOTIATED],
     )
     return Response(status=200, fields=fields, body=made)

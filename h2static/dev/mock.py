@@ -17,11 +17,14 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
 from h2static.config import Config
+from h2static.descriptors import open_regular_file
+from h2static.dev import guard
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.http.exchange import Application, Exchange, Handover, Outcome
 from h2static.http.fields import SERVER_FIELD, Field
 from h2static.http.messages import WITHOUT_CONTENT, Request, Response
 from h2static.http.wrapper import Wrapper
+from h2static.localca import machine_names
 from h2static.site.patterns import Pattern
 
 _RELATIVE = re.compile(r"(?:\.([A-Z]+))?(?:\.([2-5]\d\d))?\.json")
@@ -45,7 +48,9 @@ class _Relative:
 def make_mock(config: Config, inner: Application) -> MockApplication:
     """What ``config`` asks for, around ``inner``."""
     rules = [(pattern, folder or config.root) for pattern, folder in config.mock]
-    return MockApplication(inner, rules)
+    # As the application inside, which is asked for the rest.
+    names = (*config.allow_host, *machine_names()) if config.dev else None
+    return MockApplication(inner, rules, names)
 
 
 class MockApplication(Wrapper):
@@ -55,11 +60,17 @@ class MockApplication(Wrapper):
         self,
         inner: Application,
         rules: Sequence[tuple[Pattern, str]],
+        names: tuple[str, ...] | None = None,
         limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``rules``: patterns of paths, and the folder that files for them are in."""
+        """``rules``: patterns of paths, and the folder that files for them are in.
+
+        ``names`` that the server answers to, see :func:`h2static.dev.guard.host_allowed`; ``None``:
+        any.
+        """
         super().__init__(inner)
         self._rules = rules
+        self._names = names
         self._limits = limits
 
     def recall(self, request: Request) -> Response | None:
@@ -76,6 +87,8 @@ class MockApplication(Wrapper):
             exchange.work(lambda: self._outcome(request, folder))
 
     def _folder(self, request: Request) -> str | None:
+        if self._names is not None and not guard.host_allowed(request.authority, self._names):
+            return None
         path = unquote_to_bytes(request.path.partition(b"?")[0])
         return next((one for pattern, one in reversed(self._rules) if pattern.matches(path)), None)
 
@@ -93,7 +106,8 @@ class MockApplication(Wrapper):
             return _response(405, b"", fields=(allow,))
         chosen = min(fitting, key=lambda one: one.order)
         try:
-            with open(chosen.path, "rb") as file:
+            # A FIFO would have the thread wait for whoever writes to it.
+            with open_regular_file(chosen.path) as file:
                 octets = file.read(self._limits.mock + 1)
         except OSError:
             return Handover(self._inner.handle)

@@ -3,11 +3,13 @@
 Contract: an application around another one.  Of each kind the last rule whose pattern fits a path
 counts.  A delay holds a request back before the application inside hears of it; a rate bounds each
 response's content, on its own stream, whatever else the connection carries; a failure takes the
-place of the answer, as often as the rule says.  What dev mode asks for itself is left alone.
+place of the answer, as often as the rule says.  What dev mode asks for itself is left alone.  When
+the server is about to stop, nothing is slow any more.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -86,7 +88,13 @@ class TroubleApplication(Wrapper):
         if not delay:
             self._handle(exchange)
             return
-        self._alarm.call(delay, lambda: self._post(lambda: self._handle(exchange)))
+        call_off = self._alarm.call(delay, lambda: self._post(lambda: self._handle(exchange)))
+        exchange.when_lost(call_off)
+
+    def drain(self) -> None:
+        """As the application inside; nobody is to wait for the end because of a delay."""
+        self._alarm.hurry()
+        super().drain()
 
     def stop(self) -> None:
         """As the application inside; who waits, waits for nothing."""
@@ -173,13 +181,16 @@ class _SlowReader:
         self._fill()
         if self._room < 1:
             return None
-        piece = self._inner.read(min(size, int(self._room)))
+        piece = self._inner.read(size if self._room > size else int(self._room))
         if piece:
             self._room -= len(piece)
         return piece
 
     def _fill(self) -> None:
         now = time.monotonic()
+        if self._alarm.hurrying:
+            self._room = math.inf
+            return
         self._room = min(self._least, self._room + (now - self._filled) * self._rate)
         self._filled = now
 

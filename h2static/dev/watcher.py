@@ -307,11 +307,14 @@ def watch_folders(folders: list[str], stop: threading.Event, seconds: float) -> 
     Raises ``OSError`` or ``RuntimeError`` when they cannot be had.
     """
     turn = int(seconds * 1000)
+    # A change is told when one step has brought it and the next one nothing more; steps without a
+    # change cost next to nothing.
+    step = max(1, turn // 2)
     changes = watchfiles.watch(
         *folders,
         watch_filter=None,
         debounce=turn,
-        step=turn,
+        step=step,
         stop_event=stop,
         rust_timeout=turn,
         yield_on_timeout=True,

@@ -31,6 +31,10 @@ class Lifecycle:
         open any more.
         """
 
+    def shrink(self) -> None:
+        """Memory is short: give back everything that is only remembered, used or not."""
+        self.release()
+
     def drain(self) -> None:
         """The server is about to stop: end what would never end by itself."""
 
@@ -70,6 +74,11 @@ class Several(Lifecycle):
         """See :class:`Lifecycle`."""
         for one in self._lifecycles:
             one.release()
+
+    def shrink(self) -> None:
+        """See :class:`Lifecycle`."""
+        for one in self._lifecycles:
+            one.shrink()
 
     def drain(self) -> None:
         """See :class:`Lifecycle`."""

@@ -25,6 +25,12 @@ from h2static.http.requests import Address, Client, Request
 WITHOUT_CONTENT: Final = frozenset((204, 304))
 
 
+class Kept:
+    """What an engine makes of a prepared response and keeps with it; engines subclass it."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Response:
     """What to send, without what is decided when it is sent.
@@ -53,7 +59,16 @@ class Response:
     #: Which upstream has made it, for logs; empty: this server has.
     source: str = ""
     #: What an engine keeps with a prepared response for as long as that lives; nobody else's.
-    section: object = field(default=None, init=False, repr=False)
+    section: Kept | None = field(default=None, init=False, repr=False)
 
 
-__all__ = ["WITHOUT_CONTENT", "Address", "Client", "Field", "Fields", "Request", "Response"]
+__all__ = [
+    "WITHOUT_CONTENT",
+    "Address",
+    "Client",
+    "Field",
+    "Fields",
+    "Kept",
+    "Request",
+    "Response",
+]

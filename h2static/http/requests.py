@@ -42,6 +42,9 @@ class Request:
     protocol: bytes = b""
     #: The request itself says that it is of HTTP/1.0, whatever its connection could speak.
     old: bool = False
+    #: The server itself makes it on the client's behalf, with a response that the client was given
+    #: (RFC 9113 section 8.4).
+    promised: bool = False
 
     def field(self, name: bytes) -> bytes | None:
         """The value of the field ``name`` (lower case), repeated lines joined by ``, ``.

@@ -55,6 +55,11 @@ class Wrapper(Lifecycle):
         """As the application inside."""
         self._lifecycle.release()
 
+    def shrink(self) -> None:
+        """As the application inside, after what :meth:`release` gives back here."""
+        self.release()
+        self._lifecycle.shrink()
+
     def drain(self) -> None:
         """As the application inside."""
         self._lifecycle.drain()

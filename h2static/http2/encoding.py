@@ -19,7 +19,7 @@ from typing import Final
 
 from h2static.http.dates import DateField
 from h2static.http.fields import Fields
-from h2static.http.messages import WITHOUT_CONTENT, Response
+from h2static.http.messages import WITHOUT_CONTENT, Kept, Response
 from h2static.http.semantics import SENSITIVE
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
@@ -75,7 +75,7 @@ class Shape:
         self.fields = fields
 
 
-class Section:
+class Section(Kept):
     """A response's field section but for the Date; kept with the response."""
 
     __slots__ = ("fields", "literals", "shape")

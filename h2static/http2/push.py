@@ -97,6 +97,7 @@ class Push:
     def promise(self, parent: Stream, promise: Promise) -> Stream:
         """Send PUSH_PROMISE on ``parent`` and reserve its stream (RFC 9113 section 6.6)."""
         request = promise.request
+        request.promised = True
         stream = Stream(
             self._streams.next_own(),
             request,

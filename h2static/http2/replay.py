@@ -217,38 +217,21 @@ class Replay:
 
         False, and nothing was done: the plain path has to.
         """
-        body = response.body
-        sender, streams, service = self._sender, self._streams, self._service
+        body, sender = response.body, self._sender
         if (
             not response.prepared
             or response.hints is not None
             or not isinstance(body, bytes)
             or (body and request.method == b"HEAD")
-            or sender.scheduler.count
-            or streams.pending_priorities
+            or self._streams.pending_priorities
         ):
             return False
-        output = sender.output
-        if output.octets - output.sent >= service.limits.turn_output:
+        length = sender.send_ready(stream_id, response, sender.initial_window)
+        if length < 0:
             return False
-        if sender.encoder.second != service.blocks.second:
-            sender.refresh()
-        encoder = sender.encoder
-        block = encoder.blocks.get(response) or service.blocks.block(encoder, response)
-        length = block.ready
-        if length < 0 or length > sender.window or length > sender.initial_window:
-            return False
-        identifier = stream_id.to_bytes(4, "big")
-        if length:
-            output.pieces += (block.head, identifier, block.tail, identifier, block.body)
-        else:
-            output.pieces += (block.head, identifier, block.tail)
-        octets = output.octets + block.size
-        output.ends.append(octets)
-        sender.replayed(1, block.state or encoder, sender.window - length, octets)
-        streams.answered(stream_id)
+        self._streams.answered(stream_id)
         self._push.asked(request)
-        journal = service.shared.journal
+        journal = self._service.shared.journal
         if journal is not None:
             now = self._turn.now
             journal.append(

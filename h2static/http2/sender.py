@@ -19,11 +19,11 @@ from h2static.http.fields import Field, Fields
 from h2static.http.messages import Response
 from h2static.http.scheduler import Scheduler
 from h2static.http2 import registry as r
+from h2static.http2.data_frames import DATA_SIZE, data_frames
 from h2static.http2.encoding import Block, EncoderState
 from h2static.http2.errors import ConnectionViolation, StreamViolation
 from h2static.http2.frames import (
     Continuation,
-    Data,
     Frame,
     Headers,
     PushPromise,
@@ -37,8 +37,6 @@ from h2static.http2.roles import Role
 from h2static.http2.service import Endpoint
 from h2static.http2.stream import Input, State, Stream
 
-#: Content octets of one DATA frame; the smallest SETTINGS_MAX_FRAME_SIZE that a peer can have.
-DATA_SIZE: Final = r.MINIMUM_MAX_FRAME_SIZE
 #: What one call reads from a file: long enough to be worth a system call.
 READ_SIZE: Final = 262_144
 #: What an incremental stream sends before it is the next one's turn (RFC 9218 section 10).
@@ -202,7 +200,13 @@ class Sender:
         ``extra``: fields in addition.  ``at_once=False``: the body takes its turn in any case.
         Raises ``OSError``, and has done nothing then, when the body cannot be opened.
         """
-        if at_once and not extra and response.prepared and self._respond_ready(stream, response):
+        if (
+            at_once
+            and not extra
+            and response.prepared
+            and stream.state is State.HALF_CLOSED_REMOTE
+            and self._respond_ready(stream, response)
+        ):
             return
         empty = _is_empty(response.body)
         if not empty:
@@ -232,38 +236,51 @@ class Sender:
         self.scheduler.add(stream)
 
     def _respond_ready(self, stream: Stream, response: Response) -> bool:
-        """Send a response whose frames are remembered, unless something is special about it."""
-        self.refresh()
-        encoder, output = self.encoder, self.output
-        block = encoder.blocks.get(response)
-        if block is None or stream.state is not State.HALF_CLOSED_REMOTE:
+        """Send a response to a whole request as remembered frames, if nothing about it is special.
+
+        In one step what the general way does in several.
+        """
+        length = self.send_ready(stream.id, response, stream.send_window)
+        if length < 0:
             return False
-        if (
-            (length := block.ready) <= 0
-            or self.observer is not None
-            or self.scheduler.count
-            or length > stream.send_window
-            or length > self.window
-            or len(output) >= self._limits.turn_output
-        ):
-            return False
-        identifier = stream.id.to_bytes(4, "big")
-        output.pieces += (block.head, identifier, block.tail, identifier, block.body)
-        output.octets += block.size
-        if block.state is not None:
-            self.encoder = block.state
         stream.response = response
         stream.send_window -= length
-        self.window -= length
         stream.sent = length
         self.content += length
-        self.data_frames += 1
-        stream.entered_at = output.emptied
+        stream.entered_at = self.output.emptied
         stream.state = State.CLOSED
         stream.remaining = 0
-        output.ends.append(output.octets)
         self._ended(stream)
         return True
+
+    def send_ready(self, stream_id: int, response: Response, stream_window: int) -> int:
+        """Send a prepared response, whole and at once, as one HEADERS and one DATA frame.
+
+        Returns its octets of content; -1, and nothing was done, when it is not ready as frames, or
+        something is before it, or a window is too small, or somebody looks at each frame.
+        """
+        output = self.output
+        if (
+            self.observer is not None
+            or self.scheduler.count
+            or output.octets - output.sent >= self._limits.turn_output
+        ):
+            return -1
+        self.refresh()
+        encoder = self.encoder
+        block = encoder.blocks.get(response) or self._blocks.block(encoder, response)
+        length = block.ready
+        if length < 0 or length > stream_window or length > self.window:
+            return -1
+        identifier = stream_id.to_bytes(4, "big")
+        if length:
+            output.pieces += (block.head, identifier, block.tail, identifier, block.body)
+        else:
+            output.pieces += (block.head, identifier, block.tail)
+        octets = output.octets + block.size
+        output.ends.append(octets)
+        self.replayed(1, block.state or encoder, self.window - length, octets)
+        return length
 
     def _open_body(self, stream: Stream, body: bytes | Body) -> None:
         if isinstance(body, bytes):
@@ -414,36 +431,14 @@ class Sender:
         self.data_frames += frames
 
     def _data_frames(self, stream: Stream, content: memoryview, end: int) -> None:
-        """The same with padding or an observer; padding counts against windows (section 6.9)."""
-        if not content and not end:
-            # The end of a body whose length nobody knew: trailers end the stream.
-            return
-        position = 0
-        while True:
-            size = min(len(content) - position, DATA_SIZE)
-            room = min(stream.send_window, self.window, DATA_SIZE) - size
-            padding = min(self._padding_size, room)
-            # Keep the windows for content that is still to come with this call.
-            spare = min(stream.send_window, self.window) - (len(content) - position)
-            padding = max(0, min(padding, spare))
-            flags = r.PADDED if padding else 0
-            if end and position + size == len(content):
-                flags |= end
-            frame = Data(
-                stream_id=stream.id,
-                flags=flags,
-                data=bytes(content[position : position + size]),
-                padding=padding,
-            )
-            self.output.append(frame.serialize())
-            if self.observer is not None:
-                self.observer.sent(frame)
-            stream.send_window -= size + padding
-            self.window -= size + padding
+        """The same with padding or an observer."""
+        window = min(stream.send_window, self.window)
+        for frame in data_frames(stream.id, content, end, window, self._padding_size):
+            self.emit(frame)
+            size = len(frame.data) + frame.padding
+            stream.send_window -= size
+            self.window -= size
             self.data_frames += 1
-            position += size
-            if position >= len(content):
-                return
 
     # --- windows
 

@@ -39,6 +39,8 @@ class Message(StrEnum):
     FAILED = "failed"
     #: Modules of applications have changed: it wants successors.
     CHANGED = "changed"
+    #: It has more memory than it may, ``octets``: it wants a successor.
+    TOO_LARGE = "too large"
     #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
     COUNTED = "counted"
     #: It reads no datagrams of HTTP/3 any more: a successor may.

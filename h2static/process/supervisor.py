@@ -29,23 +29,26 @@ from dataclasses import replace
 from h2static.config import Config, describe
 from h2static.errors import ApplicationError, ApplicationFailed, StartError, UsageError
 from h2static.logs.errors import ErrorLog
+from h2static.process import tls_warnings
 from h2static.process.control_channel import Message
 from h2static.process.counters import Counters
-from h2static.process.datagrams import DatagramNumbers, take_over
+from h2static.process.datagrams import DatagramNumbers, still_reads, take_over
 from h2static.process.generation import Generation
 from h2static.process.launching import Launched
-from h2static.process.reloading import prepare
+from h2static.process.reloading import prepare, revert, settle
 from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
-from h2static.server.key_pairs import key_pairs
 from h2static.server.listeners import Listener, sockets_of
 
+_RELOAD_FAILED = "reload failed, the old configuration goes on"
 #: Seconds a worker has to say that it accepts connections before a start or reload is given up.
 START_DEADLINE = 30.0
 #: Seconds a worker has to live for its death to count as the first one.
 _SETTLED = 10.0
 #: Seconds before a worker that died at once is replaced; doubled each time, up to the second value.
 _BACK_OFF = (0.1, 10.0)
+#: Seconds between two workers of a slot that are replaced because of their memory.
+_LEAST_LIFE = 60.0
 #: Seconds that workers have for closing after their grace has ended, or after being forced.
 _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
@@ -100,6 +103,8 @@ class Supervisor:
         #: Why the first workers could not start.
         self._failure: StartError | None = None
         self._deaths: dict[int, int] = {}
+        #: When the worker of a slot was last replaced because of its memory.
+        self._replaced: dict[int, float] = {}
         self._counters = Counters(lambda line: self.log.write_line(line), self._after)
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -202,8 +207,8 @@ class Supervisor:
         if self._stopping or generation not in (self._current, self._next):
             return
         placed = sockets_of(self._listeners, generation.config, slot)
-        before, begins = self._everybody(), generation is self._current
-        launched, self._launched = self._launched, None
+        begins = generation is self._current and not still_reads(self._retired, slot)
+        before, launched, self._launched = self._everybody(), self._launched, None
         try:
             worker = start_worker(
                 generation.config,
@@ -239,6 +244,10 @@ class Supervisor:
                         # It has opened the browser; its successors are not to do so again.
                         generation.config = replace(generation.config, open=False)
                     self._warn(generation, worker, message["warnings"])
+                    for one in tuple(self._retired):
+                        # It had too much memory, and its successor accepts connections now.
+                        if one.slot == worker.slot and generation is self._current:
+                            self._retire(one, grace=generation.config.grace)
                     self._on_serving(generation)
                 case Message.WARNED:
                     self._warn(generation, worker, message["warnings"])
@@ -249,6 +258,8 @@ class Supervisor:
                 case Message.LEFT:
                     worker.reads_datagrams = False
                     take_over(self._retired, self._current.workers.values())
+                case Message.TOO_LARGE:
+                    self._replace_large(generation, worker, message["octets"])
                 case Message.COUNTED:
                     self._counters.take(worker, message["counters"])
         if worker.reader.ended:
@@ -281,7 +292,7 @@ class Supervisor:
             self._announce()
             self._notifier.ready("serving")
             self._watch_expiry()
-            self._warn_of_key()
+            tls_warnings.report_key(self._current.config, self.log)
             self._reload_again_if_wanted()
 
     def _bury_the_dead(self) -> None:
@@ -363,26 +374,23 @@ class Supervisor:
 
     def _watch_expiry(self) -> None:
         """Look at the certificate now and every day: it may not have been renewed in time."""
-        self._warn_of_expiry()
+        tls_warnings.report_expiry(self._current.config, self.log)
         self._after(_EXPIRY_INTERVAL, self._watch_expiry)
 
-    def _warn_of_expiry(self) -> None:
-        """Tell when the certificate has not long to live."""
-        for pair in key_pairs(self._current.config):
-            from h2static.server.tls import expiry_warning
+    def _replace_large(self, generation: Generation, worker: Worker, octets: object) -> None:
+        """Have a successor take over from ``worker``, which goes on until that accepts."""
+        slot, now = worker.slot, time.monotonic()
+        next_time = self._replaced.get(slot, -_LEAST_LIFE) + _LEAST_LIFE
 
-            warning = expiry_warning(pair.cert_file, time.time())
-            if warning is not None:
-                self.log.report("tls", "", warning)
+        def replace() -> None:
+            if self._next is None and generation.workers.get(slot) is worker:
+                what = f"worker {slot} (process {worker.process.pid})"
+                self.log.report("process", "", f"{what} has {octets} octets of memory: replaced")
+                self._replaced[slot] = time.monotonic()
+                self._retired.add(generation.workers.pop(slot))
+                self._start(generation, slot)
 
-    def _warn_of_key(self) -> None:
-        """Tell when others can read the private key."""
-        config = self._current.config
-        for pair in key_pairs(config):
-            from h2static.server import key_files
-
-            for warning in key_files.warnings(pair.of(config)):
-                self.log.report("tls", "", warning)
+        self._after(max(0.0, next_time - now), replace)
 
     # Reload
 
@@ -410,8 +418,7 @@ class Supervisor:
 
     def _give_up_reload(self, reason: str, details: Sequence[str] = ()) -> None:
         """Go on with the old configuration."""
-        what = f"reload failed, the old configuration goes on: {reason}"
-        self.log.report("reload", "", what, details)
+        self.log.report("reload", "", f"{_RELOAD_FAILED}: {reason}", details)
         for worker in self._current.workers.values():
             worker.tell(Message.NOT_SUCCEEDED, reason="\n".join((reason, *details)))
         generation, self._next = self._next, None
@@ -419,10 +426,7 @@ class Supervisor:
             for worker in generation.workers.values():
                 # Some may have accepted connections before another one failed.
                 self._retire(worker, grace=generation.config.grace)
-        for listener in self._listeners:
-            listener.revert()
-            if not self._current.config.serves_http3:
-                listener.leave_datagrams()
+        revert(self._listeners, self._current.config)
         self._notifier.ready("serving; the last reload failed")
         self._reload_again_if_wanted()
 
@@ -430,19 +434,16 @@ class Supervisor:
         """The new workers accept: the old ones finish what they have."""
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
-        for listener in self._listeners:
-            if not self._current.config.serves_http3:
-                listener.leave_datagrams()
-            listener.settle()
-        for worker in old.workers.values():
+        settle(self._listeners, self._current.config)
+        for worker in (*old.workers.values(), *self._retired):
             self._retire(worker, grace=old.config.grace)
         take_over(self._retired, self._current.workers.values())
         self._change_log(old.config.error_log, self._current.config.error_log)
         self._deaths.clear()
         self.log.report("reload", "", "reloaded")
         self._notifier.ready("serving")
-        self._warn_of_expiry()
-        self._warn_of_key()
+        tls_warnings.report_expiry(self._current.config, self.log)
+        tls_warnings.report_key(self._current.config, self.log)
         self._reload_again_if_wanted()
 
     def _change_log(self, old: str | None, new: str | None) -> None:

@@ -91,6 +91,7 @@ def main() -> None:
             warn=lambda warnings: _tell(line, Message.WARNED, warnings=_brief(warnings)),
             stand_in=stand_in,
             restart=lambda: _tell(line, Message.CHANGED),
+            replace=lambda octets: _tell(line, Message.TOO_LARGE, octets=octets),
         )
     except (StartError, OSError) as error:
         _tell_failure(line, error)

@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --alt-svc --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --alt-svc --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --languages --lifespan --listen --log-format --max-concurrent-streams --max-memory --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -77,6 +77,7 @@ complete -c h2static -n _shtab_h2static_using -l header -x -d 'Field '"'"'Name: 
 complete -c h2static -n _shtab_h2static_using -l netlify -d 'Follow the files _headers and _redirects in the root, and answer 404 with 404.html.'
 complete -c h2static -n _shtab_h2static_using -l clean-urls -d 'Answer /about with about.html, and send those who ask for /about/ there. --netlify does so, too.'
 complete -c h2static -n _shtab_h2static_using -l compress -d 'Compress what has no compressed sibling, in one of CODINGS that the client accepts: br and zstd (with the extra '"'"'compress'"'"'), gzip; or '"'"'off'"'"'.'
+complete -c h2static -n _shtab_h2static_using -l languages -x -d 'Languages of files: page.de.html stands for page.html with those who prefer German. The first one is that of files without a language in their names.'
 complete -c h2static -n _shtab_h2static_using -l dot-names -x -d 'Serve and list files and folders whose name begins with a dot and is like PATTERN, such as '"'"'.z*'"'"' or /.vite. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l encoded-slash -x -d 'Take an encoded slash for one between names in paths like PATTERN, such as '"'"'/@*'"'"' for packages of npm. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size, inode and times of large ones; '"'"'digest'"'"' is the content of all.'
@@ -151,6 +152,7 @@ complete -c h2static -n _shtab_h2static_using -l pid-file -xka "(__fish_complete
 complete -c h2static -n _shtab_h2static_using -l ready-fd -x -d 'Write one JSON line with port, process id and URLs to descriptor N once the sockets accept.'
 complete -c h2static -n _shtab_h2static_using -l grace -x -d 'Time that accepted requests get to finish when the server stops or reloads.'
 complete -c h2static -n _shtab_h2static_using -l drain-delay -x -d 'Time between the health check turning 503 and the first GOAWAY when the server stops.'
+complete -c h2static -n _shtab_h2static_using -l max-memory -x -d 'Memory of a worker as a whole: above SIZE it gives back what it remembers, and is replaced without losing a request if that is not enough.'
 complete -c h2static -n _shtab_h2static_using -l health -x -d 'Answer 200 at PATH while serving and 503 while stopping.'
 complete -c h2static -n _shtab_h2static_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'Read options from a TOML file, each under its long name; the command line wins.'
 complete -c h2static -n _shtab_h2static_using -l no-config -d 'Do not read h2static.toml in the current folder, which is read unless --config names another file.'

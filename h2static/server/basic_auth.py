@@ -1,9 +1,10 @@
 """Basic authentication (RFC 7617), for showing work to those who were told the password.
 
 Contract: an application around another one, which answers 401 to everybody who does not send a
-user and password of :class:`Credential`.  Passwords are compared in a thread: their hashes are made
-to be slow (scrypt, RFC 7914).  What was right once is remembered by a keyed digest, within a bound;
-what is wrong is not, and is reported.
+user and password of :class:`Credential`.  Their hashes are made to be slow (scrypt, RFC 7914), so
+passwords are looked at in a thread that does nothing else, one after the other: who tries many of
+them holds up nobody but those who come with a new one, and of these a bounded number.  What was
+right once is remembered by a keyed digest, within a bound; what is wrong is not, and is reported.
 
 Assumes: connections are encrypted, or on this machine; the configuration sees to that.
 """
@@ -11,26 +12,27 @@ Assumes: connections are encrypted, or on this machine; the configuration sees t
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from h2static.http.exchange import Application, Exchange, Handover, Outcome
+from h2static.http.exchange import Application, Exchange
 from h2static.http.fields import SERVER_FIELD
-from h2static.http.messages import Request, Response
+from h2static.http.messages import Client, Request, Response
 from h2static.http.wrapper import Wrapper
+from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 
 #: The work for one password: 16 MiB and some 40 ms; what a client can make the server do.
-_COST, _BLOCK, _PARALLEL = 2**14, 8, 1
+_LOG_COST, _BLOCK, _PARALLEL = 14, 8, 1
 _MEMORY = 64 << 20
 _LEAST_SALT, _DIGEST = 8, 32
-#: Right credentials that are remembered: more people than anybody shows work to.
-_REMEMBERED = 1_000
-#: Octets of an Authorization field; longer ones are no password.
-_LONGEST = 2_048
 _HASH = re.compile(r"scrypt\$(\d{1,2})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
 _CHALLENGE = b'Basic realm="h2static", charset="UTF-8"'
 _TEXT = b"401 Unauthorized: a user and a password are needed.\n"
@@ -49,7 +51,7 @@ class Credential:
     def matches(self, password: bytes) -> bool:
         """Whether this is the password; takes its time."""
         return hmac.compare_digest(
-            _scrypt(password, self.salt, 2**self.cost, len(self.digest)), self.digest
+            _scrypt(_composed(password), self.salt, 2**self.cost, len(self.digest)), self.digest
         )
 
 
@@ -59,12 +61,21 @@ def _scrypt(password: bytes, salt: bytes, cost: int, length: int) -> bytes:
     )
 
 
+def _composed(octets: bytes) -> bytes:
+    """``octets`` as everybody writes them: keyboards differ in how they write an "é" (RFC 8265
+    section 4.2.2, to which RFC 7617 section 2.1 sends)."""
+    try:
+        return unicodedata.normalize("NFC", octets.decode("utf-8")).encode("utf-8")
+    except UnicodeDecodeError:
+        return octets
+
+
 def hash_password(password: str) -> str:
     """The hash of ``password`` for ``--auth``: another one each time."""
     salt = os.urandom(16)
-    digest = _scrypt(password.encode("utf-8"), salt, _COST, _DIGEST)
+    digest = _scrypt(_composed(password.encode("utf-8")), salt, 2**_LOG_COST, _DIGEST)
     parts = [base64.b64encode(octets).decode("ascii") for octets in (salt, digest)]
-    return f"scrypt${_COST.bit_length() - 1}${parts[0]}${parts[1]}"
+    return f"scrypt${_LOG_COST}${parts[0]}${parts[1]}"
 
 
 def parse_credential(text: str) -> Credential:
@@ -85,29 +96,113 @@ def parse_credential(text: str) -> Credential:
     cost = int(match[1])
     if not 10 <= cost <= 16 or len(salt) < _LEAST_SALT or len(digest) != _DIGEST:
         raise ValueError(f"the hash of '{user}' was not made by h2static hash-password")
+    user = unicodedata.normalize("NFC", user)
     return Credential(user=user, cost=cost, salt=salt, digest=digest)
 
 
-def ask_for_passwords(written: Sequence[str], inner: Application) -> BasicAuthApplication:
-    """``inner`` for those only whom ``written`` names, each as ``USER:HASH``."""
-    return BasicAuthApplication(inner, [parse_credential(one) for one in written])
+def check_users(written: Sequence[str]) -> None:
+    """Raise ``ValueError`` where a user of ``written`` has two passwords: which one is meant?"""
+    users = [parse_credential(one).user for one in written]
+    for user in users:
+        if users.count(user) > 1:
+            raise ValueError(f"the user '{user}' is there twice")
+
+
+def ask_for_passwords(
+    written: Sequence[str],
+    inner: Application,
+    strangers: Application,
+    post: Callable[[Callable[[], None]], None],
+) -> BasicAuthApplication:
+    """``inner`` for those only whom ``written`` names, each as ``USER:HASH``.
+
+    ``strangers`` refuses what others ask.  ``post`` has something done in the loop's thread.
+    """
+    credentials = [parse_credential(one) for one in written]
+    return BasicAuthApplication(inner, strangers, credentials, thread=OneThread(), post=post)
+
+
+class Background(Protocol):
+    """Does one thing after the other, elsewhere."""
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do ``work``, which never raises, soon; without effect once it was stopped."""
+
+    def stop(self) -> None:
+        """Begin nothing any more."""
+
+
+class OneThread:
+    """A thread, which begins with the first work; a :class:`Background`."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="password")
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """See :class:`Background`."""
+        # After the end nobody waits for it any more.
+        with contextlib.suppress(RuntimeError):
+            self._executor.submit(work)
+
+    def stop(self) -> None:
+        """See :class:`Background`."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Check:
+    """A field that is being looked at, and who waits for that."""
+
+    host: str
+    exchanges: list[Exchange]
+
+    def leave(self, exchange: Exchange) -> None:
+        """``exchange`` does not wait any more."""
+        if exchange in self.exchanges:
+            self.exchanges.remove(exchange)
 
 
 class BasicAuthApplication(Wrapper):
     """Asks for a password before the application inside is asked for anything."""
 
-    def __init__(self, inner: Application, credentials: Sequence[Credential]) -> None:
+    def __init__(
+        self,
+        inner: Application,
+        strangers: Application,
+        credentials: Sequence[Credential],
+        *,
+        thread: Background,
+        post: Callable[[Callable[[], None]], None],
+        limits: ServerLimits = DEFAULT_LIMITS,
+    ) -> None:
         super().__init__(inner)
         self._credentials = {one.user.encode("utf-8"): one for one in credentials}
         # Somebody who is no user takes as long as one who is.
-        self._nobody = Credential(user="", cost=14, salt=os.urandom(16), digest=bytes(_DIGEST))
+        cost = max((one.cost for one in credentials), default=_LOG_COST)
+        self._nobody = Credential(user="", cost=cost, salt=os.urandom(16), digest=bytes(_DIGEST))
         self._key = os.urandom(32)
+        self._thread = thread
+        self._post = post
+        self._limits = limits
+        self._strangers = strangers
         #: Digests of fields that were right.
         self._right: set[bytes] = set()
+        #: Fields that are being looked at, by digest.
+        self._checks: dict[bytes, _Check] = {}
 
     def recall(self, request: Request) -> Response | None:
         """What the application inside recalls, for those who have shown that they may."""
         return self._inner.recall(request) if self._is_known(request) else None
+
+    def refuse(self, status: int, request: Request | None) -> Response:
+        """That of the application inside, whose pages are for those who may see them."""
+        known = request is not None and self._is_known(request)
+        return (self._inner if known else self._strangers).refuse(status, request)
+
+    def stop(self) -> None:
+        """As the application inside; no more passwords are looked at."""
+        self._thread.stop()
+        super().stop()
 
     def handle(self, exchange: Exchange) -> None:
         """As the application inside, once the password is known to be right."""
@@ -116,26 +211,80 @@ class BasicAuthApplication(Wrapper):
             self._inner.handle(exchange)
             return
         field = request.field(b"authorization")
-        if field is None or len(field) > _LONGEST:
+        if field is None or len(field) > self._limits.authorization:
             exchange.respond(_unauthorized(request))
+            return
+        digest = self._digest(field)
+        check = self._checks.get(digest)
+        if check is None:
+            if not self._has_room(exchange.client):
+                exchange.respond(_busy(request))
+                return
+            check = self._checks[digest] = _Check(host=exchange.client.host, exchanges=[exchange])
+            self._begin(digest, field)
         else:
-            exchange.work(lambda: self._checked(request, field))
+            # Browsers ask for many things at once, all with the same field.
+            check.exchanges.append(exchange)
+        exchange.when_lost(lambda: check.leave(exchange))
+
+    def _has_room(self, client: Client) -> bool:
+        """Whether one more field may wait: who tries many of them must not shut others out."""
+        if len(self._checks) >= self._limits.password_checks:
+            return False
+        if client.proxies is not None or not client.host:
+            # They are many behind one address.
+            return True
+        own = sum(one.host == client.host for one in self._checks.values())
+        return own < self._limits.password_checks_of_client
 
     def _is_known(self, request: Request) -> bool:
+        # A promise is made with the response to somebody who may see it (RFC 9113 section 8.4), and
+        # carries no field that the client did not send for it.
+        if request.promised:
+            return True
         field = request.field(b"authorization")
         return field is not None and self._digest(field) in self._right
 
     def _digest(self, field: bytes) -> bytes:
-        return hashlib.blake2b(field[:_LONGEST], key=self._key, digest_size=16).digest()
+        return hashlib.blake2b(field, key=self._key, digest_size=16).digest()
 
-    def _checked(self, request: Request, field: bytes) -> Outcome:
-        """In a thread: the application inside, or the refusal."""
-        if not self._is_right(field):
-            return _unauthorized(request, "the user or the password is wrong")
-        if len(self._right) >= _REMEMBERED:
-            self._right.clear()
-        self._right.add(self._digest(field))
-        return Handover(self._inner.handle)
+    # ------------------------------------------------------------------ looking at a password
+
+    def _begin(self, digest: bytes, field: bytes) -> None:
+        self._thread.submit(lambda: self._look(digest, field))
+
+    def _look(self, digest: bytes, field: bytes) -> None:
+        """In the thread."""
+        check = self._checks.get(digest)
+        outcome: bool | str | None = None
+        # Nothing is done for those who have gone.
+        if check is not None and check.exchanges:
+            try:
+                outcome = self._is_right(field)
+            except (ValueError, MemoryError) as error:  # what OpenSSL says where memory is short
+                outcome = f"the password could not be looked at: {error}"
+        self._post(lambda: self._settle(digest, field, outcome))
+
+    def _settle(self, digest: bytes, field: bytes, outcome: bool | str | None) -> None:
+        """``outcome``: whether the field is right, what went wrong, or ``None``: nobody waited."""
+        check = self._checks[digest]
+        if outcome is None and check.exchanges:
+            # Somebody came in the meantime.
+            self._begin(digest, field)
+            return
+        del self._checks[digest]
+        if outcome is True:
+            if len(self._right) >= self._limits.right_credentials:
+                self._right.clear()
+            self._right.add(digest)
+        for exchange in tuple(check.exchanges):
+            if outcome is True:
+                self._inner.handle(exchange)
+            elif isinstance(outcome, str):
+                exchange.abort(outcome)
+            else:
+                refusal = "the user or the password is wrong"
+                exchange.respond(_unauthorized(exchange.request, refusal))
 
     def _is_right(self, field: bytes) -> bool:
         scheme, _, encoded = field.partition(b" ")
@@ -145,8 +294,27 @@ class BasicAuthApplication(Wrapper):
             return False
         if scheme.lower() != b"basic" or not colon:
             return False
-        known = self._credentials.get(user, self._nobody)
+        known = self._credentials.get(_composed(user), self._nobody)
         return known.matches(password) and known is not self._nobody
+
+
+def _busy(request: Request) -> Response:
+    """More passwords wait than anybody types."""
+    text = b"503 Service Unavailable: too many passwords are being checked.\n"
+    fields = (
+        SERVER_FIELD,
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(text)),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"retry-after", b"1"),
+    )
+    return Response(
+        status=503,
+        fields=fields,
+        body=b"" if request.method == b"HEAD" else text,
+        early=True,
+        refusal="too many passwords are being checked",
+    )
 
 
 def _unauthorized(request: Request, refusal: str | None = None) -> Response:

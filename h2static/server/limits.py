@@ -88,9 +88,23 @@ class ServerLimits:
     #: many lists of files somebody asks for.
     jobs: int = 6
 
+    # --- passwords
+    #: Octets of an Authorization field; longer ones are no password.
+    authorization: int = 2_048
+    #: Right credentials that are remembered: more people than anybody shows work to.
+    right_credentials: int = 1_000
+    #: New ones that wait to be looked at, each of which takes some 40 ms: the last one waits for
+    #: less than three seconds.
+    password_checks: int = 64
+    #: Of one address: a person types one at a time, and an office shares an address.
+    password_checks_of_client: int = 8
+
     # --- now and then
     #: A deleted file takes its place on the disk until nobody has it open any more.
     release_seconds: float = 30.0
+    #: A worker with more memory than --max-memory gives back what it remembers this often at most;
+    #: if it is above the bound again before, that was not the reason, and it is replaced.
+    shrink_rest_seconds: float = 60.0
     #: Between two looks at how late the loop is and at what there is to report.
     probe_seconds: float = 1.0
 

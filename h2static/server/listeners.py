@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 import stat
@@ -229,10 +230,17 @@ def _adopt(descriptor: int, config: Config) -> Listener:
         raise StartError(
             f"the socket that was handed over listens at port {name[1]}, PORT is {ports}"
         )
+    if config.auth and config.listening[place].no_tls and not (unix or _is_loopback(name[0])):
+        one.close()
+        raise StartError(f"--auth needs TLS: the socket that was handed over listens at {name[0]}")
     one.set_inheritable(False)
     one.setblocking(False)
     host, port = (os.fsdecode(name), None) if unix else name[:2]
     return Listener(host=host, port=port, sockets=[one], inherited=True, place=place)
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def _place_of(listening: Sequence[ListenConfig], port: int | None) -> int | None:

@@ -7,8 +7,6 @@ signal and starts no process, so that a test suite or a program can run one besi
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from h2static.http.lifecycle import Lifecycle
 from h2static.logs.errors import ErrorLog
 from h2static.server.driver import Driver
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
+from h2static.server.memory_bound import MemoryBound, resident_octets
 
 if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
@@ -66,6 +65,10 @@ class Parts:
     on_not_restarted: Callable[[str], None] = lambda text: None
     #: Is called at every probe, to look for what was renewed; returns at once.
     renew: Callable[[], None] = lambda: None
+    #: Octets of resident memory above which memories shrink; ``None``: no bound.
+    max_memory: int | None = None
+    #: Is told how many there are when that was not enough; ``None``: nobody can take over.
+    replace: Callable[[int], None] | None = None
     limits: ServerLimits = DEFAULT_LIMITS
 
 
@@ -88,6 +91,14 @@ class Server:
         #: What was left out of the owner's files when the server was made, one line each.
         self.warnings = parts.warnings()
         self._warn = parts.warn or self._report_new(self.warnings)
+        self._memory_bound: MemoryBound | None = None
+        if parts.max_memory is not None:
+            self._memory_bound = MemoryBound(
+                parts.max_memory,
+                shrink=self._shrink,
+                replace=parts.replace,
+                rest_seconds=parts.limits.shrink_rest_seconds,
+            )
         self._lag = 0.0
         self._started = time.monotonic()
 
@@ -184,7 +195,7 @@ class Server:
         """What the driver counts, memory in KiB, largest lateness of the loop in seconds."""
         counters: dict[str, object] = dict(self._driver.counters())
         counters["uptime"] = round(time.monotonic() - self._started, 1)
-        counters["memory_kib"] = memory_kib()
+        counters["memory_kib"] = resident_octets() // 1024
         counters["loop_lag"] = round(self._lag, 4)
         self._lag = 0.0
         return counters
@@ -204,6 +215,8 @@ class Server:
                 told = warnings
                 self._warn(warnings)
             self._renew()
+            if self._memory_bound is not None:
+                self._memory_bound.check(time.monotonic())
             self.error_log.flush()
 
     def _tell_of_access_log(self) -> None:
@@ -236,6 +249,13 @@ class Server:
                 one.release()
             self._driver.release()
 
+    def _shrink(self) -> None:
+        """Have everything given back that is only remembered."""
+        self.error_log.report("process", "", "more memory than allowed: memories are emptied")
+        for one in self._lifecycles:
+            one.shrink()
+        self._driver.release()
+
     def _close_logs(self) -> None:
         if self._access_log is not None:
             self._access_log.close()
@@ -248,13 +268,3 @@ async def _each(actions: Sequence[Callable[[], Coroutine[object, object, None]]]
     async with anyio.create_task_group() as tasks:
         for action in actions:
             tasks.start_soon(action)
-
-
-def memory_kib() -> int:
-    """Resident memory of this process in KiB; where the system does not say, its maximum."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * (resource.getpagesize() // 1024)
-    except OSError:
-        maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return maximum // 1024 if sys.platform == "darwin" else maximum

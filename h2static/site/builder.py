@@ -3,7 +3,7 @@
 Contract: a :class:`ResponseBuilder` looks at everything once, remembers nothing and changes nothing
 that another thread could miss; it may be used in any thread.  A :class:`BuiltResponse` says what
 the response depends on, and which contents were read on the way.  Without ``blocking`` it raises
-:class:`~h2static.site.contents.WouldBlockError` rather than read what is not in the page cache.
+:class:`~h2static.site.errors.WouldBlockError` rather than read what is not in the page cache.
 
 Errors have two sources: :class:`~h2static.site.errors.SiteError` (rules of HTTP and of the site)
 and ``OSError`` (the file system).
@@ -20,8 +20,8 @@ from h2static.http.messages import Response
 from h2static.site.cache_key import CacheKey
 from h2static.site.compression import Compression, Unknown
 from h2static.site.conditional import Validators
-from h2static.site.contents import FileContent, WouldBlockError, content_tag
-from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
+from h2static.site.contents import FileContent, content_tag
+from h2static.site.errors import SiteError, WouldBlockError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
@@ -40,10 +40,17 @@ from h2static.site.negotiation import (
 from h2static.site.netlify import NetlifyRules
 from h2static.site.paths import Names, Target, encode_path, join_path
 from h2static.site.redirects import REDIRECT_STATUSES, Match
-from h2static.site.representation import OctetContent, Representation, prepare, with_rules
+from h2static.site.representation import (
+    OctetContent,
+    Representation,
+    join_vary,
+    prepare,
+    with_rules,
+)
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource, FoundContent
+from h2static.site.translations import Translation, translate
 from h2static.site.variants import Variants, inner_name
 
 #: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
@@ -105,8 +112,8 @@ class ResponseBuilder:
     def build(self) -> BuiltResponse:
         """The response from the files as they are now.
 
-        Raises :class:`~h2static.site.sources.ChangedError` when a file changed meanwhile, and
-        :class:`~h2static.site.contents.WouldBlockError` where that is not allowed.
+        Raises :class:`~h2static.site.errors.ChangedError` when a file changed meanwhile, and
+        :class:`~h2static.site.errors.WouldBlockError` where that is not allowed.
         """
         try:
             with self.setup.walk(self.dependencies) as walk:
@@ -237,8 +244,15 @@ class ResponseBuilder:
             self._lookup(walk).resolve(target.names, directory=directory)
 
     def _variants(self, walk: Walk) -> Variants:
-        unused = self.setup.unused_siblings
-        return Variants(walk, self.dependencies, self.source, unused, self.limits)
+        setup = self.setup
+        return Variants(
+            walk,
+            self.dependencies,
+            self.source,
+            setup.unused_siblings,
+            setup.coded_names,
+            self.limits,
+        )
 
     def _listing(self, walk: Walk, folder: Folder, target: Target) -> Response:
         """The list of a folder's files, as HTML or JSON."""
@@ -282,7 +296,14 @@ class ResponseBuilder:
 
     def _file(self, walk: Walk, found: FoundFile, status: int = 200) -> Response:
         """The response with a file or one of its precompressed siblings in the same folder."""
-        folder, names, place = found
+        translation = Translation(found, language=None, chosen=False)
+        if self.setup.languages is not None:
+            accepted = self.cache_key.accept_language
+            lookup = self._lookup(walk)
+            translation = translate(
+                self.setup.languages, accepted, found, lookup, self.dependencies
+            )
+        folder, names, place = translation.file
         # Rules of ``_redirects`` may look at the query; nothing else of a file does.  A failure may
         # be that of a query.
         self.any_query = status == 200 and self.setup.netlify is None
@@ -339,7 +360,8 @@ class ResponseBuilder:
             cache_control=cache_control,
             validators=validators,
             coding=None if coding == IDENTITY else coding,
-            vary=vary,
+            language=translation.language,
+            vary=join_vary(vary, b"accept-language") if translation.chosen else vary,
             ranges=status == 200,
             fields=fields,
         )
@@ -437,6 +459,9 @@ class ResponseBuilder:
         if len(names) > 1:
             return lookup.owners_file(names)
         folders = tuple(self.path.split(b"/")[1:-1])
+        base = self.setup.base
+        # Of a path that could not be read not even the base is sure.
+        folders = folders[len(base) :] if folders[: len(base)] == base else ()
         if not all(folders) or b"." in folders or b".." in folders or b"\0" in self.path:
             folders = ()
         try:

@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import TypeVar
 
-from h2static.site.contents import WouldBlockError
+from h2static.site.errors import WouldBlockError
 from h2static.site.files import (
     Dependencies,
     FileVersion,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from h2static.http.messages import Request
+from h2static.site.languages import Languages
 
 
 class CacheKey(NamedTuple):
@@ -18,6 +19,7 @@ class CacheKey(NamedTuple):
     path: bytes
     accept: bytes | None = None
     accept_encoding: bytes | None = None
+    accept_language: bytes | None = None
     if_match: bytes | None = None
     if_modified_since: bytes | None = None
     if_none_match: bytes | None = None
@@ -37,21 +39,30 @@ class CacheKeys:
 
     ``accept``: some response depends on what the client accepts; ``destination``: on what it is
     for (a page, a script).  Browsers send another Accept for a picture than for a page: it counts
-    only where something depends on it.
+    only where something depends on it.  So it is with languages, of which only the preference
+    counts.
     """
 
-    __slots__ = ("_positions",)
+    __slots__ = ("_languages", "_positions")
 
-    def __init__(self, *, accept: bool, destination: bool) -> None:
+    def __init__(
+        self, *, accept: bool, destination: bool, languages: Languages | None = None
+    ) -> None:
+        self._languages = languages
         self._positions = dict(_POSITIONS)
         if not accept:
             del self._positions[b"accept"]
         if not destination:
             del self._positions[b"sec-fetch-dest"]
+        if languages is None:
+            del self._positions[b"accept-language"]
 
     def of(self, request: Request) -> CacheKey:
         """The cache key of ``request``."""
-        return _make_key(request, self._positions)
+        key = _make_key(request, self._positions)
+        if self._languages is None or key.accept_language is None:
+            return key
+        return key._replace(accept_language=self._languages.preference(key.accept_language))
 
 
 def cache_key_of(request: Request) -> CacheKey:

@@ -55,6 +55,9 @@ class SiteConfig:
     compress: tuple[str, ...] = ()
     #: Answer ``/about`` with ``about.html``; ``netlify`` does so, too.
     clean_urls: bool = False
+    #: Languages of variants such as ``page.de.html``; the first is that of files without one.
+    #: Empty: such names mean nothing.
+    languages: tuple[str, ...] = ()
     #: Let symbolic links lead out of the root.
     follow_symlinks: bool = False
     #: File below the root that answers page requests for which there is no file.

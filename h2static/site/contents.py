@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from h2static.site.bodies import read_without_waiting
+from h2static.site.errors import WouldBlockError
 from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import OctetCount
@@ -35,10 +36,6 @@ from h2static.site.octets import OctetCount
 DIGEST_SIZE = 12
 #: Octets digested at a time.
 _CHUNK = 256 * 1024
-
-
-class WouldBlockError(Exception):
-    """Going on needs a medium that would block: to be done in another thread."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,6 +132,11 @@ class Contents:
             return False
         self._make_room()
         return True
+
+    def forget(self) -> None:
+        """Forget everything; octets live on while somebody sends them."""
+        self._by_file.clear()
+        self._kept = 0
 
     def _make_room(self) -> None:
         """Drop the octets of the least recently used; their tags stay.

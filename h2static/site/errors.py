@@ -24,6 +24,14 @@ _STATUS_OF_ERROR = {
 _LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
+class WouldBlockError(Exception):
+    """Going on needs a medium that would block: to be done in another thread."""
+
+
+class ChangedError(Exception):
+    """A file is no longer what it was a moment ago: start over."""
+
+
 class SiteError(Exception):
     """The answer is an error response.
 

@@ -27,7 +27,7 @@ from collections import Counter
 from itertools import islice
 from typing import Final
 
-from h2static.site.contents import WouldBlockError
+from h2static.site.errors import WouldBlockError
 from h2static.site.files import FileVersion, Folder, OpenFile, entries_of
 from h2static.site.limits import DEFAULTS, SiteLimits
 

@@ -9,6 +9,9 @@ Strategy: each name is opened relative to the descriptor of its folder with ``O_
 only this module follows links: it reads them and walks their target, name by name, from the folder
 they are in.  A target above the root is followed when it comes back into the root.
 
+Folders stay open between walks (:class:`OpenFolders`): where a name still stands for the very
+folder that is open, it need not be opened again.  What a folder is like is looked at each time.
+
 Blocking: opening and ``stat`` may wait for a disk; they are done by the caller's thread.
 """
 
@@ -133,8 +136,41 @@ class Folder(NamedTuple):
     version: FileVersion
 
 
+class OpenFolders:
+    """Folders that are kept open for later walks; may be used by any thread.
+
+    A folder is known by its path and is the same as long as the path leads to the same inode, whose
+    number nobody else gets while it is open.  Each step leaves the dictionary whole, and nobody
+    relies on the one before.
+    """
+
+    __slots__ = ("_by_path", "_most")
+
+    def __init__(self, limits: SiteLimits = DEFAULTS) -> None:
+        self._most = limits.open_folders
+        self._by_path: dict[bytes, tuple[int, int, FileHandle]] = {}
+
+    def find(self, path: bytes, status: os.stat_result) -> FileHandle | None:
+        """The folder that ``status`` was found for at ``path``, if it is open."""
+        known = self._by_path.get(path)
+        if known is None or known[0] != status.st_ino or known[1] != status.st_dev:
+            return None
+        return known[2]
+
+    def keep(self, path: bytes, status: os.stat_result, handle: FileHandle) -> None:
+        """Keep the folder at ``path`` open, in the place of another one or of the oldest."""
+        self._by_path[path] = status.st_ino, status.st_dev, handle
+        if len(self._by_path) > self._most:
+            with contextlib.suppress(StopIteration, RuntimeError):
+                self._by_path.pop(next(iter(self._by_path)), None)
+
+    def release(self) -> None:
+        """Let go of all; walks that are in one keep it open until they end."""
+        self._by_path.clear()
+
+
 class Walk:
-    """One way through the tree; a context manager that closes the folders it opened."""
+    """One way through the tree; a context manager that lets go of the folders it was in."""
 
     def __init__(
         self,
@@ -142,18 +178,21 @@ class Walk:
         dependencies: Dependencies,
         *,
         follow_symlinks: bool,
+        folders: OpenFolders | None = None,
         limits: SiteLimits = DEFAULTS,
     ) -> None:
         """``root`` is an absolute path, whose links are always followed.
 
-        ``follow_symlinks`` lets links lead out of the root.
+        ``follow_symlinks`` lets links lead out of the root.  ``folders``: those of earlier walks
+        with the same root and the same ``follow_symlinks``.
         """
         self._root_path = root
         self._dependencies = dependencies
         self._no_follow = 0 if follow_symlinks else os.O_NOFOLLOW
+        self._open_folders = OpenFolders(limits) if folders is None else folders
         self._limits = limits
         self._links = 0
-        self._folders: list[int] = []
+        self._handles: list[FileHandle] = []
         self._root: Folder | None = None
 
     def __enter__(self) -> Walk:
@@ -165,18 +204,19 @@ class Walk:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for descriptor in self._folders:
-            close_descriptor(descriptor)
+        self._handles.clear()
 
     def root(self) -> Folder:
         """The root as it is now.  Raises ``OSError``."""
         if self._root is None:
+            path = self._root_path
             try:
-                descriptor = os.open(self._root_path, _FOLDER)
+                self._root = self._again(path, None, os.stat(path)) or self._enter(
+                    os.open(path, _FOLDER), path, None
+                )
             except OSError:
-                self._dependencies.note(self._root_path, None)
+                self._dependencies.note(path, None)
                 raise
-            self._root = self._enter(descriptor, self._root_path, None)
         return self._root
 
     def step(self, folder: Folder, name: bytes) -> Folder | OpenFile:
@@ -187,9 +227,14 @@ class Walk:
         """
         path = join(folder.path, name)
         for _ in range(self._limits.step_attempts):
-            mode = self._mode(folder, name, path)
+            found = self._look(folder, name, path)
+            mode = found.st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
                 break
+            if stat.S_ISDIR(mode):
+                again = self._again(path, folder, found)
+                if again is not None:
+                    return again
             try:
                 if stat.S_ISLNK(mode):
                     target = os.readlink(name, dir_fd=folder.descriptor)
@@ -227,6 +272,7 @@ class Walk:
                 self._root_path,
                 self._dependencies,
                 follow_symlinks=not self._no_follow,
+                folders=self._open_folders,
                 limits=self._limits,
             ) as walk:
                 found = walk.step(folder, name)
@@ -235,11 +281,11 @@ class Walk:
             raise FileNotFoundError(errno.ENOENT, "neither a file nor a folder")
         return None
 
-    def _mode(self, folder: Folder, name: bytes, path: bytes) -> int:
-        """The kind of ``name``; that it is absent is part of the version of its folder."""
+    def _look(self, folder: Folder, name: bytes, path: bytes) -> os.stat_result:
+        """What ``name`` is; that it is absent is part of the version of its folder."""
         follow = not self._no_follow
         try:
-            return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=follow).st_mode
+            return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=follow)
         except FileNotFoundError:
             if follow:
                 # A link to nowhere: its target may appear without a change of this folder.
@@ -247,11 +293,25 @@ class Walk:
             raise
 
     def _enter(self, descriptor: int, path: bytes, parent: Folder | None) -> Folder:
-        self._folders.append(descriptor)
-        # Before any name in it is looked up: a change from now on makes another version.
-        version = version_of(os.fstat(descriptor))
+        """Go into a folder that was opened just now."""
+        handle = FileHandle(descriptor)
+        status = os.fstat(descriptor)
+        self._open_folders.keep(path, status, handle)
+        return self._in(handle, path, parent, status)
+
+    def _again(self, path: bytes, parent: Folder | None, status: os.stat_result) -> Folder | None:
+        """Go into the folder of ``status``, if it is open."""
+        handle = self._open_folders.find(path, status)
+        return None if handle is None else self._in(handle, path, parent, status)
+
+    def _in(
+        self, handle: FileHandle, path: bytes, parent: Folder | None, status: os.stat_result
+    ) -> Folder:
+        self._handles.append(handle)
+        # Looked at before any name in it: a change from now on makes another version.
+        version = version_of(status)
         self._dependencies.note(path, version)
-        return Folder(descriptor, path, parent, version)
+        return Folder(handle.descriptor, path, parent, version)
 
     def _pursue(self, folder: Folder, target: bytes) -> Folder | OpenFile:
         """Follow a link in ``folder`` to ``target``."""

@@ -37,6 +37,9 @@ class SiteLimits:
     range_field: int = 9 * _KIB
     #: Items of Accept and Accept-Encoding: clients list about five codings and ten media types.
     accept_items: int = 64
+    #: Values of Accept-Language of which is remembered what they mean for a site: browsers send
+    #: some hundred different ones.
+    language_preferences: int = 1024
 
     #: Parameters of a query that rules of ``_redirects`` are compared with.
     query_parameters: int = 100
@@ -67,6 +70,8 @@ class SiteLimits:
     #: Files that responses keep open to send them, of the 1024 descriptors that a process has at
     #: least.
     open_files: int = 128
+    #: Folders that are kept open for the next file that is looked for in them; of the same 1024.
+    open_folders: int = 64
     #: Files that are kept open to prove that they are unchanged; a quarter of what the process may
     #: open, so that connections always find descriptors.
     held_files: int = field(default_factory=_held_files)
@@ -184,6 +189,14 @@ class SiteLimits:
     #: Files of a site that are looked at when it starts, for siblings that are too old: they take a
     #: thread a tenth of a second.
     surveyed_files: int = 20_000
+    #: Folders of which is remembered what siblings they have, and entries that are read for that:
+    #: a thread does it in a twentieth of a second.
+    listed_folders: int = 1024
+    listed_entries: int = 65_536
+    #: Such siblings in one folder, a hundred octets each.
+    listed_siblings: int = 2048
+    #: Files that are asked for in a folder before it is worth reading it.
+    looks_before_list: int = 4
     #: Siblings that are remembered as unused, to tell how many there are.
     unused_siblings: int = 10_000
 

@@ -151,6 +151,15 @@ class Lookup:
                 return FoundFile(way[count], (*folders[:count], name), found)
         raise FileNotFoundError(errno.ENOENT, "no such file on the way to the root")
 
+    def beside(self, folder: Folder, names: Names) -> FoundFile:
+        """The public file ``names``, which is in ``folder``."""
+        if self._rules.public.hides(names[:-1], names[-1]):
+            raise FileNotFoundError(errno.ENOENT, "a name that is not public")
+        place = self._step(folder, names[-1])
+        if isinstance(place, Folder):
+            raise FileNotFoundError(errno.ENOENT, "a folder is no variant of a file")
+        return FoundFile(folder, names, place)
+
     def _find(self, names: Names) -> tuple[Folder, Folder | OpenFile | Siblings]:
         if self._rules.public.hides_way(names):
             raise FileNotFoundError(errno.ENOENT, "a name that is not public")

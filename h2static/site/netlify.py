@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from h2static.site.contents import WouldBlockError
+from h2static.site.errors import WouldBlockError
 from h2static.site.files import Dependencies, FileVersion, Folder, OpenFile, Walk
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.pathpatterns import PathPattern, parse_path_pattern

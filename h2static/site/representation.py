@@ -85,6 +85,8 @@ class Representation:
     validators: Validators | None = None
     #: ``None`` for identity.
     coding: bytes | None = None
+    #: ``None`` where nobody has said.
+    language: bytes | None = None
     #: Names of fields that the choice depends on; empty when there was none.
     vary: bytes = b""
     #: Whether parts of it can be had.
@@ -98,6 +100,8 @@ class Representation:
         fields[b"cache-control"] = self.cache_control
         if self.coding is not None:
             fields[b"content-encoding"] = self.coding
+        if self.language is not None:
+            fields[b"content-language"] = self.language
         fields[b"content-length"] = b"%d" % self.length
         fields[b"content-type"] = self.media_type
         if self.validators is not None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from h2static.site.builder import BuiltResponse, ResponseBuilder
 from h2static.site.cache_key import CacheKey
-from h2static.site.contents import WouldBlockError
-from h2static.site.errors import SiteError
+from h2static.site.errors import ChangedError, SiteError, WouldBlockError
 from h2static.site.setup import Setup
-from h2static.site.sources import ChangedError
 
 
 def respond(setup: Setup, cache_key: CacheKey, *, blocking: bool) -> BuiltResponse:
     """The response to a request with this cache key, from the files as they are now.
 
-    Raises :class:`~h2static.site.contents.WouldBlockError` unless ``blocking``.
+    Raises :class:`~h2static.site.errors.WouldBlockError` unless ``blocking``.
     """
     for _ in range(setup.limits.attempts):
         try:

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from h2static.http.fields import Field
 from h2static.site.bodies import FileAccess
 from h2static.site.bundles import Bundles
+from h2static.site.coded_names import CodedNames
 from h2static.site.config import EtagSource, SiteConfig
 from h2static.site.contents import Contents
-from h2static.site.errors import SiteError
+from h2static.site.errors import ChangedError, SiteError
 from h2static.site.file_times import ModificationDates
-from h2static.site.files import Dependencies, Walk
+from h2static.site.files import Dependencies, OpenFolders, Walk
 from h2static.site.hints.delivery import Look
 from h2static.site.hints.source import PushSource
+from h2static.site.languages import Languages
 from h2static.site.limits import SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone, ListMemory
 from h2static.site.lookup import FoundFile, Lookup, LookupRules
@@ -31,7 +33,7 @@ from h2static.site.netlify import NetlifyFiles, NetlifyRules
 from h2static.site.pages import ErrorPages
 from h2static.site.paths import Names, Target, below, parse_target
 from h2static.site.rules import Rules
-from h2static.site.sources import ChangedError, Shared
+from h2static.site.sources import Shared
 from h2static.site.variants import UnusedSiblings
 
 READ_METHODS = (b"GET", b"HEAD")
@@ -104,6 +106,9 @@ class Setup:
         self.spa = None if config.spa is None else _site_names(config.spa)
         self.netlify = NetlifyFiles(limits, base) if config.netlify else None
         self.unused_siblings = UnusedSiblings(root, limits)
+        self.languages = Languages(config.languages, limits) if config.languages else None
+        self.coded_names = CodedNames(access.submit, limits)
+        self._open_folders = OpenFolders(limits)
         self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)
         #: Files that count whatever their names are, since options name them or the server reads
         #: them, and the folders on the way to them.
@@ -184,8 +189,15 @@ class Setup:
             self.root,
             dependencies,
             follow_symlinks=self.config.follow_symlinks,
+            folders=self._open_folders,
             limits=self.limits,
         )
+
+    def release(self) -> None:
+        """Forget lists, and let go of folders; what is in use comes back."""
+        self.lists.forget()
+        self.coded_names.release()
+        self._open_folders.release()
 
     def rules(self, netlify: NetlifyRules) -> Rules:
         """All rules, with those of the ``_headers`` file as it is now."""

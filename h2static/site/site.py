@@ -29,7 +29,8 @@ from h2static.site.builder import BuiltResponse
 from h2static.site.cache_key import CacheKey, CacheKeys, cache_key_of
 from h2static.site.change_watch import ChangeWatch
 from h2static.site.config import SiteConfig
-from h2static.site.contents import Contents, WouldBlockError
+from h2static.site.contents import Contents
+from h2static.site.errors import WouldBlockError
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.list_memory import ANYHOW, Alone
 from h2static.site.paths import split_path
@@ -135,7 +136,11 @@ class Site(Lifecycle):
         self._epoch = self._responses.epoch
         self._clock = clock
         pages = config.spa is not None
-        self._keys = CacheKeys(accept=pages or config.listing, destination=pages)
+        self._keys = CacheKeys(
+            accept=pages or config.listing,
+            destination=pages,
+            languages=self._setup.languages,
+        )
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._survey = survey
         self._has_batches = False
@@ -209,13 +214,18 @@ class Site(Lifecycle):
         # Those that other threads made and nobody has asked for since are not even remembered yet.
         self._built.clear()
         self._responses.release()
-        self._setup.lists.forget()
+        self._setup.release()
 
     def forget(self) -> None:
         """Forget all responses and lists.  What is in use comes back with its next request."""
         self._built.clear()
         self._responses.forget()
-        self._setup.lists.forget()
+        self._setup.release()
+
+    def shrink(self) -> None:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        self.forget()
+        self._contents.forget()
 
     def recall(self, request: Request) -> Response | None:
         """See :class:`h2static.http.exchange.Application`."""

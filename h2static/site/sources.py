@@ -25,11 +25,11 @@ from h2static.site.contents import (
     DIGEST_SIZE,
     Contents,
     FileContent,
-    WouldBlockError,
     digest_content,
     entity_tag,
     read_content,
 )
+from h2static.site.errors import ChangedError, WouldBlockError
 from h2static.site.file_times import SECOND, ModificationDates, changes_show, date_is_strong
 from h2static.site.files import Dependencies, FileHandle, FileVersion, OpenFile
 from h2static.site.octets import Piece
@@ -37,10 +37,6 @@ from h2static.site.representation import Content, FileBodyContent, OctetContent
 
 #: RFC 9110 section 8.8.3: a weak entity tag begins with this.
 _WEAK = b"W/"
-
-
-class ChangedError(Exception):
-    """A file is no longer what it was a moment ago: start over."""
 
 
 @dataclass(slots=True, kw_only=True)

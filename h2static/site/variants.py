@@ -18,6 +18,7 @@ import stat
 import zlib
 from typing import Final
 
+from h2static.site.coded_names import CodedNames
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk, join
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.negotiation import CODINGS, IDENTITY
@@ -72,6 +73,11 @@ class UnusedSiblings:
     def forget(self, path: bytes) -> None:
         """The sibling at ``path`` is used, or is there no more."""
         self._reasons.pop(path, None)
+
+    def forget_absent(self, folder: Folder, name: bytes) -> None:
+        """There is no sibling ``name`` in ``folder``."""
+        if self._reasons:
+            self.forget(join(folder.path, name))
 
     def lines(self) -> tuple[str, ...]:
         """How many there are and why, for their owner."""
@@ -149,12 +155,14 @@ class Variants:
         dependencies: Dependencies,
         source: FileSource,
         unused: UnusedSiblings,
+        coded_names: CodedNames,
         limits: SiteLimits = DEFAULTS,
     ) -> None:
         self._walk = walk
         self._dependencies = dependencies
         self._source = source
         self._unused = unused
+        self._coded_names = coded_names
         self._limits = limits
 
     def of(self, folder: Folder, name: bytes, original: OpenFile) -> dict[bytes, OpenFile]:
@@ -188,11 +196,15 @@ class Variants:
         siblings: dict[bytes, OpenFile] = {}
         if not has_siblings(name):
             return siblings
+        there = self._coded_names.of(folder, self._dependencies.settled_before)
         for coding, suffix in CODINGS.items():
+            if there is not None and name + suffix not in there:
+                self._unused.forget_absent(folder, name + suffix)
+                continue
             try:
                 sibling = self._walk.step(folder, name + suffix)
             except FileNotFoundError:
-                self._unused.forget(join(folder.path, name + suffix))
+                self._unused.forget_absent(folder, name + suffix)
                 continue
             except OSError:
                 self._dependencies.settled = False

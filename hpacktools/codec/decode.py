@@ -23,6 +23,7 @@ from .table import (
     DynamicTable,
     Field,
     TableBuilder,
+    Whole,
 )
 
 #: Most dynamic table size updates in one block; RFC 7541 section 4.2 never needs more.
@@ -50,6 +51,7 @@ class DecodeLimits:
 
 NO_LIMITS: Final = DecodeLimits()
 _NOTHING: Final = frozenset[bytes]()
+_STATIC: Final[tuple[Whole, ...]] = STATIC_TABLE
 
 
 class DecodedBlock:
@@ -108,14 +110,16 @@ def decode_block(
     position = 0
     if required is not None or (end and block[0] & 0xE0 == 0x20):
         table, position = _size_updates(block, table, allowed, required)
-    entries = table.entries
+    entries: tuple[Whole, ...] = table.entries
+    shared: dict[Whole, Whole] | None = interned
+    field: Whole
     builder: TableBuilder | None = None
     last_index = FIRST_DYNAMIC_INDEX - 1 + len(entries)
 
     decode, secret = decode_string, _NOTHING
     if strings is not None:
         decode, secret = strings.decode, strings.secret
-    fields: list[Field] = []
+    fields: list[Whole] = []
     never_indexed: list[int] = []
     field_count = 0
     list_size = 0
@@ -134,7 +138,7 @@ def decode_block(
             if index < FIRST_DYNAMIC_INDEX:
                 if not index:
                     raise _zero_index(start)
-                field = STATIC_TABLE[index]
+                field = _STATIC[index]
             elif index > last_index:
                 raise _unknown_index(index, last_index, start)
             elif builder is None:
@@ -155,7 +159,7 @@ def decode_block(
                 if index == prefix:
                     index, position = continue_integer(block, position, index)
                 if index < FIRST_DYNAMIC_INDEX:
-                    name = STATIC_TABLE[index][0]
+                    name = _STATIC[index][0]
                 elif index > last_index:
                     raise _unknown_index(index, last_index, start)
                 elif builder is None:
@@ -171,8 +175,8 @@ def decode_block(
             if octet >= 0x40:
                 if builder is None:
                     builder = TableBuilder(table)
-                if interned is not None and len(name) + len(value) <= INTERNED_SIZE:
-                    field = interned.setdefault(field, field)
+                if shared is not None and len(name) + len(value) <= INTERNED_SIZE:
+                    field = shared.setdefault(field, field)
                 builder.insert(field)
                 last_index = FIRST_DYNAMIC_INDEX - 1 + len(builder.items) - builder.head
             elif octet >= 0x10 and not truncated:

@@ -51,11 +51,14 @@ class Decoder:
         block raises too.
         """
         if self.failure is not None:
-            raise BlockError(
+            lost = BlockError(
                 "an earlier block could not be decoded, so the table is lost",
                 section=self.failure.section,
                 offset=0,
-            ) from self.failure
+            )
+            # Not "from": compiled code does without it.
+            lost.__cause__ = self.failure
+            raise lost
         try:
             decoded = decode_block(
                 block, self.table, allowed=self.allowed, required=self.required, limits=self.limits

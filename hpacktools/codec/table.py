@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from hpack.table import HeaderTable
 
 #: A field line: name and value.
 Field: TypeAlias = tuple[bytes, bytes]
+#: A field on its way from one place to another as the object that it is: equal fields are shared,
+#: and compiled code takes what it knows to be a pair apart and makes it anew.
+Whole: TypeAlias = Any
 
 #: Octets that an entry counts beyond its name and value (RFC 7541 section 4.1).
 ENTRY_OVERHEAD: Final = 32
@@ -176,12 +179,12 @@ class TableBuilder:
     __slots__ = ("head", "items", "maximum", "size")
 
     def __init__(self, table: DynamicTable) -> None:
-        self.items = list(table.entries[::-1])
+        self.items: list[Whole] = list(table.entries[::-1])
         self.head = 0
         self.size = table.size
         self.maximum = table.maximum
 
-    def insert(self, field: Field) -> None:
+    def insert(self, field: Whole) -> None:
         """Insert ``field``, evicting from the old end.
 
         RFC 7541 4.4: "an attempt to add an entry larger than the maximum size causes the table to
@@ -212,7 +215,7 @@ class FindingBuilder(TableBuilder):
         super().__init__(table)
         self.lookup = table.lookup().copy()
 
-    def insert(self, field: Field) -> None:
+    def insert(self, field: Whole) -> None:
         head = self.head
         # Numbers and positions in ``items`` differ by what was evicted before this builder began.
         first = self.lookup.inserted - len(self.items)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compare, footprint, load, peers, profiling, scenarios
+from benchmarks import compare, footprint, load, peers, profiling, reload, scenarios
 from benchmarks.scenarios import SCENARIOS
 
 #: What h2load 1.52 printed for a run of 100000 requests.
@@ -140,3 +141,11 @@ def test_memory_and_time_of_a_process_are_read() -> None:
     assert os.getpid() in peers.family(os.getpid())
     assert peers.cpu_seconds(os.getpid()) > 0
     assert footprint.resident(os.getpid()) > footprint.MIB
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_reloads_are_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    reload.main(["--files", "150", "--saves", "2", "--rest", "0.1", "--settle", "0"])
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"150 files: [\d.]+% of a processor at rest", lines[0])
+    assert [line.split()[0] for line in lines[1:]] == ["style.css", "index.html"]

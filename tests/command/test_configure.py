@@ -36,6 +36,38 @@ def test_port_only_serves_the_current_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "right"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("unix:/run/x", True),
+        # A name that anybody may have.
+        ("127.example.test", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+    ],
+)
+def test_where_passwords_are_asked_for_without_tls(folder: Path, address: str, right: bool) -> None:
+    words = ["--auth", f"me:{hash_password('x')}", "--no-tls", "-a", address, "80"]
+    if right:
+        assert decide(*words).auth
+    else:
+        with pytest.raises(UsageError, match="--auth needs TLS, or -a localhost"):
+            decide(*words)
+
+
+def test_a_user_has_one_password(folder: Path) -> None:
+    words = [word for text in "ab" for word in ("--auth", f"me:{hash_password(text)}")]
+    with pytest.raises(UsageError, match="--auth: the user 'me' is there twice"):
+        decide(*words, "80")
+
+
+@pytest.mark.parametrize(
     ("words", "root", "key", "cert"),
     [
         (["80"], ".", None, None),
@@ -137,11 +169,12 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "max-concurrent-streams": "7", "window-bits": "7", "connection-window-bits": "7",
         "padding": "7", "trailer": "a: b", "access-log": "x", "log-format": "json",
         "error-log": "x", "workers": "2", "pid-file": "x", "ready-fd": "7", "grace": "7",
-        "drain-delay": "7", "health": "/x", "htdocs": "www", "index": "x", "spa": "x",
+        "drain-delay": "7", "max-memory": "1G", "health": "/x", "htdocs": "www", "index": "x",
+        "spa": "x",
         "error-page": "404=x", "cache": "*=no-store", "header": "*:A: b", "etag": "digest",
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
-        "cache-size": "1K", "compress": "gzip", "run": "true", "watch": ".",
+        "cache-size": "1K", "compress": "gzip", "languages": "en,de", "run": "true", "watch": ".",
         "mock": "/api/*",
         "delay": "*=5ms", "rate": "*=5K", "fail": "*=503:5%", "auth": f"me:{hash_password('x')}",
         "dot-names": ".z*", "encoded-slash": "/@*",

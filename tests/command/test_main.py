@@ -19,6 +19,7 @@ import h2static
 from h2static.cli import main
 from h2static.command.commands import COMMANDS
 from tests.support.processes import command, run, running
+from tests.support.tools import BUILD
 
 
 @pytest.fixture
@@ -38,7 +39,11 @@ def outcome(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, 
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert outcome(capsys, "--version") == (0, f"h2static {h2static.__version__}\n", "")
+    assert outcome(capsys, "--version") == (
+        0,
+        f"h2static {h2static.__version__} ({BUILD})\n",
+        "",
+    )
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,7 +229,7 @@ def test_install_ca_tells_what_is_needed(
 def test_the_banner(folder: Path) -> None:
     with running("--no-tls", "-a", "127.0.0.1", "-v", "0", "www", folder=folder) as server:
         lines = server.stderr().splitlines()
-        assert lines[0].startswith(f"h2static {h2static.__version__}, ready in ")
+        assert lines[0].startswith(f"h2static {h2static.__version__} ({BUILD}), ready in ")
         assert [line.split() for line in lines[1:]] == [
             ["serving", str(folder / "www")],
             ["at", f"http://localhost:{server.port}/"],

@@ -314,6 +314,20 @@ def test_hints_are_kept(root: Path) -> None:
         assert ask(dev.application, request(b"/", *sent)).hints is not None
 
 
+def test_each_reader_gets_a_language_with_the_client_in_it(root: Path) -> None:
+    (root / "about.html").write_text("<p>english</p>")
+    (root / "about.de.html").write_text("<p>deutsch</p>")
+    dev = Dev(root, languages=("en", "de"))
+    for _ in range(2):
+        for language, text in ((b"de-AT", b"deutsch"), (b"fr", b"english")):
+            response = dev.visit(b"/about.html", (b"accept-language", language))
+            body = response.body
+            octets = body if isinstance(body, bytes) else read_all(body)
+            assert text in octets
+            assert ELEMENT in octets
+            assert b"accept-language" in fields(response)[b"vary"].split(b", ")
+
+
 def test_redirects_pass(dev: Dev) -> None:
     assert dev.visit(b"/sub").status == 301
 

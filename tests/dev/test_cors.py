@@ -69,6 +69,8 @@ def test_a_preflight_request_is_answered() -> None:
         assert response.early
         assert response.body == b""
         assert b"GET" in fields_of(response)[b"access-control-allow-methods"]
+        # An asterisk does not stand for it.
+        assert fields_of(response)[b"access-control-allow-headers"] == b"*, authorization"
     # Other questions are for the site.
     plain = ask(application, request(b"/a.css", method=b"OPTIONS"))
     assert allows(plain)

@@ -37,6 +37,7 @@ def test_a_person_sees_a_page_that_reloads(root: Path) -> None:
         assert "<td>2</td>" in text
         assert "<b>bold</b> <code>code</code>" in text
         assert ELEMENT.decode() in text
+        assert "<title>read me.md</title>" in text
     (root / "read me.md").write_text("# Another")
     assert "<h1>Another</h1>" in text_of(dev.visit(b"/read%20me.md"))
 
@@ -62,3 +63,14 @@ def test_large_files_are_shown_as_they_are(root: Path) -> None:
 def test_without_the_library_the_file_is_shown(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "markdown_it", None)
     assert text_of(Dev(root).visit(b"/read%20me.md")) == TEXT
+
+
+def test_the_page_is_in_the_language_of_its_reader(root: Path) -> None:
+    (root / "read me.de.md").write_text("# Titel")
+    dev = Dev(root, languages=("en", "de"))
+    german = dev.visit(b"/read%20me.md", (b"accept-language", b"de"))
+    assert "<h1>Titel</h1>" in text_of(german)
+    assert "<h1>Title &amp; more</h1>" in text_of(dev.visit(b"/read%20me.md"))
+    fields = fields_of(german)
+    assert fields[b"content-language"] == b"de"
+    assert b"accept-language" in fields[b"vary"].split(b", ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ def mock(tmp_path: Path) -> MockApplication:
     (tmp_path / "secret.json").write_text("{}")
     (folder / "api" / "out.json").symlink_to(tmp_path / "secret.json")
     site = FakeSite(text_response(404, b"the site", prepared=True))
-    return MockApplication(site, [(parse_pattern("/api/*"), str(folder))], DevLimits(mock=100))
+    return MockApplication(
+        site, [(parse_pattern("/api/*"), str(folder))], limits=DevLimits(mock=100)
+    )
 
 
 def send(mock: MockApplication, path: str, method: str = "GET") -> Response:
@@ -90,3 +93,21 @@ def test_files_are_read_each_time(mock: MockApplication, tmp_path: Path) -> None
 def test_nothing_of_it_is_recalled(mock: MockApplication) -> None:
     assert mock.recall(request(b"/api/users")) is None
     assert mock.recall(request(b"/other")) is not None
+
+
+def test_a_name_that_is_not_ours_gets_no_data(mock: MockApplication, tmp_path: Path) -> None:
+    site = FakeSite(text_response(421, b"the site"))
+    rules = [(parse_pattern("/api/*"), str(tmp_path / "mocks"))]
+    guarded = MockApplication(site, rules, ("named.test",))
+    asked = request(b"/api/users", authority=b"evil.test")
+    assert ask(guarded, asked).status == 421
+    for name in (b"localhost:8080", b"127.0.0.1", b"named.test"):
+        assert ask(guarded, request(b"/api/users", authority=name)).status == 200
+    # Without dev mode the site is answered under any name.
+    assert ask(mock, asked).status == 200
+
+
+@pytest.mark.timeout(30)
+def test_nobody_waits_for_a_fifo(mock: MockApplication, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mocks" / "api" / "pipe.json")
+    assert send(mock, "/api/pipe").status == 404

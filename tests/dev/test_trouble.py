@@ -24,8 +24,10 @@ class FakeAlarm(Alarm):
         super().__init__()
         self.calls: list[tuple[float, Callable[[], None]]] = []
 
-    def call(self, seconds: float, action: Callable[[], None]) -> None:
-        self.calls.append((seconds, action))
+    def call(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        one = (seconds, action)
+        self.calls.append(one)
+        return lambda: self.calls.remove(one)
 
 
 def trouble(
@@ -54,6 +56,43 @@ def test_a_delay_holds_a_request_back() -> None:
     # Others, and what dev mode asks for itself, are left alone.
     for path in (b"/index.html", b"/.h2static/events"):
         assert application.recall(request(path)) is not None
+
+
+def test_who_has_gone_is_not_kept_for_the_time_of_a_delay() -> None:
+    alarm = FakeAlarm()
+    application = trouble(FakeSite(text_response()), Troubles(delays=(parse_delay("600s"),)), alarm)
+    exchange = FakeExchange(request(b"/x"))
+    application.handle(exchange)
+    exchange.lose()
+    assert alarm.calls == []
+
+
+def test_nothing_is_slow_when_the_server_is_about_to_stop() -> None:
+    site = FakeSite(text_response(200, b"x" * 30_000))
+    rules = Troubles(delays=(parse_delay("/api/*=600s"),), rates=(parse_rate("/slow=1"),))
+    handled = threading.Event()
+
+    def post(action: Callable[[], None]) -> None:
+        action()
+        handled.set()
+
+    application = TroubleApplication(site, rules, post=post, chance=lambda: 0.5)
+    try:
+        waiting = FakeExchange(request(b"/api/x"))
+        application.handle(waiting)
+        slow = ask(application, request(b"/slow")).body
+        assert not isinstance(slow, bytes)
+        reader, woken = slow.open(), threading.Event()
+        assert len(reader.read(100) or b"") == 1
+        assert reader.read(100) is None
+        reader.wait(woken.set)
+        application.drain()
+        assert handled.wait(30)
+        assert woken.wait(30)
+        assert waiting.response is not None
+        assert read_all(reader) == b"x" * 29_999
+    finally:
+        application.stop()
 
 
 def test_a_failure_takes_the_place_of_the_answer_as_often_as_it_says() -> None:
@@ -109,6 +148,23 @@ def test_an_alarm_that_was_stopped_does_nothing() -> None:
     alarm.call(0.0, lambda: never.append(1))
     time.sleep(0.1)
     assert never == []
+
+
+def test_an_alarm_keeps_little_of_what_was_called_off() -> None:
+    alarm = Alarm()
+    try:
+        kept = alarm.call(600, lambda: None)
+        for _ in range(10_000):
+            call_off = alarm.call(600, lambda: None)
+            call_off()
+            call_off()
+        assert len(alarm) < 200
+        kept()
+        done = threading.Event()
+        alarm.call(0.01, done.set)
+        assert done.wait(30)
+    finally:
+        alarm.stop()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import re
+import subprocess
 import threading
 import time
 from base64 import b64encode
@@ -13,6 +15,7 @@ import pytest
 from h2static.server.basic_auth import hash_password
 from tests.support.events import PATIENCE
 from tests.support.processes import run, running
+from tests.support.tools import require_tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -26,10 +29,10 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def get(port: int, path: str, **fields: str) -> tuple[int, bytes, float]:
+def get(port: int, path: str, method: str = "GET", /, **fields: str) -> tuple[int, bytes, float]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     began = time.monotonic()
-    connection.request("GET", path, headers=fields)
+    connection.request(method, path, headers=fields)
     response = connection.getresponse()
     body = response.read()
     connection.close()
@@ -57,13 +60,44 @@ def test_passwords_are_not_asked_for_in_the_clear(root: Path) -> None:
     assert "hunter2" not in done.stderr
 
 
+def test_others_may_ask_whether_they_may_send_a_password(root: Path) -> None:
+    words = ("--cors", "--auth", f"me:{hash_password('x')}", "--no-tls", "-a", "127.0.0.1", "0")
+    with running(*words, str(root)) as server:
+        asked = {
+            "Origin": "http://elsewhere.test",
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "authorization",
+        }
+        assert get(server.port, "/", "OPTIONS", **asked)[0] == 204
+        # What is there nobody learns by that.
+        assert get(server.port, "/", "OPTIONS")[0] == 401
+
+
+def test_pushed_files_need_no_password_of_their_own(root: Path) -> None:
+    nghttp = require_tool("nghttp", package="nghttp2-client")
+    words = ("--auth", f"me:{hash_password('x')}", "--push", "/=/a.jpg", "--no-tls", "-a")
+    with running(*words, "127.0.0.1", "0", str(root)) as server:
+        right = "authorization: Basic " + b64encode(b"me:x").decode()
+        url = f"http://127.0.0.1:{server.port}/"
+        done = subprocess.run(
+            [nghttp, "-nv", "--no-dep", "-H", right, url],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        assert "recv PUSH_PROMISE" in done.stdout
+        assert re.findall(r":status: (\d+)", done.stdout) == ["200", "200"]
+
+
 def test_trouble_on_purpose(root: Path) -> None:
-    words = ("--delay", "/api/*=400ms", "--rate", "*.jpg=100K", "--fail", "/broken=503")
-    with running("--dev", "--no-tls", *words, "0", str(root)) as server:
+    words = ("--delay", "/api/*=400ms", "--rate", "*.jpg=100K", "--fail", "/broken=503", "--fail")
+    with running("--dev", "--no-tls", *words, "/rarely=503:0.5%", "0", str(root)) as server:
         for line in (
             "trouble  /api/*: delay of 400 ms",
             "trouble  *.jpg: 102400 octets a second",
             "trouble  /broken: 503, 100%",
+            "trouble  /rarely: 503, 0.5%",
         ):
             assert line in server.stderr()
         answers: dict[str, tuple[int, bytes, float]] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from h2static.site import response_cache
+from h2static.site import path_states, response_cache
 from tests.faults.world import World, running_world
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.faults import Faults
@@ -30,7 +30,8 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     """Faults that catch every function."""
     one = Faults()
     one.catch(monkeypatch, os, *CAUGHT)
-    one.catch(monkeypatch, response_cache, "fstat")
+    for module in (path_states, response_cache):
+        one.catch(monkeypatch, module, "fstat")
     return one
 
 

@@ -22,9 +22,11 @@ _PACKAGE = Path(h2static.__file__).resolve().parent
 MODULES = (
     *("server/driver", "server/connections", "server/link", "server/opening", "server/acceptor"),
     *("server/trusted_proxies", "server/pool", "server/background", "server/server"),
+    "server/memory_bound",
     *("site/files", "site/octets", "site/bodies", "site/contents", "site/sources"),
     *("descriptors", "site/mounts", "site/file_times", "site/listing"),
-    *("site/netlify", "site/response_cache", "site/change_watch"),
+    *("site/netlify", "site/response_cache", "site/path_states", "site/change_watch"),
+    "site/coded_names",
     *("site/inotify", "site/uploads", "site/plain_files", "site/site", "site/setup"),
     *("logs/access", "logs/errors", "logs/console", "logs/frames", "logs/files", "logs/brief"),
 )

@@ -86,6 +86,31 @@ def new_file(ending: str = "txt") -> Story:
     return story
 
 
+def anew(story: Story) -> Story:
+    """Nothing is remembered, and no folder is open."""
+
+    def forgotten(world: World, client: Visitor) -> Answer:
+        world.in_thread(world.site.forget)
+        return story(world, client)
+
+    return forgotten
+
+
+def many_of_a_folder(world: World, client: Visitor) -> Answer:
+    """So many files of one folder that it is read once, to know what lies beside them."""
+    folder = world.root / f"many-{next(_numbers)}"
+    folder.mkdir()
+    for number in range(10):
+        (folder / f"{number}.txt").write_bytes(SMALL)
+    for number in range(9):
+        assert client.ask(f"/{folder.name}/{number}.txt") == WHOLE
+    # A thread reads it.
+    end = time.monotonic() + DEADLINE
+    while world.faults.waiting and time.monotonic() < end:
+        world.settle()
+    return client.ask(f"/{folder.name}/9.txt")
+
+
 def through_a_link(world: World, client: Visitor) -> Answer:
     """A link that was not there before."""
     path = f"link-{next(_numbers)}.txt"
@@ -173,11 +198,15 @@ def is_listed(answer: Answer) -> bool:
 
 # ---------------------------------------------------------------------- places
 
+ROOT_LOOK = place("site/files:Walk.root:stat")
 ROOT = place("site/files:Walk.root:open")
 ENTER = place("site/files:Walk._enter:fstat")
-KIND = place("site/files:Walk._mode:stat")
+KIND = place("site/files:Walk._look:stat")
 OPEN = place("site/files:Walk.step:open")
 OPENED = place("site/files:Walk.step:fstat")
+CODED = place("site/coded_names:CodedNames._read:open")
+CODED_VERSION = place("site/coded_names:CodedNames._read:fstat")
+CODED_ENTRIES = place("site/coded_names:CodedNames._names:scandir")
 FOLLOW = place("site/files:Walk.step:readlink")
 CLOSE = place("descriptors:close_descriptor:close")
 VERSION = place("site/files:FileHandle.version:fstat")
@@ -194,12 +223,12 @@ ENTRIES = place("site/files:entries_of:open")
 ENTRY_NAMES = place("site/files:entries_of:scandir")
 FOLDER = place("site/listing:_packed_entry:stat")
 IN_THE_WAY = place("site/netlify:_is_in_the_way:lstat")
-LOOK = place("site/response_cache:PathState.look:stat")
-HOLD = place("site/response_cache:PathState._hold:open")
-HELD = place("site/response_cache:_is_in:fstat")
-UNCHANGED = place("site/response_cache:PathState._is_unchanged:fstat")
+LOOK = place("site/path_states:PathState.look:stat")
+HOLD = place("site/path_states:PathState._hold:open")
+HELD = place("site/path_states:_is_in:fstat")
+UNCHANGED = place("site/path_states:PathState._is_unchanged:fstat")
 FRESH = place("site/response_cache:is_fresh:fstat")
-FOLDER_TO_WATCH = place("site/response_cache:PathState._watch_folder:open")
+FOLDER_TO_WATCH = place("site/path_states:PathState._watch_folder:open")
 WATCH = place("site/inotify:Inotify.add:_add")
 UNWATCH = place("site/inotify:Inotify.remove:_remove")
 PENDING = place("site/inotify:Inotify.pending:ioctl")
@@ -250,8 +279,14 @@ UNREADABLE_RULES = (MANY_FILES, IO_ERROR, NOT_ALLOWED)
 
 
 OPENING = [
-    *refused(ROOT, new_file(), CANNOT_OPEN),
-    *refused(ENTER, new_file(), CANNOT_READ),
+    *refused(ROOT_LOOK, new_file(), CANNOT_LOOK),
+    *refused(ROOT, anew(new_file()), CANNOT_OPEN),
+    *refused(ENTER, anew(new_file()), CANNOT_READ),
+    # Then each of them is looked for.
+    *(
+        Row(place=where, outcomes=(MANY_FILES, IO_ERROR), story=many_of_a_folder, answer=WHOLE)
+        for where in (CODED, CODED_VERSION, CODED_ENTRIES)
+    ),
     # The first two names are those of files with rules.
     Row(place=KIND, outcomes=UNREADABLE_RULES, story=new_file(), answer=WHOLE, name="_headers"),
     *refused(KIND, new_file(), CANNOT_LOOK, passes=2),
@@ -262,7 +297,7 @@ OPENING = [
     *refused(OPENED, new_file(), CANNOT_READ, passes=1),
     *refused(FOLLOW, through_a_link, CANNOT_READ),
     Row(place=IN_THE_WAY, outcomes=(IO_ERROR, NOT_ALLOWED), story=new_file(), answer=WHOLE),
-    # Folders that were passed through, files with rules, the file itself.
+    # Files with rules, the file itself.
     *(
         Row(
             place=CLOSE,
@@ -272,7 +307,7 @@ OPENING = [
             passes=passes,
             name=f"number {passes}",
         )
-        for passes in range(3)
+        for passes in range(2)
     ),
 ]
 

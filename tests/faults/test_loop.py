@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from h2static.server import server as server_module
-from h2static.server.server import memory_kib
+from h2static.server import memory_bound
+from h2static.server.memory_bound import resident_octets
 from tests.faults.outcomes import (
     ABSENT,
     AGAIN,
@@ -38,9 +38,9 @@ CLOSE_POLLER = place("server/driver:Driver.run:close")
 CLOSE_POOL = place("server/pool:Pool.close:close")
 FORGET_LISTENER = place("server/acceptor:Acceptor.stop:unregister")
 CLOSE_LISTENER = place("server/acceptor:Acceptor.stop:close")
-MEMORY = place("server/server:memory_kib:open")
+MEMORY = place("server/memory_bound:resident_octets:open")
 
-READ_MEMORY = place("server/server:memory_kib:read")
+READ_MEMORY = place("server/memory_bound:resident_octets:read")
 
 #: Those that have no row below.
 PLACES = {POLL, CLOSE_POLLER, CLOSE_POOL, FORGET_LISTENER, CLOSE_LISTENER, MEMORY, READ_MEMORY}
@@ -156,6 +156,6 @@ def test_at_the_end_everything_is_closed(
 def test_memory_is_told_without_proc(
     faults: Faults, monkeypatch: pytest.MonkeyPatch, where: Place, outcome: Outcome
 ) -> None:
-    faults.catch_files(monkeypatch, server_module, "open")
+    faults.catch_files(monkeypatch, memory_bound, "open")
     with faults.at(where, outcome):
-        assert memory_kib() > 1_000
+        assert resident_octets() > 1_000_000

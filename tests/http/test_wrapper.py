@@ -52,6 +52,9 @@ class Inner(Lifecycle):
     def release(self) -> None:
         self.calls.append("release")
 
+    def shrink(self) -> None:
+        self.calls.append("shrink")
+
     def drain(self) -> None:
         self.calls.append("drain")
 
@@ -115,6 +118,13 @@ def test_a_wrapper_passes_its_lifecycle_on(moment: str) -> None:
     inner = Inner()
     getattr(Wrapper(Wrapper(inner)), moment)()
     assert inner.calls == [moment]
+
+
+def test_where_memory_is_short_a_wrapper_and_what_is_inside_give_theirs_back() -> None:
+    inner = Inner()
+    Wrapper(Wrapper(inner)).shrink()
+    assert inner.calls[-1] == "shrink"
+    assert set(inner.calls) == {"release", "shrink"}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

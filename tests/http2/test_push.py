@@ -63,6 +63,8 @@ class PageSite:
         self.in_thread = in_thread
 
     def recall(self, request: Request) -> Response | None:
+        # Applications know what nobody asked for: it is as allowed as what it comes with.
+        assert request.promised == (request.field(b"accept-encoding") == b"br")
         if request.path == b"/":
             return self.page
         return None if self.in_thread else FILES.get(request.path, STYLE)

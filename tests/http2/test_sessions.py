@@ -6,6 +6,9 @@ server's octets are the same, and every request is answered whole.
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
 from h2static.http2 import registry as r
@@ -16,6 +19,7 @@ from tests.http2 import sessions
 from tests.support.small_site import SmallSite
 from tests.support.transports import Mirror
 
+DIGESTS = sessions.FOLDER / "digests.json"
 SETTINGS = {
     "default": LocalSettings(),
     "padding": LocalSettings(padding=100),
@@ -53,18 +57,39 @@ def test_a_session_gets_the_same_octets_with_trailers(name: str) -> None:
     play(name, Mirror(application=lambda: ResponseOptions(SmallSite(), trailers=trailers)))
 
 
-def play(name: str, mirror: Mirror) -> None:
-    """Have all that was recorded answered."""
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_every_build_sends_the_same_octets(settings: str) -> None:
+    """Those that were written down; both builds are compared with them.
+
+    Where the server has to send something else, ``python -m tests.http2.test_sessions`` writes
+    down what it is.
+    """
+    written = json.loads(DIGESTS.read_text())[settings]
+    assert digests(settings) == written
+
+
+def digests(settings: str) -> dict[str, str]:
+    """SHA-256 of what the server sends in each session."""
+    return {
+        name: hashlib.sha256(play(name, Mirror(settings=SETTINGS[settings]))).hexdigest()
+        for name in sessions.names()
+    }
+
+
+def play(name: str, mirror: Mirror) -> bytes:
+    """Have all that was recorded answered; the octets of the answers."""
     reads = sessions.load(name)
     for read in reads:
         mirror.deliver(read)
     assert mirror.connection.problem is None
     asked = _ends(b"".join(reads)[len(r.PREFACE) :], r.HEADERS, r.DATA)
-    answered = _ends(mirror.take(), r.HEADERS, r.DATA)
+    octets = mirror.take()
+    answered = _ends(octets, r.HEADERS, r.DATA)
     assert asked
     assert sorted(answered) == sorted(asked)
     mirror.wait(5)
     assert not mirror.connection.streams.open
+    return octets
 
 
 @pytest.mark.parametrize("name", ["curl", "h2load", "httpx", "nghttp"])
@@ -78,3 +103,8 @@ def test_memories_are_used(name: str) -> None:
     assert not any(
         state.known for state in mirror.feeds["without memories"].service.sections._states.values()
     )
+
+
+if __name__ == "__main__":
+    found = {settings: digests(settings) for settings in SETTINGS}
+    DIGESTS.write_text(json.dumps(found, indent=1) + "\n")

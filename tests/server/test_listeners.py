@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,19 @@ def test_sockets_that_were_handed_over() -> None:
         listener.close()
         # The one who handed it over still has it.
         socket.create_connection(("127.0.0.1", port)).close()
+
+
+def test_no_password_goes_in_the_clear_to_a_socket_that_was_handed_over() -> None:
+    asking = replace(config(), auth=("me:hash",))
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        with pytest.raises(StartError, match=r"--auth needs TLS: .* listens at 0\.0\.0\.0$"):
+            adopt_listeners([os.dup(server.fileno())], asking)
+        secure = replace(asking, no_tls=False)
+        for listener in adopt_listeners([os.dup(server.fileno())], secure):
+            listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for listener in adopt_listeners([os.dup(server.fileno())], asking):
+            listener.close()
 
 
 def test_descriptors_that_do_not_listen(tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ class Told(Lifecycle):
     def release(self) -> None:
         self.released.set()
 
+    def shrink(self) -> None:
+        self.log.append("shrink")
+
     def drain(self) -> None:
         self.log.append("drain")
 
@@ -64,8 +67,9 @@ class Making:
         )
         self._limits = limits
 
-    def make(self, *, warn: bool = False) -> Server:
+    def make(self, *, warn: bool = False, max_memory: int | None = None) -> Server:
         self.warned: list[tuple[str, ...]] = []
+        self.too_large = anyio.Event()
         return Server(
             Parts(
                 driver=self.driver,
@@ -76,8 +80,22 @@ class Making:
                 warn=(lambda warnings: self.warned.append(tuple(warnings))) if warn else None,
                 on_stopping=lambda: self.told.log.append("stopping"),
                 limits=self._limits,
+                max_memory=max_memory,
+                replace=lambda octets: self.too_large.set(),
             )
         )
+
+
+async def test_a_server_above_its_bound_shrinks_and_is_replaced(tmp_path: Path) -> None:
+    making = Making(tmp_path)
+    server = making.make(max_memory=1_000_000)
+    with anyio.fail_after(DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.run)
+            await making.too_large.wait()
+            server.force()
+    assert making.told.log == ["start", "shrink", "stop"]
+    assert "more memory than allowed" in making.path.read_text()
 
 
 async def test_applications_are_told_in_this_order(tmp_path: Path) -> None:

@@ -200,3 +200,19 @@ def test_a_base_in_other_letters(root: Path) -> None:
     response = get(make(root, "/dö cs"), b"/d%C3%B6%20cs")
     assert dict(response.fields)[b"location"] == b"/d%C3%B6%20cs/"
     assert read_all(get(make(root, "/dö cs"), b"/d%c3%b6%20cs/a.css").body) == b"a{}"
+
+
+def test_the_nearest_error_page_is_looked_for_below_the_base(root: Path) -> None:
+    (root / "sub" / "404.html").write_text("none of the sub")
+    # The folder is called as the base is.
+    (root / "docs" / "404.html").write_text("none of the inner docs")
+    site = make(root, error_page=(parse_error_page("404=404.html"),))
+    for path, text in (
+        (b"/docs/none", b"none of the docs"),
+        (b"/docs/sub/none", b"none of the sub"),
+        (b"/docs/sub/none/deeper", b"none of the sub"),
+        (b"/docs/docs/none", b"none of the inner docs"),
+        (b"/elsewhere/sub/none", b"none of the docs"),
+    ):
+        response = get(site, path)
+        assert (response.status, read_all(response.body)) == (404, text)

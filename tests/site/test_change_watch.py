@@ -9,17 +9,16 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from h2static.http.messages import Request, Response
 from h2static.site import change_watch as notices_module
 from h2static.site.change_watch import NO_WATCH, RENEWAL_SECONDS, ChangeWatch
-from h2static.site.inotify import CREATE, MODIFY, Inotify
+from h2static.site.inotify import CREATE, MODIFY, Event, Inotify
 from h2static.site.limits import SiteLimits
 from h2static.site.mounts import file_system_of
-from h2static.site.response_cache import PathState
+from h2static.site.path_states import PathState
 from tests.site.harness import Client, make_client, octets_of, request, turn_off_notices, write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
@@ -208,9 +207,9 @@ def test_the_end_of_a_file_system_ends_the_watching(watching: Watching, later: f
         def pending(self) -> int:
             return 16
 
-        def read(self, octets: int) -> list[object]:
+        def read(self, octets: int) -> list[Event]:
             assert octets == 16
-            return [SimpleNamespace(watch=watching.watches[0], mask=0x2000, name=b"")]
+            return [Event(watch=watching.watches[0], mask=0x2000, name=b"")]
 
     watching.change_watch._inotify = Unmounted()  # type: ignore[assignment]  # what it uses
     watching.now += later

@@ -11,11 +11,11 @@ import pytest
 from h2static.site.contents import (
     Contents,
     FileContent,
-    WouldBlockError,
     content_tag,
     digest_content,
     read_content,
 )
+from h2static.site.errors import WouldBlockError
 from h2static.site.files import FileHandle, FileVersion, version_of
 from h2static.site.limits import SiteLimits
 from tests.site.harness import cannot_tell, write

@@ -27,6 +27,7 @@ from tests.site.harness import (
     request,
     write,
 )
+from tests.support.tools import replaces_a_function
 
 LARGE = DEFAULTS.small_file + 1000
 
@@ -359,6 +360,7 @@ def test_a_small_file_that_is_not_in_memory_is_deferred(
 
 
 @pytest.mark.parametrize(("changes", "status"), [(1, 200), (3, 200), (4, 503)])
+@replaces_a_function
 def test_a_file_that_changes_between_its_tag_and_its_octets(
     root: Path, monkeypatch: pytest.MonkeyPatch, changes: int, status: int
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from h2static.site.limits import DEFAULTS, SiteLimits
-from h2static.site.response_cache import PathState
+from h2static.site.path_states import PathState
 from h2static.site.rules import ErrorPage
 from tests.site.harness import Client, field, make_client, octets_of, request, write
 
@@ -164,7 +164,9 @@ def test_long_keys_are_not_remembered(client: Client, root: Path) -> None:
 
 
 def test_open_files_are_bounded(root: Path) -> None:
-    client = settled_client(root, SiteLimits(open_files=5, held_files=5, small_file=10))
+    client = settled_client(
+        root, SiteLimits(open_files=5, held_files=5, open_folders=1, small_file=10)
+    )
     gc.collect()
     before = len(os.listdir("/dev/fd"))
     bodies = []
@@ -175,8 +177,8 @@ def test_open_files_are_bounded(root: Path) -> None:
         client.get(f"/{number}")
         if number < 3:
             bodies.append(response)
-        # One more for the notices.
-        assert len(os.listdir("/dev/fd")) <= before + 5 + 3 + 5 + 1
+        # One more for the notices, and one for the folder.
+        assert len(os.listdir("/dev/fd")) <= before + 5 + 3 + 5 + 1 + 1
     # What somebody still has can still be read.
     assert [octets_of(response) for response in bodies] == [b"%020d" % n for n in range(3)]
 

@@ -17,6 +17,7 @@ from h2static.site.file_times import SECOND, changes_show, date_is_strong, is_me
 from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import DEFAULTS, SiteLimits
 from tests.site.harness import Client, field, make_client, octets_of, request, write
+from tests.support.tools import replaces_a_function
 
 LARGE = DEFAULTS.small_file + 1000
 #: What tools that build reproducibly write into every file.
@@ -137,6 +138,7 @@ def test_a_tag_of_the_content_is_weak_while_the_file_may_change_unseen(root: Pat
     assert field(client.get("/a"), "etag") == strong
 
 
+@replaces_a_function
 def test_without_change_times_the_content_is_digested(
     client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

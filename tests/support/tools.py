@@ -14,6 +14,13 @@ import shutil
 
 import pytest
 
+#: The build that is tested: "make test-compiled" says that it is the compiled one.
+BUILD = os.environ.get("H2STATIC_TEST_BUILD", "plain")
+#: For tests that put another function in the place of one: compiled callers do not look it up.
+replaces_a_function = pytest.mark.skipif(
+    BUILD == "compiled", reason="what compiled code calls cannot be replaced"
+)
+
 
 def in_ci() -> bool:
     """Whether this is a run of continuous integration (``CI`` is set to something but "false")."""

@@ -12,6 +12,7 @@ from h2static.command.options.model import (
     integer_option,
     integer_schema,
     seconds_option,
+    size_option,
 )
 from h2static.command.options.troubles import (
     parse_delay,
@@ -19,7 +20,14 @@ from h2static.command.options.troubles import (
     parse_mock,
     parse_rate,
 )
-from h2static.config import DEFAULT_DEBOUNCE, MAX_DEBOUNCE, MAX_SECONDS, MAX_WORKERS, LogFormat
+from h2static.config import (
+    DEFAULT_DEBOUNCE,
+    MAX_DEBOUNCE,
+    MAX_MEMORY,
+    MAX_SECONDS,
+    MAX_WORKERS,
+    LogFormat,
+)
 
 DEVELOPMENT = (
     Option(
@@ -234,6 +242,14 @@ PROCESSES = (
         default="0",
         help="Time between the health check turning 503 and the first GOAWAY when the server"
         " stops.",
+    ),
+    size_option(
+        name="max-memory",
+        group=Group.PROCESSES,
+        maximum=MAX_MEMORY,
+        default="none",
+        help="Memory of a worker as a whole: above SIZE it gives back what it remembers, and is"
+        " replaced without losing a request if that is not enough.",
     ),
     Option(
         name="health",

@@ -19,6 +19,7 @@ from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import EtagSource, HintSource
 from h2static.site.hints.delivery import PushMode
 from h2static.site.hints.rules import parse_push_option
+from h2static.site.languages import parse_languages
 from h2static.site.names import parse_dot_names
 from h2static.site.patterns import parse_pattern
 
@@ -174,6 +175,16 @@ FILES = (
         default="off; with --dev br,zstd,gzip",
         help="Compress what has no compressed sibling, in one of CODINGS that the client accepts:"
         " br and zstd (with the extra 'compress'), gzip; or 'off'.",
+    ),
+    Option(
+        name="languages",
+        group=Group.FILES,
+        argument=Argument.ONE,
+        metavar="TAG,TAG...",
+        parse=parse_languages,
+        default="none",
+        help="Languages of files: page.de.html stands for page.html with those who prefer German."
+        " The first one is that of files without a language in their names.",
     ),
     Option(
         name="dot-names",

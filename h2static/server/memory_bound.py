@@ -1,0 +1,73 @@
+"""A bound for the memory of a worker as a whole (``--max-memory``).
+
+Contract: :meth:`MemoryBound.check` is called now and then, in the loop's thread.  Above the bound
+it has everything given back that is only remembered; where that does not help, or not for long, it
+asks for a successor, once.  It ends nothing itself: whoever is asked has the worker drain when a
+successor accepts connections.
+
+What is resident counts, because that is what the machine has less of: the interpreter, the
+memories, whatever applications hold, and what was given back but not to the system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import resource
+import sys
+from collections.abc import Callable
+
+
+class MemoryBound:
+    """See the module."""
+
+    def __init__(
+        self,
+        limit: int,
+        *,
+        shrink: Callable[[], None],
+        replace: Callable[[int], None] | None,
+        rest_seconds: float,
+        resident: Callable[[], int] | None = None,
+    ) -> None:
+        """``limit``: octets.  ``shrink`` gives memory back.  ``replace`` is told how many octets
+        are resident; ``None``: nobody can take over, and memory is given back whenever it is time.
+        ``rest_seconds``: for so long giving back has to help.  ``resident``: how many octets are,
+        if not asked of the system.
+        """
+        self._limit = limit
+        self._shrink = shrink
+        self._replace = replace
+        self._rest_seconds = rest_seconds
+        self._resident = resident_octets if resident is None else resident
+        self._shrunk = -rest_seconds
+        self._asked = False
+
+    def check(self, now: float) -> None:
+        """Compare what is resident with the bound; ``now``: seconds, monotonic."""
+        octets = self._resident()
+        if octets <= self._limit:
+            return
+        if now - self._shrunk >= self._rest_seconds:
+            self._shrunk = now
+            self._shrink()
+            _give_back_to_system()
+        elif self._replace is not None and not self._asked:
+            self._asked = True
+            self._replace(octets)
+
+
+def resident_octets() -> int:
+    """Resident memory of this process; where the system does not say, its maximum."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return maximum if sys.platform == "darwin" else maximum * 1024
+
+
+def _give_back_to_system() -> None:
+    """Have the C library return what is free; one that has no call for it does so by itself."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

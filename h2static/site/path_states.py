@@ -1,0 +1,205 @@
+"""What is known of the paths that responses depend on, and when that is proven.
+
+Contract: a :class:`PathState` says in which version a path was last seen, and whether looking again
+would show nothing else: it was looked at in the current batch, or it is watched and nothing has
+happened to anything that is watched since it was looked at (:mod:`h2static.site.change_watch`).
+
+A file that was found unchanged is kept open without access (O_PATH): that its folder is the same
+says that the name still stands for it, and its own change time says that it has not changed, for
+half of what looking it up by name costs.  Its watch is that of the open file, not of a name.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from os import fstat
+from typing import Final
+
+from h2static.descriptors import close_descriptor
+from h2static.site.change_watch import NO_WATCH, ChangeWatch
+from h2static.site.files import FileVersion, version_of
+from h2static.site.limits import SiteLimits
+
+#: Linux: a descriptor that refers to a file and needs no right to read it; elsewhere there is none.
+_O_PATH: int = getattr(os, "O_PATH", 0)
+#: No watch was asked for yet; or it was, and there is none.
+UNTRIED: Final = -1
+UNWATCHED: Final = -2
+
+
+class Epoch:
+    """The batch that is being answered, and since when nothing has happened."""
+
+    __slots__ = ("batch", "change_watch", "held_files", "limits", "since")
+
+    def __init__(self, change_watch: ChangeWatch | None, limits: SiteLimits) -> None:
+        """``change_watch``: ``None`` where names may lead through places that nobody watches."""
+        self.change_watch = change_watch
+        self.limits = limits
+        #: Files that are kept open now to prove that they are unchanged.
+        self.held_files = 0
+        self.batch = 1
+        #: The first batch after the last change: what is watched and was looked at since is proven.
+        self.since = 1
+
+    def begin(self, now: float) -> None:
+        """Begin a batch: all its requests have been read."""
+        self.batch += 1
+        if self.change_watch is None or not self.change_watch.silent(now):
+            self.since = self.batch
+
+
+class PathState:
+    """A path and the version that was last seen there."""
+
+    __slots__ = (
+        "__weakref__",
+        "batch",
+        "changed",
+        "descriptor",
+        "epoch",
+        "folder",
+        "folder_version",
+        "path",
+        "version",
+        "watch",
+    )
+
+    def __init__(self, path: bytes, folder: PathState | None, epoch: Epoch) -> None:
+        """``folder``: the state of the folder that holds the path's last name, if known."""
+        self.path = path
+        self.version: FileVersion | None = None
+        #: The batch in which it was last looked at.
+        self.batch = 0
+        self.folder = folder
+        #: The file itself, while its name is proven by its folder.
+        self.descriptor = -1
+        self.folder_version: FileVersion | None = None
+        #: The file's change time in nanoseconds.
+        self.changed = -1
+        self.epoch = epoch
+        #: The number of its watch, or one of the two below.
+        self.watch = UNTRIED
+
+    def __del__(self) -> None:
+        self.release()
+
+    def is_proven(self) -> bool:
+        """Whether looking again would show nothing else."""
+        epoch = self.epoch
+        return self.batch >= (epoch.since if self.watch >= 0 else epoch.batch)
+
+    def look(self) -> None:
+        """See what is there now."""
+        self.batch = self.epoch.batch
+        version = self.version
+        folder = self.folder
+        if self.descriptor >= 0:
+            assert folder is not None
+            if not folder.is_proven():
+                folder.look()
+            if self.watch == UNTRIED and folder.watch >= 0:
+                self.watch = self._watched(self.descriptor, is_folder=False)
+            # Any change of octets, name, mode or length sets the change time, which nobody can set
+            # back.
+            if folder.version is self.folder_version and self._is_unchanged():
+                return
+            self.release()
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            self.version = None
+            self.release()
+            return
+        # The same object for the same version: comparing identities is what makes a hit cheap.
+        if (
+            version is None
+            or status.st_ctime_ns != version.changed
+            or status.st_mtime_ns != version.modified
+            or status.st_ino != version.inode
+            or status.st_size != version.size
+            or status.st_dev != version.device
+        ):
+            self.version = version_of(status)
+            self.release()
+        elif stat.S_ISREG(status.st_mode):
+            if folder is not None:
+                self._hold(folder, version)
+        elif self.watch == UNTRIED:
+            self._watch_folder(version)
+
+    def _is_unchanged(self) -> bool:
+        """Whether the file that is kept open is as it was; an error of the system shows nothing."""
+        try:
+            return fstat(self.descriptor).st_ctime_ns == self.changed
+        except OSError:
+            return False
+
+    def _hold(self, folder: PathState, version: FileVersion) -> None:
+        """Keep the file open if it is what its name stands for in its folder as it is now."""
+        if _O_PATH == 0 or self.epoch.held_files >= self.epoch.limits.held_files:
+            return
+        if not folder.is_proven():
+            folder.look()
+        if folder.version is None:
+            return
+        try:
+            descriptor = os.open(self.path, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        self.epoch.held_files += 1
+        self.descriptor = descriptor
+        self.folder_version = folder.version
+        self.changed = version.changed
+        if folder.watch >= 0:
+            self.watch = self._watched(descriptor, is_folder=False)
+        # A link, or another file since: its name is looked up each time.
+        if not _is_in(descriptor, version):
+            self.release()
+
+    def _watch_folder(self, version: FileVersion) -> None:
+        """Watch a folder whose name is proven: by its folder's watch, or as the root."""
+        change_watch = self.epoch.change_watch
+        if change_watch is None or (
+            self.path != change_watch.root if self.folder is None else self.folder.watch < 0
+        ):
+            return
+        try:
+            descriptor = os.open(self.path, os.O_DIRECTORY | _O_PATH | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            self.watch = self._watched(descriptor, is_folder=True)
+            # From now on nothing happens unseen; until now nothing has.
+            if not _is_in(descriptor, version):
+                self.release()
+        finally:
+            close_descriptor(descriptor)
+
+    def _watched(self, descriptor: int, *, is_folder: bool) -> int:
+        change_watch = self.epoch.change_watch
+        assert self.version is not None
+        if change_watch is None:
+            return UNWATCHED
+        watch = change_watch.watch(descriptor, self.version.device, folder=is_folder)
+        return UNWATCHED if watch == NO_WATCH else watch
+
+    def release(self) -> None:
+        """Let go of the watch and of the file; the next look is by name."""
+        if self.watch >= 0:
+            assert self.epoch.change_watch is not None
+            self.epoch.change_watch.release(self.watch)
+        self.watch = UNTRIED
+        if self.descriptor >= 0:
+            descriptor, self.descriptor = self.descriptor, -1
+            self.epoch.held_files -= 1
+            close_descriptor(descriptor)
+
+
+def _is_in(descriptor: int, version: FileVersion) -> bool:
+    """Whether an open file is in state ``version``; an error of the system shows nothing."""
+    try:
+        return version_of(fstat(descriptor)) == version
+    except OSError:
+        return False

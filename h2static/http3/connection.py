@@ -368,6 +368,10 @@ class ServerConnection:
                 self._requests.decline(stream)
             elif late_stream := self._deadlines.stalled(stream, now):
                 self._end_stream(late_stream)
+        if self._streams.refusing and not self._streams.open and self._deadlines.is_gone(now):
+            self.transport.close(ErrorCode.H3_NO_ERROR, "")
+            self._give_up()
+            return
         idle = not self._streams.open and now - self._last_request >= limits.idle_seconds
         if idle and since is None:
             self._begin_shutdown()

@@ -18,12 +18,22 @@ from h2static.quic.transport import Transport
 class Deadlines:
     """The deadlines of one connection."""
 
-    __slots__ = ("_limits", "_sender", "_transport")
+    __slots__ = ("_heard_at", "_limits", "_moved", "_sender", "_transport")
 
     def __init__(self, limits: Limits, sender: Sender, transport: Transport) -> None:
         self._limits = limits
         self._sender = sender
         self._transport = transport
+        #: What the peer had acknowledged of the last octets when that was last found to change.
+        self._moved = -1
+        self._heard_at = 0.0
+
+    def is_gone(self, now: float) -> bool:
+        """Whether a peer that is to be left acknowledges nothing of the last octets any more."""
+        moved = self._transport.moved
+        if moved != self._moved:
+            self._moved, self._heard_at = moved, now
+        return now - self._heard_at >= self._limits.farewell_seconds
 
     def declined(self, stream: Stream, now: float) -> bool:
         """Whether the response is complete, and what the client still sends is of no use."""

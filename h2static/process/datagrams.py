@@ -52,6 +52,11 @@ class DatagramNumbers:
         )
 
 
+def still_reads(retired: Iterable[Worker], slot: int) -> bool:
+    """Whether somebody reads the sockets of ``slot`` who is to be succeeded there."""
+    return any(one.slot == slot and one.reads_datagrams for one in retired)
+
+
 def take_over(retired: Iterable[Worker], current: Iterable[Worker]) -> None:
     """Have those who are there read, unless somebody who is to end still does."""
     if not any(one.reads_datagrams for one in retired):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from h2static.config import Config
+from h2static.errors import StartError
 from h2static.process.workers import Worker, WorkerState
 
 
@@ -25,3 +26,17 @@ class Generation:
         return len(self.workers) == self.config.workers and all(
             worker.state is WorkerState.SERVING for worker in self.workers.values()
         )
+
+
+def check_reload(old: Config, new: Config) -> None:
+    """Refuse what a reload cannot change: it would have to close sockets.
+
+    Raises :class:`~h2static.errors.StartError`.
+    """
+    for name in ("port", "addresses", "daemon", "pid_file", "http3_only"):
+        if getattr(old, name) != getattr(new, name):
+            raise StartError(f"a reload cannot change {name}: stop and start the server")
+    if [(one.port, one.addresses) for one in old.listening] != [
+        (one.port, one.addresses) for one in new.listening
+    ]:
+        raise StartError("a reload cannot change where to listen: stop and start the server")

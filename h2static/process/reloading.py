@@ -1,7 +1,7 @@
 """What a reload changes before new workers start, and what it cannot change.
 
 Contract: :func:`prepare` opens the sockets that a new configuration needs, and gives it back as it
-is to be served.  :meth:`~h2static.server.listeners.Listener.revert` closes them again.
+is to be served; then :func:`settle` or :func:`revert` closes what is not needed.
 """
 
 from __future__ import annotations
@@ -10,23 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from h2static.config import AltSvc, Config
-from h2static.errors import StartError
+from h2static.process.generation import check_reload
 from h2static.server.listeners import Listener
-
-#: What would need other sockets, or another process.
-_FIXED = ("port", "addresses", "daemon", "pid_file", "http3_only")
 
 
 def prepare(old: Config, new: Config, listeners: Sequence[Listener]) -> Config:
     """Raises :class:`~h2static.errors.StartError` for what a reload cannot change, and ``OSError``
     where there are no sockets."""
-    for name in _FIXED:
-        if getattr(old, name) != getattr(new, name):
-            raise StartError(f"a reload cannot change {name}: stop and start the server")
-    if [(one.port, one.addresses) for one in old.listening] != [
-        (one.port, one.addresses) for one in new.listening
-    ]:
-        raise StartError("a reload cannot change where to listen: stop and start the server")
+    check_reload(old, new)
     if new.serves_http3:
         for listener in listeners:
             if not new.listening[listener.place].no_tls:
@@ -37,3 +28,19 @@ def prepare(old: Config, new: Config, listeners: Sequence[Listener]) -> Config:
     for listener in listeners:
         listener.extend(new.workers)
     return new
+
+
+def settle(listeners: Sequence[Listener], config: Config) -> None:
+    """``config`` is served: what is open for it is for good, and what is not needed is closed."""
+    for listener in listeners:
+        if not config.serves_http3:
+            listener.leave_datagrams()
+        listener.settle()
+
+
+def revert(listeners: Sequence[Listener], config: Config) -> None:
+    """``config`` is still served: close what was opened for another one."""
+    for listener in listeners:
+        listener.revert()
+        if not config.serves_http3:
+            listener.leave_datagrams()

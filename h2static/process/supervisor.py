@@ -16,6 +16,8 @@ reopens the logs; ``SIGUSR2`` writes counters.
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import os
 import selectors
 import signal
@@ -30,15 +32,15 @@ from h2static.logs.errors import ErrorLog
 from h2static.process import tls_warnings
 from h2static.process.control_channel import Message
 from h2static.process.counters import Counters
-from h2static.process.datagrams import DatagramNumbers, take_over
+from h2static.process.datagrams import DatagramNumbers, still_reads, take_over
 from h2static.process.generation import Generation
 from h2static.process.launching import Launched
-from h2static.process.reloading import prepare
+from h2static.process.reloading import prepare, revert, settle
 from h2static.process.systemd import Notifier
-from h2static.process.timers import Timers
 from h2static.process.workers import Worker, WorkerState, start_worker
 from h2static.server.listeners import Listener, sockets_of
 
+_RELOAD_FAILED = "reload failed, the old configuration goes on"
 #: Seconds a worker has to say that it accepts connections before a start or reload is given up.
 START_DEADLINE = 30.0
 #: Seconds a worker has to live for its death to count as the first one.
@@ -103,10 +105,10 @@ class Supervisor:
         self._deaths: dict[int, int] = {}
         #: When the worker of a slot was last replaced because of its memory.
         self._replaced: dict[int, float] = {}
-        self._timers = Timers()
-        self._after = self._timers.after
         self._counters = Counters(lambda line: self.log.write_line(line), self._after)
         self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timer_numbers = itertools.count()
         self._on_terminal = os.isatty(2)
         self._datagrams = DatagramNumbers()
 
@@ -121,9 +123,9 @@ class Supervisor:
                 self._start(self._current, slot)
             self._after(START_DEADLINE, self._on_start_deadline)
             while not (self._stopping and not self._everybody()):
-                for key, _ in self._selector.select(self._timers.until_next()):
+                for key, _ in self._selector.select(self._until_next_timer()):
                     key.data()
-                self._timers.run()
+                self._run_timers()
         finally:
             for worker in self._everybody():
                 worker.process.kill()
@@ -136,6 +138,17 @@ class Supervisor:
             self.log.close()
         if self._failure is not None:
             raise self._failure
+
+    def _after(self, delay: float, action: Callable[[], None]) -> None:
+        when = time.monotonic() + delay
+        heapq.heappush(self._timers, (when, next(self._timer_numbers), action))
+
+    def _until_next_timer(self) -> float | None:
+        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+
+    def _run_timers(self) -> None:
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            heapq.heappop(self._timers)[2]()
 
     # Signals
 
@@ -194,12 +207,8 @@ class Supervisor:
         if self._stopping or generation not in (self._current, self._next):
             return
         placed = sockets_of(self._listeners, generation.config, slot)
-        before = self._everybody()
-        # Not beside one that is to end and still reads: that one says when it has left.
-        begins = generation is self._current and not any(
-            one.reads_datagrams for one in self._retired
-        )
-        launched, self._launched = self._launched, None
+        begins = generation is self._current and not still_reads(self._retired, slot)
+        before, launched, self._launched = self._everybody(), self._launched, None
         try:
             worker = start_worker(
                 generation.config,
@@ -246,11 +255,11 @@ class Supervisor:
                     worker.note_failure(message)
                 case Message.CHANGED:
                     self.reload()
-                case Message.TOO_LARGE:
-                    self._replace_large(generation, worker, message["octets"])
                 case Message.LEFT:
                     worker.reads_datagrams = False
                     take_over(self._retired, self._current.workers.values())
+                case Message.TOO_LARGE:
+                    self._replace_large(generation, worker, message["octets"])
                 case Message.COUNTED:
                     self._counters.take(worker, message["counters"])
         if worker.reader.ended:
@@ -409,8 +418,7 @@ class Supervisor:
 
     def _give_up_reload(self, reason: str, details: Sequence[str] = ()) -> None:
         """Go on with the old configuration."""
-        what = f"reload failed, the old configuration goes on: {reason}"
-        self.log.report("reload", "", what, details)
+        self.log.report("reload", "", f"{_RELOAD_FAILED}: {reason}", details)
         for worker in self._current.workers.values():
             worker.tell(Message.NOT_SUCCEEDED, reason="\n".join((reason, *details)))
         generation, self._next = self._next, None
@@ -418,10 +426,7 @@ class Supervisor:
             for worker in generation.workers.values():
                 # Some may have accepted connections before another one failed.
                 self._retire(worker, grace=generation.config.grace)
-        for listener in self._listeners:
-            listener.revert()
-            if not self._current.config.serves_http3:
-                listener.leave_datagrams()
+        revert(self._listeners, self._current.config)
         self._notifier.ready("serving; the last reload failed")
         self._reload_again_if_wanted()
 
@@ -429,10 +434,7 @@ class Supervisor:
         """The new workers accept: the old ones finish what they have."""
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
-        for listener in self._listeners:
-            if not self._current.config.serves_http3:
-                listener.leave_datagrams()
-            listener.settle()
+        settle(self._listeners, self._current.config)
         for worker in (*old.workers.values(), *self._retired):
             self._retire(worker, grace=old.config.grace)
         take_over(self._retired, self._current.workers.values())

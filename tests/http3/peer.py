@@ -80,6 +80,8 @@ class Peer:
         #: What came on each stream, and which have ended.
         self.octets: dict[int, bytes] = {}
         self.ended: set[int] = set()
+        #: Whether what came is acknowledged.
+        self.acknowledges = True
         self.resets: dict[int, int] = {}
         self.closed: tuple[int, str] | None = None
         if settings:
@@ -103,7 +105,8 @@ class Peer:
             down = b"".join(data for data, _ in self.quic.datagrams_to_send(self.now))
             if down:
                 self.client.receive_datagram(down, HERE, self.now)
-                self.quic.acknowledge(len(down))
+                if self.acknowledges:
+                    self.quic.acknowledge(len(down))
             while (event := self.client.next_event()) is not None:
                 self._note(event)
             if not up and not down:

@@ -222,6 +222,21 @@ def test_an_idle_connection_ends_in_two_steps() -> None:
     assert goaways == frame(7, integer(2**62 - 4)) + frame(7, integer(4))
 
 
+def test_a_client_that_is_gone_does_not_hold_up_the_end() -> None:
+    """It acknowledges nothing any more; who does so is waited for."""
+    peer = Peer()
+    peer.acknowledges = False
+    peer.send(0, headers(), end=True)
+    peer.engine.drain(peer.now)
+    peer.settle()
+    for _ in range(5):
+        peer.wait(2)
+        assert peer.lives()
+        peer.quic.acknowledge(1)
+    peer.wait(5)
+    assert peer.closed == (E.H3_NO_ERROR, "")
+
+
 def test_requests_after_the_final_goaway_are_rejected() -> None:
     application = Scripted({b"/": keep})
     peer = Peer(application)

@@ -230,12 +230,18 @@ def test_sigterm_lets_downloads_finish(
         assert server.wait() == 0
 
 
-def test_an_idle_connection_does_not_hold_up_the_stop(site: Path, certificate: Certificate) -> None:
+@pytest.mark.parametrize("gone", [False, True], ids=["there", "gone without a word"])
+def test_an_idle_connection_does_not_hold_up_the_stop(
+    site: Path, certificate: Certificate, gone: bool
+) -> None:
     with serving(site, certificate) as server, clients(server, 3) as connections:
         assert all(client.get().status == 200 for client in connections)
         began = time.monotonic()
+        for client in connections:
+            client.mute = gone
         server.signal(signal.SIGTERM)
-        together(connections, _is_closed)
+        if not gone:
+            together(connections, _is_closed)
         assert server.wait() == 0
         assert time.monotonic() - began < 10
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import make_certificate
 from tests.support.polite_client import PoliteClient
 from tests.support.processes import RunningServer, run, running, wait_until
+from tests.support.quic_client import QuicClient
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -57,6 +59,27 @@ def test_a_worker_with_too_much_memory_is_replaced_under_load(tmp_path: Path) ->
         hold(server)
         server.wait_for_stderr("more memory than allowed: memories are emptied", 2)
         assert server.workers() == [second]
+
+
+@pytest.mark.slow
+def test_clients_of_http3_are_handed_over_to_the_successor(tmp_path: Path) -> None:
+    """Nobody reads datagrams beside it: a connection that was there before ends in its time."""
+    (tmp_path / "holding.py").write_text(APPLICATION)
+    certificate = make_certificate(tmp_path)
+    words = ("--http3", "-a", "127.0.0.1", "--app", "holding:app", "--lifespan", "off")
+    options = ("--max-memory", "200M", "0", *certificate.words)
+    with running(*words, *options, folder=tmp_path) as server:
+        with QuicClient(server.port) as client:
+            assert client.get("/hold").status == 200
+            server.wait_for_stderr("octets of memory: replaced")
+            client.until(lambda: client.closed is not None)
+            assert client.closed is not None
+            assert client.closed.error_code == 0x100
+            before = client.quic._peer_cid.cid[1]
+        for _ in range(3):
+            with QuicClient(server.port) as later:
+                assert later.get("/").data == b"held"
+                assert later.quic._peer_cid.cid[1] != before
 
 
 def test_a_bound_that_no_worker_could_keep_is_refused(tmp_path: Path) -> None:

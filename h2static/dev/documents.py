@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote_to_bytes
 from weakref import WeakValueDictionary
 
@@ -82,6 +82,10 @@ class DocumentRequest(NamedTuple):
     origin: Origin
 
 
+#: What chooses between pages that are not the same.
+_CHOOSING: Final = (b"accept", b"accept-language")
+
+
 def document_request(request: Request) -> DocumentRequest:
     """What follows from ``request``."""
     return DocumentRequest(
@@ -91,7 +95,7 @@ def document_request(request: Request) -> DocumentRequest:
             scheme=request.scheme,
             authority=request.authority,
             path=request.path,
-            fields=tuple(field for field in request.fields if field[0] == b"accept"),
+            fields=tuple([field for field in request.fields if field[0] in _CHOOSING]),
             repeats=request.repeats,
         ),
         Origin(

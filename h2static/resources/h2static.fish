@@ -61,7 +61,7 @@ function _shtab_h2static_using
 end
 
 set -g _shtab_h2static_commands
-set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
+set -g _shtab_h2static_opts_with_value --address --allow-host --app --app-dir --auth --cache --cache-size --client-ca --config --connection-window-bits --debounce --delay --dh-param-file --dot-names --drain-delay --encoded-slash --encoder-header-table-size --error-log --error-page --etag --fail --grace --groups --header --header-table-size --health --hints --host --htdocs --ignore --index --key-password-file --languages --lifespan --listen --log-format --max-concurrent-streams --mime-types-file --mock --mount --padding --pid-file --proxy --proxy-protocol --push --push-mode --push-rules --rate --ready-fd --run --spa --trailer --trusted-proxy --watch --window-bits --workers -W -a -b -c -d -m -n -p -w
 
 complete -c h2static -e
 complete -c h2static -f
@@ -77,6 +77,7 @@ complete -c h2static -n _shtab_h2static_using -l header -x -d 'Field '"'"'Name: 
 complete -c h2static -n _shtab_h2static_using -l netlify -d 'Follow the files _headers and _redirects in the root, and answer 404 with 404.html.'
 complete -c h2static -n _shtab_h2static_using -l clean-urls -d 'Answer /about with about.html, and send those who ask for /about/ there. --netlify does so, too.'
 complete -c h2static -n _shtab_h2static_using -l compress -d 'Compress what has no compressed sibling, in one of CODINGS that the client accepts: br and zstd (with the extra '"'"'compress'"'"'), gzip; or '"'"'off'"'"'.'
+complete -c h2static -n _shtab_h2static_using -l languages -x -d 'Languages of pages, such as en,de: page.de.html beside page.html is for those who prefer German. The first is that of page.html.'
 complete -c h2static -n _shtab_h2static_using -l dot-names -x -d 'Serve and list files and folders whose name begins with a dot and is like PATTERN, such as '"'"'.z*'"'"' or /.vite. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l encoded-slash -x -d 'Take an encoded slash for one between names in paths like PATTERN, such as '"'"'/@*'"'"' for packages of npm. Repeatable.'
 complete -c h2static -n _shtab_h2static_using -l etag -xka "auto digest" -d 'What entity tags are made of: '"'"'auto'"'"' is the content of small files, size, inode and times of large ones; '"'"'digest'"'"' is the content of all.'

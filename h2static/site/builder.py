@@ -25,6 +25,7 @@ from h2static.site.errors import SiteError, is_absent, is_lasting, site_error
 from h2static.site.files import Dependencies, Folder, OpenFile, Walk
 from h2static.site.hints.delivery import PushHints
 from h2static.site.hints.planner import PushPlanner
+from h2static.site.languages import in_language
 from h2static.site.list_memory import Form
 from h2static.site.list_view import read_view
 from h2static.site.listing import ListPage, listing_json, read_after, read_listing
@@ -40,7 +41,13 @@ from h2static.site.negotiation import (
 from h2static.site.netlify import NetlifyRules
 from h2static.site.paths import Names, Target, encode_path, join_path
 from h2static.site.redirects import REDIRECT_STATUSES, Match
-from h2static.site.representation import OctetContent, Representation, prepare, with_rules
+from h2static.site.representation import (
+    OctetContent,
+    Representation,
+    join_vary,
+    prepare,
+    with_rules,
+)
 from h2static.site.rules import IMMUTABLE, REVALIDATE
 from h2static.site.setup import READ_METHODS, Setup
 from h2static.site.sources import FileSource, FoundContent
@@ -283,6 +290,10 @@ class ResponseBuilder:
     def _file(self, walk: Walk, found: FoundFile, status: int = 200) -> Response:
         """The response with a file or one of its precompressed siblings in the same folder."""
         folder, names, place = found
+        languages = self.setup.languages_of(names[-1])
+        language, stored_name, place = in_language(
+            found, languages, self.cache_key.accept_language, self._lookup(walk), self.limits
+        )
         # Rules of ``_redirects`` may look at the query; nothing else of a file does.  A failure may
         # be that of a query.
         self.any_query = status == 200 and self.setup.netlify is None
@@ -305,7 +316,7 @@ class ResponseBuilder:
             source = self.source.content(place[coding])
         elif stored is None:
             plain = place
-            variants = self._variants(walk).of(folder, name, place)
+            variants = self._variants(walk).of(folder, stored_name, place)
             coding = self._choose(variants)
             source = self.source.content(variants[coding])
             if len(variants) == 1:
@@ -318,6 +329,8 @@ class ResponseBuilder:
             source.etag = source.etag[:-1] + b"-" + stored + b'"'
         media_type = self._media_type(name, plain)
         fields = self.rules.fields(self.path, file_path)
+        if language is not None:
+            fields = ((b"content-language", language), *fields)
         compression = self.setup.compression
         if (
             compression is not None
@@ -329,6 +342,8 @@ class ResponseBuilder:
             vary = b"accept-encoding"
             if coding == IDENTITY:
                 coding, source = self._compressed(compression, source)
+        if language is not None:
+            vary = join_vary(vary, b"accept-language")
         validators = self.source.validators(source) if status == 200 else None
         if validators is not None and validators.modified == int(self.now):
             self.brief = True

@@ -18,6 +18,7 @@ class CacheKey(NamedTuple):
     path: bytes
     accept: bytes | None = None
     accept_encoding: bytes | None = None
+    accept_language: bytes | None = None
     if_match: bytes | None = None
     if_modified_since: bytes | None = None
     if_none_match: bytes | None = None
@@ -37,17 +38,19 @@ class CacheKeys:
 
     ``accept``: some response depends on what the client accepts; ``destination``: on what it is
     for (a page, a script).  Browsers send another Accept for a picture than for a page: it counts
-    only where something depends on it.
+    only where something depends on it.  ``language``: some response depends on what it reads.
     """
 
     __slots__ = ("_positions",)
 
-    def __init__(self, *, accept: bool, destination: bool) -> None:
+    def __init__(self, *, accept: bool, destination: bool, language: bool) -> None:
         self._positions = dict(_POSITIONS)
         if not accept:
             del self._positions[b"accept"]
         if not destination:
             del self._positions[b"sec-fetch-dest"]
+        if not language:
+            del self._positions[b"accept-language"]
 
     def of(self, request: Request) -> CacheKey:
         """The cache key of ``request``."""

@@ -53,6 +53,8 @@ class SiteConfig:
     encoded_slash: tuple[Pattern, ...] = ()
     #: Codings in which files are sent that have no compressed sibling.
     compress: tuple[str, ...] = ()
+    #: Languages of pages; the first is that of pages without one in their names.
+    languages: tuple[str, ...] = ()
     #: Answer ``/about`` with ``about.html``; ``netlify`` does so, too.
     clean_urls: bool = False
     #: Let symbolic links lead out of the root.

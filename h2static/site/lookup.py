@@ -171,6 +171,14 @@ class Lookup:
             folder = place
         return folder, self._step(folder, names[-1])
 
+    def beside(self, folder: Folder, name: bytes) -> OpenFile | Siblings | None:
+        """The file ``name`` in ``folder``, if there is one that can be read."""
+        try:
+            found = self._step(folder, name)
+        except OSError:
+            return None
+        return None if isinstance(found, Folder) else found
+
     def _step(self, folder: Folder, name: bytes) -> Folder | OpenFile | Siblings:
         try:
             return self._walk.step(folder, name)

@@ -126,6 +126,11 @@ class Setup:
             if self.netlify is not None:
                 self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
 
+    def languages_of(self, name: bytes) -> tuple[str, ...]:
+        """The languages that a file called ``name`` may be there in."""
+        is_page = self.media_types.of(name).startswith(b"text/html")
+        return self.config.languages if is_page else ()
+
     def _has_file(self, path: bytes) -> bool:
         """Whether an encoded path leads to something that is served; what others serve is theirs
         to know."""

@@ -135,7 +135,9 @@ class Site(Lifecycle):
         self._epoch = self._responses.epoch
         self._clock = clock
         pages = config.spa is not None
-        self._keys = CacheKeys(accept=pages or config.listing, destination=pages)
+        self._keys = CacheKeys(
+            accept=pages or config.listing, destination=pages, language=bool(config.languages)
+        )
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._survey = survey
         self._has_batches = False

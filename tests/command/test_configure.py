@@ -173,7 +173,7 @@ def test_every_option_has_an_attribute(folder: Path) -> None:
         "mime-types-file": "x", "push": "/=/x", "push-rules": "x", "push-mode": "off",
         "hints": "auto", "ignore": "x", "debounce": "7", "allow-host": "x",
         "cache-size": "1K", "compress": "gzip", "run": "true", "watch": ".",
-        "mock": "/api/*",
+        "mock": "/api/*", "languages": "en,de",
         "delay": "*=5ms", "rate": "*=5K", "fail": "*=503:5%", "auth": f"me:{hash_password('x')}",
         "dot-names": ".z*", "encoded-slash": "/@*",
         "app": "a:b", "app-dir": "x", "lifespan": "off",

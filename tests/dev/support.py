@@ -151,6 +151,7 @@ class Dev:
         *,
         friendly: bool = True,
         push: tuple[str, ...] = (),
+        languages: tuple[str, ...] = (),
         clock: Callable[[], float] = time.time,
         dev_clock: Callable[[], float] = time.time,
         limits: DevLimits = DEFAULT_LIMITS,
@@ -160,6 +161,7 @@ class Dev:
             listing=True,
             cache=(parse_cache_rule("*.js=max-age=31536000"),),
             push=tuple(map(parse_push_option, push)),
+            languages=languages,
         )
         self.broker = Broker(now=0.0)
         self.site = Site(config, clock=clock)

@@ -19,6 +19,7 @@ from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import EtagSource, HintSource
 from h2static.site.hints.delivery import PushMode
 from h2static.site.hints.rules import parse_push_option
+from h2static.site.languages import parse_languages
 from h2static.site.names import parse_dot_names
 from h2static.site.patterns import parse_pattern
 
@@ -174,6 +175,15 @@ FILES = (
         default="off; with --dev br,zstd,gzip",
         help="Compress what has no compressed sibling, in one of CODINGS that the client accepts:"
         " br and zstd (with the extra 'compress'), gzip; or 'off'.",
+    ),
+    Option(
+        name="languages",
+        group=Group.FILES,
+        argument=Argument.ONE,
+        metavar="LANG,...",
+        parse=parse_languages,
+        help="Languages of pages, such as en,de: page.de.html beside page.html is for those who"
+        " prefer German. The first is that of page.html.",
     ),
     Option(
         name="dot-names",

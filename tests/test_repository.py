@@ -133,7 +133,7 @@ class TestContinuousIntegration:
 def test_the_service_is_started_again_unless_its_options_are_wrong() -> None:
     """Exit code 1 may be a port that is free in a moment, 2 is wrong usage."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.read(REPOSITORY / "packaging/systemd/h2static.service")
+    unit.read(REPOSITORY / "deploy/systemd/h2static.service")
     assert unit["Service"]["Restart"] == "on-failure"
     assert unit["Service"]["RestartPreventExitStatus"] == "2"
     # All the tries that systemd allows have to fit into the time in which it counts them.

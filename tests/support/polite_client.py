@@ -48,9 +48,14 @@ class PoliteClient:
         concurrency: int = 8,
         requests: int | None = None,
         tls: ssl.SSLContext | None = None,
+        source: str | None = None,
     ) -> None:
-        """``requests``: how many to make in all; ``None``: until :meth:`stop`."""
+        """``requests``: how many to make in all; ``None``: until :meth:`stop`.
+
+        ``source``: the address to come from; ``None``: any.
+        """
         self._port = port
+        self._source = None if source is None else (source, 0)
         self._tls = tls
         self._concurrency = concurrency
         self._left = requests
@@ -117,7 +122,7 @@ class _Connection:
         tally = self.client.tally
         address = ("127.0.0.1", self.client._port)
         try:
-            sock: socket.socket = socket.create_connection(address, DEADLINE)
+            sock: socket.socket = socket.create_connection(address, DEADLINE, self.client._source)
         except OSError as error:
             tally.refused += 1
             tally.problems.append(f"connect: {error}")

@@ -34,6 +34,7 @@ from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.markdown import is_markdown, markdown_page
 from h2static.dev.pages import ServedFolder, host_page
 from h2static.dev.phone import PhonePage
+from h2static.dev.shared_workers import SharedWorkers
 from h2static.dev.source import DocumentSource
 from h2static.http.bodies import Body
 from h2static.http.exchange import Exchange, Handover, Outcome
@@ -98,6 +99,8 @@ class DevApplication(Wrapper):
         self._limits = limits
         self._problems = problems
         self._note_worker = note_worker
+        #: Which files concern every page, as nobody knows which one has them.
+        self.shared_workers = SharedWorkers(limits)
         self._told: tuple[str, ...] = ()
         self._stale = False
         self._phone = None if options.authority_file is None else PhonePage(options.authority_file)
@@ -194,6 +197,7 @@ class DevApplication(Wrapper):
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
         request = exchange.request
+        self.shared_workers.note(request)
         own = request.path.startswith(_OWN_PATHS)
         # With live reload alone the site is answered under any name, as without it.
         if (own or self._options.friendly) and not guard.host_allowed(

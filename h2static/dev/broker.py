@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
@@ -193,14 +193,14 @@ class Broker:
         with self._lock:
             self._readers.discard(reader)
 
-    def set_state(self, state: State, changes: list[dict[str, str]]) -> None:
+    def set_state(self, state: State, changes: Sequence[Mapping[str, object]]) -> None:
         """The tree has a new state; ``changes``: path and kind of each file that changed."""
         with self._lock:
             previous, self._state = self._state, state
         if previous is None or not changes:
             self.publish("hello", self._hello())
         else:
-            data = {"previous": previous.version, **state.data(), "changes": changes}
+            data = {"previous": previous.version, **state.data(), "changes": list(changes)}
             self.publish("change", data)
 
     def set_problem(self, kind: str, text: str | None) -> None:

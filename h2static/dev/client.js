@@ -125,8 +125,9 @@
     // Used where it cannot be replaced: by a script, in a closed shadow tree.
     const left = [...sheets, ...images].filter((path) => !done.has(path));
     const matters = (path) => uses(path) || rules.test(path);
-    // Of a folder that is not served nobody knows which pages are made.
-    const isOutside = changes.some(({ kind }) => kind === "outside");
+    // Of a folder that is not served nobody knows which pages are made, nor which pages have a
+    // shared worker.
+    const isOutside = changes.some(({ kind, everywhere }) => kind === "outside" || everywhere);
     const must =
       isOutside || changes.length >= mostChanges || [...left, ...others].some(matters);
     if (!must && !stale && !others.length) return undefined;

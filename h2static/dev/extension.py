@@ -257,7 +257,12 @@ class LiveReload(DevExtension):
 
     def _changed(self, changes: list[Change]) -> None:
         """First called with nothing, when a folder is known."""
-        told = [{"path": change.path, "kind": change.kind.value} for change in changes]
+        told: list[dict[str, object]] = [
+            {"path": change.path, "kind": change.kind.value} for change in changes
+        ]
+        for one, change in zip(told, changes, strict=True):
+            if self._dev.shared_workers.loaded(change.path):
+                one["everywhere"] = True
         self._tell_state(told[: self._limits.changes_in_event])
         if changes:
             # Pages of other processes are not known here.
@@ -301,7 +306,7 @@ class LiveReload(DevExtension):
         names = ", ".join(map(escape, paths[:most]))
         return names + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
-    def _tell_state(self, changes: Sequence[dict[str, str]] = ()) -> None:
+    def _tell_state(self, changes: Sequence[dict[str, object]] = ()) -> None:
         """Tell the tabs what the state is, once all of it is known."""
         with self._telling:
             # Modules change with the processes; the state of all is that of their beginning.
@@ -313,7 +318,7 @@ class LiveReload(DevExtension):
 
     def _changed_elsewhere(self, paths: list[str]) -> None:
         """Nobody knows which pages are made of it."""
-        told = [{"path": path, "kind": "outside"} for path in paths]
+        told: list[dict[str, object]] = [{"path": path, "kind": "outside"} for path in paths]
         self._tell_state(told[: self._limits.changes_in_event])
         self._report(f"changed {self._shown(paths)}")
 

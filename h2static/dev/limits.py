@@ -95,6 +95,8 @@ class DevLimits:
     poll_seconds: float = 0.5
     poll_factor: float = 50
 
+    #: Paths of what shared workers have loaded; with more, every change concerns every page.
+    worker_files: int = 1_000
     #: Octets of a Markdown file that is shown as a page: making it takes six seconds for each MiB,
     #: during which other requests are slow.
     markdown: int = 512 << 10

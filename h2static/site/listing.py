@@ -265,8 +265,9 @@ box-sizing:border-box;border-radius:3px;border:2px solid var(--dim);opacity:.55}
 td.f::before{border-radius:2px 5px 3px 3px;background:var(--dim)}
 td.i::before{border-radius:50% 3px 3px 3px}
 td.v::before{border-radius:50%}
-td.a::before{border-style:dashed}
-td.c::before{border-width:2px 0;border-radius:0}
+td.a::before{border-left-width:7px}
+td.c::before{content:"{}";border:0;border-radius:0;font:700 .9rem/1rem ui-monospace,Menlo,\
+Consolas,monospace;color:var(--dim);opacity:.8;letter-spacing:-.1em}
 td.t img{position:absolute;left:.5rem;top:.3rem;width:1.5rem;height:1.5rem;object-fit:contain}
 td.t::before{display:none}
 td.size,td.date{padding-left:.75rem}

@@ -3,6 +3,7 @@ and service workers."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -219,6 +220,44 @@ def test_what_a_worker_imports_reloads_its_page(browser: Browser, root: Path) ->
         browser.visit(address(server))
         replace(root / "imported.js", "22")
         browser.wait(LOADS, 2)
+
+
+@pytest.mark.parametrize("kind", ["classic", "module"])
+def test_what_a_shared_worker_imports_reloads_its_page(
+    browser: Browser, root: Path, kind: str
+) -> None:
+    script = f"<script>window.w = new SharedWorker('/w.js?x', {{type: '{kind}'}})</script>"
+    (root / "index.html").write_text(page("one", script))
+    imports = {"classic": "importScripts('/imp%6Frted.js')", "module": "import './imp%6Frted.js'"}
+    (root / "w.js").write_text(imports[kind])
+    (root / "imported.js").write_text("1")
+    (root / "nobody.js").write_text("1")
+    with dev_server(browser, root, tls=True) as server:
+        browser.visit(address(server))
+        marked(browser, server, root)
+        replace(root / "nobody.js", "22")
+        marked(browser, server, root)
+        assert browser.run(LOADS) == 1
+        replace(root / "imported.js", "22")
+        browser.wait(LOADS, 2)
+        browser.wait_connected()
+        replace(root / "w.js", imports[kind] + "//")
+        browser.wait(LOADS, 3)
+
+
+def test_lists_show_local_time(browser: Browser, root: Path) -> None:
+    (root / "a.txt").write_text("x")
+    os.utime(root / "a.txt", (1_700_000_000, 1_700_000_000))
+    zone = {"timezoneId": "Asia/Kathmandu"}
+    with dev_server(browser, root, tls=True) as server:
+        browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", zone)
+        try:
+            browser.visit(address(server))
+            # 22:13 UTC is 5:45 hours earlier than that.
+            browser.wait("document.querySelector('td.date').textContent", "2023-11-15 03:58")
+            assert browser.run("document.querySelectorAll('.zone').length") == 0
+        finally:
+            browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
 
 def test_a_missing_file_that_a_page_asked_for_reloads_it(browser: Browser, root: Path) -> None:

@@ -49,6 +49,8 @@ class Pair:
             return identity
 
         self.library = AioquicLibrary(choose, limits)  # type: ignore[arg-type]  # it is an Identity
+        #: What the client could resume a connection with.
+        self.tickets: list[object] = []
         self.now = 100.0
         #: Seconds between two rounds.
         self.step = 0.001
@@ -60,7 +62,8 @@ class Pair:
                 is_client=True,
                 server_name=name,
                 verify_mode=ssl.CERT_NONE,
-            )
+            ),
+            session_ticket_handler=self.tickets.append,
         )
         self.client.connect(SERVER, self.now)
         (first, _), *_ = self.client.datagrams_to_send(self.now)
@@ -144,6 +147,13 @@ def test_the_handshake(pair: Pair) -> None:
     assert pair.named == [None, "localhost"]
     assert pair.server.path == CLIENT
     assert [type(one) for one in pair.events] == [HandshakeCompleted]
+
+
+def test_nothing_is_given_to_come_early_with(pair: Pair) -> None:
+    """A request in 0-RTT could be replayed by anybody."""
+    pair.client.send_stream_data(0, b"request", end_stream=True)
+    pair.settle()
+    assert pair.tickets == []
 
 
 def test_connection_ids_are_ours(pair: Pair) -> None:

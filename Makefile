@@ -5,7 +5,7 @@
 #   make check         what CI runs: format-check, lint, types, test
 #   make test          all tests, on all processors; ARGS="tests/site -x" and the like
 #   make coverage      the tests of what is tested in process, with branch coverage and its floor
-#   make lint          ruff
+#   make lint          ruff, and schemas for the files of CI, forms and containers
 #   make types         mypy --strict
 #   make format-check  whether the sources are in the project's format
 #   make format        rewrite them so
@@ -27,6 +27,10 @@
 #   make soak          MINUTES=10 of mixed and hostile traffic while workers are killed and
 #                      reloaded: is anything lost, are descriptors and memory flat?
 #   make large-counts  10 000 edits, 10 000 under load, 10 000 swaps, 100 MiB downloads
+#   make manifests     the Kubernetes example against the schemas of Kubernetes
+#   make notes         what the next release will say; ARGS=0.2.0 writes it into CHANGELOG.md
+#   make release       builds the distributions into dist/, tries each in a fresh environment, and
+#                      signs what there are keys for; ARGS=--draft builds and tries only
 #   make clean         remove what these targets made
 
 VENV ?= .venv
@@ -48,11 +52,11 @@ QUICK := tests/http tests/http1 tests/http2 tests/http3 tests/h2 tests/conforman
 	tests/hpacktools/codec tests/test_layers.py
 
 BIN := $(VENV)/bin
-SOURCES := h2static hpacktools tests benchmarks adapters docs
+SOURCES := h2static hpacktools tests benchmarks adapters docs release
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage compiled test-compiled check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn clean
+.PHONY: serve quick test coverage compiled test-compiled check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn manifests notes release clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -62,8 +66,15 @@ check: format-check lint types test
 format-check: $(VENV)/.tools
 	$(BIN)/ruff format --check $(SOURCES)
 
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
+
 lint: $(VENV)/.tools
 	$(BIN)/ruff check $(SOURCES)
+	$(SCHEMA) vendor.github-workflows $(wildcard .github/workflows/*.yml)
+	$(SCHEMA) vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.compose-spec deploy/compose.yaml
 
 types: $(VENV)/.tools
 	$(BIN)/mypy $(SOURCES)
@@ -167,8 +178,20 @@ autobahn: $(VENV)/.tools
 footprint: $(VENV)/.project
 	$(BIN)/python -m benchmarks.footprint
 
+# A hundred megabytes of schemas, in a dependency group of their own.
+manifests: $(VENV)/.tools
+	@$(PIP) install --group manifests
+	$(BIN)/kubernetes-validate --strict deploy/kubernetes/*.yaml
+
+notes: $(VENV)/.project
+	$(BIN)/python -m release.notes $(ARGS)
+
+release: $(VENV)/.project
+	@$(PIP) install --group release
+	$(BIN)/python -m release $(ARGS)
+
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak .autobahn adapters/build
+	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak .autobahn adapters/build
 
 # The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
 # renewed first, because an old one knows no dependency groups.

@@ -1,0 +1,1 @@
+"""How a release is made; developers only, no part of the package."""

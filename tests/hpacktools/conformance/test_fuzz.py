@@ -30,6 +30,7 @@ from tests.hpacktools.cli.test_processes import command as tool
 from tests.hpacktools.conformance.running import report
 from tests.hpacktools.conformance.test_command import Witness, end_of, start, witness
 from tests.hpacktools.conformance.test_coprocess import adapter
+from tests.support.tools import replaces_a_function
 
 __all__ = ["witness"]
 
@@ -232,6 +233,7 @@ class TestSearch:
         assert len(found["decoders"]) == 2
         assert "hpacktools stands alone" in fuzz(*arguments).out
 
+    @replaces_a_function
     @pytest.mark.parametrize(("level", "code"), [("limits", 0), ("advice", 1)])
     def test_level(self, tmp_path: Path, level: str, code: int) -> None:
         """Any number of updates is accepted."""

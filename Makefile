@@ -31,6 +31,8 @@
 #   make notes         what the next release will say; ARGS=0.2.0 writes it into CHANGELOG.md
 #   make release       builds the distributions into dist/, tries each in a fresh environment, and
 #                      signs what there are keys for; ARGS=--draft builds and tries only
+#   make recipes       the recipes of docs/recipes.md with real builds, the heavy ones too
+#   make compare-dev   dev servers of others and ours: every cell of the table in docs/
 #   make clean         remove what these targets made
 
 VENV ?= .venv
@@ -56,7 +58,7 @@ SOURCES := h2static hpacktools tests benchmarks adapters docs release
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage compiled test-compiled check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn manifests notes release clean
+.PHONY: serve quick test coverage compiled test-compiled check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn manifests notes release recipes compare-dev clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
@@ -175,6 +177,14 @@ PYTHON2 ?= python2.7
 autobahn: $(VENV)/.tools
 	$(BIN)/python -m tests.autobahn --python2 "$(PYTHON2)" $(ARGS)
 
+# What npm and pip install is kept in .recipes.
+recipes: $(VENV)/.tools
+	RECIPES=.recipes H2STATIC_TEST_RECIPES=all $(BIN)/python -m pytest -n 0 --durations=0 \
+	tests/end_to_end/test_recipes.py $(ARGS)
+
+compare-dev: $(VENV)/.tools
+	$(BIN)/python -m benchmarks.dev_servers --tools .recipes/servers $(ARGS)
+
 footprint: $(VENV)/.project
 	$(BIN)/python -m benchmarks.footprint
 
@@ -191,7 +201,7 @@ release: $(VENV)/.project
 	$(BIN)/python -m release $(ARGS)
 
 clean:
-	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak .autobahn adapters/build
+	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak .autobahn .recipes adapters/build
 
 # The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
 # renewed first, because an old one knows no dependency groups.

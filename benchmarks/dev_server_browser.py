@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -61,7 +62,11 @@ class Browser:
         except WebDriverException as error:
             words = [word for word in str(error.msg).split() if "ERR_" in word]
             return words[-1].removeprefix("net::") if words else str(error.msg)
-        return None
+        # For a certificate that is not trusted the driver reports nothing: Chromium shows a page.
+        shown = re.search(
+            r"\b(ERR_CERT_\w+)", str(self.run("return document.documentElement.textContent"))
+        )
+        return None if shown is None else shown[1]
 
     def run(self, script: str) -> object:
         return self.driver.execute_script(script)

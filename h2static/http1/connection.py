@@ -166,6 +166,12 @@ class ServerConnection:
             self._input.octets += data
         self.take_turn(now)
 
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        """See :class:`h2static.server.engine.Engine`; :meth:`receive` is nearly as short."""
+
+    def not_sent(self, rest: bytes) -> None:
+        """Nothing is answered at once."""
+
     def receive_eof(self, now: float) -> None:
         """The peer sends no more: answer what is complete, finish what is being answered."""
         self._persistence.ended = True

@@ -69,6 +69,17 @@ class Engine(ProtocolEngine, Worked, Protocol):
     def open_streams(self) -> int:
         """Requests that are not finished."""
 
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        """The response to ``data``, when that is one whole request whose response is ready.
+
+        It is to be sent at once; what the socket does not take is given back by :meth:`not_sent`.
+        ``None``, and nothing was done, in any other case: :meth:`receive` the octets.  An engine
+        may always say so.
+        """
+
+    def not_sent(self, rest: bytes) -> None:
+        """The end of what :meth:`answer_at_once` gave, which is still to be sent."""
+
     def drain(self, now: float) -> None:
         """Finish what was accepted, then close."""
 
@@ -112,6 +123,12 @@ class Refusal:
 
     def receive_eof(self, now: float) -> None:
         """Nothing that comes matters."""
+
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        """Nothing that comes matters."""
+
+    def not_sent(self, rest: bytes) -> None:
+        """Nothing is answered at once."""
 
     def take_turn(self, now: float) -> None:
         """There is never a backlog."""

@@ -131,6 +131,12 @@ class LineEngine:
     def has_content(self) -> bool:
         return bool(self._readers) and not (self.reads_when_empty and self.output)
 
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        return None
+
+    def not_sent(self, rest: bytes) -> None:
+        raise AssertionError("nothing is answered at once")
+
     def receive(self, data: bytes, now: float) -> None:
         self._input += data
         self.take_turn(now)

@@ -119,6 +119,12 @@ class Http3OverOctets:
     def open_streams(self) -> int:
         return self.connection.open_streams
 
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        return None
+
+    def not_sent(self, rest: bytes) -> None:
+        raise AssertionError("nothing is answered at once")
+
     def take_turn(self, now: float) -> None:
         self.connection.take_turn(now)
         self._collect(now)

@@ -19,6 +19,7 @@ from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.engine import AnswersLater
 from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Response
@@ -36,7 +37,7 @@ from h2static.http1.responder import Responder
 from h2static.http1.sender import READ_SIZE, Sender
 
 
-class ServerConnection:
+class ServerConnection(AnswersLater):
     """The protocol of one connection; its methods are those of ``Engine``, described there."""
 
     __slots__ = (
@@ -165,12 +166,6 @@ class ServerConnection:
         if self._acted or self._input.octets or exchange is None or not exchange.pass_on(data):
             self._input.octets += data
         self.take_turn(now)
-
-    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
-        """See :class:`h2static.server.engine.Engine`; :meth:`receive` is nearly as short."""
-
-    def not_sent(self, rest: bytes) -> None:
-        """Nothing is answered at once."""
 
     def receive_eof(self, now: float) -> None:
         """The peer sends no more: answer what is complete, finish what is being answered."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.engine import AnswersLater
 from h2static.http.engine import Engine as ProtocolEngine
 from h2static.http.exchange import Job, Outcome
 
@@ -84,7 +85,7 @@ class Engine(ProtocolEngine, Worked, Protocol):
         """Finish what was accepted, then close."""
 
 
-class Refusal:
+class Refusal(AnswersLater):
     """An engine that says one thing and closes: for clients that speak something else."""
 
     __slots__ = (
@@ -123,12 +124,6 @@ class Refusal:
 
     def receive_eof(self, now: float) -> None:
         """Nothing that comes matters."""
-
-    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
-        """Nothing that comes matters."""
-
-    def not_sent(self, rest: bytes) -> None:
-        """Nothing is answered at once."""
 
     def take_turn(self, now: float) -> None:
         """There is never a backlog."""

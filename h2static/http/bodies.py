@@ -11,7 +11,7 @@ Assumes: everything but :meth:`BodyReader.wait`'s ``wake`` happens in the loop's
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from h2static.http.fields import Fields
 
@@ -47,6 +47,20 @@ class BodyReader(Protocol):
 
     def close(self) -> None:
         """Give back what the reading holds.  Safe to call twice."""
+
+
+@runtime_checkable
+class MappedReader(Protocol):
+    """A :class:`BodyReader` that may have its octets as a mapping of a file into memory."""
+
+    def read_mapped(self, size: int) -> memoryview | None:
+        """As :meth:`BodyReader.read`, but what is returned is a mapping.
+
+        ``None``: :meth:`BodyReader.read` has to be used, now at least.  It always has to for the
+        end of a file, so that no response is complete before it is known that the file still is
+        what it was.  Nobody in this process may look at the octets, which may end the process when
+        the file was truncated meanwhile: only the kernel may, as it writes them to a socket.
+        """
 
 
 class Body(Protocol):

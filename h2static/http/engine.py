@@ -72,9 +72,11 @@ class Engine(Protocol):
 
 
 class AnswersLater:
-    """What an engine has that gives its responses as output only; a base class."""
+    """What an engine has that gives its responses as output in memory only; a base class."""
 
     __slots__ = ()
+
+    mapped = False
 
     def answer_at_once(self, data: bytes, now: float) -> bytes | None:
         """See :class:`h2static.server.engine.Engine`: never."""

@@ -90,6 +90,11 @@ class ServerConnection(Connection):
             or self._error is not None
         )
 
+    @property
+    def mapped(self) -> bool:
+        """See :class:`h2static.server.engine.Engine`."""
+        return self.sender.output.mapped
+
     def answer_at_once(self, data: bytes, now: float) -> bytes | None:
         """See :class:`h2static.server.engine.Engine`."""
         replay = self._replay

@@ -35,6 +35,8 @@ class Endpoint:
     sections: FieldSectionMemory
     #: Header blocks of ours.
     blocks: HeaderBlockMemory
+    #: Whether content may be mapped: what is sent goes to the kernel as it is.
+    maps: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,11 +120,13 @@ def make_service(
     hints: bool = False,
     origins: Sequence[tuple[bytes, ...]] = (),
     memories: bool = True,
+    maps: bool = False,
 ) -> Service:
     """A service.
 
     ``sections``, ``blocks``: those of another service of the same settings and limits, to share
-    them; ``sections`` of the same schemes, too.  ``memories=False`` is for tests and for ``-v``.
+    them; ``sections`` of the same schemes, too.  ``maps``: whether content may be mapped, see
+    :class:`Endpoint`.  ``memories=False`` is for tests and for ``-v``.
     """
     return Service(
         application=application,
@@ -134,4 +138,5 @@ def make_service(
         schemes=schemes,
         hints=hints,
         origins=origins,
+        maps=maps,
     )

@@ -294,7 +294,7 @@ class Connections:
             octets = engine.output_octets
             count = 0
             if octets:
-                count = link.write(engine.pending(), octets)
+                count = link.write(engine.pending(), octets, mapped=engine.mapped)
                 if count:
                     engine.sent(count, self.now)
             if count == octets:
@@ -318,9 +318,10 @@ class Connections:
 
     def _write_turn(self, link: Link, engine: Engine) -> None:
         """The long way of :meth:`_write`."""
-        # Others wait: nobody's large response is in their way for long.
-        waited_for = self.ready or self.crowded
-        budget = self._limits.turn_output if waited_for else self._limits.lone_turn_output
+        # Where others wait, nobody's large response is in their way for long.
+        budget = most = self._limits.turn_output
+        if not (self.ready or self.crowded):
+            most = self._limits.lone_turn_output
         left = written = 0
         blocked = False
         while True:
@@ -332,7 +333,7 @@ class Connections:
                 more = more and engine.has_content
                 break
             pieces = engine.pending()
-            count = link.write(pieces, octets)
+            count = link.write(pieces, octets, mapped=engine.mapped)
             if not count:
                 blocked = True
                 left = octets
@@ -345,7 +346,7 @@ class Connections:
                 # What was sent may have made room for content.
                 more = engine.has_content
                 break
-            if written >= budget:
+            if written >= most:
                 left = octets - count
                 more = engine.has_content
                 break

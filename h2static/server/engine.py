@@ -70,6 +70,11 @@ class Engine(ProtocolEngine, Worked, Protocol):
     def open_streams(self) -> int:
         """Requests that are not finished."""
 
+    @property
+    def mapped(self) -> bool:
+        """Whether some of :meth:`pending` are mappings of files, which only the kernel may look at;
+        see :class:`h2static.http.bodies.MappedReader`."""
+
     def answer_at_once(self, data: bytes, now: float) -> bytes | None:
         """The response to ``data``, when that is one whole request whose response is ready.
 

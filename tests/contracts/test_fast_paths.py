@@ -1,0 +1,382 @@
+"""The fast path is the plain path: each octet, each counter.
+
+A server that remembers and one that remembers nothing answer the same clients from the same files:
+known requests, new ones, pipelined, with priorities, windows, resets and settings in between, while
+the files change.  Whatever differs after any read is a fault (:mod:`tests.support.twins`).  Header
+blocks are equal to the octet, too: what is remembered is what the encoder would write.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from h2static.http.fields import Field
+from h2static.http2 import registry as r
+from h2static.http2.frames import (
+    Data,
+    Headers,
+    Ping,
+    PriorityUpdate,
+    RstStream,
+    Settings,
+    WindowUpdate,
+)
+from h2static.http2.settings import LocalSettings
+from hpacktools.codec import Encoder, Representation
+from tests.support.twins import CONTENTS, FILES, TAGS, Folder, HTTP1Twins, HTTP2Twins
+
+#: ``make fuzz`` searches longer.
+_FACTOR = int(os.environ.get("H2STATIC_TEST_FACTOR", "1"))
+searched = settings(
+    max_examples=settings().max_examples * _FACTOR,
+    deadline=None,
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.function_scoped_fixture),
+)
+
+#: A step of a script: what is done, and two numbers that say with what.
+Step: TypeAlias = tuple[str, int, int]
+
+PATHS = (b"/", b"/a.js", b"/a.js?v=1", b"/empty.txt", b"/large.txt", b"/missing", b"/%zz")
+_EXTRAS: tuple[tuple[Field, ...], ...] = (
+    (),
+    ((b"user-agent", b"a browser"), (b"accept", b"*/*")),
+    ((b"cookie", b"id=1"),),
+    ((b"accept-encoding", b"gzip, br"),),
+    *(((b"if-none-match", tag),) for tag in TAGS[:3]),
+    ((b"if-modified-since", b"Tue, 14 Nov 2023 22:13:21 GMT"),),
+    ((b"range", b"bytes=1-2"),),
+    ((b"range", b"bytes=-3,0-1"),),
+    ((b"range", b"bytes=100000-"),),
+    ((b"priority", b"u=1"),),
+    ((b"priority", b"u=5, i"),),
+)
+#: Requests, those that everybody sends first.
+REQUESTS = [
+    (method, path, extra)
+    for method in (b"GET", b"HEAD", b"OPTIONS")
+    for extra in _EXTRAS
+    for path in PATHS
+]
+_NAMES = tuple(FILES)
+
+
+def _steps(*more: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
+    """Scripts: most of what is in them is requests that come again."""
+    ask = st.tuples(st.just("ask"), st.integers(0, len(REQUESTS) - 1), st.integers(1, 9))
+    few = st.tuples(st.just("ask"), st.integers(0, 6), st.integers(1, 9))
+    read = st.tuples(st.just("read"), st.just(0), st.integers(0, 40))
+    edit = st.tuples(
+        st.just("edit"), st.integers(0, len(_NAMES) - 1), st.integers(-1, len(CONTENTS) - 1)
+    )
+    others = st.tuples(
+        st.sampled_from(["wait", "stop", "go", "drain", "connect", "connect"]),
+        st.integers(0, 3),
+        st.just(0),
+    )
+    return st.lists(st.one_of(few, few, ask, ask, read, read, edit, others, *more), max_size=40)
+
+
+def test_the_requests_that_come_most_often_are_plain() -> None:
+    """What :func:`_steps` takes for granted."""
+    assert REQUESTS[:7] == [(b"GET", path, ()) for path in PATHS]
+
+
+class Player:
+    """Does what a script says; ``twins`` compare after each read."""
+
+    def __init__(self, folder: Folder, twins: HTTP1Twins | HTTP2Twins) -> None:
+        self.folder = folder
+        self.twins = twins
+        #: What is to come in the next read.
+        self.pending = b""
+
+    def play(self, script: list[Step]) -> None:
+        for name, one, two in script:
+            if name != "read" and self.twins.closing:
+                self.connect(0, 0)
+            if name in ("edit", "wait", "stop", "go", "drain", "connect"):
+                self.read(0, 0)
+            action: Callable[[int, int], None] = getattr(self, name)
+            action(one, two)
+        self.read(0, 0)
+        self.go(0, 0)
+        self.wait(10, 0)
+
+    def read(self, one: int, two: int) -> None:
+        """The first ``two`` octets come by themselves."""
+        octets, self.pending = self.pending, b""
+        for part in (octets[:two], octets[two:]):
+            if part:
+                self.twins.deliver(part)
+
+    def edit(self, one: int, two: int) -> None:
+        self.folder.write(_NAMES[one], None if two < 0 else two)
+
+    def wait(self, one: int, two: int) -> None:
+        self.twins.wait(one)
+
+    def stop(self, one: int, two: int) -> None:
+        self.twins.take(False)
+
+    def go(self, one: int, two: int) -> None:
+        self.twins.take(True)
+
+    def drain(self, one: int, two: int) -> None:
+        self.twins.drain()
+
+    def connect(self, one: int, two: int) -> None:
+        self.twins.connect()
+        self.pending = b""
+
+
+class HTTP2Player(Player):
+    """A client of HTTP/2 that indexes what it sends, or does not."""
+
+    def __init__(self, folder: Folder, server: LocalSettings) -> None:
+        self.server = server
+        super().__init__(folder, HTTP2Twins(folder, server))
+        self._greet()
+
+    def _greet(self) -> None:
+        self.encoder = Encoder()
+        self.next_id = 1
+        self.pending = (
+            r.PREFACE + Settings().serialize() + WindowUpdate(stream_id=0, increment=90_000)
+            .serialize() + Settings(flags=r.ACK).serialize()
+        )  # fmt: skip
+        for size in (self.server.passing_header_table_size, self.server.header_table_size):
+            if size is not None:
+                self.encoder.change_maximum(size)
+
+    def connect(self, one: int, two: int) -> None:
+        super().connect(one, two)
+        self._greet()
+
+    def warm(self) -> None:
+        """Have what is asked for most often known."""
+        for _ in range(4):
+            for number in (0, 1, 7, 8):
+                self.ask(number, 2)
+                self.read(0, 0)
+            self.connect(0, 0)
+
+    def _block(
+        self, fields: list[Field], how: Representation = Representation.WITH_INDEXING
+    ) -> bytes:
+        return self.encoder.encode([(name, value, how) for name, value in fields])
+
+    def _headers(self, fields: list[Field], flags: int, how: Representation) -> None:
+        frame = Headers(stream_id=self.next_id, flags=flags, fragment=self._block(fields, how))
+        self.pending += frame.serialize()
+        self.next_id += 2
+
+    def ask(self, one: int, two: int) -> None:
+        """A request, so many times; each the same but for what the table makes of it."""
+        method, path, extra = REQUESTS[one]
+        fields = [(b":method", method), (b":scheme", b"http"), (b":path", path)]
+        fields += [(b":authority", b"test.example"), *extra]
+        for _ in range(two):
+            self._headers(fields, r.END_STREAM | r.END_HEADERS, Representation.WITH_INDEXING)
+
+    def plainly(self, one: int, two: int) -> None:
+        """A request that leaves the table as it is, or that nobody is to remember."""
+        method, path, extra = REQUESTS[one]
+        fields = [(b":method", method), (b":scheme", b"http"), (b":path", path), *extra]
+        how = Representation.NEVER_INDEXED if two == 1 else Representation.WITHOUT_INDEXING
+        for _ in range(two):
+            self._headers(fields, r.END_STREAM | r.END_HEADERS, how)
+
+    def post(self, one: int, two: int) -> None:
+        """A request with content, which the site has no use for."""
+        fields = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", PATHS[one % 7])]
+        stream_id = self.next_id
+        self._headers(fields, r.END_HEADERS, Representation.WITH_INDEXING)
+        if two:
+            end = Data(stream_id=stream_id, data=bytes(two), flags=r.END_STREAM)
+            self.pending += end.serialize()
+
+    def credit(self, one: int, two: int) -> None:
+        """For the connection, or for the stream before last or thereabouts."""
+        stream_id = self._earlier(one) if one else 0
+        self.pending += WindowUpdate(stream_id=stream_id, increment=1 + two * 3_000).serialize()
+
+    def window(self, one: int, two: int) -> None:
+        size = (0, 3, 100, 65_535)[one]
+        entry = (r.SETTINGS_INITIAL_WINDOW_SIZE, size)
+        self.pending += Settings(entries=(entry,)).serialize()
+
+    def table(self, one: int, two: int) -> None:
+        """What the client's decoder may hold: the server's encoder follows."""
+        entry = (r.SETTINGS_HEADER_TABLE_SIZE, (0, 60, 200, 4_096)[one])
+        self.pending += Settings(entries=(entry,)).serialize()
+
+    def own_table(self, one: int, two: int) -> None:
+        """The client's encoder uses less of its table, or all of it again."""
+        most = r.INITIAL_HEADER_TABLE_SIZE
+        if self.server.header_table_size is not None:
+            most = self.server.header_table_size
+        self.encoder.change_maximum(min(most, (0, 100, 300, 4_096)[one]))
+
+    def ping(self, one: int, two: int) -> None:
+        self.pending += Ping().serialize()
+
+    def cancel(self, one: int, two: int) -> None:
+        frame = RstStream(stream_id=self._earlier(one), code=8)
+        self.pending += frame.serialize()
+
+    def prefer(self, one: int, two: int) -> None:
+        """Of a stream that is to come, or that has come."""
+        stream_id = self.next_id + 2 * two if one else self._earlier(two)
+        frame = PriorityUpdate(prioritized_stream_id=stream_id, value=(b"u=0", b"u=7, i")[one % 2])
+        self.pending += frame.serialize()
+
+    def skip(self, one: int, two: int) -> None:
+        """Leave out identifiers."""
+        self.next_id += 2 * one
+
+    def _earlier(self, back: int) -> int:
+        return max(1, self.next_id - 2 * back)
+
+
+http2_steps = st.one_of(
+    st.tuples(
+        st.sampled_from(["plainly", "post"]), st.integers(0, len(REQUESTS) - 1), st.integers(0, 5)
+    ),
+    st.tuples(st.just("credit"), st.integers(0, 3), st.integers(0, 40)),
+    st.tuples(
+        st.sampled_from(["window", "table", "own_table", "ping", "cancel", "prefer", "skip"]),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("www")
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["new", "known"])
+@searched
+@given(
+    script=_steps(http2_steps, http2_steps),
+    server=st.sampled_from(
+        [
+            LocalSettings(),
+            LocalSettings(),
+            LocalSettings(max_concurrent_streams=3),
+            LocalSettings(header_table_size=200),
+            LocalSettings(encoder_header_table_size=0),
+            LocalSettings(padding=7),
+        ]
+    ),
+)
+def test_of_http2(root: Path, warm: bool, script: list[Step], server: LocalSettings) -> None:
+    player = HTTP2Player(Folder(root), server)
+    if warm:
+        player.warm()
+    player.play(script)
+
+
+class HTTP1Player(Player):
+    """A client of HTTP/1.1."""
+
+    def __init__(self, folder: Folder) -> None:
+        super().__init__(folder, HTTP1Twins(folder))
+
+    def warm(self) -> None:
+        """Have what is asked for most often known."""
+        for _ in range(3):
+            for number in (0, 1, 7, 8):
+                self.ask(number, 1)
+                self.read(0, 0)
+
+    def ask(self, one: int, two: int) -> None:
+        """A request, so many times."""
+        self.pending += self._section(REQUESTS[one], b"1.1") * two
+
+    def _section(
+        self, request: tuple[bytes, bytes, tuple[Field, ...]], version: bytes, *more: bytes
+    ) -> bytes:
+        method, path, extra = request
+        lines = [b"%b %b HTTP/%b" % (method, path, version), b"Host: test.example"]
+        lines += [b"%b: %b" % (name.title(), value) for name, value in extra]
+        return b"\r\n".join([*lines, *more, b"", b""])
+
+    def kept(self, one: int, two: int) -> None:
+        """A request that says how the connection is to go on."""
+        version, *more = [
+            (b"1.1", b"Connection: close"),
+            (b"1.1", b"Connection: keep-alive"),
+            (b"1.0", b"Connection: keep-alive"),
+            (b"1.0",),
+            (b"1.1", b"Expect: 100-continue"),
+            (b"1.1", b"Connection: upgrade", b"Upgrade: websocket"),
+        ][two]
+        self.pending += self._section(REQUESTS[one], version, *more)
+
+    def post(self, one: int, two: int) -> None:
+        """A request with content, which the site has no use for."""
+        request = (b"POST", PATHS[one % 7], ())
+        if two % 2:
+            self.pending += self._section(request, b"1.1", b"Content-Length: %d" % two)
+            self.pending += bytes(two)
+        else:
+            self.pending += self._section(request, b"1.1", b"Transfer-Encoding: chunked")
+            self.pending += b"2\r\nhi\r\n0\r\n\r\n"
+
+    def odd(self, one: int, two: int) -> None:
+        """What is no request of this kind."""
+        self.pending += (
+            b"\r\n",
+            b"GET / HTTP/2.0\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            b"GET http://test.example/a.js HTTP/1.1\r\nHost: test.example\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: test.example\n\n",
+        )[two]
+
+
+http1_steps = st.one_of(
+    st.tuples(st.just("kept"), st.integers(0, len(REQUESTS) - 1), st.integers(0, 5)),
+    st.tuples(st.sampled_from(["post", "odd"]), st.integers(0, 6), st.integers(0, 5)),
+)
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["new", "known"])
+@searched
+@given(script=_steps(http1_steps))
+def test_of_http1(root: Path, warm: bool, script: list[Step]) -> None:
+    player = HTTP1Player(Folder(root))
+    if warm:
+        player.warm()
+    player.play(script)
+
+
+def test_it_is_the_fast_path_that_is_compared(root: Path) -> None:
+    """Or the tests here would mean nothing: what is warm is known, what has no memory is not."""
+    player = HTTP2Player(Folder(root), LocalSettings())
+    player.warm()
+    twins = player.twins
+    assert isinstance(twins, HTTP2Twins)
+    player.ask(0, 1)
+    player.read(0, 0)
+    fast, plain = twins.feeds
+    block = player._block([(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"),
+                           (b":authority", b"test.example")])  # fmt: skip
+    assert block in fast.connection.blocks.state.known
+    assert not plain.connection.blocks.state.known
+    assert [bool(site.memory.responses) for site in twins.sites] == [True, False]
+    older = HTTP1Player(Folder(root))
+    older.warm()
+    assert isinstance(older.twins, HTTP1Twins)
+    known = [memory.sections(secure=False, proxied=False) for memory in older.twins.memories]
+    assert [len(one) for one in known] == [4, 0]
+    assert [bool(site.memory.responses) for site in older.twins.sites] == [True, False]

@@ -70,13 +70,23 @@ _HEADS = tuple(range(len(_EXTRAS) * len(PATHS), (len(_EXTRAS) + 1) * len(PATHS))
 _NAMES = tuple(FILES)
 
 
+def _of(name: str, one: int, two: int) -> st.SearchStrategy[Step]:
+    """Steps of one kind, with numbers up to these."""
+    return st.tuples(st.just(name), st.integers(0, one), st.integers(0, two))
+
+
+def _known() -> st.SearchStrategy[Step]:
+    """What is asked for most often, above all the first of it."""
+    number = st.sampled_from((0, 0, 0, *range(len(PATHS)), *_HEADS))
+    return st.tuples(st.just("ask"), number, st.integers(1, 9))
+
+
 def _steps(*more: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
     """Scripts: most of what is in them is requests that come again."""
-    ask = st.tuples(st.just("ask"), st.integers(0, len(REQUESTS) - 1), st.integers(1, 9))
-    few = st.tuples(
-        st.just("ask"), st.sampled_from((0, 0, 0, *range(len(PATHS)), *_HEADS)), st.integers(1, 9)
-    )
-    read = st.tuples(st.just("read"), st.just(0), st.integers(0, 40))
+    # Alternatives that are the same object would count once.
+    often = [_known() for _ in range(6)]
+    often += [_of("ask", len(REQUESTS) - 1, 5) for _ in range(3)]
+    often += [_of("read", 0, 40) for _ in range(3)]
     edit = st.tuples(
         st.just("edit"), st.integers(0, len(_NAMES) - 1), st.integers(-1, len(CONTENTS) - 1)
     )
@@ -85,7 +95,6 @@ def _steps(*more: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
         st.integers(0, 3),
         st.just(0),
     )
-    often = (few, few, few, few, ask, ask, read, read)
     return st.lists(st.one_of(*often, edit, others, *more), min_size=10, max_size=50)
 
 
@@ -276,15 +285,11 @@ class HTTP2Player(Player):
 
 
 http2_steps = (
-    st.tuples(
-        st.sampled_from(["written", "post"]), st.integers(0, len(REQUESTS) - 1), st.integers(0, 5)
-    ),
-    st.tuples(st.just("credit"), st.integers(0, 3), st.integers(0, 40)),
-    *(
-        st.tuples(st.just(name), st.integers(0, 3), st.integers(0, 3))
-        for name in ("window", "table", "prefer", "prefer", "cancel")
-    ),
-    st.tuples(st.sampled_from(["own_table", "ping", "skip"]), st.integers(0, 3), st.integers(0, 3)),
+    _of("written", len(REQUESTS) - 1, 5),
+    _of("post", len(PATHS) - 1, 5),
+    _of("credit", 3, 40),
+    *[_of(name, 3, 3) for name in ("window", "table", "own_table", "prefer", "cancel")],
+    *[_of(name, 3, 0) for name in ("ping", "skip")],
 )
 
 
@@ -370,8 +375,8 @@ class HTTP1Player(Player):
 
 
 http1_steps = (
-    st.tuples(st.just("kept"), st.integers(0, len(REQUESTS) - 1), st.integers(0, 5)),
-    st.tuples(st.sampled_from(["post", "odd"]), st.integers(0, 6), st.integers(0, 5)),
+    _of("kept", len(REQUESTS) - 1, 5),
+    *[_of(name, len(PATHS) - 1, 5) for name in ("post", "odd")],
 )
 
 

@@ -29,6 +29,7 @@ from h2static.http2.frames import (
     WindowUpdate,
 )
 from h2static.http2.settings import LocalSettings
+from h2static.http2.shutdown import SHUTDOWN_PING
 from hpacktools.codec import Encoder, Representation
 from tests.support.twins import CONTENTS, FILES, TAGS, Folder, HTTP1Twins, HTTP2Twins
 
@@ -263,6 +264,17 @@ class HTTP2Player(Player):
             most = self.server.header_table_size
         self.encoder.change_maximum(min(most, (0, 100, 300, 4_096)[one]))
 
+    def fill(self, one: int, two: int) -> None:
+        """Ask for about as much as the connection's first window has room for."""
+        self.ask(PATHS.index(b"/large.txt"), 3)
+        self.ask(PATHS.index(b"/a.js"), 7 + two)
+
+    def leave(self, one: int, two: int) -> None:
+        """The server is told to stop, and its client has heard of it when it asks on."""
+        self.read(0, 0)
+        self.twins.drain()
+        self.pending += Ping(flags=r.ACK, opaque=SHUTDOWN_PING).serialize()
+
     def ping(self, one: int, two: int) -> None:
         self.pending += Ping().serialize()
 
@@ -289,7 +301,8 @@ http2_steps = (
     _of("post", len(PATHS) - 1, 5),
     _of("credit", 3, 40),
     *[_of(name, 3, 3) for name in ("window", "table", "own_table", "prefer", "cancel")],
-    *[_of(name, 3, 0) for name in ("ping", "skip")],
+    _of("fill", 0, 3),
+    *[_of(name, 3, 0) for name in ("ping", "skip", "leave")],
 )
 
 

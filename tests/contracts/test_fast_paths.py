@@ -267,7 +267,8 @@ class HTTP2Player(Player):
     def fill(self, one: int, two: int) -> None:
         """Ask for about as much as the connection's first window has room for."""
         self.ask(PATHS.index(b"/large.txt"), 3)
-        self.ask(PATHS.index(b"/a.js"), 7 + two)
+        self.read(0, 0)
+        self.ask(PATHS.index(b"/a.js"), 8 + two)
 
     def leave(self, one: int, two: int) -> None:
         """The server is told to stop, and its client has heard of it when it asks on."""

@@ -43,6 +43,8 @@ TAGS: Final = tuple(map(content_tag, CONTENTS))
 FORGETFUL: Final = b"/a.js?v=1"
 #: Larger files are read while they are sent.
 _SMALL_FILE: Final = 10_000
+#: So that turns end now and then.
+_LIMITS: Final = Limits(turn_output=12_000, output_mark=30_000)
 #: Octets of output after which no more content is asked for.
 _BUDGET: Final = 100_000
 
@@ -246,7 +248,7 @@ class HTTP2Twins(Twins[Feed]):
     def _service(self, site: Site, *, memories: bool) -> Service:
         shared = Shared()
         shared.date.tick(WALL_CLOCK)
-        service = make_service(AtOnce(site), self._settings, Limits(), shared, memories=memories)
+        service = make_service(AtOnce(site), self._settings, _LIMITS, shared, memories=memories)
         if not memories:
             service.authorities = Authorities(octets=-1)
         return service

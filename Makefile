@@ -116,11 +116,11 @@ $(COMPILED)/.project: $(COMPILED_SOURCES) $(VENV)/.pip
 	@touch $@
 
 # A copy of what is not installed, with links to what is: from within the repository Python would
-# import the sources.
+# import the sources.  Times are copied in full: what is served depends on them.
 test-compiled: $(COMPILED)/.project
 	@rm -rf $(COMPILED)/tree && mkdir $(COMPILED)/tree
 	@git ls-files -z --cached --others --exclude-standard -- ':!h2static' ':!hpacktools' \
-		| tar --null -T - -cf - | tar -xf - -C $(COMPILED)/tree
+		| tar --format=posix --null -T - -cf - | tar -xf - -C $(COMPILED)/tree
 	@for package in h2static hpacktools; do \
 		ln -s "$$($(COMPILED)/venv/bin/python -c \
 			'import sysconfig; print(sysconfig.get_path("platlib"))')/$$package" $(COMPILED)/tree; \

@@ -114,7 +114,7 @@ class Input:
         if not head.private:
             self._memory.remember(section, head, secure=self._secure, proxied=self._proxied)
             return
-        if len(section) > LARGEST_SECTION or head.request.protocol:
+        if not self._memory.enabled or len(section) > LARGEST_SECTION or head.request.protocol:
             return
         if self._private is None:
             self._private = {}

@@ -57,6 +57,7 @@ class Memory:
         "_sections",
         "_shared",
         "_sighted",
+        "enabled",
     )  # fmt: skip
 
     def __init__(
@@ -66,8 +67,12 @@ class Memory:
         section_octets: int = SECTION_OCTETS,
         response_octets: int = RESPONSE_OCTETS,
     ) -> None:
-        """``shared`` tells the date; the others bound what is kept, in octets; 0: nothing."""
+        """``shared`` tells the date; the others bound what is kept, in octets; 0: nothing.
+
+        With no sections, connections remember none of their own either.
+        """
         self._shared = shared
+        self.enabled = section_octets > 0
         self._section_limit = section_octets
         self._section_octets = 0
         #: By what the connection says of a request: whether it is a TLS one, a trusted proxy's.
@@ -86,7 +91,7 @@ class Memory:
 
     def remember(self, section: bytes, head: Head, *, secure: bool, proxied: bool) -> None:
         """Offer what ``section`` means; kept on second sight."""
-        if len(section) > LARGEST_SECTION or not self._section_limit:
+        if len(section) > LARGEST_SECTION or not self.enabled:
             return
         sight = hash((section, secure, proxied))
         if sight not in self._sighted:

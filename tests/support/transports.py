@@ -35,6 +35,7 @@ from h2static.http2.registry import PREFACE
 from h2static.http2.server import ServerConnection
 from h2static.http2.service import Service, make_service
 from h2static.http2.settings import LocalSettings
+from h2static.http2.stream import Stream
 from tests.support.processes import DEADLINE
 from tests.support.small_site import SmallSite
 
@@ -349,13 +350,14 @@ class Mirror:
                 name
             )
             assert feed.connection.problem == first.connection.problem, name
-            assert _books(feed.connection) == _books(first.connection), f"{name}: other books"
+            assert books(feed.connection) == books(first.connection), f"{name}: other books"
             assert _seen(feed.connection) == _seen(first.connection), f"{name}: other push memory"
-            assert _notes(feed.journal) == _notes(first.journal), f"{name}: another journal"
+            assert notes(feed.journal) == notes(first.journal), f"{name}: another journal"
 
 
-def _books(connection: ServerConnection) -> dict[str, float]:
+def books(connection: ServerConnection) -> dict[str, object]:
     """What a connection counts: a difference now would be other octets later."""
+    decoder, encoder = connection.blocks.state, connection.sender.encoder
     return {
         "window": connection.sender.window,
         "receive window": connection.requests.content.window.left,
@@ -366,6 +368,10 @@ def _books(connection: ServerConnection) -> dict[str, float]:
         "DATA frames": connection.sender.data_frames,
         "resets": connection.counters.resets,
         "limit hits": connection.counters.limit_hits,
+        "decoder": (decoder.table, decoder.allowed, decoder.required, decoder.private),
+        "encoder": (encoder.table, encoder.pending),
+        "queued": connection.sender.scheduler.count,
+        "streams": [_stream(stream) for stream in connection.streams.open.values()],
         **connection.streams.books(),
         **dict(
             zip(
@@ -377,17 +383,27 @@ def _books(connection: ServerConnection) -> dict[str, float]:
     }
 
 
+def _stream(stream: Stream) -> tuple[object, ...]:
+    """What an open stream is like."""
+    return (
+        stream.id, stream.state, stream.send_window, stream.window.left, stream.window.credit,
+        stream.sent, stream.remaining, stream.received, stream.urgency, stream.incremental,
+        stream.whole, stream.waiting, stream.queued,
+    )  # fmt: skip
+
+
 def _seen(connection: ServerConnection) -> Seen | None:
     """What the connection remembers of what its client needs no more."""
     return connection.push.seen
 
 
-def _notes(journal: list[Finished]) -> list[tuple[object, ...]]:
+def notes(journal: list[Finished]) -> list[tuple[object, ...]]:
     """What was noted, without the objects that differ from service to service."""
     return [
         (
-            one.request.method, one.request.path, one.response.status, one.octets, one.pushed,
-            one.aborted, one.delivered,
+            one.request.method, one.request.path, one.request.fields, one.response.status,
+            one.response.fields, one.octets, one.started, one.finished, one.pushed, one.aborted,
+            one.delivered,
         )
         for one in journal
     ]  # fmt: skip

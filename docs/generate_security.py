@@ -145,7 +145,7 @@ def table() -> str:
     for package, path in packages().items():
         place = path.relative_to(ROOT).as_posix()
         parts.append(f"### {_TITLES.get(package, package)}\n\n[`{place}`](../{place})\n")
-        parts.append("| limit | default | unit | what happens there | reason |")
+        parts.append("| limit | default | unit | when it is reached | reason |")
         parts.append("|---|---:|---|---|---|")
         before = ""
         for limit in limits_of(package, path):

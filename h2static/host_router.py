@@ -132,9 +132,9 @@ class HostRouter(Lifecycle):
         name = host_of(request.authority)
         owner = self._hosts.names.find(name)
         why = (
-            "no host has this name, and there is no default"
+            "no host has this name, and there is no default host"
             if owner is None
-            else "its host is not reached by this port, or not with this certificate"
+            else "its host is not served on this port, or not with this certificate"
         )
         response = self._nobody.refuse(421, request)
         fields = tuple(field for field in response.fields if field[0] != _NO_STORE[0])

@@ -201,7 +201,7 @@ def _reached_by_all(config: Config, application: Application) -> Callable[[int],
     """Every client of HTTP/3 reaches ``application``."""
     pair = common_pair(config)
     if pair is None:
-        raise StartError("HTTP/3 needs a certificate")
+        raise StartError("HTTP/3 requires a certificate")
 
     def reached(place: int) -> NamedApplications:
         return NamedApplications(pair_for=lambda name: pair, applications={pair: application})

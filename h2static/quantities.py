@@ -37,7 +37,9 @@ def size(maximum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         match = _SIZE.fullmatch(text)
         if match is None:
-            raise ValueError(f"{text!r} is not a size: digits, then K, M or G if wanted")
+            raise ValueError(
+                f"{text!r} is not a size: expected a number, optionally followed by K, M or G"
+            )
         octets = number(match[1]) * _UNITS[match[2].upper()]
         if octets > maximum:
             raise ValueError(f"{text} is too large: at most {maximum} octets")

@@ -316,7 +316,7 @@ class VirtualHosts:
         if first is not None:
             pairs.insert(0, first)
         if not pairs:
-            raise StartError(f"{listen.where}: there is no certificate: give key and cert")
+            raise StartError(f"{listen.where}: no certificate: set key and cert")
         return tuple(dict.fromkeys(pairs))
 
     def _hosts_with_pairs(self, listen: ListenConfig) -> list[tuple[HostConfig, KeyPair]]:

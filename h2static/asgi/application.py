@@ -97,7 +97,7 @@ class AsgiApplication(Lifecycle):
         self.lifespan = lifespan
         #: The server is about to stop.
         self.draining = False
-        #: What still runs is cancelled.
+        #: What still runs is canceled.
         self._finishing = False
         self._report = report
         self._files = files
@@ -136,7 +136,7 @@ class AsgiApplication(Lifecycle):
             await self.application(scope, conversation.next_event, conversation.take_event)
         except asyncio.CancelledError as error:
             if not self._finishing:
-                # The application has cancelled itself, and its client is to be told of that.
+                # The application has canceled itself, and its client is to be told of that.
                 self.tell(conversation, error)
             conversation.give_up()
             raise
@@ -156,7 +156,7 @@ class AsgiApplication(Lifecycle):
     def tell(self, conversation: Conversation, error: BaseException | None) -> None:
         """Tell the error log what the application has done wrong."""
         request = conversation.exchange.request
-        what = "returned without a whole response" if error is None else f"raised {error!r}"
+        what = "returned without a complete response" if error is None else f"raised {error!r}"
         shown = f"{request.method.decode('ascii')} {request.path.decode('latin-1')}"
         lines = [] if error is None else traceback_of(error, self.limits.traceback_lines)
         self._report(conversation.exchange.client, f"{shown}: the application {what}", lines)

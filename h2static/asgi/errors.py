@@ -22,7 +22,7 @@ def misplaced(
     are none, ``after`` says why.
     """
     if kind not in known:
-        return InvalidEvent(f"{kind!r} is not the type of an event of {scope}")
+        return InvalidEvent(f"{kind!r} is not an event type of {scope}")
     if not expected:
         return InvalidEvent(f"{kind} after {after}")
-    return InvalidEvent(f"{kind} where {' or '.join(sorted(expected))} was expected")
+    return InvalidEvent(f"got {kind}, expected {' or '.join(sorted(expected))}")

@@ -47,8 +47,8 @@ class Files:
         size = version.size
         if section.length is not None and section.length != size:
             raise InvalidEvent(
-                f"http.response.pathsend: content-length is {section.length}, {path} has {size}"
-                " octets"
+                f"http.response.pathsend: content-length is {section.length}, but {path} has"
+                f" {size} octets"
             )
         start, end = 0, size
         fields = section.fields

@@ -163,17 +163,17 @@ class HttpConversation:
     async def take_event(self, message: Message) -> None:
         """``send`` of ASGI: an event of the response; see :data:`LEGAL`."""
         if self._lost:
-            raise ClientDisconnected("the client has gone")
+            raise ClientDisconnected("the client disconnected")
         kind = message.get("type")
         phase = self._phase
         if kind not in LEGAL[phase]:
-            raise misplaced(kind, "http", _KNOWN, LEGAL[phase], "the response was complete")
+            raise misplaced(kind, "http", _KNOWN, LEGAL[phase], "the response is already complete")
         if kind == BODY:
             if self._body(message):
                 return
             await turn_of(self._wait_for_room)
             if self._lost:
-                raise ClientDisconnected("the client has gone")
+                raise ClientDisconnected("the client disconnected")
         elif kind == START:
             self._start(message)
         elif kind == PATHSEND:
@@ -243,12 +243,12 @@ class HttpConversation:
             if self._sent > declared:
                 self._sent -= len(data)
                 raise InvalidEvent(
-                    f"{BODY}: content-length is {declared}, the body has at least"
+                    f"{BODY}: content-length is {declared}, but the body has at least"
                     f" {self._sent + len(data)} octets"
                 )
             if not more and self._sent < declared:
                 raise InvalidEvent(
-                    f"{BODY}: content-length is {declared}, the body has {self._sent} octets"
+                    f"{BODY}: content-length is {declared}, but the body has {self._sent} octets"
                 )
         if self._phase is _HELD:
             if not more and not self._wants_trailers:

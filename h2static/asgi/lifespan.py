@@ -86,7 +86,7 @@ class Lifespan:
             return
         # It has ended without a word, or raised: it has no lifespan.
         if self._mode is LifespanMode.ON:
-            what = "has no lifespan" if self._error is None else "failed in its lifespan"
+            what = "does not support lifespan" if self._error is None else "failed during lifespan"
             raise ApplicationFailed(f"{self._name}: the application {what}", _lines(self._error))
 
     async def shut_down(self) -> None:
@@ -129,7 +129,7 @@ class Lifespan:
         except BaseException as error:  # the loop would end with KeyboardInterrupt
             self._error = error
             if self._started is not None and self._started.done():
-                self._report(f"{self._name}: the lifespan has failed: {error!r}", _lines(error))
+                self._report(f"{self._name}: lifespan failed: {error!r}", _lines(error))
 
     async def _take(self, message: Message) -> None:
         """``send`` of ASGI."""
@@ -154,7 +154,7 @@ class Lifespan:
             if kind == "lifespan.shutdown.complete":
                 stopped.set_result(None)
                 return
-        raise RuntimeError(f"{kind!r} was not expected here")
+        raise RuntimeError(f"{kind!r} is not expected here")
 
 
 def _lines(error: BaseException | None) -> list[str]:

@@ -107,7 +107,9 @@ def accepted(headers: object) -> Fields:
         # "Must not include a header named sec-websocket-protocol" (ASGI); the others follow from
         # the client's handshake.
         if name in OWN_FIELDS:
-            raise InvalidEvent(f"websocket.accept: headers: {name.decode('ascii')} is the server's")
+            raise InvalidEvent(
+                f"websocket.accept: headers: {name.decode('ascii')} is set by the server"
+            )
     if not any(name == b"server" for name, _ in fields):
         fields.insert(0, SERVER_FIELD)
     return tuple([one for one in fields if one[0] != b"content-length"])
@@ -138,7 +140,7 @@ def _section(given: Given) -> Section:
             continue
         if name == b"content-length":
             if length is not None or CONTENT_LENGTH.fullmatch(value) is None:
-                raise InvalidEvent("headers: content-length is not one number")
+                raise InvalidEvent("headers: content-length is not a single number")
             length = int(value)
         elif name == b"content-type":
             events = value.lower().startswith(b"text/event-stream")

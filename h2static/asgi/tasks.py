@@ -101,7 +101,7 @@ async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
 def wake(waiting: list[asyncio.Future[None]]) -> None:
     """Wake those in ``waiting``."""
     for future in waiting:
-        # Whoever waited may have been cancelled.
+        # Whoever waited may have been canceled.
         if not future.done():
             future.set_result(None)
     waiting.clear()

@@ -149,7 +149,7 @@ class WebSocketConversation:
             raise ClientDisconnected(f"the WebSocket was closed ({socket.closed.code})")
         if kind not in LEGAL[phase]:
             raise misplaced(
-                kind, "websocket", _KNOWN, LEGAL[phase], "the WebSocket was closed or denied"
+                kind, "websocket", _KNOWN, LEGAL[phase], "the WebSocket was closed or rejected"
             )
         if kind == SEND:
             if not socket.can_send:
@@ -241,7 +241,7 @@ class WebSocketConversation:
         elif phase is _CONNECTING:
             self.exchange.abort("")
         elif phase is _OPEN:
-            self._socket.fail("the application has failed")
+            self._socket.fail("the application failed")
         self._has_word()
 
     def drain(self) -> None:

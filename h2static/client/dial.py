@@ -80,7 +80,7 @@ def _protocol(origin: Origin, wire: Wire, options: ConnectOptions) -> str:
         return chosen
     if HTTP1 in options.protocols:
         return HTTP1
-    raise ConnectError(f"{origin}: the server does not offer HTTP/2 (no {HTTP2} by ALPN)")
+    raise ConnectError(f"{origin}: the server does not offer HTTP/2 (no {HTTP2} in ALPN)")
 
 
 async def _connect(origin: Origin, options: ConnectOptions) -> Wire:
@@ -210,7 +210,7 @@ def parse_proxy(text: str) -> Origin:
     """
     scheme, separator, rest = text.rpartition("://")
     if separator and scheme.lower() != "http":
-        raise OptionError(f"{text}: a proxy that is not http://")
+        raise OptionError(f"{text}: only http:// proxies are supported")
     place = rest.rpartition("@")[2].rstrip("/")
     origin = parse_url(f"http://{place}").origin
     has_port = place.rpartition(":")[2].isdigit() and not place.endswith("]")
@@ -246,9 +246,9 @@ async def _ask_proxy(wire: Wire, text: str, host: str, port: int) -> None:
                 continue
             received += octet
             if not octet or len(received) > limits.header_section:
-                raise ConnectError(f"{name}: the proxy does not answer CONNECT")
+                raise ConnectError(f"{name}: the proxy did not answer CONNECT")
         status = parse_response(received, b"CONNECT", limits).head.status
     except (OSError, BadMessage) as error:
         raise ConnectError(f"{name}: {error}") from error
     if not 200 <= status <= 299:
-        raise ConnectError(f"{name}: the proxy answers CONNECT {authority} with {status}")
+        raise ConnectError(f"{name}: the proxy answered CONNECT {authority} with {status}")

@@ -154,7 +154,7 @@ class Driver:
         while not self._is_over():
             if not self.engine.pending():
                 # It waits for what can never come.
-                self.engine.lose("the server has closed the connection")
+                self.engine.lose("the server closed the connection")
                 return
             self._eager = anyio.Event()
             await self._eager.wait()

@@ -40,7 +40,7 @@ class Tunnel:
         Raises :class:`~h2static.client.errors.ResponseError` when the tunnel is over.
         """
         if not await self._pipe.put(octets):
-            raise self.response.error or ResponseError("the tunnel has ended")
+            raise self.response.error or ResponseError("the tunnel is closed")
 
     def end(self) -> None:
         """Send nothing more; what comes can still be received."""

@@ -95,7 +95,9 @@ class Offer:
             extensions = self._protocol.process_extensions(headers)
             subprotocol = self._protocol.process_subprotocol(headers)
         except (NegotiationError, ValueError) as error:
-            raise ClientError(f"the server grants what was not asked for: {error}") from error
+            raise ClientError(
+                f"the server accepted something that was not requested: {error}"
+            ) from error
         deflate: SparingDeflate | None = None
         for extension in extensions:
             # Nothing else is ever offered.
@@ -136,7 +138,7 @@ class WebSocket:
         if self._closed is not None:
             raise self._closed
         if not self._connection.can_send:
-            raise WebSocketClosed(ABNORMAL, "it is being closed")
+            raise WebSocketClosed(ABNORMAL, "the WebSocket is closing")
         self._connection.send(message)
         await self._flush()
 
@@ -201,7 +203,7 @@ class WebSocket:
         if self._closed is None and found is not None:
             reason = found.reason
             if found.code == ABNORMAL and not reason:
-                reason = "the server has gone without a word"
+                reason = "the server closed the connection without a close frame"
             self._closed = WebSocketClosed(found.code, reason)
 
     # ------------------------------------------------------------------ the end
@@ -232,5 +234,5 @@ class WebSocket:
             return
         finally:
             if self._closed is None:
-                self._closed = WebSocketClosed(ABNORMAL, "the server does not answer")
+                self._closed = WebSocketClosed(ABNORMAL, "the server did not answer")
             self._tunnel.close()

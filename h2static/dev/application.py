@@ -284,7 +284,7 @@ class DevApplication(Wrapper):
             return Response(status=405, fields=fields, body=refusal.body, early=True)
         if not guard.same_origin(request):
             return _refused(
-                self._inner.refuse(403, request), "not asked for by a page of this server"
+                self._inner.refuse(403, request), "not requested by a page of this server"
             )
         if path in self._phone_paths():
             return self._respond_phone(request, path)

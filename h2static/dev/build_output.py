@@ -5,7 +5,7 @@ a person has to know at the moment, or nothing.  Known are the ways of Vite and 
 esbuild, webpack, Eleventy, Hugo, Astro and SvelteKit (both by way of Vite); of any other tool its
 exit code says that something is wrong, and its last lines what.
 
-:func:`plain` takes terminal sequences away, :func:`shown` all but colours.
+:func:`plain` takes terminal sequences away, :func:`shown` all but colors.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def plain(line: str) -> str:
 
 
 def shown(line: str, *, color: bool) -> str:
-    """``line`` for a terminal: colours may stay, what clears the screen or moves about may not."""
+    """``line`` for a terminal: colors may stay, what clears the screen or moves about may not."""
     if not color:
         return plain(line)
     line = line.rstrip("\r").rpartition("\r")[2]

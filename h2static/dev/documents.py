@@ -249,7 +249,7 @@ class Documents:
         if not isinstance(body, FileBody) or body.length is None:
             return False
         if body.length > self._limits.document:
-            self._warn(asked.request, f"it is larger than {self._limits.document} octets")
+            self._warn(asked.request, f"larger than {self._limits.document} octets")
             return False
         return True
 
@@ -382,7 +382,7 @@ class Documents:
         else:
             self._warn(
                 request,
-                "its Content-Security-Policy says sandbox without allow-scripts and"
+                "its Content-Security-Policy has sandbox without allow-scripts and"
                 " allow-same-origin",
             )
         return Rewritten(octets, fields)

@@ -286,8 +286,8 @@ class LiveReload(DevExtension):
             return " (no page is connected)"
         worker = escape(min(self._workers))
         return (
-            f" (no page is connected; the service worker {worker} may serve pages from its cache,"
-            " which --no-service-workers ends)"
+            f" (no page is connected; the service worker {worker} may serve pages from its"
+            " cache: use --no-service-workers)"
         )
 
     def _note_worker(self, path: bytes) -> None:
@@ -297,8 +297,8 @@ class LiveReload(DevExtension):
             return
         self._workers.add(worker)
         self._report(
-            f"{escape(worker)} is a service worker: what it serves from its cache does not reload;"
-            " --no-service-workers removes it"
+            f"{escape(worker)} is a service worker: what it serves from its cache does not"
+            " reload; remove it with --no-service-workers"
         )
 
     def _shown(self, paths: list[str]) -> str:
@@ -325,7 +325,7 @@ class LiveReload(DevExtension):
     def _modules_changed(self, paths: list[str]) -> None:
         if self._restart is not None:
             shown = self._shown([f"/{path}" for path in paths])
-            self._report(f"changed {shown}: the applications start again")
+            self._report(f"changed {shown}; restarting the applications")
             self._restart()
 
     def _turn(self, now: float) -> None:
@@ -342,7 +342,7 @@ class LiveReload(DevExtension):
         self._dev.forget()
         self._dev.tell_problems()
         if not site.warnings:
-            self._report("push rules were read again")
+            self._report("reloaded the push rules")
 
     def _limited(self, problem: str | None, kind: str) -> None:
         self.broker.set_problem(kind, problem)

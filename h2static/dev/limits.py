@@ -1,6 +1,6 @@
-"""Every quantity of dev mode that grows with requests, tabs or files, its bound, and why.
+"""Every quantity of dev mode that grows with requests, tabs or files, its limit, and the reason.
 
-Contract: one immutable :class:`DevLimits`, handed to each part when it is made.
+Contract: one immutable :class:`DevLimits`, passed to each part when it is created.
 """
 
 from __future__ import annotations
@@ -11,122 +11,121 @@ from typing import Final
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class DevLimits:
-    """Bounds of one worker in dev mode.  Times are seconds, sizes octets."""
+    """Limits of one worker in dev mode.  Times are seconds, sizes octets."""
 
-    # --- documents with the client in them
-    #: Larger documents are sent as they are: each has to be read and rewritten as a whole, and
-    #: nobody edits a page of this size by hand.
+    # --- documents with the live-reload client in them
+    #: Larger documents are sent unchanged: each must be read and rewritten as a whole, and nobody
+    #: edits a page of this size by hand.
     document: int = 32 << 20
-    #: Rewritten in the loop's thread, which takes some 20 µs for each KiB: how many authorities a
-    #: document is rewritten for is up to clients.
+    #: Documents rewritten in the loop's thread, which takes about 20 µs per KiB: clients control
+    #: for how many authorities a document is rewritten.
     document_at_once: int = 32 << 10
-    #: All documents that streams are being sent and that no memory holds; beyond it large ones are
-    #: sent as they are.  Four of the largest, so that a peer cannot pin more by not reading.
+    #: Documents that are being sent and are in no cache; beyond this, large ones are sent
+    #: unchanged.  Four of the largest, so that a peer cannot pin more by not reading.
     documents_in_use: int = 128 << 20
-    #: Documents that are remembered, requests whose kind is, and responses made of one document:
-    #: more than the pages that a person has open.
+    #: Cached documents, kinds of requests, and responses made from one document: more than the
+    #: pages that a person has open.
     remembered: int = 500
-    #: Octets of remembered documents; what is dropped is made again.
+    #: Octets of cached documents; evicted ones are made again.
     remembered_octets: int = 64 << 20
-    #: Documents without the client that are reported; more would bury what else is said.
+    #: Reports of documents without the client; more would bury other messages.
     warnings: int = 20
 
-    # --- other responses, changed
-    #: A page and what it loads are some dozens.
+    # --- other responses that are changed
+    #: A page loads some dozens of resources.
     rewritten: int = 1_000
     #: Octets of their bodies, which the site may have dropped already.
     rewritten_octets: int = 16 << 20
 
-    # --- the page in place of a plain 404
-    #: Names that are suggested in place of one that does not exist.
+    # --- the page that replaces a plain 404
+    #: Suggested names for one that does not exist.
     suggestions: int = 5
-    #: Entries of a folder that are looked at, which takes about one µs each.
+    #: Entries of a folder to look at, which takes about one µs each.
     suggestion_entries: int = 5_000
-    #: Of these, the likeliest are compared with it, which takes up to 100 µs each.
+    #: The most similar of them to compare with the name, which takes up to 100 µs each.
     suggestion_comparisons: int = 64
-    #: Octets of a name that is compared: longer ones are made by programs, and comparing takes time
-    #: that grows with their square.
+    #: Length of a name to compare: programs make longer ones, and the time for comparing grows with
+    #: the square of the length.
     suggestion_name: int = 64
 
     # --- event streams
-    #: Octets that may wait for one client; an event is some hundred, so it slept for long.
+    #: Octets waiting for one client.  An event has some hundred, so the client has slept for long.
     waiting: int = 65_536
-    #: Between comments: proxies and NAT drop what is silent for half a minute.
+    #: Interval between comments: proxies and NAT drop connections after half a minute of silence.
     comment_seconds: float = 15.0
-    #: What a browser waits before it connects again by itself; tabs come back within two seconds.
+    #: Time after which a browser reconnects; tabs are back within two seconds.
     retry_seconds: float = 1.0
-    #: Changed files named in one event; with more a page reloads anyway.
+    #: Changed files listed in one event; with more, a page reloads anyway.
     changes_in_event: int = 200
-    #: Changed files named in one line of the terminal.
+    #: Changed files named in one line on the terminal.
     changes_in_line: int = 3
 
     # --- start
-    #: How long tabs of before have to connect again, before a new one is opened: they try every
-    #: second.  Hidden ones are slower, but one tab is enough.
+    #: Time that tabs of an earlier run have to reconnect before a new one is opened: they try every
+    #: second.  Hidden tabs are slower, but one tab is enough.
     return_seconds: float = 1.5
 
     # --- the watcher
-    #: The wait of one turn: how exactly the debounce time is kept.
+    #: Length of one turn, which is the precision of the debounce time.
     turn_seconds: float = 0.02
-    #: While folders come, watches are set anew after so many times what that takes.
+    #: While folders appear, watches are set again after this many times the duration of doing so.
     watch_share: float = 4
-    #: How long stopping waits for the watcher's thread.
+    #: Time that stopping waits for the watcher's thread.
     stop_seconds: float = 1.0
-    #: Between two looks at whether the root is still the same folder: a build may replace it, a
+    #: Interval between checks whether the root is still the same folder: a build may replace it, a
     #: link may be swapped, and neither causes a notification.
     root_seconds: float = 0.5
-    #: Between two looks at whether the file with push rules changed; it may be anywhere.
+    #: Interval between checks whether the file with push rules changed, wherever it is.
     rules_seconds: float = 0.5
-    #: Changes are reported after so many debounce times at the latest, even if it never gets quiet.
+    #: Changes are reported after this many debounce times at the latest, even if more keep coming.
     debounces: int = 20
-    #: A person saves so few files at once; more are a build.
+    #: A person saves at most this many files at a time; more are a build.
     saved: int = 8
-    #: A build pauses between its files: it is over after so many debounce times without a change,
+    #: A build pauses between its files: it is over after this many debounce times without a change.
     burst_debounces: int = 5
-    #: of so many files after twice that: what writes hundreds pauses longer on a busy machine,
+    #: A build of this many files is over after twice that: it pauses longer on a busy machine.
     large_build: int = 200
-    #: and goes on, as long as files come that it had not touched before, for so many seconds at
-    #: most, after which tabs see what is there.
+    #: A build that keeps touching new files is waited for this long; then tabs see what is there.
     burst_seconds: float = 30.0
-    #: Other files so soon after a change belong to the same build.
+    #: Changes to other files within this time belong to the same build.
     same_build_seconds: float = 1.0
-    #: Without notifications: between comparisons, and how many times longer than a comparison
-    #: takes, so that polling costs two per cent of a core at most.
+    #: Polling: the interval between comparisons, and how many times the duration of a comparison it
+    #: is at least, so that polling takes at most two percent of a core.
     poll_seconds: float = 0.5
     poll_factor: float = 50
 
-    #: Paths of what shared workers have loaded; with more, every change concerns every page.
+    #: Paths that shared workers have loaded; with more, every change concerns every page.
     worker_files: int = 1_000
-    #: Octets of a Markdown file that is shown as a page: making it takes six seconds for each MiB,
-    #: during which other requests are slow.
+    #: Size of a Markdown file that is shown as a page: rendering takes six seconds per MiB and
+    #: slows down other requests.
     markdown: int = 512 << 10
-    #: Octets of a file that answers in the place of an API.
+    #: Size of a file that answers for a mock API.
     mock: int = 16 << 20
 
-    # --- commands beside the server
-    #: Lines and characters of what is wrong that a page shows; the rest is in the terminal.
+    # --- commands of --run
+    #: Lines and characters of a problem on a page; the rest is on the terminal.
     problem_lines: int = 20
     problem_characters: int = 4_000
-    #: Octets of a line that is not over; then it is shown in parts.
+    #: Length of an unfinished line, which is then shown in parts.
     run_line: int = 65_536
-    #: Octets of the report that workers read: as many problems as anybody would run commands.
+    #: Size of the report that workers read: the problems of more commands than anyone would run.
     run_report: int = 1 << 20
-    #: Between two looks at whether a command has ended, and at the report.
+    #: Interval between checks whether a command has exited, and of the report.
     run_turn_seconds: float = 0.1
-    #: How long commands have to end by themselves.
+    #: Time that commands have to exit by themselves.
     run_stop_seconds: float = 3.0
 
-    # --- what is known of the tree
+    # --- the state of the tree
     #: Larger files are compared by size and time only: reading them costs more than a reload.
     digested_file: int = 1 << 20
     #: Octets digested ahead of any change, in total; the rest is digested when it changes.
     learned: int = 64 << 20
-    #: One slice of that, between two turns of the watcher.
+    #: The share of that between two turns of the watcher.
     learned_files_per_turn: int = 32
     learned_per_turn: int = 2 << 20
-    #: With more touched paths than this, looking at everything once is cheaper.
+    #: With more touched paths, scanning everything once is cheaper.
     touched: int = 200
-    #: Symbolic links whose targets are known; more are a tree that was linked together by a tool.
+    #: Symbolic links with known targets; more are a tree that a tool has linked together.
     links: int = 1_000
 
 

@@ -112,7 +112,7 @@ class MockApplication(Wrapper):
         except OSError:
             return Handover(self._inner.handle)
         if len(octets) > self._limits.mock:
-            return _response(500, b'{"error": "the file is too large for an answer"}\n')
+            return _response(500, b'{"error": "the file is too large"}\n')
         response = _response(chosen.status, octets)
         return replace(response, body=b"") if method == "HEAD" else response
 

@@ -1,7 +1,7 @@
 """Open a page in the user's browser: ``python -m h2static.dev.open_page URL``.
 
 Contract: runs as a process of its own, so that the browser inherits neither the ignored signals of
-a worker nor its end.  ``BROWSER`` in the environment is honoured (the standard library's
+a worker nor its end.  ``BROWSER`` in the environment is honored (the standard library's
 ``webbrowser`` does).  Without a browser it says where to go instead.
 """
 
@@ -28,7 +28,7 @@ def main() -> None:
             signal.signal(number, signal.SIG_DFL)
     url = sys.argv[1]
     if not webbrowser.open(url):
-        print(f"No browser could be opened; the page is at {url}", file=sys.stderr)
+        print(f"Could not open a browser; the page is at {url}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def missing_page(folder: ServedFolder, path: bytes, limits: DevLimits = DEFAULT_
             for one in suggestions
         ]
         lines.append("</ul>")
-    lines.append('<p class="dim">This page reloads by itself when the file appears.</p>\n</main>\n')
+    lines.append('<p class="dim">This page reloads when the file appears.</p>\n</main>\n')
     return page(f"404: {os.fsdecode(octets)}", "\n".join(lines), _STYLE)
 
 
@@ -88,12 +88,11 @@ def host_page(host: str) -> bytes:
     """The page that tells why a name is not answered to."""
     shown = escape(host)
     content = (
-        '<main>\n<p class="status">421 Misdirected Request</p>\n'
-        f"<h1>This server does not answer to <code>{shown}</code></h1>\n"
-        "<p>In dev mode only <code>localhost</code>, addresses and names that were allowed are"
-        " answered to, so that no other site can reach this one through a name of its own"
-        " (DNS rebinding).</p>\n"
-        f"<p>If the name is yours, start with <code>--allow-host {shown}</code>.</p>\n</main>\n"
+        '<main>\n<p class="status">421 Misdirected Request</p>\n<h1>This server does not'
+        f" answer to <code>{shown}</code></h1>\n<p>In dev mode the server answers only to"
+        " <code>localhost</code>, IP addresses and allowed names, so that no other site can"
+        " reach this one through a name of its own (DNS rebinding).</p>\n<p>If the name is"
+        f" yours, start the server with <code>--allow-host {shown}</code>.</p>\n</main>\n"
     )
     return page("421 Misdirected Request", content, _STYLE)
 

@@ -140,7 +140,7 @@ def _last(rules: Sequence[tuple[Pattern, _T]], path: bytes) -> _T | None:
 
 
 def _failed(status: int, *, head: bool) -> Response:
-    text = f"{status}: this answer fails on purpose (--fail).\n".encode()
+    text = f"{status}: this response fails on purpose (--fail).\n".encode()
     fields: Fields = (
         SERVER_FIELD,
         (b"cache-control", b"no-store"),

@@ -294,11 +294,11 @@ def _topmost(paths: set[str]) -> set[str]:
 
 
 def _on(kind: str) -> str:
-    return f"on a file system ({escape(kind)}) that may not tell of changes"
+    return f"on a file system ({escape(kind)}) that may not report changes"
 
 
 def _looking(interval: float) -> str:
-    return f"looking for changes every {interval:.1f} s instead"
+    return f"polling every {interval:.1f} s instead"
 
 
 def watch_folders(folders: list[str], stop: threading.Event, seconds: float) -> Notices:
@@ -333,12 +333,12 @@ def _explain(error: Exception, folders: int) -> str:
     text = str(error).partition(" (Error {")[0]
     if "watch limit" in text or getattr(error, "errno", None) == errno.ENOSPC:
         return (
-            f"The system's limit of watches is reached ({folders} folders;"
-            " raise fs.inotify.max_user_watches or use --ignore)"
+            f"The system's limit on file watches is reached ({folders} folders; raise"
+            " fs.inotify.max_user_watches or use --ignore)"
         )
     if "os error 24" in text:
         return (
-            "The system's limit of watchers is reached"
-            " (raise fs.inotify.max_user_instances, or stop another program that watches)"
+            "The system's limit on file watchers is reached (raise"
+            " fs.inotify.max_user_instances, or stop another program that watches files)"
         )
     return f"The system's file notifications do not work ({text})"

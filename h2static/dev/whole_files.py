@@ -52,6 +52,6 @@ def _read(body: Body, size: int | None) -> Iterator[bytes]:
         wanted = left if size is None else min(size, left)
         piece = os.pread(body.handle.descriptor, wanted, offset)
         if not piece:
-            raise OSError("the file changed while it was read")
+            raise OSError("the file changed while it was being read")
         offset += len(piece)
         yield piece

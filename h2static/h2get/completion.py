@@ -19,7 +19,9 @@ COMPLETIONS: Final = {"bash": "h2get.bash", "zsh": "_h2get", "fish": "h2get.fish
 def run_completion(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
     if "-h" in words or "--help" in words:
-        print(f"Usage: h2get completion {'|'.join(COMPLETIONS)}\n\nPrint a completion script.")
+        print(
+            f"Usage: h2get completion {'|'.join(COMPLETIONS)}\n\nPrint a shell completion script."
+        )
         return OK
     if len(words) != 1 or words[0] not in COMPLETIONS:
         raise UsageError(f"completion: expected one of {', '.join(COMPLETIONS)}")

@@ -47,22 +47,21 @@ _JOBS: Final = 8
 USAGE: Final = """\
 Usage: h2get conformance [OPTION]... URI
 
-Check a server against RFC 9113, 7541, 9110 and 9218. URI names a resource that GET gets with 200
-and some content. Each case says what it expects: the frame, its code, its last stream, and that
-other streams and connections live on.
+Check a server against RFC 9113, 7541, 9110 and 9218. GET on URI must return 200 with some
+content. Each case states what it expects: the frame, its code, its last stream, and that other
+streams and connections stay open.
 
-  --case TEXT      only cases whose name or section has this text; repeatable
-  --suite FILE     cases of this file in place of those that come with the command; repeatable
-  --list           print the cases
-  --jobs N         cases at the same time (default: 8)
+  --case TEXT      run only cases whose name or section contains TEXT; repeatable
+  --suite FILE     run the cases in FILE instead of the built-in ones; repeatable
+  --list           list the cases
+  --jobs N         number of concurrent cases (default: 8)
   --junit FILE     write a report for CI servers
   --html FILE      write a report for people
-  -t TIME          how long an expectation waits (default: 5s)
-  -v               show what was sent and received of every case that fails
+  -t TIME          how long to wait for each expectation (default: 5s)
+  -v               show what every failing case sent and received
 
-The other options are h2get's, as far as they say how to connect and, --max-time, how long all of
-it may take. Exit codes: 0 every MUST is kept,
-1 some is not, 2 wrong usage, 3 no connection.
+h2get's options for connections and --max-time work, too. Exit status: 0 all MUST requirements are
+met, 1 some are not, 2 usage error, 3 could not connect.
 """
 
 
@@ -135,7 +134,7 @@ def _chosen(arguments: _Arguments, url: URL) -> list[Case]:
             if any(text.lower() in f"{case.section} {case.name}".lower() for text in arguments.case)
         ]
     if not cases:
-        raise UsageError("--case: no case has this text")
+        raise UsageError("--case: no case matches")
     return cases
 
 

@@ -37,7 +37,7 @@ def read_expectations(
             raise UsageError(f"--expect-file {name}: {reason}") from error
     for one in found:
         if isinstance(one, Expect) and any(pattern.type is None for pattern in one.patterns):
-            raise UsageError("--expect: how a connection ends is for scripts to see")
+            raise UsageError("--expect cannot match the end of a connection: use --script")
     return found
 
 

@@ -60,7 +60,7 @@ class Finished:
     url: str
     response: Response
     client: Client
-    #: The content without its coding, where somebody wants to see it afterwards; ``None``: it was
+    #: The content without its coding, where somebody wants to see it afterward; ``None``: it was
     #: too much to be kept.
     content: bytes | None = b""
     #: Its octets.
@@ -184,7 +184,7 @@ class Fetcher:
                 await self._take(fetch, response, place)
         except TimeoutError:
             response.cancel()
-            self._work.fail(f"{fetch.url}: not whole within {seconds:g} s")
+            self._work.fail(f"{fetch.url}: not complete within {seconds:g} s")
         except ResponseError as error:
             if self._standard.is_broken:
                 return
@@ -222,7 +222,7 @@ class Fetcher:
             finished.content, finished.size = kept.whole(), kept.size
         await self._take_pushes(fetch, response)
         if refused:
-            self._work.fail(f"{fetch.url}: the status is {response.status}")
+            self._work.fail(f"{fetch.url}: status {response.status}")
         if target is not None:
             self._work.waiting.append(target)
         if kept is not None and wants_page:

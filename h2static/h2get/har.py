@@ -99,7 +99,7 @@ def _response(one: Finished) -> _Object:
         "mimeType": response.header("content-type") or "application/octet-stream",
     }
     if one.content is None:
-        content["comment"] = "too large to be kept"
+        content["comment"] = "too large to keep"
     elif one.content:
         try:
             content["text"] = one.content.decode("utf-8")

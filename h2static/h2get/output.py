@@ -134,7 +134,7 @@ class Inflater:
                 piece = self._object.decompress(data, _PIECE)
             except zlib.error as error:
                 if not self._first:
-                    raise ClientError(f"content cannot be decompressed: {error}") from error
+                    raise ClientError(f"cannot decompress content: {error}") from error
                 self._object = zlib.decompressobj(wbits=-15)
                 self._first = False
                 continue
@@ -145,7 +145,7 @@ class Inflater:
     def end(self) -> None:
         """See :class:`Decoder`."""
         if not self._first and not self._object.eof:
-            raise ClientError("content cannot be decompressed: it is cut off")
+            raise ClientError("cannot decompress content: it is truncated")
 
 
 def decoder(response: Response) -> Decoder | None:

@@ -42,9 +42,9 @@ _VARIABLE: Final = "\\x01"
 USAGE: Final = """\
 Usage: h2get record [OPTION]... URI... > FILE
 
-Ask for the URIs, which are of one origin, as h2get does with the same options, and print a script
-that sends the same frames and expects the same answers. -o FILE writes it to a file. The script is
-for h2get --script and h2get replay; docs/h2get.md describes it.
+Request the URIs, which must share one origin, as h2get does with the same options, and print a
+script that sends the same frames and expects the same responses. -o FILE writes it to a file. The
+script is for h2get --script and h2get replay; see docs/h2get.md.
 """
 
 
@@ -62,7 +62,7 @@ def run_record(words: Sequence[str]) -> int:
     capture = Capture()
     run = Run(arguments, capture)
     if len({url.origin for url in run.urls}) != 1:
-        raise UsageError("record: the URIs are of several origins")
+        raise UsageError("record: the URIs do not share one origin")
     code = run.start()
     if code == UNCONNECTED:
         return code

@@ -62,7 +62,7 @@ class Run:
                 while self._work.waiting:
                     await self._ask_one_origin()
         except TimeoutError:
-            self._work.fail(f"not over within {seconds:g} s")
+            self._work.fail(f"not finished within {seconds:g} s")
         self._report()
         self._check()
         if self._work.unconnected:
@@ -89,7 +89,7 @@ class Run:
         """Hold what came against what was expected."""
         text = self._watching.difference()
         if text is not None:
-            self._work.fail("an expectation has failed")
+            self._work.fail("an expectation failed")
             output.show(text)
 
     def _report(self) -> None:

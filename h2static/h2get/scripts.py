@@ -72,7 +72,7 @@ async def within(seconds: float, work: Callable[[], Awaitable[int]]) -> int:
         with anyio.fail_after(seconds or None):
             return await work()
     except TimeoutError:
-        output.complain(f"not over within {seconds:g} s")
+        output.complain(f"not finished within {seconds:g} s")
         return FAILED
 
 

@@ -132,10 +132,11 @@ class Capture:
             self._other += len(octets)
             if self._other > self._most_other:
                 raise ClientError(
-                    f"more than {self._most_other} octets beside content: expectations hold no more"
+                    f"more than {self._most_other} octets besides content: too much for"
+                    " expectations"
                 )
         if len(self.seen) >= self._most_frames:
-            raise ClientError(f"more than {self._most_frames} frames: expectations hold no more")
+            raise ClientError(f"more than {self._most_frames} frames: too many for expectations")
         received = Received(
             type=octets[3], flags=frame.flags, stream=frame.stream_id,
             length=len(octets) - r.FRAME_HEADER_SIZE, time=time.monotonic() - self._began,

@@ -57,7 +57,7 @@ async def _run(arguments: Arguments, url: URL) -> int:
         with anyio.fail_after(arguments.max_time or None):
             await _talk(arguments, url, watching, standard)
     except TimeoutError:
-        code = _failed(f"{url}: not over within {arguments.max_time:g} s")
+        code = _failed(f"{url}: not finished within {arguments.max_time:g} s")
     except ConnectError as error:
         output.complain(str(error))
         return UNCONNECTED
@@ -70,7 +70,7 @@ async def _run(arguments: Arguments, url: URL) -> int:
     standard.flush()
     text = watching.difference()
     if text is not None:
-        code = _failed("an expectation has failed")
+        code = _failed("an expectation failed")
         output.show(text)
     return code
 

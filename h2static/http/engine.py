@@ -1,7 +1,7 @@
 """What every driver needs of a connection's protocol, whichever end and version it is.
 
 Contract: octets in, octets out, nothing here waits, raises or does I/O.  The driver calls an engine
-when there is something to do, and asks it afterwards what it needs.  ``now`` is monotonic, in
+when there is something to do, and asks it afterward what it needs.  ``now`` is monotonic, in
 seconds.
 """
 

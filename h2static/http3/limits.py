@@ -80,7 +80,7 @@ class Limits:
     idle_seconds: float = shared.IDLE_SECONDS
     #: Between two looks at the deadlines of a connection on which something is going on.
     check_seconds: float = 0.5
-    #: From the last acknowledgement, when all requests are finished and the connection is to end:
+    #: From the last acknowledgment, when all requests are finished and the connection is to end:
     #: whoever hears nothing for so long is gone without a word, and must not hold up a stop.
     farewell_seconds: float = 3.0
     #: Between the two GOAWAY frames of a shutdown, unless a round trip is over earlier.

@@ -311,7 +311,7 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Raises ``ValueError`` when it is no key of the kind that is made here."""
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{path} holds another kind of key")
+        raise ValueError(f"{path} contains another kind of key")
     return key
 
 

@@ -96,7 +96,7 @@ def _anchors() -> Iterator[Store]:
     for folder, refresh in _ANCHORS:
         if os.path.isdir(folder):
             yield Store(
-                who="the system, curl",
+                who="system, curl",
                 kind=StoreKind.ANCHORS,
                 place=Path(folder, "h2static-local-ca.crt"),
                 refresh=refresh,

@@ -97,7 +97,7 @@ class AccessLog:
             unwritten, self._unwritten = self._unwritten, Counter()
             not_reopened, self._not_reopened = self._not_reopened, ""
         problems = [
-            f"{count} requests were not written to the access log: {reason}"
+            f"{count} access-log lines could not be written: {reason}"
             for reason, count in unwritten.items()
         ]
         if not_reopened:

@@ -27,7 +27,7 @@ _UNASKED = (
 _PATH_WIDTH = 22
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
-#: Colours by the first digit of the status.
+#: Colors by the first digit of the status.
 _COLOURS = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
 _SIZES = ("B", "kB", "MB", "GB")
 _DURATIONS = ("ms", "s")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def is_colored(config: Config) -> bool:
-    """Whether to colour what goes to standard output (https://no-color.org/)."""
+    """Whether to color what goes to standard output (https://no-color.org/)."""
     if config.color is not None:
         return config.color
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -14,7 +14,11 @@ from h2static.logs.errors import ErrorLog
 
 _DISTRUST = "the client does not trust the certificate"
 #: What becomes of connections that were opened ahead of need.
-_USUAL = ("no connection preface in time", "nothing was asked in time", "the client went away")
+_USUAL = (
+    "no connection preface before the timeout",
+    "no request before the timeout",
+    "the client closed the connection",
+)
 
 
 class DevErrorLog(ErrorLog):
@@ -30,8 +34,8 @@ class DevErrorLog(ErrorLog):
             if not self._told:
                 self._told = True
                 self.write_line(
-                    f"{time.strftime('%H:%M:%S')}  a browser does not trust the certificate; one"
-                    " that h2static made it does after h2static install-ca --yes"
+                    f"{time.strftime('%H:%M:%S')}  a browser does not trust the certificate;"
+                    " if h2static made it, run h2static install-ca --yes"
                 )
         elif not text.endswith(_USUAL):
             super().report(kind, peer, text, details)

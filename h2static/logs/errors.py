@@ -101,7 +101,7 @@ class ErrorLog:
             self._log_file.close()
 
     def _write_left_out(self, kind: str, bucket: _Bucket, now: float) -> None:
-        self._write(now, kind, f"{bucket.left_out} more of this kind were not written")
+        self._write(now, kind, f"{bucket.left_out} similar messages suppressed")
         bucket.left_out = 0
 
     def _tell_unwritten(self, now: float) -> None:

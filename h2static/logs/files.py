@@ -75,7 +75,7 @@ def _open(path: str) -> int:
         descriptor = os.open(path, flags, 0o644)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            reason = "a FIFO that nobody reads from, or a socket"
+            reason = "a FIFO without a reader, or a socket"
             raise OSError(errno.ENXIO, reason, path) from error
         raise
     # Lines are written whole, however slowly they are read.

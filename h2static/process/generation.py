@@ -35,8 +35,8 @@ def check_reload(old: Config, new: Config) -> None:
     """
     for name in ("port", "addresses", "daemon", "pid_file", "http3_only"):
         if getattr(old, name) != getattr(new, name):
-            raise StartError(f"a reload cannot change {name}: stop and start the server")
+            raise StartError(f"a reload cannot change {name}: restart the server")
     if [(one.port, one.addresses) for one in old.listening] != [
         (one.port, one.addresses) for one in new.listening
     ]:
-        raise StartError("a reload cannot change where to listen: stop and start the server")
+        raise StartError("a reload cannot change where to listen: restart the server")

@@ -67,7 +67,7 @@ class PidFile:
         except BlockingIOError:
             written = os.pread(descriptor, _MAX_LENGTH, 0).strip()
             other = f"process {written.decode()}" if written.isdigit() else "another process"
-            raise StartError(f"{other} is running with the pid file {self._path}") from None
+            raise StartError(f"{self._path}: {other} is already running") from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise

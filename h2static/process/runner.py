@@ -136,11 +136,11 @@ class Runner:
                 self._read(one)
             one.ended = True
             if code < 0:
-                how = f"was ended by {signal.Signals(-code).name}"
+                how = f"was killed by {signal.Signals(-code).name}"
             else:
-                how = f"ended with exit code {code}"
+                how = f"exited with code {code}"
             one.output.end(how, well=code == 0)
-            self._print(one.name, how if code else "has ended")
+            self._print(one.name, how if code else "exited")
 
     def _print(self, name: str, text: str) -> None:
         prefix = f"\x1b[2m[{name}]\x1b[0m" if self._color else f"[{name}]"

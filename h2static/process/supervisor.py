@@ -40,7 +40,7 @@ from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
 from h2static.server.listeners import Listener, sockets_of
 
-_RELOAD_FAILED = "reload failed, the old configuration goes on"
+_RELOAD_FAILED = "reload failed; keeping the old configuration"
 #: Seconds a worker has to say that it accepts connections before a start or reload is given up.
 START_DEADLINE = 30.0
 #: Seconds a worker has to live for its death to count as the first one.
@@ -187,7 +187,7 @@ class Supervisor:
             case signal.SIGCHLD:
                 self._bury_the_dead()
             case _:
-                raise AssertionError(f"nobody listens to {number}")
+                raise AssertionError(f"unexpected signal {number}")
 
     def _terminal_is_gone(self) -> bool:
         """Whether SIGHUP came because the terminal closed: then nobody is left to reload for."""
@@ -369,7 +369,7 @@ class Supervisor:
         self._deaths[slot] = deaths + 1
         shortest, longest = _BACK_OFF
         delay = min(shortest * 2**deaths, longest) if deaths else 0.0
-        self.log.report("process", "", f"{reason}; next one in {delay:g} s")
+        self.log.report("process", "", f"{reason}; restarting in {delay:g} s")
         self._after(delay, lambda: self._start(generation, slot))
 
     def _watch_expiry(self) -> None:
@@ -385,7 +385,9 @@ class Supervisor:
         def replace() -> None:
             if self._next is None and generation.workers.get(slot) is worker:
                 what = f"worker {slot} (process {worker.process.pid})"
-                self.log.report("process", "", f"{what} has {octets} octets of memory: replaced")
+                self.log.report(
+                    "process", "", f"{what} uses {octets} octets of memory; replacing it"
+                )
                 self._replaced[slot] = time.monotonic()
                 self._retired.add(generation.workers.pop(slot))
                 self._start(generation, slot)
@@ -472,7 +474,7 @@ class Supervisor:
     def _kill_after(self, worker: Worker, delay: float) -> None:
         def kill() -> None:
             if worker.process.poll() is None:
-                self.log.report("process", "", f"worker {worker.slot} did not end: killed")
+                self.log.report("process", "", f"worker {worker.slot} did not exit; killed")
                 worker.process.kill()
 
         self._after(delay, kill)

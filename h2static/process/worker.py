@@ -190,7 +190,7 @@ async def _serve(
                         not_succeeded(str(message["reason"]))
                     case Message.COUNTERS:
                         _tell(line, Message.COUNTED, counters=server.counters())
-        server.error_log.report("process", "", "the supervisor died; this worker ends")
+        server.error_log.report("process", "", "the supervisor died; this worker exits")
         await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
         tasks.cancel_scope.cancel()
     return running.failure

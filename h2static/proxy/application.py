@@ -178,7 +178,7 @@ class ProxyApplication(Lifecycle):
             self._word.set()
 
     async def run(self) -> None:
-        """Make connections, and look at what is late, until cancelled."""
+        """Make connections, and look at what is late, until canceled."""
         word = self._word = anyio.Event()
         try:
             async with anyio.create_task_group() as tasks:

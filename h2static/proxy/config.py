@@ -92,12 +92,14 @@ def parse_target(text: str) -> Target:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
     if parts.scheme not in SCHEMES:
         raise ValueError(
-            f"{text!r} is not a URL of an upstream: expected http://, https://, h2c:// or unix:"
+            f"{text!r} is not an upstream URL: expected http://, https://, h2c:// or unix:"
         )
     if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{text!r}: a URL with user information; set the field authorization")
+        raise ValueError(
+            f"{text!r}: the URL contains user information; set the authorization field instead"
+        )
     if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise ValueError(f"{text!r}: a URL with a query or a fragment")
+        raise ValueError(f"{text!r}: the URL has a query or a fragment")
     shown = f"[{host}]" if ":" in host else host
     if not host or not is_authority(shown.encode("ascii")) or port == 0:
         raise ValueError(f"{text!r} is not a URL: the host is missing or malformed")
@@ -177,11 +179,11 @@ class ProxyConfig:
     def __post_init__(self) -> None:
         """Check what was written."""
         if not self.targets:
-            raise ValueError("target: there is none")
+            raise ValueError("target is missing")
         texts = [one.text for one in self.targets]
         for text in texts:
             if texts.count(text) > 1:
-                raise ValueError(f"target: {text} is there twice")
+                raise ValueError(f"target: {text} is repeated")
         for pattern, replacement in self.rewrite:
             try:
                 # What is replaced is looked at also where nothing matches.
@@ -192,7 +194,7 @@ class ProxyConfig:
             if name in _OWN_FIELDS:
                 raise ValueError(f"headers: {name.decode('ascii')} cannot be set")
         if not self.secure and self.ca is not None:
-            raise ValueError("ca: nothing is verified with secure = false")
+            raise ValueError("ca: has no effect, because secure = false turns verification off")
 
     def changes_origin(self, target: Target) -> bool:
         """Whether ``target`` is named in Host."""

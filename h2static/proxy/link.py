@@ -5,7 +5,7 @@ ready or somebody has asked for something (:meth:`Link.flush_soon`).  It never r
 waits.  ``turned`` is called after each step in which something came, ``over`` once, when the
 connection is.
 
-Assumes: whoever asks the engine for something calls :meth:`Link.flush_soon` afterwards; everything
+Assumes: whoever asks the engine for something calls :meth:`Link.flush_soon` afterward; everything
 happens in the loop's thread.
 """
 
@@ -159,7 +159,7 @@ class Link:
             if engine.ended_at is not None and (
                 now - engine.ended_at > self._limits.half_closed_seconds
             ):
-                engine.lose("the upstream does not close its side")
+                engine.lose("the upstream does not close its side of the connection")
                 self.flush_soon()
             return
         deadline = engine.deadline()
@@ -179,7 +179,7 @@ class Link:
             self._end()
         except Exception as error:  # whatever it is, it must be told
             self._loop.report(f"upstream {self.protocol}: {type(error).__name__}: {error}")
-            self.engine.lose("an error of the proxy")
+            self.engine.lose("internal error in the proxy")
             self._end()
         finally:
             self._active = False
@@ -229,7 +229,7 @@ class Link:
             elif wire.is_truncated and not isinstance(engine, RawConnection):
                 # TLS says how a connection ends: without that, what only ends with it does not.
                 # What is spoken after an Upgrade has an end of its own.
-                engine.lose("the upstream has ended TLS without saying so")
+                engine.lose("the upstream ended TLS without close_notify")
             else:
                 engine.receive_eof(now)
                 break

@@ -23,10 +23,10 @@ def down_page(status: int, request: Request, upstream: str, reason: str) -> Resp
     title = f"{status} {REASONS[status]}"
     again = request.method == b"GET"
     if b"text/html" in (request.field(b"accept") or b""):
-        more = "<p>This page comes back by itself when it answers.</p>\n" if again else ""
+        more = "<p>This page reloads when the upstream answers.</p>\n" if again else ""
         content = (
-            f"<h1>{escape(title)}</h1>\n<p>The upstream <code>{escape(upstream)}</code> does not"
-            f" answer:</p>\n<pre>{escape(reason)}</pre>\n{more}"
+            f"<h1>{escape(title)}</h1>\n<p>The upstream <code>{escape(upstream)}</code> is not"
+            f" responding:</p>\n<pre>{escape(reason)}</pre>\n{more}"
         )
         kind, octets = b"html", page(title, content, "body{padding:2rem}\n")
     else:

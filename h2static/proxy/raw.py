@@ -96,7 +96,7 @@ class RawConnection:
             try:
                 data = self._reader.read(_READ_SIZE)
             except OSError as error:
-                self.lose(f"the client has gone: {error}")
+                self.lose(f"the client closed the connection: {error}")
                 return
             if data is None:
                 self._blocked = True
@@ -141,7 +141,7 @@ class RawConnection:
 
     def abandon(self) -> None:
         """See :class:`h2static.http.engine.Engine`."""
-        self.lose("the connection has ended")
+        self.lose("the connection is closed")
 
     def _close(self) -> None:
         self.closing = True

@@ -3,7 +3,7 @@
 Contract: a :class:`Relay` gives the exchange the upstream's response as it comes, or a response of
 its own: 502 where there is none, 503 where nobody is left to ask, 504 where none comes in time.  A
 response that breaks off later is cut off, so that it never looks complete.  When the client goes,
-the upstream's request is cancelled at once.
+the upstream's request is canceled at once.
 
 A request is tried again, on another connection, where nothing of it was processed: the connection
 was not made, or took no octet of it; the upstream says so (REFUSED_STREAM, GOAWAY); or a connection
@@ -171,7 +171,7 @@ class Relay:
             return
         upstream = self._route.choose(self._tried)
         if upstream is None:
-            self._refuse(503, "no upstream is well")
+            self._refuse(503, "no healthy upstream")
             return
         self._ask_of(upstream)
 
@@ -401,7 +401,7 @@ class Relay:
 
     def _break_off(self, reason: str) -> None:
         """The response is not whole, and will not be."""
-        self._route.loop.report(f"{self._source}: the response broke off: {reason}")
+        self._route.loop.report(f"{self._source}: the response was cut off: {reason}")
         self._over = True
         self._leave()
         if self._pipe is not None:
@@ -471,4 +471,4 @@ class Relay:
             self._give_up(504, f"no response within {seconds:g} s")
         elif self._pipe is None or not self._pipe.held:
             # What waits for the client is not the upstream's fault.
-            self._give_up(504, f"nothing more within {self._route.read_timeout:g} s")
+            self._give_up(504, f"no data for {self._route.read_timeout:g} s")

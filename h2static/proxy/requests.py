@@ -106,7 +106,7 @@ class Requests:
         config = self._config
         path = upstream_path(request.path, config.prefix, target.path, self._rewrite)
         if path is None:
-            raise Refused(400, "the path is below the prefix only when it is decoded twice")
+            raise Refused(400, "the path is under the prefix only when decoded twice")
         fields: list[Field] = []
         cookies: list[bytes] = []
         te = False
@@ -212,7 +212,7 @@ class Requests:
         for member in members:
             found = _RECEIVED_BY.match(member)
             if found is not None and found[1] == self._pseudonym:
-                raise Refused(508, "the request has been here before")
+                raise Refused(508, "the request has been through this proxy before")
         version = b"1.0" if request.old else client.version.rpartition("/")[2].encode("ascii")
         return b", ".join([*members, b"%b %b" % (version, self._pseudonym)])
 

@@ -109,7 +109,7 @@ class TunnelRelay:
     def _ask(self) -> None:
         upstream = self._route.choose(self._tried)
         if upstream is None:
-            self._refuse(503, "no upstream is well")
+            self._refuse(503, "no healthy upstream")
         else:
             self._ask_of(upstream)
 
@@ -209,7 +209,7 @@ class TunnelRelay:
             return
         if head.status < 300:
             # To the client that would say that it was granted.
-            self._lose_link(f"the upstream answers a WebSocket with {head.status}")
+            self._lose_link(f"the upstream answered the WebSocket handshake with {head.status}")
             return
         self._head = head
 
@@ -219,7 +219,7 @@ class TunnelRelay:
             return self._down.receive(data) or self._down.closed
         self._refusal += len(data)
         if self._refusal > _LARGEST_REFUSAL:
-            self._lose_link("the upstream's refusal of a WebSocket is too large")
+            self._lose_link("the upstream's response that refuses the WebSocket is too large")
             return True
         self._pieces.append(data)
         return True

@@ -115,7 +115,7 @@ class Upload:
     def open(self) -> BodyReader:
         """A reading from the first octet on, which ends the one before.  Raises ``OSError``."""
         if self._kept is None:
-            raise OSError("the content cannot be read again")
+            raise OSError("the request content cannot be replayed")
         self.detach()
         pipe = self._pipe = Pipe(capacity=self._limits.upload, on_room=self._on_room)
         reader = self._reader = _Reader(self, pipe)

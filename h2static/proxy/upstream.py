@@ -145,7 +145,7 @@ class Upstream:
         if link is not None:
             self._start(link, asker)
         elif len(waiting) >= self._limits.waiting:
-            asker.cannot(self, 503, f"{len(waiting)} requests wait for it already")
+            asker.cannot(self, 503, f"{len(waiting)} requests are already waiting for it")
         else:
             waiting.append(asker)
             self._dial_as_needed(lane)

@@ -120,14 +120,14 @@ class Acceptor(Timed):
             try:
                 links.append(self._open(accepted, address, entrance, now))
             except OSError as error:
-                self._error_log.report("accept", "", f"a connection was lost: {error.strerror}")
+                self._error_log.report("accept", "", f"lost a connection: {error.strerror}")
                 accepted.close()
         return links
 
     def _pause(self, descriptor: int, now: float, error: OSError) -> None:
         """Accept nothing from a listener for a while; the poller does not watch it."""
         self._paused[descriptor] = now + self._limits.accept_pause_seconds
-        self._error_log.report("accept", "", f"accepting pauses: {error.strerror}")
+        self._error_log.report("accept", "", f"pausing accept: {error.strerror}")
 
     def _open(
         self, sock: socket.socket, address: tuple[str, int] | str, entrance: Entrance, now: float

@@ -67,5 +67,5 @@ def names_without(config: Config, pair: KeyPair) -> list[tuple[HostConfig, str]]
 def uncovered(config: Config, pair: KeyPair) -> str | None:
     """One line for the first of :func:`names_without`."""
     for host, name in names_without(config, pair):
-        return f"{host.where}: cert: the certificate {pair.cert_file} is not for {name}"
+        return f"{host.where}: cert: the certificate {pair.cert_file} does not cover {name}"
     return None

@@ -89,10 +89,10 @@ class CertificateWatch(Generic[_T]):
     def _finish(self, outcome: _T | StartError | OSError | None, renewal: Renewal[_T]) -> None:
         self._looking = False
         if isinstance(outcome, StartError | OSError):
-            renewal.report(f"the new certificate cannot be used, the old one stays: {outcome}")
+            renewal.report(f"the new certificate cannot be used; keeping the old one: {outcome}")
         elif outcome is not None:
             renewal.use(outcome)
-            renewal.report(f"the new certificate is in use: {self._name}")
+            renewal.report(f"now using the new certificate: {self._name}")
 
     def _has_changed(self) -> bool:
         """Whether the files are others than those of the last decision, and no longer written."""

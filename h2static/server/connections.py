@@ -440,7 +440,7 @@ class Connections:
             self._timers.set(link, max(link.deadline, self.now + self._limits.check_seconds))
             if link.waiting_since and self.now >= self._stalled_at(link, engine):
                 self._totals.limit_hits += 1
-                self._error_log.report("connection", link.peer, "the peer takes no octets")
+                self._error_log.report("connection", link.peer, "peer stopped reading")
                 self._close(link)
         elif link.phase is _LINGER:
             self._close(link)
@@ -450,5 +450,5 @@ class Connections:
         else:
             if not self._draining:
                 self._totals.limit_hits += 1
-                self._error_log.report("connection", link.peer, "nothing was asked in time")
+                self._error_log.report("connection", link.peer, "no request before the timeout")
             self._close(link)

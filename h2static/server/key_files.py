@@ -41,8 +41,7 @@ def check(config: Config) -> None:
             raise StartError(f"cannot read the {what}: {path}: {error.strerror}") from error
         if mode & stat.S_IWOTH and not read_only and not config.insecure_key:
             raise StartError(
-                f"the {what} can be changed by everybody on this machine: {path}:"
-                " use chmod o-w, or --insecure-key"
+                f"the {what} is world-writable: {path}: use chmod o-w, or --insecure-key"
             )
 
 
@@ -58,10 +57,7 @@ def warnings(config: Config) -> list[str]:
             # :func:`check` has told about that, or will.
             continue
         if mode & stat.S_IROTH:
-            found.append(
-                f"the {what} can be read by everybody on this machine: {path}:"
-                " use chmod o-r, or --insecure-key"
-            )
+            found.append(f"the {what} is world-readable: {path}: use chmod o-r, or --insecure-key")
     return found
 
 

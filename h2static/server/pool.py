@@ -68,7 +68,7 @@ class Pool:
             if self._closed:
                 return  # nobody waits for it any more
             # No thread could be added; the work is in the queue of those that there are.
-            text = f"{error}: work waits for the threads there are"
+            text = f"{error}: waiting for the existing threads"
             self.post(lambda: self._report(text))
 
     def _run(self, work: Callable[[], None]) -> None:

@@ -231,9 +231,9 @@ class Connection:
         Raises ``ValueError`` for a code that no close frame carries, or a reason that is too long.
         """
         if code not in _CODES and not 3000 <= code <= 4999:
-            raise ValueError(f"{code} is not the code of a close frame (RFC 6455 section 7.4)")
+            raise ValueError(f"{code} is not a valid close code (RFC 6455 section 7.4)")
         if len(reason.encode("utf-8")) > _REASON:
-            raise ValueError(f"a reason has {_REASON} octets at most")
+            raise ValueError(f"the reason is longer than {_REASON} octets")
         if self.can_send:
             self._ours = Closed(code, reason)
             self._protocol.send_close(code, reason)

@@ -63,7 +63,7 @@ def read_offer(request: Request, limits: WebSocketLimits = DEFAULT_LIMITS) -> Of
         accept = None if key is None else accept_value(key)
     elif request.method != b"GET":
         # RFC 6455 section 4.2.1: "An HTTP/1.1 or higher GET request".
-        raise Refused("a WebSocket begins with GET")
+        raise Refused("a WebSocket handshake must be a GET request")
     else:
         accept = _checked_accept_value(key or b"")
     version = request.field(b"sec-websocket-version")
@@ -108,7 +108,7 @@ def _subprotocols(request: Request, limits: WebSocketLimits) -> tuple[str, ...]:
         or len(set(names)) != len(names)
         or len(names) > limits.subprotocols
     ):
-        raise Refused("Sec-WebSocket-Protocol is not a list of different tokens")
+        raise Refused("Sec-WebSocket-Protocol is not a list of distinct tokens")
     return tuple(name.decode("ascii") for name in names)
 
 

@@ -238,7 +238,7 @@ def test_a_proxy_that_makes_none(answer: bytes, complaint: str) -> None:
 
 
 def test_a_proxy_that_is_not_spoken() -> None:
-    with pytest.raises(OptionError, match="not http://"):
+    with pytest.raises(OptionError, match="only http:// proxies"):
         ask("http://localhost/", ConnectOptions(proxy="socks5://localhost"))
 
 

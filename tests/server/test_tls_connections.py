@@ -319,7 +319,7 @@ def test_the_certificate_is_changed_under_load(
         os.replace(second.cert, first.cert)
         # A moment in which key and certificate do not belong together: the old pair goes on.
         server.signal(signal.SIGHUP)
-        server.wait_for_stderr("does not belong to the certificate")
+        server.wait_for_stderr("does not match the certificate")
         os.replace(second.key, first.key)
         server.signal(signal.SIGHUP)
         server.wait_for_stderr("[reload] reloaded")

@@ -67,7 +67,7 @@ class Channel:
                     break
                 self._kept += len(octets)
                 if self._kept > _MOST_KEPT:
-                    problem = "too much came"
+                    problem = "too much data received"
                     break
                 for frame in self._reader.receive(octets, self._now()):
                     frame.number = len(self.received) + 1

@@ -91,7 +91,7 @@ def parse_script(text: str, name: str, variables: Mapping[str, str]) -> list[Cas
     if held is not None:
         raise ScriptError(f"{name}: 'hold' without 'flush'")
     if not any(case.steps for case in cases):
-        raise ScriptError(f"{name}: there are no steps")
+        raise ScriptError(f"{name}: no steps")
     return cases
 
 
@@ -164,7 +164,7 @@ def _tokens(text: str) -> list[str]:
     reader.escape = ""
     tokens = list(reader)
     if not tokens:
-        raise ValueError("the line ends early")
+        raise ValueError("unexpected end of line")
     return tokens
 
 
@@ -226,7 +226,7 @@ def _step(line: _Line, variables: Mapping[str, str]) -> Step:
         settings = [*arguments, *(one.replace(":", "=", 1) for one in line.below)]
         return Handshake(line=line.number, settings=_settings(settings))
     if line.below:
-        raise ValueError(f"{keyword!r} has no lines below it")
+        raise ValueError(f"{keyword!r} takes no indented lines")
     if keyword == "connect" and len(arguments) <= 1:
         return Connect(line=line.number, name=arguments[0] if arguments else MAIN)
     if keyword == "alive" and len(arguments) <= 1:
@@ -288,7 +288,7 @@ def _expect(line: _Line, rest: str) -> Expect:
         else:
             groups[-1].append(token)
     if not all(groups):
-        raise ValueError("nothing is expected")
+        raise ValueError("the expectation is empty")
     patterns: list[FramePattern] = [
         frames.pattern(group, line.below if group is groups[-1] else []) for group in groups
     ]

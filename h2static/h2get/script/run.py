@@ -214,7 +214,7 @@ class _Runner:
         ):
             return None
         octets = "octet" if least == 1 else "octets"
-        text = f"a response of {least} {octets} of content or more"
+        text = f"a response with at least {least} {octets} of content"
         return _Failed(text, "a shorter one", Verdict.SKIPPED)
 
     # ------------------------------------------------------------------ steps
@@ -256,7 +256,7 @@ class _Runner:
             wire, protocol = await dial(self._origin, self._options)
             if protocol != HTTP2:
                 wire.close()
-                raise _Failed("a connection that speaks HTTP/2", f"one that speaks {protocol}")
+                raise _Failed("an HTTP/2 connection", f"a {protocol} connection")
             channel = self._channels[name] = Channel(name, wire, self._told)
             self._tasks.start_soon(channel.run)
         return channel
@@ -313,7 +313,8 @@ class _Runner:
         ):
             pattern = frames.pattern(text.split())
             await self._expect(
-                channel, Expect(line=0, patterns=[pattern], text=f"{text} (the others live on)")
+                channel,
+                Expect(line=0, patterns=[pattern], text=f"{text} (other streams stay open)"),
             )
 
     # ------------------------------------------------------------------ what comes
@@ -363,9 +364,7 @@ class _Runner:
         for channel in self._channels.values():
             for frame in channel.received:
                 if frame.problem and frame.type is not None:
-                    raise _Failed(
-                        "frames that can be read", render(frame, fields_below=False, most=0)
-                    )
+                    raise _Failed("well-formed frames", render(frame, fields_below=False, most=0))
         for name, step in self._never:
             for frame in self._channels[name].received:
                 if matches(step.pattern, frame):

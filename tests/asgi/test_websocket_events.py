@@ -27,7 +27,7 @@ INVALID: dict[str, tuple[list[Message], Message, str]] = {
     "no type": ([], {}, "None is not an event type"),
     "another type": ([], {"type": "websocket.begin"}, "'websocket.begin' is not an event type"),
     "of http": ([], {"type": "http.response.start", "status": 200}, "is not an event type"),
-    "send first": ([], SENT, "websocket.send where websocket.accept or"),
+    "send first": ([], SENT, "got websocket.send, expected websocket.accept or"),
     "body first": ([], DENIED, "expected websocket.accept"),
     "accept twice": ([ACCEPT], ACCEPT, "expected websocket.close or websocket.send"),
     "denial after accept": ([ACCEPT], DENY, "expected websocket.close or"),

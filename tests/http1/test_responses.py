@@ -182,7 +182,7 @@ def test_a_failing_medium_breaks_the_connection() -> None:
     harness = Harness(TableApplication({b"/body": responding(response)}))
     harness.feed(b"GET /body HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
     assert harness.closing()
-    assert "cannot be read" in str(harness.connection.problem)
+    assert "cannot read the body" in str(harness.connection.problem)
     assert harness.sent.count(b"HTTP/1.1 ") == 1
 
 

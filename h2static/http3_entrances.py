@@ -1,7 +1,7 @@
 """HTTP/3 by configuration: certificates, engines, entrances.
 
-Contract: part of the assembly, imported only where HTTP/3 is served.  :func:`make_datagram_parts`
-makes what a driver needs of the sockets for datagrams.
+Contract: part of the assembly, imported only if HTTP/3 is served.  :func:`make_datagram_parts`
+creates what a driver needs for its datagram sockets.
 """
 
 from __future__ import annotations

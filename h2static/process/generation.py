@@ -1,4 +1,4 @@
-"""The workers of one configuration: a reload begins another generation beside the present one."""
+"""The workers of one configuration: a reload starts a new generation next to the current one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Generation:
     config: Config
     #: By slot.
     workers: dict[int, Worker] = field(default_factory=dict)
-    #: What the site warns of, as the worker of each slot said last.
+    #: Warnings about the site, as last reported by the worker of each slot.
     warnings: dict[int, list[str]] = field(default_factory=dict)
-    #: Why its applications could not start; workers tell of that until they are repaired.
+    #: Why its applications could not start; workers show it until they are repaired.
     failure: str = ""
 
     def serving(self) -> bool:

@@ -190,7 +190,7 @@ CASES = [
          lambda v: [v.head(1, OK, (b"X", b"1"))], stream=1),
     case("8.2.1 a line end in a value", P, "control",
          lambda v: [v.head(1, OK, (b"x", b"a\r\nb: c"))], stream=1),
-    case("8.2.1 white space around a value", P, "white space",
+    case("8.2.1 white space around a value", P, "whitespace",
          lambda v: [v.head(1, OK, (b"x", b" a"))], stream=1),
     case("8.2.2 a field of the connection", P, "connection-specific",
          lambda v: [v.head(1, OK, (b"transfer-encoding", b"chunked"))], stream=1),

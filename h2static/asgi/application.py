@@ -1,11 +1,11 @@
-"""An application behind ASGI as an application of the waist.
+"""Adapts an ASGI application to the server's application interface.
 
 Contract: :class:`AsgiApplication` is an :class:`~h2static.http.exchange.Application` and a
 :class:`~h2static.http.lifecycle.Lifecycle`.  It recalls nothing: each request is handled by a task
-of its own, in the loop in which :meth:`AsgiApplication.start_up` ran.  What the application raises
-ends its own exchange only, and is told to the error log with its traceback.
+of its own, in the loop in which :meth:`AsgiApplication.start_up` ran.  An exception in the
+application ends its own exchange only, and is written to the error log with its traceback.
 
-By ``request.protocol`` an exchange is given to whoever speaks it; what nobody speaks gets 501.
+``request.protocol`` selects the handler of an exchange; unknown protocols get 501.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which applications are served, and where; plain values."""
+"""Which applications to serve, and where; plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is raised into applications."""
+"""Exceptions that applications receive."""
 
 from __future__ import annotations
 

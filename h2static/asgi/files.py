@@ -1,9 +1,8 @@
-"""Files that an application has sent by their path: ``http.response.pathsend``.
+"""Files that an application sends by path: ``http.response.pathsend``.
 
-Contract: :meth:`Files.response` opens a regular file and gives a body that is read as the files of
-a site are: pulled by the engine, never waiting for a disk in the loop's thread.  To a GET that asks
-for one range of what would be a 200, the answer is 206 (RFC 9110 section 14.2), if the application
-has said nothing of ranges itself.
+Contract: :meth:`Files.response` opens a regular file and returns a body that is read like the files
+of a site: pulled by the engine, never waiting for a disk in the loop's thread.  A GET for one range
+of a 200 response gets 206 (RFC 9110 section 14.2), unless the application handles ranges itself.
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
-"""One request and its response, as ASGI has them: the ``http`` scope's events.
+"""One request and its response: the events of ASGI's ``http`` scope.
 
-Contract: a :class:`HttpConversation` stands between an exchange and an application's coroutine.
-What the application may send when is :data:`LEGAL`; anything else raises
-:class:`~h2static.asgi.errors.InvalidEvent` out of ``send``, and nothing of it is sent.
+Contract: an :class:`HttpConversation` connects an exchange with an application's coroutine.
+:data:`LEGAL` lists the events that the application may send in each state; any other event makes
+``send`` raise :class:`~h2static.asgi.errors.InvalidEvent`, and is not sent.
 
 - The head of a response is held until the first event of its body: until then an exception becomes
   a 500, and a body in one piece gets its length.  Later, a response that cannot be finished is
   aborted, so that it never looks complete.
-- A body is never longer than its Content-Length, and one that is shorter is an error.
-- To HEAD, and with 204 and 304, the head alone goes out.  What the application sends then is thrown
-  away; one that goes on and on, as a stream of events does, is told that the client has gone.
-- ``send`` waits while the client takes nothing; content that the application does not take gives
-  its client no credit.
-- ``receive`` gives ``http.disconnect`` once the response is complete or the client has gone, as
-  often as it is called; ``send`` raises ``ClientDisconnected`` then, or ``InvalidEvent`` after a
-  complete response.
+- A body is never longer than its Content-Length, and a shorter one is an error.
+- For HEAD, 204 and 304, only the head is sent.  The application's content is discarded; if it does
+  not stop, as an event stream does, the application gets a disconnect.
+- ``send`` waits while the client does not read; while the application does not read, the client
+  gets no credit.
+- ``receive`` returns ``http.disconnect`` once the response is complete or the client has
+  disconnected, however often it is called; ``send`` then raises ``ClientDisconnected``, or
+  ``InvalidEvent`` after a complete response.
 
 Assumes: all of it runs in the loop's thread.
 """

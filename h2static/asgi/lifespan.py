@@ -1,10 +1,10 @@
 """The lifespan of an application in one worker: ``lifespan`` scope, version 2.0.
 
-Contract: :meth:`Lifespan.start_up` returns when the application is ready, or has shown that it has
-no lifespan where that is allowed; it raises :class:`~h2static.errors.ApplicationFailed` otherwise.
-:meth:`Lifespan.shut_down` is called when every connection is closed; it has no effect unless the
-application has started, nor a second time.  What the application puts into ``state`` between the
-two is there for each of its requests.
+Contract: :meth:`Lifespan.start_up` returns when the application is ready, or does not support
+lifespan and need not; otherwise it raises :class:`~h2static.errors.ApplicationFailed`.
+:meth:`Lifespan.shut_down` is called when every connection is closed; it has an effect only once,
+and only if the application has started.  What the application puts into ``state`` is available to
+each of its requests.
 
 Assumes: start-up and shut-down happen in the loop in which requests are answered.
 """

@@ -1,8 +1,8 @@
-"""From the name of an application to the application itself.
+"""Imports an application by name.
 
-Contract: :func:`load` imports what :class:`~h2static.asgi.config.AppConfig` names and returns an
-ASGI 3 callable, or raises :class:`~h2static.errors.ApplicationError` with one line that says what
-is wrong, and with the traceback where the application's own code raised.
+Contract: :func:`load` imports the application that :class:`~h2static.asgi.config.AppConfig` names
+and returns an ASGI 3 callable, or raises :class:`~h2static.errors.ApplicationError` with a one-line
+message, and with the traceback if the application's own code raised.
 
 Assumes: called once for each application, in the process that serves it.
 """

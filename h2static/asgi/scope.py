@@ -1,16 +1,16 @@
-"""What an application is told of a request: its scope.
+"""The ASGI scope of a request.
 
-Contract: :meth:`Scopes.http` and :meth:`Scopes.connection` make a new dictionary for each request,
-with new lists and dictionaries inside, into which the application may write; the values follow
+Contract: :meth:`Scopes.http` and :meth:`Scopes.connection` create a new dictionary for each
+request, with new lists and dictionaries inside, which the application may modify; the values follow
 "HTTP & WebSocket ASGI Message Format" 2.5.
 
-- ``path`` has no dot segments, is percent-decoded, then read as UTF-8, and includes ``root_path``;
-  ``raw_path`` is what the client sent, without the query.
-- ``host`` comes first and is what the client named as authority; what it sent as Host besides is
-  left out.  Cookie crumbs are one field (RFC 9113 section 8.2.3).
-- ``client`` and ``server`` are those of the connection; ``None`` where there is none.
+- ``path`` has no dot segments, is percent-decoded, then decoded as UTF-8, and includes
+  ``root_path``; ``raw_path`` is what the client sent, without the query.
+- ``host`` comes first and is the authority that the client sent; an additional Host field is
+  omitted.  Cookie crumbs are joined into one field (RFC 9113 section 8.2.3).
+- ``client`` and ``server`` are those of the connection; ``None`` if there is none.
 
-Strategy: what follows from the request alone is worked out once for requests that come again.
+Strategy: what depends on the request alone is computed once for repeated requests.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""Field sections from applications: checked, and made fit for every protocol version.
+"""Header sections from applications: validated, and made fit for every protocol version.
 
-Contract: :meth:`Sections.response` takes the ``headers`` of ``http.response.start`` and gives a
-:class:`Section`, or raises :class:`~h2static.asgi.errors.InvalidEvent` with what is wrong.  Fields
-of the connection are left out, because the engine frames messages (RFC 9112 section 7, RFC 9113
-section 8.2.2), and so is ``date``, which is the engine's own.
+Contract: :meth:`Sections.response` takes the ``headers`` of ``http.response.start`` and returns a
+:class:`Section`, or raises :class:`~h2static.asgi.errors.InvalidEvent` with the reason.
+Connection-specific fields are removed, because the engine frames messages (RFC 9112 section 7, RFC
+9113 section 8.2.2), and so is ``date``, which the engine sets.
 
-Strategy: sections that come again are remembered by their octets, so that the checks, and the
-header blocks made of them, are done once.
+Strategy: repeated sections are cached by their octets, so that they are validated and encoded once.
 """
 
 from __future__ import annotations

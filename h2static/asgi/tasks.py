@@ -1,13 +1,13 @@
-"""Tasks of the event loop that begin at once.
+"""Tasks of the event loop that start immediately.
 
-Contract: :meth:`Tasks.start` runs a coroutine as a task until it waits for the first time, and
-returns the task.  One that never waits, as most small handlers, is done by then, and what it sent
-leaves with the same turn of its connection.  The task is one like any other: it is the current task
-while it runs, and has a context of its own: a copy of the owner's, whoever starts it.
+Contract: :meth:`Tasks.start` runs a coroutine as a task until it first waits, and returns the task.
+A coroutine that never waits, like most small handlers, is done by then, and its output leaves in
+the same turn of its connection.  The task behaves like any other: it is the current task while it
+runs, and has a context of its own: a copy of the owner's, whoever starts it.
 
-Strategy: Python 3.12 has eager tasks.  Python 3.11 does not; but there a task is made by handing
-its first step to ``loop.call_soon``, which is intercepted and done here and now.  Python 3.11
-gets no changes any more.  A loop that cannot be intercepted starts its tasks in its own time.
+Strategy: Python 3.12 has eager tasks.  Python 3.11 does not, but passes the first step of a task to
+``loop.call_soon``, which is intercepted and run directly.  Python 3.11 no longer changes.  A loop
+that cannot be intercepted starts its tasks in its own time.
 """
 
 from __future__ import annotations

@@ -1,20 +1,22 @@
-"""One WebSocket, as ASGI has it: the ``websocket`` scope's events.
+"""One WebSocket: the events of ASGI's ``websocket`` scope.
 
-Contract: a :class:`WebSocketConversation` stands between a
-:class:`~h2static.websocket.websocket.WebSocket` and an application's coroutine.  What the
-application may send when is :data:`LEGAL`; anything else raises
-:class:`~h2static.asgi.errors.InvalidEvent` out of ``send``, and nothing of it is sent.
+Contract: a :class:`WebSocketConversation` connects a
+:class:`~h2static.websocket.websocket.WebSocket` with an application's coroutine.  :data:`LEGAL`
+lists the events that the application may send in each state; any other event makes ``send`` raise
+:class:`~h2static.asgi.errors.InvalidEvent`, and is not sent.
 
-- Closed before it is accepted, the handshake gets 403; with ``websocket.http.response`` any other
-  response.  A handshake that is wrong gets 400, and the application hears nothing of it.
-- ``send`` waits while the client takes nothing, and raises ``ClientDisconnected`` once the client
-  has gone or has closed; messages that the application does not take give the client no credit.
-- ``receive`` gives ``websocket.disconnect`` with code and reason when the WebSocket is closed, as
-  often as it is called.
-- An application that returns closes with 1000, one that raises with 1011; a server that is about to
-  stop with 1001.
+- If the application closes before accepting, the handshake gets 403; with
+  ``websocket.http.response`` any other response.  A malformed handshake gets 400 without involving
+  the application.
+- ``send`` waits while the client does not read, and raises ``ClientDisconnected`` once the client
+  has disconnected or closed; while the application does not receive messages, the client gets no
+  credit.
+- ``receive`` returns ``websocket.disconnect`` with code and reason when the WebSocket is closed,
+  however often it is called.
+- When the application returns, the WebSocket is closed with 1000; when it raises, with 1011; when
+  the server is about to stop, with 1001.
 
-Assumes: all of it runs in the loop's thread.  Imported only where the ``websockets`` package is
+Assumes: all of it runs in the loop's thread.  Imported only if the ``websockets`` package is
 installed.
 """
 

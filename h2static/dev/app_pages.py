@@ -1,11 +1,11 @@
-"""Pages of applications: the client is put into them while they are sent.
+"""Pages of applications: the client's script is inserted while they are sent.
 
-Contract: :func:`with_client` gives a response with the client's script element in its document, if
-it is a page that a browser shows, and the word for the state that it belongs to; any other response
-as it is.  Nothing of a page is held back longer than its beginning takes, and not even that where
-the application takes its time between two pieces.
+Contract: :func:`with_client` returns a response with the client's script element in its document,
+if a browser shows it as a page, and the version of the state that it belongs to; other responses
+are returned unchanged.  A page is held back only until its beginning is complete, and not even that
+long if the application pauses between two pieces.
 
-Assumes: the application was not told that the client takes compressed content.
+Assumes: the application did not learn that the client accepts compressed content.
 """
 
 from __future__ import annotations

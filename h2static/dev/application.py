@@ -1,14 +1,13 @@
 """A site with live reload: what dev mode changes in its responses.
 
-Contract: a wrapper around a site.  It answers the client's script and the event stream, puts the
-client into documents that a person looks at (:mod:`h2static.dev.documents`), and makes every
-response one that browsers ask for again (``no-cache``).  A request for a name that is not this
-machine's gets nothing (DNS rebinding).
+Contract: a wrapper around a site.  It serves the client's script and the event stream, inserts the
+client into documents that a person views (:mod:`h2static.dev.documents`), and makes browsers
+revalidate every response (``no-cache``).  Requests for names that do not belong to this machine are
+refused (DNS rebinding).
 
-Strategy: for a document the site is asked for the whole, uncompressed, unconditional response; what
-the client's request says about validators and ranges is then applied to the changed octets, by the
-site's own functions.  What becomes of a request that repeats is remembered, so that
-:meth:`DevApplication.recall` need not look at it again.
+Strategy: for a document, the site produces the complete, uncompressed, unconditional response; the
+request's preconditions and ranges are then applied to the changed octets by the site's own
+functions.  Results of repeated requests are cached for :meth:`DevApplication.recall`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Events for any number of tabs: an event stream per client (HTML, "Server-sent events").
 
 Contract: :meth:`Broker.publish` puts an event into every open stream, from any thread, without
-blocking.  A new stream starts with ``hello``, which says what the state is; so a client that missed
-events knows that it did.  A client that does not read loses its stream, not the server its memory.
-:meth:`Broker.tick` keeps connections alive that are silent.  Closing a reading ends the stream; a
-server that drains ends all of them (:meth:`Broker.end_all`).
+blocking.  A new stream starts with ``hello``, which states the current version, so that a client
+notices missed events.  A client that does not read loses its stream, so that memory stays limited.
+:meth:`Broker.tick` keeps silent connections alive.  Closing a reading ends the stream; a server
+that drains ends all of them (:meth:`Broker.end_all`).
 
-Strategy: each reading has its own small queue of ready octets and the wake-up of whoever waits.  A
-:class:`h2static.http.pipe.Pipe` would not do: events come from the watcher's thread.
+Strategy: each reading has a small queue of ready octets, and the wake-up function of its reader.  A
+:class:`h2static.http.pipe.Pipe` would not do, because events come from the watcher's thread.
 """
 
 from __future__ import annotations

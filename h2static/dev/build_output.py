@@ -1,11 +1,11 @@
-"""What build tools print: when a build begins, when it went well, and what is wrong.
+"""Recognizes the output of build tools: the start of a build, success, and errors.
 
-Contract: :class:`BuildOutput` is fed lines of one command, and :attr:`BuildOutput.problem` is what
-a person has to know at the moment, or nothing.  Known are the ways of Vite and Rollup, TypeScript,
-esbuild, webpack, Eleventy, Hugo, Astro and SvelteKit (both by way of Vite); of any other tool its
-exit code says that something is wrong, and its last lines what.
+Contract: :class:`BuildOutput` is fed the lines of one command, and :attr:`BuildOutput.problem` is
+the current problem, or empty.  It knows the output of Vite and Rollup, TypeScript, esbuild,
+webpack, Eleventy, Hugo, Astro and SvelteKit (the last two via Vite); for any other tool, a non-zero
+exit status indicates an error, and its last lines are shown.
 
-:func:`plain` takes terminal sequences away, :func:`shown` all but colors.
+:func:`plain` strips terminal sequences, :func:`shown` all but colors.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Cross-origin requests, for those who ask for them (``--cors``).
+"""Cross-origin requests (``--cors``).
 
-Contract: pages of every origin may read what the site responds (Fetch standard, "CORS protocol").
-Nothing is allowed with credentials.  The live reload client and its events are not the site's and
-stay closed, and so does a name that the server does not answer to (421).
+Contract: pages of every origin may read the site's responses (Fetch standard, "CORS protocol"), but
+not with credentials.  The live-reload client and its events are not part of the site and stay
+inaccessible, and so do names that the server does not answer to (421).
 
-Strategy: a change of each response, remembered by the response's identity.
+Strategy: each response is changed once, and cached by its identity.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Documents with the client in them, and the responses made of them.
+"""Documents with the client in them, and the responses made from them.
 
-Contract: :class:`Documents` makes of a site's whole, uncompressed response the response to what the
-client asked: a representation of its own, with the length, entity tag, ranges and preconditions of
-the octets that are really sent.  Documents in which the client cannot work stay as they are, and
-:attr:`Documents.warnings` says which.
+Contract: :class:`Documents` turns a site's complete, uncompressed response into the response to the
+client's request: a representation of its own, with the length, entity tag, ranges and preconditions
+of the octets that are actually sent.  Documents in which the client cannot work stay unchanged;
+:attr:`Documents.warnings` lists them.
 
-Strategy: a document that the site gives again (a prepared response) is remembered by the identity
-of that response.  All others are found by their content while a stream is being sent them, so that
-any number of streams hold one copy; files are read and rewritten one at a time.  Parts are views.
+Strategy: prepared responses of the site are cached by identity.  All others are found by content
+while they are being sent, so that any number of streams share one copy; files are read and
+rewritten one at a time.  Parts are views.
 """
 
 from __future__ import annotations

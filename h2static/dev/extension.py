@@ -1,10 +1,9 @@
-"""What ``--dev``, ``--live-reload`` and ``--open`` put around a site.
+"""What ``--dev``, ``--live-reload`` and ``--open`` add to a site.
 
-Contract: :func:`make_dev` gives a :class:`DevExtension`: an application around the site, which
-watches its folders while the server serves, tells the tabs, and says in the terminal what it does.
-All of that hangs on its lifecycle.  Every worker process has one of its own: they find the same
-changes, and their words for the state of the tree agree.  One of them talks to the person at the
-terminal.
+Contract: :func:`make_dev` returns a :class:`DevExtension`: an application around the site that
+watches its folders while the server runs, notifies the tabs, and reports changes on the terminal.
+All of that is tied to its lifecycle.  Every worker process has one: they detect the same changes,
+and compute the same version for the state of the tree.  One of them writes to the terminal.
 """
 
 from __future__ import annotations

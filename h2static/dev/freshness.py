@@ -1,8 +1,8 @@
 """What dev mode changes in every response that is not a document with the client in it.
 
-Contract: pure functions from a response to a response, the same one if there is nothing to change.
-A cache must not give the document without the client to somebody who navigates there, and browsers
-ask again for everything (``no-cache``).
+Contract: pure functions from response to response; a response that needs no change is returned
+itself.  A cache must not serve the document without the client to a navigating browser, and
+browsers must revalidate everything (``no-cache``).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which touched paths and changes belong together, and when they are told.
+"""Groups touched paths and changes, and decides when to report them.
 
-Contract: a :class:`Gathering` is told of touched paths and of changes, and says when it was quiet
-for long enough (:meth:`Gathering.is_due`).  What a person saves is told after the debounce time.  A
-build is told once, when it has come to rest: many files, files that are gone, and other files right
-after those of before are a build, and it has to be quiet for longer.
+Contract: a :class:`Gathering` collects touched paths and changes, and decides when no more have
+come for long enough (:meth:`Gathering.is_due`).  Files that a person saves are reported after the
+debounce time.  A build is reported once, when it has finished: many files, removed files, and other
+files right after earlier ones count as a build, which needs a longer pause.
 
 Assumes: called from one thread.  Time is an argument, in monotonic seconds.
 """

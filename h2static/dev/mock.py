@@ -1,11 +1,11 @@
-"""Answers of an API that is not there yet, from files (``--mock``).
+"""Responses of an API that does not exist yet, from files (``--mock``).
 
-Contract: below the paths of a rule, ``GET /api/users`` is answered with ``api/users.json`` or
-``api/users/index.json`` in the rule's folder, another method with ``api/users.POST.json``, and with
-a status of its own when that is in the name: ``users.POST.201.json``.  What has files for other
-methods only is 405; what has none is for the application inside.
+Contract: under the paths of a rule, ``GET /api/users`` is answered from ``api/users.json`` or
+``api/users/index.json`` in the rule's folder, another method from ``api/users.POST.json``, with the
+status in the name, if any: ``users.POST.201.json``.  If there are files for other methods only, the
+response is 405; if there are none, the wrapped application answers.
 
-Files are looked for and read in a thread, each time anew.  No link leads out of the folder.
+Files are looked up and read in a thread for every request.  Links cannot leave the folder.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Open a page in the user's browser: ``python -m h2static.dev.open_page URL``.
 
-Contract: runs as a process of its own, so that the browser inherits neither the ignored signals of
-a worker nor its end.  ``BROWSER`` in the environment is honored (the standard library's
-``webbrowser`` does).  Without a browser it says where to go instead.
+Contract: runs as a separate process, so that the browser neither inherits a worker's ignored
+signals nor ends with it.  The environment variable ``BROWSER`` is honored (by the standard
+library's ``webbrowser``).  Without a browser, it prints the URL.
 """
 
 from __future__ import annotations

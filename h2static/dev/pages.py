@@ -1,8 +1,8 @@
-"""Pages for the person who edits the site: what is missing, and why a name is not answered to.
+"""Error pages for the person who edits the site: missing files, and names that are not allowed.
 
-Contract: self-contained documents without script, light and dark, in the look of the site's own
-pages; everything that comes from a request or the file system is escaped.  They say more than a
-server in production should; so they are for dev mode only.
+Contract: self-contained documents without script, light and dark, in the style of the site's own
+pages; everything from a request or the file system is escaped.  They reveal more than a production
+server should, and are for dev mode only.
 """
 
 from __future__ import annotations

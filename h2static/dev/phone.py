@@ -1,7 +1,7 @@
-"""The page for a telephone beside the machine: how it comes to trust this server.
+"""The page that shows how a phone can trust this server.
 
-Contract: :class:`PhonePage` gives a page without script, light and dark, with the steps of the
-platform that asks, and the authority's certificate in the form that all platforms take (DER).
+Contract: :class:`PhonePage` serves a page without script, light and dark, with the steps for the
+platform of the client, and the CA certificate in the format that all platforms accept (DER).
 """
 
 from __future__ import annotations

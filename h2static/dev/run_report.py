@@ -1,6 +1,6 @@
-"""What is wrong with the commands of ``--run``: a file that one process writes and workers read.
+"""The problems of the commands of ``--run``: a file that one process writes and workers read.
 
-Contract: a reader sees a report as a whole or the one before it.  Without a file nothing is wrong.
+Contract: a reader sees a complete report, or the previous one.  No file means no problems.
 """
 
 from __future__ import annotations

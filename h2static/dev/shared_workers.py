@@ -1,9 +1,9 @@
-"""What shared workers are made of, since no page can tell.
+"""The files that shared workers consist of, which no page can find out.
 
-Contract: a browser says nothing to pages of what their shared workers load, nor which pages have
-one.  :class:`SharedWorkers` looks at requests: one for the script of such a worker says so
-(Fetch Metadata, ``sec-fetch-dest: sharedworker``), and what it loads is asked for with a Referer
-that leads to it.  :meth:`SharedWorkers.loaded` may be asked in any thread.
+Contract: browsers tell pages neither what their shared workers load, nor which pages have one.
+:class:`SharedWorkers` examines requests: one for the script of a shared worker says so (Fetch
+Metadata, ``sec-fetch-dest: sharedworker``), and requests for what it loads have a Referer that
+leads to it.  :meth:`SharedWorkers.loaded` may be called in any thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What dev mode needs of the application that it wraps.
+"""What dev mode requires of the application that it wraps.
 
 Contract: types, and :class:`NoFolder` for servers of applications alone.
 """

@@ -1,10 +1,9 @@
-"""What is below the root, so that it can be told what changed.
+"""The state of the files in the root, for detecting changes.
 
-Contract: :class:`Tree` knows every regular file that is served, by size, time and, where it was
-read, content.
-:meth:`Tree.refresh` compares with what is there now and returns what really changed: a touch or a
-rewrite with the same octets is no change.  :attr:`Tree.version` is a word for the state of the
-whole tree: the same files give the same word in another process and after a restart.
+Contract: :class:`Tree` knows every regular file that is served, by size, time and, if it was read,
+content.  :meth:`Tree.refresh` compares it with the current files and returns actual changes: a
+touch or a rewrite with the same octets is not a change.  :attr:`Tree.version` identifies the state
+of the tree: the same files have the same version in another process and after a restart.
 
 Assumes: called from one thread at a time.  Blocking calls (stat, read) are what this module is for.
 

@@ -1,10 +1,10 @@
-"""Slow and broken answers on purpose: ``--delay``, ``--rate`` and ``--fail``.
+"""Deliberately slow and failing responses: ``--delay``, ``--rate`` and ``--fail``.
 
-Contract: an application around another one.  Of each kind the last rule whose pattern fits a path
-counts.  A delay holds a request back before the application inside hears of it; a rate bounds each
-response's content, on its own stream, whatever else the connection carries; a failure takes the
-place of the answer, as often as the rule says.  What dev mode asks for itself is left alone.  When
-the server is about to stop, nothing is slow any more.
+Contract: an application around another one.  Of each kind, the last rule whose pattern matches a
+path applies.  A delay holds a request before it reaches the wrapped application; a rate limits the
+content of each response on its own stream, whatever else the connection carries; a failure replaces
+the response with the rule's probability.  Dev mode's own requests are not affected.  When the
+server is about to stop, nothing is slowed down.
 """
 
 from __future__ import annotations

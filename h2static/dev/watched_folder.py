@@ -1,8 +1,8 @@
 """A folder of a site that is watched while it is served.
 
-Contract: :class:`WatchedFolder` calls back when files have changed that its site serves, with their
-paths as browsers know them, and has the site read its owner's rules again.  Its version is a word
-for the state of the folder as it is now.
+Contract: :class:`WatchedFolder` calls back when files that its site serves have changed, with their
+paths as browsers know them, and makes the site re-read its rules.  Its version identifies the
+current state of the folder.
 """
 
 from __future__ import annotations

@@ -1,18 +1,17 @@
-"""Finds out that files below the root changed.
+"""Detects changes to files in the root.
 
-Contract: :class:`Watcher` runs in a thread of its own and calls back with what really changed, once
-for everything that belongs together: changes are gathered until it was quiet for the debounce time,
-those of a build until it has come to rest (:mod:`h2static.dev.gathering`).
-When the system's notifications cannot be had (limits of inotify) or cannot be relied on (file
-systems that do not tell everything) it says why and compares in intervals instead: the whole tree,
-or the folders below the root that are on such a file system.
+Contract: :class:`Watcher` runs in a thread of its own and calls back with actual changes, once for
+each group: changes are collected until there was none for the debounce time, those of a build until
+it has finished (:mod:`h2static.dev.gathering`).  If the system's notifications are unavailable
+(inotify limits) or unreliable (file systems that do not report every change), it says why and
+polls: the complete tree, or the folders that are on such a file system.
 
 Assumes: the callbacks may be called in that thread.
 
-Strategy: ``watchfiles`` tells which paths were touched, :class:`~h2static.dev.tree.Tree` whether
-anything changed.  On Linux every folder that counts is watched by itself, because a recursive watch
-would take in ``node_modules`` as well; when folders come or go the set of watches is made anew and
-the tree compared as a whole, so that nothing falls between two sets.
+Strategy: ``watchfiles`` reports touched paths, and :class:`~h2static.dev.tree.Tree` decides whether
+anything changed.  On Linux every relevant folder is watched individually, because a recursive watch
+would include ``node_modules``; when folders appear or disappear, the set of watches is rebuilt and
+the complete tree compared, so that no change is lost between two sets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command line of ``h2get``.
 
-Contract: :func:`parse` turns the words into :class:`Arguments`, or raises
-:class:`~h2static.errors.UsageError` with one line.  nghttp's letters keep their meanings.
+Contract: :func:`parse` turns the command line into :class:`Arguments`, or raises
+:class:`~h2static.errors.UsageError` with a one-line message.  nghttp's letters keep their meanings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ not connect. Commands (in place of URI): record, replay, conformance, completion
 
 
 class Arguments(argparse.Namespace):
-    """What the words say; an attribute for each option."""
+    """The parsed command line; an attribute for each option."""
 
     uris: list[str]
     # --- requests
@@ -92,7 +92,7 @@ _A = TypeVar("_A", bound=Arguments)
 
 
 class _Parser(argparse.ArgumentParser):
-    """``argparse`` with errors as exceptions."""
+    """``argparse`` that raises exceptions instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         """Raise :class:`UsageError`."""
@@ -101,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def option_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """``parse`` with its own words in ``argparse``'s errors."""
+    """``parse`` for ``argparse``, with its own error messages."""
 
     def convert(text: str) -> Any:
         try:
@@ -264,14 +264,14 @@ def parse(words: Sequence[str]) -> Arguments:
     return arguments
 
 
-#: The options that say how to connect, and how long something may take.
+#: Options for connections and time limits.
 CONNECTING: Final = frozenset(
     {
         *("uris", "resolve", "connect_to", "unix_socket", "proxy", "connect_timeout", "insecure"),
         *("cacert", "sni", "cert", "key", "timeout", "max_time"),
     }
 )
-#: What a request for a WebSocket has no use for.
+#: Options that do not work with WebSockets.
 _NOT_WITH_WEBSOCKETS: Final = frozenset(
     {
         *("request", "head", "data", "trailer", "expect_continue", "no_content_length"),
@@ -287,7 +287,7 @@ def refuse_others(
     command: str,
     taken: AbstractSet[str],
 ) -> None:
-    """Raise :class:`UsageError` for options that ``command`` has no use for: all but ``taken``."""
+    """Raise :class:`UsageError` for options other than ``taken``, which ``command`` supports."""
     usual = parser.parse_args([], type(arguments)())
     for name, value in vars(arguments).items():
         if name not in taken and value != getattr(usual, name):

@@ -1,8 +1,8 @@
-"""What a page needs, as its HTML says: style sheets, scripts, images, icons.
+"""The assets that a page refers to: style sheets, scripts, images, icons.
 
-Contract: :func:`find_assets` takes whatever octets a server calls HTML and never fails.
+Contract: :func:`find_assets` accepts any octets that a server calls HTML, and never fails.
 
-Strategy: the parser of the standard library, which takes what people write, as browsers do.
+Strategy: the parser of the standard library, which is as tolerant as browsers.
 """
 
 from __future__ import annotations

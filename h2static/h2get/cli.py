@@ -1,6 +1,6 @@
 """The command ``h2get``: its entry point.
 
-Contract: :func:`main` returns the exit code; see :mod:`h2static.h2get.exit_codes`.
+Contract: :func:`main` returns the exit status; see :mod:`h2static.h2get.exit_codes`.
 """
 
 from __future__ import annotations

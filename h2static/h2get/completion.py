@@ -1,4 +1,4 @@
-"""``h2get completion``: the completion script for a shell.
+"""``h2get completion``: prints a shell completion script.
 
 Contract: the scripts are files of the package, which ``docs/generate_reference.py`` makes.
 """

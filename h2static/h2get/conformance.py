@@ -1,8 +1,8 @@
-"""``h2get conformance``: the suite that comes with the command, against a server.
+"""``h2get conformance``: runs the built-in suite against a server.
 
-Contract: :func:`run_conformance` returns 0 where every case that concerns the server and is a MUST
-has passed.  A connection that is closed is no answer: a case passes where the frame that the RFC
-wants has come, with its code and its last stream, and the others live on.
+Contract: :func:`run_conformance` returns 0 if every MUST case that applies to the server has
+passed.  Closing the connection is not enough: a case passes if the frame that the RFC requires has
+arrived, with its code and its last stream, and other streams and connections stay open.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""``--expect``, ``--expect-file`` and ``--no-frame``: what must have come, and what must not.
+"""``--expect``, ``--expect-file`` and ``--no-frame``: frames that must arrive or must not.
 
-Contract: expectations are held against the frames that came, in order: each takes the first frame
-that matches behind the one that was taken before.  The first that fails is shown in the row of
-frames, at the place where it was to come.
+Contract: expectations are compared with the received frames in order: each takes the first matching
+frame after the previous match.  The first one that fails is shown among the frames, at the place
+where it was expected.
 """
 
 from __future__ import annotations

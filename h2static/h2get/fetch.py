@@ -1,7 +1,7 @@
-"""One URI: ask, take the content where it belongs, see what follows.
+"""One URI: send the request, write the content, and follow up.
 
-Contract: a :class:`Fetch` is what is to be asked for; :class:`Fetcher` does it on a connection.
-What comes of it — failures, redirects, assets — is told to :class:`Work`.
+Contract: a :class:`Fetch` describes a request; a :class:`Fetcher` sends it on a connection.
+Failures, redirects and assets are reported to :class:`Work`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What was asked and answered as HAR 1.2 (``-r``), for browsers' developer tools and waterfalls.
+"""Requests and responses as HAR 1.2 (``-r``), for browsers' developer tools and waterfalls.
 
-Contract: :func:`document` gives JSON whose entries are in the order of the requests, pushed
-responses among them.  Fields whose names begin with an underscore are ours, as the format has it:
+Contract: :func:`document` returns JSON with entries in the order of the requests, including pushed
+responses.  Fields whose names start with an underscore are extensions, as the format allows:
 ``_stream``, ``_pushed``, ``_informational``, ``_trailers``.
 """
 

@@ -1,8 +1,8 @@
 """Where ``h2get`` writes: standard output, files, standard error.
 
-Contract: content of several responses comes to standard output one response after the other, in the
-order of the requests; lines of the log stand between.  When the reader of standard output goes
-away, :class:`Gone` is raised, and :class:`Full` when there is no room for more.
+Contract: the content of several responses is written to standard output one after the other, in the
+order of the requests, with log lines in between.  :class:`Gone` is raised when the reader of
+standard output disappears, and :class:`Full` when there is no room for more.
 """
 
 from __future__ import annotations

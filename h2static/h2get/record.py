@@ -1,9 +1,9 @@
-"""``h2get record``: ordinary requests, and the script that sends the same and expects the same.
+"""``h2get record``: ordinary requests, and a script that repeats them.
 
-Contract: :func:`write_script` makes a script of what was seen that passes when the server does the
-same again.  What differs from one time to the next is expected in its form only: dates, and how
-content is cut into frames.  What every client does by itself (acknowledgments, credit, goodbye) is
-left out: scripts do it too.
+Contract: :func:`write_script` turns the observed frames into a script that passes if the server
+behaves the same again.  Values that vary between runs are expected by form only: dates, and how
+content is split into frames.  What every client does automatically (acknowledgments, credit,
+GOAWAY) is omitted, because scripts do it, too.
 """
 
 from __future__ import annotations

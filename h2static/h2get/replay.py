@@ -1,7 +1,7 @@
-"""``h2get replay``: a script again, at its server, at another, or at two to see where they differ.
+"""``h2get replay``: runs a script against its server, another one, or two to compare them.
 
-Contract: :func:`run_replay` returns 0 where nothing differs from the script, or between the two.
-Everything is sent whatever comes; all differences are told and not only the first.
+Contract: :func:`run_replay` returns 0 if nothing differs from the script, or between the two.
+Everything is sent whatever arrives, and all differences are shown, not only the first.
 """
 
 from __future__ import annotations

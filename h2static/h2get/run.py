@@ -1,7 +1,7 @@
-"""From the command line to the exit code: connections one after the other, requests at once.
+"""Runs ``h2get``: connections one after the other, requests on a connection concurrently.
 
-Contract: :func:`run` does what :class:`~h2static.h2get.arguments.Arguments` say and returns the
-exit code.  URIs of one origin are asked for on one connection.
+Contract: :func:`run` carries out :class:`~h2static.h2get.arguments.Arguments` and returns the exit
+status.  URIs with the same origin share one connection.
 """
 
 from __future__ import annotations

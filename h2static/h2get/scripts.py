@@ -1,7 +1,7 @@
-"""``--script``: a script is carried out and its result told.
+"""``--script``: runs a script and reports the result.
 
-Contract: :func:`run_script` returns the exit code: 0 where every case has passed.  With ``-v`` all
-that is sent and received is shown as it happens, otherwise only of cases that fail.
+Contract: :func:`run_script` returns the exit status: 0 if every case has passed.  With ``-v``,
+everything sent and received is shown as it happens, otherwise only that of failing cases.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How long everything took (``-s``), as a table like nghttp's.
+"""Timing statistics (``-s``), as a table like nghttp's.
 
-Contract: times count from the moment when the connection was made.
+Contract: times are relative to the moment when the connection was established.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Parsers for the values of ``h2get``'s options: text in, checked value out.
 
-Contract: each raises ``ValueError`` with one line that says what was expected.
+Contract: each raises ``ValueError`` with a one-line message that says what was expected.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Looking at the frames of ordinary requests: several who look, and one who writes down.
+"""Observers of the frames of ordinary requests: a multiplexer, and a recorder.
 
-Contract: :class:`Several` passes everything on; :class:`Capture` keeps what was sent and what came
-as :class:`~h2static.h2get.script.model.Received`, for expectations and for ``record``.  Header
-sections of HTTP/1.1 are kept as HEADERS, with ``:status`` or the pseudo-header fields of requests.
+Contract: :class:`Several` passes everything on; :class:`Capture` records what was sent and received
+as :class:`~h2static.h2get.script.model.Received`, for expectations and for ``record``.  HTTP/1.1
+header sections are recorded as HEADERS, with ``:status`` or the pseudo-header fields of requests.
 """
 
 from __future__ import annotations

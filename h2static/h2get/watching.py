@@ -1,7 +1,7 @@
-"""What the options say of looking on: logs while it happens, expectations once it is over.
+"""Observers by option: logs while it happens, expectations at the end.
 
-Contract: :class:`Watching` gives each connection its observers, and says at the end which
-expectation does not hold.
+Contract: :class:`Watching` gives each connection its observers, and reports at the end which
+expectation failed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Who trusts the local certificate authority, and how that is changed.
+"""Adds the local CA to trust stores, and removes it.
 
 Contract: :func:`install` and :func:`uninstall` change every store that
-:mod:`h2static.localca.stores` finds and say for each what was done; :func:`status` says who trusts
-the authority.  :func:`instructions` is the text for people who run the commands themselves.  What
-was done for all stores is noted beside the authority, so that a server need not ask again.
+:mod:`h2static.localca.stores` finds and report the result for each; :func:`status` reports which
+stores trust the CA.  :func:`instructions` returns instructions for running the commands by hand.
+The result for all stores is noted next to the CA, so that a server need not check again.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The access log: one line for each finished request.
 
-Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats and writes.  When
-the medium is slower than the requests, at most ``max_waiting`` wait; later ones are left out and
-counted (:meth:`AccessLog.take_left_out`).  What the medium does not take is counted as well
+Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats and writes.  If the
+medium is slower than the requests, at most ``max_waiting`` lines wait; later ones are dropped and
+counted (:meth:`AccessLog.take_left_out`).  Failed writes are counted as well
 (:meth:`AccessLog.take_problems`).
 
-Whatever a record holds is escaped where a line is made of it, whoever is said to have checked it:
-nothing of a peer or a proxy ends a field, forges a line or acts on a terminal.
+Everything in a record is escaped when its line is formatted, even if it was checked before: no data
+from a peer or a proxy can end a field, forge a line or control a terminal.
 
 Assumes: one thread calls :meth:`AccessLog.add`; ``deque`` appends are atomic.
 """

@@ -1,10 +1,9 @@
-"""Request log lines for a person who watches a terminal.
+"""Request log lines for a person at a terminal.
 
-Contract: one line for a request: time, method, status, path, size, duration and protocol; pushed
-responses say so, and those with hints how these were delivered.  What is said of every request
-stands in columns, as long as paths are short enough for 80 of them.  Control characters never reach
-the terminal.  Requests of the live reload client are left out, and those that browsers make without
-being told and that came to nothing: they are not the person's.
+Contract: one line per request: time, method, status, path, size, duration and protocol; pushed
+responses are marked, and responses with hints show how these were delivered.  Values are aligned in
+columns if the path fits in 80 columns.  Control characters never reach the terminal.  Requests of
+the live-reload client are omitted, and so are failed requests that browsers send on their own.
 """
 
 from __future__ import annotations

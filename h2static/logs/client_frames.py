@@ -1,8 +1,8 @@
 """The verbose log of a client, in nghttp's form (``h2get -v``).
 
-Contract: as :class:`~h2static.logs.frames.FrameLog`, for the other end: same lines, same order and
-indentation as nghttp 1.52 has.  HTTP/1.1 has no frames: its header sections stand in their place,
-with the fields below the first line as those of a frame are.
+Contract: like :class:`~h2static.logs.frames.FrameLog`, for the other end: the same lines, order and
+indentation as nghttp 1.52.  HTTP/1.1 has no frames: its header sections are shown instead, with
+the fields below the first line, like those of a frame.
 """
 
 from __future__ import annotations

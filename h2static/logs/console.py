@@ -1,6 +1,6 @@
-"""What a worker shows on standard output: frames (``-v``) and octets (``--hexdump``).
+"""A worker's output on standard output: frames (``-v``) and octets (``--hexdump``).
 
-Contract: nothing here raises or matters to a connection; when the reader goes away
+Contract: nothing here raises or affects a connection; when the reader disappears
 (``h2static -v | head``), the rest is not written.
 """
 

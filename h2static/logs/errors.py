@@ -1,9 +1,10 @@
-"""The error log: one line for each thing that went wrong, and never a flood of them.
+"""The error log: one line per error, and never a flood of them.
 
-Contract: :meth:`ErrorLog.report` never raises and never lets a peer's octets act on a terminal.  It
-may be called from any thread.  Lines of one kind are limited to :data:`BURST` at once and
-:data:`RATE` a second; what is left out is counted and told with the next line of that kind, or by
-:meth:`ErrorLog.flush`.  So is what could not be written, with the reason.
+Contract: :meth:`ErrorLog.report` never raises and never lets a peer's octets control a terminal.
+It may be called from any thread.  Lines of one kind are limited to a burst of :data:`BURST` and
+:data:`RATE` per second; suppressed lines are counted and reported with the next line of that kind,
+or by :meth:`ErrorLog.flush`.  Lines that could not be written are reported in the same way, with
+the reason.
 
 Assumes: a line is short enough for one ``write``; several processes append to one file.
 """

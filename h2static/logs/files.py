@@ -1,8 +1,8 @@
-"""Log files: written in whole lines by several processes, and opened again once they were renamed.
+"""Log files: written in complete lines by several processes, and reopened after they were renamed.
 
-Contract: a :class:`LogFile` appends what it is given, or raises ``OSError``.  Where a write moved
-only a part and the rest cannot follow, because the disk is full, the next one begins a new line: no
-line is ever glued to the rest of another.  Opening waits for nobody: a FIFO needs a reader first.
+Contract: a :class:`LogFile` appends what it is given, or raises ``OSError``.  If a write was
+partial and the rest cannot follow because the disk is full, the next one starts a new line, so that
+no line is joined to the rest of another.  Opening never blocks: a FIFO needs a reader first.
 """
 
 from __future__ import annotations

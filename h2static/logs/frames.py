@@ -1,8 +1,8 @@
 """The verbose frame log, in nghttpd's form (``-v``), and the dump of octets (``--hexdump``).
 
-Contract: a :class:`FrameLog` watches one connection and prints each frame, each received field
-and each end of a stream as nghttpd 1.52 does: same lines, same order, same indentation.  What comes
-from the peer is escaped: it cannot act on a terminal nor forge a line.
+Contract: a :class:`FrameLog` watches one connection and prints each frame, each received field and
+each end of a stream as nghttpd 1.52 does: the same lines, order and indentation.  Data from the
+peer is escaped: it can neither control a terminal nor forge a line.
 
 Assumes: one thread; output goes through one writer that the log's owner flushes once a turn.
 """

@@ -1,8 +1,8 @@
-"""A reverse proxy as an application of the waist.
+"""A reverse proxy as an application.
 
-Contract: a :class:`ProxyApplication` answers every request by asking one of the upstreams of its
-configuration.  It recalls nothing.  :meth:`ProxyApplication.run` makes connections and looks at
-what is late; before it runs, requests wait, and once it has ended they get 503.
+Contract: a :class:`ProxyApplication` forwards every request to one of its configured upstreams.  It
+recalls nothing.  :meth:`ProxyApplication.run` makes connections and checks deadlines; before it
+runs, requests wait, and after it has returned they get 503.
 """
 
 from __future__ import annotations

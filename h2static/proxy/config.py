@@ -1,7 +1,7 @@
-"""Which upstreams there are, and how requests are passed on to them; plain values.
+"""Upstreams, and how to forward requests to them; plain values.
 
-Contract: values that are checked when they are made, can be pickled, and read nothing.
-:func:`parse_target` takes what people write for an upstream.
+Contract: values are checked when they are created, can be pickled, and read nothing.
+:func:`parse_target` parses an upstream as written by users.
 """
 
 from __future__ import annotations

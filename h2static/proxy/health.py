@@ -1,7 +1,7 @@
-"""Active health checks: an upstream is asked again and again how it is.
+"""Active health checks: periodic requests to an upstream.
 
-Contract: :func:`watch_health` sets :attr:`Upstream.complaint`, and tells the error log when that
-changes.  It asks on a connection of its own, which also shows whether connections can be made.
+Contract: :func:`watch_health` sets :attr:`Upstream.complaint`, and writes to the error log when it
+changes.  It opens a new connection each time, which also shows whether connections can be made.
 """
 
 from __future__ import annotations

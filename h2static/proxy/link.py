@@ -1,12 +1,11 @@
 """One connection to an upstream: a socket and an engine, driven by the worker's loop.
 
-Contract: a :class:`Link` reads, has its engine process, and writes, whenever its descriptor is
-ready or somebody has asked for something (:meth:`Link.flush_soon`).  It never raises and never
-waits.  ``turned`` is called after each step in which something came, ``over`` once, when the
-connection is.
+Contract: a :class:`Link` reads, lets its engine process, and writes, whenever its descriptor is
+ready or :meth:`Link.flush_soon` was called.  It never raises and never waits.  ``turned`` is called
+after each step in which something was received, ``over`` once, when the connection ends.
 
-Assumes: whoever asks the engine for something calls :meth:`Link.flush_soon` afterward; everything
-happens in the loop's thread.
+Assumes: callers that use the engine call :meth:`Link.flush_soon` afterward; everything happens in
+the loop's thread.
 """
 
 from __future__ import annotations

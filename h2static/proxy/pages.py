@@ -1,7 +1,7 @@
-"""The page of dev mode for an upstream that does not answer.
+"""The dev mode page for an upstream that does not answer.
 
-Contract: :func:`down_page` says which upstream it is and why, and has the browser ask again until
-it is there, for those who take HTML; others get a line of text.
+Contract: for clients that accept HTML, :func:`down_page` returns a page that names the upstream and
+the reason, and reloads until the upstream answers; other clients get a line of text.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From the path that a client asks for to the one that an upstream is asked for, and back.
+"""Maps paths from the client's request to the upstream's, and back.
 
-Contract: pure functions on octets, which are valid paths when they go out.  What the router has
-compared with a prefix is what the upstream gets: dot segments are removed, and a path whose prefix
-only shows when an encoded slash is decoded has none.
+Contract: pure functions on octets, whose results are valid paths.  The upstream gets the path that
+the router compared with a prefix: dot segments are removed, and a path that has the prefix only
+after decoding an encoded slash does not match.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a connection speaks after an Upgrade: octets there and back, without I/O.
+"""A connection after an Upgrade: octets in both directions, without I/O.
 
-Contract: an :class:`Engine <h2static.http.engine.Engine>` that brings what comes to a receiver and
-sends what a body has.  Each direction ends on its own; the connection ends with both, or when its
-receiver wants no more.
+Contract: an :class:`Engine <h2static.http.engine.Engine>` that passes received octets to a receiver
+and sends the octets of a body.  Each direction ends on its own; the connection ends with both, or
+when its receiver stops.
 """
 
 from __future__ import annotations

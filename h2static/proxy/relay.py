@@ -1,18 +1,18 @@
-"""One request and its response, passed on between an exchange and an upstream.
+"""One request and its response, forwarded between an exchange and an upstream.
 
-Contract: a :class:`Relay` gives the exchange the upstream's response as it comes, or a response of
-its own: 502 where there is none, 503 where nobody is left to ask, 504 where none comes in time.  A
-response that breaks off later is cut off, so that it never looks complete.  When the client goes,
-the upstream's request is canceled at once.
+Contract: a :class:`Relay` passes the upstream's response to the exchange as it arrives, or a
+response of its own: 502 if the upstream sends none, 503 if no upstream is left, 504 on a timeout.
+A response that the upstream cuts off is cut off for the client, so that it never looks complete.
+When the client disconnects, the upstream's request is canceled immediately.
 
-A request is tried again, on another connection, where nothing of it was processed: the connection
-was not made, or took no octet of it; the upstream says so (REFUSED_STREAM, GOAWAY); or a connection
-that had been used before has ended without a word, and the method is idempotent (RFC 9110 section
-9.2.2).  In every case its content must be there to be sent again.
+A request is retried on another connection if none of it was processed: the connection failed, or
+took none of its octets; the upstream says so (REFUSED_STREAM, GOAWAY); or a connection that had
+been used before ended silently, and the method is idempotent (RFC 9110 section 9.2.2).  In every
+case, its content must still be available.
 
-Strategy: what has come when the octets of one read are processed goes out in one piece, so a small
-response becomes a body of octets; everything else passes through a pipe, which gives the upstream
-no credit while the client takes nothing.
+Strategy: everything received in one read goes out in one piece, so that a small response becomes a
+body of octets; everything else passes through a pipe, which gives the upstream no credit while the
+client does not read.
 
 Assumes: all of it runs in the loop's thread.
 """

@@ -1,12 +1,12 @@
-"""What an upstream is asked: made of validated parts, never of octets that a client framed.
+"""Requests to upstreams, built from validated parts, never from octets that a client framed.
 
-Contract: :class:`Requests` makes the request to an upstream of a client's; :class:`Refused` says
-why there is none.  Fields that concern the client's connection are left out (RFC 9110 section
-7.6.1); those that speak of the client say what we know, also where the client has said something
-else: only a trusted proxy is believed, and is added to.
+Contract: :class:`Requests` turns a client's request into one to an upstream; :class:`Refused` says
+why that is impossible.  Fields of the client's connection are removed (RFC 9110 section 7.6.1);
+fields about the client contain what we know, whatever the client sent: only trusted proxies are
+believed, and their values extended.
 
-Strategy: the engine of the upstream's protocol frames the content anew.  What becomes of a request
-that repeats is remembered.
+Strategy: the engine of the upstream's protocol frames the content again.  The results of repeated
+requests are cached.
 """
 
 from __future__ import annotations

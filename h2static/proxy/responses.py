@@ -1,7 +1,7 @@
-"""What a client gets of an upstream's response: its fields without those of the connection.
+"""Turns an upstream's response into the client's: its fields without those of the connection.
 
-Contract: :class:`Responses` is pure but for its memory.  Location, Content-Location and the Domain
-of cookies are changed where the configuration says so.
+Contract: :class:`Responses` is pure, except for its cache.  Location, Content-Location and the
+Domain of cookies are rewritten if the configuration says so.
 """
 
 from __future__ import annotations

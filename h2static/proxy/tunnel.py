@@ -1,12 +1,12 @@
-"""One WebSocket, passed on between an exchange and an upstream as the octets that it is.
+"""One WebSocket, forwarded between an exchange and an upstream as opaque octets.
 
-Contract: a :class:`TunnelRelay` makes the opening handshake anew with the upstream (RFC 6455
-section 4, RFC 8441), by an Upgrade over HTTP/1.1 and by an extended CONNECT over HTTP/2; when that
-is granted, so is the client's, and octets pass in both directions with back-pressure, frames
-unread.  What the upstream offers and the client asks for (subprotocol, extensions) they agree on
-among themselves.  A handshake that is refused gets the upstream's response.
+Contract: a :class:`TunnelRelay` repeats the opening handshake with the upstream (RFC 6455 section
+4, RFC 8441), with an Upgrade over HTTP/1.1 and an extended CONNECT over HTTP/2; when the upstream
+accepts, the client's handshake is accepted, too, and octets pass in both directions with
+back-pressure, without parsing frames.  Client and upstream negotiate subprotocol and extensions
+themselves.  A refused handshake gets the upstream's response.
 
-Each direction ends on its own; when the upstream's ends, or either side is lost, both are.
+Each direction ends on its own; when the upstream's ends, or either side is lost, both end.
 """
 
 from __future__ import annotations

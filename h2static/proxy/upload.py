@@ -1,10 +1,9 @@
 """The content of a request on its way to an upstream.
 
 Contract: an :class:`Upload` is the sink of the client's content and the body of the upstream's
-request, with back-pressure from the one to the other.  While what was read of it is little, it can
-be read again, for another upstream.  Content that breaks off fails its reader: what was sent of it
-never looks complete.  Once an upstream has answered without reading it all, the rest is thrown
-away.
+request, with back-pressure from one to the other.  While little of it has been read, it can be
+replayed for another upstream.  Content that the client cuts off fails its reader, so that it never
+looks complete.  Once an upstream has responded without reading everything, the rest is discarded.
 
 Assumes: everything happens in the loop's thread.
 """

@@ -1,11 +1,11 @@
-"""One upstream: its connections, those who wait for one, and how it is doing.
+"""One upstream: its connections, the requests that wait for one, and its health.
 
-Contract: :meth:`Upstream.ask` gives an :class:`Asker` a connection as soon as there is one, or
-tells it why there is none.  Connections are used again; HTTP/2 carries many requests at a time,
-HTTP/1.1 one.  What protocol an ``https`` target speaks is known once it has been connected to.
+Contract: :meth:`Upstream.ask` gives an :class:`Asker` a connection as soon as one is available, or
+the reason why none is.  Connections are reused; HTTP/2 carries many requests at a time, HTTP/1.1
+one.  The protocol of an ``https`` target is known after the first connection.
 
-Assumes: whoever makes connections calls :meth:`Upstream.connected` or :meth:`Upstream.failed` for
-each :meth:`Upstream.dial`; everything happens in the loop's thread.
+Assumes: the code that makes connections calls :meth:`Upstream.connected` or
+:meth:`Upstream.failed` for each :meth:`Upstream.dial`; everything happens in the loop's thread.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The opening handshake: what a client asks for, and the fields that grant it (RFC 6455 section 4).
+"""The opening handshake: the client's offer, and the fields that accept it (RFC 6455 section 4).
 
 Contract: :func:`read_offer` reads a request whose ``protocol`` is ``websocket``, or raises
-:class:`Refused` with the status and the fields of the response.  :func:`grant_fields` makes the
-fields with which the engine grants it.  Over HTTP/2 the handshake is the same but for the key, and
-what that proves is proven by the protocol itself (RFC 8441 section 5).
+:class:`Refused` with the status and the fields of the response.  :func:`grant_fields` returns the
+fields with which the engine accepts it.  Over HTTP/2 the handshake is the same, but without the
+key, which the protocol makes unnecessary (RFC 8441 section 5).
 """
 
 from __future__ import annotations

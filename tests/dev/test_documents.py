@@ -319,7 +319,7 @@ def test_a_document_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
     exchange = FakeExchange(VISIT)
     dev_around(FakeSite(response, later=True)).handle(exchange)
     # The engine answers 500 and says so in the log.
-    with pytest.raises(OSError, match="changed while it was read"):
+    with pytest.raises(OSError, match="changed while it was being read"):
         exchange.run_jobs()
 
 

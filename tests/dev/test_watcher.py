@@ -230,7 +230,7 @@ watcher.stop()
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ("max_inotify_watches", "limit of watches is reached (31 folders;"),
+        ("max_inotify_watches", "limit on file watches is reached (31 folders;"),
         ("max_inotify_instances", "limit on file watchers is reached (raise "),
     ],
 )

@@ -110,7 +110,7 @@ def test_http1_where_only_http2_is_spoken(certificate: Certificate, folder: Path
         context = certificate.client_context("http/1.1")
         with connect(server) as sock, pytest.raises(ssl.SSLError, match="no application protocol"):
             context.wrap_socket(sock, server_hostname="127.0.0.1")
-        server.wait_for_stderr("client has http/1.1")
+        server.wait_for_stderr("client offers http/1.1")
 
 
 @pytest.mark.parametrize(

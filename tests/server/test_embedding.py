@@ -165,7 +165,7 @@ def test_numbers_out_of_range(site: SiteConfig, name: str, value: float) -> None
     "values", [{"workers": 2}, {"daemon": True, "ready_fd": 1}, {"pid_file": "x"}, {"ready_fd": 1}]
 )
 async def test_what_only_a_process_can_have(site: SiteConfig, values: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="for the command"):
+    with pytest.raises(ValueError, match="with the command only"):
         async with serve(config(site, **values)):
             pass
 

@@ -246,7 +246,7 @@ def test_descriptors_that_do_not_listen(tmp_path: Path) -> None:
         adopt_listeners([idle.detach()], config())
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
-        with pytest.raises(StartError, match="is no socket"):
+        with pytest.raises(StartError, match="is not a socket"):
             adopt_listeners([descriptor], config())
     finally:
         os.close(descriptor)

@@ -106,7 +106,7 @@ def test_a_client_without_alpn_gets_a_text(
 ) -> None:
     context = certificate.client_context()
     with (
-        logged(watched, "did not offer h2 by ALPN"),
+        logged(watched, "did not offer h2 in ALPN"),
         connect(watched) as sock,
         context.wrap_socket(sock, server_hostname="127.0.0.1") as tls,
     ):

@@ -1,7 +1,7 @@
-"""What a configuration says of virtual hosts, ports and mounts.
+"""The configuration of virtual hosts, ports and mounts.
 
-Contract: plain values, as in :mod:`h2static.config`.  :func:`check_hosts` says in one line what
-several of them contradict each other in; each knows where it was written.
+Contract: plain values, as in :mod:`h2static.config`.  :func:`check_hosts` reports contradictions
+between them in one line; each value knows where it was written.
 """
 
 from __future__ import annotations

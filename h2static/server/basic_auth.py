@@ -1,12 +1,12 @@
-"""Basic authentication (RFC 7617), for showing work to those who were told the password.
+"""Basic authentication (RFC 7617), for showing work in progress to people with a password.
 
-Contract: an application around another one, which answers 401 to everybody who does not send a
-user and password of :class:`Credential`.  Their hashes are made to be slow (scrypt, RFC 7914), so
-passwords are looked at in a thread that does nothing else, one after the other: who tries many of
-them holds up nobody but those who come with a new one, and of these a bounded number.  What was
-right once is remembered by a keyed digest, within a bound; what is wrong is not, and is reported.
+Contract: an application around another one that responds 401 unless the request has a user name and
+a password of a :class:`Credential`.  Hashes are deliberately slow (scrypt, RFC 7914), so passwords
+are checked one after the other in a thread of their own: guessing delays only other clients with
+new passwords, and their number is limited.  Valid credentials are cached by a keyed digest, within
+a limit; invalid ones are not cached, and are reported.
 
-Assumes: connections are encrypted, or on this machine; the configuration sees to that.
+Assumes: connections are encrypted or local; the configuration ensures that.
 """
 
 from __future__ import annotations

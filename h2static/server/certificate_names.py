@@ -1,6 +1,6 @@
-"""The names that a certificate is for (RFC 9525).
+"""The names that a certificate covers (RFC 9525).
 
-Contract: :func:`names_in` reads a file; :func:`covers` is what clients decide by.
+Contract: :func:`names_in` reads a file; :func:`covers` follows the rules of clients.
 """
 
 from __future__ import annotations

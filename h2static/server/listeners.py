@@ -1,15 +1,15 @@
 """Listening sockets: one for each address and worker slot.
 
-Contract: :func:`open_listeners` binds everything or nothing and raises
-:class:`~h2static.errors.StartError` that names the address.  A port that anybody else listens on is
-an error, also when that is another h2static.  The sockets accept as soon as the function returns.
+Contract: :func:`open_listeners` binds all sockets or none, and raises
+:class:`~h2static.errors.StartError` with the address.  A port that another process uses is an
+error, even if that is another h2static.  The sockets accept as soon as the function returns.
 
 Strategy: on Linux each slot has a socket of its own in one ``SO_REUSEPORT`` group, and the kernel
-spreads connections over them.  Whoever opens the sockets (the supervisor) keeps them as long as it
-lives, so that a connection that waits in a backlog survives the worker that should have taken it.
-The first socket of a group is bound before it joins the group: its bind fails when the port is
-taken, which a bind with ``SO_REUSEPORT`` would not notice.  Elsewhere, and for Unix domain sockets,
-the slots share one socket.
+distributes connections over them.  The supervisor keeps the sockets as long as it lives, so that a
+connection in a backlog survives the worker that should have accepted it.  The first socket of a
+group is bound before it joins the group, so that its bind fails if the port is in use, which a bind
+with ``SO_REUSEPORT`` would not notice.  Elsewhere, and for Unix domain sockets, the slots share one
+socket.
 """
 
 from __future__ import annotations

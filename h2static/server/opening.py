@@ -1,8 +1,8 @@
-"""From an accepted socket to an engine: PROXY header, TLS, and who speaks what.
+"""From an accepted socket to an engine: PROXY header, TLS, and protocol detection.
 
-Contract: the :class:`Opener` takes a link, step by step and without blocking, as far as its
-protocol is known.  A client that cannot be served is told why in a way that it understands, and the
-error log has a line; never silence.  Whoever calls it decides when a step is made.
+Contract: the :class:`Opener` advances a link step by step, without blocking, until its protocol is
+known.  A client that cannot be served gets the reason in a form that it understands, and the error
+log gets a line; there is never silence.  The caller decides when to take a step.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
     from h2static.logs.frames import FrameLog
 
-#: What OpenSSL's reasons mean for whoever runs the server.
+#: What OpenSSL's reasons mean for an operator.
 _HANDSHAKE_FAILURES: Final = {
     "HTTP_REQUEST": "cleartext HTTP on the TLS port",
     "WRONG_VERSION_NUMBER": "cleartext on the TLS port",

@@ -1,8 +1,8 @@
-"""A driver and everything that ends with it: applications, logs, counters.
+"""A driver with everything that shares its lifetime: applications, logs, counters.
 
 Contract: a :class:`Server` serves from :meth:`Server.run` until :meth:`Server.stop` or
-:meth:`Server.force`.  It is made of :class:`Parts`, which are its own from then on.  It handles no
-signal and starts no process, so that a test suite or a program can run one beside other tasks.
+:meth:`Server.force`.  It is created from :class:`Parts`, which it then owns.  It handles no signals
+and starts no processes, so that a test suite or a program can run it alongside other tasks.
 """
 
 from __future__ import annotations

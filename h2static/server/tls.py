@@ -1,12 +1,12 @@
-"""TLS contexts by RFC 9113 section 9.2.
+"""TLS contexts that follow RFC 9113 section 9.2.
 
 Contract: :func:`make_context` returns a context that a worker uses for all its connections, or
-raises :class:`~h2static.errors.StartError` that names the file and what is wrong with it.  Nothing
-ever asks for a password: it comes from a file, or the key has none.
+raises :class:`~h2static.errors.StartError` with the file and the problem.  Nothing ever prompts for
+a password: it comes from a file, or the key has none.
 
-Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client by ALPN's alert
-(RFC 7301 section 3.2); whoever drives the connection looks at what the client offers before the
-handshake, and at the selected protocol after it.
+Assumes: Python's ``ssl`` with OpenSSL 1.1.1 or later.  It cannot refuse a client with ALPN's alert
+(RFC 7301 section 3.2); the connection's driver examines the client's offer before the handshake,
+and the selected protocol after it.
 """
 
 from __future__ import annotations

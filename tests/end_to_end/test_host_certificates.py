@@ -103,20 +103,20 @@ def test_a_renewed_certificate_is_good_for_the_names_that_it_has(
         assert ask(plain, port, "c.test", "a.test") == b"200aaaaa"
         assert origins(authority, port, "c.test") == both
     authority.issue("c", "c.test")
-    server.wait_for_stderr("the new certificate is in use")
+    server.wait_for_stderr("now using the new certificate")
     for port in ports:
         assert ask(plain, port, "c.test", "a.test")[:3] == b"421"
         assert ask(plain, port, "c.test", "c.test") == b"200ccccc"
         assert origins(authority, port, "c.test") == both[1:]
     authority.issue("c", "c.test", "a.test")
-    server.wait_for_stderr("the new certificate is in use", count=2)
+    server.wait_for_stderr("now using the new certificate", count=2)
     for port in ports:
         assert ask(plain, port, "c.test", "a.test") == b"200aaaaa"
         assert origins(authority, port, "c.test") == both
     authority.issue("c", "other.test")
     server.wait_for_stderr("c.pem does not cover c.test")
     authority.issue("c", "c.test")
-    server.wait_for_stderr("the new certificate is in use", count=3)
+    server.wait_for_stderr("now using the new certificate", count=3)
     lines = [line for line in server.stderr().splitlines() if "[certificate]" in line]
     assert len(lines) == 4
 

@@ -296,13 +296,13 @@ def test_certificates_are_renewed_by_host(
 
     before = {name: serials(name) for name in ("a.test", "c.test")}
     authority.issue("c", "c.test", "*.c.test")
-    server.wait_for_stderr("the new certificate is in use")
+    server.wait_for_stderr("now using the new certificate")
     assert serials("a.test") == before["a.test"]
     assert serials("c.test") != before["c.test"]
     assert curl(server, authority, f"https://c.test:{server.port}/same.txt") == ["ccccc"]
     # The one that handshakes begin with; names that it chooses by are still the same.
     authority.issue("ab", "a.test", "b.test")
-    server.wait_for_stderr("the new certificate is in use", count=2)
+    server.wait_for_stderr("now using the new certificate", count=2)
     assert serials("a.test") != before["a.test"]
     assert curl(server, authority, f"https://c.test:{server.port}/same.txt") == ["ccccc"]
     # Not for the names of its host: the old one stays.

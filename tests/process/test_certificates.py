@@ -132,7 +132,7 @@ def test_a_renewed_secret_is_taken_up(site: Path, tmp_path: Path) -> None:
         renewed = secret.renew()
         server.wait_for_stderr(f"[certificate] now using the new certificate: {secret.words[1]}")
         wait_until(lambda: shown(server) == {leaf(renewed)}, "each worker shows it")
-        assert server.stderr().count("the new certificate is in use") == 1
+        assert server.stderr().count("now using the new certificate") == 1
         # Nobody was sent away for it.
         assert server.workers() == workers
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -160,5 +160,5 @@ def test_a_certificate_without_its_key_changes_nothing(site: Path, tmp_path: Pat
         server.wait_for_stderr("[reload] reload failed; keeping the old configuration: the private")
         assert shown(server) == {old}
         shutil.copy(other.key, certificate.key)
-        server.wait_for_stderr("[certificate] the new certificate is in use")
+        server.wait_for_stderr("[certificate] now using the new certificate")
         assert shown(server) == {new}

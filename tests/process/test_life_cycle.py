@@ -220,7 +220,7 @@ def test_workers_that_die_again_and_again_are_replaced_more_slowly(site: Path) -
             wait_for_workers(server, 1)
             os.kill(server.workers()[0], signal.SIGKILL)
             server.wait_for_stderr("died: signal 9; restarting in", number)
-            assert f"next one in {delay} s" in server.stderr()
+            assert f"restarting in {delay} s" in server.stderr()
         wait_for_workers(server, 1)
         ask_once(server)
 

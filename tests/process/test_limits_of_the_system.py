@@ -36,7 +36,7 @@ def test_accepting_pauses_without_descriptors_and_recovers(tmp_path: Path) -> No
             clients[0].sendall(PREFACE)
             assert clients[0].recv(9)[3] == 4, "SETTINGS"
             # It tries again, and each time there is a line.
-            server.wait_for_stderr("accepting pauses", count=3)
+            server.wait_for_stderr("pausing accept", count=3)
         finally:
             for client in clients:
                 client.close()

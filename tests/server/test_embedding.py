@@ -133,7 +133,7 @@ async def test_a_new_certificate_is_taken_up_without_a_word_from_anybody(
         await anyio.to_thread.run_sync(lambda: handshake(server.port, old))
         new.cert.rename(old.cert)
         new.key.rename(old.key)
-        renewed = "the new certificate is in use"
+        renewed = "now using the new certificate"
         await anyio.to_thread.run_sync(
             lambda: wait_until(lambda: renewed in log.read_text(), "the renewal")
         )

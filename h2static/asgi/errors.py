@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 
 class ClientDisconnected(OSError):
-    """The client has gone: nothing that is sent reaches it (ASGI spec_version 2.4)."""
+    """The client has disconnected: nothing more reaches it (ASGI spec_version 2.4)."""
 
 
 class InvalidEvent(RuntimeError):
-    """The application has sent what ASGI does not allow here; the text says what is wrong."""
+    """The application sent an event that ASGI does not allow here; the text says why."""
 
 
 def misplaced(

@@ -67,7 +67,7 @@ class Files:
         return status, fields, FileBody(handle, version, pieces, self._access, sample)
 
     def _range(self, request: Request, fields: Fields, size: int) -> tuple[int, int] | None:
-        """The one range that is asked for and can be had; ``None``: the whole file."""
+        """The single satisfiable range of the request; ``None``: the complete file."""
         value = request.field(b"range")
         if value is None:
             return None

@@ -134,7 +134,7 @@ def _is_machinery(frame: FrameType) -> bool:
 
 
 def _parameters(application: Callable[..., object]) -> int | None:
-    """How many arguments ``application`` has to be given; ``None``: hard to say."""
+    """The number of required arguments of ``application``; ``None``: unknown."""
     try:
         signature = inspect.signature(application)
     except (TypeError, ValueError):

@@ -16,12 +16,12 @@ from h2static.asgi.sections import Section
 from h2static.http.messages import Response
 
 _Key: TypeAlias = tuple[Section, int, bytes]
-#: What a remembered response takes beside its octets, in engines too.
+#: The overhead of a cached response in octets, engines included.
 _OVERHEAD: Final = 1_024
 
 
 class Responses:
-    """Remembers what one application has responded."""
+    """Caches the responses of one application."""
 
     __slots__ = ("_known", "_limits", "_octets", "_sighted")
 
@@ -57,7 +57,7 @@ class Responses:
         return response
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
         self._octets = 0
 

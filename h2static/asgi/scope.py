@@ -39,7 +39,7 @@ Place: TypeAlias = tuple[str, int | None] | None
 
 
 class _Known(NamedTuple):
-    """What follows from a request alone."""
+    """The values that depend on the request alone."""
 
     method: str
     scheme: str
@@ -60,7 +60,7 @@ class Scopes:
         state: Callable[[], dict[str, object] | None] = lambda: None,
         limits: AsgiLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``root_path``: where the application is mounted, without a slash at its end.
+        """``root_path``: where the application is mounted, without a trailing slash.
 
         ``state``: what its lifespan has left for requests; ``None``: it has no lifespan.
         """
@@ -79,7 +79,7 @@ class Scopes:
         return scope
 
     def connection(self, kind: str, exchange: Exchange) -> Scope:
-        """What ``http`` and ``websocket`` scopes have in common; ``kind`` is their ``type``."""
+        """The common part of ``http`` and ``websocket`` scopes; ``kind`` is their ``type``."""
         request = exchange.request
         return self._scope(kind, self._facts(request), request, exchange.client)
 
@@ -114,7 +114,7 @@ class Scopes:
         return known
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
 
 

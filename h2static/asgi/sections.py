@@ -53,7 +53,7 @@ class Section:
 
     #: ``server`` comes first, unless the application has one of its own.
     fields: Fields
-    #: What Content-Length says, if it is there.
+    #: The value of Content-Length, if present.
     length: int | None
     #: A stream of events (``text/event-stream``).
     events: bool
@@ -72,7 +72,7 @@ class Sections:
         try:
             known = self._known.get(given)
         except (TypeError, ValueError):
-            # Octets that can be changed are no keys.
+            # Mutable octets cannot be keys.
             return _section(given)
         if known is None:
             known = _section(given)
@@ -84,7 +84,7 @@ class Sections:
         return known
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
 
 
@@ -115,7 +115,7 @@ def accepted(headers: object) -> Fields:
 
 
 def _pairs(headers: object) -> Given:
-    # Asked only when it fails: what an abstract class says costs more than all the pairs.
+    # Checked only after a failure: asking an abstract class costs more than all the pairs.
     try:
         return tuple(map(tuple, headers))  # type: ignore[call-overload]  # a TypeError says so
     except TypeError:

@@ -36,7 +36,7 @@ class Tasks:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Made in the context that tasks get copies of."""
         self._loop = loop
-        # What an application pushes is answered by a task that another one starts.
+        # A task that another task starts answers pushed requests.
         self._base = copy_context()
         #: Those that are not done: the loop itself holds tasks weakly.
         self.running: set[asyncio.Task[None]] = set()
@@ -88,7 +88,7 @@ class Tasks:
 
 
 def _nothing() -> None:
-    """No task has been made."""
+    """No task was created."""
 
 
 async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
@@ -101,7 +101,7 @@ async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
 def wake(waiting: list[asyncio.Future[None]]) -> None:
     """Wake those in ``waiting``."""
     for future in waiting:
-        # Whoever waited may have been canceled.
+        # The waiter may have been canceled.
         if not future.done():
             future.set_result(None)
     waiting.clear()

@@ -44,7 +44,7 @@ class Alarm:
 
     @property
     def hurrying(self) -> bool:
-        """Whether nothing is to wait any more."""
+        """Whether actions no longer wait."""
         return self._hurrying
 
     def call(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
@@ -74,7 +74,7 @@ class Alarm:
                 self._called_off = 0
 
     def hurry(self) -> None:
-        """Do at once what waits, and what comes from now on."""
+        """Run waiting actions immediately, and all later ones."""
         with self._condition:
             self._hurrying = True
             for entry in self._waiting:

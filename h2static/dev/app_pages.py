@@ -28,7 +28,7 @@ from h2static.http.fields import Field, Fields
 from h2static.http.messages import WITHOUT_CONTENT, Response
 
 _POLICY: Final = b"content-security-policy"
-#: Octets that certainly hold what opens a document: the element goes behind that.
+#: Octets that certainly contain the start tags of a document: the element goes after these.
 _BEGINNING: Final = 1_024
 
 
@@ -82,7 +82,7 @@ def _put(document: bytes, extension: Extension) -> bytes:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Page:
-    """A body with the client in it; how long it is nobody knows."""
+    """A body with the client in it, of unknown length."""
 
     inner: Body
     extension: Extension
@@ -104,7 +104,7 @@ class _PageReader:
     def __init__(self, inner: BodyReader, extension: Extension) -> None:
         self._inner = inner
         self._extension = extension
-        #: What was read and not given yet.
+        #: Octets read and not yet delivered.
         self._start = b""
         self._placed = False
 
@@ -121,7 +121,7 @@ class _PageReader:
         )
 
     def _place(self, size: int) -> bool:
-        """Put the client into the beginning; false: nothing of it has come yet."""
+        """Insert the client into the beginning; false: no octet has arrived yet."""
         while len(self._start) < _BEGINNING:
             piece = self._inner.read(size)
             if piece is None and not self._start:

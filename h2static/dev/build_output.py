@@ -68,10 +68,10 @@ def shown(line: str, *, color: bool) -> str:
 
 
 class BuildOutput:
-    """What one command has printed, as far as it matters."""
+    """The relevant output of one command."""
 
     def __init__(self, name: str, limits: DevLimits = DEFAULT_LIMITS) -> None:
-        """``name``: how people are told which command it is."""
+        """``name``: the name of the command in messages."""
         self._name = name
         self._limits = limits
         self._last: deque[str] = deque(maxlen=limits.problem_lines)
@@ -82,7 +82,7 @@ class BuildOutput:
 
     @property
     def problem(self) -> str:
-        """What is wrong at present; empty: nothing."""
+        """The current problem; empty: none."""
         if self._ended:
             return self._ended
         if not self._wrong:

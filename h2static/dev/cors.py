@@ -47,7 +47,7 @@ class CorsApplication(Wrapper):
         self._rewriter = Rewriter(_allow, entries=limits.rewritten, octets=limits.rewritten_octets)
 
     def recall(self, request: Request) -> Response | None:
-        """What the application inside recalls, with the fields for other origins."""
+        """The wrapped application's recalled response, with the fields for other origins."""
         if request.path.startswith(_OWN_PATHS):
             return self._inner.recall(request)
         if request.method == b"OPTIONS":
@@ -60,7 +60,7 @@ class CorsApplication(Wrapper):
         if request.path.startswith(_OWN_PATHS):
             self._inner.handle(exchange)
         elif request.method == b"OPTIONS" and request.field(b"access-control-request-method"):
-            # The application inside is asked whether the name is right.
+            # The wrapped application checks the name.
             self._inner.handle(WrappedExchange(exchange, _permit))
         else:
             self._inner.handle(WrappedExchange(exchange, self._rewriter.response))
@@ -73,7 +73,7 @@ class CorsApplication(Wrapper):
         return self._rewriter.response(response)
 
     def release(self) -> None:
-        """Forget changed responses, as the application inside forgets what they are made of."""
+        """Empty the cache, because the wrapped application drops the original responses."""
         super().release()
         self._rewriter.forget()
 

@@ -75,9 +75,9 @@ _POLICY = b"content-security-policy"
 class DocumentRequest(NamedTuple):
     """A request for a document, and what follows from it."""
 
-    #: What the client asked.
+    #: The client's request.
     request: Request
-    #: The request for the whole, uncompressed representation, which the site is asked.
+    #: The request to the site for the complete, uncompressed representation.
     whole: Request
     origin: Origin
 
@@ -112,7 +112,7 @@ _ResponseKey: TypeAlias = tuple[Response, Origin, bytes | None]
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class DocumentOptions:
-    """What the command line says about documents."""
+    """Options for documents."""
 
     #: The folders that are served, for error pages: the first that serves a path counts.
     folders: tuple[ServedFolder, ...]
@@ -149,7 +149,7 @@ class DocumentInUse(bytearray):
 
 
 class Document:
-    """A rewritten document, and the responses made of it that may be given again."""
+    """A rewritten document, and the cached responses made from it."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class Documents:
         self._limits = limits
         self._clock = clock
         self._refuse = refuse
-        #: What lets the client's element run where a policy leaves no other way.
+        #: The nonce that lets the client's element run if a policy allows nothing else.
         # Pages cannot know it beforehand, which is all that a nonce is for.
         self.nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
         self._plain_404 = error_page(404)
@@ -220,11 +220,11 @@ class Documents:
 
     @property
     def octets(self) -> int:
-        """Octets that remembered documents keep alive."""
+        """Octets that cached documents keep alive."""
         return self._remembered.octets
 
     def __len__(self) -> int:
-        """Documents that are remembered."""
+        """The number of cached documents."""
         return len(self._remembered)
 
     @property
@@ -234,7 +234,7 @@ class Documents:
             return sum(map(len, self._in_use.values()))
 
     def forget(self) -> None:
-        """The site's responses of before will not come any more."""
+        """The site's earlier responses will not recur."""
         self._remembered.forget()
 
     def takes(self, asked: DocumentRequest, response: Response) -> bool:
@@ -264,7 +264,7 @@ class Documents:
     def recall(
         self, asked: DocumentRequest, response: Response, state: State | None
     ) -> Response | None:
-        """What :meth:`respond` would give, if it has given it before."""
+        """The result of :meth:`respond`, if it is cached."""
         document = self._remembered.get(self._key(asked, response))
         return None if document is None else document.recall(asked.request, state)
 
@@ -314,7 +314,7 @@ class Documents:
         return response, asked.origin, asked.request.path if self._is_missing(response) else None
 
     def _is_missing(self, response: Response) -> bool:
-        """Whether to say more about a missing file than ``response`` does."""
+        """Whether to show a page for a missing file instead of ``response``."""
         return (
             self._options.friendly and response.status == 404 and response.body == self._plain_404
         )
@@ -446,7 +446,7 @@ class Documents:
     def prepare(
         self, request: Request, representation: Representation, status: int = 200
     ) -> Response:
-        """Apply what ``request`` says about validators and ranges."""
+        """Apply the preconditions and ranges of ``request``."""
         try:
             return prepare(cache_key_of(request), representation, self._clock(), status)
         except SiteError as error:

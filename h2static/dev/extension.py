@@ -35,7 +35,7 @@ from h2static.site.names import public_names
 
 
 def print_line(text: str) -> None:
-    """Tell the person at the terminal."""
+    """Print a line on the terminal."""
     print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
 
@@ -51,7 +51,7 @@ def make_dev(
     report: Callable[[str], None] = print_line,
     limits: DevLimits = DEFAULT_LIMITS,
 ) -> DevExtension:
-    """What ``--dev``, ``--live-reload`` or ``--open`` asks for around ``site``.
+    """The extension that ``--dev``, ``--live-reload`` or ``--open`` puts around ``site``.
 
     ``mounts``: the sites of :attr:`Config.mounts`, by prefix.  ``documents``: the sites among what
     else is served, if there is anything.  ``page``: the URL to open in a browser when nobody has
@@ -73,7 +73,7 @@ def _say_nothing(line: str) -> None:
 
 
 def _folders_of_modules(config: Config) -> tuple[str, ...]:
-    """Where the applications of ``config`` are looked for first."""
+    """The folders that are searched first for the applications of ``config``."""
     return tuple(dict.fromkeys(one.app_dir for one in config.apps if one.app_dir))
 
 
@@ -104,12 +104,12 @@ class DevExtension(Wrapper):
 
     @property
     def application(self) -> Application:
-        """What to serve in place of the site, with its lifecycle: the extension itself."""
+        """The application to serve in place of the site: the extension itself."""
         return self
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the owner of the site is to know by now, besides the site's own warnings."""
+        """Warnings for the site's owner, in addition to the site's own."""
         return ()
 
     def tell_problem(self, text: str) -> None:
@@ -143,7 +143,7 @@ class LiveReload(DevExtension):
         self._config = config
         self._report = report
         self._limits = limits
-        #: Paths of service workers that browsers have asked for.
+        #: Paths of service workers that browsers have requested.
         self._workers: set[str] = set()
         # All workers have one parent, and no later server has the same.
         self._server = os.getppid()
@@ -227,7 +227,7 @@ class LiveReload(DevExtension):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Which documents cannot reload; may be asked in any thread."""
+        """Documents that cannot reload; may be called in any thread."""
         return self._dev.warnings
 
     def start(self) -> None:
@@ -237,7 +237,7 @@ class LiveReload(DevExtension):
             one.start()
 
     def tell_problem(self, text: str) -> None:
-        """Show every tab why the applications that have changed are not served."""
+        """Show every tab why the changed applications are not served."""
         self.broker.set_problem("applications", text)
 
     def stop(self) -> None:
@@ -280,7 +280,7 @@ class LiveReload(DevExtension):
         return ", ".join(parts)
 
     def _nobody(self) -> str:
-        """That nobody hears of a change, and why that may be."""
+        """A note that no page was notified of a change, and why."""
         if not self._workers:
             return " (no page is connected)"
         worker = escape(min(self._workers))
@@ -306,7 +306,7 @@ class LiveReload(DevExtension):
         return names + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
     def _tell_state(self, changes: Sequence[dict[str, object]] = ()) -> None:
-        """Tell the tabs what the state is, once all of it is known."""
+        """Send the state to the tabs, once all of it is known."""
         with self._telling:
             # Modules change with the processes; the state of all is that of their beginning.
             versions = [one.version for one in self._watched]
@@ -316,7 +316,7 @@ class LiveReload(DevExtension):
                 self.broker.set_state(state, list(changes))
 
     def _changed_elsewhere(self, paths: list[str]) -> None:
-        """Nobody knows which pages are made of it."""
+        """A folder that is not served has changed: it is unknown which pages depend on it."""
         told: list[dict[str, object]] = [{"path": path, "kind": "outside"} for path in paths]
         self._tell_state(told[: self._limits.changes_in_event])
         self._report(f"changed {self._shown(paths)}")

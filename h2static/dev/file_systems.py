@@ -25,14 +25,14 @@ TELLING: Final = LOCAL_FILE_SYSTEMS | {
     *("ramfs", "rootfs", "devtmpfs", "aufs", "jfs", "nilfs2", "reiserfs", "ubifs", "jffs2"),
     *("vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "hfs", "hfsplus", "iso9660", "udf"),
 }
-#: What is said of a file system whose kind the system does not tell.
+#: The name for a file system of unknown kind.
 UNKNOWN: Final = "unknown"
 
 _PATH_ONLY: int = getattr(os, "O_PATH", 0)
 
 
 class FileSystems:
-    """The file systems that a tree is on, remembered until something is mounted or unmounted."""
+    """The file systems that a tree is on, cached until something is mounted or unmounted."""
 
     def __init__(
         self, kind_of: Callable[[int], str | None] | None = None, mounts: str = MOUNTS

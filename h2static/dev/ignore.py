@@ -43,7 +43,7 @@ IGNORED_FOLDERS = (
     ".direnv",
     ".Trash*",
 )
-#: What editors and tools write beside a file before they rename it, or to lock it.
+#: Files that editors and tools write next to a file before renaming them, or as locks.
 IGNORED_FILES = (
     "*~",
     ".#*",

@@ -41,12 +41,12 @@ class _Relative:
 
     @property
     def order(self) -> tuple[bool, int]:
-        """Who names a method is meant more than who does not; then the lowest status."""
+        """The sort key: files that name a method first; then the lowest status."""
         return not self.method, self.status
 
 
 def make_mock(config: Config, inner: Application) -> MockApplication:
-    """What ``config`` asks for, around ``inner``."""
+    """``inner`` with the mock API of ``config`` around it."""
     rules = [(pattern, folder or config.root) for pattern, folder in config.mock]
     # As the application inside, which is asked for the rest.
     names = (*config.allow_host, *machine_names()) if config.dev else None
@@ -93,7 +93,7 @@ class MockApplication(Wrapper):
         return next((one for pattern, one in reversed(self._rules) if pattern.matches(path)), None)
 
     def _outcome(self, request: Request, folder: str) -> Outcome:
-        """In a thread: what a file says, or the application inside."""
+        """In a thread: the response from a file, or from the wrapped application."""
         found = _relatives(folder, unquote_to_bytes(request.path.partition(b"?")[0]))
         if not found:
             return Handover(self._inner.handle)
@@ -106,7 +106,7 @@ class MockApplication(Wrapper):
             return _response(405, b"", fields=(allow,))
         chosen = min(fitting, key=lambda one: one.order)
         try:
-            # A FIFO would have the thread wait for whoever writes to it.
+            # Opening a FIFO would block the thread.
             with open_regular_file(chosen.path) as file:
                 octets = file.read(self._limits.mock + 1)
         except OSError:

@@ -22,7 +22,7 @@ def start(url: str) -> None:
 
 def main() -> None:
     """Open the URL of the command line."""
-    # What a worker ignores, the browser would ignore as well.
+    # The browser would inherit the ignored signals of a worker.
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
             signal.signal(number, signal.SIG_DFL)

@@ -21,7 +21,7 @@ from h2static.site.names import DEFAULT_NAMES, PublicNames
 from h2static.site.pages import page
 from h2static.site.paths import Names, split_path
 
-#: How much two names have in common at least, of which one is meant for the other.
+#: Minimum similarity of two names for a suggestion.
 _ALIKE = 0.6
 
 _STYLE = """\
@@ -45,7 +45,7 @@ class ServedFolder:
     """A folder that is served."""
 
     root: str
-    #: The names in it that may be told.
+    #: The names in it that may be revealed.
     public: PublicNames = DEFAULT_NAMES
     #: The file in it that is served for a folder.
     index: str = "index.html"
@@ -85,7 +85,7 @@ def missing_page(folder: ServedFolder, path: bytes, limits: DevLimits = DEFAULT_
 
 
 def host_page(host: str) -> bytes:
-    """The page that tells why a name is not answered to."""
+    """The page that explains why the server does not answer to a name."""
     shown = escape(host)
     content = (
         '<main>\n<p class="status">421 Misdirected Request</p>\n<h1>This server does not'
@@ -102,7 +102,7 @@ def _similar(served: ServedFolder, names: Names, limits: DevLimits) -> list[byte
     root, public = os.fsencode(served.root), served.public
     names = tuple(name for name in names if name not in (b".", b".."))
     depth = 0
-    # What is hidden is not served, and its names are not told.
+    # Hidden files are not served, and their names are not revealed.
     while (
         depth < len(names) - 1
         and not public.hides(names[:depth], names[depth])

@@ -15,7 +15,7 @@ from h2static.site.pages import page
 
 PAGE_PATH = PREFIX + "ca"
 CERTIFICATE_PATH = PREFIX + "ca.crt"
-#: RFC 2585 has application/pkix-cert; telephones act upon this one.
+#: RFC 2585 defines application/pkix-cert, but phones react to this one.
 CERTIFICATE_TYPE = b"application/x-x509-ca-cert"
 
 _STYLE = """\

@@ -40,7 +40,7 @@ _HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-]+(?::[0-9]+)?")
 
 
 class Origin(NamedTuple):
-    """Where the page comes from."""
+    """The origin of the page."""
 
     #: ``http`` or ``https``.
     scheme: str
@@ -56,10 +56,10 @@ class Origin(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Extension:
-    """What became of the policies of one page."""
+    """The extended policies of one page."""
 
     origin: Origin
-    #: The nonce to use where a policy leaves no other way.
+    #: The nonce to use if a policy allows nothing else.
     spare_nonce: str
     #: The nonce that the script element must carry.
     nonce: str | None = None

@@ -23,7 +23,7 @@ class SharedWorkers:
         self._overflowed = False
 
     def note(self, request: Request) -> None:
-        """A browser asks for something."""
+        """Record a browser's request."""
         if request.field(b"sec-fetch-dest") == b"sharedworker" or self._is_asked_by_one(request):
             if len(self._paths) < self._limits.worker_files:
                 self._paths.add(_plain(request.path.partition(b"?")[0]))

@@ -73,7 +73,7 @@ class Tree:
         """``follow_links``: what links outside the root lead to is served as well.  ``counts``:
         which files are looked at, by their paths."""
         self._counts = counts
-        #: As it was given: what a link there leads to may be swapped.
+        #: The path as given: the target of a link may be swapped.
         self.root = os.path.abspath(root)
         self._ignore = ignore
         self._limits = limits
@@ -108,7 +108,7 @@ class Tree:
         self._unlearned = deque(self._files)
 
     def refresh(self, touched: Iterable[str]) -> list[Change]:
-        """Look again at these paths below the root (``""``: everything) and tell what changed."""
+        """Rescan these paths in the root (``""``: everything) and return what changed."""
         changes: list[Change] = []
         paths = set(touched)
         if len(paths) > self._limits.touched:
@@ -260,7 +260,7 @@ class Tree:
             pending.append(path)
 
     def _remove(self, path: str, changes: list[Change]) -> None:
-        """Nothing has this name any more."""
+        """The file no longer exists."""
         self._remove_file(path, changes)
         below = path + "/" if path else ""
         if path in self.folders:
@@ -291,7 +291,7 @@ class Tree:
 
     def relative(self, absolute: str) -> str | None:
         """The path below the root; ``None`` when it is not below it."""
-        # macOS tells real paths, whatever path it was asked to watch.
+        # macOS reports real paths, whatever path is watched.
         places = [(self.root, ""), (os.path.realpath(self.root), "")]
         for place, name in (*self._outside.items(), *places):
             if absolute == place:

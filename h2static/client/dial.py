@@ -33,7 +33,7 @@ from h2static.http1.limits import Limits
 #: RFC 8305 section 5: "Connection Attempt Delay … a recommended value is 250 milliseconds".
 _ATTEMPT_DELAY: Final = 0.25
 
-#: Family, and what ``connect`` takes.
+#: Address family, and the address for ``connect``.
 _Address = tuple[int, "tuple[str, int] | tuple[str, int, int, int] | str"]
 
 
@@ -73,7 +73,7 @@ async def dial(
 
 
 def _protocol(origin: Origin, wire: Wire, options: ConnectOptions) -> str:
-    """What the server has chosen by ALPN; one that does not know it speaks HTTP/1.1."""
+    """The protocol that the server selected in ALPN; without ALPN, HTTP/1.1."""
     assert wire.tls is not None
     chosen = wire.tls.selected_alpn_protocol()
     if chosen is not None:
@@ -186,7 +186,7 @@ async def _open(
     try:
         sock.setblocking(False)
         if family != socket.AF_UNIX:
-            # Frames are written whole; nothing is gained by waiting for more.
+            # Frames are written completely; waiting for more gains nothing.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         code = sock.connect_ex(address)
         if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):

@@ -16,7 +16,7 @@ from h2static.http.grammar import is_authority
 
 #: By scheme.
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-#: What stands in a path or query as it is; the percent sign too, so that what is encoded stays so.
+#: Characters kept in a path or query; with the percent sign, so that encoded ones stay encoded.
 _AS_IT_IS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -48,7 +48,7 @@ class Origin:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class URL:
-    """What a URL names."""
+    """A parsed URL."""
 
     origin: Origin
     #: Path and query, in the form of ``:path``.

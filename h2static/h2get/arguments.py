@@ -257,7 +257,7 @@ def _add_expectations(parser: argparse.ArgumentParser) -> None:
 
 
 def parse(words: Sequence[str]) -> Arguments:
-    """What ``words`` say.  Raises :class:`UsageError`."""
+    """Parse ``words``.  Raises :class:`UsageError`."""
     arguments = parse_with(build_parser(), words, Arguments())
     if not arguments.help and not arguments.version and not arguments.uris:
         raise UsageError("missing URI; see h2get --help")
@@ -296,7 +296,7 @@ def refuse_others(
 
 
 def parse_with(parser: argparse.ArgumentParser, words: Sequence[str], arguments: _A) -> _A:
-    """What ``words`` say to a parser that has more options.  Raises :class:`UsageError`."""
+    """Parse ``words`` with a parser that has more options.  Raises :class:`UsageError`."""
     parser.parse_intermixed_args(list(words), arguments)
     if not arguments.help and not arguments.version:
         _check(arguments)

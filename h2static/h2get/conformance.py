@@ -75,7 +75,7 @@ class _Arguments(Arguments):
 
 
 def shipped_cases(url: URL) -> list[Case]:
-    """The cases that come with the command."""
+    """The built-in cases."""
     folder = files("h2static.h2get").joinpath("suite")
     names = sorted(one.name for one in folder.iterdir() if one.name.endswith(".h2s"))
     return [
@@ -122,7 +122,7 @@ def run_conformance(words: Sequence[str]) -> int:
 
 
 def _chosen(arguments: _Arguments, url: URL) -> list[Case]:
-    """The cases that are to run.  Raises :class:`UsageError`."""
+    """The cases to run.  Raises :class:`UsageError`."""
     if arguments.suite:
         cases = [case for name in arguments.suite for case in read_script(name, url)]
     else:
@@ -181,7 +181,7 @@ async def run_cases(
     jobs: int,
     told: Callable[[Result], None],
 ) -> list[Result]:
-    """Run ``cases``, ``jobs`` of them at the same time; ``told`` hears of each in their order.
+    """Run ``cases``, ``jobs`` of them concurrently; ``told`` gets each result in order.
 
     Raises :class:`~h2static.client.ConnectError`.
     """
@@ -229,7 +229,7 @@ def line_of(result: Result) -> str:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """How many cases have come to what."""
+    """The number of cases by verdict."""
     counts = Counter(result.verdict for result in results)
     parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
     cases = "case" if len(results) == 1 else "cases"

@@ -19,7 +19,7 @@ from h2static.h2get.script.render import render
 def read_expectations(
     written: Sequence[str], files: Sequence[str], absent: Sequence[str]
 ) -> list[Expect | Never]:
-    """What the options say.  Raises :class:`UsageError`."""
+    """The expectations in the options.  Raises :class:`UsageError`."""
     found: list[Expect | Never] = []
     try:
         found += [parse_expectation(text) for text in written]
@@ -58,7 +58,7 @@ def difference(expectations: Sequence[Expect | Never], frames: Sequence[Received
 
 
 def _find(one: Expect, frames: Sequence[Received], start: int) -> tuple[int, str | None]:
-    """Where the frame that ``one`` describes is, or was to come, and what is wrong."""
+    """Where the frame that ``one`` describes is, or was expected, and the problem."""
     for place in range(start, len(frames)):
         frame = frames[place]
         if any(matches(pattern, frame) for pattern in one.patterns):

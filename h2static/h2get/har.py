@@ -21,12 +21,12 @@ from h2static.http.fields import Fields
 from h2static.http2.field_sections import request_section
 from h2static.version import __version__
 
-#: What the JSON of HAR is made of.
+#: JSON values.
 _Object = dict[str, Any]
 
 
 def document(finished: Iterable[Finished]) -> str:
-    """The whole document."""
+    """The complete document."""
     entries = sorted(finished, key=lambda one: one.response.times.asked)
     creator = {"name": "h2get", "version": __version__}
     log = {"version": "1.2", "creator": creator, "pages": [], "entries": list(map(_entry, entries))}

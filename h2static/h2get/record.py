@@ -28,7 +28,7 @@ from h2static.version import __version__
 #: Fields whose values are other ones each time.
 VOLATILE: Final = frozenset((b"date", b"age", b"expires"))
 
-#: What records nothing, or writes to where the script goes.
+#: Options that record nothing, or write to the same place as the script.
 _OTHER_USES: Final = frozenset(
     {
         *("json", "verbose", "hexdump", "color", "stat", "har", "remote_name", "include"),
@@ -115,7 +115,7 @@ def _sent(frame: Received, url: URL) -> list[str]:
 
 
 def _portable(fields: Fields, url: URL) -> Fields:
-    """Fields that name the server as scripts do, so that another one can be asked the same."""
+    """Replace the server's name by variables, so that the script works with other servers."""
     authority = url.origin.authority
     result = []
     for name, value in fields:

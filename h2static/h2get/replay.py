@@ -132,7 +132,7 @@ def _differences(name: str, results: Sequence[Result]) -> list[str]:
 
 
 def _normal(results: Sequence[Result], ignored: Sequence[str], authority: bytes) -> list[str]:
-    """What came, stream by stream, without what is another each time, and the server's name."""
+    """The responses by stream, without values that vary between runs and the server's name."""
     left_out = {name.lower().encode() for name in ignored}
     lines: list[str] = []
     for result in results:

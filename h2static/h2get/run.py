@@ -47,7 +47,7 @@ class Run:
             self._upload = Upload(arguments)
         except OptionError as error:
             raise UsageError(str(error)) from error
-        #: What the command line names.
+        #: The URIs on the command line.
         self.urls = [fetch.url for fetch in self._work.waiting]
         self._work.known = {str(url) for url in self.urls}
 
@@ -70,7 +70,7 @@ class Run:
         return FAILED if self._work.failed else OK
 
     async def _ask_one_origin(self) -> None:
-        """Connect to the origin of what waits first, and ask for all that waits for it."""
+        """Connect to the origin of the first pending request, and send all requests for it."""
         work = self._work
         origin = work.waiting[0].url.origin
         fetches = [one for one in work.waiting if one.url.origin == origin]
@@ -93,7 +93,7 @@ class Run:
             output.show(text)
 
     def _report(self) -> None:
-        """What was asked for at the end: statistics and HAR."""
+        """Write statistics and HAR, if requested."""
         if self._arguments.stat:
             from h2static.h2get.statistics import table
 

@@ -44,7 +44,7 @@ def window_bits(text: str) -> int:
 
 
 def weight(text: str) -> int:
-    """The urgency of RFC 9218 that a weight of RFC 7540 comes to."""
+    """The RFC 9218 urgency for an RFC 7540 weight."""
     number = integer(1, 256)(text)
     return next(urgency for least, urgency in _URGENCIES if number >= least)
 

@@ -21,7 +21,7 @@ from h2static.http2 import frames as f
 from h2static.http2 import registry as r
 from h2static.http2.observer import Observer
 
-#: Octets of content that are kept; expectations of ``data=`` look at beginnings.
+#: Octets of content that are kept; expectations with ``data=`` compare beginnings.
 MOST_CONTENT: Final = 16 * 1024 * 1024
 #: Octets of all other payloads: header blocks, and what unknown frames hold.
 MOST_OTHER: Final = 64 * 1024 * 1024
@@ -30,7 +30,7 @@ MOST_FRAMES: Final = 1_000_000
 
 
 class Several:
-    """Passes everything on to several who look."""
+    """Passes everything on to several observers."""
 
     def __init__(self, frames: Sequence[Observer], heads: Sequence[HeadObserver]) -> None:
         self._frames = frames
@@ -107,11 +107,11 @@ class Capture:
 
     @property
     def frames(self) -> list[Received]:
-        """What came."""
+        """The received frames."""
         return [one.frame for one in self.seen if not one.sent]
 
     def beside(self, observers: Observers) -> Observers:
-        """``observers``, and this one too."""
+        """``observers`` with this one added."""
         frames: list[Observer] = [self]
         heads: list[HeadObserver] = [self]
         if observers.frames is not None:

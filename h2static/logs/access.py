@@ -39,11 +39,11 @@ HostOf: TypeAlias = Callable[[Request], str]
 MAX_WAITING: Final = 65_536
 #: Seconds that a request waits at most before it is written: lines go out in batches.
 _INTERVAL: Final = 0.5
-#: The same for a person who watches.
+#: The same for a person at a terminal.
 _BRIEF_INTERVAL: Final = 0.1
 #: Lines of one ``write``.
 _BATCH: Final = 512
-#: What stands in the place of an address for clients of Unix domain sockets.
+#: Stands for the address of clients on Unix domain sockets.
 _UNIX: Final = "unix"
 
 
@@ -92,7 +92,7 @@ class AccessLog:
         return count
 
     def take_problems(self) -> list[str]:
-        """What went wrong since the last call, one line each."""
+        """Problems since the last call, one line each."""
         with self._problems_lock:
             unwritten, self._unwritten = self._unwritten, Counter()
             not_reopened, self._not_reopened = self._not_reopened, ""
@@ -123,7 +123,7 @@ class AccessLog:
 
     def _drain(self) -> None:
         while True:
-            # Also where nothing waits: whoever renamed the file may wait for the new one.
+            # Even if nothing waits: the program that renamed the file may wait for the new one.
             self._open_again_if_asked()
             if not self._waiting:
                 return
@@ -150,7 +150,7 @@ class AccessLog:
                 self._log_file.write(octets)
                 left -= count
         except OSError as error:
-            # The medium is full or the reader gone; serving goes on.
+            # The medium is full, or the reader has disappeared; serving continues.
             with self._problems_lock:
                 self._unwritten[error.strerror or str(error)] += left
 
@@ -223,7 +223,7 @@ def _combined(finished: Finished, epoch: float) -> str:
 
 
 def _virtual_host(finished: Finished, host: str | None) -> str:
-    """What Apache's log format says with ``%v:%p``, and a space."""
+    """Apache's ``%v:%p``, and a space."""
     local = finished.client.local
     port = local[1] if isinstance(local, tuple) else _UNIX
     return f"{_word(host or named_host(finished.request.authority) or '-')}:{port} "

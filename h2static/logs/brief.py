@@ -13,7 +13,7 @@ import time
 from h2static.http.journal import Finished
 from h2static.logs.escape import escape, escape_utf8
 
-#: What live reload asks for by itself.
+#: Requests of the live-reload client.
 _OWN_PREFIX = b"/.h2static/"
 #: What browsers ask every site for, and most have not: an icon, and what developer tools look for.
 _UNASKED = (

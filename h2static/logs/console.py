@@ -15,13 +15,13 @@ from h2static.config import Config
 from h2static.logs.escape import escape
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only ``-v`` needs.
     from h2static.logs.frames import FrameLog
     from h2static.logs.http3_frames import Http3FrameLog
 
 
 def is_colored(config: Config) -> bool:
-    """Whether to color what goes to standard output (https://no-color.org/)."""
+    """Whether to color standard output (https://no-color.org/)."""
     if config.color is not None:
         return config.color
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -34,14 +34,14 @@ class LogFile:
 
     @property
     def is_pipe(self) -> bool:
-        """Whether it is a pipe, or the system cannot say."""
+        """Whether it is a pipe, or the system does not know."""
         try:
             return stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
         except OSError:
             return True
 
     def write(self, lines: bytes) -> None:
-        """Write all of ``lines``; a pipe or a full disk may take them in parts.
+        """Write all of ``lines``; a pipe or a full disk may accept them in parts.
 
         Raises ``OSError``.
         """
@@ -60,7 +60,7 @@ class LogFile:
         _close(before)
 
     def close(self) -> None:
-        """Let go of the file; what is written from here on goes to the standard descriptor."""
+        """Close the file; later lines go to the standard descriptor."""
         if self._path is not None:
             before, self._descriptor = self._descriptor, self._standard
             self._path = None
@@ -78,12 +78,12 @@ def _open(path: str) -> int:
             reason = "a FIFO without a reader, or a socket"
             raise OSError(errno.ENXIO, reason, path) from error
         raise
-    # Lines are written whole, however slowly they are read.
+    # Lines are written completely, however slowly they are read.
     os.set_blocking(descriptor, True)
     return descriptor
 
 
 def _close(descriptor: int) -> None:
-    # It tells of writes that failed, and has closed all the same.
+    # The error concerns earlier writes; the file is closed all the same.
     with contextlib.suppress(OSError):
         os.close(descriptor)

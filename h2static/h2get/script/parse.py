@@ -39,7 +39,7 @@ from h2static.http2 import registry as r
 #: The connection that is there without being named.
 MAIN: Final = "main"
 _META: Final = re.compile(r"(case|section|text|level|needs|content): *(.*)")
-#: The connection that is there before anything goes wrong on another one.
+#: The connection that is opened before the connection under test.
 _WITNESS: Final = "other"
 _LEVELS: Final = frozenset(("MUST", "SHOULD", "MAY"))
 _VARIABLE: Final = re.compile(r"\$([a-z]+)")

@@ -23,7 +23,7 @@ class Balance:
         self._next = 0
 
     def choose(self, tried: Sequence[Upstream]) -> Upstream | None:
-        """The upstream to ask; ``None``: nobody is left."""
+        """The upstream to ask; ``None``: none is left."""
         upstreams = self._upstreams
         if len(upstreams) == 1:
             only = upstreams[0]

@@ -19,9 +19,9 @@ from h2static.http.semantics import CONNECTION_SPECIFIC
 #: Schemes that a target may have, and their ports.
 SCHEMES: Final = {"http": 80, "https": 443, "h2c": 80}
 _UNIX: Final = "unix:"
-#: What a path may have beside letters and digits (RFC 3986 section 3.3).
+#: Characters allowed in a path besides letters and digits (RFC 3986 section 3.3).
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9\-._~%!$&'()*+,;=:@]*)*")
-#: Fields that are made anew for each message and cannot be set.
+#: Fields that are generated for each message and cannot be set.
 _OWN_FIELDS: Final = CONNECTION_SPECIFIC | {
     b"content-length",
     b"expect",
@@ -116,11 +116,11 @@ def parse_target(text: str) -> Target:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class HealthCheck:
-    """A request that an upstream has to answer, again and again, to be asked for others."""
+    """A periodic request that an upstream must answer to get other requests."""
 
     #: With a query if wanted; what answers it with 200 to 399 is well.
     path: str
-    #: Seconds between two of them, and those that an answer may take.
+    #: Seconds between two checks, and seconds that a response may take.
     interval: float = 10.0
     timeout: float = 3.0
 
@@ -132,12 +132,12 @@ class HealthCheck:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ProxyConfig:
-    """What is passed on below one prefix, to whom and how.
+    """Which requests to forward under one prefix, where to and how.
 
     Raises ``ValueError`` with one line when values contradict each other.
     """
 
-    #: As :func:`h2static.router.parse_prefix` gives it; empty: everything.
+    #: As returned by :func:`h2static.router.parse_prefix`; empty: everything.
     prefix: str
     #: One at least.
     targets: tuple[Target, ...]
@@ -161,7 +161,7 @@ class ProxyConfig:
     #: The domain that cookies get in place of their own; empty: they get none, which means the host
     #: that set them; ``None``: they keep their own.
     cookie_domain: str | None = None
-    #: Turn what Location says of the target into what the client can ask for.
+    #: Rewrite Location from URLs of the target to URLs that the client can request.
     location: bool = True
     #: Seconds: to connect; for the response to begin, since the request last moved on; between two
     #: pieces of it, 0: no matter.
@@ -186,7 +186,7 @@ class ProxyConfig:
                 raise ValueError(f"target: {text} is repeated")
         for pattern, replacement in self.rewrite:
             try:
-                # What is replaced is looked at also where nothing matches.
+                # The replacement is checked even if nothing matches.
                 re.compile(pattern.encode("utf-8")).sub(replacement.encode("utf-8"), b"")
             except (re.error, ValueError, IndexError) as error:
                 raise ValueError(f"rewrite: {pattern!r}: {error}") from None

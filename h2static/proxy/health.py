@@ -34,7 +34,7 @@ async def watch_health(
 
 
 async def _ask(upstream: Upstream, check: HealthCheck, options: ConnectOptions) -> str | None:
-    """What is wrong; ``None``: nothing is."""
+    """The problem; ``None``: none."""
     try:
         with anyio.fail_after(check.timeout):
             async with connect(upstream.origin, options) as client:

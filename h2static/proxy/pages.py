@@ -14,7 +14,7 @@ from h2static.http.messages import Response
 from h2static.http.requests import Request
 from h2static.site.pages import REASONS, page
 
-#: Seconds until the browser asks again.
+#: Seconds until the browser retries.
 _AGAIN: Final = 1
 
 
@@ -36,7 +36,7 @@ def down_page(status: int, request: Request, upstream: str, reason: str) -> Resp
         (b"cache-control", b"no-store"),
         (b"content-length", b"%d" % len(octets)),
         (b"content-type", b"text/%b; charset=utf-8" % kind),
-        # Of what was sent with POST nobody knows whether it may be sent again.
+        # It is unknown whether a POST may be sent again.
         *(((b"refresh", b"%d" % _AGAIN),) if again else ()),
     )
     body = b"" if request.method == b"HEAD" else octets

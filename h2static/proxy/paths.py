@@ -37,7 +37,7 @@ def rest_below(path: bytes, prefix: str) -> bytes | None:
 def upstream_path(
     path: bytes, prefix: str, base: str | None, rewrite: Sequence[tuple[re.Pattern[bytes], bytes]]
 ) -> bytes | None:
-    """The path and query to ask for in place of ``path``, which may have a query.
+    """The upstream's path and query for ``path``, which may have a query.
 
     ``base``: what replaces ``prefix``; ``None``: nothing does.  ``rewrite`` is applied to the
     result.  ``None``: the path is below the prefix only by another reading.

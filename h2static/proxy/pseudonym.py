@@ -16,5 +16,5 @@ def pseudonym_of(sockets: Sequence[socket.socket]) -> str:
     """The name of the server that listens on ``sockets``."""
     places = sorted({str(one.getsockname()) for one in sockets})
     text = "\n".join([socket.gethostname(), *places])
-    # Who listens where on which machine need not be told to others.
+    # Other servers need not learn the machine and its listening addresses.
     return f"h2static-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

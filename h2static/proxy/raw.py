@@ -11,7 +11,7 @@ from h2static.http.bodies import Body, BodyReader
 from h2static.http.outgoing import Failure, ResponseReceiver
 from h2static.http1.output import Output
 
-#: The most that one read of the body asks for.
+#: Maximum octets per read of the body.
 _READ_SIZE = 65_536
 
 
@@ -46,7 +46,7 @@ class RawConnection:
     # ------------------------------------------------------------------ for the receiver
 
     def resume(self) -> None:
-        """The receiver, which had enough, takes more."""
+        """The receiver accepts more again."""
         self._paused = False
 
     def cancel(self) -> None:
@@ -68,7 +68,7 @@ class RawConnection:
 
     @property
     def is_half_closed(self) -> bool:
-        """Whether all that we had to send has left, and more may come."""
+        """Whether our direction has ended, and more may be received."""
         return self._reader is None and not self._output.octets and not self.closing
 
     def receive(self, data: bytes, now: float) -> None:

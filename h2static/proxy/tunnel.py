@@ -74,9 +74,9 @@ class TunnelRelay:
         self._upstream: Upstream | None = None
         self._link: Link | None = None
         self._call: Call | None = None
-        #: What is spoken after an Upgrade.
+        #: The protocol after an Upgrade.
         self._raw: RawConnection | None = None
-        #: What Sec-WebSocket-Accept of the upstream has to say.
+        #: The expected Sec-WebSocket-Accept of the upstream.
         self._accept: bytes | None = None
         capacity = route.limits.tunnel
         #: From the client to the upstream, and back.
@@ -208,7 +208,7 @@ class TunnelRelay:
             self._grant(head)
             return
         if head.status < 300:
-            # To the client that would say that it was granted.
+            # To the client that would mean that it was accepted.
             self._lose_link(f"the upstream answered the WebSocket handshake with {head.status}")
             return
         self._head = head
@@ -262,7 +262,7 @@ class TunnelRelay:
         return None
 
     def _resume(self) -> None:
-        """The client has taken what waited."""
+        """The client has read the waiting octets."""
         link = self._link
         if link is None:
             return
@@ -282,7 +282,7 @@ class TunnelRelay:
         self._exchange.respond(self._route.refusal(status, self._exchange, reason, source))
 
     def _lose_link(self, reason: str) -> None:
-        """What the upstream says is not to be listened to."""
+        """Ignore the upstream's connection from now on."""
         self._cancel()
         self._refuse(502, reason)
 
@@ -295,7 +295,7 @@ class TunnelRelay:
         elif self._call is not None:
             self._call.cancel()
         if isinstance(link.engine, Http1Connection):
-            # Also where it has switched to something that nobody will speak.
+            # Even if it has switched to a protocol that will not be used.
             link.close()
         link.flush_soon()
 
@@ -315,7 +315,7 @@ class TunnelRelay:
                 upstream.forget(self)
 
     def lost(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         if not self._over:
             self._cancel()
             self._finish()
@@ -323,7 +323,7 @@ class TunnelRelay:
             self._up.close()
 
     def drain(self) -> None:
-        """The server is about to stop: a tunnel goes on as long as its client may."""
+        """The server is about to stop: a tunnel continues as long as its client may."""
 
     def check(self, now: float) -> None:
         """See :class:`h2static.proxy.relay.Timed`."""

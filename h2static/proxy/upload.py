@@ -26,25 +26,25 @@ class Upload:
         "_received", "_trailers", "broken", "ended", "moved",
     )  # fmt: skip
 
-    #: Whoever frames it knows what the client has announced; trailers may follow.
+    #: The engine knows the length that the client announced; trailers may follow.
     length = None
 
     def __init__(self, limits: ProxyLimits, on_room: Callable[[], None]) -> None:
         """``on_room`` is called when the client may go on."""
         self._limits = limits
         self._on_room = on_room
-        #: What has come, as long as it can be read again; ``None``: too much has.
+        #: The content so far, while it can be replayed; ``None``: it is too large.
         self._kept: list[bytes] | None = []
         self._kept_size = 0
         self._received = 0
         self._trailers: Fields = ()
-        #: The content is whole.
+        #: The content is complete.
         self.ended = False
-        #: The rest of it will not come.
+        #: The rest will not arrive.
         self.broken = False
         #: How often something was read: the request moves on.
         self.moved = 0
-        #: What the present upstream reads.
+        #: The body that the current upstream reads.
         self._pipe: Pipe | None = None
         self._reader: _Reader | None = None
         self._on_known: Callable[[], None] | None = None
@@ -76,7 +76,7 @@ class Upload:
         pipe = self._pipe
         if self._kept is not None:
             self._kept_size += len(data)
-            # What nobody reads yet has to be kept in any case.
+            # Unread content must be kept in any case.
             if pipe is None or self._kept_size <= self._limits.replayed:
                 self._kept.append(data)
             else:
@@ -127,7 +127,7 @@ class Upload:
         if self.ended:
             pipe.end(self._trailers)
         elif not full and self._received >= self._limits.upload:
-            # It was told to wait while nobody read.
+            # It had to wait while nothing read the content.
             self._on_room()
         return reader
 
@@ -136,7 +136,7 @@ class Upload:
         self._on_room()
 
     def detach(self) -> None:
-        """Whoever reads now reads no more of what comes."""
+        """Detach the current reader."""
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
             pipe.close()

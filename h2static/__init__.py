@@ -1,4 +1,4 @@
-"""A static-file HTTP/2 server in pure Python.
+"""An HTTP/2 server for files, applications and proxying, in pure Python.
 
 From the command line: ``h2static --no-tls 8080 ./www``.  In a program::
 
@@ -31,7 +31,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is asked for: the supervisor needs no event loop."""
+    """Load a public name on first use, because the supervisor needs no event loop."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,12 +1,11 @@
-"""How a configuration becomes a server: the one room that knows everybody.
+"""Builds a server from a configuration: the one module that knows all parts.
 
-Contract: :func:`assemble` makes a :class:`~h2static.server.server.Server` of a
-:class:`~h2static.config.Config` and of listening sockets: applications, engines, entrances, logs.
-It opens everything or nothing.  Nothing else in the package knows which applications and which
-protocols there are.
+Contract: :func:`assemble` builds a :class:`~h2static.server.server.Server` from a
+:class:`~h2static.config.Config` and listening sockets: applications, engines, entrances, logs.  It
+opens everything or nothing.  No other module in the package knows all applications and protocols.
 
-Strategy: what a configuration does not ask for is not imported: a worker on cleartext needs no
-OpenSSL context, one whose clients speak HTTP/2 no HTTP/1.1.
+Strategy: features that a configuration does not use are not imported: a cleartext worker needs no
+OpenSSL context, one that serves HTTP/2 only needs no HTTP/1.1.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The command ``h2static``: its entry point.
 
-Contract: :func:`main` returns the exit code, see :mod:`h2static.command.start`.
+Contract: :func:`main` returns the exit status; see :mod:`h2static.command.start`.
 
-Strategy: a server is wanted quickly, and both the supervisor and its first worker have modules to
-load.  Where the words look as if a server were wanted, the worker's process is launched before
-anything else is loaded, and the two load at the same time.  Before that signals are held back, so
-that none that comes early is lost or leaves something behind; and first of all the standard streams
-are completed, before anything else can get their numbers.
+Strategy: startup should be fast, and both the supervisor and its first worker have modules to load.
+If the arguments look as if they start a server, the worker process is launched before anything else
+is loaded, and the two load in parallel.  Before that, signals are blocked, so that an early one is
+neither lost nor leaves anything behind; and first of all, missing standard streams are opened,
+before anything else can get their numbers.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return run(words, early_signals, launched, closed)
     except KeyboardInterrupt:
-        # Nothing is open.  A worker that was launched ends when its line does, with this process.
+        # Nothing is open.  A launched worker exits when its pipe closes, with this process.
         return 0
     finally:
         early_signals.release()
 
 
 def _launch_if_serving(words: Sequence[str]) -> Launched | None:
-    """A process to be the first worker; ``None`` when the words do not look as if one were needed.
+    """Launch the process of the first worker; ``None`` if the arguments do not seem to need one.
 
-    A wrong guess costs a process that ends at once, or a little time.
+    A wrong guess costs a process that exits immediately, or a little time.
     """
     if not any(word.isdigit() for word in words):
         return None

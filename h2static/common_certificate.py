@@ -1,7 +1,7 @@
-"""The one certificate of a server without hosts: its contexts of TLS, and its renewal.
+"""The single certificate of a server without hosts: its TLS contexts, and its renewal.
 
-Contract: part of the assembly.  Servers with hosts or several ports have
-:mod:`h2static.virtual_hosts` instead.  Nothing of TLS is imported where cleartext is served.
+Contract: part of the assembly.  Servers with hosts or several ports use
+:mod:`h2static.virtual_hosts` instead.  TLS modules are not imported for cleartext.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The decided configuration of a server.
+"""A server's configuration.
 
-Contract: a :class:`Config` is complete and consistent.  Whoever holds one needs no further checks:
-every value was checked where it came from (command line, TOML file or the embedding program), and
-what several values say together was checked when the object was made.  It is immutable, can be
-pickled (workers get it through a pipe) and reads nothing: no environment, no file, no clock.
+Contract: a :class:`Config` is complete and consistent, and needs no further checks: every value was
+checked at its source (command line, TOML file or embedding program), and combinations of values
+were checked when the object was created.  It is immutable, can be pickled (workers receive it
+through a pipe), and reads nothing: no environment, no file, no clock.
 
-Strategy: plain values only.  What needs a file descriptor, a key or a folder is opened by the
-process that uses it.
+Strategy: plain values only.  File descriptors, keys and folders are opened by the process that uses
+them.
 """
 
 from __future__ import annotations
@@ -27,41 +27,42 @@ from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
 from h2static.site.patterns import Pattern
 
-#: What ``server`` says and what ``--version`` prints before the version.
+#: The value of the field ``server``, and the name that ``--version`` prints.
 SERVER_NAME = "h2static"
 
-#: The encoder's dynamic table; larger tables make every look-up slower for little gain.
+#: Octets of the encoder's dynamic table; larger tables slow down every look-up for little gain.
 DEFAULT_ENCODER_HEADER_TABLE_SIZE = 4096
-#: A peer may allow 4 GiB; the encoder never uses more than this, whatever anybody asks for.
+#: A peer may allow 4 GiB; the encoder never uses more than this.
 MAX_ENCODER_HEADER_TABLE_SIZE = 64 * 1024
 #: SETTINGS_HEADER_TABLE_SIZE is a 32-bit value (RFC 9113 section 6.5.1).
 MAX_HEADER_TABLE_SIZE = 2**32 - 1
 #: SETTINGS_MAX_CONCURRENT_STREAMS is a 32-bit value (RFC 9113 section 6.5.1).
 MAX_CONCURRENT_STREAMS = 2**32 - 1
-#: Windows are given as ``2**N - 1``; RFC 9113 section 6.9.1 ends at 31 bits, nghttpd at 30.
+#: Windows are ``2**N - 1`` octets; RFC 9113 section 6.9.1 allows 31 bits, nghttpd 30.
 MAX_WINDOW_BITS = 30
 #: One octet holds the pad length (RFC 9113 section 6.1); with it, 256 octets can be added.
 MAX_PADDING = 256
-#: Editors and build tools write what belongs together within some 10 ms.
+#: Milliseconds.  Editors and build tools write related files within some 10 ms.
 DEFAULT_DEBOUNCE = 60
 MAX_DEBOUNCE = 60_000
-#: Where a server for development listens: nobody else's business.
+#: Where a development server listens: on this machine only.
 LOOPBACK = ("127.0.0.1", "::1")
-#: Addresses to listen at that a browser on this machine reaches as ``localhost``.
+#: Listening addresses that a browser on this machine reaches as ``localhost``.
 LOCALHOST = (*LOOPBACK, "0.0.0.0", "::")  # noqa: S104 -- compared, not bound
-#: Where to listen when nobody says so, and in dev mode with TLS, where 8080 looks like cleartext.
+#: The default ports: in general, and in dev mode with TLS, where 8080 looks like cleartext.
 DEFAULT_PORT = 8080
 DEFAULT_SECURE_DEV_PORT = 8443
-#: More workers than this are a typing mistake on any machine that serves a folder.
+#: More workers than this are a typing error on any machine that serves a folder.
 MAX_WORKERS = 256
-#: A worker takes about 50 MiB before it has served anything; less would replace it again and again.
+#: Octets.  A worker needs about 50 MiB before it serves anything; a lower limit would replace it
+#: over and over.
 MIN_MEMORY = 96 * 1024 * 1024
 MAX_MEMORY = 2**50
-#: A server that takes more than a day to stop does not stop.
+#: Seconds.  A server that takes more than a day to stop does not stop.
 MAX_SECONDS = 86_400
 
 
-#: Attributes of a :class:`Config` with the least and the largest value.
+#: Numeric attributes of a :class:`Config` with their minimum and maximum.
 _RANGES = {
     "port": (0, 65535),
     "header_table_size": (0, MAX_HEADER_TABLE_SIZE),
@@ -79,87 +80,86 @@ _RANGES = {
 
 
 def describe(error: OSError | ValueError) -> str:
-    """What is wrong, and with which file, in one line."""
+    """A one-line description of ``error``, with the file it concerns."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return str(error)
 
 
 class AltSvc(StrEnum):
-    """Whether responses tell clients where HTTP/3 is (RFC 7838)."""
+    """Whether responses advertise HTTP/3 (RFC 7838)."""
 
-    #: Where HTTP/3 is served, but not in dev mode: browsers remember it for this port.
+    #: If HTTP/3 is served, but not in dev mode, because browsers remember it for the port.
     AUTO = "auto"
     ON = "on"
     OFF = "off"
-    #: Have clients forget what they were told.
+    #: Make clients forget an earlier advertisement.
     CLEAR = "clear"
 
 
 class LogFormat(StrEnum):
-    """The form of an access log line."""
+    """The format of an access log line."""
 
     COMBINED = "combined"
     JSON = "json"
-    #: For people: short, coloured, without what is the same on every line.
+    #: For people: short, colored, without the parts that are the same on every line.
     BRIEF = "brief"
-    #: The name of the host and the port (``%v:%p`` of Apache), then as COMBINED.
+    #: Host name and port (Apache's ``%v:%p``), then as COMBINED.
     VHOST = "vhost"
 
 
 class ProxyProtocol(StrEnum):
-    """Whether connections of trusted proxies begin with a PROXY header."""
+    """Whether connections from trusted proxies start with a PROXY header."""
 
-    #: With or without.
+    #: With or without one.
     ACCEPT = "accept"
-    #: A connection without one is closed.
+    #: Close connections without one.
     REQUIRE = "require"
-    #: Never: what looks like one is no HTTP.
+    #: Never; a PROXY header is treated as malformed HTTP.
     OFF = "off"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Config:
-    """Everything that was decided before a server starts.
+    """All settings of a server.
 
-    Raises ``ValueError`` with one clear line when values contradict each other.
+    Raises ``ValueError`` with a one-line message if values contradict each other.
     """
 
-    #: Where to listen: TCP port, 0 to have a free one picked (the same for all addresses).
+    #: TCP port to listen on; 0 picks a free one (the same for all addresses).
     port: int
-    #: Whether somebody asked for that port; in dev mode another one does as well, if nobody did.
+    #: Whether the user chose that port; if not, dev mode may use the next free one instead.
     port_given: bool = True
-    #: Addresses to bind, ``unix:/path`` for a Unix domain socket; empty: every interface of IPv4
-    #: and of IPv6.
+    #: Addresses to bind, ``unix:/path`` for a Unix domain socket; empty: all IPv4 and IPv6
+    #: interfaces.
     addresses: tuple[str, ...] = ()
-    #: Which folder to serve, and how; without a root none is, and applications are all there is.
+    #: The folder to serve, and how; without a root, no folder is served.
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
     #: Applications; one of them may have no prefix.
     apps: tuple[AppConfig, ...] = ()
-    #: What is passed on to upstreams; one of them and of the applications may have no prefix.
+    #: Forwarding to upstreams; only one of the proxies and applications may have no prefix.
     proxies: tuple[ProxyConfig, ...] = ()
-    #: Folders below paths.
+    #: Folders served under path prefixes.
     mounts: tuple[MountConfig, ...] = ()
-    #: Hosts beside the site above, which has no name and is the default.
+    #: Named hosts, in addition to the site above, which has no name and is the default.
     hosts: tuple[HostConfig, ...] = ()
-    #: Where to listen, if that is more than :attr:`port` and :attr:`addresses` can say, which are
-    #: those of the first one then.
+    #: Where to listen, if :attr:`port` and :attr:`addresses` cannot express it; they are then those
+    #: of the first entry.
     listens: tuple[ListenConfig, ...] = ()
 
     # TLS
     #: Cleartext HTTP/2 with prior knowledge (RFC 9113 section 3.3).
     no_tls: bool = False
-    #: PEM files; both ``None`` or both set.
+    #: PEM files; both set, or both ``None``.
     key_file: str | None = None
     cert_file: str | None = None
     #: File whose first line is the password of an encrypted private key.
     key_password_file: str | None = None
-    #: Use secrets that others on the machine can read or change.
+    #: Accept key files that other users on the machine can read or change.
     insecure_key: bool = False
-    #: Use a new certificate as soon as its files have changed; those that hosts name are always
-    #: watched.
+    #: Reload the certificate when its files change; certificates of named hosts are always watched.
     watch_certificate: bool = True
-    #: Demand a client certificate that :attr:`client_ca` vouches for.
+    #: Require a client certificate signed by a CA in :attr:`client_ca`.
     verify_client: bool = False
     client_ca: str | None = None
     #: One key exchange group by its OpenSSL name; ``None``: OpenSSL's own choice.
@@ -167,16 +167,16 @@ class Config:
     dh_param_file: str | None = None
 
     # Protocol
-    #: Refuse HTTP/1.1, as nghttpd does; or everything but HTTP/1.1, or everything but HTTP/3.
+    #: Serve HTTP/2 only, as nghttpd does; or HTTP/1.1 only; or HTTP/3 only.
     http2_only: bool = False
     http1_only: bool = False
     http3_only: bool = False
-    #: HTTP/3 beside the others, at the same port numbers.
+    #: Serve HTTP/3 in addition to the others, on the same port numbers.
     http3: bool = False
     alt_svc: AltSvc = AltSvc.AUTO
     #: Our SETTINGS_HEADER_TABLE_SIZE in octets; ``None``: not sent (4096).
     header_table_size: int | None = None
-    #: Upper bound of the encoder's dynamic table in octets; the peer may allow less.
+    #: Maximum size of the encoder's dynamic table in octets; the peer may set a lower limit.
     encoder_header_table_size: int = DEFAULT_ENCODER_HEADER_TABLE_SIZE
     #: Our SETTINGS_MAX_CONCURRENT_STREAMS.
     max_concurrent_streams: int = 100
@@ -184,24 +184,24 @@ class Config:
     window_bits: int | None = None
     #: The connection's window is ``2**connection_window_bits - 1``; ``None``: 65535.
     connection_window_bits: int | None = None
-    #: At most so many octets of padding, pad length included, for HEADERS, DATA and PUSH_PROMISE.
+    #: Maximum octets of padding, including Pad Length, in HEADERS, DATA and PUSH_PROMISE.
     padding: int = 0
-    #: Answer at the request's field section instead of at END_STREAM.
+    #: Respond when the header section has arrived instead of at END_STREAM.
     early_response: bool = False
-    #: Trailer fields after every response that may have content; names in lower case.
+    #: Trailer fields for every response that may have content; names in lower case.
     trailers: tuple[tuple[bytes, bytes], ...] = ()
-    #: Leave ``content-length`` out of responses with a file.
+    #: Omit ``content-length`` from responses that carry a file.
     no_content_length: bool = False
 
-    #: Who may come, as ``USER:HASH``; empty: everybody.
+    #: Users that may access the server, as ``USER:HASH``; empty: no authentication.
     auth: tuple[str, ...] = ()
 
     # Output
     #: Frame log on standard output.
     verbose: bool = False
-    #: ``None``: when standard output is a terminal and ``NO_COLOR`` is not set.
+    #: ``None``: color if standard output is a terminal and ``NO_COLOR`` is not set.
     color: bool | None = None
-    #: Dump the octets of both directions on standard output.
+    #: Dump the octets in both directions on standard output.
     hexdump: bool = False
     #: No banner.
     quiet: bool = False
@@ -210,44 +210,44 @@ class Config:
     log_format: LogFormat = LogFormat.COMBINED
     #: ``None``: standard error.
     error_log: str | None = None
-    #: A descriptor that gets one JSON line once the sockets accept.
+    #: A file descriptor that receives one JSON line once the sockets accept connections.
     ready_fd: int | None = None
-    #: The configuration file that was found in the working folder, for the banner.
+    #: The configuration file found in the working folder, for the banner.
     found_file: str | None = None
 
     # Development
-    #: Everything that is of use while editing: live reload, fresh answers, listing, friendly pages.
+    #: Development mode: live reload, no caching, folder listings, helpful error pages.
     dev: bool = False
     #: Reload pages when files change.
     live_reload: bool = False
-    #: Open a browser unless a page is connected already.
+    #: Open a browser unless a page is already connected.
     open: bool = False
-    #: Patterns of files whose changes do not count.
+    #: Patterns of files whose changes are ignored.
     ignore: tuple[str, ...] = ()
-    #: Find changes by looking instead of relying on notifications of the system.
+    #: Poll for changes instead of relying on the system's file notifications.
     poll: bool = False
-    #: Milliseconds without a change after which a change is told.
+    #: Milliseconds without another change after which changes are reported.
     debounce: int = DEFAULT_DEBOUNCE
-    #: Names that are answered to in dev mode, besides those of this machine.
+    #: Host names that dev mode answers to, in addition to those of this machine.
     allow_host: tuple[str, ...] = ()
-    #: Give browsers a service worker that removes itself, in the place of every other.
+    #: Replace every service worker with one that removes itself.
     no_service_workers: bool = False
-    #: Commands that run beside the server.
+    #: Commands to run alongside the server.
     run: tuple[str, ...] = ()
-    #: The file that says what is wrong with them.
+    #: The file in which their problems are reported.
     run_report: str | None = None
     #: More folders in which a change reloads pages.
     watch: tuple[str, ...] = ()
-    #: Seconds by which requests are held back, octets a second of responses, and failures (status,
-    #: and how often of 1), by pattern.
+    #: By pattern: delay of requests in seconds, rate of responses in octets per second, and
+    #: failures (status and probability).
     delay: tuple[tuple[Pattern, float], ...] = ()
     rate: tuple[tuple[Pattern, int], ...] = ()
     fail: tuple[tuple[Pattern, tuple[int, float]], ...] = ()
-    #: Patterns of paths that files answer for an API, and their folder; empty: the one served.
+    #: Path patterns of a mock API, with the folder of its JSON files; empty: the served folder.
     mock: tuple[tuple[Pattern, str], ...] = ()
-    #: The certificate of this machine's authority, for devices that are to trust it.
+    #: The certificate of the local CA, offered to devices that should trust it.
     authority_file: str | None = None
-    #: Let pages of other origins read what is served.
+    #: Let pages from other origins read the files.
     cors: bool = False
 
     # Processes
@@ -255,50 +255,53 @@ class Config:
     workers: int = 1
     daemon: bool = False
     pid_file: str | None = None
-    #: Seconds that accepted streams get to finish after a request to stop.
+    #: Seconds that accepted streams have to finish after a request to stop.
     grace: float = 30.0
     #: Seconds between the health check turning 503 and the first GOAWAY.
     drain_delay: float = 0.0
-    #: Octets of resident memory above which a worker gives back what it remembers, and is replaced
-    #: when that does not help; ``None``: no bound.
+    #: Octets of resident memory above which a worker empties its caches, and is replaced if that
+    #: does not help; ``None``: no limit.
     max_memory: int | None = None
     #: Path that answers 200 while serving and 503 while draining; ``None``: no such path.
     health: str | None = None
-    #: Networks, and ``unix``, whose connections are those of proxies that are believed about whom
-    #: they speak for.
+    #: Networks, and ``unix``, of the proxies that are trusted to report client addresses.
     trusted_proxies: tuple[str, ...] = ()
     proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT
 
     def __post_init__(self) -> None:
-        """Check the numbers, and what the values say together."""
+        """Check ranges, and combinations of values."""
         for name, (minimum, maximum) in _RANGES.items():
             value = getattr(self, name)
             if value is not None and not minimum <= value <= maximum:
-                raise ValueError(f"{name}: {value} is not from {minimum} to {maximum}")
+                raise ValueError(f"{name}: {value} is not between {minimum} and {maximum}")
         check_prefixes(self.apps, self.mounts, self.proxies)
         check_hosts(self.hosts, self.listens, has_main=self.has_main)
         if (self.key_file is None) != (self.cert_file is None):
-            raise ValueError("a private key and a certificate belong together")
+            raise ValueError(
+                "a private key requires a certificate, and a certificate requires a private key"
+            )
         if self.verify_client and self.client_ca is None:
-            raise ValueError("--verify-client needs --client-ca FILE to verify against")
+            raise ValueError("--verify-client requires --client-ca FILE")
         self._check_protocols()
         picked = any(one.port == 0 and not one.addresses for one in self.listening)
         if self.daemon and self.ready_fd is None and picked:
-            raise ValueError("--daemon with port 0 needs --ready-fd to tell which port was picked")
+            raise ValueError(
+                "--daemon with port 0 requires --ready-fd, which reports the chosen port"
+            )
 
     def _check_protocols(self) -> None:
         only = [name for name in ("http1_only", "http2_only", "http3_only") if getattr(self, name)]
         if len(only) > 1:
             first, second = (name.replace("_", "-") for name in only[:2])
-            raise ValueError(f"--{first} does not go together with --{second}")
+            raise ValueError(f"--{first} cannot be combined with --{second}")
         if self.http3 and (self.http1_only or self.http2_only):
-            raise ValueError(f"--http3 does not go together with --{only[0].replace('_', '-')}")
+            raise ValueError(f"--http3 cannot be combined with --{only[0].replace('_', '-')}")
         if not self.serves_http3:
             return
         if all(one.no_tls for one in self.listening):
-            raise ValueError("HTTP/3 is always encrypted: --http3 needs TLS")
+            raise ValueError("HTTP/3 is always encrypted: --http3 requires TLS")
         if any(one.verify_client for one in self.listening):
-            raise ValueError("--verify-client is not there for HTTP/3")
+            raise ValueError("--verify-client does not work with HTTP/3")
 
     @property
     def serves_http3(self) -> bool:
@@ -307,14 +310,14 @@ class Config:
 
     @property
     def tells_of_http3(self) -> bool:
-        """Whether responses say where HTTP/3 is."""
+        """Whether responses advertise HTTP/3."""
         if self.alt_svc is AltSvc.AUTO:
             return self.serves_http3 and not self.dev
         return self.alt_svc is AltSvc.ON
 
     @property
     def protocols(self) -> tuple[str, ...]:
-        """What is spoken over TCP, by names of ALPN; the preferred one first."""
+        """The protocols served over TCP, as ALPN names; the preferred one first."""
         if self.http1_only:
             return ("http/1.1",)
         return ("h2",) if self.http2_only else ("h2", "http/1.1")
@@ -331,18 +334,18 @@ class Config:
 
     @property
     def sites(self) -> tuple[SiteConfig, ...]:
-        """How each folder of each host is served."""
+        """The settings of each served folder of each host."""
         places: tuple[Config | HostConfig, ...] = (self, *self.hosts)
         return tuple([one.site for place in places for one in (place, *place.mounts)])
 
     @property
     def has_main(self) -> bool:
-        """Whether there is a site without a name."""
+        """Whether there is a site without a host name."""
         return self.folder or bool(self.apps or self.mounts or self.proxies)
 
     @property
     def listening(self) -> tuple[ListenConfig, ...]:
-        """Where to listen, and how; at least one."""
+        """Where and how to listen; at least one entry."""
         return self.listens or (
             ListenConfig(
                 port=self.port,
@@ -362,5 +365,5 @@ class Config:
 
     @property
     def scheme(self) -> str:
-        """``http`` or ``https``: what a client writes in front of the authority."""
+        """``http`` or ``https``: the scheme of the server's URLs."""
         return self.listening[0].scheme

@@ -1,12 +1,12 @@
-"""Files that are only read: opening what waits for nobody, and letting go.
+"""Files that are only read: opening them without blocking, and closing them.
 
-Contract: :func:`open_regular_file` opens regular files.  A FIFO, which another program may never
-write to, would hold up whoever opens it without a word; a device may have no end; and what was read
-once from a pipe is not there for the next process.
+Contract: :func:`open_regular_file` opens regular files only.  Opening a FIFO would block silently
+until another program writes to it; a device may be endless; and what was read from a pipe is not
+there for the next process.
 
-:func:`close_descriptor` never raises.  close(2) may report an error, as file systems in user space
-and on other machines do; the descriptor is closed all the same, and its number may stand for
-something else a moment later.  Nobody may close it twice, or fail to close the next one.
+:func:`close_descriptor` never raises.  close(2) may report an error, as user-space and network file
+systems do; the descriptor is closed all the same, and its number may refer to something else a
+moment later.  It must not be closed twice, and the next one must still be closed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def open_regular_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """The file at ``path``, for reading.  Raises ``OSError``, also for what is no regular file."""
-    # Without O_NONBLOCK opening a FIFO waits for its other end.
+    """Open a regular file for reading.  Raises ``OSError``, also if it is of another kind."""
+    # Without O_NONBLOCK, opening a FIFO waits for its other end.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -37,6 +37,6 @@ def open_regular_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def close_descriptor(descriptor: int) -> None:
-    """Close a file that was only read."""
+    """Close a file that was only read; never raises."""
     with contextlib.suppress(OSError):
         os.close(descriptor)

@@ -1,9 +1,9 @@
-"""How the folders and applications of a host are put together.
+"""Combines the folders and applications of a host.
 
-Contract: :func:`put_together` gives one application that serves them all: a request below a prefix
-is for what is served there; of the rest the folder has what it has, and what has no prefix
-everything else.  Dev mode asks :class:`Documents` for what folders would respond, which it can look
-at without a request being answered; otherwise it passes everything on.
+Contract: :func:`put_together` returns one application that serves them all: a request under a
+prefix goes to what is served there; other requests go to the folder, and those that it cannot
+answer to the application without a prefix.  Dev mode asks :class:`Documents` how folders would
+respond, without answering a request; otherwise it passes everything on.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from h2static.site.refusals import Refusals
 
 
 class Documents(Wrapper):
-    """All applications, some of which may be folders that can be looked at."""
+    """All applications, some of which may be folders that can be inspected."""
 
     __slots__ = ("_folders", "_router")
 
     def __init__(self, inner: Application, folders: Sequence[Site], router: Router | None) -> None:
-        """``folders``: all that ``inner`` leads to; ``router``: ``inner`` where it is one."""
+        """``folders``: those that ``inner`` leads to; ``router``: ``inner`` if it is one."""
         super().__init__(inner)
         self._folders = tuple(folders)
         self._router = router
 
     def look(self, request: Request) -> Response | ResponseJob:
-        """What the folder would respond; ``ABSENT`` for what an application answers."""
+        """How the folder would respond; ``ABSENT`` if an application answers."""
         chosen = self._inner if self._router is None else self._router.choose(request.path)
         return chosen.look(request) if isinstance(chosen, Site | FolderFirst) else ABSENT
 

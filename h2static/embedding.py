@@ -1,8 +1,9 @@
-"""A server inside another program.
+"""Run a server inside another program.
 
-Contract: :func:`serve` serves while its block runs, in the caller's event loop and process; it
-starts no process, handles no signal and changes no global state.  When the block ends, however it
-ends, accepted requests are finished within :attr:`Config.grace` seconds and every socket is closed.
+Contract: :func:`serve` serves for the duration of its block, in the caller's event loop and
+process; it starts no process, handles no signal and changes no global state.  When the block exits,
+for whatever reason, accepted requests have :attr:`Config.grace` seconds to finish, and every socket
+is closed.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ class Serving:
 
     #: ``(host, port)`` for each TCP address, ``(path, None)`` for a Unix domain socket.
     addresses: tuple[tuple[str, int | None], ...]
-    #: The URLs by which a client on this machine reaches it, in the order of the addresses.
+    #: URLs under which clients on this machine reach the server, in the order of the addresses.
     urls: tuple[str, ...]
 
     @property
     def port(self) -> int:
-        """The TCP port, the same for all addresses; 0 when there is none."""
+        """The TCP port, which is the same for all addresses; 0 if there is none."""
         return next((port for _, port in self.addresses if port is not None), 0)
 
 
@@ -47,32 +48,33 @@ def _warnings_of_key(config: Config) -> list[str]:
 async def serve(
     what: Config | AsgiCallable, apps: AsgiCallable | Mapping[str, AsgiCallable] | None = None
 ) -> AsyncIterator[Serving]:
-    """Serve what ``what`` says for the time of an ``async with`` block.
+    """Serve a configuration or an application for the duration of an ``async with`` block.
 
-    ``what`` is a configuration, or an ASGI application, which is served on a free port of this
-    machine's loopback addresses without TLS.
-    ``apps``: an application for what the folder has not, or several by the prefix that each is
-    served below (``""`` for none); they need asyncio.
+    ``what`` is a configuration, or an ASGI application, which is then served without TLS on a free
+    port of the loopback addresses.
+    ``apps`` is an application for requests that no file in the folder answers, or a mapping from
+    path prefixes (``""`` for the root) to applications.  Applications require asyncio.
 
-    The sockets accept when the block begins.  Logs go where ``config`` says; there is no banner.
+    The sockets accept connections when the block is entered.  Logs go where the configuration
+    says; no banner is printed.
 
-    Raises :class:`~h2static.errors.StartError` when a socket, a file or the folder cannot be used,
-    and ``ValueError`` for what only a process of its own can have: several workers, a daemon, a
-    process id file, a ready descriptor; also for TLS without a key and a certificate.  An
-    application that refuses to start raises :class:`~h2static.errors.ApplicationFailed`.
+    Raises :class:`~h2static.errors.StartError` if a socket, a file or the folder cannot be used,
+    and ``ValueError`` for settings that require a process of their own (several workers, a daemon,
+    a PID file, a ready descriptor) and for TLS without a key and a certificate.  If an application
+    refuses to start, it raises :class:`~h2static.errors.ApplicationFailed`.
     """
     config, objects = _configured(what, apps)
     if config.workers != 1 or config.daemon or config.pid_file or config.ready_fd is not None:
         raise ValueError(
-            "workers, daemon, pid_file and ready_fd are for the command, not for serve"
+            "workers, daemon, pid_file and ready_fd work with the command only, not with serve"
         )
     if config.key_file is None and needs_common_pair(config):
-        raise ValueError("TLS needs key_file and cert_file; without them say no_tls")
+        raise ValueError("TLS requires key_file and cert_file; without them, set no_tls=True")
     listeners = open_listeners(config, 1)
     try:
         placed = sockets_of(listeners, config)
         sockets, places = [one for one, _ in placed], [place for _, place in placed]
-        # Spinning in the poller would take its moments from the other tasks of the program.
+        # Spinning in the poller would take time from the program's other tasks.
         server = assemble(config, sockets, several=False, spin=0.0, objects=objects, places=places)
         for warning in (*server.warnings, *_warnings_of_key(config)):
             server.error_log.report("site", "", warning)
@@ -91,7 +93,7 @@ async def serve(
                     with anyio.CancelScope(shield=True):
                         await server.stop(delay=config.drain_delay, grace=config.grace)
         except BaseExceptionGroup as group:
-            # What the block raised is the caller's own: it comes out as it went in.
+            # An exception from the block is the caller's own: let it through unchanged.
             if len(group.exceptions) == 1:
                 raise group.exceptions[0] from None
             raise
@@ -103,7 +105,7 @@ async def serve(
 def _configured(
     what: Config | AsgiCallable, apps: AsgiCallable | Mapping[str, AsgiCallable] | None
 ) -> tuple[Config, dict[str, object]]:
-    """The configuration, and the applications that are there already, by prefix."""
+    """The configuration, and the given application objects by prefix."""
     objects: dict[str, object] = {}
     if isinstance(apps, Mapping):
         objects.update((parse_prefix(prefix or "/"), one) for prefix, one in apps.items())
@@ -118,7 +120,7 @@ def _configured(
     brought = tuple(one for one in _brought(objects) if one.prefix not in _prefixes(config))
     config = replace(config, apps=config.apps + brought)
     if not config.folder and not config.apps and not config.proxies:
-        raise ValueError("there is nothing to serve: neither a folder nor an application")
+        raise ValueError("nothing to serve: neither a folder nor an application was given")
     return config, objects
 
 

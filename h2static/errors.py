@@ -1,4 +1,4 @@
-"""What stops the command: one line for a person, and an exit code."""
+"""Errors that stop the command: a one-line message, and an exit status."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 
 class UsageError(Exception):
-    """The command line or a configuration file is wrong; the text is one line (exit code 2)."""
+    """The command line or a configuration file is wrong; a one-line message (exit status 2)."""
 
 
 class StartError(Exception):
-    """The server cannot start; the text is one line that says what and where (exit code 1)."""
+    """The server cannot start; a one-line message that says what and where (exit status 1)."""
 
 
 class ApplicationError(StartError):
-    """An application cannot be used; ``details`` are lines below the text: its own traceback."""
+    """An application cannot be used; ``details``: more lines, such as its own traceback."""
 
     def __init__(self, text: str, details: Sequence[str] = ()) -> None:
         super().__init__(text)
@@ -22,4 +22,4 @@ class ApplicationError(StartError):
 
 
 class ApplicationFailed(ApplicationError):
-    """An application refused to start: trying again would not help (exit code 3)."""
+    """An application refused to start; retrying would not help (exit status 3)."""

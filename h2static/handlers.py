@@ -1,4 +1,4 @@
-"""Request handlers with callbacks, one object for each request, on ASGI.
+"""Callback-based request handlers, one object per request, on top of ASGI.
 
 For those who know nghttp2's Python module: subclass :class:`BaseRequestHandler`, override what you
 need, and serve ``Handler.application``::
@@ -10,10 +10,10 @@ need, and serve ``Handler.application``::
 
     h2static --app module:Handler.application 8443 key.pem cert.pem
 
-Contract: callbacks are called one after the other, in the event loop: what they do must not block.
-``send_response`` is called once, in a callback or later from the same loop; a request whose
-handler never does waits for ever.  ``push`` comes before it, and has no effect where the client
-takes none.
+Contract: callbacks are called one after the other in the event loop and must not block.
+``send_response`` must be called once, from a callback or later from the same loop; a request whose
+handler never calls it waits forever.  ``push`` must be called before it, and has no effect if the
+client does not accept pushes.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ Headers: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
 Body: TypeAlias = str | bytes | io.IOBase | Iterable[bytes] | AsyncIterable[bytes] | None
 _Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], Body]
 
-#: Promises that were made and not asked for: they are asked for at once, or never.
+#: Promises not yet requested.  The server requests them immediately, or never.
 _MOST_PROMISED = 1_000
-#: Octets that are read from a file at once.
+#: Octets to read from a file at a time.
 _PIECE = 65_536
 
 
 class BaseRequestHandler:
-    """One request; see the module.  Values that come from the client are octets."""
+    """One request.  Values from the client are octets."""
 
-    #: What was pushed and is about to be asked for: by client and path.
+    #: Promised responses that are about to be requested, by client and path.
     _promised: ClassVar[dict[tuple[object, str], _Answer]] = {}
 
     def __init__(self, scope: Scope) -> None:
-        """``scope``: the request as ASGI has it."""
+        """``scope``: the request's ASGI scope."""
         self.scope = scope
         self.client_address: tuple[str, int] | None = scope["client"]
         self.scheme: bytes = scope["scheme"].encode("ascii")
@@ -59,25 +59,25 @@ class BaseRequestHandler:
     # ------------------------------------------------------------------ to be overridden
 
     def on_headers(self) -> None:
-        """The request's fields have come."""
+        """Called when the request's header section has arrived."""
 
     def on_data(self, data: bytes) -> None:
-        """Some of its content has come."""
+        """Called when a piece of the request's content has arrived."""
 
     def on_request_done(self) -> None:
-        """All of it has come."""
+        """Called when the request is complete."""
 
     def on_close(self, clean: bool) -> None:
-        """It is over; ``clean``: the client has the whole response, or it is on its way."""
+        """Called at the end; ``clean``: the complete response was sent to the client."""
 
     # ------------------------------------------------------------------ to be called
 
     def send_response(
         self, status: int = 200, headers: Headers | None = None, body: Body = None
     ) -> None:
-        """Respond.  Raises ``RuntimeError`` the second time."""
+        """Send the response.  Raises ``RuntimeError`` if called twice."""
         if self._answer.done():
-            raise RuntimeError("response has already been sent")
+            raise RuntimeError("the response has already been sent")
         self._answer.set_result((status, _octets(headers), body))
 
     def push(
@@ -88,12 +88,12 @@ class BaseRequestHandler:
         headers: Headers | None = None,
         body: Body = None,
     ) -> None:
-        """Promise the client the response to GET ``path`` that follows.
+        """Push a response to GET ``path`` to the client (PUSH_PROMISE).
 
         Raises ``RuntimeError`` after :meth:`send_response`.
         """
         if self._answer.done():
-            raise RuntimeError("push comes before send_response")
+            raise RuntimeError("push must come before send_response")
         self._pushes.append((path, _octets(request_headers), (status, _octets(headers), body)))
 
     # ------------------------------------------------------------------ ASGI
@@ -102,7 +102,7 @@ class BaseRequestHandler:
     async def application(cls, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application whose requests are handled by this class."""
         if scope["type"] != "http":
-            raise NotImplementedError(f"handlers have no {scope['type']}")
+            raise NotImplementedError(f"handlers do not support {scope['type']}")
         promised = cls._promised.pop((scope["client"], scope["path"]), None)
         if promised is not None:
             await _send(send, promised)
@@ -113,7 +113,7 @@ class BaseRequestHandler:
         try:
             await asyncio.wait((handler._answer, content), return_when=asyncio.FIRST_COMPLETED)
             if not handler._answer.done():
-                content.result()  # the client has gone, or a callback has failed
+                content.result()  # the client disconnected, or a callback failed
                 return
             if "http.response.push" in scope["extensions"]:
                 await handler._promise(send)
@@ -126,13 +126,13 @@ class BaseRequestHandler:
     async def _promise(self, send: Send) -> None:
         for path, fields, pushed in self._pushes:
             if len(self._promised) >= _MOST_PROMISED:
-                # Of what nobody has asked for by now, the first will not be asked for any more.
+                # The oldest promise that has not been requested by now never will be.
                 del self._promised[next(iter(self._promised))]
             self._promised[self.scope["client"], path.partition("?")[0]] = pushed
             await send({"type": "http.response.push", "path": path, "headers": fields})
 
     async def _read(self, receive: Receive) -> None:
-        """Read the content until the client has gone, or the response is complete."""
+        """Read the content until the client disconnects, or the response is complete."""
         self.on_headers()
         while (event := await receive())["type"] != "http.disconnect":
             if event["body"]:

@@ -1,7 +1,7 @@
-"""What a configuration says of virtual hosts, ports and mounts.
+"""The configuration of virtual hosts, ports and mounts.
 
-Contract: plain values, as in :mod:`h2static.config`.  :func:`check_hosts` says in one line what
-several of them contradict each other in; each knows where it was written.
+Contract: plain values, as in :mod:`h2static.config`.  :func:`check_hosts` reports contradictions
+between them in one line; each value knows where it was written.
 """
 
 from __future__ import annotations
@@ -94,13 +94,16 @@ def check_prefixes(
     prefixes = [one.prefix for one in apps]
     for prefix in prefixes:
         if prefixes.count(prefix) > 1:
-            where = f"below {prefix}" if prefix else "without a prefix"
-            raise ValueError(f"there are several applications {where}")
+            where = f"under {prefix}" if prefix else "without a prefix"
+            raise ValueError(f"several applications {where}")
     others: list[MountConfig | ProxyConfig] = [*mounts, *proxies]
     prefixes += [one.prefix for one in others]
     for one in others:
         if prefixes.count(one.prefix) > 1:
-            raise ValueError(f"{one.where}: there are several things below {one.prefix or '/'}")
+            raise ValueError(
+                f"{one.where}: more than one app, proxy or mount uses the prefix"
+                f" {one.prefix or '/'}"
+            )
 
 
 def check_hosts(
@@ -114,26 +117,26 @@ def check_hosts(
     default: HostConfig | None = None
     for host in hosts:
         if not host.names:
-            raise ValueError(f"{host.where}: names: a host needs one")
+            raise ValueError(f"{host.where}: names: a host requires at least one name")
         for name in host.names:
             other = owners.setdefault(name, host)
             if other is not host:
-                raise ValueError(f"{host.where}: names: {name} is in {other.where} already")
+                raise ValueError(f"{host.where}: names: {name} is already in {other.where}")
         if len(set(host.names)) < len(host.names):
-            raise ValueError(f"{host.where}: names: one is there twice")
+            raise ValueError(f"{host.where}: names: a name is repeated")
         if host.default:
             if has_main:
                 raise ValueError(
-                    f"{host.where}: default: the site without a name (htdocs, app or mount) is the"
-                    " default already"
+                    f"{host.where}: default: the site without a name (htdocs, app or mount) is"
+                    " already the default"
                 )
             if default is not None:
-                raise ValueError(f"{host.where}: default: {default.where} is the default already")
+                raise ValueError(f"{host.where}: default: {default.where} is already the default")
             default = host
         if (host.key_file is None) != (host.cert_file is None):
-            raise ValueError(f"{host.where}: key and cert belong together")
+            raise ValueError(f"{host.where}: key and cert must be set together")
         if host.cert_file is None and host.key_password_file is not None:
-            raise ValueError(f"{host.where}: key-password-file needs key and cert")
+            raise ValueError(f"{host.where}: key-password-file requires key and cert")
         try:
             check_prefixes(host.apps, host.mounts, host.proxies)
         except ValueError as error:
@@ -148,19 +151,19 @@ def _check_listens(listens: Sequence[ListenConfig], owners: dict[str, HostConfig
     for one in listens:
         for name in one.hosts:
             if name not in owners:
-                raise ValueError(f"{one.where}: hosts: no host has the name {name}")
+                raise ValueError(f"{one.where}: hosts: no host is named {name}")
         if one.verify_client and one.client_ca is None:
-            raise ValueError(f"{one.where}: verify-client needs client-ca")
+            raise ValueError(f"{one.where}: verify-client requires client-ca")
         if one.client_ca is not None and not one.verify_client:
-            raise ValueError(f"{one.where}: client-ca needs verify-client")
+            raise ValueError(f"{one.where}: client-ca requires verify-client")
         if one.no_tls and (one.verify_client or one.groups or one.dh_param_file):
-            raise ValueError(f"{one.where}: no-tls does not go together with other options of TLS")
+            raise ValueError(f"{one.where}: no-tls cannot be combined with other TLS options")
         for address in one.addresses or ("",):
             if not one.port and not address.startswith("unix:"):
                 continue
             other = places.setdefault((one.port, address), one)
             if other is not one:
                 raise ValueError(
-                    f"{one.where}: port: {one.port} is in {other.where} already; what holds for a"
-                    " port (no-tls, verify-client) cannot be different by name"
+                    f"{one.where}: port: {one.port} is already in {other.where}; settings of a"
+                    " port (no-tls, verify-client) cannot differ by name"
                 )

@@ -1,13 +1,13 @@
 """Several hosts in one server: each request goes to the host whose name its authority has.
 
-Contract: :class:`HostRouter` is an application for connections of one kind: those of one port that
-have been shown one certificate.  By ``:authority`` or Host it gives a request to its host, or to
-the default where no host has the name.  It responds 421 (RFC 9110 section 15.5.20) where the name
-belongs to a host that connections of this kind do not reach, or to none and there is no default.
-What was decided for an authority is remembered.
+Contract: :class:`HostRouter` is an application for connections of one kind: those on one port with
+one certificate.  It passes a request to the host that ``:authority`` or Host names, or to the
+default if no host has the name.  It responds 421 (RFC 9110 section 15.5.20) if the name belongs to
+a host that is not served on connections of this kind, or to no host and there is no default.
+Decisions are cached by authority.
 
-Nothing of a host is in here: each has memories, error pages and logs of its own.  A host is told of
-a batch when the first request of that batch is for it, so that hosts nobody asks for cost nothing.
+Hosts share nothing here: each has its own caches, error pages and logs.  A host is notified of a
+batch at its first request in that batch, so that hosts without requests cost nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from h2static.http.host_names import HostNames, host_of
 from h2static.http.lifecycle import Lifecycle, Several, lifecycle_of
 from h2static.http.messages import Request, Response
 
-#: Authorities that are remembered, and octets of each.
+#: Maximum number of cached authorities, and octets of each.
 _KNOWN: Final = 256
 _LONGEST: Final = 256
-#: RFC 9110 section 15.5.20: a client is to ask again on another connection, also for this response.
+#: RFC 9110 section 15.5.20: a client should retry on another connection.
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
@@ -132,9 +132,9 @@ class HostRouter(Lifecycle):
         name = host_of(request.authority)
         owner = self._hosts.names.find(name)
         why = (
-            "no host has this name, and there is no default"
+            "no host has this name, and there is no default host"
             if owner is None
-            else "its host is not reached by this port, or not with this certificate"
+            else "its host is not served on this port, or not with this certificate"
         )
         response = self._nobody.refuse(421, request)
         fields = tuple(field for field in response.fields if field[0] != _NO_STORE[0])

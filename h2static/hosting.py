@@ -1,4 +1,4 @@
-"""How the applications of a configuration are loaded.
+"""Loads the applications of a configuration.
 
 Contract: :func:`host_applications` loads every application, each once.  Part of the assembly: it
 knows what applications there are.
@@ -25,7 +25,7 @@ from h2static.site.refusals import Refusals
 
 @dataclass(slots=True, kw_only=True)
 class HostedApplications:
-    """Applications that are served."""
+    """Loaded applications."""
 
     by_prefix: Mapping[str, Application]
     #: The same, for start and end.

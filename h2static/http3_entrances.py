@@ -1,7 +1,7 @@
 """HTTP/3 by configuration: certificates, engines, entrances.
 
-Contract: part of the assembly, imported only where HTTP/3 is served.  :func:`make_datagram_parts`
-makes what a driver needs of the sockets for datagrams.
+Contract: part of the assembly, imported only if HTTP/3 is served.  :func:`make_datagram_parts`
+creates what a driver needs for its datagram sockets.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _reached_by_all(config: Config, application: Application) -> Callable[[int],
     """Every client of HTTP/3 reaches ``application``."""
     pair = common_pair(config)
     if pair is None:
-        raise StartError("HTTP/3 needs a certificate")
+        raise StartError("HTTP/3 requires a certificate")
 
     def reached(place: int) -> NamedApplications:
         return NamedApplications(pair_for=lambda name: pair, applications={pair: application})

@@ -1,7 +1,7 @@
-"""The upstreams of a configuration, as applications that are served in a worker's loop.
+"""The upstreams of a configuration, as applications in a worker's loop.
 
-Contract: :func:`make_proxies` makes them, before anybody can ask; :func:`attach_proxies` gives them
-the loop in which they connect.  Imported only where a configuration has upstreams.
+Contract: :func:`make_proxies` creates them before the first request; :func:`attach_proxies` gives
+them the loop in which they connect.  Imported only if a configuration has upstreams.
 """
 
 from __future__ import annotations

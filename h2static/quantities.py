@@ -1,7 +1,7 @@
-"""Numbers as people write them in options: text in, checked value out.
+"""Numbers in options: text in, checked value out.
 
-Contract: each parser raises ``ValueError`` with one line that says what was expected.  However many
-digits there are, it costs no time.
+Contract: each parser raises ``ValueError`` with a one-line message that says what was expected.
+Long numbers take no longer than short ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 _SIZE: Final = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE | re.ASCII)
-#: Units as nghttp and nghttpd have them.
+#: The units of nghttp and nghttpd.
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
@@ -37,7 +37,9 @@ def size(maximum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         match = _SIZE.fullmatch(text)
         if match is None:
-            raise ValueError(f"{text!r} is not a size: digits, then K, M or G if wanted")
+            raise ValueError(
+                f"{text!r} is not a size: expected a number, optionally followed by K, M or G"
+            )
         octets = number(match[1]) * _UNITS[match[2].upper()]
         if octets > maximum:
             raise ValueError(f"{text} is too large: at most {maximum} octets")

@@ -1,9 +1,9 @@
-"""Several applications under one roof: each answers below its prefix.
+"""Several applications in one: each answers under its prefix.
 
-Contract: of the prefixes that a path begins with, the longest decides; ``/api`` is a prefix of
-``/api`` and of ``/api/x``, not of ``/apix``.  Dot segments are removed from the path, and it is
-percent-decoded, first: no other spelling leads to another application.  What no prefix matches goes
-to the default.  Each application is told of the server's life once.
+Contract: the longest prefix of a path wins; ``/api`` is a prefix of ``/api`` and of ``/api/x``, but
+not of ``/apix``.  Dot segments are removed and the path is percent-decoded first, so that no other
+spelling leads to another application.  Requests that match no prefix go to the default.  Each
+application is notified of startup and shutdown once.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from h2static.http.lifecycle import Several
 from h2static.http.messages import Request, Response
 from h2static.http.paths import remove_dot_segments
 
-#: A prefix as people write it: as in a URL, begins with a slash, ends without one.
+#: A prefix as written by users: as in a URL, with a leading slash and without a trailing one.
 _PREFIX: Final = re.compile(r"(?:/(?:[^/\x00-\x20\x7f?#%]|%[0-9A-Fa-f]{2})+)+")
 #: What a name in it may be once it is decoded.
 _NAME: Final = re.compile(r"[^/\x00-\x1f\x7f?]+")
 
 
 def parse_prefix(text: str) -> str:
-    """``text`` as a prefix, percent-decoded; a slash at its end is left out, and ``/`` is the empty
+    """Parse ``text`` as a prefix: percent-decode it and strip a trailing slash; ``/`` is the empty
     prefix.
 
-    Raises ``ValueError`` with one line.
+    Raises ``ValueError`` with a one-line message.
     """
     prefix = text.removesuffix("/")
     wrong = ValueError(f"{text!r} is not a path prefix like /api")

@@ -1,4 +1,4 @@
-"""What the assembly makes of a configuration before anybody can ask for it.
+"""The result of assembling a configuration, before the first request.
 
 Contract: plain values.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Served:
-    """What is served, and what there is to say about it."""
+    """The assembled application, with warnings and hooks."""
 
     #: The outermost application; its lifecycle is that of all.
     application: Application

@@ -1,7 +1,7 @@
-"""The engines of the connections of an entrance, by configuration.
+"""Creates the engines for the connections of an entrance, by configuration.
 
-Contract: part of the assembly.  :class:`SiteEngines` makes an engine for each connection; what
-connections have in common is made once.  What a configuration does not ask for is not imported.
+Contract: part of the assembly.  :class:`SiteEngines` creates an engine for each connection; shared
+parts are created once.  Features that a configuration does not use are not imported.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The version of the distribution, in one place: the build reads it from here; and which build of
-it runs."""
+"""The version of the distribution, which the build reads from here, and the kind of build."""
 
 __version__ = "0.1.0"
 
@@ -10,7 +9,7 @@ _HOT = "h2static.http2.connection"
 def build() -> str:
     """``compiled`` where the hot modules are machine code (``make compiled``), else ``plain``.
 
-    Both are made of one source and behave alike.
+    Both are built from the same source and behave alike.
     """
     from importlib.machinery import EXTENSION_SUFFIXES
     from importlib.util import find_spec

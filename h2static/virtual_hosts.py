@@ -1,13 +1,12 @@
-"""How several hosts and several ports become applications, certificates and entrances.
+"""Turns several hosts and ports into applications, certificates and entrances.
 
-Contract: part of the assembly, for configurations with hosts or with several ports; servers of one
-site do without it.  :class:`VirtualHosts` makes an application of each host, as if it was alone,
-and leads to it by name: nothing of a host is in reach of another.
+Contract: part of the assembly, for configurations with hosts or several ports; servers with one
+site do without it.  :class:`VirtualHosts` creates an application for each host, as if it were
+alone, and routes to it by name: no host can reach anything of another.
 
-Strategy: which hosts a connection reaches depends on its port and on the certificate that it was
-shown.  Connections that are equal in both have engines of their own, with memories of what was
-recalled of their own, so that nothing is looked up for a request that is remembered.  What octets
-mean is the same for all of them, and remembered once.
+Strategy: the port and the certificate of a connection decide which hosts it reaches.  Connections
+with the same port and certificate share engines and response caches of their own, so that a cached
+request needs no look-up.  Decoded header blocks are the same for all, and cached once.
 """
 
 from __future__ import annotations
@@ -39,16 +38,16 @@ from h2static.server.key_pairs import KeyPair, common_pair, pair_of
 from h2static.server.pool import Pool
 from h2static.site.refusals import Refusals
 
-#: Octets of the smallest share of a cache.
+#: Minimum share of a cache, in octets.
 _SMALLEST_SHARE: Final = 1024 * 1024
-#: Octets of an ORIGIN frame that every client takes (RFC 9113 section 4.2).
+#: Octets of an ORIGIN frame that every client accepts (RFC 9113 section 4.2).
 _FRAME: Final = 16_384
 
 
 def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
-    """For each host the configuration that it would have alone; first the site without a name.
+    """The configuration that each host would have alone; the main site comes first.
 
-    Hosts that say nothing of a ``cache-size`` share that of the server.
+    Hosts without a ``cache-size`` of their own share the server's.
     """
     folders = sum(one.folder + len(one.mounts) for one in config.hosts)
     folders += config.folder + len(config.mounts)
@@ -316,7 +315,7 @@ class VirtualHosts:
         if first is not None:
             pairs.insert(0, first)
         if not pairs:
-            raise StartError(f"{listen.where}: there is no certificate: give key and cert")
+            raise StartError(f"{listen.where}: no certificate: set key and cert")
         return tuple(dict.fromkeys(pairs))
 
     def _hosts_with_pairs(self, listen: ListenConfig) -> list[tuple[HostConfig, KeyPair]]:

@@ -190,7 +190,7 @@ def test_what_a_page_pushes_may_be_anothers(tmp_path: Path) -> None:
         promised, told = promises_of(made, page)
         assert promised == expected
         # Each is told of what itself has not.
-        assert told == ("/docs: push rule for /docs/: no file at /docs/hidden.css",)
+        assert told == ("/docs: push rule for /docs/: /docs/hidden.css does not exist",)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_host_that_is_not_reached_is_421_also_where_there_is_a_default() -> No
     assert router.recall(request_for(b"x.b.test")) is None
     response = ask(router, request_for(b"x.b.test"))
     assert response.status == 421
-    assert "not reached" in (response.refusal or "")
+    assert "not served" in (response.refusal or "")
     assert ask(router, request_for(b"a.test")).body == b"a"
 
 

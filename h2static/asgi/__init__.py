@@ -1,5 +1,5 @@
-"""Applications of others behind ASGI 3: ``http``, ``lifespan`` (asgi.readthedocs.io).
+"""ASGI 3 applications: ``http``, ``websocket``, ``lifespan`` (asgi.readthedocs.io).
 
-Contract: :class:`~h2static.asgi.application.AsgiApplication` is an application of the waist like
-the site.  It needs a running asyncio loop, in which each request is a task of its own.
+Contract: :class:`~h2static.asgi.application.AsgiApplication` implements the same application
+interface as the site.  It requires a running asyncio loop, in which each request is a task.
 """

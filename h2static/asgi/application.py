@@ -1,11 +1,11 @@
-"""An application behind ASGI as an application of the waist.
+"""Adapts an ASGI application to the server's application interface.
 
 Contract: :class:`AsgiApplication` is an :class:`~h2static.http.exchange.Application` and a
 :class:`~h2static.http.lifecycle.Lifecycle`.  It recalls nothing: each request is handled by a task
-of its own, in the loop in which :meth:`AsgiApplication.start_up` ran.  What the application raises
-ends its own exchange only, and is told to the error log with its traceback.
+of its own, in the loop in which :meth:`AsgiApplication.start_up` ran.  An exception in the
+application ends its own exchange only, and is written to the error log with its traceback.
 
-By ``request.protocol`` an exchange is given to whoever speaks it; what nobody speaks gets 501.
+``request.protocol`` selects the handler of an exchange; unknown protocols get 501.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from h2static.http.fields import Fields
 from h2static.http.lifecycle import Lifecycle
 from h2static.http.messages import Client, Request, Response
 
-#: What refuses requests: a status, and whom it is told.
+#: Refuses a request: takes a status and the request.
 Refuse: TypeAlias = Callable[[int, Request | None], Response]
 #: Takes the client that was served, one line, and the lines below it.
 Report: TypeAlias = Callable[[Client | None, str, Sequence[str]], None]
 
 
 class Conversation(Protocol):
-    """What an application takes part in: a request and its response, or a WebSocket."""
+    """A conversation with an application: a request and its response, or a WebSocket."""
 
     @property
     def exchange(self) -> Exchange:
-        """What it is about."""
+        """The exchange of the conversation."""
 
     @property
     def lost(self) -> bool:
@@ -55,7 +55,7 @@ class Conversation(Protocol):
         """``send`` of ASGI."""
 
     def returned(self) -> bool:
-        """The application has returned; whether something is missing."""
+        """The application has returned; returns whether something is missing."""
 
     def give_up(self) -> None:
         """The application has failed."""
@@ -97,7 +97,7 @@ class AsgiApplication(Lifecycle):
         self.lifespan = lifespan
         #: The server is about to stop.
         self.draining = False
-        #: What still runs is cancelled.
+        #: Remaining tasks are canceled.
         self._finishing = False
         self._report = report
         self._files = files
@@ -109,7 +109,7 @@ class AsgiApplication(Lifecycle):
     # ------------------------------------------------------------------ the application
 
     def recall(self, request: Request) -> Response | None:
-        """Nothing: an application is to see each request."""
+        """Nothing: the application must see each request."""
         return None
 
     def handle(self, exchange: Exchange) -> None:
@@ -131,12 +131,12 @@ class AsgiApplication(Lifecycle):
         return self._tasks
 
     async def serve(self, conversation: Conversation, scope: Scope) -> None:
-        """Have the application take part in ``conversation``."""
+        """Run the application for ``conversation``."""
         try:
             await self.application(scope, conversation.next_event, conversation.take_event)
         except asyncio.CancelledError as error:
             if not self._finishing:
-                # The application has cancelled itself, and its client is to be told of that.
+                # The application has canceled itself, and its client must learn that.
                 self.tell(conversation, error)
             conversation.give_up()
             raise
@@ -154,9 +154,9 @@ class AsgiApplication(Lifecycle):
             self._open.discard(conversation)
 
     def tell(self, conversation: Conversation, error: BaseException | None) -> None:
-        """Tell the error log what the application has done wrong."""
+        """Report to the error log what the application has done wrong."""
         request = conversation.exchange.request
-        what = "returned without a whole response" if error is None else f"raised {error!r}"
+        what = "returned without a complete response" if error is None else f"raised {error!r}"
         shown = f"{request.method.decode('ascii')} {request.path.decode('latin-1')}"
         lines = [] if error is None else traceback_of(error, self.limits.traceback_lines)
         self._report(conversation.exchange.client, f"{shown}: the application {what}", lines)
@@ -233,7 +233,7 @@ def traceback_of(error: BaseException, most: int) -> list[str]:
 
 
 def _is_disconnect(error: BaseException | None) -> bool:
-    """Whether ``error``, or what it was raised from, only says that the client has gone.
+    """Whether ``error``, or its cause, only means that the client has disconnected.
 
     Frameworks have exceptions of their own for that; what they mean is in their names alone.
     """

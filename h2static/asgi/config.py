@@ -1,4 +1,4 @@
-"""Which applications are served, and where; plain values."""
+"""Which applications to serve, and where; plain values."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _TARGET: Final = re.compile(f"{_NAME}:{_NAME}")
 
 
 class LifespanMode(StrEnum):
-    """Whether an application is told of start and end."""
+    """Whether an application gets lifespan events."""
 
-    #: If it has a lifespan; one that raises has none.
+    #: If it supports lifespan; an application that raises does not.
     AUTO = "auto"
-    #: It has to have one.
+    #: It must support lifespan.
     ON = "on"
     OFF = "off"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class AppConfig:
-    """One application.  Raises ``ValueError`` with one line for what is no name."""
+    """One application.  Raises ``ValueError`` with a one-line message for an invalid name."""
 
-    #: ``MODULE:ATTRIBUTE``, both dotted if wanted; empty where a program brings the object itself.
+    #: ``MODULE:ATTRIBUTE``, both optionally dotted; empty if a program provides the object itself.
     target: str = ""
     #: Where it is mounted: ``/api``; empty: everywhere.
     prefix: str = ""
@@ -34,7 +34,7 @@ class AppConfig:
     #: It is a WSGI application.
     wsgi: bool = False
     lifespan: LifespanMode = LifespanMode.AUTO
-    #: Where modules are looked for first; empty: nowhere in particular.
+    #: The folder to search for modules first; empty: none.
     app_dir: str = ""
 
     def __post_init__(self) -> None:

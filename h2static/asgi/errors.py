@@ -1,4 +1,4 @@
-"""What is raised into applications."""
+"""Exceptions that applications receive."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 
 class ClientDisconnected(OSError):
-    """The client has gone: nothing that is sent reaches it (ASGI spec_version 2.4)."""
+    """The client has disconnected: nothing more reaches it (ASGI spec_version 2.4)."""
 
 
 class InvalidEvent(RuntimeError):
-    """The application has sent what ASGI does not allow here; the text says what is wrong."""
+    """The application sent an event that ASGI does not allow here; the text says why."""
 
 
 def misplaced(
@@ -22,7 +22,7 @@ def misplaced(
     are none, ``after`` says why.
     """
     if kind not in known:
-        return InvalidEvent(f"{kind!r} is not the type of an event of {scope}")
+        return InvalidEvent(f"{kind!r} is not an event type of {scope}")
     if not expected:
         return InvalidEvent(f"{kind} after {after}")
-    return InvalidEvent(f"{kind} where {' or '.join(sorted(expected))} was expected")
+    return InvalidEvent(f"got {kind}, expected {' or '.join(sorted(expected))}")

@@ -1,9 +1,8 @@
-"""Files that an application has sent by their path: ``http.response.pathsend``.
+"""Files that an application sends by path: ``http.response.pathsend``.
 
-Contract: :meth:`Files.response` opens a regular file and gives a body that is read as the files of
-a site are: pulled by the engine, never waiting for a disk in the loop's thread.  To a GET that asks
-for one range of what would be a 200, the answer is 206 (RFC 9110 section 14.2), if the application
-has said nothing of ranges itself.
+Contract: :meth:`Files.response` opens a regular file and returns a body that is read like the files
+of a site: pulled by the engine, never waiting for a disk in the loop's thread.  A GET for one range
+of a 200 response gets 206 (RFC 9110 section 14.2), unless the application handles ranges itself.
 """
 
 from __future__ import annotations
@@ -47,8 +46,8 @@ class Files:
         size = version.size
         if section.length is not None and section.length != size:
             raise InvalidEvent(
-                f"http.response.pathsend: content-length is {section.length}, {path} has {size}"
-                " octets"
+                f"http.response.pathsend: content-length is {section.length}, but {path} has"
+                f" {size} octets"
             )
         start, end = 0, size
         fields = section.fields
@@ -68,7 +67,7 @@ class Files:
         return status, fields, FileBody(handle, version, pieces, self._access, sample)
 
     def _range(self, request: Request, fields: Fields, size: int) -> tuple[int, int] | None:
-        """The one range that is asked for and can be had; ``None``: the whole file."""
+        """The single satisfiable range of the request; ``None``: the complete file."""
         value = request.field(b"range")
         if value is None:
             return None

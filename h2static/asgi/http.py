@@ -1,20 +1,20 @@
-"""One request and its response, as ASGI has them: the ``http`` scope's events.
+"""One request and its response: the events of ASGI's ``http`` scope.
 
-Contract: a :class:`HttpConversation` stands between an exchange and an application's coroutine.
-What the application may send when is :data:`LEGAL`; anything else raises
-:class:`~h2static.asgi.errors.InvalidEvent` out of ``send``, and nothing of it is sent.
+Contract: an :class:`HttpConversation` connects an exchange with an application's coroutine.
+:data:`LEGAL` lists the events that the application may send in each state; any other event makes
+``send`` raise :class:`~h2static.asgi.errors.InvalidEvent`, and is not sent.
 
 - The head of a response is held until the first event of its body: until then an exception becomes
   a 500, and a body in one piece gets its length.  Later, a response that cannot be finished is
   aborted, so that it never looks complete.
-- A body is never longer than its Content-Length, and one that is shorter is an error.
-- To HEAD, and with 204 and 304, the head alone goes out.  What the application sends then is thrown
-  away; one that goes on and on, as a stream of events does, is told that the client has gone.
-- ``send`` waits while the client takes nothing; content that the application does not take gives
-  its client no credit.
-- ``receive`` gives ``http.disconnect`` once the response is complete or the client has gone, as
-  often as it is called; ``send`` raises ``ClientDisconnected`` then, or ``InvalidEvent`` after a
-  complete response.
+- A body is never longer than its Content-Length, and a shorter one is an error.
+- For HEAD, 204 and 304, only the head is sent.  The application's content is discarded; if it does
+  not stop, as an event stream does, the application gets a disconnect.
+- ``send`` waits while the client does not read; while the application does not read, the client
+  gets no credit.
+- ``receive`` returns ``http.disconnect`` once the response is complete or the client has
+  disconnected, however often it is called; ``send`` then raises ``ClientDisconnected``, or
+  ``InvalidEvent`` after a complete response.
 
 Assumes: all of it runs in the loop's thread.
 """
@@ -42,15 +42,15 @@ from h2static.http.pipe import Pipe
 
 
 class Phase(IntEnum):
-    """How far a response has come."""
+    """The state of a response."""
 
-    #: Nothing was said of it.
+    #: It has not started.
     BEFORE = 0
     #: Its head is known, and held.
     HELD = 1
     #: Its head is out; content follows.
     CONTENT = 2
-    #: Its content is whole; trailers follow.
+    #: Its content is complete; trailers follow.
     TRAILERS = 3
     COMPLETE = 4
 
@@ -61,7 +61,7 @@ PATHSEND: Final = "http.response.pathsend"
 PUSH: Final = "http.response.push"
 EARLY_HINT: Final = "http.response.early_hint"
 
-#: What may be sent when.
+#: The events that may be sent in each state.
 LEGAL: Final[dict[Phase, frozenset[str]]] = {
     Phase.BEFORE: frozenset((START, PUSH, EARLY_HINT)),
     Phase.HELD: frozenset((BODY, PATHSEND, PUSH)),
@@ -78,7 +78,7 @@ _TRAILERS, _COMPLETE = Phase.TRAILERS, Phase.COMPLETE
 
 
 class Host(Protocol):
-    """What conversations of one application have in common."""
+    """What the conversations of one application share."""
 
     limits: AsgiLimits
     sections: Sections
@@ -113,9 +113,9 @@ class HttpConversation:
         self._accepted = False
         self._content: list[bytes] = []
         self._held = 0
-        #: The client was told to wait.
+        #: The client gets no credit.
         self._starved = False
-        #: The content is whole; and the application knows.
+        #: The content is complete; and the application knows.
         self._ended = self._told_end = False
         #: Calls of ``receive`` and of ``send`` that wait.
         self._wait_for_word: list[asyncio.Future[None]] = []
@@ -124,12 +124,12 @@ class HttpConversation:
         self._phase = _BEFORE
         self._status = 200
         self._section: Section
-        #: Octets of content that Content-Length says, and that were sent.
+        #: Octets of content according to Content-Length, and octets sent.
         self._declared: int | None = None
         self._sent = 0
         #: The response has no content, whatever the application sends.
         self._swallows = False
-        #: The end of an application that goes on with content nobody gets.
+        #: When an application that keeps sending discarded content is stopped.
         self._respite: asyncio.TimerHandle | None = None
         self._wants_trailers = False
         self._trailers: list[Field] = []
@@ -137,7 +137,7 @@ class HttpConversation:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to be said to the client."""
+        """Whether the response is complete."""
         return self._phase is _COMPLETE
 
     @property
@@ -148,7 +148,7 @@ class HttpConversation:
     # ------------------------------------------------------------------ for the application
 
     async def next_event(self) -> Message:
-        """``receive`` of ASGI: a piece of the content, or that nobody is there any more."""
+        """ASGI's ``receive``: a piece of the content, or ``http.disconnect``."""
         if not self._accepted and not self._unheard:
             self._accept()
         while not self._unheard:
@@ -163,17 +163,17 @@ class HttpConversation:
     async def take_event(self, message: Message) -> None:
         """``send`` of ASGI: an event of the response; see :data:`LEGAL`."""
         if self._lost:
-            raise ClientDisconnected("the client has gone")
+            raise ClientDisconnected("the client disconnected")
         kind = message.get("type")
         phase = self._phase
         if kind not in LEGAL[phase]:
-            raise misplaced(kind, "http", _KNOWN, LEGAL[phase], "the response was complete")
+            raise misplaced(kind, "http", _KNOWN, LEGAL[phase], "the response is already complete")
         if kind == BODY:
             if self._body(message):
                 return
             await turn_of(self._wait_for_room)
             if self._lost:
-                raise ClientDisconnected("the client has gone")
+                raise ClientDisconnected("the client disconnected")
         elif kind == START:
             self._start(message)
         elif kind == PATHSEND:
@@ -191,7 +191,7 @@ class HttpConversation:
 
     @property
     def _unheard(self) -> bool:
-        """Whether the client has nothing more to say, or nobody to say it to."""
+        """Whether the rest of the request's content is not needed."""
         return self._over or (self._swallows and self._phase is not _HELD)
 
     def _accept(self) -> None:
@@ -199,7 +199,7 @@ class HttpConversation:
         self.exchange.accept(self)
 
     def _take(self) -> Message:
-        """What has come of the content, as one event."""
+        """The received content, as one event."""
         pieces, self._content = self._content, []
         self._held = 0
         if self._starved:
@@ -227,7 +227,7 @@ class HttpConversation:
         self._phase = _HELD
 
     def _body(self, message: Message) -> bool:
-        """Take a piece of the body; false: the next one has to wait."""
+        """Send a piece of the body; false: the next one must wait."""
         data = message.get("body", b"")
         if not isinstance(data, bytes):
             if not isinstance(data, bytearray | memoryview):
@@ -243,12 +243,12 @@ class HttpConversation:
             if self._sent > declared:
                 self._sent -= len(data)
                 raise InvalidEvent(
-                    f"{BODY}: content-length is {declared}, the body has at least"
+                    f"{BODY}: content-length is {declared}, but the body has at least"
                     f" {self._sent + len(data)} octets"
                 )
             if not more and self._sent < declared:
                 raise InvalidEvent(
-                    f"{BODY}: content-length is {declared}, the body has {self._sent} octets"
+                    f"{BODY}: content-length is {declared}, but the body has {self._sent} octets"
                 )
         if self._phase is _HELD:
             if not more and not self._wants_trailers:
@@ -264,14 +264,14 @@ class HttpConversation:
         return room
 
     def _swallow(self, size: int, *, more: bool) -> None:
-        """Take a piece of content that the response has not."""
+        """Discard a piece of content of a response that has none."""
         if self._phase is _HELD:
             self._phase = _CONTENT
             self._respond(self._fields_without_content(), b"")
             if more and self._section.events:
                 self.lose()
             elif more:
-                # A stream without end would go on for nobody.
+                # An endless stream would continue in vain.
                 seconds = self._host.limits.swallowed_seconds
                 self._respite = asyncio.get_running_loop().call_later(seconds, self.lose)
         if not more:
@@ -301,7 +301,7 @@ class HttpConversation:
         return fields
 
     def _begin_content(self) -> None:
-        """The head goes out; content follows as it comes."""
+        """Send the head; the content follows piece by piece."""
         fields, length = self._section.fields, self._declared
         if self._wants_trailers and takes_trailers(self.exchange.request):
             # The engine learns of them after the last octet only.
@@ -316,7 +316,7 @@ class HttpConversation:
             on_closed=self.lose,
         )
         if not self._accepted:
-            # The application may read while it responds; later the engine would not take it.
+            # The application may read while it responds; later the engine would not allow it.
             self._accept()
             if self._lost:
                 return
@@ -354,7 +354,7 @@ class HttpConversation:
                 path, self.exchange.request, self._status, self._section
             )
         except OSError as error:
-            # No OSError: that would mean that the client has gone.
+            # Not OSError, which would mean that the client has disconnected.
             raise InvalidEvent(f"{PATHSEND}: {path}: {error.strerror}") from error
         except ValueError as error:  # NUL in the path
             raise InvalidEvent(f"{PATHSEND}: {path!r}: {error}") from error
@@ -404,11 +404,11 @@ class HttpConversation:
     # ------------------------------------------------------------------ the end
 
     def returned(self) -> bool:
-        """The application has returned; whether something is missing."""
+        """The application has returned; returns whether something is missing."""
         return not self._over
 
     def give_up(self) -> None:
-        """The application has failed: the response becomes a 500, or is cut off."""
+        """The application failed: respond 500, or cut the response off."""
         if not self._over:
             self._finish()
             self.exchange.abort("")
@@ -417,12 +417,12 @@ class HttpConversation:
             wake(self._wait_for_room)
 
     def lose(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         if not self._over:
             self._send_away()
 
     def drain(self) -> None:
-        """The server is about to stop: a stream of events ends here, its client comes back."""
+        """The server is about to stop: end an event stream, whose client will reconnect."""
         if self._phase is _CONTENT and self._section.events and self._pipe is not None:
             self._pipe.end()
             self._send_away()

@@ -1,10 +1,10 @@
 """The lifespan of an application in one worker: ``lifespan`` scope, version 2.0.
 
-Contract: :meth:`Lifespan.start_up` returns when the application is ready, or has shown that it has
-no lifespan where that is allowed; it raises :class:`~h2static.errors.ApplicationFailed` otherwise.
-:meth:`Lifespan.shut_down` is called when every connection is closed; it has no effect unless the
-application has started, nor a second time.  What the application puts into ``state`` between the
-two is there for each of its requests.
+Contract: :meth:`Lifespan.start_up` returns when the application is ready, or does not support
+lifespan and need not; otherwise it raises :class:`~h2static.errors.ApplicationFailed`.
+:meth:`Lifespan.shut_down` is called when every connection is closed; it has an effect only once,
+and only if the application has started.  What the application puts into ``state`` is available to
+each of its requests.
 
 Assumes: start-up and shut-down happen in the loop in which requests are answered.
 """
@@ -46,15 +46,15 @@ class Lifespan:
         self._report = report
         self._mode = mode
         self._limits = limits
-        #: What requests get a copy of; ``None``: there is no lifespan.
+        #: The state, of which requests get a copy; ``None``: lifespan is not supported.
         self.state: dict[str, object] | None = None
         self._task: asyncio.Task[None] | None = None
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._started: asyncio.Future[None] | None = None
         self._stopped: asyncio.Future[None] | None = None
-        #: It was asked to shut down.
+        #: The application was asked to shut down.
         self._ending = False
-        #: What ``lifespan.startup.failed`` said.
+        #: The message of ``lifespan.startup.failed``.
         self._failure: str | None = None
         self._error: BaseException | None = None
 
@@ -71,7 +71,7 @@ class Lifespan:
         try:
             await asyncio.wait((self._started, self._task), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            # Nobody waits for it any more; but what has started is to shut down.
+            # The wait was canceled; but an application that has started must shut down.
             if self._started.done() and self._failure is None:
                 self.state = state
             else:
@@ -84,13 +84,13 @@ class Lifespan:
         if self._started.done():
             self.state = state
             return
-        # It has ended without a word, or raised: it has no lifespan.
+        # It returned silently, or raised: it does not support lifespan.
         if self._mode is LifespanMode.ON:
-            what = "has no lifespan" if self._error is None else "failed in its lifespan"
+            what = "does not support lifespan" if self._error is None else "failed during lifespan"
             raise ApplicationFailed(f"{self._name}: the application {what}", _lines(self._error))
 
     async def shut_down(self) -> None:
-        """See the module; what goes wrong is reported."""
+        """Shut the application down; errors are reported."""
         if self.state is None or self._task is None or self._stopped is None:
             return
         self.state = None
@@ -108,7 +108,7 @@ class Lifespan:
         await self._end()
 
     async def _end(self) -> None:
-        """The application has said what it had to say; its coroutine gets a moment to return."""
+        """The application is done; give its coroutine a moment to return."""
         if self._task is None:
             return
         await asyncio.wait((self._task,), timeout=self._limits.cancelled_seconds)
@@ -129,7 +129,7 @@ class Lifespan:
         except BaseException as error:  # the loop would end with KeyboardInterrupt
             self._error = error
             if self._started is not None and self._started.done():
-                self._report(f"{self._name}: the lifespan has failed: {error!r}", _lines(error))
+                self._report(f"{self._name}: lifespan failed: {error!r}", _lines(error))
 
     async def _take(self, message: Message) -> None:
         """``send`` of ASGI."""
@@ -154,7 +154,7 @@ class Lifespan:
             if kind == "lifespan.shutdown.complete":
                 stopped.set_result(None)
                 return
-        raise RuntimeError(f"{kind!r} was not expected here")
+        raise RuntimeError(f"{kind!r} is not expected here")
 
 
 def _lines(error: BaseException | None) -> list[str]:

@@ -1,8 +1,8 @@
-"""From the name of an application to the application itself.
+"""Imports an application by name.
 
-Contract: :func:`load` imports what :class:`~h2static.asgi.config.AppConfig` names and returns an
-ASGI 3 callable, or raises :class:`~h2static.errors.ApplicationError` with one line that says what
-is wrong, and with the traceback where the application's own code raised.
+Contract: :func:`load` imports the application that :class:`~h2static.asgi.config.AppConfig` names
+and returns an ASGI 3 callable, or raises :class:`~h2static.errors.ApplicationError` with a one-line
+message, and with the traceback if the application's own code raised.
 
 Assumes: called once for each application, in the process that serves it.
 """
@@ -34,7 +34,7 @@ def load(config: AppConfig) -> AsgiCallable:
     found = _attribute(config, _import(config))
     if config.factory:
         if not callable(found):
-            raise ApplicationError(f"{config.target}: not callable, so that it is no factory")
+            raise ApplicationError(f"{config.target}: not callable, so it cannot be a factory")
         try:
             found = found()
         except (Exception, SystemExit) as error:
@@ -56,10 +56,10 @@ def checked(application: object, config: AppConfig) -> AsgiCallable:
     count = _parameters(application)
     if count == _OF_WSGI:
         raise ApplicationError(
-            f"{config.name}: takes two arguments like a WSGI application; such need --wsgi"
+            f"{config.name}: takes two arguments, like a WSGI application; use --wsgi"
         )
     if count == 0 or inspect.isclass(application):
-        raise ApplicationError(f"{config.name}: makes an application rather than is one: --factory")
+        raise ApplicationError(f"{config.name}: returns an application; use --factory")
     return cast("AsgiCallable", application)
 
 
@@ -78,7 +78,7 @@ def _import(config: AppConfig) -> object:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             where = f" in {config.app_dir}" if config.app_dir else ""
             raise ApplicationError(
-                f"{config.target}: there is no module {error.name}{where}"
+                f"{config.target}: no module named {error.name}{where}"
             ) from error
         raise _import_failed(config, error) from error
     except (Exception, SystemExit) as error:
@@ -99,8 +99,8 @@ def _check_place(config: AppConfig, name: str) -> None:
     with contextlib.suppress(OSError):
         if not os.path.samefile(own.origin, imported):
             raise ApplicationError(
-                f"{config.target}: the module {name} is not {own.origin}, but {imported}, which was"
-                " imported before: give it another name"
+                f"{config.target}: the module {name} is already imported from {imported}, not"
+                f" {own.origin}: rename it"
             )
 
 
@@ -134,7 +134,7 @@ def _is_machinery(frame: FrameType) -> bool:
 
 
 def _parameters(application: Callable[..., object]) -> int | None:
-    """How many arguments ``application`` has to be given; ``None``: hard to say."""
+    """The number of required arguments of ``application``; ``None``: unknown."""
     try:
         signature = inspect.signature(application)
     except (TypeError, ValueError):
@@ -156,13 +156,13 @@ def _wrapped(application: Callable[..., object]) -> AsgiCallable:
     try:
         from a2wsgi import WSGIMiddleware
     except ImportError:
-        raise ApplicationError("--wsgi needs a2wsgi: pip install 'h2static[wsgi]'") from None
+        raise ApplicationError("--wsgi requires a2wsgi: pip install 'h2static[wsgi]'") from None
     # Any: a2wsgi has types of its own for the same shapes.
     inner = cast("AsgiCallable", WSGIMiddleware(cast("Any", application)))
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise RuntimeError(f"WSGI has no {scope['type']}")
+            raise RuntimeError(f"WSGI does not support {scope['type']}")
         # CGI writes both X-A and X_A as HTTP_X_A: one could be passed off as the other.
         scope["headers"] = [one for one in scope["headers"] if b"_" not in one[0]]
 

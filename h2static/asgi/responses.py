@@ -1,10 +1,10 @@
-"""Responses in one piece, the same object for the same octets.
+"""Complete responses: the same object for the same octets.
 
-Contract: :meth:`Responses.whole` gives a response with head and content; one that came before is
-the very object of before, and prepared, so that engines remember what they made of it.
+Contract: :meth:`Responses.whole` returns a response with head and content; a repeated one is the
+same object, and prepared, so that engines can cache what they made of it.
 
-Strategy: kept on second sight, because many responses never come again; within a bound of octets,
-and forgotten all at once.
+Strategy: a response is cached when it occurs for the second time, because many never recur; the
+cache is limited in octets, and emptied as a whole.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from h2static.asgi.sections import Section
 from h2static.http.messages import Response
 
 _Key: TypeAlias = tuple[Section, int, bytes]
-#: What a remembered response takes beside its octets, in engines too.
+#: The overhead of a cached response in octets, engines included.
 _OVERHEAD: Final = 1_024
 
 
 class Responses:
-    """Remembers what one application has responded."""
+    """Caches the responses of one application."""
 
     __slots__ = ("_known", "_limits", "_octets", "_sighted")
 
@@ -57,7 +57,7 @@ class Responses:
         return response
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
         self._octets = 0
 

@@ -1,16 +1,16 @@
-"""What an application is told of a request: its scope.
+"""The ASGI scope of a request.
 
-Contract: :meth:`Scopes.http` and :meth:`Scopes.connection` make a new dictionary for each request,
-with new lists and dictionaries inside, into which the application may write; the values follow
+Contract: :meth:`Scopes.http` and :meth:`Scopes.connection` create a new dictionary for each
+request, with new lists and dictionaries inside, which the application may modify; the values follow
 "HTTP & WebSocket ASGI Message Format" 2.5.
 
-- ``path`` has no dot segments, is percent-decoded, then read as UTF-8, and includes ``root_path``;
-  ``raw_path`` is what the client sent, without the query.
-- ``host`` comes first and is what the client named as authority; what it sent as Host besides is
-  left out.  Cookie crumbs are one field (RFC 9113 section 8.2.3).
-- ``client`` and ``server`` are those of the connection; ``None`` where there is none.
+- ``path`` has no dot segments, is percent-decoded, then decoded as UTF-8, and includes
+  ``root_path``; ``raw_path`` is what the client sent, without the query.
+- ``host`` comes first and is the authority that the client sent; an additional Host field is
+  omitted.  Cookie crumbs are joined into one field (RFC 9113 section 8.2.3).
+- ``client`` and ``server`` are those of the connection; ``None`` if there is none.
 
-Strategy: what follows from the request alone is worked out once for requests that come again.
+Strategy: what depends on the request alone is computed once for repeated requests.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Place: TypeAlias = tuple[str, int | None] | None
 
 
 class _Known(NamedTuple):
-    """What follows from a request alone."""
+    """The values that depend on the request alone."""
 
     method: str
     scheme: str
@@ -60,7 +60,7 @@ class Scopes:
         state: Callable[[], dict[str, object] | None] = lambda: None,
         limits: AsgiLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``root_path``: where the application is mounted, without a slash at its end.
+        """``root_path``: where the application is mounted, without a trailing slash.
 
         ``state``: what its lifespan has left for requests; ``None``: it has no lifespan.
         """
@@ -79,7 +79,7 @@ class Scopes:
         return scope
 
     def connection(self, kind: str, exchange: Exchange) -> Scope:
-        """What ``http`` and ``websocket`` scopes have in common; ``kind`` is their ``type``."""
+        """The common part of ``http`` and ``websocket`` scopes; ``kind`` is their ``type``."""
         request = exchange.request
         return self._scope(kind, self._facts(request), request, exchange.client)
 
@@ -114,7 +114,7 @@ class Scopes:
         return known
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
 
 

@@ -1,12 +1,11 @@
-"""Field sections from applications: checked, and made fit for every protocol version.
+"""Header sections from applications: validated, and made fit for every protocol version.
 
-Contract: :meth:`Sections.response` takes the ``headers`` of ``http.response.start`` and gives a
-:class:`Section`, or raises :class:`~h2static.asgi.errors.InvalidEvent` with what is wrong.  Fields
-of the connection are left out, because the engine frames messages (RFC 9112 section 7, RFC 9113
-section 8.2.2), and so is ``date``, which is the engine's own.
+Contract: :meth:`Sections.response` takes the ``headers`` of ``http.response.start`` and returns a
+:class:`Section`, or raises :class:`~h2static.asgi.errors.InvalidEvent` with the reason.
+Connection-specific fields are removed, because the engine frames messages (RFC 9112 section 7, RFC
+9113 section 8.2.2), and so is ``date``, which the engine sets.
 
-Strategy: sections that come again are remembered by their octets, so that the checks, and the
-header blocks made of them, are done once.
+Strategy: repeated sections are cached by their octets, so that they are validated and encoded once.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Section:
 
     #: ``server`` comes first, unless the application has one of its own.
     fields: Fields
-    #: What Content-Length says, if it is there.
+    #: The value of Content-Length, if present.
     length: int | None
     #: A stream of events (``text/event-stream``).
     events: bool
@@ -73,7 +72,7 @@ class Sections:
         try:
             known = self._known.get(given)
         except (TypeError, ValueError):
-            # Octets that can be changed are no keys.
+            # Mutable octets cannot be keys.
             return _section(given)
         if known is None:
             known = _section(given)
@@ -85,7 +84,7 @@ class Sections:
         return known
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
 
 
@@ -107,14 +106,16 @@ def accepted(headers: object) -> Fields:
         # "Must not include a header named sec-websocket-protocol" (ASGI); the others follow from
         # the client's handshake.
         if name in OWN_FIELDS:
-            raise InvalidEvent(f"websocket.accept: headers: {name.decode('ascii')} is the server's")
+            raise InvalidEvent(
+                f"websocket.accept: headers: {name.decode('ascii')} is set by the server"
+            )
     if not any(name == b"server" for name, _ in fields):
         fields.insert(0, SERVER_FIELD)
     return tuple([one for one in fields if one[0] != b"content-length"])
 
 
 def _pairs(headers: object) -> Given:
-    # Asked only when it fails: what an abstract class says costs more than all the pairs.
+    # Checked only after a failure: asking an abstract class costs more than all the pairs.
     try:
         return tuple(map(tuple, headers))  # type: ignore[call-overload]  # a TypeError says so
     except TypeError:
@@ -138,7 +139,7 @@ def _section(given: Given) -> Section:
             continue
         if name == b"content-length":
             if length is not None or CONTENT_LENGTH.fullmatch(value) is None:
-                raise InvalidEvent("headers: content-length is not one number")
+                raise InvalidEvent("headers: content-length is not a single number")
             length = int(value)
         elif name == b"content-type":
             events = value.lower().startswith(b"text/event-stream")

@@ -1,13 +1,13 @@
-"""Tasks of the event loop that begin at once.
+"""Tasks of the event loop that start immediately.
 
-Contract: :meth:`Tasks.start` runs a coroutine as a task until it waits for the first time, and
-returns the task.  One that never waits, as most small handlers, is done by then, and what it sent
-leaves with the same turn of its connection.  The task is one like any other: it is the current task
-while it runs, and has a context of its own: a copy of the owner's, whoever starts it.
+Contract: :meth:`Tasks.start` runs a coroutine as a task until it first waits, and returns the task.
+A coroutine that never waits, like most small handlers, is done by then, and its output leaves in
+the same turn of its connection.  The task behaves like any other: it is the current task while it
+runs, and has a context of its own: a copy of the owner's, whoever starts it.
 
-Strategy: Python 3.12 has eager tasks.  Python 3.11 does not; but there a task is made by handing
-its first step to ``loop.call_soon``, which is intercepted and done here and now.  Python 3.11
-gets no changes any more.  A loop that cannot be intercepted starts its tasks in its own time.
+Strategy: Python 3.12 has eager tasks.  Python 3.11 does not, but passes the first step of a task to
+``loop.call_soon``, which is intercepted and run directly.  Python 3.11 no longer changes.  A loop
+that cannot be intercepted starts its tasks in its own time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Tasks:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Made in the context that tasks get copies of."""
         self._loop = loop
-        # What an application pushes is answered by a task that another one starts.
+        # A task that another task starts answers pushed requests.
         self._base = copy_context()
         #: Those that are not done: the loop itself holds tasks weakly.
         self.running: set[asyncio.Task[None]] = set()
@@ -88,7 +88,7 @@ class Tasks:
 
 
 def _nothing() -> None:
-    """No task has been made."""
+    """No task was created."""
 
 
 async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
@@ -101,7 +101,7 @@ async def turn_of(waiting: list[asyncio.Future[None]]) -> None:
 def wake(waiting: list[asyncio.Future[None]]) -> None:
     """Wake those in ``waiting``."""
     for future in waiting:
-        # Whoever waited may have been cancelled.
+        # The waiter may have been canceled.
         if not future.done():
             future.set_result(None)
     waiting.clear()

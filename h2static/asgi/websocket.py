@@ -1,20 +1,22 @@
-"""One WebSocket, as ASGI has it: the ``websocket`` scope's events.
+"""One WebSocket: the events of ASGI's ``websocket`` scope.
 
-Contract: a :class:`WebSocketConversation` stands between a
-:class:`~h2static.websocket.websocket.WebSocket` and an application's coroutine.  What the
-application may send when is :data:`LEGAL`; anything else raises
-:class:`~h2static.asgi.errors.InvalidEvent` out of ``send``, and nothing of it is sent.
+Contract: a :class:`WebSocketConversation` connects a
+:class:`~h2static.websocket.websocket.WebSocket` with an application's coroutine.  :data:`LEGAL`
+lists the events that the application may send in each state; any other event makes ``send`` raise
+:class:`~h2static.asgi.errors.InvalidEvent`, and is not sent.
 
-- Closed before it is accepted, the handshake gets 403; with ``websocket.http.response`` any other
-  response.  A handshake that is wrong gets 400, and the application hears nothing of it.
-- ``send`` waits while the client takes nothing, and raises ``ClientDisconnected`` once the client
-  has gone or has closed; messages that the application does not take give the client no credit.
-- ``receive`` gives ``websocket.disconnect`` with code and reason when the WebSocket is closed, as
-  often as it is called.
-- An application that returns closes with 1000, one that raises with 1011; a server that is about to
-  stop with 1001.
+- If the application closes before accepting, the handshake gets 403; with
+  ``websocket.http.response`` any other response.  A malformed handshake gets 400 without involving
+  the application.
+- ``send`` waits while the client does not read, and raises ``ClientDisconnected`` once the client
+  has disconnected or closed; while the application does not receive messages, the client gets no
+  credit.
+- ``receive`` returns ``websocket.disconnect`` with code and reason when the WebSocket is closed,
+  however often it is called.
+- When the application returns, the WebSocket is closed with 1000; when it raises, with 1011; when
+  the server is about to stop, with 1001.
 
-Assumes: all of it runs in the loop's thread.  Imported only where the ``websockets`` package is
+Assumes: all of it runs in the loop's thread.  Imported only if the ``websockets`` package is
 installed.
 """
 
@@ -41,14 +43,14 @@ from h2static.websocket.websocket import WebSocket
 
 
 class Phase(IntEnum):
-    """How far a WebSocket has come, as its application sees it."""
+    """The state of a WebSocket, as its application sees it."""
 
     #: The client waits for an answer to its handshake.
     CONNECTING = 0
     OPEN = 1
-    #: The answer is a response, whose content is to follow.
+    #: The application responds instead of accepting; content follows.
     DENYING = 2
-    #: The application has closed or denied it.
+    #: The application has closed or rejected it.
     OVER = 3
 
 
@@ -59,7 +61,7 @@ DENIAL: Final = "websocket.http.response"
 DENIAL_START: Final = "websocket.http.response.start"
 DENIAL_BODY: Final = "websocket.http.response.body"
 
-#: What may be sent when.
+#: The events that may be sent in each state.
 LEGAL: Final[dict[Phase, frozenset[str]]] = {
     Phase.CONNECTING: frozenset((ACCEPT, CLOSE, DENIAL_START)),
     Phase.OPEN: frozenset((SEND, CLOSE)),
@@ -75,7 +77,7 @@ _CONNECTING, _OPEN, _DENYING, _OVER = Phase
 
 
 class Host(HttpHost, Protocol):
-    """What conversations of one application have in common."""
+    """What the conversations of one application share."""
 
     scopes: Scopes
 
@@ -83,7 +85,7 @@ class Host(HttpHost, Protocol):
         """The response for what does not get as far as the application."""
 
     def begin(self, conversation: WebSocketConversation, scope: Scope) -> None:
-        """Have the application take part in ``conversation``."""
+        """Run the application for ``conversation``."""
 
 
 class WebSocketConversation:
@@ -105,7 +107,7 @@ class WebSocketConversation:
         self._wait_for_word: list[asyncio.Future[None]] = []
         self._wait_for_room: list[asyncio.Future[None]] = []
         self._denial: HttpConversation | None = None
-        #: The call that looks at what is late, and when it comes.
+        #: The scheduled check of deadlines, and when it runs.
         self._look_at_it: asyncio.TimerHandle | None = None
         self._due = float("inf")
         self._socket = WebSocket(exchange, offer, host.limits.websocket, on_closed=self._is_closed)
@@ -149,11 +151,11 @@ class WebSocketConversation:
             raise ClientDisconnected(f"the WebSocket was closed ({socket.closed.code})")
         if kind not in LEGAL[phase]:
             raise misplaced(
-                kind, "websocket", _KNOWN, LEGAL[phase], "the WebSocket was closed or denied"
+                kind, "websocket", _KNOWN, LEGAL[phase], "the WebSocket was closed or rejected"
             )
         if kind == SEND:
             if not socket.can_send:
-                # We have told the client that the server goes away.
+                # The client knows that the server is going away.
                 raise ClientDisconnected("the WebSocket is about to be closed")
             if not self._send(message):
                 socket.wait_for_room(self._has_room)
@@ -182,7 +184,7 @@ class WebSocketConversation:
         self._plan()
 
     def _send(self, message: Message) -> bool:
-        """Send a message; false: the next one has to wait."""
+        """Send a message; false: the next one must wait."""
         try:
             return self._socket.send(_payload(message))
         except UnicodeEncodeError as error:
@@ -225,7 +227,7 @@ class WebSocketConversation:
     # ------------------------------------------------------------------ the end
 
     def returned(self) -> bool:
-        """The application has returned; whether something is missing."""
+        """The application has returned; returns whether something is missing."""
         if self._phase is _OPEN:
             if self._socket.can_send:
                 self._socket.close(_DONE, "", self._loop.time())
@@ -234,14 +236,14 @@ class WebSocketConversation:
         return self._phase is not _OVER and not self.lost
 
     def give_up(self) -> None:
-        """The application has failed: the handshake gets 500, the WebSocket is closed (1011)."""
+        """The application failed: respond 500 to the handshake, or close the WebSocket (1011)."""
         phase, self._phase = self._phase, _OVER
         if self._denial is not None:
             self._denial.give_up()
         elif phase is _CONNECTING:
             self.exchange.abort("")
         elif phase is _OPEN:
-            self._socket.fail("the application has failed")
+            self._socket.fail("the application failed")
         self._has_word()
 
     def drain(self) -> None:
@@ -266,7 +268,7 @@ class WebSocketConversation:
             self._look_at_it = None
 
     def _plan(self) -> None:
-        """Look at the WebSocket when its deadline has come."""
+        """Schedule a check of the WebSocket at its deadline."""
         deadline = self._socket.deadline()
         if self._look_at_it is not None:
             if self._due <= deadline:
@@ -284,7 +286,7 @@ class WebSocketConversation:
 
 
 def _payload(message: Message) -> Payload:
-    """What ``websocket.send`` sends.  Raises ``InvalidEvent``."""
+    """The payload of ``websocket.send``.  Raises ``InvalidEvent``."""
     text, octets = message.get("text"), message.get("bytes")
     if octets is None:
         if isinstance(text, str):

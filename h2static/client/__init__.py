@@ -1,4 +1,4 @@
-"""A client of HTTP/2, with HTTP/1.1 where a server has nothing better.
+"""An HTTP/2 client that falls back to HTTP/1.1.
 
 ::
 
@@ -6,12 +6,12 @@
         response = await client.get("/")
         print(response.status, await response.read())
 
-Requests that are sent with :meth:`Client.send` run at the same time on the one connection.  What
-comes beside the final response is there too: :attr:`Response.informational` (103),
-:attr:`Response.pushes`, :attr:`Response.trailers`.  :class:`Observers` see every frame.
+Requests sent with :meth:`Client.send` run concurrently on one connection.  A response also has
+:attr:`Response.informational` (103), :attr:`Response.pushes` and :attr:`Response.trailers`.
+:class:`Observers` see every frame.
 
-Runs on every backend of anyio.  Certificates are verified, windows grow with what is read, and what
-nobody reads holds up its own stream only.
+Runs on every anyio backend.  Certificates are verified, flow-control windows grow with what is
+read, and a response that is not read stalls only its own stream.
 """
 
 from typing import TYPE_CHECKING
@@ -76,7 +76,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is asked for: a command line is read without an event loop."""
+    """Load a public name on first use: parsing a command line needs no event loop."""
     for home, names in _HOMES.items():
         if name in names:
             from importlib import import_module

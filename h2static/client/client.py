@@ -1,8 +1,8 @@
-"""A connection to a server, for programs: ask, and read what comes back.
+"""A connection to a server: send requests, and read the responses.
 
-Contract: :func:`connect` gives a :class:`Client` for the time of its block.  A client has one
-connection; requests on it run at the same time over HTTP/2, one after the other over HTTP/1.1.
-When the block ends, what is still under way is cancelled and the connection is closed.
+Contract: :func:`connect` yields a :class:`Client` for the duration of its block.  A client has one
+connection; requests on it run concurrently over HTTP/2, and one after the other over HTTP/1.1.
+When the block exits, pending requests are canceled and the connection is closed.
 
 Errors are those of :mod:`h2static.client.errors`; nothing that a server sends raises anything else.
 """
@@ -44,22 +44,22 @@ if TYPE_CHECKING:
     from h2static.client.websocket import WebSocket
     from h2static.http1.client import ClientConnection as Connection1
 
-#: A field as a caller may write it.
+#: A field: name and value.
 Header: TypeAlias = tuple[str | bytes, str | bytes]
-#: What content may be given as.
+#: Request content: octets, a body, or an asynchronous iterable of octets.
 Content: TypeAlias = bytes | Body | AsyncIterable[bytes]
 
-#: How long the end of a connection may take.
+#: Seconds that closing a connection may take.
 _CLOSE_SECONDS = 1.0
 
 
 def _nothing(*_: object) -> None:
-    """Nobody wants to know."""
+    """The observer that does nothing."""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Observers:
-    """Those who look at what a connection does."""
+    """Callbacks that observe a connection."""
 
     #: Every frame of HTTP/2.
     frames: Observer | None = None
@@ -67,16 +67,16 @@ class Observers:
     heads: HeadObserver | None = None
     #: The octets that arrive, decrypted.
     octets: Callable[[bytes], None] = _nothing
-    #: Is called after what has arrived was processed.
+    #: Called after received octets have been processed.
     turned: Callable[[], None] = _nothing
-    #: The connection is made: TLS, if there is any, and the protocol.
+    #: Called when the connection is established, with the TLS socket, if any, and the protocol.
     connected: Callable[[ssl.SSLSocket | None, str], None] = _nothing
-    #: Something has come for a response.
+    #: Called when a response has changed.
     changed: Callable[[Response], None] = _nothing
 
 
 class Client:
-    """A connection to one server; see the module.  Made by :func:`connect`."""
+    """A connection to one server, created by :func:`connect`."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Client:
         observers: Observers,
         tasks: anyio.abc.TaskGroup,
     ) -> None:
-        #: Scheme, host and port that the URL named.
+        #: Scheme, host and port of the URL.
         self.origin = origin
         #: ``h2`` or ``http/1.1``.
         self.protocol = protocol
@@ -101,7 +101,7 @@ class Client:
         self._observers = observers
         self._tasks = tasks
         self._endpoint = make_endpoint(options.settings, options.limits, Shared())
-        #: A request is still to ask for HTTP/2.
+        #: The first request must ask for an upgrade to HTTP/2.
         self._upgrades = options.upgrade and protocol != HTTP2
         self._responses: set[Response] = set()
         self._driver = Driver(
@@ -115,7 +115,7 @@ class Client:
         return Connection2(self._endpoint, time.monotonic(), observer=self._observers.frames)
 
     def _engine1(self) -> Connection1:
-        # Loaded when it is needed: a command line that is used all day starts quickly.
+        # Imported on demand, so that the command line starts quickly.
         from h2static.http1.client import ClientConnection as Connection1
 
         return Connection1(
@@ -127,15 +127,15 @@ class Client:
     # ------------------------------------------------------------------ requests
 
     async def get(self, path: str, headers: Iterable[Header] = ()) -> Response:
-        """Ask for ``path`` by GET; see :meth:`request`."""
+        """Send a GET request for ``path``; see :meth:`request`."""
         return await self.request("GET", path, headers)
 
     async def head(self, path: str, headers: Iterable[Header] = ()) -> Response:
-        """Ask for ``path`` by HEAD; see :meth:`request`."""
+        """Send a HEAD request for ``path``; see :meth:`request`."""
         return await self.request("HEAD", path, headers)
 
     async def post(self, path: str, content: Content, headers: Iterable[Header] = ()) -> Response:
-        """Send ``content`` to ``path`` by POST; see :meth:`request`."""
+        """Send ``content`` to ``path`` with POST; see :meth:`request`."""
         return await self.request("POST", path, headers, content)
 
     async def request(
@@ -147,14 +147,15 @@ class Client:
         *,
         trailers: Iterable[Header] = (),
     ) -> Response:
-        """Send a request and wait for the head of its response.
+        """Send a request and wait for the header section of its response.
 
-        ``path``: with the query, in the form of ``:path``.  ``headers``: pairs of name and value;
-        one whose name begins with a colon replaces that pseudo-header field.  Text becomes octets
-        as Latin-1, names become lower case.  ``content``: octets, a body, or octets as they come.
+        ``path`` includes the query, as in ``:path``.  ``headers`` are pairs of name and value; a
+        name that starts with a colon replaces that pseudo-header field.  Text is encoded as
+        Latin-1, and names are converted to lower case.  ``content`` is octets, a body, or an
+        asynchronous iterable of octets.
 
-        Raises :class:`~h2static.client.errors.OptionError` for a request that is none, and
-        :class:`~h2static.client.errors.ResponseError` when there is no response.
+        Raises :class:`~h2static.client.errors.OptionError` if the request is malformed, and
+        :class:`~h2static.client.errors.ResponseError` if there is no response.
         """
         response = self.send(method, path, headers, content, trailers=trailers)
         try:
@@ -174,10 +175,10 @@ class Client:
         trailers: Iterable[Header] = (),
         expect_seconds: float | None = None,
     ) -> Response:
-        """The same without waiting: the response will be filled as it comes.
+        """Like :meth:`request`, but without waiting: the response fills as octets arrive.
 
-        ``expect_seconds``: the content goes out when a 100 (Continue) has come, and after so many
-        seconds if nothing has (RFC 9110 section 10.1.1); the field ``expect`` is the caller's.
+        ``expect_seconds``: send the content when 100 (Continue) arrives, or after this many seconds
+        without it (RFC 9110 section 10.1.1); the caller adds the field ``expect``.
         """
         request = self.make_request(method, path, headers)
         sent_trailers = _fields(trailers)
@@ -204,18 +205,18 @@ class Client:
     async def tunnel(
         self, target: str, protocol: str = "", headers: Iterable[Header] = ()
     ) -> Tunnel:
-        """Have the server make a tunnel, which needs HTTP/2.
+        """Open a tunnel with CONNECT; requires HTTP/2.
 
-        With ``protocol`` the target is a path, and what goes through the tunnel is that protocol
-        (RFC 8441); without, the target is ``host:port``, and the server is a proxy that connects to
-        it (RFC 9113 section 8.5).
+        With ``protocol``, the target is a path, and the tunnel carries that protocol (RFC 8441).
+        Without it, the target is ``host:port``, and the server acts as a proxy that connects to it
+        (RFC 9113 section 8.5).
 
         Raises :class:`~h2static.client.errors.OptionError`, and
-        :class:`~h2static.client.errors.ResponseError` when it was not granted:
-        :class:`~h2static.client.errors.TunnelRefused` when the server says why.
+        :class:`~h2static.client.errors.ResponseError` if the tunnel was not granted:
+        :class:`~h2static.client.errors.TunnelRefused` if the server responded with an error status.
         """
         if self.protocol != HTTP2:
-            raise OptionError("a tunnel needs HTTP/2")
+            raise OptionError("a tunnel requires HTTP/2")
         pipe = WrittenPipe()
         asked: list[Header] = list(headers)
         if protocol:
@@ -233,14 +234,14 @@ class Client:
         subprotocols: Sequence[str] = (),
         compression: bool = True,
     ) -> AsyncIterator[WebSocket]:
-        """Open a WebSocket for the time of the block (RFC 8441); needs ``h2static[websocket]``.
+        """Open a WebSocket for the duration of the block (RFC 8441).
 
-        Raises as :meth:`tunnel`.
+        Requires ``h2static[websocket]``.  Raises the same errors as :meth:`tunnel`.
         """
         try:
             from h2static.client import websocket
         except ModuleNotFoundError as error:
-            raise OptionError(f"WebSockets need h2static[websocket]: {error}") from error
+            raise OptionError(f"WebSockets require h2static[websocket]: {error}") from error
         offer = websocket.Offer(subprotocols, compression=compression)
         tunnel = await self.tunnel(path, websocket.PROTOCOL, [*headers, *offer.fields])
         try:
@@ -255,12 +256,12 @@ class Client:
                 await opened.close()
 
     def _response(self, request: Request) -> Response:
-        """What will become the response to ``request``."""
+        """An empty response to ``request``."""
         limits = self._options.response_limits
         return Response(request, limits=limits, taken=self._taken, changed=self._changed)
 
     def _send(self, request: Request, body: bytes | Body) -> Response:
-        """Send a request that is one."""
+        """Send a validated request."""
         response = self._response(request)
         self._responses.add(response)
         response.call = self._driver.engine.request(request, response, body)
@@ -285,7 +286,7 @@ class Client:
             fields=tuple(field for field in regular if field[0] != b"host"),
         )
         if pseudo:
-            raise OptionError(f"{next(iter(pseudo)).decode('latin-1')}: not a field of a request")
+            raise OptionError(f"{next(iter(pseudo)).decode('latin-1')}: not a request field")
         try:
             validate_request(request_section(request), end_stream=False, connect_protocol=True)
         except Malformed as error:
@@ -303,9 +304,10 @@ class Client:
     # ------------------------------------------------------------------ from HTTP/1.1 to HTTP/2
 
     def _upgrade(self, engine: Connection1, response: Response, body: bytes | Body) -> None:
-        """Ask for HTTP/2 with the first request (RFC 7540 section 3.2).
+        """Request an upgrade to HTTP/2 with the first request (RFC 7540 section 3.2).
 
-        One with content would have to be sent as a whole first: OPTIONS asks in its place.
+        A request with content would have to be sent completely first, so an OPTIONS request asks in
+        its place.
         """
         fields = (
             (b"connection", b"Upgrade, HTTP2-Settings"),
@@ -322,7 +324,7 @@ class Client:
             response.call = engine.request(response.request, response, body)
 
     def _switch(self, response: Response) -> None:
-        """The server has changed to HTTP/2, and answers on stream 1."""
+        """The server switched to HTTP/2 and responds on stream 1."""
         old = cast("Connection1", self._driver.engine)
         engine = self._engine2()
         self.protocol = HTTP2
@@ -337,20 +339,20 @@ class Client:
 
     @property
     def is_over(self) -> bool:
-        """Whether the connection takes no more requests."""
+        """Whether the connection accepts no more requests."""
         return self._driver.over.is_set() or self._driver.engine.closing
 
     @property
     def problem(self) -> str | None:
-        """What the server did wrong and why the connection has ended, if that is so."""
+        """The protocol error of the server that ended the connection, or ``None``."""
         return self._driver.engine.problem
 
     async def run(self) -> None:
-        """Serve the connection until it is over; :func:`connect` does it."""
+        """Drive the connection until it ends; called by :func:`connect`."""
         await self._driver.run()
 
     async def close(self) -> None:
-        """End the connection; what is under way is cancelled."""
+        """Close the connection and cancel pending requests."""
         for response in list(self._responses):
             response.cancel()
         self._driver.close()
@@ -364,7 +366,7 @@ async def connect(
     options: ConnectOptions | None = None,
     observers: Observers | None = None,
 ) -> AsyncIterator[Client]:
-    """Connect to the server that ``url`` names; its path does not matter.
+    """Connect to the server of ``url``, whose path is ignored.
 
     Raises :class:`~h2static.client.errors.OptionError` or
     :class:`~h2static.client.errors.ConnectError`.
@@ -381,7 +383,7 @@ async def connect(
         try:
             yield client
         except Exception as error:
-            # Raised below: out of here it would come as a group of one.
+            # Raised below, because the task group would wrap it in an exception group.
             failure = error
         finally:
             with anyio.CancelScope(shield=True):
@@ -392,7 +394,7 @@ async def connect(
 
 
 class _Switching:
-    """The receiver of a request that asks for HTTP/2: the response may come in either."""
+    """Receives the response to a request for an upgrade, in HTTP/1.1 or in HTTP/2."""
 
     def __init__(self, response: Response, switch: Callable[[Response], None]) -> None:
         self._response = response
@@ -409,7 +411,7 @@ class _Switching:
             self._switch(self._response)
 
     def promise(self, request: Request, stream_id: int, call: Call) -> ResponseReceiver | None:
-        """HTTP/1.1 has no such thing."""
+        """HTTP/1.1 has no server push."""
         return None
 
 
@@ -428,7 +430,7 @@ def _octets(text: str | bytes) -> bytes:
 
 
 def _body(content: Content, trailers: Fields) -> bytes | Body:
-    """What the engine takes; content that is written while it goes out is a matter of its own."""
+    """The content in the form that the engine takes; iterables are written separately."""
     try:
         validate_trailers(trailers)
     except Malformed as error:

@@ -19,7 +19,7 @@ class OctetsBody:
     """Octets, and trailers after them."""
 
     def __init__(self, octets: bytes, trailers: Fields = (), *, counted: bool = True) -> None:
-        """``counted``: the length is known to whoever sends the octets."""
+        """``counted``: the sender knows the length."""
         self._octets = octets
         self._trailers = trailers
         # HTTP/1.1 has trailers after chunks only.
@@ -31,10 +31,10 @@ class OctetsBody:
 
 
 class FileBody:
-    """What is in a file, and trailers after that."""
+    """The content of a file, followed by trailers."""
 
     def __init__(self, path: str, trailers: Fields = (), *, counted: bool = True) -> None:
-        """``counted``: as above.  Raises ``OSError`` when there is no such file."""
+        """``counted``: as above.  Raises ``OSError`` if there is no such file."""
         self._path = path
         self._trailers = trailers
         size = os.stat(path).st_size
@@ -68,7 +68,7 @@ class _FileReader:
 
 
 class WrittenPipe(Pipe):
-    """Content that is written while it goes out."""
+    """Content that is written while it is being sent."""
 
     def __init__(self) -> None:
         self._room = anyio.Event()
@@ -93,7 +93,7 @@ class WrittenPipe(Pipe):
         trailers: Fields,
         failed: Callable[[Exception], None],
     ) -> None:
-        """Send ``pieces`` and then ``trailers``, as fast as they are taken.
+        """Send ``pieces`` and then ``trailers``, as fast as the connection takes them.
 
         An error of ``pieces`` is told to ``failed``, and the request breaks off.
         """
@@ -109,7 +109,7 @@ class WrittenPipe(Pipe):
 
 
 class HeldBody:
-    """Content that waits until the server has said that it wants it (RFC 9110 section 10.1.1)."""
+    """Content that waits for the server's 100 (Continue) (RFC 9110 section 10.1.1)."""
 
     def __init__(self, body: Body) -> None:
         self._body = body

@@ -33,7 +33,7 @@ from h2static.http1.limits import Limits
 #: RFC 8305 section 5: "Connection Attempt Delay … a recommended value is 250 milliseconds".
 _ATTEMPT_DELAY: Final = 0.25
 
-#: Family, and what ``connect`` takes.
+#: Address family, and the address for ``connect``.
 _Address = tuple[int, "tuple[str, int] | tuple[str, int, int, int] | str"]
 
 
@@ -73,14 +73,14 @@ async def dial(
 
 
 def _protocol(origin: Origin, wire: Wire, options: ConnectOptions) -> str:
-    """What the server has chosen by ALPN; one that does not know it speaks HTTP/1.1."""
+    """The protocol that the server selected in ALPN; without ALPN, HTTP/1.1."""
     assert wire.tls is not None
     chosen = wire.tls.selected_alpn_protocol()
     if chosen is not None:
         return chosen
     if HTTP1 in options.protocols:
         return HTTP1
-    raise ConnectError(f"{origin}: the server does not offer HTTP/2 (no {HTTP2} by ALPN)")
+    raise ConnectError(f"{origin}: the server does not offer HTTP/2 (no {HTTP2} in ALPN)")
 
 
 async def _connect(origin: Origin, options: ConnectOptions) -> Wire:
@@ -186,7 +186,7 @@ async def _open(
     try:
         sock.setblocking(False)
         if family != socket.AF_UNIX:
-            # Frames are written whole; nothing is gained by waiting for more.
+            # Frames are written completely; waiting for more gains nothing.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         code = sock.connect_ex(address)
         if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
@@ -210,7 +210,7 @@ def parse_proxy(text: str) -> Origin:
     """
     scheme, separator, rest = text.rpartition("://")
     if separator and scheme.lower() != "http":
-        raise OptionError(f"{text}: a proxy that is not http://")
+        raise OptionError(f"{text}: only http:// proxies are supported")
     place = rest.rpartition("@")[2].rstrip("/")
     origin = parse_url(f"http://{place}").origin
     has_port = place.rpartition(":")[2].isdigit() and not place.endswith("]")
@@ -246,9 +246,9 @@ async def _ask_proxy(wire: Wire, text: str, host: str, port: int) -> None:
                 continue
             received += octet
             if not octet or len(received) > limits.header_section:
-                raise ConnectError(f"{name}: the proxy does not answer CONNECT")
+                raise ConnectError(f"{name}: the proxy did not answer CONNECT")
         status = parse_response(received, b"CONNECT", limits).head.status
     except (OSError, BadMessage) as error:
         raise ConnectError(f"{name}: {error}") from error
     if not 200 <= status <= 299:
-        raise ConnectError(f"{name}: the proxy answers CONNECT {authority} with {status}")
+        raise ConnectError(f"{name}: the proxy answered CONNECT {authority} with {status}")

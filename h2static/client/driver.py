@@ -27,11 +27,11 @@ from h2static.http.engine import Engine as ProtocolEngine
 from h2static.http.messages import Request
 from h2static.http.outgoing import Call, ResponseReceiver
 
-#: What one call reads: some sixteen frames of the usual size.
+#: Octets to read per call: about sixteen frames of the usual size.
 _READ_SIZE: Final = 262_144
 #: Octets that wait for the socket at most, before content waits for it.
 _BUDGET: Final = 262_144
-#: Between two looks at the deadlines of a connection.
+#: Seconds between checks of a connection's deadlines.
 _CHECK_SECONDS: Final = 0.5
 
 
@@ -40,7 +40,7 @@ class Engine(ProtocolEngine, Protocol):
 
     @property
     def missing(self) -> int:
-        """Octets that complete what has come in part; 0: any number is as good."""
+        """Octets that complete a partial frame; 0: any number will do."""
 
     def request(
         self, request: Request, receiver: ResponseReceiver, body: bytes | Body = b""
@@ -48,14 +48,14 @@ class Engine(ProtocolEngine, Protocol):
         """Send a request as soon as there is room for it."""
 
     def close(self, now: float) -> None:
-        """Nothing more is wanted: say so, and end."""
+        """Send GOAWAY if possible, and end."""
 
     def lose(self, reason: str) -> None:
         """The transport has failed."""
 
 
 def _nothing(*_: object) -> None:
-    """Nobody wants to know."""
+    """The observer that does nothing."""
 
 
 class Driver:
@@ -75,11 +75,11 @@ class Driver:
         self.engine = engine
         self._received = received
         self._turned = turned
-        #: A step is under way: what it makes to send goes out at its end.
+        #: A step is in progress, and will send its output at its end.
         self._active = False
-        #: What the engine before has left.
+        #: Octets that the previous engine left.
         self._rest: Callable[[], bytes] | None = None
-        #: The socket takes nothing; set when there is something to wait for again.
+        #: The socket is full; set when there is something to wait for again.
         self._stuck = anyio.Event()
         #: Set when reading may go on after the engine did not want input.
         self._eager = anyio.Event()
@@ -113,7 +113,7 @@ class Driver:
         self._eager.set()
 
     def replace(self, engine: Engine, rest: Callable[[], bytes]) -> None:
-        """Another protocol is spoken from here on; ``rest`` gives what has come of it already."""
+        """Switch to another protocol; ``rest`` returns its octets that were already received."""
         self.engine = engine
         self._rest = rest
 
@@ -146,15 +146,15 @@ class Driver:
                 await self._end_of_input()
                 return
             if not missing:
-                # Those who take what has come get their turn.
+                # The readers of what was received get their turn.
                 await checkpoint()
 
     async def _end_of_input(self) -> None:
-        """The server has ended its side: what is left to be sent goes out, if it can."""
+        """The server has closed its side: send the remaining output, if possible."""
         while not self._is_over():
             if not self.engine.pending():
-                # It waits for what can never come.
-                self.engine.lose("the server has closed the connection")
+                # It waits for something that cannot arrive.
+                self.engine.lose("the server closed the connection")
                 return
             self._eager = anyio.Event()
             await self._eager.wait()
@@ -163,7 +163,7 @@ class Driver:
         return self.engine.closing and not self.engine.pending()
 
     def _process(self, data: bytes) -> None:
-        """Have the engine take octets, an end when there are none, and send what comes of it."""
+        """Pass octets to the engine (none: the end of input), and send its output."""
         engine, now = self.engine, time.monotonic()
         self._active = True
         try:
@@ -188,12 +188,12 @@ class Driver:
     # ------------------------------------------------------------------ sending
 
     def resume(self) -> None:
-        """A receiver takes more."""
+        """A receiver accepts more."""
         self.flush()
         self._eager.set()
 
     def flush(self) -> None:
-        """Send what there is to send, as far as the socket takes it.
+        """Send output, as far as the socket accepts it.
 
         No effect within a step, which does it at its end.
         """

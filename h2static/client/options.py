@@ -1,4 +1,4 @@
-"""How a client connects and speaks.
+"""Options of a client: how to connect, TLS and protocols.
 
 Contract: values; :mod:`h2static.client.dial` and :mod:`h2static.client.tls` act on them.  Times are
 seconds, sizes octets.
@@ -13,18 +13,18 @@ from h2static.http1.limits import Limits as Limits1
 from h2static.http2.limits import Limits as Limits2
 from h2static.http2.settings import LocalSettings
 
-#: The names that ALPN has for protocols (RFC 7301, RFC 9113 section 3.1).
+#: ALPN names of the protocols (RFC 7301, RFC 9113 section 3.1).
 HTTP2: Final = "h2"
 HTTP1: Final = "http/1.1"
 
-#: What the windows of a client grow to.  A stream's is what a 1 Gbit/s link needs at 64 ms, the
-#: connection's twice that.
+#: Octets that a client's windows grow to.  A stream's window suits a 1 Gbit/s link with 64 ms
+#: round-trip time, the connection's is twice that.
 LARGEST_STREAM_WINDOW: Final = 8 * 1024 * 1024
 LARGEST_CONNECTION_WINDOW: Final = 16 * 1024 * 1024
 
 
 def default_settings(*, enable_push: bool = False) -> LocalSettings:
-    """How a client speaks HTTP/2 unless it is told otherwise: windows grow with what is taken."""
+    """The default HTTP/2 settings of a client: windows grow with what is read."""
     return LocalSettings(
         enable_push=enable_push,
         largest_stream_window=LARGEST_STREAM_WINDOW,
@@ -34,7 +34,7 @@ def default_settings(*, enable_push: bool = False) -> LocalSettings:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Place:
-    """A host and a port; ``None`` stands for any, or for what it was."""
+    """A host and a port; ``None`` matches any, or keeps the original."""
 
     host: str | None = None
     port: int | None = None
@@ -42,46 +42,46 @@ class Place:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ResponseLimits:
-    """What a server may send beside a response before that is given up: each costs memory."""
+    """Limits on what a server may send along with a response, because each item costs memory."""
 
-    #: Responses 1xx; a handful is usual, and 102 (Processing) may come every few seconds.
+    #: Informational responses; a handful is usual, and 102 (Processing) may come every few seconds.
     informational: int = 1_000
-    #: Promises; pages have some dozen.  What is promised beyond is refused.
+    #: Pushed responses; pages have some dozens.  Promises above the limit are refused.
     promises: int = 256
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ConnectOptions:
-    """See the module."""
+    """How to connect to a server."""
 
-    #: What to offer by ALPN, most wanted first; without TLS the first one is spoken.
+    #: Protocols to offer in ALPN, the preferred one first; without TLS, the first one is used.
     protocols: tuple[str, ...] = (HTTP2, HTTP1)
-    #: Ask a cleartext server by HTTP/1.1 to change to HTTP/2 (RFC 7540 section 3.2).
+    #: Upgrade a cleartext HTTP/1.1 connection to HTTP/2 (RFC 7540 section 3.2).
     upgrade: bool = False
 
     # --- where to connect
-    #: Addresses to use for a place in place of what DNS says.
+    #: Addresses to use for a host and port instead of those from DNS.
     resolve: tuple[tuple[Place, tuple[str, ...]], ...] = ()
-    #: Connect to the second place where the first one is asked for; names stay as they are.
+    #: Connect to the second place instead of the first; the names in the request stay the same.
     connect_to: tuple[tuple[Place, Place], ...] = ()
-    #: Connect to this Unix domain socket, whatever the URL says.
+    #: Connect to this Unix domain socket instead of the URL's host.
     unix_socket: str | None = None
-    #: URL of an HTTP proxy that is asked by CONNECT.
+    #: URL of an HTTP proxy to connect through with CONNECT.
     proxy: str | None = None
-    #: For everything from the look-up of the name to the end of the TLS handshake.
+    #: Time limit from name resolution to the end of the TLS handshake.
     connect_seconds: float | None = 30.0
 
     # --- TLS
-    #: Whether the certificate must be trusted and be for the host that was asked for.
+    #: Whether the certificate must be trusted and cover the host.
     verify: bool = True
-    #: Authorities to trust in place of the system's: a PEM file.
+    #: PEM file with the CA certificates to trust instead of the system's.
     ca_file: str | None = None
-    #: A client certificate and its key: PEM files; the key may be in the same file.
+    #: PEM files with a client certificate and its key, which may be in the same file.
     cert_file: str | None = None
     key_file: str | None = None
-    #: The name to send by SNI and to verify; ``None``: the host of the URL.
+    #: The name to send in SNI and to verify; ``None``: the host of the URL.
     server_name: str | None = None
-    #: Where to write TLS secrets in the form that Wireshark reads (``SSLKEYLOGFILE``).
+    #: File for TLS secrets in the format that Wireshark reads (``SSLKEYLOGFILE``).
     key_log_file: str | None = None
 
     # --- the protocols

@@ -1,9 +1,9 @@
-"""A response as a client sees it: head, content, trailers, and what came before and beside them.
+"""A response as a client sees it: head, content, trailers, informational responses and pushes.
 
-Contract: a :class:`Response` is made when its request is sent, and filled as octets arrive.
-:meth:`Response.started` waits for the head, :meth:`Response.read` and iteration for content.  What
-nobody takes is not lost and not gathered without end: the server gets no more credit on the stream
-until it was taken.  Whoever wants no more says :meth:`Response.cancel`.
+Contract: a :class:`Response` is created when its request is sent, and fills as octets arrive.
+:meth:`Response.started` waits for the head, :meth:`Response.read` and iteration for content.
+Content that is not read is neither lost nor buffered without limit: the server gets no more credit
+on the stream until it is read.  :meth:`Response.cancel` stops the response.
 
 Assumes: one task reads a response.
 """
@@ -26,7 +26,7 @@ from h2static.http.messages import Request
 from h2static.http.outgoing import Call, Failure
 from h2static.http.semantics import ResponseHead
 
-#: Octets that wait to be taken, above which no more are asked for.
+#: Octets of unread content above which the server gets no more credit.
 _MOST_HELD: Final = 262_144
 
 
@@ -34,24 +34,24 @@ _MOST_HELD: Final = 262_144
 class Times:
     """When things happened to a response, in monotonic seconds."""
 
-    #: The request was handed over to the connection.
+    #: The request was passed to the connection.
     asked: float
-    #: The head of the final response has come.
+    #: The head of the final response arrived.
     head: float | None = None
-    #: The response was whole, or has failed.
+    #: The response was complete, or failed.
     end: float | None = None
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Informational:
-    """A response 1xx."""
+    """An informational (1xx) response."""
 
     status: int
     fields: Fields
 
 
 class Response:
-    """See the module."""
+    """A response that fills as octets arrive."""
 
     def __init__(
         self,
@@ -62,19 +62,19 @@ class Response:
         taken: Callable[[], None],
         changed: Callable[[Response], None],
     ) -> None:
-        """``taken`` is called when a call was resumed or cancelled; ``changed`` when something has
-        come."""
-        #: What was asked, or what the server has promised to answer.
+        """``taken`` is called when a call was resumed or canceled; ``changed`` when something has
+        arrived."""
+        #: The request, sent or promised by the server.
         self.request = request
-        #: Whether the server has promised it (RFC 9113 section 8.4).
+        #: Whether the server pushed the response (RFC 9113 section 8.4).
         self.pushed = pushed
-        #: Responses 1xx, in order.
+        #: Informational responses, in order.
         self.informational: list[Informational] = []
-        #: What the server has promised beside this response, in order.
+        #: Responses that the server pushed along with this one, in order.
         self.pushes: list[Response] = []
-        #: Trailers, once the response is whole.
+        #: Trailers, once the response is complete.
         self.trailers: Fields = ()
-        #: Octets of content that have come.
+        #: Octets of content received.
         self.received = 0
         self.times = Times(asked=time.monotonic())
         self.call: Call | None = None
@@ -85,41 +85,42 @@ class Response:
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._paused = False
-        #: Nobody wants the content that is still to come.
+        #: The remaining content is discarded.
         self._is_dropped = False
         self._whole = False
         self._failure: Failure | None = None
         self._content_error: Exception | None = None
         self._held_content: HeldBody | None = None
         self._waiter: anyio.Event | None = None
-        #: The stream of HTTP/2, where it is known.
+        #: The HTTP/2 stream identifier, if known.
         self.promised_id: int | None = None
 
     # ------------------------------------------------------------------ what has come
 
     @property
     def status(self) -> int:
-        """Of the final response, which must have come."""
+        """The status of the final response, which must have started."""
         return self._known_head().status
 
     @property
     def fields(self) -> Fields:
-        """The field section of the final response, which must have come; names in lower case."""
+        """The header section of the final response, which must have started; names in lower
+        case."""
         return self._known_head().fields
 
     @property
     def has_started(self) -> bool:
-        """Whether the head of the final response has come."""
+        """Whether the head of the final response has arrived."""
         return self._head is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether the response is whole or has failed."""
+        """Whether the response is complete or has failed."""
         return self._whole or self._failure is not None
 
     @property
     def error(self) -> ResponseError | None:
-        """Why the response is not whole and will not be."""
+        """Why the response failed; ``None`` if it did not."""
         failure = self._failure
         if failure is None:
             return None
@@ -129,14 +130,14 @@ class Response:
 
     @property
     def stream_id(self) -> int | None:
-        """The stream of HTTP/2; ``None`` while the request waits, and for HTTP/1.1."""
+        """The HTTP/2 stream identifier; ``None`` while the request waits, and for HTTP/1.1."""
         if self.promised_id is not None:
             return self.promised_id
         stream = getattr(self.call, "stream", None)
         return None if stream is None else int(stream.id)
 
     def header(self, name: str) -> str | None:
-        """The value of the field ``name``, repeated lines joined by ``, ``; octets as Latin-1."""
+        """The value of the field ``name``, lines joined with ``, ``, decoded as Latin-1."""
         key = name.lower().encode("latin-1")
         values = [value for one, value in self.fields if one == key]
         return b", ".join(values).decode("latin-1") if values else None
@@ -155,14 +156,14 @@ class Response:
             await self._wait()
 
     async def read(self) -> bytes:
-        """All content that is still to come, once the response is whole.
+        """Read the remaining content, until the response is complete.
 
         Raises :class:`~h2static.client.errors.ResponseError`.
         """
         return b"".join([piece async for piece in self])
 
     async def ended(self) -> None:
-        """Throw away the content that is still to come, and wait for the end.
+        """Discard the remaining content, and wait for the end.
 
         Raises :class:`~h2static.client.errors.ResponseError`.
         """
@@ -171,7 +172,7 @@ class Response:
             pass
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The content in pieces, as it comes.
+        """Iterate over the content in pieces, as it arrives.
 
         Raises :class:`~h2static.client.errors.ResponseError`.
         """
@@ -194,12 +195,12 @@ class Response:
             await self._wait()
 
     def cancel(self) -> None:
-        """The response is not wanted any more: RST_STREAM, or the end of an HTTP/1.1 connection."""
+        """Cancel the response: send RST_STREAM, or close an HTTP/1.1 connection."""
         if self.is_over:
             return
         if self.call is not None:
             self.call.cancel()
-        self.fail(Failure("the request was cancelled"))
+        self.fail(Failure("the request was canceled"))
         self._taken()
 
     def _raise_failure(self) -> None:
@@ -220,11 +221,11 @@ class Response:
     # ------------------------------------------------------------------ the request's content
 
     def hold(self, content: HeldBody) -> None:
-        """The request's content waits for 100 (Continue)."""
+        """Hold the request's content until 100 (Continue) arrives."""
         self._held_content = content
 
     def content_failed(self, error: Exception) -> None:
-        """Whoever writes the request's content has failed: that is why there is no response."""
+        """Note that writing the request's content failed, which is why there is no response."""
         self._content_error = error
 
     # ------------------------------------------------------------------ as a ResponseReceiver
@@ -266,7 +267,7 @@ class Response:
         self.trailers = trailers
         held = self._held_content
         if held is not None and not held.is_released and self.call is not None:
-            # The server has answered without wanting it: it will not be sent.
+            # The server responded without it: do not send it.
             self.call.cancel()
         self.times.end = time.monotonic()
         self._wake()

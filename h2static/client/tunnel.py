@@ -22,7 +22,7 @@ from h2static.client.response import Response
 
 #: Octets of a refusal that are kept: error pages are smaller.
 _LARGEST_REFUSAL: Final = 65_536
-#: Seconds that the content of a refusal may take: it is of no use without haste.
+#: Seconds that the content of a refusal may take.
 _REFUSAL_SECONDS: Final = 2.0
 
 
@@ -30,24 +30,24 @@ class Tunnel:
     """See the module."""
 
     def __init__(self, response: Response, pipe: WrittenPipe) -> None:
-        #: What has granted it: its fields say more.
+        #: The response that granted the tunnel, with its fields.
         self.response = response
         self._pipe = pipe
 
     async def send(self, octets: bytes) -> None:
-        """Send octets; waits while there is no room for more.
+        """Send octets; wait while there is no room for more.
 
         Raises :class:`~h2static.client.errors.ResponseError` when the tunnel is over.
         """
         if not await self._pipe.put(octets):
-            raise self.response.error or ResponseError("the tunnel has ended")
+            raise self.response.error or ResponseError("the tunnel is closed")
 
     def end(self) -> None:
-        """Send nothing more; what comes can still be received."""
+        """End our direction; the other one stays open."""
         self._pipe.end()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """What comes, in pieces, to the end.
+        """Iterate over received octets in pieces, to the end.
 
         Raises :class:`~h2static.client.errors.ResponseError` where it breaks off.
         """
@@ -82,6 +82,6 @@ async def granted(response: Response, pipe: WrittenPipe) -> Tunnel:
                     break
     finally:
         response.cancel()
-        # Our direction of the stream ends too; otherwise it would count as open for ever.
+        # Our direction of the stream ends, too; otherwise it would count as open.
         pipe.end()
     raise TunnelRefused(response.status, response.fields, bytes(content[:_LARGEST_REFUSAL]))

@@ -16,7 +16,7 @@ from h2static.http.grammar import is_authority
 
 #: By scheme.
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-#: What stands in a path or query as it is; the percent sign too, so that what is encoded stays so.
+#: Characters kept in a path or query; with the percent sign, so that encoded ones stay encoded.
 _AS_IT_IS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -48,7 +48,7 @@ class Origin:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class URL:
-    """What a URL names."""
+    """A parsed URL."""
 
     origin: Origin
     #: Path and query, in the form of ``:path``.
@@ -75,10 +75,12 @@ def parse_url(text: str) -> URL:
     except ValueError as error:
         raise OptionError(f"{text}: not a URL: {error}") from error
     if parts.scheme not in DEFAULT_PORTS:
-        raise OptionError(f"{text}: not a URL: it must begin with http:// or https://")
+        raise OptionError(f"{text}: not a URL: it must start with http:// or https://")
     if parts.username is not None or parts.password is not None:
         # RFC 9110 section 4.2.4: "A sender MUST NOT generate the userinfo subcomponent".
-        raise OptionError(f"{text}: a URL with user information; use the field authorization")
+        raise OptionError(
+            f"{text}: the URL contains user information; use the authorization field instead"
+        )
     host = _ascii_host(parts.hostname or "", text)
     target = parts.path or "/"
     if parts.query or text.rstrip().endswith("?"):

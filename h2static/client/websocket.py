@@ -38,9 +38,9 @@ from h2static.websocket.limits import WebSocketLimits
 
 #: The value of ``:protocol`` (RFC 8441 section 5).
 PROTOCOL: Final = "websocket"
-#: Octets of the largest message that is taken: what comes is a server's choice, and is held.
+#: Maximum size of a message in octets: the server controls it, and the client holds it.
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024
-#: Codes that say that all is well (RFC 6455 section 7.4.1).
+#: Close codes that mean success (RFC 6455 section 7.4.1).
 _WELL: Final = frozenset((1000, 1001))
 #: Seconds that a server has to answer our close frame.
 _CLOSE_SECONDS: Final = 5.0
@@ -56,7 +56,7 @@ class WebSocketClosed(ClientError):
 
 
 class Offer:
-    """What a client asks for: fields of the request, and what it makes of those that come back."""
+    """A client's offer: the fields of the request, and how to read those of the response."""
 
     def __init__(
         self,
@@ -95,7 +95,9 @@ class Offer:
             extensions = self._protocol.process_extensions(headers)
             subprotocol = self._protocol.process_subprotocol(headers)
         except (NegotiationError, ValueError) as error:
-            raise ClientError(f"the server grants what was not asked for: {error}") from error
+            raise ClientError(
+                f"the server accepted something that was not requested: {error}"
+            ) from error
         deflate: SparingDeflate | None = None
         for extension in extensions:
             # Nothing else is ever offered.
@@ -111,14 +113,14 @@ class WebSocket:
         """``connection`` and ``subprotocol``: as they were granted."""
         self._tunnel = tunnel
         self._connection = connection
-        #: What the server has chosen of the subprotocols that were offered.
+        #: The subprotocol that the server selected.
         self.subprotocol = subprotocol
         self._pieces = aiter(tunnel)
         self._messages: deque[Message] = deque()
         self._closed: WebSocketClosed | None = None
         #: Replies to pings do not get into messages.
         self._sending = anyio.Lock()
-        #: Who closes reads as well as who receives.
+        #: The closing task reads as well as the receiving one.
         self._reading = anyio.Lock()
 
     @property
@@ -129,19 +131,19 @@ class WebSocket:
     # ------------------------------------------------------------------ sending
 
     async def send(self, message: Message) -> None:
-        """Send a message; waits while the server takes nothing.
+        """Send a message; wait while the server does not read.
 
         Raises :class:`WebSocketClosed` or :class:`~h2static.client.errors.ResponseError`.
         """
         if self._closed is not None:
             raise self._closed
         if not self._connection.can_send:
-            raise WebSocketClosed(ABNORMAL, "it is being closed")
+            raise WebSocketClosed(ABNORMAL, "the WebSocket is closing")
         self._connection.send(message)
         await self._flush()
 
     async def _flush(self) -> None:
-        """Send what there is to be sent."""
+        """Send pending output."""
         connection = self._connection
         async with self._sending:
             octets, connection.output = connection.output, []
@@ -178,7 +180,7 @@ class WebSocket:
             yield message
 
     async def _read(self) -> None:
-        """Take a piece of what comes, unless somebody else has just done so."""
+        """Read a piece, unless another task has just done so."""
         async with self._reading:
             if self._closed is None and not self._messages:
                 await self._read_piece()
@@ -195,19 +197,19 @@ class WebSocket:
         else:
             connection.receive_end()
         with suppress(ResponseError):
-            # The server may have said all that it had to say, and takes nothing more.
+            # The server may be done, and no longer read.
             await self._flush()
         found = connection.closed
         if self._closed is None and found is not None:
             reason = found.reason
             if found.code == ABNORMAL and not reason:
-                reason = "the server has gone without a word"
+                reason = "the server closed the connection without a close frame"
             self._closed = WebSocketClosed(found.code, reason)
 
     # ------------------------------------------------------------------ the end
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye, and wait for the server to say so too; another task may receive meanwhile.
+        """Send a close frame, and wait for the server's; another task may receive meanwhile.
 
         Raises ``ValueError`` for a code that no close frame carries.
         """
@@ -221,7 +223,7 @@ class WebSocket:
                         if self._closed is None:
                             await self._read_piece()
                     if sum(map(len, self._messages)) > LARGEST_MESSAGE:
-                        # Nobody takes them.
+                        # No task receives them.
                         self._messages.clear()
                 # RFC 8441 section 5: "Orderly TCP-level closures … are represented as END_STREAM".
                 self._tunnel.end()
@@ -232,5 +234,5 @@ class WebSocket:
             return
         finally:
             if self._closed is None:
-                self._closed = WebSocketClosed(ABNORMAL, "the server does not answer")
+                self._closed = WebSocketClosed(ABNORMAL, "the server did not answer")
             self._tunnel.close()

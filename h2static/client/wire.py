@@ -34,7 +34,7 @@ class Wire:
         #: Address and port of the other end, or the path of its socket.
         self.address: tuple[str, int] | str = peer[:2] if isinstance(peer, tuple) else str(peer)
         self._tls: ssl.SSLSocket | None = None
-        #: What TLS was offered and has not taken: it must be offered again.
+        #: Octets that TLS did not accept, and that must be passed again.
         self._chunk = b""
         #: TLS has to write before it can read on, and the reverse.
         self._read_wants_write = self._write_wants_read = False
@@ -86,7 +86,7 @@ class Wire:
         except ssl.SSLZeroReturnError:
             return b""
         except ssl.SSLEOFError:
-            # Not every server says close_notify; what is not whole is found out above.
+            # Not every server sends close_notify; truncation is detected above.
             self.is_truncated = True
             return b""
 
@@ -95,7 +95,7 @@ class Wire:
         data = tls.recv(size)
         if not data or len(data) == size:
             return data
-        # OpenSSL gives one record at a time.
+        # OpenSSL returns one record at a time.
         pieces = [data]
         left = size - len(data)
         try:
@@ -109,7 +109,7 @@ class Wire:
         return b"".join(pieces)
 
     def write(self, pieces: list[bytes | memoryview]) -> int:
-        """Hand over a prefix of ``pieces``; the octets taken, 0 when the socket takes nothing now.
+        """Write a prefix of ``pieces``; returns the octets written, 0 if the socket is full.
 
         Raises ``OSError``.
         """
@@ -142,12 +142,12 @@ class Wire:
 
     @property
     def descriptor(self) -> int:
-        """The socket's, for those who wait for it by other means."""
+        """The socket's descriptor, for waiting by other means."""
         return self._socket.fileno()
 
     @property
     def has_pending(self) -> bool:
-        """Whether octets can be read of which the socket says nothing any more."""
+        """Whether octets can be read that the socket no longer reports."""
         return self._tls is not None and self._tls.pending() > 0
 
     @property
@@ -157,13 +157,13 @@ class Wire:
 
     @property
     def write_wants_read(self) -> bool:
-        """Whether writing can go on only when something has come."""
+        """Whether writing can continue only after reading."""
         return self._write_wants_read
 
     def is_silent(self) -> bool:
         """Whether nothing has arrived, the end of input included.  Raises ``OSError``."""
         if self._tls is not None:
-            # What has arrived is for OpenSSL, which may have some of it in hand.
+            # Received octets go to OpenSSL, which may hold some already.
             return not self._tls.pending()
         try:
             self._socket.recv(1, socket.MSG_PEEK)
@@ -172,14 +172,14 @@ class Wire:
         return False
 
     async def readable(self) -> None:
-        """Wait until reading may give something."""
+        """Wait until reading may succeed."""
         if self._read_wants_write:
             await anyio.wait_writable(self._socket)
         else:
             await anyio.wait_readable(self._socket)
 
     async def writable(self) -> None:
-        """Wait until writing may take something."""
+        """Wait until writing may succeed."""
         if self._write_wants_read:
             # The reader waits for that too and must not be disturbed: it is not long.
             await anyio.sleep(0.01)
@@ -200,6 +200,6 @@ class Wire:
         self.shut()
 
     def shut(self) -> None:
-        """The same where nobody waits in :meth:`readable` or :meth:`writable`."""
+        """Like :meth:`close`, if no task waits in :meth:`readable` or :meth:`writable`."""
         self.end_output()
         self._socket.close()

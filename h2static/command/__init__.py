@@ -1,1 +1,1 @@
-"""From the words of the command line to a configuration, and what the command does with it."""
+"""The command: from command-line arguments to a configuration, and what to do with it."""

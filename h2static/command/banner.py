@@ -1,8 +1,8 @@
-"""What a person wants to know when the server has started.
+"""The startup banner.
 
-Contract: :func:`banner` is text in lines; nothing but the routing table is asked.  An address for
-browsers on this machine comes first; then what else is listened at, so that nobody lets others in
-without knowing.
+Contract: :func:`banner` returns lines of text and consults nothing but the routing table.  The URL
+for browsers on this machine comes first, then all other listening addresses, so that nobody exposes
+the server unknowingly.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def banner(
     certificate: Certificate | None,
     seconds: float,
 ) -> str:
-    """The lines; ``seconds``: what the start took."""
+    """The banner; ``seconds``: how long the start took."""
     lines = [f"{SERVER_NAME} {__version__} ({build()}), ready in {seconds * 1000:.0f} ms"]
     if config.found_file is not None:
-        lines.append(f"  options  {escape(config.found_file)} (--no-config leaves it out)")
+        lines.append(f"  options  {escape(config.found_file)} (--no-config ignores it)")
     if config.folder:
         lines.append(f"  serving  {escape(config.root)}")
     lines += [f"  app      {one.prefix or '/'} → {one.target}" for one in config.apps]
@@ -47,15 +47,15 @@ def banner(
     lines += [f"  at       {url}" for url in urls_here(config, listeners)]
     lines += [f"  network  {url}" for url in network_urls(config, listeners)]
     lines += _notes(config, listeners)
-    lines += [f"  trouble  {text}" for text in _troubles(config)]
+    lines += [f"warning  {text}" for text in _troubles(config)]
     if certificate is not None:
         lines += _about(certificate)
         lines += [
-            f"  TLS      the certificate is not for {name}: give that host a key and a certificate"
+            f"  TLS      the certificate does not cover {name}: give that host its own key and cert"
             for name in _names_without_certificate(config)
         ]
     if config.dev and (urls := network_urls(config, listeners)) and sys.stderr.isatty():
-        # A device that does not know this machine's authority begins with that.
+        # A device that does not trust the local CA starts with that page.
         place = urls[0] if certificate is None else urls[0] + ".h2static/ca"
         lines += [f"  phone    {place}", qr_code(place).rstrip("\n")]
     stop = f"kill {os.getpid()}" if config.daemon else "Ctrl-C"
@@ -64,7 +64,7 @@ def banner(
 
 
 def _what(host: HostConfig) -> str:
-    """What is served to those who ask for a host."""
+    """What a host serves."""
     folders = [host.site.root] if host.folder else []
     folders += [one.site.root for one in host.mounts]
     elsewhere = [one.target for one in host.apps]
@@ -73,7 +73,7 @@ def _what(host: HostConfig) -> str:
 
 
 def urls_here(config: Config, listeners: Sequence[Listener]) -> list[str]:
-    """URLs for this machine: the one for its browsers first."""
+    """URLs for this machine, the one for its browsers first."""
     local = [one for one in listeners if one.port is not None and one.host in LOCALHOST]
     schemes = [one.scheme for one in config.listening]
     found = [f"{schemes[one.place]}://localhost:{one.port}/" for one in local]
@@ -82,7 +82,7 @@ def urls_here(config: Config, listeners: Sequence[Listener]) -> list[str]:
 
 
 def network_urls(config: Config, listeners: Sequence[Listener]) -> list[str]:
-    """How a telephone in the same network reaches a server on every interface."""
+    """URLs for a phone in the same network, if the server listens on all interfaces."""
     found = next((one for one in listeners if one.host in _EVERYWHERE), None)
     if found is None:
         return []
@@ -97,17 +97,19 @@ def _notes(config: Config, listeners: Sequence[Listener]) -> list[str]:
     notes = []
     ports = {one.port for one in listeners if one.port is not None and not one.inherited}
     if config.port and not config.port_given and config.port not in ports and ports:
-        notes.append(f"  port     {config.port} is taken, so it is {min(ports)}")
+        notes.append(f"  port     {config.port} is in use; using {min(ports)} instead")
     unsaid = [not one.addresses for one in config.listening]
     if any(unsaid[one.place] and one.host in _EVERYWHERE for one in listeners):
-        notes.append("  open to  every machine that can reach this one (-a localhost: to none)")
+        notes.append(
+            "  open to  every machine that can reach this one (-a localhost: this machine only)"
+        )
     return notes
 
 
 def _troubles(config: Config) -> list[str]:
-    """What is slow or broken on purpose, so that nobody looks for the reason."""
-    found = [f"{one.text}: delay of {seconds * 1000:.0f} ms" for one, seconds in config.delay]
-    found += [f"{one.text}: {rate} octets a second" for one, rate in config.rate]
+    """Deliberate delays and failures, so that nobody wonders about them."""
+    found = [f"{one.text}: delayed by {seconds * 1000:.0f} ms" for one, seconds in config.delay]
+    found += [f"{one.text}: limited to {rate} octets per second" for one, rate in config.rate]
     found += [f"{one.text}: {status}, {share * 100:g}%" for one, (status, share) in config.fail]
     return [escape(text) for text in found]
 
@@ -124,16 +126,16 @@ def qr_code(text: str) -> str:
 
 
 def _about(certificate: Certificate) -> list[str]:
-    """A line about TLS with a certificate of this machine's own, unless browsers trust it."""
+    """A line about TLS if browsers do not trust the local certificate."""
     from h2static.localca.trust import is_noted
 
     if is_noted(certificate):
         return []
-    return ["  TLS      browsers warn, until h2static install-ca --yes has run once"]
+    return ["  TLS      browsers show a warning until you run h2static install-ca --yes once"]
 
 
 def _names_without_certificate(config: Config) -> list[str]:
-    """Names of hosts that the certificate made on this machine is not for: it has local names."""
+    """Host names that the local certificate does not cover: it has local names only."""
     if not config.hosts:
         return []
     from h2static.server.certificate_names import names_without

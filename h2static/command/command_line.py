@@ -1,11 +1,11 @@
-"""From the words of a command line to values: the parser that the option table describes.
+"""The command-line parser, built from the option table.
 
-Contract: :func:`parse` returns what was written, each value parsed, or raises :class:`UsageError`
-with one line.  It prints nothing, exits nowhere and reads no file.
+Contract: :func:`parse` returns the options and operands with their values parsed, or raises
+:class:`UsageError` with a one-line message.  It prints nothing, never exits and reads no file.
 
-Strategy: ``argparse`` splits the words (clusters of letters, ``--name=value``, unambiguous
-abbreviations, options after operands), because its rules are what people know; the values, the
-errors and the help text are ours, because an error has to be one line that helps.
+Strategy: ``argparse`` splits the arguments (clusters of letters, ``--name=value``, unambiguous
+abbreviations, options after operands), because people know its rules; values, errors and the help
+text are our own, because an error should be one helpful line.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from typing import NoReturn
 from h2static.command.options import UNSUPPORTED, Argument, Option
 from h2static.errors import UsageError
 
-#: Written in full or not at all: an abbreviation must not let others in by mistake.
+#: Options that cannot be abbreviated: a typing error must not expose the server.
 _IN_FULL = ("address", "allow-host", "cors", "trusted-proxy")
-#: What ``argparse`` says in words that only those understand who know it.
+#: Messages of ``argparse`` that only those who know it understand, and better ones.
 _WORDING = {
-    "ignored explicit argument": "takes no value, but there is",
+    "ignored explicit argument": "takes no value, got",
     "expected one argument": "needs a value",
 }
 
 
 @dataclass(slots=True, kw_only=True)
 class CommandLine:
-    """What was written on a command line."""
+    """A parsed command line."""
 
-    #: What was written, by option name: ``True`` for switches, text, or a list of texts.
+    #: Options as written, by name: ``True`` for switches, text, or a list of texts.
     written: dict[str, object]
     #: The same, parsed; a tuple for repeatable options.
     values: dict[str, object]
-    #: The words that are no options, in their order.
+    #: The operands, in order.
     operands: list[str]
 
 
 class _Parser(argparse.ArgumentParser):
-    """``argparse`` with errors as exceptions."""
+    """``argparse`` that raises exceptions instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         """Raise :class:`UsageError`; ``message`` begins with the name of an argument, if any."""
@@ -50,7 +50,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def spelling(option: Option) -> str:
-    """How an error names ``option``: ``-w/--window-bits``."""
+    """The name of ``option`` in error messages: ``-w/--window-bits``."""
     return f"-{option.letter}/--{option.name}" if option.letter else f"--{option.name}"
 
 
@@ -61,7 +61,7 @@ def build_parser(options: Iterable[Option]) -> argparse.ArgumentParser:
         names = [f"--{option.name}"]
         if option.letter:
             names.insert(0, f"-{option.letter}")
-        # ``argparse`` would take a percentage for a place to fill in.
+        # ``argparse`` would treat a percentage as a placeholder.
         text = option.help.replace("%", "%%")
         if option.argument is Argument.NONE:
             parser.add_argument(*names, dest=option.name, action="store_true", help=text)
@@ -74,7 +74,7 @@ def build_parser(options: Iterable[Option]) -> argparse.ArgumentParser:
 
 
 def parse(words: Sequence[str], options: Sequence[Option]) -> CommandLine:
-    """Parse ``words``, a command line without the program's name.
+    """Parse ``words``, the command line without the program name.
 
     Raises :class:`UsageError`.
     """
@@ -98,9 +98,9 @@ def parse(words: Sequence[str], options: Sequence[Option]) -> CommandLine:
 
 
 def parse_value(option: Option, written: object, name: str) -> object:
-    """The value of ``option`` from what was written: text, a number, a list of them or a switch.
+    """Parse the value of ``option``: text, a number, a list of them or a switch.
 
-    Raises :class:`UsageError` that begins with ``name``.
+    Raises :class:`UsageError` with a message that starts with ``name``.
     """
     if option.argument is Argument.NONE:
         return written
@@ -124,7 +124,7 @@ def _split_at_double_dash(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _write_out_bare(words: list[str], options: Sequence[Option]) -> list[str]:
-    """``words`` with the value written out wherever an optional one was left out.
+    """``words`` with the default written out wherever an optional value is omitted.
 
     ``argparse`` would take the next word, which is an operand here.
     """
@@ -143,7 +143,7 @@ def _write_out_bare(words: list[str], options: Sequence[Option]) -> list[str]:
 
 
 def _suggestion(word: str, options: Sequence[Option]) -> str:
-    """What to write instead of ``word``, or where to look."""
+    """A hint what to write instead of ``word``, or where to look."""
     from h2static.command.intentions import option_meant
 
     meant = option_meant(word, [item.name for item in options])
@@ -151,8 +151,8 @@ def _suggestion(word: str, options: Sequence[Option]) -> str:
 
 
 def _refuse_abbreviations(words: Sequence[str], options: Sequence[Option]) -> None:
-    """Raise ``UsageError`` for an abbreviation of what lets others in, and for what looks like one
-    and is another server's word for something else."""
+    """Raise ``UsageError`` for abbreviations of options that expose the server, and for words that
+    look like abbreviations but mean something else in other servers."""
     names = [option.name for option in options]
     for word in words:
         name = word.removeprefix("--").partition("=")[0]
@@ -162,7 +162,7 @@ def _refuse_abbreviations(words: Sequence[str], options: Sequence[Option]) -> No
         if len(meant) != 1:
             continue
         if meant[0] in _IN_FULL:
-            raise UsageError(f"{word}: write --{meant[0]} in full: it lets others in")
+            raise UsageError(f"{word}: spell out --{meant[0]}: it opens the server to others")
         from h2static.command.intentions import intention
 
         text = intention(name)

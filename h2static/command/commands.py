@@ -1,9 +1,9 @@
-"""The commands of ``h2static`` that serve nothing: ``config``, ``push-rules``, ``install-ca``,
+"""The commands of ``h2static`` that do not serve: ``config``, ``push-rules``, ``install-ca``,
 ``uninstall-ca``, ``hash-password`` and ``completion``.
 
-Contract: each takes the words after its name, prints to standard output and returns the exit code;
-it raises ``UsageError`` or ``StartError`` for what is wrong.  ``-h`` or ``--help`` among the words
-prints how the command is written and what it does.
+Contract: each takes the arguments after its name, prints to standard output and returns the exit
+status; it raises ``UsageError`` or ``StartError`` on errors.  ``-h`` or ``--help`` prints the
+command's usage and purpose.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COMPLETIONS = {"bash": "h2static.bash", "zsh": "_h2static", "fish": "h2static.fi
 
 
 def config(words: Sequence[str]) -> int:
-    """Check a configuration file, or print the schema of such files."""
+    """Check a configuration file, or print the schema of configuration files."""
     from h2static.command.toml_config import read_file, schema
     from h2static.server.key_pairs import key_pairs
 
@@ -31,7 +31,7 @@ def config(words: Sequence[str]) -> int:
     if len(names) != 1 or names[0].startswith("-") or len(words) > 2:
         raise UsageError("usage: h2static config --check FILE, or h2static config --schema")
     values = read_file(names[0]).values
-    # A command line may say PORT; any will do to check the rest.
+    # PORT may be on the command line; any port will do for checking the rest.
     any_port = {} if "listen" in values else {"port": 1}
     decided = with_files(configure([], {}, {**any_port, **values}))
     check_certificates(decided, key_pairs(decided))
@@ -40,7 +40,7 @@ def config(words: Sequence[str]) -> int:
 
 
 def push_rules(words: Sequence[str]) -> int:
-    """Print push rules for the pages of a folder, read from the pages."""
+    """Print push rules for the pages in a folder, derived from the pages."""
     from h2static.site.hints.export import rules_of_folder
 
     if len(words) != 1 or words[0].startswith("-"):
@@ -55,7 +55,7 @@ def push_rules(words: Sequence[str]) -> int:
 
 
 def install_ca(words: Sequence[str]) -> int:
-    """Tell how the local certificate authority is trusted, have it trusted, or tell who does."""
+    """Show how to trust the local CA, install it in the trust stores, or show which trust it."""
     from h2static.command.local_certificate import local_certificate
     from h2static.localca import trust
     from h2static.localca.stores import find_stores
@@ -80,7 +80,7 @@ def install_ca(words: Sequence[str]) -> int:
 
 
 def uninstall_ca(words: Sequence[str]) -> int:
-    """Have the local certificate authority trusted nowhere any more."""
+    """Remove the local CA from every trust store."""
     from h2static.command.local_certificate import local_certificate
     from h2static.localca import trust
     from h2static.localca.stores import find_stores
@@ -109,12 +109,12 @@ def hash_password(words: Sequence[str]) -> int:
     from h2static.server.basic_auth import hash_password as make_hash
 
     if words:
-        # A password among the words would be in the list of processes.
-        raise UsageError("usage: h2static hash-password; the password is asked for")
+        # A password in the arguments would be visible in the process list.
+        raise UsageError("usage: h2static hash-password (prompts for the password)")
     if sys.stdin.isatty():
         password = getpass.getpass("Password: ")
         if password != getpass.getpass("Again: "):
-            raise UsageError("the two passwords differ")
+            raise UsageError("the passwords do not match")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
@@ -124,7 +124,7 @@ def hash_password(words: Sequence[str]) -> int:
 
 
 def completion(words: Sequence[str]) -> int:
-    """Print the completion script for a shell."""
+    """Print a shell completion script."""
     if len(words) != 1 or words[0] not in COMPLETIONS:
         raise UsageError(f"usage: h2static completion {'|'.join(COMPLETIONS)}")
     script = files("h2static").joinpath("resources", COMPLETIONS[words[0]])
@@ -132,12 +132,12 @@ def completion(words: Sequence[str]) -> int:
     return 0
 
 
-#: What runs, how it is written and what it does.
+#: A command's function, usage and description.
 _Command = tuple[Callable[[Sequence[str]], int], str, str]
 
 
 def _command(run: Callable[[Sequence[str]], int], written: str, text: str) -> _Command:
-    """The command ``run``, which also tells about itself."""
+    """Wrap ``run`` so that it also answers ``--help``."""
 
     def run_or_help(words: Sequence[str]) -> int:
         if "-h" in words or "--help" in words:
@@ -148,43 +148,43 @@ def _command(run: Callable[[Sequence[str]], int], written: str, text: str) -> _C
     return run_or_help, written, text
 
 
-#: By name; also for help text and manual page.
+#: The commands by name; the help text and the manual page use them, too.
 COMMANDS: dict[str, _Command] = {
     "config": _command(
         config,
         "config --check FILE | --schema",
-        "Check a configuration file, or print the JSON Schema of such files.",
+        "Check a configuration file, or print the JSON Schema for configuration files.",
     ),
     "push-rules": _command(
         push_rules,
         "push-rules DOCROOT",
-        "Print push rules for the pages of a folder, as --push-rules reads them.",
+        "Print push rules for the pages in a folder, in the format that --push-rules reads.",
     ),
     "install-ca": _command(
         install_ca,
         "install-ca [--yes|--status]",
-        "Tell how the local certificate authority is trusted; with --yes, do it; with --status,"
-        " tell who trusts it.",
+        "Show how to trust the local certificate authority (CA); --yes installs it, --status"
+        " shows where it is trusted.",
     ),
     "uninstall-ca": _command(
         uninstall_ca,
         "uninstall-ca",
-        "Have the local certificate authority trusted nowhere any more.",
+        "Remove the local certificate authority from every trust store.",
     ),
     "hash-password": _command(
         hash_password,
         "hash-password",
-        "Ask for a password and print its hash, as --auth takes it.",
+        "Prompt for a password and print its hash for --auth.",
     ),
     "completion": _command(
         completion,
         "completion bash|zsh|fish",
-        "Print the completion script for a shell.",
+        "Print a shell completion script.",
     ),
 }
 
-#: What may come next, for completion, by the words from the command's name on: one of some words,
-#: or a path as in ``Option.completes``.  After any other words of a command comes nothing.
+#: Completions by the words typed so far, starting with the command's name: words to choose from, or
+#: a kind of path as in ``Option.completes``.  Other words have no completions.
 NEXT_WORDS: dict[str, tuple[str, ...] | str] = {
     "config": ("--check", "--schema"),
     "config --check": "file",

@@ -1,9 +1,9 @@
-"""From written values to a :class:`~h2static.config.Config`.
+"""From options and operands to a :class:`~h2static.config.Config`.
 
-Contract: :func:`configure` takes what the command line and the configuration file say, lets the
-command line win, checks what the file system and the operands decide, and returns a ``Config`` or
-raises :class:`~h2static.errors.UsageError` (wrong usage, exit code 2) or
-:class:`StartError` (the machine does not have what was asked for, exit code 1), each with one line.
+Contract: :func:`configure` merges the command line with the configuration file (the command line
+takes precedence), checks operands and the file system, and returns a ``Config``, or raises
+:class:`~h2static.errors.UsageError` (usage error, exit status 2) or :class:`StartError` (the
+machine lacks something that was requested, exit status 1), each with a one-line message.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from h2static.site.hints.rules import PushRules
 if TYPE_CHECKING:
     from h2static.server.key_pairs import KeyPair
 
-#: Names of options and operands whose attribute in ``Config`` has another name.
+#: Options and operands whose attribute in ``Config`` has a different name.
 _ATTRIBUTES = {
     "address": "addresses",
     "trailer": "trailers",
@@ -60,17 +60,17 @@ _ATTRIBUTES = {
 }
 #: Read by :mod:`h2static.command.host_tables`.
 _TABLES = ("host", "listen", "mount")
-#: One of these says what is served.
+#: Options that say what to serve.
 _SERVED = ("htdocs", "app", "proxy", "mount", "host")
-#: Decided here, or of no interest to a server.
+#: Options that are handled here, or do not concern a server.
 _NOT_COPIED = {"htdocs", "port", "workers", "config", "no-config", "print-config", "proxy"}
 _OF_APPS = ("app", "app-dir", "factory", "lifespan", "wsgi")
-#: What to say where somebody had another order in mind.
+#: The hint for operands in the wrong order.
 _ORDER = "the order is PORT DOCROOT KEY CERT, as in h2static 8080 ./www"
-#: What has no meaning without KEY, and what has none without TLS.
+#: Options that are meaningless without KEY, and options that are meaningless without TLS.
 _OF_KEY = ("key-password-file", "insecure-key")
 _OF_TLS = ("key", "cert", *_OF_KEY, "verify-client", "client-ca", "groups", "dh-param-file")
-#: Options that do nothing without one of others.
+#: Options that have no effect without one of the others.
 _NEEDS = {
     "client-ca": ("verify-client",),
     "log-format": ("access-log", "dev"),
@@ -93,11 +93,11 @@ _SITE_ATTRIBUTES = {item.name for item in fields(SiteConfig)}
 def configure(
     operands: Sequence[str], written: Mapping[str, object], from_file: Mapping[str, object]
 ) -> Config:
-    """Decide everything.
+    """Build the configuration.
 
-    ``operands`` are the words of the command line that are no options, ``written`` its options by
-    name, ``from_file`` the values of a configuration file by name (operands under ``port``,
-    ``htdocs``, ``key`` and ``cert``); all values are parsed.
+    ``operands`` are the operands on the command line, ``written`` its options by name,
+    ``from_file`` the values in a configuration file by name (operands under ``port``, ``htdocs``,
+    ``key`` and ``cert``); all values are parsed.
     """
     values = {**from_file, **_operands(operands, written), **written}
     listen_tables = tables_of(values, "listen")
@@ -105,21 +105,21 @@ def configure(
         one.values.get("no-tls") is False for one in listen_tables
     ):
         if len(operands) > 2:
-            raise UsageError("--no-tls does not go together with KEY and CERT")
+            raise UsageError("--no-tls cannot be combined with KEY and CERT")
         for name in _OF_TLS:
             if written.get(name) and written.get("no-tls"):
-                raise UsageError(f"--{name} does not go together with --no-tls")
-            # What a file says of TLS has no meaning then.
+                raise UsageError(f"--{name} cannot be combined with --no-tls")
+            # TLS settings in a file have no effect then.
             values.pop(name, None)
     for name, needed in _NEEDS.items():
         if values.get(name) and not any(_is_on(values.get(other)) for other in needed):
-            raise UsageError(f"--{name} needs --{' or --'.join(needed)}")
+            raise UsageError(f"--{name} requires --{' or --'.join(needed)}")
     for name in _OF_KEY:
         if values.get(name) and "key" not in values:
-            raise UsageError(f"--{name} needs KEY and CERT")
+            raise UsageError(f"--{name} requires KEY and CERT")
     _check_allow_host(values)
     if values.get("daemon") is True and not any(values.get(name) for name in _SERVED):
-        raise UsageError("-D/--daemon needs -d PATH, DOCROOT, --app, --proxy, --mount or --host")
+        raise UsageError("-D/--daemon requires -d PATH, DOCROOT, --app, --proxy, --mount or --host")
     _check_one_site(values)
     server: dict[str, object] = {}
     site: dict[str, object] = {}
@@ -132,14 +132,14 @@ def configure(
     check_commands(cast("Sequence[str]", values.get("run", ())))
     for _, folder in cast("Sequence[tuple[object, str]]", values.get("mock", ())):
         if folder and not os.path.isdir(folder):
-            raise UsageError(f"--mock: there is no folder {folder}")
+            raise UsageError(f"--mock: no such folder: {folder}")
     for folder in cast("Sequence[str]", server.get("watch", ())):
         if not os.path.isdir(folder):
-            raise UsageError(f"--watch: there is no folder {folder}")
+            raise UsageError(f"--watch: no such folder: {folder}")
     if server.get("dev") is True:
         _apply_dev(server, site, falls_through="" in _prefixes(values))
     elif server.get("live_reload") is True:
-        # For whoever edits the site, and nobody else.
+        # For the person who edits the site only.
         server.setdefault("addresses", LOOPBACK)
     dev = server.get("dev") is True
     try:
@@ -166,12 +166,12 @@ def configure(
 
 
 def _check_http3(config: Config) -> None:
-    """Refuse HTTP/3 where this machine cannot speak it."""
+    """Refuse HTTP/3 if this machine does not support it."""
     if importlib.util.find_spec("aioquic") is None:
-        raise UsageError("HTTP/3 needs aioquic: pip install 'h2static[http3]'")
+        raise UsageError("HTTP/3 requires aioquic: pip install 'h2static[http3]'")
     if config.workers > 1 and sys.platform != "linux":
-        # No other system can be told to which process a datagram belongs.
-        raise UsageError("--http3 with several workers is there on Linux only")
+        # Other systems cannot route a datagram to the right process.
+        raise UsageError("--http3 with several workers works on Linux only")
 
 
 def _default_port(values: Mapping[str, object]) -> int:
@@ -182,7 +182,7 @@ def _default_port(values: Mapping[str, object]) -> int:
 def _ports(
     server: Mapping[str, object], values: Mapping[str, object], tables: Sequence[Table]
 ) -> dict[str, object]:
-    """Where to listen, as ``Config`` has it; ``server``: what was said outside of ``tables``."""
+    """Where to listen, as in ``Config``; ``server``: the values outside of ``tables``."""
     port = cast("int", values.get("port", _default_port(values)))
     if not tables:
         return {"port": port}
@@ -193,7 +193,7 @@ def _ports(
         **{name: server[name] for name in names},  # type: ignore[arg-type]  # parsed
     )
     every = listens(tables, common, has_port="port" in values)
-    # The first of all is the server's own.
+    # The first one is the server's own.
     return {
         "listens": every,
         "port": every[0].port,
@@ -203,16 +203,18 @@ def _ports(
 
 
 def _check_one_site(values: Mapping[str, object]) -> None:
-    """Refuse what belongs to the site without a name where there is none."""
+    """Refuse options of the main site if there is none."""
     if not values.get("host") or any(values.get(name) for name in _SERVED if name != "host"):
         return
     for name in OF_ONE_SITE:
         if values.get(name):
-            raise UsageError(f"--{name} needs DOCROOT: for one host, it belongs in [[host]]")
+            raise UsageError(
+                f"--{name} requires DOCROOT; to set it for one host, put it in [[host]]"
+            )
 
 
 def _prefixes(values: Mapping[str, object]) -> list[str]:
-    """Those of applications and upstreams."""
+    """The prefixes of applications and upstreams."""
     apps = cast("Sequence[WrittenApp]", values.get("app", ()))
     proxies = cast("Sequence[ProxyConfig]", values.get("proxy", ()))
     return [one.prefix for one in apps] + [one.prefix for one in proxies]
@@ -233,8 +235,8 @@ def _apps(values: Mapping[str, object]) -> tuple[AppConfig, ...]:
 
 
 def _check_allow_host(values: Mapping[str, object]) -> None:
-    """Refuse ``--allow-host`` where nobody asks for names: neither dev mode, live reload nor a
-    certificate that is made for this machine."""
+    """Refuse ``--allow-host`` if nothing uses it: neither dev mode, live reload nor a local
+    certificate."""
     certified = not values.get("no-tls") and "key" not in values
     if (
         values.get("allow-host")
@@ -242,11 +244,11 @@ def _check_allow_host(values: Mapping[str, object]) -> None:
         and not values.get("dev")
         and not values.get("live-reload")
     ):
-        raise UsageError("--allow-host needs --dev or --live-reload")
+        raise UsageError("--allow-host requires --dev or --live-reload")
 
 
 def _check_auth(config: Config) -> None:
-    """Refuse to ask for passwords where others on the way would read them."""
+    """Refuse passwords on connections that others could read."""
     if config.auth:
         from h2static.server.basic_auth import check_users
 
@@ -258,12 +260,12 @@ def _check_auth(config: Config) -> None:
         addresses = listen.addresses
         if listen.no_tls and not (addresses and all(map(_is_local, addresses))):
             raise UsageError(
-                "--auth needs TLS, or -a localhost: passwords would be sent in the clear"
+                "--auth requires TLS or -a localhost; otherwise passwords are sent in the clear"
             )
 
 
 def _is_local(address: str) -> bool:
-    """Whether nobody but this machine reaches ``address``, which may be a name."""
+    """Whether only this machine can reach ``address``, which may be a name."""
     if address.startswith("unix:"):
         return True
     name = address.lower().strip("[]").removesuffix(".")
@@ -274,15 +276,15 @@ def _is_local(address: str) -> bool:
 
 
 def _is_on(value: object) -> bool:
-    """Whether an option with ``value`` does anything."""
+    """Whether an option with ``value`` has an effect."""
     return bool(value) and value is not HintSource.OFF
 
 
 def with_files(config: Config) -> Config:
-    """``config`` with what is in the files that its options name, as far as workers need not read
-    them: the rules of ``--push-rules`` count as if the command line had said them.
+    """``config`` with the contents of files that its options name, unless workers read them
+    themselves: rules in ``--push-rules`` act as if they were on the command line.
 
-    Raises ``UsageError`` for what is wrong in such a file, ``StartError`` when it cannot be read.
+    Raises ``UsageError`` for an error in such a file, ``StartError`` if it cannot be read.
     """
     return replace(
         config,
@@ -312,7 +314,7 @@ def _site_with_files(site: SiteConfig, where: str = "") -> SiteConfig:
             from h2static.site.mediatypes import read_mime_types
 
             read_mime_types(site.mime_types_file)
-        # A lenient site reads them itself, and again when they change.
+        # A lenient site reads them itself, and re-reads them when they change.
         if site.push_rules is not None and not site.lenient:
             from h2static.site.hints.rule_files import load_push_rules
 
@@ -327,9 +329,9 @@ def _site_with_files(site: SiteConfig, where: str = "") -> SiteConfig:
 
 
 def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
-    """Refuse a certificate among ``pairs`` that is not for the names of its host.
+    """Refuse certificates in ``pairs`` that do not cover the names of their hosts.
 
-    Raises ``UsageError``, or ``StartError`` when it cannot be read.
+    Raises ``UsageError``, or ``StartError`` if a certificate cannot be read.
     """
     if not config.hosts:
         return
@@ -342,7 +344,7 @@ def check_certificates(config: Config, pairs: Sequence[KeyPair]) -> None:
 
 
 def _apply_dev(server: dict[str, object], site: dict[str, object], *, falls_through: bool) -> None:
-    """What ``--dev`` stands for, where nothing else was said."""
+    """Apply what ``--dev`` implies, unless options say otherwise."""
     server["live_reload"] = True
     server.setdefault("addresses", LOOPBACK)
     if "access_log" not in server:
@@ -351,12 +353,12 @@ def _apply_dev(server: dict[str, object], site: dict[str, object], *, falls_thro
     site["lenient"] = True
     site.setdefault("compress", COMPRESSIONS)
     if not falls_through:
-        # Else a folder without an index is nothing, and the application's.
+        # Otherwise the application answers for a folder without an index.
         site["listing"] = True
 
 
 def _absolute(path: object) -> object:
-    """``path`` whatever the working folder becomes; ``-`` is a standard stream."""
+    """``path`` made absolute; ``-`` is a standard stream."""
     if isinstance(path, tuple):
         return tuple(map(_absolute, path))
     return path if path == "-" else os.path.abspath(cast("str", path))
@@ -369,7 +371,7 @@ def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[st
         raise UsageError(f"{operands[-1]}: too many arguments; {_ORDER}")
     if folder_first:
         if len(operands) == 2:
-            raise UsageError(f"{operands[1]}: what comes after a folder is KEY CERT; {_ORDER}")
+            raise UsageError(f"{operands[1]}: only KEY CERT may follow a folder; {_ORDER}")
         names: tuple[str, ...] = ("htdocs", "key", "cert")[: len(operands)]
     else:
         names = {0: (), 1: ("port",), 2: ("port", "htdocs"), 3: ("port", "key", "cert")}.get(
@@ -382,7 +384,7 @@ def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[st
         except ValueError as error:
             raise UsageError(f"PORT: {error}{_hint(operands[0], written)}") from None
     if "htdocs" in values and "htdocs" in written:
-        raise UsageError("-d/--htdocs does not go together with DOCROOT")
+        raise UsageError("-d/--htdocs cannot be combined with DOCROOT")
     for name in names:
         if values[name] == "":
             raise UsageError(f"{name}: the value is empty")
@@ -390,31 +392,31 @@ def _operands(operands: Sequence[str], written: Mapping[str, object]) -> dict[st
 
 
 def _is_folder(word: str) -> bool:
-    """Whether the first operand says what to serve: digits are a port, as with nghttpd."""
+    """Whether the first operand is a folder: digits are a port, as in nghttpd."""
     if not word or word.isdigit():
         return False
     return word in (".", "..") or "/" in word or os.path.isdir(word)
 
 
 def _hint(word: str, written: Mapping[str, object]) -> str:
-    """What ``word`` may have been meant as, where a port was expected."""
+    """A hint for ``word``, which is not a port."""
     if "access-log" in written:
-        return "; a file for --access-log is written --access-log=FILE"
+        return "; to log to a file, write --access-log=FILE"
     return f"; {command_meant(word) or _ORDER}"
 
 
 def _root(values: Mapping[str, object]) -> str:
-    """The folder that the site without a name serves; empty: none, because there is another
-    thing to serve."""
+    """The folder that the main site serves; empty: none, because there is something else to
+    serve."""
     if "htdocs" not in values and any(values.get(name) for name in _SERVED):
         return ""
     root = cast("str", values.get("htdocs", "."))
     if values.get("run") and not os.path.exists(root):
-        # The first build makes what is in it.
+        # The first build creates its contents.
         os.makedirs(root)
     return root_of(root)
 
 
 def _workers(count: int) -> int:
-    """``count``, or for 0 the number of processors that this process may use."""
+    """``count``, or for 0 the number of CPUs that this process may use."""
     return count or usable_processors()

@@ -1,7 +1,7 @@
 """The texts of ``h2static --help``, which fits a screen, and of ``--help-all``.
 
-Contract: every line fits 80 columns; the long one is made of the option table, and
-every option and operand appears once in it.
+Contract: every line fits in 80 columns; the long text is generated from the option table and lists
+every option and operand once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from h2static.command.options import UNSUPPORTED, Argument, Group, Operand, Option
 
 _WIDTH = 80
-#: Column where explanations begin; a longer option gets a line of its own.
+#: Column where descriptions start; a longer option gets a line of its own.
 _COLUMN = 26
 
 _USAGE = """\
@@ -22,7 +22,7 @@ Usage: h2static [OPTION]... [PORT] [DOCROOT] [KEY CERT]
 Serve a folder, applications or both over HTTP/2.
 """
 
-#: The options that most people look for; the rest is in the long text.
+#: The most common options; the rest is in the long text.
 SHORT = """\
 Usage: h2static [OPTION]... [PORT] [DOCROOT] [KEY CERT]
 
@@ -31,26 +31,26 @@ Serve a folder, applications or both over HTTP/2. Examples:
   h2static --dev --open ./dist             a build, in a browser
   h2static --dev --spa index.html ./dist   a single-page application
   h2static --no-tls 8080 ./www             cleartext: HTTP/2 and HTTP/1.1
-  h2static 443 ./www key.pem cert.pem      a site for everybody
+  h2static 443 ./www key.pem cert.pem      a public site
 
-  --dev                  live reload, a request log, lists, clear errors
+  --dev                  live reload, request log, folder listings, clear errors
   --open                 open a browser
-  -a, --address ADDR     listen there; -a 0.0.0.0 lets other machines connect
-  --no-tls               speak HTTP/2 without TLS, and HTTP/1.1
-  --spa FILE             answer page requests without a file with FILE
-  --clean-urls           answer /about with about.html
-  --app MODULE:NAME      run an ASGI application beside the folder
-  --proxy PREFIX=URL     pass requests below PREFIX on to another server
-  -n, --workers N        processes; auto is one for each processor
+  -a, --address ADDR     listen on ADDR; 0.0.0.0 lets other machines connect
+  --no-tls               serve cleartext HTTP/2 and HTTP/1.1
+  --spa FILE             serve FILE for pages that do not exist
+  --clean-urls           serve about.html at /about
+  --app MODULE:NAME      run an ASGI application alongside the folder
+  --proxy PREFIX=URL     forward requests under PREFIX to another server
+  -n, --workers N        worker processes; auto starts one per CPU
   -v, --verbose          print every frame
-  --help-all             every option; also in man h2static
-Commands: install-ca (have browsers trust the certificates of this machine),
+  --help-all             list every option (see also man h2static)
+Commands: install-ca (make browsers trust this machine's certificates),
 uninstall-ca, config, push-rules, completion.
 """
 
 _NOTES = """\
-SIZE takes K, M and G, powers of 1024. -d does not go together with DOCROOT.
-Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage,
+SIZE may end in K, M or G (powers of 1024). -d and DOCROOT exclude each other.
+Exit status: 0 stopped on request, 1 could not start, 2 usage error,
 3 an application refused to start.
 """
 
@@ -60,21 +60,21 @@ def render(
     operands: Sequence[Operand],
     commands: Sequence[tuple[str, str]],
 ) -> str:
-    """The whole help text; ``commands``: how each is written and what it does."""
+    """The complete help text; ``commands``: usage and description of each command."""
     parts = [_USAGE, _section("Arguments", [(item.name, item.help) for item in operands])]
     for group in Group:
         rows = [(head(item), explanation(item)) for item in options if item.group is group]
         if rows:
             parts.append(_section(group.value, rows))
     missing = [(f"--{name}", reason) for name, reason in UNSUPPORTED.items()]
-    parts.append(_section("Options of nghttpd that are missing, and why", missing))
-    parts.append(_section("Commands, in the place of PORT", commands))
+    parts.append(_section("nghttpd options that are not supported, and why", missing))
+    parts.append(_section("Commands (in place of PORT)", commands))
     parts.append(_NOTES)
     return "\n".join(parts)
 
 
 def head(option: Option) -> str:
-    """How ``option`` is written: ``-a, --address ADDR``."""
+    """The usage of ``option``: ``-a, --address ADDR``."""
     letter = f"-{option.letter}, " if option.letter else "    "
     if option.argument is Argument.NONE:
         return f"{letter}--{option.name}"
@@ -84,7 +84,7 @@ def head(option: Option) -> str:
 
 
 def explanation(option: Option) -> str:
-    """What ``option`` does, with its default."""
+    """The description of ``option``, with its default."""
     return f"{option.help} (default: {option.default})" if option.default else option.help
 
 

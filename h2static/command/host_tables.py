@@ -1,11 +1,11 @@
-"""From the tables of hosts, ports and mounts to what a configuration has of them.
+"""From the tables of hosts, ports and mounts to their part of the configuration.
 
-Contract: :func:`read_tables` parses what a configuration file says, by the parsers of the options
-that the keys are; what a command line has is a table with few keys.  :func:`hosts`, :func:`mounts`
-and :func:`listens` decide: what the server says holds for every host and mount that says nothing
-else, but for what names files or applications of one site.  All raise
-:class:`~h2static.errors.UsageError` or :class:`~h2static.errors.StartError` with one line that
-names the table and the key.
+Contract: :func:`read_tables` parses the tables in a configuration file with the parsers of the
+options that the keys name; a command-line value is a table with few keys.  :func:`hosts`,
+:func:`mounts` and :func:`listens` build the configuration: hosts and mounts inherit the server's
+settings, except those that name files or applications of one site.  All raise
+:class:`~h2static.errors.UsageError` or :class:`~h2static.errors.StartError` with a one-line message
+that names the table and the key.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from h2static.http.host_names import parse_host_name
 from h2static.proxy.config import ProxyConfig
 from h2static.site.config import SiteConfig
 
-#: Parses the value of an option by name, in a file: name, what was written, where.
+#: Parses an option in a file: name, value as written, place.
 Parse: TypeAlias = Callable[[str, object, str], object]
 
-#: What names files or targets of one site: it is never another one's.
+#: Options that name files or targets of one site, and are never inherited.
 OF_ONE_SITE: Final = ("spa", "error-page", "push", "push-rules")
 _SITE_ATTRIBUTES: Final = frozenset(item.name for item in fields(SiteConfig))
 _NOT_OF_SITE: Final = frozenset(
@@ -45,13 +45,13 @@ _PATHS: Final = frozenset(
     {"htdocs", "key", "cert", "key-password-file", "client-ca", "dh-param-file", "ca"}
     | {one.name for one in OF_HOST.values() if one.completes}
 )
-#: What TLS has for a whole port, and why.
+#: TLS options that apply to a whole port, and why.
 OF_PORT: Final = ("verify-client", "client-ca", "groups", "dh-param-file", "no-tls")
 
 
 @dataclass(slots=True, kw_only=True)
 class Table:
-    """A table, parsed."""
+    """A parsed table."""
 
     #: ``hosts.toml: [[host]] 2``.
     where: str
@@ -112,7 +112,7 @@ def _below(folder: str, name: str, value: object) -> object:
 
 
 def of_words(written: object, where: str = "") -> Table:
-    """The table that stands for what a command line has, or a file in its words at ``where``."""
+    """The table for a value in command-line syntax; ``where``: where it was written."""
     if isinstance(written, WrittenHost):
         where = where or f"--host {written.name}"
         return Table(where=where, values={"names": (written.name,), "htdocs": written.htdocs})
@@ -129,7 +129,7 @@ def of_words(written: object, where: str = "") -> Table:
 
 
 def tables_of(values: Mapping[str, object], name: str) -> list[Table]:
-    """The tables under ``name``, from wherever they come."""
+    """The tables under ``name``, from the command line or a file."""
     return [
         one if isinstance(one, Table) else of_words(one)
         for one in cast("Sequence[object]", values.get(name, ()))
@@ -139,7 +139,7 @@ def tables_of(values: Mapping[str, object], name: str) -> list[Table]:
 def mounts(
     tables: Sequence[Table], common: Mapping[str, object], *, dev: bool
 ) -> tuple[MountConfig, ...]:
-    """The mounts; ``common``: what the site around them says, by option name."""
+    """The mounts; ``common``: the options of the enclosing site, by name."""
     more = {"listing": True, "lenient": True} if dev else {}
     return tuple(
         MountConfig(
@@ -158,8 +158,8 @@ def hosts(
     *,
     dev: bool,
 ) -> tuple[HostConfig, ...]:
-    """The hosts; ``common``: what the server says, by option name; ``apps_of``: the applications of
-    such values; ``dev``: in dev mode."""
+    """The hosts; ``common``: the server's options, by name; ``apps_of``: returns the applications
+    in such values; ``dev``: whether dev mode is on."""
     found = []
     for one in tables:
         values = {**common, **one.values}
@@ -169,7 +169,7 @@ def hosts(
             apps = apps_of({**common, "app": (), **one.values})
             more: dict[str, object] = {"lenient": True} if dev else {}
             if dev and "" not in [*(app.prefix for app in apps), *(one.prefix for one in proxies)]:
-                # As of the site without a name.
+                # As for the main site.
                 more["listing"] = True
             found.append(
                 HostConfig(
@@ -203,10 +203,10 @@ def _site(
     *,
     needed: bool = True,
 ) -> SiteConfig:
-    """How the folder of ``table`` is served; ``needed``: it has to have one."""
+    """How to serve the folder of ``table``; ``needed``: the table must have one."""
     folder = table.values.get("htdocs")
     if folder is None and needed:
-        raise UsageError(f"{table.where}: htdocs: there is nothing to serve")
+        raise UsageError(f"{table.where}: htdocs is missing: there is nothing to serve")
     values = {name: what for name, what in common.items() if name not in OF_ONE_SITE}
     values.update(table.values)
     attributes = {
@@ -219,7 +219,7 @@ def _site(
 
 
 def root_of(path: str, where: str = "") -> str:
-    """The folder to serve as an absolute path; its links stay, so that they can be swapped."""
+    """The absolute path of the folder to serve; its links are kept, so that they can be swapped."""
     root = os.path.abspath(path)
     if not os.path.isdir(root):
         what = "is not a folder" if os.path.exists(root) else "does not exist"
@@ -232,9 +232,9 @@ def root_of(path: str, where: str = "") -> str:
 def listens(
     tables: Sequence[Table], common: ListenConfig, *, has_port: bool
 ) -> tuple[ListenConfig, ...]:
-    """Where to listen; ``common``: what is said outside of tables, whose addresses and policy hold
-    for all who say none; ``has_port``: it is a port itself, the first one."""
-    # A path is one socket's.
+    """Where to listen; ``common``: the values outside of tables, whose addresses and policy are
+    the defaults; ``has_port``: they include a port, which is the first one."""
+    # A path belongs to a single socket.
     addresses = tuple([one for one in common.addresses if not one.startswith("unix:")])
     found = [common] if has_port else []
     for one in tables:
@@ -260,7 +260,7 @@ def listens(
 
 
 def absolute(name: str, written: object, folder: str) -> object:
-    """What was written under ``name``, with paths that are not relative to ``folder`` any more."""
+    """The value written under ``name``, with paths relative to ``folder`` made absolute."""
     if isinstance(written, str):
         if name in ("host", "mount"):
             key, equals, path = written.partition("=")
@@ -269,7 +269,7 @@ def absolute(name: str, written: object, folder: str) -> object:
     if isinstance(written, list):
         return [absolute(name, one, folder) for one in written]
     if isinstance(written, dict):
-        # Other tables in a table are fields by pattern and the like.
+        # Other nested tables are fields by pattern and the like.
         return {
             key: absolute(key, what, folder)
             if name == "mount" or key == "mount" or not isinstance(what, dict)

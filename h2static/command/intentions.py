@@ -1,9 +1,8 @@
-"""What people mean by words that are no options: a table of intentions, and near spellings.
+"""Hints for unknown options: a table of intentions, and similar spellings.
 
-Contract: :func:`option_meant` and :func:`command_meant` give the end of an error message, or
-nothing.  Letters that two words share say little about what somebody wants (``--https`` is no
-misspelling of ``--hints``); so what is often asked for stands in a table, and of the rest only near
-spellings are suggested.
+Contract: :func:`option_meant` and :func:`command_meant` return the end of an error message, or
+nothing.  Shared letters say little about what a user wants (``--https`` is not a misspelling of
+``--hints``), so a table lists frequent requests, and otherwise only close spellings are suggested.
 """
 
 from __future__ import annotations
@@ -13,27 +12,27 @@ from collections.abc import Sequence
 
 from h2static.command.options import COMMAND_NAMES
 
-#: Of two names that are as alike as this one is a misspelling.
+#: Names with at least this similarity are misspellings.
 _ALIKE = 0.8
 
 _PORT = "the port is an argument: h2static 8080 ./www"
 _FOLDER = "the folder is an argument: h2static 8080 ./www"
 _ADDRESS = "did you mean --address? -a 0.0.0.0 lets other machines connect"
 _KEYS = "KEY and CERT are arguments: PORT [DOCROOT] KEY CERT"
-_TLS = "TLS is on unless --no-tls is given; h2static install-ca has browsers trust it"
+_TLS = "TLS is on unless you pass --no-tls; h2static install-ca makes browsers trust it"
 _LIST = "did you mean --listing?"
 _OPEN = "did you mean --open?"
-_NOT_OPEN = "no browser is opened without --open"
+_NOT_OPEN = "h2static opens no browser unless you pass --open"
 _SPA = "did you mean --spa index.html?"
 _RELOAD = "did you mean --dev, or --live-reload alone?"
 _CACHE = "did you mean --dev, or --cache '*=no-store'?"
 _LOG = "did you mean --access-log?"
 _COMPRESS = "did you mean --compress?"
-_SIBLINGS = "siblings such as app.js.br are served without an option"
-_PROXY = "did you mean --proxy PREFIX=URL? A Python application is served by --app"
-_PREFIX = "did you mean --mount /PREFIX=DIR, which serves DIR below a path?"
+_SIBLINGS = "precompressed files such as app.js.br are served automatically"
+_PROXY = "did you mean --proxy PREFIX=URL? For a Python application, use --app"
+_PREFIX = "did you mean --mount /PREFIX=DIR, which serves DIR under a path?"
 
-#: What to say to each name, without dashes.
+#: The hint for each name, without dashes.
 _INTENTIONS = {
     _PORT: "port p",
     _FOLDER: "root directory dir folder path public-dir docroot document-root static",
@@ -71,7 +70,7 @@ _INTENTIONS = {
 _OF_OPTIONS = {word: text for text, words in _INTENTIONS.items() for word in words.split()}
 
 _COMMANDS = {
-    "serve server start up preview": "h2static serves without a command: h2static 8080 ./www",
+    "serve server start up preview": "no command is needed to serve: h2static 8080 ./www",
     "dev develop watch live": "did you mean h2static --dev?",
     "help": "did you mean h2static --help?",
     "version": "did you mean h2static --version?",
@@ -83,12 +82,12 @@ _OF_COMMANDS = {word: text for words, text in _COMMANDS.items() for word in word
 
 
 def intention(name: str) -> str:
-    """What to say to the option ``name``, if the table knows what is meant."""
+    """The hint for the option ``name``, if the table has one."""
     return _OF_OPTIONS.get(name, "")
 
 
 def option_meant(word: str, names: Sequence[str]) -> str:
-    """What to write instead of the option ``word``; ``names`` are those that there are."""
+    """What to write instead of the option ``word``; ``names`` are the existing options."""
     name = word.partition("=")[0].strip("-").lower()
     if name in _OF_OPTIONS:
         return intention(name)
@@ -97,7 +96,7 @@ def option_meant(word: str, names: Sequence[str]) -> str:
 
 
 def command_meant(word: str) -> str:
-    """What may have been meant by ``word`` in the place of a command."""
+    """A hint for ``word`` in place of a command."""
     if word.lower() in _OF_COMMANDS:
         return _OF_COMMANDS[word.lower()]
     near = _near(word, COMMAND_NAMES)
@@ -105,6 +104,6 @@ def command_meant(word: str) -> str:
 
 
 def _near(word: str, names: Sequence[str]) -> str:
-    """The name of which ``word`` is a misspelling; empty: none."""
+    """The name that ``word`` misspells; empty: none."""
     near = difflib.get_close_matches(word, names, n=1, cutoff=_ALIKE)
     return near[0] if near else ""

@@ -1,7 +1,7 @@
-"""The certificate that serves when KEY and CERT are not given: made on this machine, for it.
+"""The local certificate: used if KEY and CERT are not given, and created on this machine for it.
 
-Contract: :func:`with_local_certificate` leaves a configuration that needs none as it is.  That an
-authority which people may trust had to be replaced is told on standard error.
+Contract: :func:`with_local_certificate` returns a configuration that needs none unchanged.  If a
+local CA that users may trust had to be replaced, a message on standard error says so.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from h2static.localca import Certificate
 
 _REPLACED = (
-    "h2static: the local certificate authority was made anew, because the old one could vouch for"
-    " public names and addresses; have the new one trusted with h2static install-ca --yes"
+    "h2static: the local certificate authority was re-created, because the old one could sign"
+    " for public names and addresses; run h2static install-ca --yes to trust the new one"
 )
 
 
 def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
-    """The certificate, made or renewed where that is needed.  Raises ``StartError``."""
-    # Large, and needed only by those who have no certificate.
+    """The certificate, created or renewed if necessary.  Raises ``StartError``."""
+    # A large module that only servers without a certificate need.
     from h2static.localca import ensure_certificate
 
     try:
         certificate = ensure_certificate(names=names)
     except (OSError, RuntimeError) as error:
         raise StartError(
-            f"cannot keep a certificate for this machine ({error}): give KEY and CERT, or --no-tls"
+            f"cannot store a certificate for this machine ({error}): pass KEY and CERT, or --no-tls"
         ) from error
     if certificate.replaced:
         print(_REPLACED, file=sys.stderr)
@@ -40,7 +40,7 @@ def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
 
 
 def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
-    """``config`` with key and certificate, and the local certificate if that is the one."""
+    """``config`` with key and certificate, and the local certificate if it is used."""
     if config.key_file is not None or not needs_common_pair(config):
         return config, None
     from h2static.localca.names import ANY_ADDRESS, lan_addresses
@@ -56,7 +56,7 @@ def with_local_certificate(config: Config) -> tuple[Config, Certificate | None]:
     names = tuple(one.strip("[]") for one in given if one.strip("[]") not in ANY_ADDRESS)
     certificate = local_certificate(names)
     key_file, cert_file = certificate.key_file, certificate.cert_file
-    # Another server on this machine may have it made anew, for names of its own.
+    # Another server on this machine may re-create it for its own names.
     config = replace(
         config,
         key_file=key_file,

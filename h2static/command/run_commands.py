@@ -1,7 +1,7 @@
-"""Starting what ``--run`` asks for, beside the server, and ending it.
+"""Start the commands of ``--run`` alongside the server, and stop them.
 
-Contract: inside :func:`commands_running` the commands run; afterwards they have ended, with
-everything that they started.  When this process dies they end as well.
+Contract: the commands run inside :func:`commands_running`; afterward they and everything they
+started have been stopped.  If this process dies, they are stopped as well.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from h2static.errors import StartError, UsageError
 _PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); from h2static.process.runner import main; main()"
 )
-#: What only a shell can say something about.
+#: Characters that only a shell can interpret.
 _OF_SHELL = frozenset("|&;<>()$`\\\"'*?[]#~{}!")
 _BUILT_IN = frozenset(("cd", "exec", "export", "eval", "test", ".", ":", "set", "sleep", "exit"))
-#: Seconds for the commands to end.
+#: Seconds for the commands to exit.
 _STOPPING = 10.0
 
 
 def check_commands(commands: Sequence[str]) -> None:
-    """Raise ``UsageError`` for a command that surely does not exist."""
+    """Raise ``UsageError`` for a command that certainly does not exist."""
     for command in commands:
         if not command.strip():
             raise UsageError("--run: the command is empty")
@@ -45,12 +45,12 @@ def check_commands(commands: Sequence[str]) -> None:
         if not program or program in _BUILT_IN or _OF_SHELL & set(program):
             continue
         if shutil.which(program) is None:
-            raise UsageError(f"--run: {command}: there is no program {program}")
+            raise UsageError(f"--run: {command}: program not found: {program}")
 
 
 @contextlib.contextmanager
 def commands_running(config: Config, place: str | None) -> Iterator[Config]:
-    """Run the commands of ``config`` in the folder ``place``; gives the configuration for workers.
+    """Run the commands of ``config`` in the folder ``place``; yields the configuration for workers.
 
     Raises ``StartError``.
     """
@@ -66,7 +66,7 @@ def commands_running(config: Config, place: str | None) -> Iterator[Config]:
             process = subprocess.Popen(  # noqa: S603 -- our own interpreter and program
                 [sys.executable, "-P", "-c", _PROGRAM, package, *words],
                 stdin=subprocess.PIPE,
-                # A daemon has left the folder that the commands are meant for.
+                # A daemon has left the folder that the commands expect.
                 cwd=place,
             )
         except OSError as error:

@@ -1,8 +1,7 @@
-"""What the command ``h2static`` does with its words.
+"""Runs the command ``h2static``.
 
-Contract: :func:`run` returns the exit code: 0 stopped on request, 1 could not start, 2 wrong usage,
-3 an application refused to start.
-Whatever is wrong is told in one line on standard error.
+Contract: :func:`run` returns the exit status: 0 stopped on request, 1 could not start, 2 usage
+error, 3 an application refused to start.  Errors are one line on standard error.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from h2static.server.key_pairs import KeyPair
     from h2static.server.listeners import Listener
 
-#: A configuration file of this name is read where the command is given.
+#: The configuration file that is read from the working folder.
 CONFIG_FILE = "h2static.toml"
 EXIT_STOPPED = 0
 EXIT_NOT_STARTED = 1
@@ -46,10 +45,10 @@ def run(
     launched: Launched | None = None,
     closed: frozenset[int] = frozenset(),
 ) -> int:
-    """Do what the command line ``words`` asks for.  Returns the exit code.
+    """Run the command line ``words``.  Returns the exit status.
 
-    ``launched``: a process that waits to be the first worker; it is ended when it is not needed.
-    ``closed``: the standard descriptors that the caller did not hand over.
+    ``launched``: a process that waits to become the first worker; it is stopped if it is not
+    needed.  ``closed``: the standard descriptors that the caller did not pass.
     """
     spare = _Spare(launched, closed)
     try:
@@ -63,39 +62,38 @@ def run(
     except StartError as error:
         return _fail(str(error), EXIT_NOT_STARTED)
     except BrokenPipeError:
-        # ``h2static --help | head``: the reader has enough, and the interpreter need not complain.
+        # ``h2static --help | head``: the reader is done; the interpreter need not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_NOT_STARTED
     except OSError as error:
         return _fail(describe(error), EXIT_NOT_STARTED)
     except KeyboardInterrupt:
-        # Only before the supervisor listens to signals.
+        # Only before the supervisor handles signals.
         return EXIT_STOPPED
     finally:
         spare.discard()
 
 
 class _Spare:
-    """What was opened in advance: the process, as long as nobody has taken it, and descriptors."""
+    """Resources opened in advance: the worker process until it is taken, and descriptors."""
 
     def __init__(self, launched: Launched | None, closed: frozenset[int]) -> None:
         self._launched = launched
         self._closed = closed
 
     def take(self) -> Launched | None:
-        """The process; it belongs to the caller."""
+        """Return the process, which now belongs to the caller."""
         launched, self._launched = self._launched, None
         return launched
 
     def discard(self) -> None:
-        """End the process unless it was taken."""
+        """Stop the process unless it was taken."""
         launched = self.take()
         if launched is not None:
             launched.discard()
 
     def owns(self, descriptor: int) -> bool:
-        """Whether ``descriptor`` was opened in advance, and is nothing that the caller handed
-        over."""
+        """Whether ``descriptor`` was opened in advance, and not passed by the caller."""
         if descriptor in self._closed:
             return True
         return self._launched is not None and self._launched.line.fileno() == descriptor
@@ -115,7 +113,7 @@ def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
         from h2static.command.commands import COMMANDS
 
         if words[0] in COMMANDS:
-            # Nothing is served: the process ends as others do.
+            # Nothing is served: signals have their default effect.
             early_signals.release()
             return COMMANDS[words[0]][0](words[1:])
     line = parse(words, OPTIONS)
@@ -142,7 +140,7 @@ def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
 
 
 def _read_file(line: CommandLine) -> FileConfig:
-    """What the file of ``--config`` says, or the one in the working folder."""
+    """Read the file of ``--config``, or the one in the working folder."""
     from h2static.command.toml_config import FileConfig, read_file
 
     path = line.values.get("config") or _found_file(line)
@@ -150,14 +148,14 @@ def _read_file(line: CommandLine) -> FileConfig:
 
 
 def _found_file(line: CommandLine) -> str | None:
-    """The configuration file that lies in the working folder, unless another one is named."""
+    """The configuration file in the working folder, unless another one is named."""
     if line.values.get("config") is not None or line.values.get("no-config"):
         return None
     return CONFIG_FILE if os.path.isfile(CONFIG_FILE) else None
 
 
 def _print_config(line: CommandLine) -> int:
-    """Print what the command line and the file together say, once it is known to be valid."""
+    """Print the merged configuration of command line and file, once it is known to be valid."""
     from h2static.command.host_tables import absolute
     from h2static.command.toml_config import from_words, render
 
@@ -167,7 +165,7 @@ def _print_config(line: CommandLine) -> int:
     if "port" in file.values or line.operands:
         decided["port"] = config.port
     for name in ("host", "listen", "mount"):
-        # Of these a file has tables, whose paths are relative to its folder.
+        # In a file, these are tables whose paths are relative to its folder.
         if name in line.written:
             decided[name] = [
                 absolute(name, one, os.getcwd()) for one in cast("list[object]", line.written[name])
@@ -177,7 +175,7 @@ def _print_config(line: CommandLine) -> int:
     if config.folder:
         decided["htdocs"] = config.root
     for option in OPTIONS:
-        # The output may be saved anywhere: a path must not be relative to a folder any more.
+        # The output may be saved anywhere: paths must be absolute.
         path = getattr(config, option.key, None) or getattr(config.site, option.key, None)
         if option.completes == "file" and isinstance(path, str):
             decided[option.name] = path
@@ -189,18 +187,18 @@ def _print_config(line: CommandLine) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Loaded:
-    """What a command line comes to."""
+    """The result of a command line."""
 
     config: Config
-    #: The certificate of this machine, if that is the one to be used.
+    #: The local certificate, if it is used.
     certificate: Certificate | None
 
 
 def load(words: Sequence[str]) -> Loaded:
-    """The configuration that the command line ``words`` asks for.
+    """Build the configuration for the command line ``words``.
 
-    Files that its options name, but for those below the root, are read and checked now: what is
-    wrong is told before anything is started or replaced.  Raises ``UsageError`` or ``StartError``.
+    Files that options name, except those in the root, are read and checked now, so that errors are
+    reported before anything is started or replaced.  Raises ``UsageError`` or ``StartError``.
     """
     line = parse(words, OPTIONS)
     config = with_files(configure(line.operands, line.values, _read_file(line).values))
@@ -219,15 +217,15 @@ def load(words: Sequence[str]) -> Loaded:
 
 
 def _try_pair(config: Config, pair: KeyPair) -> None:
-    """Find out whether ``pair`` can be used at each port.  Raises ``StartError``, which says where
-    what is wrong was written."""
+    """Check that ``pair`` can be used on each port.  Raises ``StartError`` with the place where
+    the error was written."""
     from h2static.host_config import ListenConfig
     from h2static.server.key_pairs import owner_of
     from h2static.server.tls import make_context
 
     tries: list[tuple[str, ListenConfig]] = []
     if config.hosts or config.listens:
-        # Without the policy of any port: what is wrong then is the pair's fault.
+        # Without the policy of any port: an error is then the pair's fault.
         owner = owner_of(config, pair)
         tries.append((owner.where if owner is not None else "", ListenConfig(port=0)))
     tries += [
@@ -271,7 +269,7 @@ def _supervise(
     spare: _Spare,
     began: float,
 ) -> None:
-    """Leave the terminal if that is wanted, and run the supervisor.
+    """Become a daemon if requested, and run the supervisor.
 
     ``began``: when the start began, in monotonic seconds.
     """
@@ -285,7 +283,7 @@ def _supervise(
     config = loaded.config
     folder = _working_folder()
     if config.daemon:
-        # It would be the child of a process that ends.
+        # It would be the child of a process that exits.
         spare.discard()
     serving = leave_terminal() if config.daemon else None
     pid_file = PidFile(config.pid_file) if config.pid_file is not None else None
@@ -305,7 +303,7 @@ def _supervise(
             serving()
 
     def reload() -> Config:
-        # A daemon has left the folder that relative names are meant from.
+        # A daemon has left the folder that relative names refer to.
         if folder is not None:
             os.chdir(folder)
         try:
@@ -331,7 +329,7 @@ def _supervise(
 
 
 def _working_folder() -> str | None:
-    """The working folder; ``None`` when it has been removed: nothing is relative to it then."""
+    """The working folder; ``None`` if it was removed: then nothing is relative to it."""
     try:
         return os.getcwd()
     except FileNotFoundError:
@@ -339,13 +337,13 @@ def _working_folder() -> str | None:
 
 
 def _say(descriptor: int, text: str) -> None:
-    """Write lines to a standard stream; that nobody reads them is no reason not to serve."""
+    """Write lines to a standard stream; serving does not depend on a reader."""
     with contextlib.suppress(OSError):
         os.write(descriptor, text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _check_descriptor(descriptor: int, spare: _Spare) -> None:
-    """Find out before anything else is opened, which might get that very number."""
+    """Check the descriptor before anything else is opened, which might get the same number."""
     try:
         if spare.owns(descriptor):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))

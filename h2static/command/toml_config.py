@@ -1,9 +1,9 @@
 """Configuration files: TOML, every option under its long name.
 
-Contract: :func:`read_file` returns what a file says, checked by the JSON Schema that the option
-table yields and parsed by the same parsers as the command line, or raises
-:class:`~h2static.errors.UsageError` with one line that names the file and the key,
-or the line where the file is not TOML.  Paths in a file are relative to its folder.
+Contract: :func:`read_file` returns the contents of a file, checked against the JSON Schema that the
+option table yields and parsed by the same parsers as the command line, or raises
+:class:`~h2static.errors.UsageError` with a one-line message that names the file and the key, or the
+line where the file is not TOML.  Paths in a file are relative to its folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from h2static.site.plain_files import TextFileError, read_text_file
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-#: Octets of a configuration file; one that is larger is no configuration file.
+#: Maximum size of a configuration file in octets.
 MAX_LENGTH = 1024 * 1024
 
 _IN_FILE = {option.name: option for option in OPTIONS if option.in_file}
@@ -36,9 +36,9 @@ _OPERANDS = {operand.key: operand for operand in OPERANDS if operand.key not in 
 
 @dataclass(slots=True, kw_only=True)
 class FileConfig:
-    """What a configuration file says."""
+    """The contents of a configuration file."""
 
-    #: As it was written, by option or operand name.
+    #: Values as written, by option or operand name.
     written: dict[str, object]
     #: The same, parsed.
     values: dict[str, object]
@@ -78,15 +78,15 @@ def read_file(path: str) -> FileConfig:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     except RecursionError:
-        raise UsageError(f"{path}: not usable as TOML: nested too deeply") from None
+        raise UsageError(f"{path}: cannot be parsed: nested too deeply") from None
     folder = os.path.dirname(os.path.abspath(path))
     values = {name: _value(name, what, path, folder) for name, what in written.items()}
     return FileConfig(written=written, values=values, folder=folder)
 
 
 def _check(path: str, written: Mapping[str, object]) -> None:
-    """Check ``written`` by the schema.  Raises ``UsageError``."""
-    # Start-up without a configuration file does not wait for it.
+    """Validate ``written`` against the schema.  Raises ``UsageError``."""
+    # Imported here: a start without a configuration file need not wait for it.
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
@@ -96,7 +96,7 @@ def _check(path: str, written: Mapping[str, object]) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    """What is wrong where, in one line."""
+    """A one-line description of the error and its place."""
     where = _place(list(error.absolute_path))
     known = _known_keys(error)
     if known is not None:
@@ -105,8 +105,8 @@ def _explain(error: ValidationError) -> str:
         key = f"{where}: {unknown}" if where else unknown
         if unknown in OF_PORT and where.startswith("[[host]]"):
             return (
-                f"{key}: this holds for a whole port, since Python cannot change it by name in a"
-                " handshake: say it in [[listen]] or outside of tables"
+                f"{key}: applies to a whole port, because Python cannot select it by host name"
+                " during a handshake: set it in [[listen]] or at the top level"
             )
         return _unknown(where, unknown, known)
     if error.validator == "required" and isinstance(error.validator_value, list):
@@ -115,7 +115,7 @@ def _explain(error: ValidationError) -> str:
         known = list(error.schema.get("properties", ()))
         unknown = min(error.instance.keys() - set(known), default=None)
         if unknown is not None:
-            # Most likely it is the missing one, written wrongly.
+            # Most likely it is a misspelling of the missing one.
             return _unknown(where, unknown, known)
         missing = min(set(error.validator_value) - error.instance.keys())
         return f"{where}: {missing} is missing" if where else f"{missing} is missing"
@@ -140,7 +140,7 @@ def _unknown(where: str, key: str, known: list[str]) -> str:
 
 
 def _place(path: list[str | int]) -> str:
-    """Where in a file ``path`` leads: ``cache.*``, ``[[host]] 2: names``."""
+    """The place in the file that ``path`` leads to: ``cache.*``, ``[[host]] 2: names``."""
     parts: list[str] = []
     while path[:1] in (["host"], ["listen"]) and len(path) > 1 and isinstance(path[1], int):
         parts.append(f"[[{path[0]}]] {path[1] + 1}")
@@ -154,7 +154,7 @@ def _place(path: list[str | int]) -> str:
 
 
 def _known_keys(error: ValidationError) -> list[str] | None:
-    """The keys of the table of options in which one is unknown; ``None``: that is not the fault."""
+    """The valid keys of the table with an unknown one; ``None``: that is not the error."""
     if error.validator != "additionalProperties" or error.validator_value is not False:
         return None
     if not error.absolute_path:
@@ -165,7 +165,7 @@ def _known_keys(error: ValidationError) -> list[str] | None:
 
 
 def _meant(error: ValidationError) -> ValidationError | None:
-    """The fault in the one of several forms that a value was meant to have."""
+    """The error in the form that a value was meant to have, if there are several forms."""
     from jsonschema.exceptions import best_match
 
     forms: dict[object, list[ValidationError]] = {}
@@ -181,12 +181,12 @@ def _meant(error: ValidationError) -> ValidationError | None:
 
 #: The patterns of the schema in words.
 _PATTERNS = {
-    "^[0-9]+[KMGkmg]?$": "digits with K, M or G behind them if wanted",
+    "^[0-9]+[KMGkmg]?$": "digits, optionally followed by K, M or G",
     "^[^=]+$": "a pattern without '='",
     "^[^:]+$": "a pattern without ':'",
-    "^/[^=]*$": "a path that begins with / and has no '='",
+    "^/[^=]*$": "a path that starts with / and has no '='",
     "^[^,]+$": "a target without ','",
-    "^/": "a path that begins with /",
+    "^/": "a path that starts with /",
 }
 _TYPES = {
     "array": "a list",
@@ -199,7 +199,7 @@ _TYPES = {
 
 
 def _expectation(one: Mapping[str, object]) -> str:
-    """What a value has to be, in words."""
+    """The expected kind of value, in words."""
     if "const" in one:
         return _shown(one["const"])
     if "pattern" in one:
@@ -208,11 +208,11 @@ def _expectation(one: Mapping[str, object]) -> str:
 
 
 def _shown(value: object) -> str:
-    """``value`` as a file has it."""
+    """``value`` as it is written in a file."""
     try:
         return _shorten(_toml(value))
     except TypeError:
-        # A date, for which no option has a use.
+        # A date, which no option takes.
         return _shorten(str(value))
 
 
@@ -238,7 +238,7 @@ def _value(name: str, written: object, path: str, folder: str) -> object:
 
 
 def _parse(name: str, written: object, where: str) -> object:
-    """The value of the option ``name`` from what a file has; paths stay as they are written."""
+    """Parse the value of the option ``name`` in a file; paths stay as written."""
     option = _IN_FILE[name]
     if isinstance(written, dict):
         assert option.section is not None
@@ -247,7 +247,7 @@ def _parse(name: str, written: object, where: str) -> object:
 
 
 def from_words(written: Mapping[str, object]) -> dict[str, object]:
-    """What a command line says, by option name, as a file says it: numbers are no texts there."""
+    """Command-line values by option name, in the form of a file, where numbers are not strings."""
     said: dict[str, object] = {}
     for name, value in written.items():
         option = _IN_FILE.get(name)
@@ -263,7 +263,7 @@ def _takes_numbers(one: Schema) -> bool:
 
 
 def _number(text: str) -> object:
-    """The number that ``text`` writes, or ``text`` if it is something else, as ``auto``."""
+    """``text`` as a number, or ``text`` itself if it is not one, such as ``auto``."""
     try:
         return int(text)
     except ValueError:
@@ -274,7 +274,7 @@ def _number(text: str) -> object:
 
 
 def render(written: Mapping[str, object]) -> str:
-    """A configuration file that says ``written``; comments tell the defaults of the rest."""
+    """A configuration file with ``written``, and the defaults of the rest in comments."""
     lines = [f"{name} = {_toml(written[name])}" for name in _OPERANDS if name in written]
     sections = []
     for name, option in _IN_FILE.items():
@@ -293,7 +293,7 @@ def _default(option: Option) -> str:
     return "false" if option.argument is Argument.NONE else "none"
 
 
-#: Octets that are no UTF-8, as Python has them in text.
+#: Octets that are not UTF-8, as Python represents them in text.
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 _NOT_ASCII = re.compile("[\x7f-\U0010ffff]")
 
@@ -306,8 +306,8 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, str) and _NO_TEXT.search(value):
-        raise UsageError(f"{value!r} is not UTF-8: a configuration file cannot say it")
+        raise UsageError(f"{value!r} is not UTF-8, so it cannot be written in a configuration file")
     # A basic string of TOML is written like a string of JSON; so are numbers and truth values.
-    # But surrogate pairs are no escapes in TOML, and DEL has to be one.
+    # But TOML has no escapes for surrogate pairs, and requires one for DEL.
     text = json.dumps(value, ensure_ascii=False)
     return _NOT_ASCII.sub(lambda match: f"\\U{ord(match[0]):08x}", text)

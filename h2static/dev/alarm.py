@@ -1,8 +1,8 @@
-"""Having something done later, in a thread that does nothing else.
+"""Delayed actions, in a thread of their own.
 
-Contract: :meth:`Alarm.call` has an action done after some time, in the alarm's thread, unless it is
-called off; it must not block.  After :meth:`Alarm.hurry` nothing waits any more, and after
-:meth:`Alarm.stop` nothing is done.
+Contract: :meth:`Alarm.call` runs an action after some time in the alarm's thread, unless it is
+canceled; the action must not block.  After :meth:`Alarm.hurry` all actions run immediately, and
+after :meth:`Alarm.stop` none does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Alarm:
 
     @property
     def hurrying(self) -> bool:
-        """Whether nothing is to wait any more."""
+        """Whether actions no longer wait."""
         return self._hurrying
 
     def call(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
@@ -74,7 +74,7 @@ class Alarm:
                 self._called_off = 0
 
     def hurry(self) -> None:
-        """Do at once what waits, and what comes from now on."""
+        """Run waiting actions immediately, and all later ones."""
         with self._condition:
             self._hurrying = True
             for entry in self._waiting:

@@ -1,11 +1,11 @@
-"""Pages of applications: the client is put into them while they are sent.
+"""Pages of applications: the client's script is inserted while they are sent.
 
-Contract: :func:`with_client` gives a response with the client's script element in its document, if
-it is a page that a browser shows, and the word for the state that it belongs to; any other response
-as it is.  Nothing of a page is held back longer than its beginning takes, and not even that where
-the application takes its time between two pieces.
+Contract: :func:`with_client` returns a response with the client's script element in its document,
+if a browser shows it as a page, and the version of the state that it belongs to; other responses
+are returned unchanged.  A page is held back only until its beginning is complete, and not even that
+long if the application pauses between two pieces.
 
-Assumes: the application was not told that the client takes compressed content.
+Assumes: the application did not learn that the client accepts compressed content.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from h2static.http.fields import Field, Fields
 from h2static.http.messages import WITHOUT_CONTENT, Response
 
 _POLICY: Final = b"content-security-policy"
-#: Octets that certainly hold what opens a document: the element goes behind that.
+#: Octets that certainly contain the start tags of a document: the element goes after these.
 _BEGINNING: Final = 1_024
 
 
@@ -82,7 +82,7 @@ def _put(document: bytes, extension: Extension) -> bytes:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Page:
-    """A body with the client in it; how long it is nobody knows."""
+    """A body with the client in it, of unknown length."""
 
     inner: Body
     extension: Extension
@@ -104,7 +104,7 @@ class _PageReader:
     def __init__(self, inner: BodyReader, extension: Extension) -> None:
         self._inner = inner
         self._extension = extension
-        #: What was read and not given yet.
+        #: Octets read and not yet delivered.
         self._start = b""
         self._placed = False
 
@@ -121,7 +121,7 @@ class _PageReader:
         )
 
     def _place(self, size: int) -> bool:
-        """Put the client into the beginning; false: nothing of it has come yet."""
+        """Insert the client into the beginning; false: no octet has arrived yet."""
         while len(self._start) < _BEGINNING:
             piece = self._inner.read(size)
             if piece is None and not self._start:

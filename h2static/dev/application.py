@@ -1,14 +1,13 @@
 """A site with live reload: what dev mode changes in its responses.
 
-Contract: a wrapper around a site.  It answers the client's script and the event stream, puts the
-client into documents that a person looks at (:mod:`h2static.dev.documents`), and makes every
-response one that browsers ask for again (``no-cache``).  A request for a name that is not this
-machine's gets nothing (DNS rebinding).
+Contract: a wrapper around a site.  It serves the client's script and the event stream, inserts the
+client into documents that a person views (:mod:`h2static.dev.documents`), and makes browsers
+revalidate every response (``no-cache``).  Requests for names that do not belong to this machine are
+refused (DNS rebinding).
 
-Strategy: for a document the site is asked for the whole, uncompressed, unconditional response; what
-the client's request says about validators and ranges is then applied to the changed octets, by the
-site's own functions.  What becomes of a request that repeats is remembered, so that
-:meth:`DevApplication.recall` need not look at it again.
+Strategy: for a document, the site produces the complete, uncompressed, unconditional response; the
+request's preconditions and ranges are then applied to the changed octets by the site's own
+functions.  Results of repeated requests are cached for :meth:`DevApplication.recall`.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ from h2static.site.representation import OctetContent, Representation
 
 _OWN_PATHS = injection.PREFIX.encode("ascii")
 _PAGE_QUERY = injection.PAGE_QUERY.encode("ascii")
-#: Octets of a page's path that the client may ask about.
+#: Maximum length of the path of a page that the client may ask about.
 _LONGEST_PATH = 8192
 #: What stands for itself in a path and a query (RFC 3986 section 3.3 and 3.4).
 _PLAIN = "/?%:@!$&'()*+,;=~"
@@ -57,7 +56,7 @@ _PLAIN = "/?%:@!$&'()*+,;=~"
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class DevOptions:
-    """What the command line says."""
+    """Options of dev mode."""
 
     #: See :class:`~h2static.dev.documents.DocumentOptions`.
     folders: tuple[ServedFolder, ...]
@@ -65,9 +64,9 @@ class DevOptions:
     allowed_hosts: tuple[str, ...] = ()
     #: Also make responses fresh and errors friendly; otherwise live reload is all.
     friendly: bool = True
-    #: Give browsers a service worker that removes itself, in the place of every other.
+    #: Replace every service worker with one that removes itself.
     no_service_workers: bool = False
-    #: The certificate of the authority that telephones are to trust, if there is one.
+    #: The CA certificate for phones to trust, if there is one.
     authority_file: str | None = None
 
 
@@ -133,7 +132,7 @@ class DevApplication(Wrapper):
     # ------------------------------------------------------------------ lifecycle
 
     def new_batch(self) -> None:
-        """As the site; rules that turned out to be broken are shown in every tab."""
+        """Notify the site; rules that turned out to be broken are shown in every tab."""
         if self._stale:
             self._stale = False
             self._site.forget()
@@ -159,7 +158,7 @@ class DevApplication(Wrapper):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Which documents cannot reload, one line each; may be asked in any thread."""
+        """Documents that cannot reload, one line each; may be called in any thread."""
         return self._documents.warnings
 
     @property
@@ -168,7 +167,7 @@ class DevApplication(Wrapper):
         return self._documents
 
     def tell_problems(self) -> None:
-        """Show every tab what is wrong with the rules, if it is something else than before.
+        """Show every tab the errors in the rules, if they have changed.
 
         May be called in any thread.
         """
@@ -184,7 +183,7 @@ class DevApplication(Wrapper):
     # ------------------------------------------------------------------ the application
 
     def recall(self, request: Request) -> Response | None:
-        """What the site recalls, changed as :meth:`handle` would change it."""
+        """The site's recalled response, changed like :meth:`handle` would change it."""
         try:
             asked = self._kinds[request]
         except KeyError:
@@ -199,7 +198,7 @@ class DevApplication(Wrapper):
         request = exchange.request
         self.shared_workers.note(request)
         own = request.path.startswith(_OWN_PATHS)
-        # With live reload alone the site is answered under any name, as without it.
+        # With live reload alone, the site answers to any name, as without it.
         if (own or self._options.friendly) and not guard.host_allowed(
             request.authority, self._options.allowed_hosts
         ):
@@ -284,7 +283,7 @@ class DevApplication(Wrapper):
             return Response(status=405, fields=fields, body=refusal.body, early=True)
         if not guard.same_origin(request):
             return _refused(
-                self._inner.refuse(403, request), "not asked for by a page of this server"
+                self._inner.refuse(403, request), "not requested by a page of this server"
             )
         if path in self._phone_paths():
             return self._respond_phone(request, path)
@@ -296,7 +295,7 @@ class DevApplication(Wrapper):
         return () if self._phone is None else (phone.PAGE_PATH, phone.CERTIFICATE_PATH)
 
     def _respond_phone(self, request: Request, path: str) -> Response:
-        """How a device comes to trust this machine's certificates."""
+        """The pages that help a device trust this machine's certificates."""
         assert self._phone is not None
         head = request.method == b"HEAD"
         if path == phone.PAGE_PATH:
@@ -342,7 +341,7 @@ class DevApplication(Wrapper):
             self._handle_page(exchange)
         elif not isinstance(found, Response):
             job = found
-            # The site may be asked in the loop's thread only, so the whole has to do here.
+            # The site may be called in the loop's thread only: use the complete response here.
             exchange.work(lambda: self._outcome(asked, job(), state))
         elif self._options.friendly and is_markdown(request, found, self._limits):
             markdown = found
@@ -385,7 +384,7 @@ class DevApplication(Wrapper):
         return self._worked_out(asked, found, state)
 
     def _worked_out(self, asked: DocumentRequest, found: Response, state: State | None) -> Response:
-        """The response to what was asked, made from the site's for the whole; may block."""
+        """The response to the request, made from the site's complete response; may block."""
         if self._documents.takes(asked, found):
             response = self._documents.respond(asked, found, state)
             if response is not None:
@@ -412,7 +411,7 @@ def _told_of_page(response: Response, *, is_list: bool) -> Response:
 
 
 def _refused(response: Response, reason: str) -> Response:
-    """``response``, of which the error log is told."""
+    """``response``, with a reason for the error log."""
     return replace(response, refusal=reason, prepared=False)
 
 

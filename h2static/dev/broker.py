@@ -1,13 +1,13 @@
 """Events for any number of tabs: an event stream per client (HTML, "Server-sent events").
 
 Contract: :meth:`Broker.publish` puts an event into every open stream, from any thread, without
-blocking.  A new stream starts with ``hello``, which says what the state is; so a client that missed
-events knows that it did.  A client that does not read loses its stream, not the server its memory.
-:meth:`Broker.tick` keeps connections alive that are silent.  Closing a reading ends the stream; a
-server that drains ends all of them (:meth:`Broker.end_all`).
+blocking.  A new stream starts with ``hello``, which states the current version, so that a client
+notices missed events.  A client that does not read loses its stream, so that memory stays limited.
+:meth:`Broker.tick` keeps silent connections alive.  Closing a reading ends the stream; a server
+that drains ends all of them (:meth:`Broker.end_all`).
 
-Strategy: each reading has its own small queue of ready octets and the wake-up of whoever waits.  A
-:class:`h2static.http.pipe.Pipe` would not do: events come from the watcher's thread.
+Strategy: each reading has a small queue of ready octets, and the wake-up function of its reader.  A
+:class:`h2static.http.pipe.Pipe` would not do, because events come from the watcher's thread.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class EventReader:
         self._ended = False
 
     def read(self, size: int) -> bytes | None:
-        """What is there, at most ``size`` octets; ``None`` when nothing is."""
+        """Ready octets, at most ``size``; ``None`` if there are none."""
         with self._lock:
             if not self._waiting:
                 return b"" if self._ended else None
@@ -109,7 +109,7 @@ class EventReader:
         return ()
 
     def close(self) -> None:
-        """The client is gone."""
+        """The client has disconnected."""
         with self._lock:
             self._wake = None
             self._waiting = []
@@ -143,7 +143,7 @@ class EventReader:
 
 
 class Broker:
-    """Knows the streams that are open, and the state that a new one is told."""
+    """The open streams, and the state with which a new one starts."""
 
     def __init__(self, *, now: float, limits: DevLimits = DEFAULT_LIMITS) -> None:
         """``now``: monotonic, in seconds, as :meth:`tick` is told it."""
@@ -167,7 +167,7 @@ class Broker:
         return len(self._readers)
 
     def wait_for_client(self, timeout: float) -> bool:
-        """Block until a client has ever been connected, at most ``timeout`` seconds."""
+        """Block until a client has connected, at most ``timeout`` seconds."""
         return self._connected.wait(timeout)
 
     def body(self) -> EventBody:
@@ -175,13 +175,13 @@ class Broker:
         return EventBody(broker=self)
 
     def open_reader(self) -> EventReader:
-        """Start a stream; its first event says what the state is."""
+        """Start a stream; its first event contains the state."""
         with self._lock:
             retry = b"retry: %d\n" % round(self._limits.retry_seconds * 1000)
             first = retry + format_event("hello", self._hello())
             reader = EventReader(self, first, self._limits.waiting)
             if self._closed:
-                # Asked for before the client knew that the server goes: it will come back.
+                # Requested before the client knew that the server stops: it will reconnect.
                 reader.end()
             else:
                 self._readers.add(reader)
@@ -219,7 +219,7 @@ class Broker:
         return {**state, "problems": list(self._problems.values())}
 
     def publish(self, name: str, data: Data) -> None:
-        """Tell every client."""
+        """Send an event to every client."""
         self._put_all(format_event(name, data))
 
     def tick(self, now: float) -> None:
@@ -229,7 +229,7 @@ class Broker:
             self._put_all(b":\n\n")
 
     def end_all(self) -> None:
-        """End every stream after what waits in it, and those that are still to be opened."""
+        """End every stream after its queued events, and all streams opened later."""
         with self._lock:
             self._closed = True
             readers = list(self._readers)

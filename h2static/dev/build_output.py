@@ -1,11 +1,11 @@
-"""What build tools print: when a build begins, when it went well, and what is wrong.
+"""Recognizes the output of build tools: the start of a build, success, and errors.
 
-Contract: :class:`BuildOutput` is fed lines of one command, and :attr:`BuildOutput.problem` is what
-a person has to know at the moment, or nothing.  Known are the ways of Vite and Rollup, TypeScript,
-esbuild, webpack, Eleventy, Hugo, Astro and SvelteKit (both by way of Vite); of any other tool its
-exit code says that something is wrong, and its last lines what.
+Contract: :class:`BuildOutput` is fed the lines of one command, and :attr:`BuildOutput.problem` is
+the current problem, or empty.  It knows the output of Vite and Rollup, TypeScript, esbuild,
+webpack, Eleventy, Hugo, Astro and SvelteKit (the last two via Vite); for any other tool, a non-zero
+exit status indicates an error, and its last lines are shown.
 
-:func:`plain` takes terminal sequences away, :func:`shown` all but colours.
+:func:`plain` strips terminal sequences, :func:`shown` all but colors.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def plain(line: str) -> str:
 
 
 def shown(line: str, *, color: bool) -> str:
-    """``line`` for a terminal: colours may stay, what clears the screen or moves about may not."""
+    """``line`` for a terminal: colors may stay, what clears the screen or moves about may not."""
     if not color:
         return plain(line)
     line = line.rstrip("\r").rpartition("\r")[2]
@@ -68,10 +68,10 @@ def shown(line: str, *, color: bool) -> str:
 
 
 class BuildOutput:
-    """What one command has printed, as far as it matters."""
+    """The relevant output of one command."""
 
     def __init__(self, name: str, limits: DevLimits = DEFAULT_LIMITS) -> None:
-        """``name``: how people are told which command it is."""
+        """``name``: the name of the command in messages."""
         self._name = name
         self._limits = limits
         self._last: deque[str] = deque(maxlen=limits.problem_lines)
@@ -82,7 +82,7 @@ class BuildOutput:
 
     @property
     def problem(self) -> str:
-        """What is wrong at present; empty: nothing."""
+        """The current problem; empty: none."""
         if self._ended:
             return self._ended
         if not self._wrong:

@@ -154,7 +154,7 @@
     const isMissing = now.status === 404 || now.status === 410 || (now.list && !isList);
     if (isMissing && !wasMissing) {
       stale = true;
-      overlay.note("missing", "This page's file is not there now; the page stays until it is back.");
+      overlay.note("missing", "This page's file is missing; the page reloads when it is back.");
       return undefined;
     }
     overlay.note("missing", null);
@@ -242,7 +242,7 @@
     overlay.note(
       "worker",
       `The service worker ${pathOf(worker.scriptURL)} serves this page from its cache, so changes` +
-        " do not show. Start h2static with --no-service-workers to be rid of it.",
+        " do not show. Start h2static with --no-service-workers to remove it.",
     );
   }
 
@@ -599,7 +599,7 @@
 
     function messages() {
       const own = [...notes.values(), ...texts];
-      return lost ? ["Connection to the server lost. Trying again…", ...own] : own;
+      return lost ? ["Connection to the server lost. Reconnecting…", ...own] : own;
     }
 
     function render() {

@@ -1,10 +1,10 @@
-"""Cross-origin requests, for those who ask for them (``--cors``).
+"""Cross-origin requests (``--cors``).
 
-Contract: pages of every origin may read what the site responds (Fetch standard, "CORS protocol").
-Nothing is allowed with credentials.  The live reload client and its events are not the site's and
-stay closed, and so does a name that the server does not answer to (421).
+Contract: pages of every origin may read the site's responses (Fetch standard, "CORS protocol"), but
+not with credentials.  The live-reload client and its events are not part of the site and stay
+inaccessible, and so do names that the server does not answer to (421).
 
-Strategy: a change of each response, remembered by the response's identity.
+Strategy: each response is changed once, and cached by its identity.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class CorsApplication(Wrapper):
         self._rewriter = Rewriter(_allow, entries=limits.rewritten, octets=limits.rewritten_octets)
 
     def recall(self, request: Request) -> Response | None:
-        """What the application inside recalls, with the fields for other origins."""
+        """The wrapped application's recalled response, with the fields for other origins."""
         if request.path.startswith(_OWN_PATHS):
             return self._inner.recall(request)
         if request.method == b"OPTIONS":
@@ -60,7 +60,7 @@ class CorsApplication(Wrapper):
         if request.path.startswith(_OWN_PATHS):
             self._inner.handle(exchange)
         elif request.method == b"OPTIONS" and request.field(b"access-control-request-method"):
-            # The application inside is asked whether the name is right.
+            # The wrapped application checks the name.
             self._inner.handle(WrappedExchange(exchange, _permit))
         else:
             self._inner.handle(WrappedExchange(exchange, self._rewriter.response))
@@ -73,7 +73,7 @@ class CorsApplication(Wrapper):
         return self._rewriter.response(response)
 
     def release(self) -> None:
-        """Forget changed responses, as the application inside forgets what they are made of."""
+        """Empty the cache, because the wrapped application drops the original responses."""
         super().release()
         self._rewriter.forget()
 

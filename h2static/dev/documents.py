@@ -1,13 +1,13 @@
-"""Documents with the client in them, and the responses made of them.
+"""Documents with the client in them, and the responses made from them.
 
-Contract: :class:`Documents` makes of a site's whole, uncompressed response the response to what the
-client asked: a representation of its own, with the length, entity tag, ranges and preconditions of
-the octets that are really sent.  Documents in which the client cannot work stay as they are, and
-:attr:`Documents.warnings` says which.
+Contract: :class:`Documents` turns a site's complete, uncompressed response into the response to the
+client's request: a representation of its own, with the length, entity tag, ranges and preconditions
+of the octets that are actually sent.  Documents in which the client cannot work stay unchanged;
+:attr:`Documents.warnings` lists them.
 
-Strategy: a document that the site gives again (a prepared response) is remembered by the identity
-of that response.  All others are found by their content while a stream is being sent them, so that
-any number of streams hold one copy; files are read and rewritten one at a time.  Parts are views.
+Strategy: prepared responses of the site are cached by identity.  All others are found by content
+while they are being sent, so that any number of streams share one copy; files are read and
+rewritten one at a time.  Parts are views.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ _POLICY = b"content-security-policy"
 class DocumentRequest(NamedTuple):
     """A request for a document, and what follows from it."""
 
-    #: What the client asked.
+    #: The client's request.
     request: Request
-    #: The request for the whole, uncompressed representation, which the site is asked.
+    #: The request to the site for the complete, uncompressed representation.
     whole: Request
     origin: Origin
 
@@ -112,7 +112,7 @@ _ResponseKey: TypeAlias = tuple[Response, Origin, bytes | None]
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class DocumentOptions:
-    """What the command line says about documents."""
+    """Options for documents."""
 
     #: The folders that are served, for error pages: the first that serves a path counts.
     folders: tuple[ServedFolder, ...]
@@ -149,7 +149,7 @@ class DocumentInUse(bytearray):
 
 
 class Document:
-    """A rewritten document, and the responses made of it that may be given again."""
+    """A rewritten document, and the cached responses made from it."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class Documents:
         self._limits = limits
         self._clock = clock
         self._refuse = refuse
-        #: What lets the client's element run where a policy leaves no other way.
+        #: The nonce that lets the client's element run if a policy allows nothing else.
         # Pages cannot know it beforehand, which is all that a nonce is for.
         self.nonce = blake2b(os.urandom(16), digest_size=12).hexdigest()
         self._plain_404 = error_page(404)
@@ -220,11 +220,11 @@ class Documents:
 
     @property
     def octets(self) -> int:
-        """Octets that remembered documents keep alive."""
+        """Octets that cached documents keep alive."""
         return self._remembered.octets
 
     def __len__(self) -> int:
-        """Documents that are remembered."""
+        """The number of cached documents."""
         return len(self._remembered)
 
     @property
@@ -234,7 +234,7 @@ class Documents:
             return sum(map(len, self._in_use.values()))
 
     def forget(self) -> None:
-        """The site's responses of before will not come any more."""
+        """The site's earlier responses will not recur."""
         self._remembered.forget()
 
     def takes(self, asked: DocumentRequest, response: Response) -> bool:
@@ -249,7 +249,7 @@ class Documents:
         if not isinstance(body, FileBody) or body.length is None:
             return False
         if body.length > self._limits.document:
-            self._warn(asked.request, f"it is larger than {self._limits.document} octets")
+            self._warn(asked.request, f"larger than {self._limits.document} octets")
             return False
         return True
 
@@ -264,7 +264,7 @@ class Documents:
     def recall(
         self, asked: DocumentRequest, response: Response, state: State | None
     ) -> Response | None:
-        """What :meth:`respond` would give, if it has given it before."""
+        """The result of :meth:`respond`, if it is cached."""
         document = self._remembered.get(self._key(asked, response))
         return None if document is None else document.recall(asked.request, state)
 
@@ -314,7 +314,7 @@ class Documents:
         return response, asked.origin, asked.request.path if self._is_missing(response) else None
 
     def _is_missing(self, response: Response) -> bool:
-        """Whether to say more about a missing file than ``response`` does."""
+        """Whether to show a page for a missing file instead of ``response``."""
         return (
             self._options.friendly and response.status == 404 and response.body == self._plain_404
         )
@@ -382,7 +382,7 @@ class Documents:
         else:
             self._warn(
                 request,
-                "its Content-Security-Policy says sandbox without allow-scripts and"
+                "its Content-Security-Policy has sandbox without allow-scripts and"
                 " allow-same-origin",
             )
         return Rewritten(octets, fields)
@@ -446,7 +446,7 @@ class Documents:
     def prepare(
         self, request: Request, representation: Representation, status: int = 200
     ) -> Response:
-        """Apply what ``request`` says about validators and ranges."""
+        """Apply the preconditions and ranges of ``request``."""
         try:
             return prepare(cache_key_of(request), representation, self._clock(), status)
         except SiteError as error:

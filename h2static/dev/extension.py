@@ -1,10 +1,9 @@
-"""What ``--dev``, ``--live-reload`` and ``--open`` put around a site.
+"""What ``--dev``, ``--live-reload`` and ``--open`` add to a site.
 
-Contract: :func:`make_dev` gives a :class:`DevExtension`: an application around the site, which
-watches its folders while the server serves, tells the tabs, and says in the terminal what it does.
-All of that hangs on its lifecycle.  Every worker process has one of its own: they find the same
-changes, and their words for the state of the tree agree.  One of them talks to the person at the
-terminal.
+Contract: :func:`make_dev` returns a :class:`DevExtension`: an application around the site that
+watches its folders while the server runs, notifies the tabs, and reports changes on the terminal.
+All of that is tied to its lifecycle.  Every worker process has one: they detect the same changes,
+and compute the same version for the state of the tree.  One of them writes to the terminal.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from h2static.site.names import public_names
 
 
 def print_line(text: str) -> None:
-    """Tell the person at the terminal."""
+    """Print a line on the terminal."""
     print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
 
@@ -52,7 +51,7 @@ def make_dev(
     report: Callable[[str], None] = print_line,
     limits: DevLimits = DEFAULT_LIMITS,
 ) -> DevExtension:
-    """What ``--dev``, ``--live-reload`` or ``--open`` asks for around ``site``.
+    """The extension that ``--dev``, ``--live-reload`` or ``--open`` puts around ``site``.
 
     ``mounts``: the sites of :attr:`Config.mounts`, by prefix.  ``documents``: the sites among what
     else is served, if there is anything.  ``page``: the URL to open in a browser when nobody has
@@ -74,7 +73,7 @@ def _say_nothing(line: str) -> None:
 
 
 def _folders_of_modules(config: Config) -> tuple[str, ...]:
-    """Where the applications of ``config`` are looked for first."""
+    """The folders that are searched first for the applications of ``config``."""
     return tuple(dict.fromkeys(one.app_dir for one in config.apps if one.app_dir))
 
 
@@ -105,12 +104,12 @@ class DevExtension(Wrapper):
 
     @property
     def application(self) -> Application:
-        """What to serve in place of the site, with its lifecycle: the extension itself."""
+        """The application to serve in place of the site: the extension itself."""
         return self
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the owner of the site is to know by now, besides the site's own warnings."""
+        """Warnings for the site's owner, in addition to the site's own."""
         return ()
 
     def tell_problem(self, text: str) -> None:
@@ -144,7 +143,7 @@ class LiveReload(DevExtension):
         self._config = config
         self._report = report
         self._limits = limits
-        #: Paths of service workers that browsers have asked for.
+        #: Paths of service workers that browsers have requested.
         self._workers: set[str] = set()
         # All workers have one parent, and no later server has the same.
         self._server = os.getppid()
@@ -228,7 +227,7 @@ class LiveReload(DevExtension):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Which documents cannot reload; may be asked in any thread."""
+        """Documents that cannot reload; may be called in any thread."""
         return self._dev.warnings
 
     def start(self) -> None:
@@ -238,7 +237,7 @@ class LiveReload(DevExtension):
             one.start()
 
     def tell_problem(self, text: str) -> None:
-        """Show every tab why the applications that have changed are not served."""
+        """Show every tab why the changed applications are not served."""
         self.broker.set_problem("applications", text)
 
     def stop(self) -> None:
@@ -281,13 +280,13 @@ class LiveReload(DevExtension):
         return ", ".join(parts)
 
     def _nobody(self) -> str:
-        """That nobody hears of a change, and why that may be."""
+        """A note that no page was notified of a change, and why."""
         if not self._workers:
             return " (no page is connected)"
         worker = escape(min(self._workers))
         return (
-            f" (no page is connected; the service worker {worker} may serve pages from its cache,"
-            " which --no-service-workers ends)"
+            f" (no page is connected; the service worker {worker} may serve pages from its"
+            " cache: use --no-service-workers)"
         )
 
     def _note_worker(self, path: bytes) -> None:
@@ -297,8 +296,8 @@ class LiveReload(DevExtension):
             return
         self._workers.add(worker)
         self._report(
-            f"{escape(worker)} is a service worker: what it serves from its cache does not reload;"
-            " --no-service-workers removes it"
+            f"{escape(worker)} is a service worker: what it serves from its cache does not"
+            " reload; remove it with --no-service-workers"
         )
 
     def _shown(self, paths: list[str]) -> str:
@@ -307,7 +306,7 @@ class LiveReload(DevExtension):
         return names + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
     def _tell_state(self, changes: Sequence[dict[str, object]] = ()) -> None:
-        """Tell the tabs what the state is, once all of it is known."""
+        """Send the state to the tabs, once all of it is known."""
         with self._telling:
             # Modules change with the processes; the state of all is that of their beginning.
             versions = [one.version for one in self._watched]
@@ -317,7 +316,7 @@ class LiveReload(DevExtension):
                 self.broker.set_state(state, list(changes))
 
     def _changed_elsewhere(self, paths: list[str]) -> None:
-        """Nobody knows which pages are made of it."""
+        """A folder that is not served has changed: it is unknown which pages depend on it."""
         told: list[dict[str, object]] = [{"path": path, "kind": "outside"} for path in paths]
         self._tell_state(told[: self._limits.changes_in_event])
         self._report(f"changed {self._shown(paths)}")
@@ -325,7 +324,7 @@ class LiveReload(DevExtension):
     def _modules_changed(self, paths: list[str]) -> None:
         if self._restart is not None:
             shown = self._shown([f"/{path}" for path in paths])
-            self._report(f"changed {shown}: the applications start again")
+            self._report(f"changed {shown}; restarting the applications")
             self._restart()
 
     def _turn(self, now: float) -> None:
@@ -342,7 +341,7 @@ class LiveReload(DevExtension):
         self._dev.forget()
         self._dev.tell_problems()
         if not site.warnings:
-            self._report("push rules were read again")
+            self._report("reloaded the push rules")
 
     def _limited(self, problem: str | None, kind: str) -> None:
         self.broker.set_problem(kind, problem)

@@ -1,12 +1,11 @@
-"""Which file systems tell of all changes.
+"""Which file systems report all changes.
 
-Contract: :meth:`FileSystems.silent` names the kind of a file system whose changes may go untold.
-What is not known to tell is taken for silent: looking in vain costs little, waiting in vain costs a
-person's morning.
+Contract: :meth:`FileSystems.silent` names the kind of a file system that may not report changes.
+Unknown kinds count as silent: polling in vain costs little, waiting in vain costs a morning.
 
-A network file system tells of what this machine does and not of what others do.  The same holds for
-FUSE and virtiofs (what Docker Desktop and virtual machines mount, ``bindfs``, ``sshfs``): somebody
-else has the files.  Elsewhere than on Linux the system's notifications are believed.
+A network file system reports changes made on this machine, but not those made elsewhere.  The same
+holds for FUSE and virtiofs (what Docker Desktop and virtual machines mount, ``bindfs``, ``sshfs``),
+where the files belong to another system.  On systems other than Linux, notifications are trusted.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ TELLING: Final = LOCAL_FILE_SYSTEMS | {
     *("ramfs", "rootfs", "devtmpfs", "aufs", "jfs", "nilfs2", "reiserfs", "ubifs", "jffs2"),
     *("vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "hfs", "hfsplus", "iso9660", "udf"),
 }
-#: What is said of a file system whose kind the system does not tell.
+#: The name for a file system of unknown kind.
 UNKNOWN: Final = "unknown"
 
 _PATH_ONLY: int = getattr(os, "O_PATH", 0)
 
 
 class FileSystems:
-    """The file systems that a tree is on, remembered until something is mounted or unmounted."""
+    """The file systems that a tree is on, cached until something is mounted or unmounted."""
 
     def __init__(
         self, kind_of: Callable[[int], str | None] | None = None, mounts: str = MOUNTS

@@ -1,8 +1,8 @@
 """What dev mode changes in every response that is not a document with the client in it.
 
-Contract: pure functions from a response to a response, the same one if there is nothing to change.
-A cache must not give the document without the client to somebody who navigates there, and browsers
-ask again for everything (``no-cache``).
+Contract: pure functions from response to response; a response that needs no change is returned
+itself.  A cache must not serve the document without the client to a navigating browser, and
+browsers must revalidate everything (``no-cache``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from h2static.http.fields import Fields
 from h2static.http.messages import Response
 
 REVALIDATE: Final = b"no-cache"
-#: What it depends on whether a document has the client in it.
+#: The fields on which it depends whether a document contains the client.
 VARY: Final = b"accept, sec-fetch-dest, x-requested-with"
 _HTML = (b"text/html", b"application/xhtml+xml")
 
@@ -28,7 +28,7 @@ def is_html(fields: Fields) -> bool:
 
 
 def name_variants(response: Response) -> Response:
-    """``response`` as one that is not given to those who would get the client with it."""
+    """``response`` as one that caches do not serve in place of one with the client."""
     # 304 does not tell the type.  What it says replaces what a cache has stored (RFC 9111 section
     # 3.2): better too much for a style sheet than too little for a document.
     if response.status != 304 and not is_html(response.fields):
@@ -39,7 +39,7 @@ def name_variants(response: Response) -> Response:
 
 
 def make_fresh(response: Response) -> Response:
-    """``response`` as one that is asked for again each time."""
+    """``response`` with a field that makes browsers revalidate it each time."""
     response = name_variants(response)
     if not any(name == b"cache-control" and value != REVALIDATE for name, value in response.fields):
         return response

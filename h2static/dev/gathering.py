@@ -1,9 +1,9 @@
-"""Which touched paths and changes belong together, and when they are told.
+"""Groups touched paths and changes, and decides when to report them.
 
-Contract: a :class:`Gathering` is told of touched paths and of changes, and says when it was quiet
-for long enough (:meth:`Gathering.is_due`).  What a person saves is told after the debounce time.  A
-build is told once, when it has come to rest: many files, files that are gone, and other files right
-after those of before are a build, and it has to be quiet for longer.
+Contract: a :class:`Gathering` collects touched paths and changes, and decides when no more have
+come for long enough (:meth:`Gathering.is_due`).  Files that a person saves are reported after the
+debounce time.  A build is reported once, when it has finished: many files, removed files, and other
+files right after earlier ones count as a build, which needs a longer pause.
 
 Assumes: called from one thread.  Time is an argument, in monotonic seconds.
 """
@@ -24,7 +24,7 @@ _TOGETHER: dict[tuple[Kind, Kind], Kind | None] = {
 
 
 class Gathering:
-    """Touched paths that were not told yet."""
+    """Touched paths that were not reported yet."""
 
     def __init__(self, debounce: float, is_gone: Callable[[str], bool], limits: DevLimits) -> None:
         """``debounce`` in seconds.  ``is_gone``: whether there was a file of this path that is not
@@ -33,11 +33,11 @@ class Gathering:
         self._is_gone = is_gone
         self._limits = limits
         self._paths: set[str] = set()
-        #: What is known to have changed already.
+        #: Changes that are already known.
         self._found: dict[str, Kind] = {}
         #: When the first of them came, the last one that was new, and the last one.
         self._first = self._newest = self._last = 0.0
-        #: What was told last, and when.
+        #: The last report, and when it was made.
         self._told: frozenset[str] = frozenset()
         self._told_at = float("-inf")
 
@@ -46,7 +46,7 @@ class Gathering:
 
     @property
     def paths(self) -> frozenset[str]:
-        """What was touched."""
+        """The touched paths."""
         return frozenset(self._paths)
 
     def add(self, paths: set[str], now: float) -> None:
@@ -61,7 +61,7 @@ class Gathering:
         self._paths |= paths
 
     def is_due(self, now: float) -> bool:
-        """Whether to tell what there is; false when there is nothing."""
+        """Whether to report now; false if there is nothing to report."""
         if not self._paths:
             return False
         quiet, limits = now - self._last, self._limits
@@ -73,13 +73,13 @@ class Gathering:
         rests = 2 if len(self._paths) >= limits.large_build else 1
         if quiet >= self._debounce * limits.burst_debounces * rests:
             return True
-        # What is written again and again is no reason to wait any longer.
+        # Files that are written over and over are not a reason to wait longer.
         return now - self._newest >= latest or now - self._first >= max(
             limits.burst_seconds, latest
         )
 
     def hold(self, changes: Iterable[Change], now: float) -> None:
-        """These were found already; :meth:`take` gives them together with others."""
+        """Hold known changes, to be reported together with others."""
         changes = list(changes)
         for change in changes:
             before = self._found.pop(change.path, None)
@@ -90,13 +90,13 @@ class Gathering:
         self.add({change.path for change in changes}, now)
 
     def take(self, now: float) -> frozenset[str]:
-        """What was touched, which is told now."""
+        """Take the touched paths, to report them now."""
         self._told, self._told_at = frozenset(self._paths), now
         self._paths.clear()
         return self._told
 
     def changes(self) -> list[Change]:
-        """What was held, which is told now."""
+        """Take the held changes, to report them now."""
         found, self._found = self._found, {}
         return [Change(path=path, kind=found[path]) for path in sorted(found)]
 

@@ -1,11 +1,11 @@
-"""Who may talk to a development server.
+"""Which requests a development server accepts.
 
-Contract: :func:`host_allowed` says whether a request was meant for this server by its name: another
-site that points its own name at a loopback address (DNS rebinding) must get nothing.
-:func:`same_origin` says whether a request was made by a page of this server: no other page may read
-events or the client.
+Contract: :func:`host_allowed` decides by its host name whether a request was meant for this server:
+another site that points its own name at a loopback address (DNS rebinding) must get nothing.
+:func:`same_origin` decides whether a request came from a page of this server: no other page may
+read events or the client.
 
-Assumes nothing of ``authority``: what is no authority is nobody's name.
+Assumes nothing about ``authority``: a malformed authority matches no name.
 """
 
 from __future__ import annotations

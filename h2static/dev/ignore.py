@@ -1,13 +1,12 @@
-"""What does not count as a change: what is not served, version control, packages, editors'
+"""Files whose changes are ignored: files that are not served, version control, packages, editors'
 temporary files.
 
-Contract: :class:`IgnoreRules` says for a name below the root whether a change of it is to be
-overlooked; folders that it names are not even watched, which is what keeps a watcher below the
-system's limits when ``node_modules`` holds a hundred thousand files.  What is served the site
-decides, and nobody else.
+Contract: :class:`IgnoreRules` decides whether to ignore changes to a name in the root; ignored
+folders are not even watched, which keeps the watcher below the system's limits when
+``node_modules`` holds a hundred thousand files.  Only the site decides what is served.
 
-Strategy: shell patterns, those without a slash against each component, those with one against the
-whole path; all of them joined into two regular expressions.
+Strategy: shell patterns; those without a slash match each component, those with one the complete
+path; all of them are combined into two regular expressions.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ IGNORED_FOLDERS = (
     ".direnv",
     ".Trash*",
 )
-#: What editors and tools write beside a file before they rename it, or to lock it.
+#: Files that editors and tools write next to a file before renaming them, or as locks.
 IGNORED_FILES = (
     "*~",
     ".#*",

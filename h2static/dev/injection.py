@@ -1,9 +1,9 @@
 """Where the client's script element goes in a document.
 
-Contract: :func:`inject` returns the document with one script element more, at a place where every
-HTML parser accepts it and where it changes neither the document's mode nor the meaning of what
-follows; :func:`wants_client` says which requests are for a document of its own, not for a fragment
-that a script fetches or for a frame inside another document.
+Contract: :func:`inject` returns the document with one additional script element, at a place where
+every HTML parser accepts it and where it changes neither the document's mode nor the meaning of
+what follows; :func:`wants_client` decides which requests are for a top-level document, not for a
+fragment that a script fetches or for a frame inside another document.
 
 Strategy: works on octets (every encoding that HTML allows, UTF-16 apart, is ASCII there).  The
 place is behind the start tags that open a document: BOM, white space, comments, XML declaration,

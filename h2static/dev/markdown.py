@@ -1,8 +1,8 @@
-"""Markdown files as pages, for those who write them.
+"""Markdown files as pages, for their authors.
 
-Contract: :func:`markdown_page` makes the page of a Markdown response where the library is there
-(the extra ``markdown``).  What HTML the file has in it is left: it is its owner who looks at it.
-With the query ``raw`` the file is shown as it is.
+Contract: :func:`markdown_page` renders a Markdown response as a page if the library is installed
+(the extra ``markdown``).  HTML in the file is kept, because its owner views it.  With the query
+``raw``, the source of the file is shown.
 """
 
 from __future__ import annotations

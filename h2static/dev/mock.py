@@ -1,11 +1,11 @@
-"""Answers of an API that is not there yet, from files (``--mock``).
+"""Responses of an API that does not exist yet, from files (``--mock``).
 
-Contract: below the paths of a rule, ``GET /api/users`` is answered with ``api/users.json`` or
-``api/users/index.json`` in the rule's folder, another method with ``api/users.POST.json``, and with
-a status of its own when that is in the name: ``users.POST.201.json``.  What has files for other
-methods only is 405; what has none is for the application inside.
+Contract: under the paths of a rule, ``GET /api/users`` is answered from ``api/users.json`` or
+``api/users/index.json`` in the rule's folder, another method from ``api/users.POST.json``, with the
+status in the name, if any: ``users.POST.201.json``.  If there are files for other methods only, the
+response is 405; if there are none, the wrapped application answers.
 
-Files are looked for and read in a thread, each time anew.  No link leads out of the folder.
+Files are looked up and read in a thread for every request.  Links cannot leave the folder.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class _Relative:
 
     @property
     def order(self) -> tuple[bool, int]:
-        """Who names a method is meant more than who does not; then the lowest status."""
+        """The sort key: files that name a method first; then the lowest status."""
         return not self.method, self.status
 
 
 def make_mock(config: Config, inner: Application) -> MockApplication:
-    """What ``config`` asks for, around ``inner``."""
+    """``inner`` with the mock API of ``config`` around it."""
     rules = [(pattern, folder or config.root) for pattern, folder in config.mock]
     # As the application inside, which is asked for the rest.
     names = (*config.allow_host, *machine_names()) if config.dev else None
@@ -93,7 +93,7 @@ class MockApplication(Wrapper):
         return next((one for pattern, one in reversed(self._rules) if pattern.matches(path)), None)
 
     def _outcome(self, request: Request, folder: str) -> Outcome:
-        """In a thread: what a file says, or the application inside."""
+        """In a thread: the response from a file, or from the wrapped application."""
         found = _relatives(folder, unquote_to_bytes(request.path.partition(b"?")[0]))
         if not found:
             return Handover(self._inner.handle)
@@ -106,13 +106,13 @@ class MockApplication(Wrapper):
             return _response(405, b"", fields=(allow,))
         chosen = min(fitting, key=lambda one: one.order)
         try:
-            # A FIFO would have the thread wait for whoever writes to it.
+            # Opening a FIFO would block the thread.
             with open_regular_file(chosen.path) as file:
                 octets = file.read(self._limits.mock + 1)
         except OSError:
             return Handover(self._inner.handle)
         if len(octets) > self._limits.mock:
-            return _response(500, b'{"error": "the file is too large for an answer"}\n')
+            return _response(500, b'{"error": "the file is too large"}\n')
         response = _response(chosen.status, octets)
         return replace(response, body=b"") if method == "HEAD" else response
 

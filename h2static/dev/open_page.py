@@ -1,8 +1,8 @@
 """Open a page in the user's browser: ``python -m h2static.dev.open_page URL``.
 
-Contract: runs as a process of its own, so that the browser inherits neither the ignored signals of
-a worker nor its end.  ``BROWSER`` in the environment is honoured (the standard library's
-``webbrowser`` does).  Without a browser it says where to go instead.
+Contract: runs as a separate process, so that the browser neither inherits a worker's ignored
+signals nor ends with it.  The environment variable ``BROWSER`` is honored (by the standard
+library's ``webbrowser``).  Without a browser, it prints the URL.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def start(url: str) -> None:
 
 def main() -> None:
     """Open the URL of the command line."""
-    # What a worker ignores, the browser would ignore as well.
+    # The browser would inherit the ignored signals of a worker.
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
             signal.signal(number, signal.SIG_DFL)
     url = sys.argv[1]
     if not webbrowser.open(url):
-        print(f"No browser could be opened; the page is at {url}", file=sys.stderr)
+        print(f"Could not open a browser; the page is at {url}", file=sys.stderr)
 
 
 if __name__ == "__main__":

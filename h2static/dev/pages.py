@@ -1,8 +1,8 @@
-"""Pages for the person who edits the site: what is missing, and why a name is not answered to.
+"""Error pages for the person who edits the site: missing files, and names that are not allowed.
 
-Contract: self-contained documents without script, light and dark, in the look of the site's own
-pages; everything that comes from a request or the file system is escaped.  They say more than a
-server in production should; so they are for dev mode only.
+Contract: self-contained documents without script, light and dark, in the style of the site's own
+pages; everything from a request or the file system is escaped.  They reveal more than a production
+server should, and are for dev mode only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from h2static.site.names import DEFAULT_NAMES, PublicNames
 from h2static.site.pages import page
 from h2static.site.paths import Names, split_path
 
-#: How much two names have in common at least, of which one is meant for the other.
+#: Minimum similarity of two names for a suggestion.
 _ALIKE = 0.6
 
 _STYLE = """\
@@ -45,7 +45,7 @@ class ServedFolder:
     """A folder that is served."""
 
     root: str
-    #: The names in it that may be told.
+    #: The names in it that may be revealed.
     public: PublicNames = DEFAULT_NAMES
     #: The file in it that is served for a folder.
     index: str = "index.html"
@@ -80,20 +80,19 @@ def missing_page(folder: ServedFolder, path: bytes, limits: DevLimits = DEFAULT_
             for one in suggestions
         ]
         lines.append("</ul>")
-    lines.append('<p class="dim">This page reloads by itself when the file appears.</p>\n</main>\n')
+    lines.append('<p class="dim">This page reloads when the file appears.</p>\n</main>\n')
     return page(f"404: {os.fsdecode(octets)}", "\n".join(lines), _STYLE)
 
 
 def host_page(host: str) -> bytes:
-    """The page that tells why a name is not answered to."""
+    """The page that explains why the server does not answer to a name."""
     shown = escape(host)
     content = (
-        '<main>\n<p class="status">421 Misdirected Request</p>\n'
-        f"<h1>This server does not answer to <code>{shown}</code></h1>\n"
-        "<p>In dev mode only <code>localhost</code>, addresses and names that were allowed are"
-        " answered to, so that no other site can reach this one through a name of its own"
-        " (DNS rebinding).</p>\n"
-        f"<p>If the name is yours, start with <code>--allow-host {shown}</code>.</p>\n</main>\n"
+        '<main>\n<p class="status">421 Misdirected Request</p>\n<h1>This server does not'
+        f" answer to <code>{shown}</code></h1>\n<p>In dev mode the server answers only to"
+        " <code>localhost</code>, IP addresses and allowed names, so that no other site can"
+        " reach this one through a name of its own (DNS rebinding).</p>\n<p>If the name is"
+        f" yours, start the server with <code>--allow-host {shown}</code>.</p>\n</main>\n"
     )
     return page("421 Misdirected Request", content, _STYLE)
 
@@ -103,7 +102,7 @@ def _similar(served: ServedFolder, names: Names, limits: DevLimits) -> list[byte
     root, public = os.fsencode(served.root), served.public
     names = tuple(name for name in names if name not in (b".", b".."))
     depth = 0
-    # What is hidden is not served, and its names are not told.
+    # Hidden files are not served, and their names are not revealed.
     while (
         depth < len(names) - 1
         and not public.hides(names[:depth], names[depth])

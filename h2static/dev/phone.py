@@ -1,7 +1,7 @@
-"""The page for a telephone beside the machine: how it comes to trust this server.
+"""The page that shows how a phone can trust this server.
 
-Contract: :class:`PhonePage` gives a page without script, light and dark, with the steps of the
-platform that asks, and the authority's certificate in the form that all platforms take (DER).
+Contract: :class:`PhonePage` serves a page without script, light and dark, with the steps for the
+platform of the client, and the CA certificate in the format that all platforms accept (DER).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from h2static.site.pages import page
 
 PAGE_PATH = PREFIX + "ca"
 CERTIFICATE_PATH = PREFIX + "ca.crt"
-#: RFC 2585 has application/pkix-cert; telephones act upon this one.
+#: RFC 2585 defines application/pkix-cert, but phones react to this one.
 CERTIFICATE_TYPE = b"application/x-x509-ca-cert"
 
 _STYLE = """\
@@ -50,7 +50,7 @@ _PLATFORMS = (
         "Android",
         ("android",),
         (
-            "Tap <b>Get the certificate</b>, and save it.",
+            "Tap <b>Get the certificate</b> and save it.",
             (
                 "Open <b>Settings</b> and search for <b>CA certificate</b> (Security → Encryption"
                 " and credentials → Install a certificate)."
@@ -117,14 +117,15 @@ class PhonePage:
         host = escape(authority.decode("latin-1"))
         return page(
             "Trust this server",
-            "<main>\n<h1>Have this device trust the server</h1>\n"
-            f"<p>Once, so that <b>{host}</b> opens without a warning, and what needs a secure page"
-            " works: cameras, positions, service workers.</p>\n"
-            f'<a class="button" href="{CERTIFICATE_PATH}">Get the certificate</a>\n'
+            "<main>\n<h1>Trust this server on your device</h1>\n<p>Do this once. Then"
+            f" <b>{host}</b> opens without a warning, and features that require a secure page"
+            ' work: camera, location, service workers.</p>\n<a class="button"'
+            f' href="{CERTIFICATE_PATH}">Get the certificate</a>\n'
             + "\n".join(sections)
-            + '\n<a class="button quiet" href="/">Open the site</a>\n'
-            '<p class="dim">The certificate vouches for names and addresses of local networks only.'
-            " That it is the right one says <code>h2static install-ca</code> on the machine:"
-            f" SHA-256 <code>{self._fingerprint}</code></p>\n</main>\n",
+            + '\n<a class="button quiet" href="/">Open the site</a>\n<p'
+            ' class="dim">The certificate can sign for names and addresses on local'
+            " networks only. To verify it, compare its fingerprint with the one that"
+            " <code>h2static install-ca</code> prints on the machine: SHA-256"
+            f" <code>{self._fingerprint}</code></p>\n</main>\n",
             _STYLE,
         )

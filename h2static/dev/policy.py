@@ -1,10 +1,9 @@
 """Content-Security-Policy: allow the client, and nothing else.
 
-Contract: :func:`extend_policies` takes what a ``Content-Security-Policy`` field says and gives what
-it must say so that the client's script may be loaded and may open its event stream;
-:func:`lets_client_work` tells where that is no use.  A policy that
-allows both already comes back unchanged, octet for octet.  Nothing that was allowed becomes
-forbidden, and no more is allowed than the two addresses.
+Contract: :func:`extend_policies` extends the value of a ``Content-Security-Policy`` field so that
+the client's script may be loaded and may open its event stream; :func:`lets_client_work` says
+whether that helps.  A policy that already allows both is returned unchanged, octet for octet.
+Nothing that was allowed becomes forbidden, and nothing is allowed beyond the two URLs.
 
 Strategy (CSP level 3): for each need, find the directive that governs it, through its fall-backs.
 If that does not match the address, add the address; when it is a fall-back, as a new directive with
@@ -41,7 +40,7 @@ _HOST_SOURCE = re.compile(r"[A-Za-z0-9.\-]+(?::[0-9]+)?")
 
 
 class Origin(NamedTuple):
-    """Where the page comes from."""
+    """The origin of the page."""
 
     #: ``http`` or ``https``.
     scheme: str
@@ -57,10 +56,10 @@ class Origin(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Extension:
-    """What became of the policies of one page."""
+    """The extended policies of one page."""
 
     origin: Origin
-    #: The nonce to use where a policy leaves no other way.
+    #: The nonce to use if a policy allows nothing else.
     spare_nonce: str
     #: The nonce that the script element must carry.
     nonce: str | None = None

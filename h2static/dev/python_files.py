@@ -1,8 +1,8 @@
-"""The Python files of applications: a change of one is for new processes to be started.
+"""The Python files of applications: a change restarts the workers.
 
-Contract: :class:`PythonFiles` watches a folder while the server serves, and calls back when a
-module there has changed.  :attr:`PythonFiles.version` is a word for the state in which they were
-found first, which is what this process has imported.
+Contract: :class:`PythonFiles` watches a folder while the server runs, and calls back when a module
+there has changed.  :attr:`PythonFiles.version` identifies their initial state, which is what this
+process has imported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What was made and may be asked for again, within bounds.
+"""A bounded cache.
 
-Contract: a :class:`Remembered` never holds more entries or octets than it was told; when one more
-would be too much, everything is forgotten at once.  It may be used by several threads: for one key
-all of them get the same object.
+Contract: a :class:`Remembered` never holds more entries or octets than its limits; when one more
+would exceed them, the cache is emptied as a whole.  Several threads may use it: for one key, all of
+them get the same object.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is wrong with the commands of ``--run``: a file that one process writes and workers read.
+"""The problems of the commands of ``--run``: a file that one process writes and workers read.
 
-Contract: a reader sees a report as a whole or the one before it.  Without a file nothing is wrong.
+Contract: a reader sees a complete report, or the previous one.  No file means no problems.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 def write_report(path: str, problems: list[str]) -> None:
     """Say what is wrong."""
     temporary = f"{path}.new"
-    # Without a folder the server has ended.
+    # Without a folder, the server has exited.
     with contextlib.suppress(OSError):
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(problems, file)
@@ -23,7 +23,7 @@ def write_report(path: str, problems: list[str]) -> None:
 
 
 class RunReport:
-    """Reads the report when it has changed."""
+    """Re-reads the report when it has changed."""
 
     def __init__(self, path: str, limits: DevLimits = DEFAULT_LIMITS) -> None:
         self._path = path
@@ -31,7 +31,7 @@ class RunReport:
         self._seen: tuple[int, int] | None = None
 
     def changed(self) -> list[str] | None:
-        """The problems, if they are others than at the last call."""
+        """The problems, if they have changed since the last call."""
         try:
             status = os.stat(self._path)
             version = status.st_mtime_ns, status.st_ino

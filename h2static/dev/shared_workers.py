@@ -1,9 +1,9 @@
-"""What shared workers are made of, since no page can tell.
+"""The files that shared workers consist of, which no page can find out.
 
-Contract: a browser says nothing to pages of what their shared workers load, nor which pages have
-one.  :class:`SharedWorkers` looks at requests: one for the script of such a worker says so
-(Fetch Metadata, ``sec-fetch-dest: sharedworker``), and what it loads is asked for with a Referer
-that leads to it.  :meth:`SharedWorkers.loaded` may be asked in any thread.
+Contract: browsers tell pages neither what their shared workers load, nor which pages have one.
+:class:`SharedWorkers` examines requests: one for the script of a shared worker says so (Fetch
+Metadata, ``sec-fetch-dest: sharedworker``), and requests for what it loads have a Referer that
+leads to it.  :meth:`SharedWorkers.loaded` may be called in any thread.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class SharedWorkers:
         self._overflowed = False
 
     def note(self, request: Request) -> None:
-        """A browser asks for something."""
+        """Record a browser's request."""
         if request.field(b"sec-fetch-dest") == b"sharedworker" or self._is_asked_by_one(request):
             if len(self._paths) < self._limits.worker_files:
                 self._paths.add(_plain(request.path.partition(b"?")[0]))

@@ -1,4 +1,4 @@
-"""What dev mode needs of the application that it wraps.
+"""What dev mode requires of the application that it wraps.
 
 Contract: types, and :class:`NoFolder` for servers of applications alone.
 """
@@ -14,7 +14,7 @@ from h2static.site.refusals import Refusals
 
 
 class DocumentSource(Application, Protocol):
-    """An application that can be asked for what it would respond; a site."""
+    """An application that can say how it would respond, such as a site."""
 
     def look(self, request: Request) -> Response | ResponseJob:
         """The response to ``request``, or work that may block and returns it.
@@ -25,7 +25,7 @@ class DocumentSource(Application, Protocol):
         """
 
     def forget(self) -> None:
-        """Forget all responses that are remembered."""
+        """Drop all cached responses."""
 
 
 class WatchedSite(DocumentSource, Protocol):
@@ -33,7 +33,7 @@ class WatchedSite(DocumentSource, Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is wrong with the owner's rules, one line each."""
+        """Errors in the owner's rules, one line each."""
 
     def concerns(self, names: tuple[bytes, ...]) -> bool:
         """Whether any response may change with the file or folder of these names, from the root
@@ -59,7 +59,7 @@ class NoFolder(Refusals):
         return ABSENT
 
     def forget(self) -> None:
-        """Nothing is remembered."""
+        """Nothing is cached."""
 
     def concerns(self, names: tuple[bytes, ...]) -> bool:
         """See :class:`WatchedSite`: nothing does."""

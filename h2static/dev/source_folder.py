@@ -1,7 +1,7 @@
-"""A folder of ``--watch``: not served, but pages are made of it.
+"""A folder of ``--watch``: not served, but pages are built from it.
 
-Contract: :class:`SourceFolder` watches it while the server serves, and calls back with the paths
-of what has changed.  :attr:`SourceFolder.version` is a word for its state.
+Contract: :class:`SourceFolder` watches it while the server runs, and calls back with the paths of
+changes.  :attr:`SourceFolder.version` identifies its state.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is served in the place of applications that could not start, until they are repaired.
+"""Served in place of applications that could not start, until they are repaired.
 
-Contract: :class:`StandIn` is an ASGI application that answers every request with 500 and the text
-of :attr:`StandIn.text`, as a page where the client shows pages; it takes no WebSockets.
+Contract: :class:`StandIn` is an ASGI application that answers every request with 500 and
+:attr:`StandIn.text`, as a page for clients that show pages; it accepts no WebSockets.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""What is below the root, so that it can be told what changed.
+"""The state of the files in the root, for detecting changes.
 
-Contract: :class:`Tree` knows every regular file that is served, by size, time and, where it was
-read, content.
-:meth:`Tree.refresh` compares with what is there now and returns what really changed: a touch or a
-rewrite with the same octets is no change.  :attr:`Tree.version` is a word for the state of the
-whole tree: the same files give the same word in another process and after a restart.
+Contract: :class:`Tree` knows every regular file that is served, by size, time and, if it was read,
+content.  :meth:`Tree.refresh` compares it with the current files and returns actual changes: a
+touch or a rewrite with the same octets is not a change.  :attr:`Tree.version` identifies the state
+of the tree: the same files have the same version in another process and after a restart.
 
 Assumes: called from one thread at a time.  Blocking calls (stat, read) are what this module is for.
 
@@ -74,7 +73,7 @@ class Tree:
         """``follow_links``: what links outside the root lead to is served as well.  ``counts``:
         which files are looked at, by their paths."""
         self._counts = counts
-        #: As it was given: what a link there leads to may be swapped.
+        #: The path as given: the target of a link may be swapped.
         self.root = os.path.abspath(root)
         self._ignore = ignore
         self._limits = limits
@@ -109,7 +108,7 @@ class Tree:
         self._unlearned = deque(self._files)
 
     def refresh(self, touched: Iterable[str]) -> list[Change]:
-        """Look again at these paths below the root (``""``: everything) and tell what changed."""
+        """Rescan these paths in the root (``""``: everything) and return what changed."""
         changes: list[Change] = []
         paths = set(touched)
         if len(paths) > self._limits.touched:
@@ -261,7 +260,7 @@ class Tree:
             pending.append(path)
 
     def _remove(self, path: str, changes: list[Change]) -> None:
-        """Nothing has this name any more."""
+        """The file no longer exists."""
         self._remove_file(path, changes)
         below = path + "/" if path else ""
         if path in self.folders:
@@ -292,7 +291,7 @@ class Tree:
 
     def relative(self, absolute: str) -> str | None:
         """The path below the root; ``None`` when it is not below it."""
-        # macOS tells real paths, whatever path it was asked to watch.
+        # macOS reports real paths, whatever path is watched.
         places = [(self.root, ""), (os.path.realpath(self.root), "")]
         for place, name in (*self._outside.items(), *places):
             if absolute == place:

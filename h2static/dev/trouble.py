@@ -1,10 +1,10 @@
-"""Slow and broken answers on purpose: ``--delay``, ``--rate`` and ``--fail``.
+"""Deliberately slow and failing responses: ``--delay``, ``--rate`` and ``--fail``.
 
-Contract: an application around another one.  Of each kind the last rule whose pattern fits a path
-counts.  A delay holds a request back before the application inside hears of it; a rate bounds each
-response's content, on its own stream, whatever else the connection carries; a failure takes the
-place of the answer, as often as the rule says.  What dev mode asks for itself is left alone.  When
-the server is about to stop, nothing is slow any more.
+Contract: an application around another one.  Of each kind, the last rule whose pattern matches a
+path applies.  A delay holds a request before it reaches the wrapped application; a rate limits the
+content of each response on its own stream, whatever else the connection carries; a failure replaces
+the response with the rule's probability.  Dev mode's own requests are not affected.  When the
+server is about to stop, nothing is slowed down.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from h2static.site.octets import OctetBody
 from h2static.site.patterns import Pattern
 
 _OWN_PATHS = PREFIX.encode("ascii")
-#: Seconds of a rate that may come at once: what a page sees as steady.
+#: Seconds of a rate that may be sent in one burst: short enough to look steady.
 _SLICE = 0.05
 
 _T = TypeVar("_T")
@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Troubles:
-    """What is asked for, by pattern."""
+    """Delays, rates and failures, by pattern."""
 
     #: Seconds.
     delays: Sequence[tuple[Pattern, float]] = ()
@@ -50,7 +50,7 @@ class Troubles:
 def make_trouble(
     config: Config, inner: Application, post: Callable[[Callable[[], None]], None]
 ) -> TroubleApplication:
-    """What ``config`` asks for, around ``inner``."""
+    """``inner`` with the delays, rates and failures of ``config`` around it."""
     troubles = Troubles(delays=config.delay, rates=config.rate, failures=config.fail)
     return TroubleApplication(inner, troubles, post=post, chance=random.random)
 
@@ -92,12 +92,12 @@ class TroubleApplication(Wrapper):
         exchange.when_lost(call_off)
 
     def drain(self) -> None:
-        """As the application inside; nobody is to wait for the end because of a delay."""
+        """Drain the wrapped application; delays end, so that they do not hold up the exit."""
         self._alarm.hurry()
         super().drain()
 
     def stop(self) -> None:
-        """As the application inside; who waits, waits for nothing."""
+        """Stop the wrapped application, and abandon waiting requests."""
         self._alarm.stop()
         super().stop()
 
@@ -140,7 +140,7 @@ def _last(rules: Sequence[tuple[Pattern, _T]], path: bytes) -> _T | None:
 
 
 def _failed(status: int, *, head: bool) -> Response:
-    text = f"{status}: this answer fails on purpose (--fail).\n".encode()
+    text = f"{status}: this response fails on purpose (--fail).\n".encode()
     fields: Fields = (
         SERVER_FIELD,
         (b"cache-control", b"no-store"),
@@ -151,7 +151,7 @@ def _failed(status: int, *, head: bool) -> Response:
 
 
 class _SlowBody:
-    """A body of which each reading gives no more than so many octets a second."""
+    """A body whose readers deliver at most a given number of octets per second."""
 
     def __init__(self, inner: Body, rate: int, alarm: Alarm) -> None:
         self._inner = inner

@@ -1,8 +1,8 @@
 """A folder of a site that is watched while it is served.
 
-Contract: :class:`WatchedFolder` calls back when files have changed that its site serves, with their
-paths as browsers know them, and has the site read its owner's rules again.  Its version is a word
-for the state of the folder as it is now.
+Contract: :class:`WatchedFolder` calls back when files that its site serves have changed, with their
+paths as browsers know them, and makes the site re-read its rules.  Its version identifies the
+current state of the folder.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from h2static.site.config import SiteConfig
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class FolderEvents:
-    """What is called, in the folder's own thread."""
+    """Callbacks, in the folder's own thread."""
 
     #: Files have changed; first called with nothing, when the folder is known.
     on_change: Callable[[list[Change]], None]
     #: The site has looked at its rules: :attr:`WatchedSite.warnings` may be others.
     on_looked: Callable[[], None]
-    #: Push rules are others now.
+    #: Push rules have changed.
     on_rules: Callable[[WatchedSite], None]
     #: Called every :attr:`DevLimits.turn_seconds` with the time.
     on_turn: Callable[[float], None]
@@ -81,7 +81,7 @@ class WatchedFolder:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is wrong with the rules of the site's owner, one line each."""
+        """Errors in the owner's rules, one line each."""
         start = self.prefix and f"{self.prefix}: "
         return tuple([start + text for text in self.site.warnings])
 
@@ -100,7 +100,7 @@ class WatchedFolder:
             [Change(path=below + change.path, kind=change.kind) for change in changes]
         )
         if changes:
-            # What is broken is reported when it breaks, not when somebody asks for a page.
+            # Errors are reported when they occur, not when a page is requested.
             self.site.refresh_netlify()
             self._events.on_looked()
             self._refresh_rules(look_at_targets=True)

@@ -1,18 +1,17 @@
-"""Finds out that files below the root changed.
+"""Detects changes to files in the root.
 
-Contract: :class:`Watcher` runs in a thread of its own and calls back with what really changed, once
-for everything that belongs together: changes are gathered until it was quiet for the debounce time,
-those of a build until it has come to rest (:mod:`h2static.dev.gathering`).
-When the system's notifications cannot be had (limits of inotify) or cannot be relied on (file
-systems that do not tell everything) it says why and compares in intervals instead: the whole tree,
-or the folders below the root that are on such a file system.
+Contract: :class:`Watcher` runs in a thread of its own and calls back with actual changes, once for
+each group: changes are collected until there was none for the debounce time, those of a build until
+it has finished (:mod:`h2static.dev.gathering`).  If the system's notifications are unavailable
+(inotify limits) or unreliable (file systems that do not report every change), it says why and
+polls: the complete tree, or the folders that are on such a file system.
 
 Assumes: the callbacks may be called in that thread.
 
-Strategy: ``watchfiles`` tells which paths were touched, :class:`~h2static.dev.tree.Tree` whether
-anything changed.  On Linux every folder that counts is watched by itself, because a recursive watch
-would take in ``node_modules`` as well; when folders come or go the set of watches is made anew and
-the tree compared as a whole, so that nothing falls between two sets.
+Strategy: ``watchfiles`` reports touched paths, and :class:`~h2static.dev.tree.Tree` decides whether
+anything changed.  On Linux every relevant folder is watched individually, because a recursive watch
+would include ``node_modules``; when folders appear or disappear, the set of watches is rebuilt and
+the complete tree compared, so that no change is lost between two sets.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ class Watcher:
         self._root: tuple[int, int] | None = None
         #: When the watches were set, and what it took in seconds.
         self._watched_at = self._watch_cost = 0.0
-        #: Folders that people were told of.
+        #: Folders that were reported.
         self._told: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="h2static watcher", daemon=True)
 
@@ -130,7 +129,7 @@ class Watcher:
                 watched = self._watched(places - silent.keys())
                 with closing(self._notices(watched, self._stop)) as notices:
                     next(notices)
-                    # What happened while the watches were set.
+                    # Changes while the watches were set.
                     self._hold(self._tree.refresh([""]))
                     self._watched_at = self._clock()
                     self._watch_cost = self._watched_at - began
@@ -151,12 +150,12 @@ class Watcher:
         return None
 
     def _silent(self, places: frozenset[str]) -> dict[str, str]:
-        """Those of ``places`` whose file systems may not tell of changes, with their kinds."""
+        """Those of ``places`` whose file systems may not report changes, with their kinds."""
         kinds = ((place, self._file_systems.silent(place)) for place in places)
         return {place: kind for place, kind in kinds if kind is not None}
 
     def _comparison(self, silent: dict[str, str]) -> _Comparison | None:
-        """What looks at the folders that do not tell; people are told of each once."""
+        """Compares the folders on silent file systems, each of which is reported once."""
         paths: set[str] = set()
         for place in sorted(silent):
             paths |= self._tree.paths_at(place)
@@ -198,10 +197,10 @@ class Watcher:
                 compared = self._clock()
                 if self._tree.places() != places:
                     return
-            # Beside files that links lead to much may happen that is nobody's business here.
+            # Next to the targets of links, many irrelevant changes may happen.
             paths = {name for path in notice for name in self._tree.names(path)}
             gathering.add(paths, now)
-            # What happens in new folders is not told before they are watched.
+            # Changes in new folders are not reported until these are watched.
             anew |= {path for path in paths if self._tree.is_another_folder(path)}
             if anew and now - self._watched_at >= self._limits.watch_share * self._watch_cost:
                 self._hold(self._tree.refresh(anew))
@@ -219,7 +218,7 @@ class Watcher:
                 self._tree.learn()
 
     def _poll(self, reason: str, tell: Callable[[str], None]) -> None:
-        """Compare in intervals until stopped; ``tell`` why, and when the intervals are others."""
+        """Poll until stopped; ``tell`` why, and when the interval changes."""
         comparison = _Comparison(self._tree, {""}, self._limits)
         self._hold(comparison.run())
         told = -1.0
@@ -231,7 +230,7 @@ class Watcher:
             self._wait(interval)
             changes = comparison.run()
             self._hold(changes)
-            # A build has come to rest when nothing more is found.
+            # A build has finished when nothing more is found.
             if not changes or not self._gathering.is_build():
                 self._tell()
             else:
@@ -249,7 +248,7 @@ class Watcher:
             self._stop.wait(min(1.0, until - now))
 
     def _hold(self, changes: list[Change]) -> None:
-        """These belong to what is told next."""
+        """Hold changes for the next report."""
         self._gathering.hold(changes, self._clock())
 
     def _tell_if_due(self) -> None:
@@ -257,7 +256,7 @@ class Watcher:
             self._tell()
 
     def _tell(self) -> None:
-        """Tell what has been found."""
+        """Report changes."""
         self._gathering.take(self._clock())
         changes = self._gathering.changes()
         if changes:
@@ -271,11 +270,11 @@ class _Comparison:
         self._tree = tree
         self._paths = paths
         self._limits = limits
-        #: Seconds until it is to be done again.
+        #: Seconds until the next comparison.
         self.interval = limits.poll_seconds
 
     def run(self) -> list[Change]:
-        """What has changed."""
+        """Compare, and return the changes."""
         before = time.thread_time()
         changes = self._tree.refresh(self._paths)
         spent = time.thread_time() - before
@@ -284,7 +283,7 @@ class _Comparison:
 
 
 def _topmost(paths: set[str]) -> set[str]:
-    """Those of ``paths`` that are below none of the others."""
+    """Those of ``paths`` that are not inside any of the others."""
 
     def is_below_another(path: str) -> bool:
         ends = (end for end, letter in enumerate(path) if letter == "/")
@@ -294,15 +293,15 @@ def _topmost(paths: set[str]) -> set[str]:
 
 
 def _on(kind: str) -> str:
-    return f"on a file system ({escape(kind)}) that may not tell of changes"
+    return f"on a file system ({escape(kind)}) that may not report changes"
 
 
 def _looking(interval: float) -> str:
-    return f"looking for changes every {interval:.1f} s instead"
+    return f"polling every {interval:.1f} s instead"
 
 
 def watch_folders(folders: list[str], stop: threading.Event, seconds: float) -> Notices:
-    """Paths touched in ``folders``, by the system's notifications, every ``seconds``.
+    """Paths touched in ``folders`` according to the system's notifications, every ``seconds``.
 
     Raises ``OSError`` or ``RuntimeError`` when they cannot be had.
     """
@@ -333,12 +332,12 @@ def _explain(error: Exception, folders: int) -> str:
     text = str(error).partition(" (Error {")[0]
     if "watch limit" in text or getattr(error, "errno", None) == errno.ENOSPC:
         return (
-            f"The system's limit of watches is reached ({folders} folders;"
-            " raise fs.inotify.max_user_watches or use --ignore)"
+            f"The system's limit on file watches is reached ({folders} folders; raise"
+            " fs.inotify.max_user_watches or use --ignore)"
         )
     if "os error 24" in text:
         return (
-            "The system's limit of watchers is reached"
-            " (raise fs.inotify.max_user_instances, or stop another program that watches)"
+            "The system's limit on file watchers is reached (raise"
+            " fs.inotify.max_user_instances, or stop another program that watches files)"
         )
     return f"The system's file notifications do not work ({text})"

@@ -1,11 +1,11 @@
-"""Files that are read at once, from their first octet to their last.
+"""Files that are read completely in one go.
 
-Contract: what a response's body gives is read or digested by the calling thread, which may block.
-A file that cannot be read to its end is an ``OSError``.
+Contract: the calling thread, which may block, reads or digests a response's body.  A file that
+cannot be read to its end raises ``OSError``.
 
-Strategy: not by the body's reader: that has cold octets read by a thread of the pool, which the
-calling thread is one of, and all of them could wait for each other.  The whole is the file from its
-beginning; one that is rewritten meanwhile is a change, for which the page reloads.
+Strategy: the body's reader is not used: it reads cold octets in a thread of the pool, of which the
+calling thread is one, so that all of them could wait for each other.  The file is read from its
+beginning; if it is rewritten meanwhile, that is a change that reloads the page.
 """
 
 from __future__ import annotations
@@ -52,6 +52,6 @@ def _read(body: Body, size: int | None) -> Iterator[bytes]:
         wanted = left if size is None else min(size, left)
         piece = os.pread(body.handle.descriptor, wanted, offset)
         if not piece:
-            raise OSError("the file changed while it was read")
+            raise OSError("the file changed while it was being read")
         offset += len(piece)
         yield piece

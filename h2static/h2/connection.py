@@ -147,9 +147,9 @@ class Connection:
         if client is None:
             raise Misuse("a server sends no requests")
         if not self.room_for_requests:
-            raise Misuse("there is no room for another stream")
+            raise Misuse("no further stream can be opened now")
         if request.protocol and not client.peer.connect_protocol:
-            raise Misuse("the server has not offered extended CONNECT")
+            raise Misuse("the server does not offer extended CONNECT")
         answer = _Answer(self)
         pipe = self._pipe() if more else None
         if pipe is not None and body:
@@ -189,7 +189,7 @@ class Connection:
         if incoming is None:
             return
         if not 200 <= status <= 599:
-            raise Misuse(f"{status} is not the status of a final response")
+            raise Misuse(f"{status} is not a final status code")
         if not more:
             incoming.exchange.respond(Response(status=status, fields=fields, body=body))
             return
@@ -204,7 +204,7 @@ class Connection:
     def inform(self, stream_id: int, status: int, fields: Fields = ()) -> None:
         """Send an informational response (1xx, except 101) before the final one."""
         if not 100 <= status <= 199 or status == 101:
-            raise Misuse(f"{status} is not the status of an informational response of HTTP/2")
+            raise Misuse(f"{status} is not an informational status code of HTTP/2")
         incoming = self._incoming(stream_id)
         if incoming is not None:
             incoming.exchange.inform(status, fields)

@@ -1,7 +1,7 @@
 """The command line of ``h2get``.
 
-Contract: :func:`parse` turns the words into :class:`Arguments`, or raises
-:class:`~h2static.errors.UsageError` with one line.  nghttp's letters keep their meanings.
+Contract: :func:`parse` turns the command line into :class:`Arguments`, or raises
+:class:`~h2static.errors.UsageError` with a one-line message.  nghttp's letters keep their meanings.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from h2static.errors import UsageError
 from h2static.h2get import values
 from h2static.quantities import integer
 
-_DESCRIPTION = "Ask for URIs over HTTP/2, several on one connection, and show every frame."
+_DESCRIPTION = "Request URIs over HTTP/2, several on one connection, and show every frame."
 _EPILOG = """\
-http:// is spoken with prior knowledge, https:// by ALPN with HTTP/1.1 as fallback. SIZE takes K, M
-and G, powers of 1024; TIME takes h, m, s and ms. SSLKEYLOGFILE names a file for TLS secrets. Exit
-codes: 0 all is well, 1 a response or an expectation failed, 2 wrong usage, 3 no connection.
-Commands in the place of URI: record, replay, conformance, completion; h2get COMMAND --help tells
-more.
+For http://, h2get uses HTTP/2 with prior knowledge; for https://, ALPN with HTTP/1.1 as fallback.
+SIZE may end in K, M or G (powers of 1024), TIME in h, m, s or ms. SSLKEYLOGFILE names a file for
+TLS secrets. Exit status: 0 success, 1 a response or an expectation failed, 2 usage error, 3 could
+not connect. Commands (in place of URI): record, replay, conformance, completion; see h2get COMMAND
+--help.
 """
 
 
 class Arguments(argparse.Namespace):
-    """What the words say; an attribute for each option."""
+    """The parsed command line; an attribute for each option."""
 
     uris: list[str]
     # --- requests
@@ -92,7 +92,7 @@ _A = TypeVar("_A", bound=Arguments)
 
 
 class _Parser(argparse.ArgumentParser):
-    """``argparse`` with errors as exceptions."""
+    """``argparse`` that raises exceptions instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         """Raise :class:`UsageError`."""
@@ -101,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def option_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """``parse`` with its own words in ``argparse``'s errors."""
+    """``parse`` for ``argparse``, with its own error messages."""
 
     def convert(text: str) -> Any:
         try:
@@ -118,7 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="h2get", usage="h2get [OPTION]... URI...", description=_DESCRIPTION, epilog=_EPILOG,
         add_help=False, argument_default=None,
     )  # fmt: skip
-    parser.add_argument("uris", nargs="*", metavar="URI", help="what to ask for")
+    parser.add_argument("uris", nargs="*", metavar="URI", help="what to request")
     _add_requests(parser)
     _add_connections(parser)
     _add_protocol(parser)
@@ -132,138 +132,146 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_requests(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("Requests").add_argument
-    add("-X", "--request", metavar="METHOD", help="method (default: GET, or POST with -d)")
-    add("-I", "--head", action="store_true", help="ask by HEAD and print the header section")
+    add("-X", "--request", metavar="METHOD", help="request method (default: GET, or POST with -d)")
+    add("-I", "--head", action="store_true", help="send HEAD and print the header section")
     add("-H", "--header", metavar="FIELD", action="append", default=[],
         type=option_type(values.header),
-        help="add a field, or replace a usual one: -H ':method: PUT'")  # fmt: skip
-    add("-d", "--data", metavar="PATH", help="send a file by POST; - is standard input")
+        help="add a field, or replace a default one: -H ':method: PUT'")  # fmt: skip
+    add("-d", "--data", metavar="PATH", help="send a file with POST; - reads standard input")
     add("--trailer", metavar="FIELD", action="append", default=[], type=option_type(values.trailer),
         help="send a trailer field after the content of -d")  # fmt: skip
     add("--expect-continue", action="store_true",
-        help="with -d: wait for 100 (Continue), at most a second")  # fmt: skip
-    add("--no-content-length", action="store_true", help="do not send content-length")
+        help="with -d: wait up to a second for 100 (Continue)")  # fmt: skip
+    add("--no-content-length", action="store_true", help="omit content-length")
     add("--continuation", action="store_true",
-        help="send fields of more than one frame, so that CONTINUATION is needed")  # fmt: skip
+        help="send enough fields to require CONTINUATION")  # fmt: skip
     add("-m", "--multiply", metavar="N", type=option_type(integer(1, 1_000_000)), default=1,
-        help="ask for each URI N times")  # fmt: skip
+        help="request each URI N times")  # fmt: skip
     add("-a", "--get-assets", action="store_true",
-        help="ask for style sheets, scripts and images of pages too, if of the same origin"
+        help="also request style sheets, scripts and images of pages from the same origin"
         )  # fmt: skip
     add("-L", "--location", action="store_true", help="follow redirects")
     add("--max-redirects", metavar="N", type=option_type(integer(0, 1_000)), default=10,
-        help="with -L: follow so many at most (default: 10)")  # fmt: skip
+        help="with -L: follow at most N redirects (default: 10)")  # fmt: skip
     add("-p", "--weight", metavar="N", action="append", default=[], type=option_type(values.weight),
-        help="weight of the N-th URI, 1 to 256 (default: 16); sent as the urgency of RFC 9218"
+        help="weight of the N-th URI, 1 to 256 (default: 16), sent as an RFC 9218 urgency"
         )  # fmt: skip
     add("--extpri", metavar="PRIORITY", action="append", default=[],
-        help="priority of the N-th URI as RFC 9218 writes it: u=1,i")  # fmt: skip
+        help="RFC 9218 priority of the N-th URI, such as u=1,i")  # fmt: skip
     add("-t", "--timeout", metavar="TIME", type=option_type(values.duration), default=0.0,
-        help="give up a request after so long")  # fmt: skip
+        help="time limit for each request")  # fmt: skip
     add("--max-time", metavar="TIME", type=option_type(values.duration), default=0.0,
-        help="give up everything after so long")  # fmt: skip
+        help="time limit for the whole run")  # fmt: skip
     add("--ws", action="store_true",
-        help="open a WebSocket: lines of standard input are sent, messages are printed"
+        help="open a WebSocket: send lines from standard input, print messages"
         )  # fmt: skip
 
 
 def _add_connections(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("Connections").add_argument
     add("-u", "--upgrade", action="store_true",
-        help="ask a cleartext server in HTTP/1.1 to change to HTTP/2")  # fmt: skip
-    add("--http1.1", dest="http1", action="store_true", help="speak HTTP/1.1")
+        help="upgrade a cleartext HTTP/1.1 connection to HTTP/2")  # fmt: skip
+    add("--http1.1", dest="http1", action="store_true", help="use HTTP/1.1")
     add("--resolve", metavar="HOST:PORT:ADDRESS", action="append", default=[],
         type=option_type(values.resolve),
-        help="use this address for a host; * is any port")  # fmt: skip
+        help="use this address for a host; * matches any port")  # fmt: skip
     add("--connect-to", metavar="HOST1:PORT1:HOST2:PORT2", action="append", default=[],
         type=option_type(values.connect_to),
-        help="connect to the second place where the first is asked for")  # fmt: skip
+        help="connect to HOST2:PORT2 instead of HOST1:PORT1")  # fmt: skip
     add("--unix-socket", metavar="PATH", help="connect to a Unix domain socket")
-    add("-x", "--proxy", metavar="URL", help="go through an HTTP proxy, by CONNECT")
+    add("-x", "--proxy", metavar="URL", help="connect through an HTTP proxy, with CONNECT")
     add("--connect-timeout", metavar="TIME", type=option_type(values.duration), default=30.0,
-        help="give up a connection that is not made by then (default: 30s)")  # fmt: skip
+        help="time limit for connecting (default: 30s)")  # fmt: skip
     add("-k", "--insecure", "-y", "--no-verify-peer", action="store_true",
-        help="take any certificate")  # fmt: skip
-    add("--cacert", metavar="FILE", help="trust the authorities in this PEM file only")
-    add("--sni", metavar="NAME", help="the name to ask for and to verify in the TLS handshake")
+        help="accept any certificate")  # fmt: skip
+    add("--cacert", metavar="FILE", help="trust only the CA certificates in this PEM file")
+    add("--sni", metavar="NAME", help="server name to send and to verify in the TLS handshake")
     add("--cert", metavar="FILE", help="client certificate, PEM")
-    add("--key", metavar="FILE", help="its key, PEM")
+    add("--key", metavar="FILE", help="private key of the client certificate, PEM")
 
 
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("HTTP/2").add_argument
     add("-w", "--window-bits", metavar="N", type=option_type(values.window_bits),
-        help="windows of streams have 2**N-1 octets (default: 16, and growing)")  # fmt: skip
+        help="stream windows of 2**N-1 octets (default: 16, growing)")  # fmt: skip
     add("-W", "--connection-window-bits", metavar="N", type=option_type(values.window_bits),
-        help="the connection's window has 2**N-1 octets (default: 16, and growing)")  # fmt: skip
+        help="connection window of 2**N-1 octets (default: 16, growing)")  # fmt: skip
     add("-c", "--header-table-size", metavar="SIZE", action="append", default=[],
         type=option_type(values.setting_size),
-        help="size of the decoder's table; given twice, as if it had been changed")  # fmt: skip
+        help=("size of the HPACK decoder's table; given twice, the size changes from the first"
+            " to the second"))  # fmt: skip
     add("--encoder-header-table-size", metavar="SIZE", default=4096,
         type=option_type(values.setting_size),
-        help="the encoder's table has so many octets at most (default: 4096)")  # fmt: skip
+        help="maximum size of the HPACK encoder's table (default: 4096)")  # fmt: skip
     add("-b", "--padding", metavar="N", type=option_type(integer(0, 2**31 - 1)), default=0,
-        help="pad frames with N octets at most")  # fmt: skip
+        help="pad frames with up to N octets")  # fmt: skip
     add("-M", "--peer-max-concurrent-streams", metavar="N", default=100,
         type=option_type(integer(1, 2**31 - 1)),
-        help="streams to open before the server has said how many (default: 100)")  # fmt: skip
+        help="streams to open at once before the server's SETTINGS arrive (default: 100)"
+        )  # fmt: skip
     add("--max-concurrent-streams", metavar="N", default=100,
         type=option_type(integer(0, 2**31 - 1)),
-        help="pushed streams that the server may open (default: 100)")  # fmt: skip
-    add("--no-push", action="store_true", help="do not let the server push")
+        help="concurrent pushed streams to accept (default: 100)")  # fmt: skip
+    add("--no-push", action="store_true", help="disable server push")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("Output").add_argument
     add("-v", "--verbose", action="store_true", help="print every frame")
-    add("--json", action="store_true", help="print every frame as a line of JSON")
-    add("--hexdump", action="store_true", help="print the octets that arrive")
-    add("--color", action="store_true", default=None, help="colour the log, whatever it goes to")
-    add("-n", "--null-out", action="store_true", help="throw content away")
+    add("--json", action="store_true", help="print every frame as one line of JSON")
+    add("--hexdump", action="store_true", help="dump the octets received")
+    add(
+        "--color",
+        action="store_true",
+        default=None,
+        help="color the log even if the output is not a terminal",
+    )
+    add("-n", "--null-out", action="store_true", help="discard content")
     add("-o", "--output", metavar="FILE", action="append", default=[],
-        help="write the content of the N-th URI to a file")  # fmt: skip
+        help="write the content of the N-th URI to FILE")  # fmt: skip
     add("-O", "--remote-name", action="store_true",
-        help="write content to a file that is called as in the URI")  # fmt: skip
+        help="write content to a file named after the URI")  # fmt: skip
     add("-i", "--include", action="store_true", help="print header sections before content")
     add(
         "-f",
         "--fail",
         action="store_true",
-        help="a status of 400 or more is a failure; its content is not written",
+        help="treat a status of 400 or above as a failure and discard its content",
     )
-    add("-s", "--stat", action="store_true", help="print what took how long")
-    add("-r", "--har", metavar="PATH", help="write what was asked and answered as HAR; - prints it")
+    add("-s", "--stat", action="store_true", help="print timing statistics")
+    add("-r", "--har", metavar="PATH", help="write requests and responses as HAR; - prints them")
 
 
 def _add_expectations(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("Expectations (exit code 1 where one fails)").add_argument
+    add = parser.add_argument_group("Expectations (exit status 1 if one fails)").add_argument
     add("--expect", metavar="FRAME", action="append", default=[],
-        help="this must come, in order: 'HEADERS stream=1 :status=200', '404', 'GOAWAY code=...'"
+        help=("require this frame, in order: 'HEADERS stream=1 :status=200', '404', 'GOAWAY"
+            " code=...'")
         )  # fmt: skip
     add("--expect-file", metavar="FILE", action="append", default=[],
-        help="the same, a line each, with < in front")  # fmt: skip
+        help="like --expect, one per line, each starting with <")  # fmt: skip
     add("--no-frame", metavar="FRAME", action="append", default=[],
-        help="this must not come: RST_STREAM")  # fmt: skip
+        help="fail if this frame arrives, such as RST_STREAM")  # fmt: skip
     add("--script", metavar="FILE",
-        help="send and expect what a file says, frame by frame; see docs/h2get.md")  # fmt: skip
+        help="run a script that sends and expects frames; see docs/h2get.md")  # fmt: skip
 
 
 def parse(words: Sequence[str]) -> Arguments:
-    """What ``words`` say.  Raises :class:`UsageError`."""
+    """Parse ``words``.  Raises :class:`UsageError`."""
     arguments = parse_with(build_parser(), words, Arguments())
     if not arguments.help and not arguments.version and not arguments.uris:
-        raise UsageError("the URI is missing; see h2get --help")
+        raise UsageError("missing URI; see h2get --help")
     return arguments
 
 
-#: The options that say how to connect, and how long something may take.
+#: Options for connections and time limits.
 CONNECTING: Final = frozenset(
     {
         *("uris", "resolve", "connect_to", "unix_socket", "proxy", "connect_timeout", "insecure"),
         *("cacert", "sni", "cert", "key", "timeout", "max_time"),
     }
 )
-#: What a request for a WebSocket has no use for.
+#: Options that do not work with WebSockets.
 _NOT_WITH_WEBSOCKETS: Final = frozenset(
     {
         *("request", "head", "data", "trailer", "expect_continue", "no_content_length"),
@@ -279,16 +287,16 @@ def refuse_others(
     command: str,
     taken: AbstractSet[str],
 ) -> None:
-    """Raise :class:`UsageError` for options that ``command`` has no use for: all but ``taken``."""
+    """Raise :class:`UsageError` for options other than ``taken``, which ``command`` supports."""
     usual = parser.parse_args([], type(arguments)())
     for name, value in vars(arguments).items():
         if name not in taken and value != getattr(usual, name):
             option = {"http1": "http1.1"}.get(name, name.replace("_", "-"))
-            raise UsageError(f"{command}: --{option} does not go with it")
+            raise UsageError(f"--{option} cannot be combined with {command}")
 
 
 def parse_with(parser: argparse.ArgumentParser, words: Sequence[str], arguments: _A) -> _A:
-    """What ``words`` say to a parser that has more options.  Raises :class:`UsageError`."""
+    """Parse ``words`` with a parser that has more options.  Raises :class:`UsageError`."""
     parser.parse_intermixed_args(list(words), arguments)
     if not arguments.help and not arguments.version:
         _check(arguments)
@@ -302,23 +310,23 @@ def parse_with(parser: argparse.ArgumentParser, words: Sequence[str], arguments:
 
 def _check(arguments: Arguments) -> None:
     if arguments.trailer and arguments.data is None:
-        raise UsageError("--trailer: needs the content of -d")
+        raise UsageError("--trailer requires -d")
     if arguments.expect_continue and arguments.data is None:
-        raise UsageError("--expect-continue: needs the content of -d")
+        raise UsageError("--expect-continue requires -d")
     if arguments.key is not None and arguments.cert is None:
-        raise UsageError("--key: needs --cert")
+        raise UsageError("--key requires --cert")
     if arguments.upgrade and arguments.http1:
-        raise UsageError("--upgrade and --http1.1 do not go together")
+        raise UsageError("--upgrade and --http1.1 cannot be combined")
     if arguments.verbose and arguments.json:
-        raise UsageError("--verbose and --json do not go together")
+        raise UsageError("--verbose and --json cannot be combined")
     if arguments.script is not None and len(arguments.uris) != 1:
-        raise UsageError("--script: needs one URI")
+        raise UsageError("--script requires exactly one URI")
     if arguments.ws and len(arguments.uris) != 1:
-        raise UsageError("--ws: needs one URI")
+        raise UsageError("--ws requires exactly one URI")
     if len(arguments.output) > len(arguments.uris):
         raise UsageError("--output: more files than URIs")
     if arguments.output and arguments.remote_name:
-        raise UsageError("--output and --remote-name do not go together")
+        raise UsageError("--output and --remote-name cannot be combined")
 
 
 def help_text() -> str:

@@ -1,8 +1,8 @@
-"""What a page needs, as its HTML says: style sheets, scripts, images, icons.
+"""The assets that a page refers to: style sheets, scripts, images, icons.
 
-Contract: :func:`find_assets` takes whatever octets a server calls HTML and never fails.
+Contract: :func:`find_assets` accepts any octets that a server calls HTML, and never fails.
 
-Strategy: the parser of the standard library, which takes what people write, as browsers do.
+Strategy: the parser of the standard library, which is as tolerant as browsers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from h2static.client import URL, ClientError
 
-#: Relations of ``link`` that a browser loads at once.
+#: Relations of ``link`` that a browser loads immediately.
 _LOADED: Final = frozenset(("stylesheet", "icon", "preload", "modulepreload"))
 #: Element -> attribute that names what it shows or runs.
 _SOURCES: Final = {
@@ -46,7 +46,7 @@ class _Finder(HTMLParser):
 
 
 def find_assets(page: bytes, url: URL) -> list[URL]:
-    """What the page at ``url`` needs, in order, each once."""
+    """The assets of the page at ``url``, in order, without duplicates."""
     finder = _Finder()
     finder.feed(page.decode("utf-8", "replace"))
     base = url
@@ -57,7 +57,7 @@ def find_assets(page: bytes, url: URL) -> list[URL]:
 
 
 def _joined(base: URL, reference: str) -> URL | None:
-    """What ``reference`` means; ``None`` when it cannot be asked for over HTTP."""
+    """The URL that ``reference`` means; ``None`` if it is not an HTTP URL."""
     try:
         return base.join(reference)
     except (ClientError, ValueError):

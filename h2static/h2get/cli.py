@@ -1,6 +1,6 @@
 """The command ``h2get``: its entry point.
 
-Contract: :func:`main` returns the exit code; see :mod:`h2static.h2get.exit_codes`.
+Contract: :func:`main` returns the exit status; see :mod:`h2static.h2get.exit_codes`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _code_of(error: BaseException) -> int:
-    """The exit code for what has ended the command; raises what nobody expects."""
+    """The exit status for an exception; re-raises unexpected ones."""
     from h2static.client.errors import ClientError
     from h2static.h2get.output import Full, Gone, complain, discard_output
 
@@ -105,7 +105,7 @@ def _completion(words: list[str]) -> int:
     return run_completion(words)
 
 
-#: What may stand in the place of a URI.
+#: The commands in place of a URI.
 COMMANDS: Final = {
     "record": _record,
     "replay": _replay,
@@ -115,7 +115,7 @@ COMMANDS: Final = {
 
 
 def _run(words: list[str]) -> int:
-    """Do what ``words`` say.  Raises :class:`UsageError`."""
+    """Run ``words``.  Raises :class:`UsageError`."""
     if words and words[0] in COMMANDS:
         return COMMANDS[words[0]](words[1:])
     from h2static.h2get.arguments import help_text, parse

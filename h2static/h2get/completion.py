@@ -1,4 +1,4 @@
-"""``h2get completion``: the completion script for a shell.
+"""``h2get completion``: prints a shell completion script.
 
 Contract: the scripts are files of the package, which ``docs/generate_reference.py`` makes.
 """
@@ -19,7 +19,9 @@ COMPLETIONS: Final = {"bash": "h2get.bash", "zsh": "_h2get", "fish": "h2get.fish
 def run_completion(words: Sequence[str]) -> int:
     """Run the command.  Raises :class:`UsageError`."""
     if "-h" in words or "--help" in words:
-        print(f"Usage: h2get completion {'|'.join(COMPLETIONS)}\n\nPrint a completion script.")
+        print(
+            f"Usage: h2get completion {'|'.join(COMPLETIONS)}\n\nPrint a shell completion script."
+        )
         return OK
     if len(words) != 1 or words[0] not in COMPLETIONS:
         raise UsageError(f"completion: expected one of {', '.join(COMPLETIONS)}")

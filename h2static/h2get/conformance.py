@@ -1,8 +1,8 @@
-"""``h2get conformance``: the suite that comes with the command, against a server.
+"""``h2get conformance``: runs the built-in suite against a server.
 
-Contract: :func:`run_conformance` returns 0 where every case that concerns the server and is a MUST
-has passed.  A connection that is closed is no answer: a case passes where the frame that the RFC
-wants has come, with its code and its last stream, and the others live on.
+Contract: :func:`run_conformance` returns 0 if every MUST case that applies to the server has
+passed.  Closing the connection is not enough: a case passes if the frame that the RFC requires has
+arrived, with its code and its last stream, and other streams and connections stay open.
 """
 
 from __future__ import annotations
@@ -47,22 +47,21 @@ _JOBS: Final = 8
 USAGE: Final = """\
 Usage: h2get conformance [OPTION]... URI
 
-Check a server against RFC 9113, 7541, 9110 and 9218. URI names a resource that GET gets with 200
-and some content. Each case says what it expects: the frame, its code, its last stream, and that
-other streams and connections live on.
+Check a server against RFC 9113, 7541, 9110 and 9218. GET on URI must return 200 with some
+content. Each case states what it expects: the frame, its code, its last stream, and that other
+streams and connections stay open.
 
-  --case TEXT      only cases whose name or section has this text; repeatable
-  --suite FILE     cases of this file in place of those that come with the command; repeatable
-  --list           print the cases
-  --jobs N         cases at the same time (default: 8)
+  --case TEXT      run only cases whose name or section contains TEXT; repeatable
+  --suite FILE     run the cases in FILE instead of the built-in ones; repeatable
+  --list           list the cases
+  --jobs N         number of concurrent cases (default: 8)
   --junit FILE     write a report for CI servers
   --html FILE      write a report for people
-  -t TIME          how long an expectation waits (default: 5s)
-  -v               show what was sent and received of every case that fails
+  -t TIME          how long to wait for each expectation (default: 5s)
+  -v               show what every failing case sent and received
 
-The other options are h2get's, as far as they say how to connect and, --max-time, how long all of
-it may take. Exit codes: 0 every MUST is kept,
-1 some is not, 2 wrong usage, 3 no connection.
+h2get's options for connections and --max-time work, too. Exit status: 0 all MUST requirements are
+met, 1 some are not, 2 usage error, 3 could not connect.
 """
 
 
@@ -76,7 +75,7 @@ class _Arguments(Arguments):
 
 
 def shipped_cases(url: URL) -> list[Case]:
-    """The cases that come with the command."""
+    """The built-in cases."""
     folder = files("h2static.h2get").joinpath("suite")
     names = sorted(one.name for one in folder.iterdir() if one.name.endswith(".h2s"))
     return [
@@ -123,7 +122,7 @@ def run_conformance(words: Sequence[str]) -> int:
 
 
 def _chosen(arguments: _Arguments, url: URL) -> list[Case]:
-    """The cases that are to run.  Raises :class:`UsageError`."""
+    """The cases to run.  Raises :class:`UsageError`."""
     if arguments.suite:
         cases = [case for name in arguments.suite for case in read_script(name, url)]
     else:
@@ -135,7 +134,7 @@ def _chosen(arguments: _Arguments, url: URL) -> list[Case]:
             if any(text.lower() in f"{case.section} {case.name}".lower() for text in arguments.case)
         ]
     if not cases:
-        raise UsageError("--case: no case has this text")
+        raise UsageError("--case: no case matches")
     return cases
 
 
@@ -182,7 +181,7 @@ async def run_cases(
     jobs: int,
     told: Callable[[Result], None],
 ) -> list[Result]:
-    """Run ``cases``, ``jobs`` of them at the same time; ``told`` hears of each in their order.
+    """Run ``cases``, ``jobs`` of them concurrently; ``told`` gets each result in order.
 
     Raises :class:`~h2static.client.ConnectError`.
     """
@@ -230,7 +229,7 @@ def line_of(result: Result) -> str:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """How many cases have come to what."""
+    """The number of cases by verdict."""
     counts = Counter(result.verdict for result in results)
     parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
     cases = "case" if len(results) == 1 else "cases"

@@ -1,7 +1,7 @@
-"""The exit codes of ``h2get``: what each way to end is called, in one place.
+"""The exit statuses of ``h2get``.
 
-An interruption and a reader of standard output that goes away give what shells report of programs
-that SIGINT or SIGPIPE has ended.
+After an interruption, or when the reader of standard output disappears, they are those that shells
+report for programs killed by SIGINT or SIGPIPE.
 """
 
 from __future__ import annotations

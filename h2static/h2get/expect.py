@@ -1,8 +1,8 @@
-"""``--expect``, ``--expect-file`` and ``--no-frame``: what must have come, and what must not.
+"""``--expect``, ``--expect-file`` and ``--no-frame``: frames that must arrive or must not.
 
-Contract: expectations are held against the frames that came, in order: each takes the first frame
-that matches behind the one that was taken before.  The first that fails is shown in the row of
-frames, at the place where it was to come.
+Contract: expectations are compared with the received frames in order: each takes the first matching
+frame after the previous match.  The first one that fails is shown among the frames, at the place
+where it was expected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from h2static.h2get.script.render import render
 def read_expectations(
     written: Sequence[str], files: Sequence[str], absent: Sequence[str]
 ) -> list[Expect | Never]:
-    """What the options say.  Raises :class:`UsageError`."""
+    """The expectations in the options.  Raises :class:`UsageError`."""
     found: list[Expect | Never] = []
     try:
         found += [parse_expectation(text) for text in written]
@@ -37,7 +37,7 @@ def read_expectations(
             raise UsageError(f"--expect-file {name}: {reason}") from error
     for one in found:
         if isinstance(one, Expect) and any(pattern.type is None for pattern in one.patterns):
-            raise UsageError("--expect: how a connection ends is for scripts to see")
+            raise UsageError("--expect cannot match the end of a connection: use --script")
     return found
 
 
@@ -58,7 +58,7 @@ def difference(expectations: Sequence[Expect | Never], frames: Sequence[Received
 
 
 def _find(one: Expect, frames: Sequence[Received], start: int) -> tuple[int, str | None]:
-    """Where the frame that ``one`` describes is, or was to come, and what is wrong."""
+    """Where the frame that ``one`` describes is, or was expected, and the problem."""
     for place in range(start, len(frames)):
         frame = frames[place]
         if any(matches(pattern, frame) for pattern in one.patterns):

@@ -1,7 +1,7 @@
-"""One URI: ask, take the content where it belongs, see what follows.
+"""One URI: send the request, write the content, and follow up.
 
-Contract: a :class:`Fetch` is what is to be asked for; :class:`Fetcher` does it on a connection.
-What comes of it — failures, redirects, assets — is told to :class:`Work`.
+Contract: a :class:`Fetch` describes a request; a :class:`Fetcher` sends it on a connection.
+Failures, redirects and assets are reported to :class:`Work`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from h2static.h2get.arguments import Arguments
 from h2static.h2get.requests import Upload, fields
 from h2static.http.fields import Field
 
-#: Statuses whose Location is another place to ask at (RFC 9110 section 15.4).
+#: Statuses that redirect to Location (RFC 9110 section 15.4).
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-#: Fields that no other origin is to see.
+#: Fields that no other origin may see.
 _PRIVATE: Final = frozenset((b"authorization", b"cookie"))
 #: How often a request that was not processed is sent again.
 _MOST_ATTEMPTS: Final = 3
@@ -38,10 +38,10 @@ _LARGEST_KEPT: Final = 8 * 1024 * 1024
 
 @dataclass(slots=True, kw_only=True)
 class Fetch:
-    """What is to be asked for."""
+    """A request to send."""
 
     url: URL
-    #: Which URI of the command line it comes from.
+    #: The index of its URI on the command line.
     index: int
     method: str
     #: Redirects that were followed.
@@ -55,12 +55,12 @@ class Fetch:
 
 @dataclass(slots=True, kw_only=True)
 class Finished:
-    """What has come of a fetch; one for each response, pushed ones too."""
+    """The result of a fetch; one for each response, including pushed ones."""
 
     url: str
     response: Response
     client: Client
-    #: The content without its coding, where somebody wants to see it afterwards; ``None``: it was
+    #: The content without its coding, where somebody wants to see it afterward; ``None``: it was
     #: too much to be kept.
     content: bytes | None = b""
     #: Its octets.
@@ -69,7 +69,7 @@ class Finished:
 
 @dataclass(slots=True, kw_only=True)
 class Work:
-    """What is to be done and what was done, of all origins."""
+    """Pending and finished requests of all origins."""
 
     #: In the order in which it came up.
     waiting: list[Fetch] = field(default_factory=list)
@@ -78,11 +78,11 @@ class Work:
     failed: bool = False
     #: There was no connection.
     unconnected: bool = False
-    #: What was asked for or promised, so that no asset is asked for twice.
+    #: URLs that were requested or promised, so that no asset is requested twice.
     known: set[str] = field(default_factory=set)
 
     def fail(self, text: str) -> None:
-        """Tell of a failure."""
+        """Report a failure."""
         self.failed = True
         output.complain(text)
 
@@ -101,7 +101,7 @@ class _Kept:
         self.size += len(piece)
 
     def whole(self) -> bytes | None:
-        """The content; ``None`` when this is not all of it."""
+        """The content; ``None`` if this is not all of it."""
         return bytes(self.octets) if len(self.octets) == self.size else None
 
 
@@ -140,7 +140,7 @@ class Fetcher:
             fetches = self._next_here()
 
     def _next_here(self) -> list[Fetch]:
-        """What has come up meanwhile and can be asked for on this connection."""
+        """Requests that were added meanwhile and can use this connection."""
         if self._client.is_over:
             return []
         here = [one for one in self._work.waiting if one.url.origin == self._client.origin]
@@ -169,7 +169,7 @@ class Fetcher:
     @staticmethod
     def _fields(fetch: Fetch, wanted: list[Field]) -> list[Field]:
         if fetch.asset or fetch.redirects:
-            # What replaces the request line was meant for the URI of the command line.
+            # Replacements of the request line are for the URI on the command line only.
             wanted = [one for one in wanted if not one[0].startswith(b":")]
         if fetch.foreign:
             wanted = [one for one in wanted if one[0] not in _PRIVATE and one[0] != b"host"]
@@ -184,7 +184,7 @@ class Fetcher:
                 await self._take(fetch, response, place)
         except TimeoutError:
             response.cancel()
-            self._work.fail(f"{fetch.url}: not whole within {seconds:g} s")
+            self._work.fail(f"{fetch.url}: not complete within {seconds:g} s")
         except ResponseError as error:
             if self._standard.is_broken:
                 return
@@ -222,14 +222,14 @@ class Fetcher:
             finished.content, finished.size = kept.whole(), kept.size
         await self._take_pushes(fetch, response)
         if refused:
-            self._work.fail(f"{fetch.url}: the status is {response.status}")
+            self._work.fail(f"{fetch.url}: status {response.status}")
         if target is not None:
             self._work.waiting.append(target)
         if kept is not None and wants_page:
             self._find_assets(fetch, bytes(kept.octets))
 
     def _sink(self, fetch: Fetch, stack: ExitStack) -> Callable[[bytes], object] | None:
-        """What takes the content; ``None``: nobody wants it."""
+        """The destination of the content; ``None``: it is discarded."""
         arguments = self._arguments
         if fetch.index < len(arguments.output) and not fetch.asset:
             name = arguments.output[fetch.index]
@@ -247,7 +247,7 @@ class Fetcher:
         write: Callable[[bytes], object] | None,
         kept: _Kept | None,
     ) -> None:
-        """Take the content, without its coding, to those who want it."""
+        """Write the decoded content to its destinations."""
         if write is None and kept is None:
             await response.ended()
             return
@@ -262,12 +262,12 @@ class Fetcher:
             decoder.end()
 
     async def _take_pushes(self, fetch: Fetch, response: Response) -> None:
-        """Promised responses are counted and shown in the log; their content goes nowhere."""
+        """Pushed responses are counted and logged; their content is discarded."""
         for push in response.pushes:
             target = push.request.path.decode("latin-1")
             url = f"{fetch.url.origin}{target}"
             self._work.known.add(url)
-            # The server has asked for it itself: its failure is not ours.
+            # The server initiated it: its failure is not ours.
             with suppress(ResponseError):
                 await push.ended()
                 finished = Finished(url=url, response=push, client=self._client)
@@ -276,7 +276,7 @@ class Fetcher:
     # ------------------------------------------------------------------ what follows
 
     def _redirect(self, fetch: Fetch, response: Response) -> Fetch | None:
-        """Where a redirect leads, if redirects are to be followed.  Raises ClientError."""
+        """The target of a redirect, if redirects are followed.  Raises ClientError."""
         location = response.header("location")
         if not self._arguments.location or location is None or response.status not in _REDIRECTS:
             return None

@@ -1,7 +1,7 @@
-"""What was asked and answered as HAR 1.2 (``-r``), for browsers' developer tools and waterfalls.
+"""Requests and responses as HAR 1.2 (``-r``), for browsers' developer tools and waterfalls.
 
-Contract: :func:`document` gives JSON whose entries are in the order of the requests, pushed
-responses among them.  Fields whose names begin with an underscore are ours, as the format has it:
+Contract: :func:`document` returns JSON with entries in the order of the requests, including pushed
+responses.  Fields whose names start with an underscore are extensions, as the format allows:
 ``_stream``, ``_pushed``, ``_informational``, ``_trailers``.
 """
 
@@ -21,12 +21,12 @@ from h2static.http.fields import Fields
 from h2static.http2.field_sections import request_section
 from h2static.version import __version__
 
-#: What the JSON of HAR is made of.
+#: JSON values.
 _Object = dict[str, Any]
 
 
 def document(finished: Iterable[Finished]) -> str:
-    """The whole document."""
+    """The complete document."""
     entries = sorted(finished, key=lambda one: one.response.times.asked)
     creator = {"name": "h2get", "version": __version__}
     log = {"version": "1.2", "creator": creator, "pages": [], "entries": list(map(_entry, entries))}
@@ -99,7 +99,7 @@ def _response(one: Finished) -> _Object:
         "mimeType": response.header("content-type") or "application/octet-stream",
     }
     if one.content is None:
-        content["comment"] = "too large to be kept"
+        content["comment"] = "too large to keep"
     elif one.content:
         try:
             content["text"] = one.content.decode("utf-8")

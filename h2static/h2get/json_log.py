@@ -35,12 +35,12 @@ class _Direction:
     def __init__(self) -> None:
         self.table: DynamicTable = EMPTY_TABLE
         self.allowed = DEFAULT_TABLE_SIZE
-        #: What has come of a header block whose END_HEADERS has not.
+        #: The fragments of a header block without END_HEADERS.
         self.fragments: list[bytes] = []
         self.broken = False
 
     def section(self, fragment: bytes, *, last: bool) -> _Object:
-        """What is known after another fragment: nothing before the last one."""
+        """The fields after another fragment: none before the last one."""
         self.fragments.append(fragment)
         if not last or self.broken:
             return {}
@@ -72,7 +72,7 @@ class JSONLog:
         self._is_open = False
 
     def observers(self) -> Observers:
-        """What to give to the connection."""
+        """The observers for the connection."""
         return Observers(frames=self, heads=self, turned=self._flush, connected=self._connected)
 
     def _line(self, event: str, **values: object) -> None:
@@ -97,7 +97,7 @@ class JSONLog:
     def received_fields(
         self, stream_id: int, fields: Sequence[Field], never_indexed: Sequence[int]
     ) -> None:
-        """The frame tells of them."""
+        """Nothing: the frame contains them."""
 
     def sent(self, frame: f.Frame, fields: Sequence[Field] = (), note: str = "") -> None:
         """See :class:`h2static.http2.observer.Observer`."""
@@ -106,7 +106,7 @@ class JSONLog:
             self._allow(self._received, frame)
 
     def stream_closed(self, stream_id: int) -> None:
-        """The frames say so."""
+        """Nothing: the frames show it."""
 
     def violation(self, reason: str, code: int, stream_id: int) -> None:
         """See :class:`h2static.http2.observer.Observer`."""
@@ -157,7 +157,7 @@ class JSONLog:
 
 
 def _details(frame: f.Frame) -> _Object:
-    """What only frames of this type have."""
+    """The values that only frames of this type have."""
     match frame:
         case f.Data():
             return {"content": len(frame.data), "padding": frame.padding}

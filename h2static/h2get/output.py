@@ -1,8 +1,8 @@
 """Where ``h2get`` writes: standard output, files, standard error.
 
-Contract: content of several responses comes to standard output one response after the other, in the
-order of the requests; lines of the log stand between.  When the reader of standard output goes
-away, :class:`Gone` is raised, and :class:`Full` when there is no room for more.
+Contract: the content of several responses is written to standard output one after the other, in the
+order of the requests, with log lines in between.  :class:`Gone` is raised when the reader of
+standard output disappears, and :class:`Full` when there is no room for more.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import anyio
 from h2static.client import URL, ClientError, Response
 from h2static.http.fields import Fields
 
-#: Octets that one step of decompression gives at most.
+#: Maximum output of one decompression step in octets.
 _PIECE = 262_144
 #: How gzip begins (RFC 1952 section 2.3.1).
 _GZIP = b"\x1f"
 
 
 class Gone(Exception):
-    """Nobody reads standard output any more."""
+    """The reader of standard output has disappeared."""
 
 
 class Full(Exception):
-    """Standard output takes nothing more: a disk is full, or broken."""
+    """Writing to standard output failed: a disk is full, or broken."""
 
 
 class Standard:
@@ -74,7 +74,7 @@ class Standard:
 
 
 class Turns:
-    """Whose turn it is to write to standard output."""
+    """The order in which responses write to standard output."""
 
     def __init__(self) -> None:
         #: Places that were taken.
@@ -108,10 +108,10 @@ class Decoder(Protocol):
     """Takes a content coding off (RFC 9110 section 8.4)."""
 
     def decode(self, data: bytes) -> Iterable[bytes]:
-        """What ``data`` is, piece by piece.  Raises :class:`~h2static.client.ClientError`."""
+        """Decode ``data`` in pieces.  Raises :class:`~h2static.client.ClientError`."""
 
     def end(self) -> None:
-        """Nothing more comes.  Raises :class:`~h2static.client.ClientError` where more should."""
+        """End the content.  Raises :class:`~h2static.client.ClientError` if it is truncated."""
 
 
 class Inflater:
@@ -134,7 +134,7 @@ class Inflater:
                 piece = self._object.decompress(data, _PIECE)
             except zlib.error as error:
                 if not self._first:
-                    raise ClientError(f"content cannot be decompressed: {error}") from error
+                    raise ClientError(f"cannot decompress content: {error}") from error
                 self._object = zlib.decompressobj(wbits=-15)
                 self._first = False
                 continue
@@ -145,11 +145,11 @@ class Inflater:
     def end(self) -> None:
         """See :class:`Decoder`."""
         if not self._first and not self._object.eof:
-            raise ClientError("content cannot be decompressed: it is cut off")
+            raise ClientError("cannot decompress content: it is truncated")
 
 
 def decoder(response: Response) -> Decoder | None:
-    """What takes off the coding of a response; ``None``: there is none that is known."""
+    """The decoder for the coding of a response; ``None``: none, or an unknown one."""
     coding = (response.header("content-encoding") or "").strip().lower()
     return Inflater() if coding in ("gzip", "x-gzip", "deflate") else None
 
@@ -208,5 +208,5 @@ def show(text: str) -> None:
 
 
 def discard_output() -> None:
-    """Nobody reads standard output: have the interpreter not complain at its end."""
+    """Discard standard output, so that the interpreter does not complain at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

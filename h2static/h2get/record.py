@@ -1,9 +1,9 @@
-"""``h2get record``: ordinary requests, and the script that sends the same and expects the same.
+"""``h2get record``: ordinary requests, and a script that repeats them.
 
-Contract: :func:`write_script` makes a script of what was seen that passes when the server does the
-same again.  What differs from one time to the next is expected in its form only: dates, and how
-content is cut into frames.  What every client does by itself (acknowledgments, credit, goodbye) is
-left out: scripts do it too.
+Contract: :func:`write_script` turns the observed frames into a script that passes if the server
+behaves the same again.  Values that vary between runs are expected by form only: dates, and how
+content is split into frames.  What every client does automatically (acknowledgments, credit,
+GOAWAY) is omitted, because scripts do it, too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from h2static.version import __version__
 #: Fields whose values are other ones each time.
 VOLATILE: Final = frozenset((b"date", b"age", b"expires"))
 
-#: What records nothing, or writes to where the script goes.
+#: Options that record nothing, or write to the same place as the script.
 _OTHER_USES: Final = frozenset(
     {
         *("json", "verbose", "hexdump", "color", "stat", "har", "remote_name", "include"),
@@ -42,9 +42,9 @@ _VARIABLE: Final = "\\x01"
 USAGE: Final = """\
 Usage: h2get record [OPTION]... URI... > FILE
 
-Ask for the URIs, which are of one origin, as h2get does with the same options, and print a script
-that sends the same frames and expects the same answers. -o FILE writes it to a file. The script is
-for h2get --script and h2get replay; docs/h2get.md describes it.
+Request the URIs, which must share one origin, as h2get does with the same options, and print a
+script that sends the same frames and expects the same responses. -o FILE writes it to a file. The
+script is for h2get --script and h2get replay; see docs/h2get.md.
 """
 
 
@@ -62,7 +62,7 @@ def run_record(words: Sequence[str]) -> int:
     capture = Capture()
     run = Run(arguments, capture)
     if len({url.origin for url in run.urls}) != 1:
-        raise UsageError("record: the URIs are of several origins")
+        raise UsageError("record: the URIs do not share one origin")
     code = run.start()
     if code == UNCONNECTED:
         return code
@@ -115,7 +115,7 @@ def _sent(frame: Received, url: URL) -> list[str]:
 
 
 def _portable(fields: Fields, url: URL) -> Fields:
-    """Fields that name the server as scripts do, so that another one can be asked the same."""
+    """Replace the server's name by variables, so that the script works with other servers."""
     authority = url.origin.authority
     result = []
     for name, value in fields:

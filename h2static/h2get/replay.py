@@ -1,7 +1,7 @@
-"""``h2get replay``: a script again, at its server, at another, or at two to see where they differ.
+"""``h2get replay``: runs a script against its server, another one, or two to compare them.
 
-Contract: :func:`run_replay` returns 0 where nothing differs from the script, or between the two.
-Everything is sent whatever comes; all differences are told and not only the first.
+Contract: :func:`run_replay` returns 0 if nothing differs from the script, or between the two.
+Everything is sent whatever arrives, and all differences are shown, not only the first.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _URI: Final = re.compile(r"# uri: (\S+)")
 USAGE: Final = """\
 Usage: h2get replay [OPTION]... SCRIPT [URI] [--against URI]
 
-Send the frames of SCRIPT, which h2get record or you have written, to the server that it names or to
-URI, and tell where the answers differ from those of the script. With --against, send them to both
-servers and tell where these differ from each other. --ignore NAME, repeatable, leaves a field out.
-The other options are h2get's, as far as they say how to connect and how long it may take. Exit
-codes: 0 no difference, 1 some, 2 wrong usage, 3 no connection.
+Send the frames in SCRIPT (recorded by h2get record or written by hand) to URI, or to the server
+that SCRIPT names, and show where the responses differ from those in SCRIPT. With --against, send
+them to both servers and show where the two differ. --ignore NAME ignores a field; repeatable.
+h2get's options for connections and time limits work, too. Exit status: 0 no differences, 1 some,
+2 usage error, 3 could not connect.
 """
 
 
@@ -59,7 +59,7 @@ def run_replay(words: Sequence[str]) -> int:
     arguments = parse_with(parser, words, _Arguments())
     refuse_others(parser, arguments, "replay", {*CONNECTING, "against", "ignore"})
     if not 1 <= len(arguments.uris) <= 2:
-        raise UsageError("replay: expected SCRIPT and, if wanted, a URI; see h2get replay --help")
+        raise UsageError("replay: expected SCRIPT [URI]; see h2get replay --help")
     name, *uris = arguments.uris
     try:
         first = parse_url(uris[0] if uris else _recorded_uri(name))
@@ -76,7 +76,7 @@ def _recorded_uri(name: str) -> str:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"{name}: {reason}") from error
     if match is None:
-        raise UsageError(f"{name}: it names no URI: give one")
+        raise UsageError(f"{name}: contains no URI: pass one")
     return match[1]
 
 
@@ -132,7 +132,7 @@ def _differences(name: str, results: Sequence[Result]) -> list[str]:
 
 
 def _normal(results: Sequence[Result], ignored: Sequence[str], authority: bytes) -> list[str]:
-    """What came, stream by stream, without what is another each time, and the server's name."""
+    """The responses by stream, without values that vary between runs and the server's name."""
     left_out = {name.lower().encode() for name in ignored}
     lines: list[str] = []
     for result in results:

@@ -1,7 +1,7 @@
 """Reports of ``h2get conformance``: JUnit's XML for CI servers, HTML for people.
 
-Contract: both are whole documents; what came from a server is escaped.  A failure of JUnit is a
-MUST that was broken, as for the exit code; what else did not pass is told in the case's output.
+Contract: both are complete documents; data from a server is escaped.  A JUnit failure is a violated
+MUST, as for the exit status; other cases that did not pass are in the case's output.
 """
 
 from __future__ import annotations

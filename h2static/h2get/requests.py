@@ -1,6 +1,6 @@
-"""What ``h2get``'s options make of a URI: the request, its content, how to connect.
+"""From a URI and ``h2get``'s options to the request, its content, and how to connect.
 
-Contract: pure but for the file of ``-d``, which is read or opened here.
+Contract: pure, except for the file of ``-d``, which is read or opened here.
 """
 
 from __future__ import annotations

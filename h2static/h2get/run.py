@@ -1,7 +1,7 @@
-"""From the command line to the exit code: connections one after the other, requests at once.
+"""Runs ``h2get``: connections one after the other, requests on a connection concurrently.
 
-Contract: :func:`run` does what :class:`~h2static.h2get.arguments.Arguments` say and returns the
-exit code.  URIs of one origin are asked for on one connection.
+Contract: :func:`run` carries out :class:`~h2static.h2get.arguments.Arguments` and returns the exit
+status.  URIs with the same origin share one connection.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Run:
             self._upload = Upload(arguments)
         except OptionError as error:
             raise UsageError(str(error)) from error
-        #: What the command line names.
+        #: The URIs on the command line.
         self.urls = [fetch.url for fetch in self._work.waiting]
         self._work.known = {str(url) for url in self.urls}
 
@@ -62,7 +62,7 @@ class Run:
                 while self._work.waiting:
                     await self._ask_one_origin()
         except TimeoutError:
-            self._work.fail(f"not over within {seconds:g} s")
+            self._work.fail(f"not finished within {seconds:g} s")
         self._report()
         self._check()
         if self._work.unconnected:
@@ -70,7 +70,7 @@ class Run:
         return FAILED if self._work.failed else OK
 
     async def _ask_one_origin(self) -> None:
-        """Connect to the origin of what waits first, and ask for all that waits for it."""
+        """Connect to the origin of the first pending request, and send all requests for it."""
         work = self._work
         origin = work.waiting[0].url.origin
         fetches = [one for one in work.waiting if one.url.origin == origin]
@@ -89,11 +89,11 @@ class Run:
         """Hold what came against what was expected."""
         text = self._watching.difference()
         if text is not None:
-            self._work.fail("an expectation has failed")
+            self._work.fail("an expectation failed")
             output.show(text)
 
     def _report(self) -> None:
-        """What was asked for at the end: statistics and HAR."""
+        """Write statistics and HAR, if requested."""
         if self._arguments.stat:
             from h2static.h2get.statistics import table
 

@@ -1,7 +1,7 @@
-"""``--script``: a script is carried out and its result told.
+"""``--script``: runs a script and reports the result.
 
-Contract: :func:`run_script` returns the exit code: 0 where every case has passed.  With ``-v`` all
-that is sent and received is shown as it happens, otherwise only of cases that fail.
+Contract: :func:`run_script` returns the exit status: 0 if every case has passed.  With ``-v``,
+everything sent and received is shown as it happens, otherwise only that of failing cases.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def script_options(arguments: Arguments) -> ConnectOptions:
 
 
 def variables(url: URL) -> dict[str, str]:
-    """What a script may say of the server without naming it."""
+    """The variables for a script, which describe the server."""
     return {
         "scheme": url.origin.scheme,
         "authority": url.origin.authority.decode("ascii"),
@@ -67,12 +67,12 @@ def run_script(arguments: Arguments) -> int:
 
 
 async def within(seconds: float, work: Callable[[], Awaitable[int]]) -> int:
-    """What ``work`` comes to, or 1 when that takes longer than ``--max-time``, 0 for no limit."""
+    """The result of ``work``, or 1 if it takes longer than ``--max-time``; 0 means no limit."""
     try:
         with anyio.fail_after(seconds or None):
             return await work()
     except TimeoutError:
-        output.complain(f"not over within {seconds:g} s")
+        output.complain(f"not finished within {seconds:g} s")
         return FAILED
 
 
@@ -126,7 +126,7 @@ def transcript(result: Result) -> str:
 
 
 def failure(name: str, result: Result) -> str:
-    """What was expected, and what came."""
+    """The expected and the received frame, as text."""
     where = f"{name}:{result.line}: " if result.line else ""
     text = f"h2get: {where}{escape(result.case.name)}: {result.verdict.value}\n"
     return text + f"--> expected: {result.expected}\n--> got: {result.got}\n"

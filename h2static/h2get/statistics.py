@@ -1,6 +1,6 @@
-"""How long everything took (``-s``), as a table like nghttp's.
+"""Timing statistics (``-s``), as a table like nghttp's.
 
-Contract: times count from the moment when the connection was made.
+Contract: times are relative to the moment when the connection was established.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from h2static.logs.escape import escape
 _HEAD = """\
 ***** Statistics *****
 
-Times count from the end of connecting, in the order in which responses were whole.
-'*' marks what the server has pushed. Size is that of the content as it came.
+Times are relative to the end of connecting; rows are in the order in which responses completed.
+'*' marks pushed responses. Size is the size of the content as received.
 
  id  responseEnd requestStart  process code size request path
 """

@@ -1,6 +1,6 @@
 """Parsers for the values of ``h2get``'s options: text in, checked value out.
 
-Contract: each raises ``ValueError`` with one line that says what was expected.
+Contract: each raises ``ValueError`` with a one-line message that says what was expected.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def duration(text: str) -> float:
     """Seconds; h, m, s and ms may follow the number."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(h|m|s|ms|)", text, re.ASCII)
     if match is None:
-        raise ValueError(f"{text!r} is not a time: a number, then h, m, s or ms if wanted")
+        raise ValueError(
+            f"{text!r} is not a time: expected a number, optionally followed by h, m, s or ms"
+        )
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -42,7 +44,7 @@ def window_bits(text: str) -> int:
 
 
 def weight(text: str) -> int:
-    """The urgency of RFC 9218 that a weight of RFC 7540 comes to."""
+    """The RFC 9218 urgency for an RFC 7540 weight."""
     number = integer(1, 256)(text)
     return next(urgency for least, urgency in _URGENCIES if number >= least)
 
@@ -60,7 +62,7 @@ def trailer(text: str) -> tuple[bytes, bytes]:
     """A trailer field, ``name: value``."""
     name, value = header(text)
     if name.startswith(b":"):
-        raise ValueError(f"{text!r}: no pseudo-header fields in trailers")
+        raise ValueError(f"{text!r}: pseudo-header fields are not allowed in trailers")
     return name, value
 
 

@@ -1,8 +1,8 @@
-"""Looking at the frames of ordinary requests: several who look, and one who writes down.
+"""Observers of the frames of ordinary requests: a multiplexer, and a recorder.
 
-Contract: :class:`Several` passes everything on; :class:`Capture` keeps what was sent and what came
-as :class:`~h2static.h2get.script.model.Received`, for expectations and for ``record``.  Header
-sections of HTTP/1.1 are kept as HEADERS, with ``:status`` or the pseudo-header fields of requests.
+Contract: :class:`Several` passes everything on; :class:`Capture` records what was sent and received
+as :class:`~h2static.h2get.script.model.Received`, for expectations and for ``record``.  HTTP/1.1
+header sections are recorded as HEADERS, with ``:status`` or the pseudo-header fields of requests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from h2static.http2 import frames as f
 from h2static.http2 import registry as r
 from h2static.http2.observer import Observer
 
-#: Octets of content that are kept; expectations of ``data=`` look at beginnings.
+#: Octets of content that are kept; expectations with ``data=`` compare beginnings.
 MOST_CONTENT: Final = 16 * 1024 * 1024
 #: Octets of all other payloads: header blocks, and what unknown frames hold.
 MOST_OTHER: Final = 64 * 1024 * 1024
@@ -30,7 +30,7 @@ MOST_FRAMES: Final = 1_000_000
 
 
 class Several:
-    """Passes everything on to several who look."""
+    """Passes everything on to several observers."""
 
     def __init__(self, frames: Sequence[Observer], heads: Sequence[HeadObserver]) -> None:
         self._frames = frames
@@ -107,11 +107,11 @@ class Capture:
 
     @property
     def frames(self) -> list[Received]:
-        """What came."""
+        """The received frames."""
         return [one.frame for one in self.seen if not one.sent]
 
     def beside(self, observers: Observers) -> Observers:
-        """``observers``, and this one too."""
+        """``observers`` with this one added."""
         frames: list[Observer] = [self]
         heads: list[HeadObserver] = [self]
         if observers.frames is not None:
@@ -132,10 +132,11 @@ class Capture:
             self._other += len(octets)
             if self._other > self._most_other:
                 raise ClientError(
-                    f"more than {self._most_other} octets beside content: expectations hold no more"
+                    f"more than {self._most_other} octets besides content: too much for"
+                    " expectations"
                 )
         if len(self.seen) >= self._most_frames:
-            raise ClientError(f"more than {self._most_frames} frames: expectations hold no more")
+            raise ClientError(f"more than {self._most_frames} frames: too many for expectations")
         received = Received(
             type=octets[3], flags=frame.flags, stream=frame.stream_id,
             length=len(octets) - r.FRAME_HEADER_SIZE, time=time.monotonic() - self._began,

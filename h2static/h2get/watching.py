@@ -1,7 +1,7 @@
-"""What the options say of looking on: logs while it happens, expectations once it is over.
+"""Observers by option: logs while it happens, expectations at the end.
 
-Contract: :class:`Watching` gives each connection its observers, and says at the end which
-expectation does not hold.
+Contract: :class:`Watching` gives each connection its observers, and reports at the end which
+expectation failed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Watching:
         return difference(self._expectations, self._capture.frames)
 
     def observers(self, origin: Origin) -> Observers:
-        """Those who look at a connection to ``origin``."""
+        """The observers of a connection to ``origin``."""
         arguments, standard = self._arguments, self._standard
         observers = Observers()
         if arguments.json:
@@ -91,7 +91,7 @@ class Watching:
 
 
 def _nothing(*_: object) -> None:
-    """Nobody wants to know."""
+    """The observer that does nothing."""
 
 
 def _shown(log: ClientFrameLog) -> Callable[[ssl.SSLSocket | None, str], None]:

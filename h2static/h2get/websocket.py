@@ -57,7 +57,7 @@ async def _run(arguments: Arguments, url: URL) -> int:
         with anyio.fail_after(arguments.max_time or None):
             await _talk(arguments, url, watching, standard)
     except TimeoutError:
-        code = _failed(f"{url}: not over within {arguments.max_time:g} s")
+        code = _failed(f"{url}: not finished within {arguments.max_time:g} s")
     except ConnectError as error:
         output.complain(str(error))
         return UNCONNECTED
@@ -70,13 +70,13 @@ async def _run(arguments: Arguments, url: URL) -> int:
     standard.flush()
     text = watching.difference()
     if text is not None:
-        code = _failed("an expectation has failed")
+        code = _failed("an expectation failed")
         output.show(text)
     return code
 
 
 def _said(error: TunnelRefused) -> str:
-    """What the server says of a refusal, if its first line is for people."""
+    """The first line of a refusal's content, if it is readable."""
     kind = dict(error.fields).get(b"content-type", b"")
     line = error.content.partition(b"\n")[0].decode("utf-8", "replace").strip()
     return f": {line[:_LONGEST_LINE]}" if line and kind.startswith(b"text/plain") else ""
@@ -110,7 +110,7 @@ async def _talk(
                         standard.write(_line(message))
                         standard.flush()
             except ClientError as error:
-                # Out of the task group it would come as a group of one.
+                # The task group would wrap it in an exception group.
                 failure = error
             tasks.cancel_scope.cancel()
         if failure is not None:
@@ -132,12 +132,12 @@ async def _send_lines(websocket: WebSocket, news: Callable[[], anyio.Event]) -> 
             silent = scope.cancelled_caught
         await websocket.close()
     except ClientError:
-        # Whoever receives hears of it too.
+        # The receiving task gets the error, too.
         return
 
 
 async def _lines() -> AsyncIterator[bytes]:
-    """The lines of standard input, as they come."""
+    """The lines of standard input, as they arrive."""
     rest = b""
     while octets := await _read():
         *lines, rest = (rest + octets).split(b"\n")
@@ -148,7 +148,7 @@ async def _lines() -> AsyncIterator[bytes]:
 
 
 async def _read() -> bytes:
-    """What standard input has now; waits while that is nothing, without a thread in its way."""
+    """Available octets of standard input; waits for some without a blocking thread."""
     try:
         descriptor = sys.stdin.fileno()
     except OSError:

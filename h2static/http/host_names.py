@@ -38,13 +38,13 @@ def parse_host_name(text: str) -> str:
             written = name.encode("idna").decode("ascii")
         except UnicodeError:
             written = "xn--..."
-        raise ValueError(f"{text!r}: write it in A-labels: {written}")
+        raise ValueError(f"{text!r}: write it as A-labels: {written}")
     if ":" in name:
-        raise ValueError(f"{text!r} is not the name of a host: it has a port")
+        raise ValueError(f"{text!r} is not a host name: it has a port")
     if len(name) > _LONGEST_NAME or _NAME.fullmatch(name) is None:
-        raise ValueError(f"{text!r} is not the name of a host, such as a.test or *.a.test")
+        raise ValueError(f"{text!r} is not a host name such as a.test or *.a.test")
     if name.startswith("*.") and "." not in name[2:]:
-        raise ValueError(f"{text!r}: a wildcard stands for one label of a name like *.a.test")
+        raise ValueError(f"{text!r}: a wildcard must be the whole first label, as in *.a.test")
     return name
 
 

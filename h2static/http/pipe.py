@@ -116,14 +116,14 @@ class Pipe:
 
     def open(self) -> BodyReader:
         """The pipe's only reader; open it once."""
-        assert not self._opened, "a pipe is read once"
+        assert not self._opened, "a pipe can be read only once"
         self._opened = True
         return self
 
     def read(self, size: int) -> bytes | None:
         """Implement :meth:`h2static.http.bodies.BodyReader.read`."""
         if self._failed:
-            raise OSError("the content broke off")
+            raise OSError("the content was cut off")
         if not self._pieces:
             return b"" if self._ended else None
         piece, start = self._pieces[0], self._start

@@ -118,7 +118,7 @@ def _check_value(name: bytes, value: bytes) -> None:
     if BAD_IN_VALUE.search(value) is not None:
         raise Malformed(f"{_shown(name)}: control character in the value")
     if value and (value[0] in b" \t" or value[-1] in b" \t"):
-        raise Malformed(f"{_shown(name)}: white space around the value")
+        raise Malformed(f"{_shown(name)}: whitespace around the value")
 
 
 def _check_field(name: bytes, value: bytes) -> None:
@@ -142,7 +142,7 @@ def _content_length(values: list[bytes]) -> int | None:
     # RFC 9110 section 8.6: "a recipient … MUST … reject the message as invalid" when values differ.
     first = values[0]
     if CONTENT_LENGTH.fullmatch(first) is None or any(value != first for value in values):
-        raise Malformed("content-length: not one number")
+        raise Malformed("content-length: not a single number")
     return int(first)
 
 
@@ -191,7 +191,7 @@ def _split_pseudo(fields: Fields, known: frozenset[bytes]) -> tuple[dict[bytes, 
         # "Endpoints MUST treat a request … that contains undefined or invalid pseudo-header fields
         # as malformed"; "The same pseudo-header field name MUST NOT appear more than once" (8.3).
         if name not in known:
-            raise Malformed(f"{_shown(name)}: not a pseudo-header field of such a message")
+            raise Malformed(f"{_shown(name)}: pseudo-header field not allowed in this message")
         if name in pseudo:
             raise Malformed(f"{_shown(name)}: repeated")
         _check_value(name, value)

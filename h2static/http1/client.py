@@ -150,7 +150,7 @@ class ClientConnection:
         if call in self._waiting:
             self._waiting.remove(call)
         elif call is self._call:
-            self._end("the request was cancelled")
+            self._end("the request was canceled")
 
     def close(self, now: float) -> None:
         """Close the connection; calls in progress fail."""
@@ -163,7 +163,7 @@ class ClientConnection:
 
     def abandon(self) -> None:
         """The connection is over: release all resources."""
-        self.lose("the connection has ended")
+        self.lose("the connection is closed")
 
     # ------------------------------------------------------------------ the driver's side
 
@@ -207,7 +207,7 @@ class ClientConnection:
             try:
                 sender.move(READ_SIZE)
             except Broken as error:
-                self._end(f"the request's content cannot be had: {error}")
+                self._end(f"cannot read the request content: {error}")
                 return
             if sender.blocked and sender.reader is not None:
                 self.blocked.append((0, sender.reader))
@@ -276,7 +276,7 @@ class ClientConnection:
         if self._call is not None and incoming is not None and incoming.end is End.CLOSE:
             self._finish(())
         else:
-            self._end("the server has closed the connection")
+            self._end("the server closed the connection")
 
     def take_rest(self) -> bytes:
         """The octets after the response with which the server :attr:`switched`."""
@@ -336,7 +336,7 @@ class ClientConnection:
             return False
         call = self._call
         if call is None:
-            raise BadMessage("octets that no request has asked for")
+            raise BadMessage("unsolicited data from the server")
         if self._incoming is None:
             return self._take_head(call)
         if self._content is None:
@@ -361,7 +361,7 @@ class ClientConnection:
     def _take_head(self, call: Call) -> bool:
         octets = self._octets
         if not b"HTTP/1.".startswith(octets[:7]):
-            raise BadMessage("not a response of HTTP/1.1")
+            raise BadMessage("not an HTTP/1.1 response")
         end = octets.find(b"\r\n\r\n", 0, self._limits.header_section)
         if end < 0:
             if len(octets) >= self._limits.header_section:
@@ -398,7 +398,7 @@ class ClientConnection:
         # the client in the corresponding request's Upgrade header field."
         asked = [value.lower() for name, value in call.upgrade if name == b"upgrade"]
         if not asked or not incoming.upgrade or not set(incoming.upgrade) <= set(asked):
-            raise BadMessage("101 though no such protocol was asked for")
+            raise BadMessage("101 for a protocol that was not requested")
         self.switched = True
         self._call = None
 
@@ -418,12 +418,12 @@ class ClientConnection:
         if self._reusable and whole and not self._eof:
             self._start_next()
         elif not self.closing:
-            self._end("the server takes no more requests on this connection")
+            self._end("the server accepts no more requests on this connection")
 
     def _break(self, reason: str) -> None:
         """End the connection because the server broke the protocol."""
         self.problem = reason
-        self._end(f"the server broke the protocol: {reason}")
+        self._end(f"protocol error: {reason}")
 
     def _end(self, reason: str) -> None:
         """End the connection: calls that have not begun may be retried elsewhere."""
@@ -437,7 +437,7 @@ class ClientConnection:
             call.receiver.fail(Failure(reason))
         self._fail_waiting(reason)
 
-    def _fail_waiting(self, reason: str = "the connection has ended") -> None:
+    def _fail_waiting(self, reason: str = "the connection is closed") -> None:
         while self._waiting:
             receiver = self._waiting.popleft().receiver
             if receiver is not None:

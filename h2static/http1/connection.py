@@ -449,10 +449,10 @@ class ServerConnection(AnswersLater):
             self.closing = True
         elif wait is Wait.SOCKET:
             self.counters.limit_hits += 1
-            self._break("response not read in time")
+            self._break("response not read before the timeout")
         else:
             # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
-            self._refuse(BadRequest(408, "request not complete in time"))
+            self._refuse(BadRequest(408, "request not complete before the timeout"))
         self._inside = False
 
     # ------------------------------------------------------------------ the end

@@ -94,7 +94,7 @@ def frame(
             section += b"content-length: %d\r\n" % length
     elif declared is not None:
         if length is not None and length != declared:
-            raise BadResponse(f"content-length is {declared}, the body has {length} octets")
+            raise BadResponse(f"content-length is {declared}, but the body has {length} octets")
         framing, left = Framing.LENGTH, declared
     elif length is not None:
         section += b"content-length: %d\r\n" % length
@@ -178,7 +178,7 @@ def _field_lines(
             if not count:
                 continue
             if declared is not None or CONTENT_LENGTH.fullmatch(value) is None:
-                raise BadResponse("content-length is not one number")
+                raise BadResponse("content-length is not a single number")
             declared = int(value)
         elif name not in _COMMON_NAMES and LOWER_CASE_NAME.fullmatch(name) is None:
             raise BadResponse(f"{name!r} is not a field name in lower case")

@@ -312,7 +312,7 @@ def _parse_target(
         raise BadRequest(400, "fragment in the request-target")
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
-        raise BadRequest(400, "request-target in no known form")
+        raise BadRequest(400, "request-target in an unknown form")
     # RFC 9112 section 3.2.2: "When an origin server receives a request with an absolute-form of
     # request-target, the origin server MUST ignore the received Host header field (if any) and
     # instead use the host information of the request-target."
@@ -323,7 +323,7 @@ def _parse_target(
     # reject a request if any scheme-specific requirements for the target URI are not met."
     asked = asked.lower()
     if asked != scheme and not (proxied and asked in _SCHEMES):
-        raise BadRequest(421, "request-target has another scheme than the connection")
+        raise BadRequest(421, "scheme of the request-target does not match the connection")
     scheme = asked
     # RFC 9112 section 3.2.4: OPTIONS without path and query was "*" before a proxy rewrote it.
     if not path and method == b"OPTIONS":

@@ -54,13 +54,13 @@ def frame_request(request: Request, body: bytes | Body, upgrade: Fields = ()) ->
 
 def _declared(declared: bytes, length: int | None) -> int:
     if not declared.isdigit() or (length is not None and int(declared) != length):
-        raise BadResponse("content-length is not that of the content")
+        raise BadResponse("content-length does not match the content")
     return int(declared)
 
 
 def _line(name: bytes, value: bytes) -> bytes:
     if LOWER_CASE_NAME.fullmatch(name) is None or BAD_IN_VALUE.search(value) is not None:
-        raise BadResponse(f"{name!r} is not a field that HTTP/1.1 can carry")
+        raise BadResponse(f"{name!r} cannot be sent as an HTTP/1.1 field")
     return b"%b: %b\r\n" % (name, value)
 
 
@@ -68,7 +68,7 @@ def _target(request: Request) -> bytes:
     # RFC 9112 section 3.2.3: authority-form is for CONNECT.
     target = request.authority if request.method == b"CONNECT" else request.path
     if not target or any(octet <= 0x20 or octet == 0x7F for octet in target):
-        raise BadResponse("the target is empty, or has a space or a control octet")
+        raise BadResponse("the request target is empty or contains a space or a control octet")
     return target
 
 

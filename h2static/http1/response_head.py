@@ -112,11 +112,11 @@ def _find_end(
         # RFC 9112 section 6.3: "If it is received in a response message, the user agent MUST close
         # the connection and discard the received response", unless all values are the same.
         if CONTENT_LENGTH.fullmatch(lengths[0]) is None or set(lengths) != {lengths[0]}:
-            raise BadMessage("content-length is not one number")
+            raise BadMessage("content-length is not a single number")
         length = int(lengths[0])
     if codings and old:
         # RFC 9112 section 6.1: "MUST treat the message as if the framing is faulty".
-        raise BadMessage("transfer-encoding in a response of HTTP/1.0")
+        raise BadMessage("transfer-encoding in an HTTP/1.0 response")
     if codings and lengths:
         # RFC 9112 section 6.3: "Such a message might indicate an attempt to perform request
         # smuggling … and ought to be handled as an error."

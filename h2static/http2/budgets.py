@@ -40,7 +40,7 @@ class Budgets:
         """A frame that asked for nothing."""
         verdict = self._glitches.spend(amount, self._turn.now)
         if verdict:
-            self._judge(verdict, "too many frames without use")
+            self._judge(verdict, "too many useless frames")
 
     def window_update(self, requests: int, data_frames: int) -> None:
         """WINDOW_UPDATE, after so many requests came and so many DATA frames were sent."""

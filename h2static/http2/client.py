@@ -25,7 +25,7 @@ _HTTP1 = b"HTTP/1."
 
 
 def _speaks_http1() -> None:
-    raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "it answers in HTTP/1.1")
+    raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "the server answered with HTTP/1.1")
 
 
 def upgrade_settings(endpoint: Endpoint) -> bytes:
@@ -89,7 +89,7 @@ class ClientConnection(Connection):
         """Send ``request`` with ``body`` as soon as the server lets us."""
         call = self.responses.call(request, body, receiver)
         if self._error is not None or self.closing or self.eof:
-            self.responses.fail_waiting(Failure("the connection has ended", None, True))
+            self.responses.fail_waiting(Failure("the connection is closed", None, True))
         else:
             self.responses.open_waiting()
         return call
@@ -119,7 +119,7 @@ class ClientConnection(Connection):
     def abandon(self) -> None:
         """The connection is lost or over: every receiver hears of it."""
         super().abandon()
-        self.responses.fail_waiting(Failure("the connection has ended", None, True))
+        self.responses.fail_waiting(Failure("the connection is closed", None, True))
 
     def receive(self, data: bytes, now: float) -> None:
         """See :class:`~h2static.http2.connection.Connection`."""
@@ -167,15 +167,13 @@ class ClientConnection(Connection):
 
     def _end_connection(self, violation: ConnectionViolation) -> None:
         """What the server did wrong is why its responses are not whole."""
-        self.responses.will_end(
-            Failure(f"the server broke the protocol: {violation.text}", violation.code)
-        )
+        self.responses.will_end(Failure(f"protocol error: {violation.text}", violation.code))
         super()._end_connection(violation)
 
     def _after(self) -> None:
         """There may be room for requests that wait."""
         if self._error is not None:
-            self.responses.fail_waiting(Failure("the connection has ended", None, True))
+            self.responses.fail_waiting(Failure("the connection is closed", None, True))
         else:
             self.responses.open_waiting()
         super()._after()

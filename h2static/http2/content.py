@@ -115,7 +115,9 @@ class Content:
         # Malformed: "the value of a Content-Length header field does not equal the sum of the DATA
         # frame payload lengths" (8.1.1).
         if stream.content_length is not None and stream.received > stream.content_length:
-            raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "more than content-length")
+            raise StreamViolation(
+                stream.id, ErrorCode.PROTOCOL_ERROR, "more content than content-length"
+            )
         self._take(stream, frame.data, flow, last=bool(frame.flags & r.END_STREAM))
 
     def run(self, data: bytes, position: int, most: int) -> int:
@@ -192,7 +194,9 @@ class Content:
     def end(self, stream: Stream) -> None:
         """The message is whole: END_STREAM came, with or without trailers."""
         if stream.content_length is not None and stream.received != stream.content_length:
-            raise StreamViolation(stream.id, ErrorCode.PROTOCOL_ERROR, "less than content-length")
+            raise StreamViolation(
+                stream.id, ErrorCode.PROTOCOL_ERROR, "less content than content-length"
+            )
         stream.whole = True
         sink = stream.sink
         if sink is not None:

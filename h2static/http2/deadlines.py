@@ -62,22 +62,26 @@ class Deadlines:
         # amount of time, it MAY issue a connection error of type SETTINGS_TIMEOUT" (6.5.3).
         if not self._peer.acknowledged and now - self._opened_at > limits.settings_ack_seconds:
             raise ConnectionViolation(
-                ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time"
+                ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged before the timeout"
             )
         if block is not None and now - block.started > limits.header_block_seconds:
             raise ConnectionViolation(
-                ErrorCode.ENHANCE_YOUR_CALM, "header block not complete in time"
+                ErrorCode.ENHANCE_YOUR_CALM, "header block not complete before the timeout"
             )
         if buffer:
             is_data = len(buffer) > _TYPE_OFFSET and buffer[_TYPE_OFFSET] == r.DATA
             period = limits.content_seconds if is_data else limits.header_block_seconds
             if now - since > period:
-                raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, "frame not complete in time")
+                raise ConnectionViolation(
+                    ErrorCode.ENHANCE_YOUR_CALM, "frame not complete before the timeout"
+                )
 
     def check_preface(self, now: float) -> None:
         """Raise :class:`ConnectionViolation` if the peer's preface should have come (3.4)."""
         if not self._peer.received and now - self._opened_at > self._limits.preface_seconds:
-            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "no connection preface in time")
+            raise ConnectionViolation(
+                ErrorCode.PROTOCOL_ERROR, "no connection preface before the timeout"
+            )
 
     def idle(self, now: float, last_receive: float) -> bool:
         """Whether a connection without streams has been idle for too long."""

@@ -19,7 +19,7 @@ _OTHERS: Final = (
     # A TLS record with a handshake message (RFC 8446 section 5.1).
     ((b"\x16",), ": TLS on a cleartext port"),
     # Version 1, and the first octets of version 2 that no other protocol has.
-    ((b"PROXY ", b"\r\n\r\n\0"), ": a PROXY header from a peer that is no trusted proxy"),
+    ((b"PROXY ", b"\r\n\r\n\0"), ": a PROXY header from a peer that is not a trusted proxy"),
 )
 
 

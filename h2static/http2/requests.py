@@ -117,7 +117,7 @@ class Requests:
         if decoded.truncated:
             # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
             self._budgets.glitch(self._service.limits.oversized_section_glitches)
-            self._reports.limit(stream_id, "more fields than allowed, or longer ones (431)")
+            self._reports.limit(stream_id, "header section too large (431)")
             self._answer_refused(stream_id, 431, unread(decoded), end_stream=end_stream)
             return
         try:
@@ -460,7 +460,9 @@ class Requests:
             self._sender.respond(stream, response, extra=delivery.fields, at_once=at_once)
         except OSError as error:
             # The body cannot be opened, and nothing of the response was sent.
-            self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, f"no body: {error}")
+            self._reports.error(
+                stream.id, ErrorCode.INTERNAL_ERROR, f"cannot read the body: {error}"
+            )
             refusal = fitting(stream.request, self._service.application.refuse(500, stream.request))
             self._sender.respond(stream, refusal, at_once=at_once)
         for one in pushed:
@@ -491,7 +493,7 @@ class Requests:
         if stream.held_response is not None:
             # The request was never whole, so that what was to answer it is not its answer.
             refusal = self._service.application.refuse(413, stream.request)
-            self._reports.limit(stream.id, "more content than anybody reads (413)")
+            self._reports.limit(stream.id, "content too large (413)")
             self._send(stream, refusal)
         if stream.state is State.HALF_CLOSED_LOCAL:
             # "A server MAY request that the client abort transmission of a request without error

@@ -206,7 +206,7 @@ class Responses(WithoutExchanges):
     def open_waiting(self) -> None:
         """Send the requests that there is room for."""
         if self._peer.leaving or not self._streams.has_own_ids:
-            self.fail_waiting(Failure("the server takes no more requests", None, True))
+            self.fail_waiting(Failure("the server accepts no more requests", None, True))
             return
         limit = self._most
         while self._waiting and self._streams.own < limit and self._streams.has_own_ids:
@@ -250,7 +250,7 @@ class Responses(WithoutExchanges):
         try:
             self._sender.request(stream, request_section(request), call.body)
         except OSError as error:
-            self._fail(stream, Failure(f"the request's content cannot be had: {error}"))
+            self._fail(stream, Failure(f"cannot read the request content: {error}"))
             self._streams.close(stream)
 
     def _new_stream(self, stream_id: int, request: Request, receiver: ResponseReceiver) -> Stream:
@@ -297,7 +297,7 @@ class Responses(WithoutExchanges):
         if stream is None:
             if self._streams.state_of_absent(frame.stream_id) is State.IDLE:
                 raise ConnectionViolation(
-                    ErrorCode.PROTOCOL_ERROR, "HEADERS on a stream that nobody has opened"
+                    ErrorCode.PROTOCOL_ERROR, "HEADERS on a stream that was never opened"
                 )
             self._streams.absent(frame.stream_id, Input.RECEIVE_HEADERS)
             return
@@ -319,7 +319,7 @@ class Responses(WithoutExchanges):
         receiving = stream.sink
         if not isinstance(receiving, _Receiving):
             # The response was whole.
-            raise Malformed("a field section after the end of the response")
+            raise Malformed("field section after the end of the response")
         receiver = receiving.receiver
         if receiving.head is not None:
             # "Frame types other than DATA or stream management frames … MUST NOT be sent on a
@@ -337,7 +337,7 @@ class Responses(WithoutExchanges):
                 # (8.6); "A HEADERS frame with the END_STREAM flag set that carries an informational
                 # status code is malformed" (8.1).
                 if end_stream or head.status == 101:
-                    raise Malformed("an informational response that ends the stream, or 101")
+                    raise Malformed("informational response with END_STREAM, or 101")
                 if receiver is not None:
                     receiver.inform(head)
                 return
@@ -364,7 +364,7 @@ class Responses(WithoutExchanges):
         # the receipt of a PUSH_PROMISE frame as a connection error of type PROTOCOL_ERROR" (6.6).
         if not self._endpoint.settings.enable_push and self._peer.acknowledged:
             raise ConnectionViolation(
-                ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE though SETTINGS_ENABLE_PUSH is 0"
+                ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE although SETTINGS_ENABLE_PUSH is 0"
             )
         parent = self._streams.open.get(frame.stream_id)
         if parent is None:
@@ -381,9 +381,7 @@ class Responses(WithoutExchanges):
         if len(self._streams.open) - self._streams.own >= (
             self._endpoint.settings.max_concurrent_streams
         ):
-            raise StreamViolation(
-                promised_id, ErrorCode.REFUSED_STREAM, "more promises than were allowed"
-            )
+            raise StreamViolation(promised_id, ErrorCode.REFUSED_STREAM, "too many pushed streams")
         call = Call(self, request, b"")
         receiver = sink.receiver.promise(request, promised_id, call)
         if receiver is None:
@@ -409,7 +407,7 @@ class Responses(WithoutExchanges):
                     and request.scheme == parent.scheme
                 ):
                     return request
-                reason = "a promise that this server may not make"
+                reason = "PUSH_PROMISE for a request that this server may not promise"
         except Malformed as malformed:
             reason = str(malformed)
         raise StreamViolation(promised_id, ErrorCode.PROTOCOL_ERROR, reason)
@@ -419,7 +417,7 @@ class Responses(WithoutExchanges):
         self._fail(
             stream,
             Failure(
-                f"the server has reset the stream: {error_name(code)}",
+                f"the server reset the stream: {error_name(code)}",
                 code,
                 # "The REFUSED_STREAM error code … indicates that the stream is being closed prior
                 # to any processing having occurred" (8.7).
@@ -430,7 +428,7 @@ class Responses(WithoutExchanges):
     def goaway(self, frame: GoAway) -> None:
         """GOAWAY has come: what it does not cover was not processed (6.8)."""
         debug = frame.debug.decode("ascii", "backslashreplace")
-        reason = f"the server has sent GOAWAY: {error_name(frame.code)} {debug}".rstrip()
+        reason = f"the server sent GOAWAY: {error_name(frame.code)} {debug}".rstrip()
         failure = Failure(reason, frame.code, True)
         for stream in list(self._streams.open.values()):
             if self._streams.is_own(stream.id) and stream.id > frame.last_stream_id:
@@ -463,7 +461,7 @@ class Responses(WithoutExchanges):
 
     def input_ended(self, stream: Stream) -> None:
         """The response breaks off."""
-        self.will_end(Failure("the server has closed the connection"))
+        self.will_end(Failure("the server closed the connection"))
         self._streams.close(stream)
 
     def pending(self, stream: Stream) -> bool:
@@ -475,5 +473,5 @@ class Responses(WithoutExchanges):
             self._streams.close(stream)
 
     def _excess(self, stream: Stream) -> None:
-        """Content that nobody takes any more: the call was cancelled."""
+        """Content that nobody takes any more: the call was canceled."""
         self._streams.reset(stream.id, ErrorCode.CANCEL)

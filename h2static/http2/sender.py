@@ -2,7 +2,7 @@
 
 Contract: everything that a connection sends passes through here and enters :attr:`Sender.output`
 as whole frames.  Content is pulled: it is read only when both windows and the output have room.
-A header block is encoded when its frames enter the output, and is never dropped afterwards.
+A header block is encoded when its frames enter the output, and is never dropped afterward.
 
 Strategy: DATA frames are 16 384 octets at most, a size that every peer accepts and that keeps
 streams interleaved.  A response that fits goes out at once when nothing else is queued; everything
@@ -372,13 +372,15 @@ class Sender:
         if not data:
             if remaining is not None:
                 raise StreamViolation(
-                    stream.id, ErrorCode.INTERNAL_ERROR, "file was truncated while it was sent"
+                    stream.id,
+                    ErrorCode.INTERNAL_ERROR,
+                    "file was truncated while it was being sent",
                 )
             self._data(stream, memoryview(b""), last=True)
             return
         if len(data) > allowance:
             raise StreamViolation(
-                stream.id, ErrorCode.INTERNAL_ERROR, "a body returned more than was asked for"
+                stream.id, ErrorCode.INTERNAL_ERROR, "a body returned more than requested"
             )
         self._data(stream, memoryview(data), last=remaining == len(data))
 

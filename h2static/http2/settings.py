@@ -162,7 +162,7 @@ class PeerSettings:
             if self.connect_protocol and value == 0:
                 raise ConnectionViolation(
                     ErrorCode.PROTOCOL_ERROR,
-                    "SETTINGS: SETTINGS_ENABLE_CONNECT_PROTOCOL taken back",
+                    "SETTINGS: SETTINGS_ENABLE_CONNECT_PROTOCOL withdrawn",
                 )
             self.connect_protocol = value == 1
         elif identifier == r.SETTINGS_NO_RFC7540_PRIORITIES:

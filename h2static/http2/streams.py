@@ -92,7 +92,7 @@ class Streams:
                 return False
             if self.state_of_absent(stream_id) is State.IDLE:
                 raise ConnectionViolation(
-                    ErrorCode.PROTOCOL_ERROR, "HEADERS on a stream id in the past"
+                    ErrorCode.PROTOCOL_ERROR, "HEADERS on a stream id lower than the last one"
                 )
             step(State.CLOSED, Input.RECEIVE_HEADERS, stream_id)
         self._use(stream_id)
@@ -118,7 +118,7 @@ class Streams:
         # stream identifier as a connection error of type PROTOCOL_ERROR" (6.6).
         if stream_id % 2 == self._own_parity or stream_id < self.next_peer_id:
             raise ConnectionViolation(
-                ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE of a stream that is not idle"
+                ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE for a stream that is not idle"
             )
         self._use(stream_id)
 
@@ -255,7 +255,7 @@ class Streams:
         # PROTOCOL_ERROR".
         if not self._is_of_peer(stream_id):
             raise ConnectionViolation(
-                ErrorCode.PROTOCOL_ERROR, "PRIORITY_UPDATE for a push stream that is idle"
+                ErrorCode.PROTOCOL_ERROR, "PRIORITY_UPDATE for an idle push stream"
             )
         if stream_id < self.next_peer_id:
             # Skipped: it will never be opened.

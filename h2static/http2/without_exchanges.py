@@ -40,7 +40,7 @@ class WithoutExchanges:
         raise Misuse("a client's stream is not an exchange")
 
     def abort(self, stream: Stream, reason: str) -> None:
-        """A call is cancelled."""
+        """A call is canceled."""
         raise Misuse("a client's stream is not an exchange")
 
     def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:

@@ -38,7 +38,7 @@ class Budgets:
 
     def glitch(self, amount: int = 1) -> None:
         """Charge a useless frame."""
-        self._judge(self._glitches.spend(amount, self._turn.now), "too many frames without use")
+        self._judge(self._glitches.spend(amount, self._turn.now), "too many useless frames")
 
     def _judge(self, verdict: int, reason: str) -> None:
         if verdict == EXHAUSTED:

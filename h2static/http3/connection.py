@@ -351,7 +351,9 @@ class ServerConnection:
         self._note_progress(now)
         ready = self._established and self._control.received_settings
         if not ready and now - self._opened_at >= limits.preface_seconds:
-            raise ConnectionViolation(ErrorCode.H3_MISSING_SETTINGS, "no SETTINGS in time")
+            raise ConnectionViolation(
+                ErrorCode.H3_MISSING_SETTINGS, "no SETTINGS before the timeout"
+            )
         since = self._shutdown_since
         if since is not None and now - since > limits.shutdown_round_trip_seconds:
             self._finish_shutdown()
@@ -360,7 +362,9 @@ class ServerConnection:
             if late and stream_id not in self._streams.open and not incoming.dropped:
                 self._end_stream(
                     StreamViolation(
-                        stream_id, ErrorCode.H3_EXCESSIVE_LOAD, "field section not complete in time"
+                        stream_id,
+                        ErrorCode.H3_EXCESSIVE_LOAD,
+                        "field section not complete before the timeout",
                     )
                 )
         for stream in list(self._streams.open.values()):

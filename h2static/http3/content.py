@@ -55,7 +55,9 @@ class Content:
         # "A request or response that is defined as having content … is malformed if the value of
         # the Content-Length header field does not equal the sum of the DATA frame lengths" (4.1.2).
         if stream.content_length is not None and stream.received > stream.content_length:
-            raise StreamViolation(stream.id, ErrorCode.H3_MESSAGE_ERROR, "more than content-length")
+            raise StreamViolation(
+                stream.id, ErrorCode.H3_MESSAGE_ERROR, "more content than content-length"
+            )
         if stream.sink is not None:
             if not stream.sink.receive(data):
                 stream.paused = True
@@ -67,7 +69,9 @@ class Content:
     def end(self, stream: Stream) -> None:
         """The message is complete, with or without trailers."""
         if stream.content_length is not None and stream.received != stream.content_length:
-            raise StreamViolation(stream.id, ErrorCode.H3_MESSAGE_ERROR, "less than content-length")
+            raise StreamViolation(
+                stream.id, ErrorCode.H3_MESSAGE_ERROR, "less content than content-length"
+            )
         stream.whole = True
         sink, stream.sink = stream.sink, None
         if sink is not None:

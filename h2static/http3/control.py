@@ -149,7 +149,9 @@ class Control:
         # "Only servers can push; if a server receives a client-initiated push stream, this MUST be
         # treated as a connection error of type H3_STREAM_CREATION_ERROR" (6.2.2).
         if kind == r.PUSH_STREAM:
-            raise ConnectionViolation(ErrorCode.H3_STREAM_CREATION_ERROR, "push stream of a client")
+            raise ConnectionViolation(
+                ErrorCode.H3_STREAM_CREATION_ERROR, "push stream from a client"
+            )
         # "receipt of a second stream claiming to be a control stream MUST be treated as a
         # connection error of type H3_STREAM_CREATION_ERROR" (6.2.1); likewise RFC 9204 4.2.
         if kind in _CRITICAL and kind in self._kinds.values():
@@ -171,13 +173,13 @@ class Control:
         # a connection error of type H3_MISSING_SETTINGS" (6.2.1).
         if not self.received_settings and kind != r.SETTINGS:
             raise ConnectionViolation(
-                ErrorCode.H3_MISSING_SETTINGS, "the control stream begins without SETTINGS"
+                ErrorCode.H3_MISSING_SETTINGS, "the control stream does not start with SETTINGS"
             )
         if piece.too_long:
             raise ConnectionViolation(ErrorCode.H3_EXCESSIVE_LOAD, "control frame too long")
         if kind in (r.DATA, r.HEADERS, r.PUSH_PROMISE) or kind in r.FRAMES_OF_HTTP2:
             # 7.2.1, 7.2.2, 7.2.5, 7.2.8.
-            name = r.FRAME_NAMES.get(kind, f"frame 0x{kind:x} of HTTP/2")
+            name = r.FRAME_NAMES.get(kind, f"HTTP/2 frame 0x{kind:x}")
             raise ConnectionViolation(ErrorCode.H3_FRAME_UNEXPECTED, f"{name} on a control stream")
         if kind not in _CONTROL_FRAMES:
             self._budgets.glitch()
@@ -197,14 +199,18 @@ class Control:
                 # "Receiving a GOAWAY containing a larger identifier than previously received MUST
                 # be treated as a connection error of type H3_ID_ERROR" (5.2).
                 if frame.identifier > self._goaway:
-                    raise ConnectionViolation(ErrorCode.H3_ID_ERROR, "GOAWAY takes back another")
+                    raise ConnectionViolation(
+                        ErrorCode.H3_ID_ERROR, "GOAWAY with a larger identifier than the last one"
+                    )
                 self._goaway = frame.identifier
                 self.leaving = True
             case MaxPushId():
                 # "receipt of a MAX_PUSH_ID frame that contains a smaller value than previously
                 # received MUST be treated as a connection error of type H3_ID_ERROR" (7.2.7).
                 if frame.identifier < self._largest_push:
-                    raise ConnectionViolation(ErrorCode.H3_ID_ERROR, "MAX_PUSH_ID goes back")
+                    raise ConnectionViolation(
+                        ErrorCode.H3_ID_ERROR, "MAX_PUSH_ID is smaller than the last one"
+                    )
                 self._largest_push = frame.identifier
                 self._budgets.glitch()
             case CancelPush():
@@ -237,6 +243,6 @@ class Control:
         # never promised likewise.
         if frame.frame_type == r.PRIORITY_UPDATE_PUSH or frame.identifier % 4:
             raise ConnectionViolation(
-                ErrorCode.H3_ID_ERROR, "PRIORITY_UPDATE for what is no request"
+                ErrorCode.H3_ID_ERROR, "PRIORITY_UPDATE for a stream that is not a request"
             )
         self._prioritize(frame.identifier, *parse_priority(frame.value))

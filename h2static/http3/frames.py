@@ -253,7 +253,7 @@ def _settings(payload: bytes) -> Settings:
         # setting … Receipt MUST be treated as a connection error of type H3_SETTINGS_ERROR"
         # (7.2.4.1).
         if key in r.SETTINGS_OF_HTTP2:
-            raise ConnectionViolation(ErrorCode.H3_SETTINGS_ERROR, f"setting 0x{key:x} of HTTP/2")
+            raise ConnectionViolation(ErrorCode.H3_SETTINGS_ERROR, f"HTTP/2 setting 0x{key:x}")
         entries[key] = value
     return Settings(entries=tuple(entries.items()))
 
@@ -271,5 +271,5 @@ def _malformed(frame_type: int) -> ConnectionViolation:
     # of type H3_FRAME_ERROR" (7.1).
     name = r.FRAME_NAMES[frame_type]
     return ConnectionViolation(
-        ErrorCode.H3_FRAME_ERROR, f"{name} that does not end with its fields"
+        ErrorCode.H3_FRAME_ERROR, f"{name}: length does not match its fields"
     )

@@ -15,7 +15,7 @@ def encode_integer(value: int) -> bytes:
         return (value | 0x8000_0000).to_bytes(4, "big")
     if value <= MAXIMUM_INTEGER:
         return (value | 0xC000_0000_0000_0000).to_bytes(8, "big")
-    raise ValueError(f"{value} has more than 62 bits")
+    raise ValueError(f"{value} does not fit in 62 bits")
 
 
 def decode_integer(octets: bytes | bytearray, position: int) -> tuple[int, int] | None:

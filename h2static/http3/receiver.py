@@ -151,7 +151,7 @@ class Receiver:
         if decoded is None or decoded.truncated or len(decoded.fields) > limits.soft_fields:
             # RFC 6585 section 5: 431.
             self._budgets.glitch(limits.oversized_section_glitches)
-            self._reports.limit(stream_id, "more fields than allowed, or longer ones (431)")
+            self._reports.limit(stream_id, "header section too large (431)")
             self._requests.refuse(stream_id, 431, _unread(decoded), whole=False)
             return
         try:
@@ -203,14 +203,14 @@ class Receiver:
         # MUST be treated as a connection error of type H3_FRAME_ERROR" (7.1).
         if incoming.reader.partial:
             raise ConnectionViolation(
-                ErrorCode.H3_FRAME_ERROR, f"stream {stream_id} ends within a frame"
+                ErrorCode.H3_FRAME_ERROR, f"stream {stream_id} ends inside a frame"
             )
         if incoming.part is Part.NOTHING:
             # "If a client-initiated stream terminates without enough of the HTTP message to provide
             # a complete response, the server SHOULD abort its response stream with the error code
             # H3_REQUEST_INCOMPLETE" (4.1).
             raise StreamViolation(
-                stream_id, ErrorCode.H3_REQUEST_INCOMPLETE, "a stream without a request"
+                stream_id, ErrorCode.H3_REQUEST_INCOMPLETE, "stream ended without a request"
             )
         stream: Stream | None = self._streams.open.get(stream_id)
         if stream is not None and not stream.whole:

@@ -313,7 +313,9 @@ class Requests:
             self._sender.respond(stream, response, extra=delivery.fields)
         except OSError as error:
             # The body cannot be opened; nothing of the response has been sent.
-            self._reports.error(stream.id, ErrorCode.H3_INTERNAL_ERROR, f"no body: {error}")
+            self._reports.error(
+                stream.id, ErrorCode.H3_INTERNAL_ERROR, f"cannot read the body: {error}"
+            )
             refusal = self._service.application.refuse(500, stream.request)
             self._sender.respond(stream, fitting(stream.request, refusal))
 
@@ -337,7 +339,7 @@ class Requests:
         if stream.held_response is not None:
             # The request never became complete, so its response does not apply.
             refusal = self._service.application.refuse(413, stream.request)
-            self._reports.limit(stream.id, "more content than anybody reads (413)")
+            self._reports.limit(stream.id, "content too large (413)")
             self._send(stream, refusal)
         self.decline(stream)
 

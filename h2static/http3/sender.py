@@ -212,11 +212,11 @@ class Sender:
             return
         if not data:
             if remaining is not None:
-                raise _broken(stream, "file was truncated while it was sent")
+                raise _broken(stream, "file was truncated while it was being sent")
             self._finish(stream, reader)
             return
         if len(data) > allowance:
-            raise _broken(stream, "a body returned more than was asked for")
+            raise _broken(stream, "a body returned more than requested")
         last = remaining == len(data)
         trailers = reader.trailers() if last else ()
         self._data(stream, data, last=last and not trailers)

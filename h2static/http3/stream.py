@@ -61,7 +61,7 @@ def step(part: Part, frame_type: int, stream_id: int) -> Part:
     if following is not None:
         return following
     if frame_type in _ELSEWHERE or frame_type in (r.DATA, r.HEADERS):
-        name = r.FRAME_NAMES.get(frame_type, f"frame 0x{frame_type:x} of HTTP/2")
+        name = r.FRAME_NAMES.get(frame_type, f"HTTP/2 frame 0x{frame_type:x}")
         raise ConnectionViolation(
             ErrorCode.H3_FRAME_UNEXPECTED,
             f"stream {stream_id}: {name} after {part.name.lower()}",

@@ -1,4 +1,4 @@
-"""HTTPS on this machine without recipes: certificates of its own, and who has to trust them."""
+"""HTTPS on this machine without manual steps: a local CA, and the stores that must trust it."""
 
 from h2static.localca.certificates import Certificate, ensure_certificate
 from h2static.localca.names import machine_names

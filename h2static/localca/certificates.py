@@ -1,19 +1,17 @@
-"""A certificate authority of this machine's own, and the certificate that it signs.
+"""This machine's local certificate authority (CA), and the certificate that it signs.
 
-Contract: :func:`ensure_certificate` gives the paths of a private key and a certificate for
-``localhost``, ``127.0.0.1``, ``::1`` and the machine's names.  They are made once, kept in the
-user's data folder where only the user can read them, used again, and renewed before they expire;
-the authority stays the same, so it is trusted once.  Any number of processes may ask at the same
-time, and the two files match whenever they are read.  Raises ``OSError`` when the folder cannot be
-used.
+Contract: :func:`ensure_certificate` returns the paths of a private key and a certificate for
+``localhost``, ``127.0.0.1``, ``::1`` and the machine's names.  They are created once, kept in the
+user's data folder where only the user can read them, reused, and renewed before they expire; the CA
+stays the same, so that it needs to be trusted only once.  Any number of processes may call it
+concurrently, and the two files always match.  Raises ``OSError`` if the folder cannot be used.
 
-Assumes: nobody else can write to the user's data folder.
+Assumes: no other user can write to the user's data folder.
 
-Strategy: the authority is constrained to names and addresses of local networks
-(:mod:`h2static.localca.constraints`), so that its key, if it leaked, could vouch for no site of the
-world; one that was made with wider constraints is replaced.  Everything is done under a lock, and
-files are renamed into their place.  A renewed certificate is for the same key as before, because
-those who read the two files hold no lock.
+Strategy: the CA is constrained to names and addresses on local networks
+(:mod:`h2static.localca.constraints`), so that its key, if leaked, could not sign for a public site;
+a CA with wider constraints is replaced.  Everything is done under a lock, and files are renamed
+into place.  A renewed certificate uses the same key, because readers of the two files hold no lock.
 """
 
 from __future__ import annotations
@@ -311,7 +309,7 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Raises ``ValueError`` when it is no key of the kind that is made here."""
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{path} holds another kind of key")
+        raise ValueError(f"{path} contains another kind of key")
     return key
 
 

@@ -1,9 +1,9 @@
-"""What the local certificate authority may vouch for: names and addresses that are nobody else's.
+"""The names and addresses that the local CA may sign for: those that cannot be public.
 
-Contract: :func:`make_constraints` gives the name constraints (RFC 5280 section 4.2.1.10) of an
-authority; no host of the public internet has a name or an address within them, now or later.
-:func:`permits` says whether a certificate may name something; :func:`are_local` whether the
-constraints of an authority that exists already are no wider than that.
+Contract: :func:`make_constraints` returns the name constraints (RFC 5280 section 4.2.1.10) of a CA;
+no host on the public internet has a name or an address within them, now or later.
+:func:`permits` says whether a certificate may contain a name; :func:`are_local` whether the
+constraints of an existing CA are no wider than that.
 
 Assumes: names are host names or addresses without brackets.
 

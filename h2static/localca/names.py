@@ -1,4 +1,4 @@
-"""The names under which this machine is reached."""
+"""The host names of this machine."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Where certificates that are trusted are kept: by the system, by browsers.
+"""The trust stores of the system and of browsers.
 
-Contract: :func:`find_stores` lists the stores of this user; those that browsers make when they
-start for the first time are listed as soon as the browser has a folder.  Nothing is changed and no
-program is run.
+Contract: :func:`find_stores` lists the stores of this user; those that browsers create on their
+first start are listed as soon as the browser has a folder.  Nothing is changed and no program is
+run.
 
-Where browsers keep their profiles differs by how they were installed: as a package of the
-distribution, as a Snap or as a Flatpak, and for Firefox by its version as well.
+The location of browser profiles depends on how the browser was installed: as a package of the
+distribution, as a Snap or as a Flatpak, and for Firefox on its version as well.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _anchors() -> Iterator[Store]:
     for folder, refresh in _ANCHORS:
         if os.path.isdir(folder):
             yield Store(
-                who="the system, curl",
+                who="system, curl",
                 kind=StoreKind.ANCHORS,
                 place=Path(folder, "h2static-local-ca.crt"),
                 refresh=refresh,

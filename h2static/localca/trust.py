@@ -1,9 +1,9 @@
-"""Who trusts the local certificate authority, and how that is changed.
+"""Adds the local CA to trust stores, and removes it.
 
 Contract: :func:`install` and :func:`uninstall` change every store that
-:mod:`h2static.localca.stores` finds and say for each what was done; :func:`status` says who trusts
-the authority.  :func:`instructions` is the text for people who run the commands themselves.  What
-was done for all stores is noted beside the authority, so that a server need not ask again.
+:mod:`h2static.localca.stores` finds and report the result for each; :func:`status` reports which
+stores trust the CA.  :func:`instructions` returns instructions for running the commands by hand.
+The result for all stores is noted next to the CA, so that a server need not check again.
 """
 
 from __future__ import annotations
@@ -133,16 +133,16 @@ def install(certificate: Certificate, stores: Sequence[Store]) -> list[Outcome]:
 def _install_in(store: Store, authority_file: str) -> Outcome:
     before = trust_in(store, authority_file)
     if before is Trust.TRUSTED:
-        return Outcome(store=store, done=True, text="trusted already")
+        return Outcome(store=store, done=True, text="already trusted")
     if before is Trust.OLD and store.kind is StoreKind.NSS:
         run_step(uninstall_step(store, authority_file))
     problem = run_step(install_step(store, authority_file))
     made = replace(store, exists=True)
     if problem is None and trust_in(made, authority_file) is not Trust.TRUSTED:
-        problem = "the commands went well, but the authority is not there"
+        problem = "the commands succeeded, but the authority is still not trusted"
     if problem is not None:
         return Outcome(store=store, done=False, text=problem)
-    return Outcome(store=store, done=True, text="trusted from now on")
+    return Outcome(store=store, done=True, text="now trusted")
 
 
 def uninstall(certificate: Certificate, stores: Sequence[Store]) -> list[Outcome]:
@@ -150,10 +150,10 @@ def uninstall(certificate: Certificate, stores: Sequence[Store]) -> list[Outcome
     _note_of(certificate).unlink(missing_ok=True)
     outcomes = []
     for store in stores:
-        done, text = True, "not trusted, nothing to do"
+        done, text = True, "not trusted; nothing to do"
         if trust_in(store, certificate.authority_file) is not Trust.ABSENT:
             problem = run_step(uninstall_step(store, certificate.authority_file))
-            done, text = problem is None, problem or "not trusted any more"
+            done, text = problem is None, problem or "no longer trusted"
         outcomes.append(Outcome(store=store, done=done, text=text))
     return outcomes
 
@@ -178,7 +178,7 @@ def run_step(step: Step) -> str | None:
     if step.privileged and os.geteuid() != 0:
         if shutil.which("sudo") is None:
             shown = "; ".join(shlex.join(one) for one in step.commands)
-            return f"not done: as root, run {shown}"
+            return f"not done; run as root: {shown}"
         prefix = ("sudo",)
     for command in step.commands:
         try:
@@ -203,7 +203,7 @@ def browsers_not_found(stores: Sequence[Store]) -> list[str]:
     """What to say of browsers that have no store yet."""
     if any("Firefox" in store.who for store in stores):
         return []
-    return ["Firefox: no profile was found; if you use it, start it once and run this again"]
+    return ["Firefox: no profile found; if you use Firefox, start it once and run this again"]
 
 
 def instructions(
@@ -213,11 +213,11 @@ def instructions(
 ) -> str:
     """What ``h2static install-ca`` prints: who needs which commands."""
     lines = [
-        f"The local certificate authority: {certificate.authority_file}",
+        f"Local certificate authority: {certificate.authority_file}",
         f"SHA-256 {certificate.fingerprint[:47]}",
         f"        {certificate.fingerprint[48:]}",
         "",
-        "To have it trusted, run h2static install-ca --yes, or by hand:",
+        "To trust it, run h2static install-ca --yes, or by hand:",
     ]
     for store in stores:
         step = step_for(store, certificate.authority_file)
@@ -244,4 +244,4 @@ def _shell(command: Sequence[str]) -> list[str]:
 def restart_hint() -> str:
     """What people have to do after a change."""
     close = "quit (Cmd-Q) and start" if sys.platform == "darwin" else "close and start"
-    return f"Browsers that are open take notice once you {close} them again."
+    return f"Open browsers notice the change only after you {close} them again."

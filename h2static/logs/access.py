@@ -1,12 +1,12 @@
 """The access log: one line for each finished request.
 
-Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats and writes.  When
-the medium is slower than the requests, at most ``max_waiting`` wait; later ones are left out and
-counted (:meth:`AccessLog.take_left_out`).  What the medium does not take is counted as well
+Contract: :meth:`AccessLog.add` never blocks and never raises; a thread formats and writes.  If the
+medium is slower than the requests, at most ``max_waiting`` lines wait; later ones are dropped and
+counted (:meth:`AccessLog.take_left_out`).  Failed writes are counted as well
 (:meth:`AccessLog.take_problems`).
 
-Whatever a record holds is escaped where a line is made of it, whoever is said to have checked it:
-nothing of a peer or a proxy ends a field, forges a line or acts on a terminal.
+Everything in a record is escaped when its line is formatted, even if it was checked before: no data
+from a peer or a proxy can end a field, forge a line or control a terminal.
 
 Assumes: one thread calls :meth:`AccessLog.add`; ``deque`` appends are atomic.
 """
@@ -39,11 +39,11 @@ HostOf: TypeAlias = Callable[[Request], str]
 MAX_WAITING: Final = 65_536
 #: Seconds that a request waits at most before it is written: lines go out in batches.
 _INTERVAL: Final = 0.5
-#: The same for a person who watches.
+#: The same for a person at a terminal.
 _BRIEF_INTERVAL: Final = 0.1
 #: Lines of one ``write``.
 _BATCH: Final = 512
-#: What stands in the place of an address for clients of Unix domain sockets.
+#: Stands for the address of clients on Unix domain sockets.
 _UNIX: Final = "unix"
 
 
@@ -92,12 +92,12 @@ class AccessLog:
         return count
 
     def take_problems(self) -> list[str]:
-        """What went wrong since the last call, one line each."""
+        """Problems since the last call, one line each."""
         with self._problems_lock:
             unwritten, self._unwritten = self._unwritten, Counter()
             not_reopened, self._not_reopened = self._not_reopened, ""
         problems = [
-            f"{count} requests were not written to the access log: {reason}"
+            f"{count} access-log lines could not be written: {reason}"
             for reason, count in unwritten.items()
         ]
         if not_reopened:
@@ -123,7 +123,7 @@ class AccessLog:
 
     def _drain(self) -> None:
         while True:
-            # Also where nothing waits: whoever renamed the file may wait for the new one.
+            # Even if nothing waits: the program that renamed the file may wait for the new one.
             self._open_again_if_asked()
             if not self._waiting:
                 return
@@ -150,7 +150,7 @@ class AccessLog:
                 self._log_file.write(octets)
                 left -= count
         except OSError as error:
-            # The medium is full or the reader gone; serving goes on.
+            # The medium is full, or the reader has disappeared; serving continues.
             with self._problems_lock:
                 self._unwritten[error.strerror or str(error)] += left
 
@@ -223,7 +223,7 @@ def _combined(finished: Finished, epoch: float) -> str:
 
 
 def _virtual_host(finished: Finished, host: str | None) -> str:
-    """What Apache's log format says with ``%v:%p``, and a space."""
+    """Apache's ``%v:%p``, and a space."""
     local = finished.client.local
     port = local[1] if isinstance(local, tuple) else _UNIX
     return f"{_word(host or named_host(finished.request.authority) or '-')}:{port} "

@@ -1,10 +1,9 @@
-"""Request log lines for a person who watches a terminal.
+"""Request log lines for a person at a terminal.
 
-Contract: one line for a request: time, method, status, path, size, duration and protocol; pushed
-responses say so, and those with hints how these were delivered.  What is said of every request
-stands in columns, as long as paths are short enough for 80 of them.  Control characters never reach
-the terminal.  Requests of the live reload client are left out, and those that browsers make without
-being told and that came to nothing: they are not the person's.
+Contract: one line per request: time, method, status, path, size, duration and protocol; pushed
+responses are marked, and responses with hints show how these were delivered.  Values are aligned in
+columns if the path fits in 80 columns.  Control characters never reach the terminal.  Requests of
+the live-reload client are omitted, and so are failed requests that browsers send on their own.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import time
 from h2static.http.journal import Finished
 from h2static.logs.escape import escape, escape_utf8
 
-#: What live reload asks for by itself.
+#: Requests of the live-reload client.
 _OWN_PREFIX = b"/.h2static/"
 #: What browsers ask every site for, and most have not: an icon, and what developer tools look for.
 _UNASKED = (
@@ -27,7 +26,7 @@ _UNASKED = (
 _PATH_WIDTH = 22
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
-#: Colours by the first digit of the status.
+#: Colors by the first digit of the status.
 _COLOURS = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
 _SIZES = ("B", "kB", "MB", "GB")
 _DURATIONS = ("ms", "s")

@@ -1,8 +1,8 @@
 """The verbose log of a client, in nghttp's form (``h2get -v``).
 
-Contract: as :class:`~h2static.logs.frames.FrameLog`, for the other end: same lines, same order and
-indentation as nghttp 1.52 has.  HTTP/1.1 has no frames: its header sections stand in their place,
-with the fields below the first line as those of a frame are.
+Contract: like :class:`~h2static.logs.frames.FrameLog`, for the other end: the same lines, order and
+indentation as nghttp 1.52.  HTTP/1.1 has no frames: its header sections are shown instead, with
+the fields below the first line, like those of a frame.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ClientFrameLog(FrameLog):
     def __init__(
         self, write: Callable[[str], object], clock: Callable[[], float], *, color: bool
     ) -> None:
-        """``clock`` gives seconds since the connection was asked for."""
+        """``clock`` returns seconds since the start of connecting."""
         super().__init__(0, write, clock, color=color)
         #: Streams whose first HEADERS were shown, in each direction.
         self._sent_on: set[int] = set()
@@ -36,7 +36,7 @@ class ClientFrameLog(FrameLog):
         self._line("Connected")
 
     def negotiated(self, protocol: str) -> None:
-        """What ALPN has come to."""
+        """The result of ALPN."""
         self.plain(f"The negotiated protocol: {escape(protocol)}")
 
     # --- Observer
@@ -62,7 +62,7 @@ class ClientFrameLog(FrameLog):
         self._frame("send", frame, fields, note)
 
     def stream_closed(self, stream_id: int) -> None:
-        """nghttp does not tell."""
+        """Nothing: nghttp does not show it."""
 
     # --- HeadObserver
 

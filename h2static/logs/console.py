@@ -1,6 +1,6 @@
-"""What a worker shows on standard output: frames (``-v``) and octets (``--hexdump``).
+"""A worker's output on standard output: frames (``-v``) and octets (``--hexdump``).
 
-Contract: nothing here raises or matters to a connection; when the reader goes away
+Contract: nothing here raises or affects a connection; when the reader disappears
 (``h2static -v | head``), the rest is not written.
 """
 
@@ -15,13 +15,13 @@ from h2static.config import Config
 from h2static.logs.escape import escape
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only ``-v`` needs.
     from h2static.logs.frames import FrameLog
     from h2static.logs.http3_frames import Http3FrameLog
 
 
 def is_colored(config: Config) -> bool:
-    """Whether to colour what goes to standard output (https://no-color.org/)."""
+    """Whether to color standard output (https://no-color.org/)."""
     if config.color is not None:
         return config.color
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

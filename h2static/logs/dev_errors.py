@@ -1,8 +1,8 @@
-"""The error log of dev mode: for the one person who edits the site, beside the request log.
+"""The error log of dev mode: for the person who edits the site, next to the request log.
 
-Contract: as :class:`h2static.logs.errors.ErrorLog`, but that a browser does not trust the
-certificate is told once, in the manner of the request log, and what browsers do all the time is not
-told: they open connections ahead of need and drop them.
+Contract: like :class:`h2static.logs.errors.ErrorLog`, but a browser that does not trust the
+certificate is reported only once, in the form of the request log, and normal behavior of browsers
+is not reported: they open connections speculatively and drop them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from collections.abc import Sequence
 from h2static.logs.errors import ErrorLog
 
 _DISTRUST = "the client does not trust the certificate"
-#: What becomes of connections that were opened ahead of need.
-_USUAL = ("no connection preface in time", "nothing was asked in time", "the client went away")
+#: The usual end of connections that browsers opened speculatively.
+_USUAL = (
+    "no connection preface before the timeout",
+    "no request before the timeout",
+    "the client closed the connection",
+)
 
 
 class DevErrorLog(ErrorLog):
@@ -30,8 +34,8 @@ class DevErrorLog(ErrorLog):
             if not self._told:
                 self._told = True
                 self.write_line(
-                    f"{time.strftime('%H:%M:%S')}  a browser does not trust the certificate; one"
-                    " that h2static made it does after h2static install-ca --yes"
+                    f"{time.strftime('%H:%M:%S')}  a browser does not trust the certificate;"
+                    " if h2static made it, run h2static install-ca --yes"
                 )
         elif not text.endswith(_USUAL):
             super().report(kind, peer, text, details)

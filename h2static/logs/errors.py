@@ -1,9 +1,10 @@
-"""The error log: one line for each thing that went wrong, and never a flood of them.
+"""The error log: one line per error, and never a flood of them.
 
-Contract: :meth:`ErrorLog.report` never raises and never lets a peer's octets act on a terminal.  It
-may be called from any thread.  Lines of one kind are limited to :data:`BURST` at once and
-:data:`RATE` a second; what is left out is counted and told with the next line of that kind, or by
-:meth:`ErrorLog.flush`.  So is what could not be written, with the reason.
+Contract: :meth:`ErrorLog.report` never raises and never lets a peer's octets control a terminal.
+It may be called from any thread.  Lines of one kind are limited to a burst of :data:`BURST` and
+:data:`RATE` per second; suppressed lines are counted and reported with the next line of that kind,
+or by :meth:`ErrorLog.flush`.  Lines that could not be written are reported in the same way, with
+the reason.
 
 Assumes: a line is short enough for one ``write``; several processes append to one file.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from h2static.logs.escape import escape
 from h2static.logs.files import LogFile
 
-#: Lines of one kind that may come at once: enough to see what happens, few enough to read.
+#: Lines of one kind in a burst: enough to see what happens, few enough to read.
 BURST = 20
 #: Lines of one kind in a second after that.
 RATE = 5.0
@@ -28,7 +29,7 @@ MAX_LENGTH = 1000
 
 @dataclass(slots=True, kw_only=True)
 class _Bucket:
-    """What one kind of line may still use."""
+    """The remaining budget of one kind of line."""
 
     tokens: float
     filled: float
@@ -53,7 +54,7 @@ class ErrorLog:
         self._lock = threading.RLock()
 
     def report(self, kind: str, peer: str, text: str, details: Sequence[str] = ()) -> None:
-        """Write one line: when, what kind, who (empty: nobody in particular) and what.
+        """Write one line: time, kind, peer (empty: none) and text.
 
         ``details`` are written below it: a traceback.
         """
@@ -73,7 +74,7 @@ class ErrorLog:
             self._write(now, kind, f"{peer}: {text}" if peer else text, details)
 
     def flush(self) -> None:
-        """Tell what was left out and not yet told, if it can be written by now."""
+        """Report suppressed lines that were not reported yet, if writing works again."""
         with self._lock:
             now = self._clock()
             for kind, bucket in self._buckets.items():
@@ -95,13 +96,13 @@ class ErrorLog:
                 self.report("log", "", f"cannot reopen {self._log_file.path}: {error.strerror}")
 
     def close(self) -> None:
-        """Tell what was left out and close the file."""
+        """Report suppressed lines and close the file."""
         with self._lock:
             self.flush()
             self._log_file.close()
 
     def _write_left_out(self, kind: str, bucket: _Bucket, now: float) -> None:
-        self._write(now, kind, f"{bucket.left_out} more of this kind were not written")
+        self._write(now, kind, f"{bucket.left_out} similar messages suppressed")
         bucket.left_out = 0
 
     def _tell_unwritten(self, now: float) -> None:
@@ -129,6 +130,6 @@ class ErrorLog:
 def _line(now: float, kind: str, text: str, details: Sequence[str] = ()) -> bytes:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     line = f"h2static: {stamp} [{kind}] {escape(text)[:MAX_LENGTH]}\n"
-    # In one write: lines of other processes are not to come in between.
+    # In one write, so that no lines of other processes come in between.
     line += "".join([f"    {escape(one)[:MAX_LENGTH]}\n" for one in details])
     return line.encode("utf-8", "backslashreplace")

@@ -1,7 +1,7 @@
-"""Text of strangers, made safe for a terminal and for a line of a log.
+"""Makes untrusted text safe for terminals and log lines.
 
-Contract: what comes out is printable and has no line ends, and two different inputs give two
-different outputs.  Text keeps its letters, whatever their script; octets are shown as ASCII.
+Contract: the result is printable and has no line breaks, and different inputs have different
+results.  Text keeps its letters, whatever their script; octets are shown as ASCII.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Log files: written in whole lines by several processes, and opened again once they were renamed.
+"""Log files: written in complete lines by several processes, and reopened after they were renamed.
 
-Contract: a :class:`LogFile` appends what it is given, or raises ``OSError``.  Where a write moved
-only a part and the rest cannot follow, because the disk is full, the next one begins a new line: no
-line is ever glued to the rest of another.  Opening waits for nobody: a FIFO needs a reader first.
+Contract: a :class:`LogFile` appends what it is given, or raises ``OSError``.  If a write was
+partial and the rest cannot follow because the disk is full, the next one starts a new line, so that
+no line is joined to the rest of another.  Opening never blocks: a FIFO needs a reader first.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class LogFile:
 
     @property
     def is_pipe(self) -> bool:
-        """Whether it is a pipe, or the system cannot say."""
+        """Whether it is a pipe, or the system does not know."""
         try:
             return stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
         except OSError:
             return True
 
     def write(self, lines: bytes) -> None:
-        """Write all of ``lines``; a pipe or a full disk may take them in parts.
+        """Write all of ``lines``; a pipe or a full disk may accept them in parts.
 
         Raises ``OSError``.
         """
@@ -60,7 +60,7 @@ class LogFile:
         _close(before)
 
     def close(self) -> None:
-        """Let go of the file; what is written from here on goes to the standard descriptor."""
+        """Close the file; later lines go to the standard descriptor."""
         if self._path is not None:
             before, self._descriptor = self._descriptor, self._standard
             self._path = None
@@ -75,15 +75,15 @@ def _open(path: str) -> int:
         descriptor = os.open(path, flags, 0o644)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            reason = "a FIFO that nobody reads from, or a socket"
+            reason = "a FIFO without a reader, or a socket"
             raise OSError(errno.ENXIO, reason, path) from error
         raise
-    # Lines are written whole, however slowly they are read.
+    # Lines are written completely, however slowly they are read.
     os.set_blocking(descriptor, True)
     return descriptor
 
 
 def _close(descriptor: int) -> None:
-    # It tells of writes that failed, and has closed all the same.
+    # The error concerns earlier writes; the file is closed all the same.
     with contextlib.suppress(OSError):
         os.close(descriptor)

@@ -1,8 +1,8 @@
 """The verbose frame log, in nghttpd's form (``-v``), and the dump of octets (``--hexdump``).
 
-Contract: a :class:`FrameLog` watches one connection and prints each frame, each received field
-and each end of a stream as nghttpd 1.52 does: same lines, same order, same indentation.  What comes
-from the peer is escaped: it cannot act on a terminal nor forge a line.
+Contract: a :class:`FrameLog` watches one connection and prints each frame, each received field and
+each end of a stream as nghttpd 1.52 does: the same lines, order and indentation.  Data from the
+peer is escaped: it can neither control a terminal nor forge a line.
 
 Assumes: one thread; output goes through one writer that the log's owner flushes once a turn.
 """
@@ -49,7 +49,7 @@ class FrameLog:
         *,
         color: bool,
     ) -> None:
-        """``clock`` gives seconds since the program started."""
+        """``clock`` returns seconds since the program started."""
         self._id = connection_id
         self._write = write
         self._clock = clock
@@ -95,7 +95,7 @@ class FrameLog:
             self.stream_closed(frame.stream_id)
 
     def stream_closed(self, stream_id: int) -> None:
-        """The stream is over; told once."""
+        """The stream is closed; reported once."""
         if stream_id in self._open:
             self._open.remove(stream_id)
             self._line(f"stream_id={stream_id} closed")
@@ -119,7 +119,7 @@ class FrameLog:
         self._line("closed")
 
     def plain(self, text: str) -> None:
-        """A line that does not say which connection it is about, as nghttpd has some."""
+        """A line without the connection's number, as nghttpd has some."""
         self._write(escape(text) + "\n")
 
     def _show_continuations(self) -> None:
@@ -176,7 +176,7 @@ def _signal(priority: f.PriorityFields) -> str:
 
 
 def _details(frame: f.Frame) -> list[str]:
-    """What stands below a frame's first line, but for its flags and fields."""
+    """The lines below a frame's first line, except flags and fields."""
     match frame:
         case f.Data():
             return [f"(padlen={frame.padding})"] if frame.padding else []

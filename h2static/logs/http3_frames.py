@@ -31,7 +31,7 @@ class Http3FrameLog:
         *,
         color: bool,
     ) -> None:
-        """``clock`` gives seconds since the program started."""
+        """``clock`` returns seconds since the program started."""
         self._id = connection_id
         self._write = write
         self._clock = clock
@@ -61,7 +61,7 @@ class Http3FrameLog:
         self._line(f"recv stream_id={stream_id} is a {what} stream")
 
     def reset(self, verb: str, stream_id: int, code: int) -> None:
-        """What ends a stream before its time."""
+        """The reset of a stream."""
         name = self._colored("send" if verb == "send" else "recv", _RESETS[verb])
         direction = "send" if verb == "send" else "recv"
         self._line(f"{direction} {name} <stream_id={stream_id}>")
@@ -137,7 +137,7 @@ def _type_and_length(frame: f.Frame) -> tuple[int, int]:
 
 
 def _details(frame: f.Frame) -> list[str]:
-    """What stands below a frame's first line, but for its fields."""
+    """The lines below a frame's first line, except fields."""
     match frame:
         case f.Settings():
             return [

@@ -1,1 +1,1 @@
-"""Processes: the supervisor, its workers, and the line between them."""
+"""Processes: the supervisor, its workers, and the channel between them."""

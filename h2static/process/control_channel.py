@@ -1,10 +1,10 @@
-"""The line between supervisor and worker: a socket pair that carries messages as JSON lines.
+"""The channel between supervisor and worker: a socket pair that carries messages as JSON lines.
 
-Contract: a message is a JSON object with a ``type`` of :class:`Message`.  The end of the line says
-that the other side is dead.  What a worker is to do comes first, as one pickled value behind its
-length (the only thing that a supervisor sends and JSON cannot carry).
+Contract: a message is a JSON object with a ``type`` of :class:`Message`.  End of file means that
+the other side is dead.  A worker's assignment comes first, as one pickled value after its length
+(the only thing that a supervisor sends and JSON cannot carry).
 
-Assumes: both ends are the same program; nobody else can write to the socket.
+Assumes: both ends are the same program, and no other process can write to the socket.
 """
 
 from __future__ import annotations
@@ -19,52 +19,51 @@ from enum import StrEnum
 from h2static.config import Config
 
 _LENGTH_OCTETS = 4
-#: Sockets that go with one octet; Linux takes 253 (SCM_MAX_FD).
+#: Sockets passed with one octet; Linux allows 253 (SCM_MAX_FD).
 _SOCKETS_AT_ONCE = 200
 #: Octets of one read.
 _READ_SIZE = 65536
 
 
 class Message(StrEnum):
-    """What can be said, and by whom."""
+    """The types of messages, and who sends them."""
 
-    # The worker says:
-    #: It accepts connections; ``warnings`` are lines for the owner of the site.
+    # From the worker:
+    #: It accepts connections; ``warnings`` are lines for the site's owner.
     READY = "ready"
-    #: The ``warnings`` are others now.
+    #: The ``warnings`` have changed.
     WARNED = "warned"
-    #: It cannot start; ``reason`` is one line, ``details`` are those below it; ``application``:
-    #: because of an application; ``refused``: which does not want to start, so that trying again
-    #: would not help.
+    #: It cannot start; ``reason`` is one line, ``details`` are further lines; ``application``: the
+    #: cause is an application; ``refused``: it refuses to start, so retrying would not help.
     FAILED = "failed"
-    #: Modules of applications have changed: it wants successors.
+    #: Modules of applications have changed: replace the workers.
     CHANGED = "changed"
-    #: It has more memory than it may, ``octets``: it wants a successor.
+    #: It exceeds its memory limit, with ``octets``: replace it.
     TOO_LARGE = "too large"
     #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
     COUNTED = "counted"
-    #: It reads no datagrams of HTTP/3 any more: a successor may.
+    #: It no longer reads HTTP/3 datagrams: a successor may.
     LEFT = "left"
 
-    # The supervisor says:
-    #: Stop accepting after ``delay`` seconds, finish what was accepted within ``grace``, end.
-    #: ``succeeded``: others do its work now, and read the sockets of HTTP/3.
+    # From the supervisor:
+    #: Stop accepting after ``delay`` seconds, finish accepted requests within ``grace``, and exit.
+    #: ``succeeded``: successors have taken over, and read the HTTP/3 sockets.
     STOP = "stop"
-    #: End now.
+    #: Exit now.
     FORCE = "force"
-    #: Open the log files again.
+    #: Reopen the log files.
     REOPEN = "reopen"
-    #: The successors that were wanted could not start, for the ``reason``.
+    #: The requested successors could not start, for the ``reason``.
     NOT_SUCCEEDED = "not succeeded"
-    #: Say how things are.
+    #: Report counters.
     COUNTERS = "counters"
-    #: Predecessors have left the sockets of HTTP/3: read them.
+    #: Predecessors no longer read the HTTP/3 sockets: read them.
     TAKE = "take"
 
 
 @dataclass(slots=True, kw_only=True)
 class DatagramAssignment:
-    """What a worker is to know of the others for HTTP/3.
+    """What a worker needs to know about the others for HTTP/3.
 
     Behind the listening sockets come its inbox, and the other ends of those of :attr:`predecessors`
     in their order.
@@ -79,7 +78,7 @@ class DatagramAssignment:
 
 @dataclass(slots=True, kw_only=True)
 class Assignment:
-    """What a worker is to do."""
+    """A worker's task."""
 
     config: Config
     #: Which of the worker slots it fills, from 0.

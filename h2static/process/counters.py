@@ -1,7 +1,7 @@
-"""The counters of all workers, as SIGUSR2 asks for them.
+"""The counters of all workers, written on SIGUSR2.
 
-Contract: one question at a time.  Each ends with one JSON line, at the latest after
-:data:`DEADLINE`; a worker that has not answered by then shows as ``null``.
+Contract: one query at a time.  Each ends with one JSON line, after :data:`DEADLINE` at the latest;
+a worker that has not answered by then is ``null``.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Callable, Sequence
 from h2static.process.control_channel import Message
 from h2static.process.workers import Worker
 
-#: Seconds that workers have to tell their counters.
+#: Seconds that workers have to report their counters.
 DEADLINE = 1.0
 
 
 class Counters:
-    """Asks workers for their counters and writes what they answer."""
+    """Asks workers for their counters and writes the answers."""
 
     def __init__(
         self, write: Callable[[str], None], after: Callable[[float, Callable[[], None]], None]
     ) -> None:
-        """``write`` takes the line; ``after`` calls something after so many seconds."""
+        """``write`` takes the line; ``after`` schedules a call after some seconds."""
         self._write = write
         self._after = after
         #: The answers to the present question by process id, and who was asked; ``None``: there is
@@ -32,7 +32,7 @@ class Counters:
         self._asked: Sequence[Worker] = ()
 
     def ask(self, workers: Sequence[Worker]) -> None:
-        """Ask ``workers``, unless there is a question already."""
+        """Ask ``workers``, unless a query is pending."""
         if self._answers is not None:
             return
         answers: dict[int, object] = {}

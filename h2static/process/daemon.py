@@ -1,7 +1,7 @@
 """Leaving the terminal, ``-D/--daemon``.
 
-Contract: :func:`leave_terminal` returns in the daemon; the process that was started waits until the
-daemon says that it serves, so that its exit code tells whether it does.
+Contract: :func:`leave_terminal` returns in the daemon; the original process waits until the daemon
+serves, so that its exit status shows whether the start succeeded.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 
 def leave_terminal() -> Callable[[], None]:
-    """Go on in a child without a terminal.
+    """Continue in a child process without a terminal.
 
-    Returns, in the child, the function to call once it serves: it gives up the working folder and
-    the standard streams, and lets the parent exit with 0.  When the child ends before that, the
-    parent exits with 1; the child has said why.
+    Returns, in the child, the function to call once it serves: it leaves the working folder, closes
+    the standard streams, and makes the parent exit with 0.  If the child exits before that, the
+    parent exits with 1; the child has printed why.
     """
     ours, theirs = os.pipe()
     if os.fork():

@@ -1,8 +1,8 @@
-"""HTTP/3 as the supervisor sees it: who reads the sockets, and how workers know each other.
+"""HTTP/3 in the supervisor: which workers read the sockets, and how workers reach each other.
 
-Contract: workers of a server share a key; each has a number that is in its connection ids, and an
-inbox for datagrams that a successor reads and that are for it.  At no time two generations read:
-new workers begin when the old ones have said that they have left the sockets, or are dead.
+Contract: the workers of a server share a key; each has a number, which is part of its connection
+IDs, and an inbox for its datagrams that a successor reads.  Two generations never read at the same
+time: new workers start reading when the old ones have reported that they stopped, or are dead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NUMBERS = 256
 
 
 class DatagramNumbers:
-    """What workers are told of each other."""
+    """What workers need to know about each other."""
 
     def __init__(self) -> None:
         """Draw the key."""
@@ -53,12 +53,12 @@ class DatagramNumbers:
 
 
 def still_reads(retired: Iterable[Worker], slot: int) -> bool:
-    """Whether somebody reads the sockets of ``slot`` who is to be succeeded there."""
+    """Whether a predecessor still reads the sockets of ``slot``."""
     return any(one.slot == slot and one.reads_datagrams for one in retired)
 
 
 def take_over(retired: Iterable[Worker], current: Iterable[Worker]) -> None:
-    """Have those who are there read, unless somebody who is to end still does."""
+    """Let the current workers read, unless a retiring worker still does."""
     if not any(one.reads_datagrams for one in retired):
         for one in current:
             one.tell(Message.TAKE)

@@ -1,12 +1,12 @@
-"""Signals that come before the supervisor listens to them.
+"""Signals that arrive before the supervisor handles them.
 
-Contract: from :class:`EarlySignals` on, no signal ends the process without its cleaning up.  A
-request to stop raises ``KeyboardInterrupt`` wherever the start is, a wait for a slow file included;
-from :meth:`EarlySignals.hold_all` on it waits, as the other signals do from the beginning, for the
-supervisor, which unblocks them all once it listens.
+Contract: once :class:`EarlySignals` exists, no signal ends the process without cleanup.  A request
+to stop raises ``KeyboardInterrupt`` wherever the start is, even while it waits for a slow file;
+after :meth:`EarlySignals.hold_all` it stays blocked, as the other signals do from the beginning,
+until the supervisor handles signals and unblocks them.
 
-Assumes: made once, by the main thread, as early as can be.  What comes while the interpreter itself
-starts has the system's default action; nothing has been begun then.
+Assumes: created once, by the main thread, as early as possible.  A signal during the start of the
+interpreter itself has the system's default action; nothing needs cleanup then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import FrameType
 
 #: Requests to stop.
 _STOPS = (signal.SIGINT, signal.SIGTERM)
-#: What means something to a server that serves, and would end a process that does not listen.
+#: Signals with a meaning for a running server, which would end a process that ignores them.
 _LATER = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -24,7 +24,7 @@ class EarlySignals:
     """Holds signals back, and remembers a request to stop."""
 
     def __init__(self) -> None:
-        """Begin."""
+        """Block the signals, and handle requests to stop."""
         self._stop_wanted = False
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _LATER)
         self._handlers = {number: signal.signal(number, self._stop) for number in _STOPS}
@@ -34,18 +34,18 @@ class EarlySignals:
         raise KeyboardInterrupt
 
     def hold_all(self) -> None:
-        """Let requests to stop wait, too: from now on there are things to be closed in order.
+        """Block requests to stop as well: from now on, resources must be closed in order.
 
-        Raises ``KeyboardInterrupt`` when there has been one.  It may have been lost: an exception
-        in a callback of the interpreter (weak references, ``__del__``) goes nowhere.
+        Raises ``KeyboardInterrupt`` if there was one.  An earlier one may have been lost: the
+        interpreter discards exceptions in callbacks (weak references, ``__del__``).
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         if self._stop_wanted:
             raise KeyboardInterrupt
 
     def release(self) -> None:
-        """Everything is as it was before; but where a supervisor has listened, its handlers stay:
-        nothing is to interrupt the end of the process."""
+        """Restore the previous state, unless a supervisor has installed handlers: these stay, so
+        that nothing interrupts the end of the process."""
         for number, handler in self._handlers.items():
             if signal.getsignal(number) == self._stop:
                 signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The workers of one configuration: a reload begins another generation beside the present one."""
+"""The workers of one configuration: a reload starts a new generation next to the current one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Generation:
     config: Config
     #: By slot.
     workers: dict[int, Worker] = field(default_factory=dict)
-    #: What the site warns of, as the worker of each slot said last.
+    #: Warnings about the site, as last reported by the worker of each slot.
     warnings: dict[int, list[str]] = field(default_factory=dict)
-    #: Why its applications could not start; workers tell of that until they are repaired.
+    #: Why its applications could not start; workers show it until they are repaired.
     failure: str = ""
 
     def serving(self) -> bool:
@@ -35,8 +35,8 @@ def check_reload(old: Config, new: Config) -> None:
     """
     for name in ("port", "addresses", "daemon", "pid_file", "http3_only"):
         if getattr(old, name) != getattr(new, name):
-            raise StartError(f"a reload cannot change {name}: stop and start the server")
+            raise StartError(f"a reload cannot change {name}: restart the server")
     if [(one.port, one.addresses) for one in old.listening] != [
         (one.port, one.addresses) for one in new.listening
     ]:
-        raise StartError("a reload cannot change where to listen: stop and start the server")
+        raise StartError("a reload cannot change where to listen: restart the server")

@@ -1,12 +1,12 @@
-"""Launching the interpreter of a worker, which may be done before it is known what it is to do.
+"""Launch the interpreter of a worker, possibly before its task is known.
 
-Contract: :func:`launch` returns at once; the worker loads its modules and then waits on its line
-for an :class:`~h2static.process.control_channel.Assignment`.  When the line is closed before one
-has come, the worker ends silently.
+Contract: :func:`launch` returns immediately; the worker loads its modules and then waits for an
+:class:`~h2static.process.control_channel.Assignment` on its channel.  If the channel is closed
+before that, the worker exits silently.
 
-Assumes nothing of the package, so that the command can launch its first worker before it has loaded
-anything itself: the two then load side by side.  The standard descriptors are open, and so are the
-worker's.
+Imports nothing from the package, so that the command can launch its first worker before loading
+anything itself; the two then load in parallel.  Assumes that the standard descriptors are open, and
+so are the worker's.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pathlib import Path
 _PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); from h2static.process.worker import main; main()"
 )
-#: What a worker gets besides our own environment, which has precedence.  The C library gives each
-#: thread a heap of its own, and what one thread has freed no other uses: with six threads that read
-#: and list, a worker took 5 MiB more than it needed.
+#: Variables for a worker in addition to our own environment, which has precedence.  The C library
+#: gives each thread a heap of its own, and no thread reuses what another has freed: with six
+#: threads for reading and listing, a worker took 5 MiB more than it needed.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 
-#: Signals that concern the supervisor only, though a terminal or a service manager sends them to
-#: every process.
+#: Signals for the supervisor only, although terminals and service managers send them to every
+#: process.
 SUPERVISORS_SIGNALS = (
     signal.SIGINT,
     signal.SIGTERM,
@@ -43,13 +43,13 @@ SUPERVISORS_SIGNALS = (
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Launched:
-    """A worker process that waits for its assignment."""
+    """A worker process that is waiting for its assignment."""
 
     process: subprocess.Popen[bytes]
     line: socket.socket
 
     def discard(self) -> None:
-        """End the process, which is not needed after all."""
+        """Stop the process, which is not needed after all."""
         self.line.close()
         self.process.kill()
         self.process.wait()
@@ -58,8 +58,7 @@ class Launched:
 def launch(*, silent: bool = False) -> Launched:
     """Start the interpreter of a worker.
 
-    ``silent``: what it writes goes nowhere.  Raises ``OSError`` when the system has no room for
-    another process.
+    ``silent``: discard its output.  Raises ``OSError`` if the system cannot start another process.
     """
     ours, theirs = socket.socketpair()
     output = subprocess.DEVNULL if silent else None

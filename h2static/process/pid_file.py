@@ -1,12 +1,12 @@
-"""The file that names the process which serves, ``--pid-file``.
+"""The file with the process ID of the server, ``--pid-file``.
 
-Contract: a :class:`PidFile` belongs to one process at a time, for as long as that lives.  Whatever
-number an earlier process left in the file means nothing: it may be another program's by now, and in
-a container it nearly always is.
+Contract: a :class:`PidFile` belongs to one process at a time, for the life of the process.  A
+number that an earlier process left in the file means nothing: it may belong to another program by
+now, and in a container it nearly always does.
 
-Strategy: the process keeps the file open and locked.  The kernel gives the lock up with the
-process, however that ends.  A lock counts only if the file is still the one at that path: whoever
-had it before may have removed it in the meantime.
+Strategy: the process keeps the file open and locked.  The kernel releases the lock when the process
+exits, for whatever reason.  A lock is valid only if the file is still the one at that path: its
+previous owner may have removed it in the meantime.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import stat
 
 from h2static.errors import StartError
 
-#: File systems without locks (some network file systems) say one of these.
+#: Error numbers of file systems without locks (some network file systems).
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-#: Octets in which a process id fits.
+#: Maximum length of a process ID in octets.
 _MAX_LENGTH = 32
 
 
 class PidFile:
-    """A file with the process id of the supervisor, while it runs."""
+    """A file with the supervisor's process ID, while it runs."""
 
     def __init__(self, path: str) -> None:
-        """Take the file and write it.
+        """Lock and write the file.
 
-        Raises :class:`~h2static.errors.StartError` when it cannot be written or when another
-        process has it.  Where the file system knows no locks, the file is only written.
+        Raises :class:`~h2static.errors.StartError` if it cannot be written, or if another process
+        holds it.  On file systems without locks, the file is only written.
         """
-        # A daemon leaves the folder that a relative name is meant from.
+        # A daemon leaves the folder that a relative name refers to.
         self._path = os.path.abspath(path)
         try:
             self._descriptor = self._take()
@@ -42,14 +42,14 @@ class PidFile:
             raise StartError(f"cannot write {path}: {error.strerror}") from error
 
     def _take(self) -> int:
-        """The file, open and locked, with our process id in it."""
+        """Open and lock the file, and write our process ID."""
         while True:
-            # Without O_NONBLOCK a FIFO would be waited for.
+            # Without O_NONBLOCK, opening a FIFO would block.
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
             descriptor = os.open(self._path, flags, 0o644)
             try:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    # In the end it would be removed, be it /dev/null.
+                    # On exit it would be removed, even /dev/null.
                     raise StartError(f"cannot write {self._path}: not a regular file")
                 self._lock(descriptor)
                 if self._is_at_path(descriptor):
@@ -67,20 +67,20 @@ class PidFile:
         except BlockingIOError:
             written = os.pread(descriptor, _MAX_LENGTH, 0).strip()
             other = f"process {written.decode()}" if written.isdigit() else "another process"
-            raise StartError(f"{other} is running with the pid file {self._path}") from None
+            raise StartError(f"{self._path}: {other} is already running") from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
 
     def _is_at_path(self, descriptor: int) -> bool:
-        """Whether the file that is open as ``descriptor`` is still the one that has the name."""
+        """Whether the file open as ``descriptor`` is still the one at the path."""
         try:
             return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
         except FileNotFoundError:
             return False
 
     def remove(self) -> None:
-        """Remove the file, unless another one has its name by now, and give up the lock."""
+        """Remove the file, unless another one is at the path by now, and release the lock."""
         with contextlib.suppress(OSError):
             if self._is_at_path(self._descriptor):
                 os.unlink(self._path)

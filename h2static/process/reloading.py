@@ -1,7 +1,8 @@
 """What a reload changes before new workers start, and what it cannot change.
 
-Contract: :func:`prepare` opens the sockets that a new configuration needs, and gives it back as it
-is to be served; then :func:`settle` or :func:`revert` closes what is not needed.
+Contract: :func:`prepare` opens the sockets that a new configuration needs, and returns the
+configuration to serve; then :func:`settle` or :func:`revert` closes the sockets that are not
+needed.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from h2static.server.listeners import Listener
 
 
 def prepare(old: Config, new: Config, listeners: Sequence[Listener]) -> Config:
-    """Raises :class:`~h2static.errors.StartError` for what a reload cannot change, and ``OSError``
-    where there are no sockets."""
+    """Open the sockets for a new configuration, and return it as it will be served.
+
+    Raises :class:`~h2static.errors.StartError` for what a reload cannot change, and ``OSError`` if
+    a socket cannot be opened."""
     check_reload(old, new)
     if new.serves_http3:
         for listener in listeners:
             if not new.listening[listener.place].no_tls:
                 listener.take_datagrams(new.workers)
     elif old.tells_of_http3 and new.alt_svc is AltSvc.AUTO:
-        # Whoever was told of HTTP/3 is to forget it.
+        # Clients that know of HTTP/3 must forget it.
         new = replace(new, alt_svc=AltSvc.CLEAR)
     for listener in listeners:
         listener.extend(new.workers)
@@ -31,7 +34,7 @@ def prepare(old: Config, new: Config, listeners: Sequence[Listener]) -> Config:
 
 
 def settle(listeners: Sequence[Listener], config: Config) -> None:
-    """``config`` is served: what is open for it is for good, and what is not needed is closed."""
+    """``config`` is served: keep its sockets, and close those no longer needed."""
     for listener in listeners:
         if not config.serves_http3:
             listener.leave_datagrams()
@@ -39,7 +42,7 @@ def settle(listeners: Sequence[Listener], config: Config) -> None:
 
 
 def revert(listeners: Sequence[Listener], config: Config) -> None:
-    """``config`` is still served: close what was opened for another one."""
+    """``config`` is still served: close sockets that were opened for another one."""
     for listener in listeners:
         listener.revert()
         if not config.serves_http3:

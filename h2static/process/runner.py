@@ -1,15 +1,16 @@
-"""The commands of ``--run``: a process beside the server, which runs them and ends with it.
+"""The commands of ``--run``: a process alongside the server that runs them and stops with it.
 
-Contract: :func:`main` runs each command in a shell and a process group of its own, prints what it
-prints with the command's name in front, and writes what is wrong into a file that workers read
-(:mod:`h2static.dev.run_report`).  When its standard input ends, which is when the server has ended
-however that came, it ends the commands: by SIGTERM, and by SIGKILL a moment later.
+Contract: :func:`main` runs each command in a shell and a process group of its own, prints its
+output with the command's name in front, and writes problems to a file that workers read
+(:mod:`h2static.dev.run_report`).  At the end of its standard input, which is when the server has
+exited for whatever reason, it stops the commands with SIGTERM, and with SIGKILL a moment later.
 
 Assumes: nothing else reads its standard input.
 
-Strategy: one thread, one ``selectors`` loop.  It is a process of its own because workers come and
-go while a command goes on, and because only a process can see the end of the supervisor whatever
-ended that.  A command's standard input stays open and silent: tools that watch end with it.
+Strategy: one thread, one ``selectors`` loop.  It is a separate process because workers come and go
+while a command keeps running, and because only a process can notice the end of the supervisor in
+every case.  A command's standard input stays open and silent, because watching tools exit when it
+ends.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ from h2static.process.launching import SUPERVISORS_SIGNALS
 
 @dataclass(slots=True, kw_only=True)
 class _Command:
-    """A command that runs."""
+    """A running command."""
 
     name: str
     process: subprocess.Popen[bytes]
     output: BuildOutput
-    #: What came without the end of its line.
+    #: An incomplete line.
     rest: bytes = b""
     open: bool = True
     ended: bool = field(default=False)
 
 
 class Runner:
-    """Runs commands until told to stop."""
+    """Runs commands until it is stopped."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Runner:
         color: bool,
         limits: DevLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``report``: the file that says what is wrong."""
+        """``report``: the file for problems."""
         self._report = report
         self._color = color
         self._limits = limits
@@ -85,7 +86,7 @@ class Runner:
         return running
 
     def run(self, until: int) -> None:
-        """Pass on what the commands print, until the descriptor ``until`` ends."""
+        """Print the commands' output, until the end of the descriptor ``until``."""
         self._selector.register(until, selectors.EVENT_READ, None)
         try:
             while True:
@@ -116,7 +117,7 @@ class Runner:
 
     def _print_lines(self, one: _Command, octets: bytes) -> None:
         *lines, rest = (one.rest + octets).split(b"\n")
-        # A line without an end is shown in parts.
+        # An endless line is shown in parts.
         if len(rest) > self._limits.run_line:
             lines.append(rest)
             rest = b""
@@ -128,7 +129,7 @@ class Runner:
 
     def _look_for_ends(self) -> None:
         for one in self._commands:
-            # What is left to read comes first, unless somebody else keeps it open.
+            # The remaining output comes first, unless another process keeps the pipe open.
             code = one.process.poll()
             if code is None or one.ended:
                 continue
@@ -136,11 +137,11 @@ class Runner:
                 self._read(one)
             one.ended = True
             if code < 0:
-                how = f"was ended by {signal.Signals(-code).name}"
+                how = f"was killed by {signal.Signals(-code).name}"
             else:
-                how = f"ended with exit code {code}"
+                how = f"exited with code {code}"
             one.output.end(how, well=code == 0)
-            self._print(one.name, how if code else "has ended")
+            self._print(one.name, how if code else "exited")
 
     def _print(self, name: str, text: str) -> None:
         prefix = f"\x1b[2m[{name}]\x1b[0m" if self._color else f"[{name}]"
@@ -153,7 +154,7 @@ class Runner:
             write_report(self._report, problems)
 
     def stop(self) -> None:
-        """End every command, and what it has started."""
+        """Stop every command, and everything it has started."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             for one in self._commands:
                 _signal_group(one.process.pid, number)
@@ -181,7 +182,7 @@ def _group_lives(group: int, process: subprocess.Popen[bytes]) -> bool:
 
 
 def names_of(commands: Sequence[str]) -> list[str]:
-    """A short name for each command: its program, with a number where that is not enough."""
+    """A short name for each command: its program, with a number if that is ambiguous."""
     names: list[str] = []
     for command in commands:
         words = [word for word in command.split() if "=" not in word] or ["run"]
@@ -194,7 +195,7 @@ def names_of(commands: Sequence[str]) -> list[str]:
 def main() -> None:
     """Run the commands of the command line: the report's path, ``color`` or ``plain``, and JSON."""
     for number in SUPERVISORS_SIGNALS:
-        # The terminal sends them to everybody; the end of standard input tells when it is time.
+        # The terminal sends them to every process; the end of standard input is the signal to stop.
         signal.signal(number, signal.SIG_IGN)
     report, color, commands = sys.argv[-3:]
     Runner(json.loads(commands), report, color=color == "color").run(0)

@@ -1,13 +1,13 @@
-"""The supervisor: keeps the sockets, starts workers, replaces them, and hears the signals.
+"""The supervisor: holds the sockets, starts and replaces workers, and handles signals.
 
-Contract: :meth:`Supervisor.run` returns when the last worker has ended.  The
-listening sockets stay open as long as anybody is to accept from them, whatever happens to workers:
-nothing that waits in a backlog is lost, and no connect is refused.
+Contract: :meth:`Supervisor.run` returns when the last worker has exited.  The listening sockets
+stay open while the server runs, whatever happens to workers: no connection in a backlog is lost,
+and none is refused.
 
 Strategy: one thread, one ``selectors`` loop, no event-loop framework, so that the process that must
-not fail stays small.  There is always a supervisor, also over a single worker: a reload then is
+not fail stays small.  There is always a supervisor, even for a single worker, so that a reload is
 always the same (new workers take over the sockets, old ones finish), and Ctrl-C, a broken worker
-and ``kill -9`` mean the same with one worker and with many.
+and ``kill -9`` have the same effect with one worker and with many.
 
 Signals: ``SIGTERM`` and ``SIGINT`` stop, the second one forces; ``SIGHUP`` reloads; ``SIGUSR1``
 reopens the logs; ``SIGUSR2`` writes counters.
@@ -40,19 +40,19 @@ from h2static.process.systemd import Notifier
 from h2static.process.workers import Worker, WorkerState, start_worker
 from h2static.server.listeners import Listener, sockets_of
 
-_RELOAD_FAILED = "reload failed, the old configuration goes on"
-#: Seconds a worker has to say that it accepts connections before a start or reload is given up.
+_RELOAD_FAILED = "reload failed; keeping the old configuration"
+#: Seconds a worker has to accept connections before a start or reload is abandoned.
 START_DEADLINE = 30.0
-#: Seconds a worker has to live for its death to count as the first one.
+#: Seconds a worker has to live for its next death to count as the first one.
 _SETTLED = 10.0
-#: Seconds before a worker that died at once is replaced; doubled each time, up to the second value.
+#: Seconds before a worker that died immediately is replaced; doubled each time, up to the maximum.
 _BACK_OFF = (0.1, 10.0)
-#: Seconds between two workers of a slot that are replaced because of their memory.
+#: Minimum seconds between replacements of a slot's worker because of its memory.
 _LEAST_LIFE = 60.0
-#: Seconds that workers have for closing after their grace has ended, or after being forced.
+#: Seconds that workers have to close after the grace period, or after being forced.
 _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
-#: Seconds between two looks at how long the certificate has to live.
+#: Seconds between checks of the certificate's expiration.
 _EXPIRY_INTERVAL = 86_400.0
 
 _SIGNALS = (
@@ -66,7 +66,7 @@ _SIGNALS = (
 
 
 class Supervisor:
-    """Runs the workers of a configuration until told to stop."""
+    """Runs the workers of a configuration until it is stopped."""
 
     def __init__(
         self,
@@ -80,9 +80,9 @@ class Supervisor:
     ) -> None:
         """Prepare to run.
 
-        ``reload`` reads the configuration again; it raises ``UsageError`` or ``StartError`` when
-        that is broken.  ``announce`` is called once, when every worker accepts connections.
-        ``launched``: a process that waits to be the first worker.  Raises ``StartError`` when
+        ``reload`` re-reads the configuration; it raises ``UsageError`` or ``StartError`` if it is
+        broken.  ``announce`` is called once, when every worker accepts connections.
+        ``launched``: a process that waits to become the first worker.  Raises ``StartError`` if
         the error log cannot be opened.
         """
         self._listeners = listeners
@@ -153,14 +153,14 @@ class Supervisor:
     # Signals
 
     def _listen_to_signals(self) -> tuple[socket.socket, socket.socket]:
-        """Have signals arrive as octets on a socket, so that they interrupt nothing."""
+        """Receive signals as octets on a socket, so that they interrupt nothing."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
         signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         for number in _SIGNALS:
             signal.signal(number, lambda *_: None)
-        # What came before anybody listened was held back, and comes now.
+        # Earlier signals were blocked, and are delivered now.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(ours))
         return ours, theirs
@@ -187,10 +187,10 @@ class Supervisor:
             case signal.SIGCHLD:
                 self._bury_the_dead()
             case _:
-                raise AssertionError(f"nobody listens to {number}")
+                raise AssertionError(f"unexpected signal {number}")
 
     def _terminal_is_gone(self) -> bool:
-        """Whether SIGHUP came because the terminal closed: then nobody is left to reload for."""
+        """Whether SIGHUP came because the terminal was closed, and not as a request to reload."""
         return self._on_terminal and not os.isatty(2)
 
     # Workers
@@ -203,7 +203,7 @@ class Supervisor:
         return workers
 
     def _start(self, generation: Generation, slot: int) -> None:
-        """Start the worker of ``slot``.  Where the system refuses a successor, try again later."""
+        """Start the worker of ``slot``.  If the system refuses a successor, retry later."""
         if self._stopping or generation not in (self._current, self._next):
             return
         placed = sockets_of(self._listeners, generation.config, slot)
@@ -232,7 +232,7 @@ class Supervisor:
         )
 
     def _listen(self, generation: Generation, worker: Worker) -> None:
-        """Take what ``worker`` says."""
+        """Handle messages from ``worker``."""
         if worker.line.fileno() < 0:
             # Its death was noticed in the same round of the loop.
             return
@@ -241,11 +241,11 @@ class Supervisor:
                 case Message.READY if worker.state is WorkerState.STARTING:
                     worker.state = WorkerState.SERVING
                     if worker.slot == 0:
-                        # It has opened the browser; its successors are not to do so again.
+                        # It has opened the browser; its successors must not do so again.
                         generation.config = replace(generation.config, open=False)
                     self._warn(generation, worker, message["warnings"])
                     for one in tuple(self._retired):
-                        # It had too much memory, and its successor accepts connections now.
+                        # It exceeded its memory limit, and its successor accepts connections now.
                         if one.slot == worker.slot and generation is self._current:
                             self._retire(one, grace=generation.config.grace)
                     self._on_serving(generation)
@@ -263,7 +263,7 @@ class Supervisor:
                 case Message.COUNTED:
                     self._counters.take(worker, message["counters"])
         if worker.reader.ended:
-            # Its death follows as SIGCHLD; until then the line would be readable for ever.
+            # Its death follows as SIGCHLD; until then the channel would stay readable.
             self._selector.unregister(worker.line)
             self._bury_the_dead()
 
@@ -274,7 +274,7 @@ class Supervisor:
             self.stop()
 
     def _warn(self, generation: Generation, worker: Worker, warnings: object) -> None:
-        """Tell what the site warns of: each thing once, although every worker finds it."""
+        """Report warnings about the site, each one once, although every worker finds it."""
         assert isinstance(warnings, list)
         told = {text for texts in generation.warnings.values() for text in texts}
         generation.warnings[worker.slot] = warnings
@@ -296,11 +296,11 @@ class Supervisor:
             self._reload_again_if_wanted()
 
     def _bury_the_dead(self) -> None:
-        """Find the workers that ended, and do what their end asks for."""
+        """Reap workers that have exited, and react to their exit."""
         for worker in self._everybody():
             if worker.process.poll() is None:
                 continue
-            # What it said last may explain its end.
+            # Its last message may explain the exit.
             if not worker.reader.ended:
                 generation = self._generation_of(worker)
                 if generation is not None:
@@ -317,7 +317,7 @@ class Supervisor:
                 worker.note_failure(message)
 
     def _generation_of(self, worker: Worker) -> Generation | None:
-        """The generation that ``worker`` serves in; ``None`` when it is retired."""
+        """The generation of ``worker``; ``None`` if it is retired."""
         for generation in (self._current, self._next):
             if generation is not None and generation.workers.get(worker.slot) is worker:
                 return generation
@@ -342,11 +342,11 @@ class Supervisor:
             self._replace_later(generation, worker.slot, f"{what}: {ended}")
 
     def _gives_up(self, generation: Generation, slot: int, error: StartError) -> bool:
-        """A worker of ``generation`` could not start: end the start or reload that wanted it.
+        """A worker of ``generation`` could not start: abandon the start or reload.
 
-        False when the generation has served: its workers are replaced, however long it takes;
-        unless an application refuses to start, which it would do again.  In dev mode it is waited
-        for whoever repairs the application; meanwhile workers tell what is wrong.
+        False if the generation has served before: then its workers are replaced, however long it
+        takes, unless an application refuses to start, which it would do again.  In dev mode the
+        server waits until the application is repaired; meanwhile workers show what is wrong.
         """
         details = error.details if isinstance(error, ApplicationError) else ()
         if generation is self._next:
@@ -364,28 +364,30 @@ class Supervisor:
         return True
 
     def _replace_later(self, generation: Generation, slot: int, reason: str) -> None:
-        """Start the successor of a worker: at once the first time, then with growing delays."""
+        """Start the successor of a worker: immediately the first time, then with growing delays."""
         deaths = self._deaths.get(slot, 0)
         self._deaths[slot] = deaths + 1
         shortest, longest = _BACK_OFF
         delay = min(shortest * 2**deaths, longest) if deaths else 0.0
-        self.log.report("process", "", f"{reason}; next one in {delay:g} s")
+        self.log.report("process", "", f"{reason}; restarting in {delay:g} s")
         self._after(delay, lambda: self._start(generation, slot))
 
     def _watch_expiry(self) -> None:
-        """Look at the certificate now and every day: it may not have been renewed in time."""
+        """Check now and every day whether the certificate is about to expire."""
         tls_warnings.report_expiry(self._current.config, self.log)
         self._after(_EXPIRY_INTERVAL, self._watch_expiry)
 
     def _replace_large(self, generation: Generation, worker: Worker, octets: object) -> None:
-        """Have a successor take over from ``worker``, which goes on until that accepts."""
+        """Start a successor for ``worker``, which continues until the successor accepts."""
         slot, now = worker.slot, time.monotonic()
         next_time = self._replaced.get(slot, -_LEAST_LIFE) + _LEAST_LIFE
 
         def replace() -> None:
             if self._next is None and generation.workers.get(slot) is worker:
                 what = f"worker {slot} (process {worker.process.pid})"
-                self.log.report("process", "", f"{what} has {octets} octets of memory: replaced")
+                self.log.report(
+                    "process", "", f"{what} uses {octets} octets of memory; replacing it"
+                )
                 self._replaced[slot] = time.monotonic()
                 self._retired.add(generation.workers.pop(slot))
                 self._start(generation, slot)
@@ -395,7 +397,7 @@ class Supervisor:
     # Reload
 
     def reload(self) -> None:
-        """Read the configuration again and have new workers take over."""
+        """Re-read the configuration, and let new workers take over."""
         if self._stopping:
             return
         if self._next is not None or not self._announced:
@@ -417,7 +419,7 @@ class Supervisor:
             self._give_up_reload(f"new workers did not start within {START_DEADLINE:g} s")
 
     def _give_up_reload(self, reason: str, details: Sequence[str] = ()) -> None:
-        """Go on with the old configuration."""
+        """Keep the old configuration."""
         self.log.report("reload", "", f"{_RELOAD_FAILED}: {reason}", details)
         for worker in self._current.workers.values():
             worker.tell(Message.NOT_SUCCEEDED, reason="\n".join((reason, *details)))
@@ -431,7 +433,7 @@ class Supervisor:
         self._reload_again_if_wanted()
 
     def _hand_over(self) -> None:
-        """The new workers accept: the old ones finish what they have."""
+        """The new workers accept connections: let the old ones finish."""
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
         settle(self._listeners, self._current.config)
@@ -447,7 +449,7 @@ class Supervisor:
         self._reload_again_if_wanted()
 
     def _change_log(self, old: str | None, new: str | None) -> None:
-        """Write to another file from now on, if that is what was asked for."""
+        """Switch to another log file, if the new configuration names one."""
         if old == new:
             return
         try:
@@ -464,7 +466,7 @@ class Supervisor:
             self.reload()
 
     def _retire(self, worker: Worker, *, grace: float) -> None:
-        """Have ``worker`` finish and end; it is killed when it does not."""
+        """Let ``worker`` finish and exit; kill it if it does not."""
         self._retired.add(worker)
         worker.stop(delay=0.0, grace=grace, succeeded=True)
         self._kill_after(worker, grace + _CLOSING)
@@ -472,7 +474,7 @@ class Supervisor:
     def _kill_after(self, worker: Worker, delay: float) -> None:
         def kill() -> None:
             if worker.process.poll() is None:
-                self.log.report("process", "", f"worker {worker.slot} did not end: killed")
+                self.log.report("process", "", f"worker {worker.slot} did not exit; killed")
                 worker.process.kill()
 
         self._after(delay, kill)
@@ -480,7 +482,7 @@ class Supervisor:
     # The end
 
     def stop(self) -> None:
-        """Have every worker finish and end; the second time, end at once."""
+        """Let every worker finish and exit; on the second call, make them exit immediately."""
         if self._stopping:
             for worker in self._everybody():
                 worker.tell(Message.FORCE)
@@ -492,7 +494,7 @@ class Supervisor:
         for worker in self._everybody():
             worker.stop(delay=config.drain_delay, grace=config.grace)
             self._kill_after(worker, config.drain_delay + config.grace + _CLOSING)
-        # A connect after that is refused at once, instead of waiting for nobody.
+        # Later connects are refused immediately, instead of waiting in vain.
         self._after(config.drain_delay, self._close_listeners)
 
     def _close_listeners(self) -> None:

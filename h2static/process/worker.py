@@ -1,8 +1,8 @@
-"""A worker process: one server on the sockets that the supervisor handed over.
+"""A worker process: one server on the sockets that the supervisor passed to it.
 
-Contract: the process does what its :class:`~h2static.process.control_channel.Assignment` says
-until the supervisor says otherwise or dies.  Signals of a terminal or of a service manager are
-ignored: they go to the supervisor, which knows what they mean for all.
+Contract: the process carries out its :class:`~h2static.process.control_channel.Assignment` until
+the supervisor stops it or dies.  Signals from a terminal or a service manager are ignored: the
+supervisor handles them for all workers.
 
 Assumes: started by :mod:`h2static.process.supervisor`, with the number of its line's
 descriptor as last argument.
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     # Only for HTTP/3.
     from h2static.server.datagram_entrance import DatagramWorker
 
-#: Seconds that streams get to finish when the supervisor died without a word.
+#: Seconds that streams have to finish if the supervisor died.
 _ORPHAN_GRACE = 5.0
 
 
@@ -110,16 +110,16 @@ def main() -> None:
     if failure is not None:
         line.setblocking(True)
         _tell_failure(line, failure)
-    # What is left are threads in blocking reads; nothing they could still do matters.
+    # The remaining threads are in blocking reads whose results no longer matter.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(0 if failure is None else 1)
 
 
 def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Write what could not be raised to standard error, but for a name in a TLS handshake (SNI)
-    that is not ASCII: Python cannot hand it over, and would write a traceback with the client's
-    octets.  The handshake fails, of which the error log is told."""
+    """Write unraisable exceptions to standard error, except for a server name (SNI) that is not
+    ASCII: Python cannot pass it on, and would write a traceback with the client's octets.  The
+    handshake fails, which the error log reports."""
     if not (
         isinstance(unraisable.exc_value, UnicodeDecodeError)
         and isinstance(unraisable.object, bytes)
@@ -128,13 +128,13 @@ def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _tell(line: socket.socket, message: Message, **values: object) -> None:
-    """Say ``message`` to the supervisor; that it is dead is told by the end of the line."""
+    """Send ``message`` to the supervisor; its death is noticed by the end of the channel."""
     with contextlib.suppress(OSError):
         line.send(encode(message, **values))
 
 
 def _tell_failure(line: socket.socket, error: Exception) -> None:
-    """Say why this worker cannot start."""
+    """Report why this worker cannot start."""
     _tell(
         line,
         Message.FAILED,
@@ -146,12 +146,12 @@ def _tell_failure(line: socket.socket, error: Exception) -> None:
 
 
 def _has_uvloop() -> bool:
-    """Whether applications can have uvloop."""
+    """Whether uvloop is installed for applications."""
     return importlib.util.find_spec("uvloop") is not None
 
 
 def _brief(warnings: Sequence[str]) -> list[str]:
-    """As many of ``warnings`` as the log would write, so that they always fit into the line."""
+    """As many of ``warnings`` as the log would write, so that they always fit in a message."""
     return [one[:MAX_LENGTH] for one in warnings[:BURST]]
 
 
@@ -162,7 +162,7 @@ async def _serve(
     line: socket.socket,
     not_succeeded: Callable[[str], None],
 ) -> Exception | None:
-    """Serve until told to stop; what kept it from beginning to serve, if anything did."""
+    """Serve until stopped; returns the error that prevented serving, if any."""
     async with anyio.create_task_group() as tasks:
         listeners = () if assignment.config.http3_only else sockets
         running = _Running(server, listeners, line, tasks)
@@ -190,7 +190,7 @@ async def _serve(
                         not_succeeded(str(message["reason"]))
                     case Message.COUNTERS:
                         _tell(line, Message.COUNTED, counters=server.counters())
-        server.error_log.report("process", "", "the supervisor died; this worker ends")
+        server.error_log.report("process", "", "the supervisor died; this worker exits")
         await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
         tasks.cancel_scope.cancel()
     return running.failure
@@ -206,9 +206,9 @@ class _Running:
         line: socket.socket,
         tasks: TaskGroup,
     ) -> None:
-        """``tasks``: everything that the worker does."""
+        """``tasks``: all tasks of the worker."""
         self._server = server
-        #: Those that clients connect to.
+        #: The sockets that clients connect to.
         self._listeners = [one for one in sockets if one.type == socket.SOCK_STREAM]
         self._line = line
         self._tasks = tasks
@@ -216,12 +216,12 @@ class _Running:
         self._serving = False
 
     async def run(self) -> None:
-        """Start, which may take applications long, and serve in a task of its own."""
+        """Start, which may take long with applications, and serve in a task of its own."""
         try:
             await self._server.start_up()
             try:
                 for one in self._listeners:
-                    # Those of new slots: nobody is to wait for a worker that could not start.
+                    # Only for new slots: no client should wait for a worker that could not start.
                     begin_listening(one)
                 await self._tasks.start(self._server.run)
             except BaseException:
@@ -235,7 +235,7 @@ class _Running:
         _tell(self._line, Message.READY, warnings=_brief(self._server.warnings))
 
     async def stop(self, message: dict[str, object]) -> None:
-        """Stop as ``message`` says."""
+        """Stop in the way that ``message`` requests."""
         delay, grace = message["delay"], message["grace"]
         assert isinstance(delay, int | float)
         assert isinstance(grace, int | float)

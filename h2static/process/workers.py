@@ -1,8 +1,8 @@
 """Worker processes as the supervisor sees them.
 
-Contract: :func:`start_worker` returns at once; what becomes of the worker is told through its line
-and by its exit status.  A worker is a fresh interpreter, not a fork: it holds nothing of the
-supervisor but the sockets it needs, which it gets through its line.
+Contract: :func:`start_worker` returns immediately; the channel and the exit status show what
+becomes of the worker.  A worker is a fresh interpreter, not a fork: it holds nothing of the
+supervisor's except the sockets it needs, which it receives through its channel.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from h2static.process.launching import Launched, launch
 
 
 class WorkerState(Enum):
-    """Where in its life a worker is."""
+    """The phases in the life of a worker."""
 
-    #: It has not said that it accepts connections.
+    #: It does not accept connections yet.
     STARTING = auto()
     SERVING = auto()
-    #: It was told to end.
+    #: It was asked to exit.
     STOPPING = auto()
 
 
@@ -48,38 +48,38 @@ class Worker:
     started: float
     state: WorkerState = WorkerState.STARTING
     reader: LineReader = field(default_factory=LineReader)
-    #: For HTTP/3: its number, and where successors put datagrams that are for it.
+    #: For HTTP/3: its number, and the inbox for its datagrams that successors read.
     number: int = -1
     inbox: socket.socket | None = None
     #: Whether it may still read datagrams.
     reads_datagrams: bool = False
-    #: Why it could not start, in its own words.
+    #: Why it could not start, as it reported.
     failure: str = ""
     details: tuple[str, ...] = ()
-    #: An application is to blame; and trying again would not help.
+    #: The cause is an application; and retrying would not help.
     blames_application: bool = False
     refused: bool = False
 
     def tell(self, message: Message, **values: object) -> None:
-        """Send ``message``; a worker that cannot take it is dead or as good as dead."""
+        """Send ``message``; a worker that cannot receive it is dead, or as good as dead."""
         with contextlib.suppress(OSError):
             self.line.send(encode(message, **values))
 
     def stop(self, *, delay: float, grace: float, succeeded: bool = False) -> None:
-        """Have it finish what it has accepted and end; ``succeeded``: others do its work now."""
+        """Let it finish accepted requests and exit; ``succeeded``: successors have taken over."""
         if self.state is not WorkerState.STOPPING:
             self.state = WorkerState.STOPPING
             self.tell(Message.STOP, delay=delay, grace=grace, succeeded=succeeded)
 
     def close_inbox(self) -> None:
-        """It is dead: nothing is for it any more."""
+        """Close the inbox of a dead worker."""
         self.reads_datagrams = False
         if self.inbox is not None:
             self.inbox.close()
             self.inbox = None
 
     def note_failure(self, message: Mapping[str, object]) -> None:
-        """Take what it says in :attr:`Message.FAILED`."""
+        """Record a :attr:`Message.FAILED`."""
         details = message["details"]
         assert isinstance(details, list)
         self.failure = str(message["reason"])
@@ -88,7 +88,7 @@ class Worker:
         self.refused = bool(message["refused"])
 
     def error(self, otherwise: str) -> StartError:
-        """Why it could not start; ``otherwise``: what to say where it has not said so."""
+        """Why it could not start; ``otherwise``: the text if it did not report that."""
         if self.refused:
             return ApplicationFailed(self.failure, self.details)
         if self.blames_application:
@@ -96,7 +96,7 @@ class Worker:
         return StartError(self.failure or otherwise)
 
     def how_it_ended(self) -> str:
-        """Its end in words; it must have ended."""
+        """How it exited, in words; it must have exited."""
         status = self.process.returncode
         if self.failure:
             return self.failure
@@ -117,10 +117,10 @@ def start_worker(
 ) -> Worker:
     """Start a worker for ``slot`` that accepts from ``sockets``.
 
-    ``places``: of each socket, which of :attr:`Config.listening` it is of.
-    ``launched``: a process that waits for an assignment.  ``failure``: what it is to tell in the
-    place of applications.  ``datagrams``, ``predecessors``: for HTTP/3, with the inboxes of those
-    who came before.  Raises ``OSError`` when the system has no room for another one.
+    ``places``: the index in :attr:`Config.listening` of each socket.
+    ``launched``: a process that waits for an assignment.  ``failure``: the error to show instead of
+    serving applications.  ``datagrams``, ``predecessors``: for HTTP/3, with the inboxes of the
+    predecessors.  Raises ``OSError`` if the system cannot start another process.
     """
     if launched is None:
         launched = launch(silent=config.daemon)
@@ -129,7 +129,7 @@ def start_worker(
     if datagrams is not None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         more = [theirs, *predecessors]
-    # A process that is dead already takes nothing; its end is noticed as any other.
+    # A dead process receives nothing; its exit is noticed like any other.
     with contextlib.suppress(OSError):
         assignment = Assignment(
             config=config, slot=slot, places=places, failure=failure, datagrams=datagrams

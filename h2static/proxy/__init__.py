@@ -1,5 +1,5 @@
-"""A reverse proxy: requests below a prefix are answered by upstream servers.
+"""A reverse proxy: upstream servers answer the requests under a prefix.
 
-:mod:`h2static.proxy.application` is what the router mounts, :mod:`h2static.proxy.config` what it is
-told; the other modules do one part of the work each.
+:mod:`h2static.proxy.application` is what the router mounts, :mod:`h2static.proxy.config` its
+configuration; each of the other modules does one part of the work.
 """

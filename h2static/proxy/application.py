@@ -1,8 +1,8 @@
-"""A reverse proxy as an application of the waist.
+"""A reverse proxy as an application.
 
-Contract: a :class:`ProxyApplication` answers every request by asking one of the upstreams of its
-configuration.  It recalls nothing.  :meth:`ProxyApplication.run` makes connections and looks at
-what is late; before it runs, requests wait, and once it has ended they get 503.
+Contract: a :class:`ProxyApplication` forwards every request to one of its configured upstreams.  It
+recalls nothing.  :meth:`ProxyApplication.run` makes connections and checks deadlines; before it
+runs, requests wait, and after it has returned they get 503.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from h2static.proxy.tunnel import TunnelRelay
 from h2static.proxy.upstream import Lane, Upstream
 from h2static.websocket.handshake import PROTOCOL
 
-#: What refuses requests: a status, and whom it is told.
+#: Refuses a request: takes a status and the request.
 Refuse = Callable[[int, Request | None], Response]
 
 
@@ -63,7 +63,7 @@ class ProxyApplication(Lifecycle):
         dev: bool = False,
         limits: ProxyLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``refuse`` makes the responses where there is none of an upstream; ``report`` takes lines
+        """``refuse`` makes the responses if no upstream responds; ``report`` takes lines
         for the error log; ``dev``: pages tell which upstream is down, and come back with it."""
         self.config = config
         self.limits = limits
@@ -77,7 +77,7 @@ class ProxyApplication(Lifecycle):
         self._loop: WorkerLoop
         self._balance: Balance
         self.upstreams: tuple[Upstream, ...] = ()
-        #: Connections that are to be made.
+        #: Connections to make.
         self._wanted: deque[tuple[Upstream, Lane]] = deque()
         self._word: anyio.Event | None = None
         self._open: set[Timed] = set()
@@ -90,7 +90,7 @@ class ProxyApplication(Lifecycle):
         pseudonym: str,
         shared: Shared,
     ) -> None:
-        """Serve in this loop; to be called once, before anything is asked.
+        """Serve in this loop; must be called once, before the first request.
 
         ``pseudonym``: see :class:`~h2static.proxy.requests.Requests`.  Raises
         :class:`~h2static.client.errors.OptionError` for authorities that cannot be read.
@@ -106,7 +106,7 @@ class ProxyApplication(Lifecycle):
     # ------------------------------------------------------------------ the application
 
     def recall(self, request: Request) -> Response | None:
-        """Nothing: an upstream is to see each request."""
+        """Nothing: the upstream must see each request."""
         return None
 
     def handle(self, exchange: Exchange) -> None:
@@ -178,7 +178,7 @@ class ProxyApplication(Lifecycle):
             self._word.set()
 
     async def run(self) -> None:
-        """Make connections, and look at what is late, until cancelled."""
+        """Make connections, and check deadlines, until canceled."""
         word = self._word = anyio.Event()
         try:
             async with anyio.create_task_group() as tasks:

@@ -1,8 +1,8 @@
 """Which of several upstreams gets a request.
 
-Contract: :meth:`Balance.choose` gives one that is well, by the policy; where none is, one that
-could not be reached of late, because that may be over; never one whose health check fails, nor one
-that was tried already.
+Contract: :meth:`Balance.choose` picks a healthy upstream by the policy; if there is none, one that
+was recently unreachable, because it may be back; never one whose health check fails, nor one that
+was already tried.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Balance:
         self._next = 0
 
     def choose(self, tried: Sequence[Upstream]) -> Upstream | None:
-        """The upstream to ask; ``None``: nobody is left."""
+        """The upstream to ask; ``None``: none is left."""
         upstreams = self._upstreams
         if len(upstreams) == 1:
             only = upstreams[0]

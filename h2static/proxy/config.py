@@ -1,7 +1,7 @@
-"""Which upstreams there are, and how requests are passed on to them; plain values.
+"""Upstreams, and how to forward requests to them; plain values.
 
-Contract: values that are checked when they are made, can be pickled, and read nothing.
-:func:`parse_target` takes what people write for an upstream.
+Contract: values are checked when they are created, can be pickled, and read nothing.
+:func:`parse_target` parses an upstream as written by users.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from h2static.http.semantics import CONNECTION_SPECIFIC
 #: Schemes that a target may have, and their ports.
 SCHEMES: Final = {"http": 80, "https": 443, "h2c": 80}
 _UNIX: Final = "unix:"
-#: What a path may have beside letters and digits (RFC 3986 section 3.3).
+#: Characters allowed in a path besides letters and digits (RFC 3986 section 3.3).
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9\-._~%!$&'()*+,;=:@]*)*")
-#: Fields that are made anew for each message and cannot be set.
+#: Fields that are generated for each message and cannot be set.
 _OWN_FIELDS: Final = CONNECTION_SPECIFIC | {
     b"content-length",
     b"expect",
@@ -92,12 +92,14 @@ def parse_target(text: str) -> Target:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
     if parts.scheme not in SCHEMES:
         raise ValueError(
-            f"{text!r} is not a URL of an upstream: expected http://, https://, h2c:// or unix:"
+            f"{text!r} is not an upstream URL: expected http://, https://, h2c:// or unix:"
         )
     if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{text!r}: a URL with user information; set the field authorization")
+        raise ValueError(
+            f"{text!r}: the URL contains user information; set the authorization field instead"
+        )
     if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise ValueError(f"{text!r}: a URL with a query or a fragment")
+        raise ValueError(f"{text!r}: the URL has a query or a fragment")
     shown = f"[{host}]" if ":" in host else host
     if not host or not is_authority(shown.encode("ascii")) or port == 0:
         raise ValueError(f"{text!r} is not a URL: the host is missing or malformed")
@@ -114,11 +116,11 @@ def parse_target(text: str) -> Target:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class HealthCheck:
-    """A request that an upstream has to answer, again and again, to be asked for others."""
+    """A periodic request that an upstream must answer to get other requests."""
 
     #: With a query if wanted; what answers it with 200 to 399 is well.
     path: str
-    #: Seconds between two of them, and those that an answer may take.
+    #: Seconds between two checks, and seconds that a response may take.
     interval: float = 10.0
     timeout: float = 3.0
 
@@ -130,12 +132,12 @@ class HealthCheck:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ProxyConfig:
-    """What is passed on below one prefix, to whom and how.
+    """Which requests to forward under one prefix, where to and how.
 
     Raises ``ValueError`` with one line when values contradict each other.
     """
 
-    #: As :func:`h2static.router.parse_prefix` gives it; empty: everything.
+    #: As returned by :func:`h2static.router.parse_prefix`; empty: everything.
     prefix: str
     #: One at least.
     targets: tuple[Target, ...]
@@ -159,7 +161,7 @@ class ProxyConfig:
     #: The domain that cookies get in place of their own; empty: they get none, which means the host
     #: that set them; ``None``: they keep their own.
     cookie_domain: str | None = None
-    #: Turn what Location says of the target into what the client can ask for.
+    #: Rewrite Location from URLs of the target to URLs that the client can request.
     location: bool = True
     #: Seconds: to connect; for the response to begin, since the request last moved on; between two
     #: pieces of it, 0: no matter.
@@ -177,14 +179,14 @@ class ProxyConfig:
     def __post_init__(self) -> None:
         """Check what was written."""
         if not self.targets:
-            raise ValueError("target: there is none")
+            raise ValueError("target is missing")
         texts = [one.text for one in self.targets]
         for text in texts:
             if texts.count(text) > 1:
-                raise ValueError(f"target: {text} is there twice")
+                raise ValueError(f"target: {text} is repeated")
         for pattern, replacement in self.rewrite:
             try:
-                # What is replaced is looked at also where nothing matches.
+                # The replacement is checked even if nothing matches.
                 re.compile(pattern.encode("utf-8")).sub(replacement.encode("utf-8"), b"")
             except (re.error, ValueError, IndexError) as error:
                 raise ValueError(f"rewrite: {pattern!r}: {error}") from None
@@ -192,7 +194,7 @@ class ProxyConfig:
             if name in _OWN_FIELDS:
                 raise ValueError(f"headers: {name.decode('ascii')} cannot be set")
         if not self.secure and self.ca is not None:
-            raise ValueError("ca: nothing is verified with secure = false")
+            raise ValueError("ca: has no effect, because secure = false turns verification off")
 
     def changes_origin(self, target: Target) -> bool:
         """Whether ``target`` is named in Host."""

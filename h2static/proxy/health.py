@@ -1,7 +1,7 @@
-"""Active health checks: an upstream is asked again and again how it is.
+"""Active health checks: periodic requests to an upstream.
 
-Contract: :func:`watch_health` sets :attr:`Upstream.complaint`, and tells the error log when that
-changes.  It asks on a connection of its own, which also shows whether connections can be made.
+Contract: :func:`watch_health` sets :attr:`Upstream.complaint`, and writes to the error log when it
+changes.  It opens a new connection each time, which also shows whether connections can be made.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from h2static.proxy.upstream import Lane, Upstream
 async def watch_health(
     upstream: Upstream, check: HealthCheck, report: Callable[[str], None]
 ) -> None:
-    """Ask ``upstream`` until cancelled."""
+    """Ask ``upstream`` until canceled."""
     options = replace(upstream.options(Lane.ANY), connect_seconds=check.timeout)
     while True:
         complaint = await _ask(upstream, check, options)
         if (complaint is None) != (upstream.complaint is None):
-            report(f"upstream {upstream.name}: {complaint or 'is well again'}")
+            report(f"upstream {upstream.name}: {complaint or 'is healthy again'}")
         upstream.complaint = complaint
         if complaint is None and upstream.is_down():
             upstream.note_success()
@@ -34,7 +34,7 @@ async def watch_health(
 
 
 async def _ask(upstream: Upstream, check: HealthCheck, options: ConnectOptions) -> str | None:
-    """What is wrong; ``None``: nothing is."""
+    """The problem; ``None``: none."""
     try:
         with anyio.fail_after(check.timeout):
             async with connect(upstream.origin, options) as client:
@@ -42,7 +42,7 @@ async def _ask(upstream: Upstream, check: HealthCheck, options: ConnectOptions) 
                 status = response.status
                 response.cancel()
     except TimeoutError:
-        return f"the health check had no answer within {check.timeout:g} s"
+        return f"the health check timed out after {check.timeout:g} s"
     except (ClientError, OSError) as error:
-        return f"the health check has failed: {error}"
-    return None if 200 <= status <= 399 else f"the health check was answered with {status}"
+        return f"the health check failed: {error}"
+    return None if 200 <= status <= 399 else f"the health check returned {status}"

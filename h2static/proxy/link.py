@@ -1,12 +1,11 @@
 """One connection to an upstream: a socket and an engine, driven by the worker's loop.
 
-Contract: a :class:`Link` reads, has its engine process, and writes, whenever its descriptor is
-ready or somebody has asked for something (:meth:`Link.flush_soon`).  It never raises and never
-waits.  ``turned`` is called after each step in which something came, ``over`` once, when the
-connection is.
+Contract: a :class:`Link` reads, lets its engine process, and writes, whenever its descriptor is
+ready or :meth:`Link.flush_soon` was called.  It never raises and never waits.  ``turned`` is called
+after each step in which something was received, ``over`` once, when the connection ends.
 
-Assumes: whoever asks the engine for something calls :meth:`Link.flush_soon` afterwards; everything
-happens in the loop's thread.
+Assumes: callers that use the engine call :meth:`Link.flush_soon` afterward; everything happens in
+the loop's thread.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from h2static.http2.client import ClientConnection as Http2Connection
 from h2static.proxy.limits import ProxyLimits
 from h2static.proxy.raw import RawConnection
 
-#: What a descriptor is watched for, and ready for; see :mod:`h2static.server.poller`.
+#: Events of a descriptor; see :mod:`h2static.server.poller`.
 READABLE: Final = 1
 WRITABLE: Final = 2
 
@@ -40,7 +39,7 @@ class Descriptors(Protocol):
 
 
 class Loop(Protocol):
-    """What is needed of the loop that serves."""
+    """The required interface of the serving loop."""
 
     @property
     def descriptors(self) -> Descriptors:
@@ -53,7 +52,7 @@ class Loop(Protocol):
         """Monotonic seconds."""
 
     def report(self, text: str) -> None:
-        """Tell the error log."""
+        """Write to the error log."""
 
 
 class Link:
@@ -86,30 +85,30 @@ class Link:
         self._over = over
         self._descriptor = wire.descriptor
         self._events = 0
-        #: A step is under way: what it makes to send goes out at its end.
+        #: A step is in progress, and will send its output at its end.
         self._active = False
-        #: A step was asked for.
+        #: A step was requested.
         self._asked = False
-        #: The socket takes nothing.
+        #: The socket is full.
         self._stuck = False
-        #: The upstream was told that nothing more will be sent.
+        #: Our side of the connection is closed.
         self._ended = False
-        #: More may have come of which the socket says nothing.
+        #: There may be more input that the socket does not report.
         self._more = False
         self.closed = False
-        #: Octets that the socket has taken.
+        #: Octets written to the socket.
         self.octets = 0
-        #: Requests that were sent here, and those of which the response is not whole.
+        #: Requests that were sent here, and those with an incomplete response.
         self.requests = 0
         self.under_way = 0
-        #: When the last one was whole.
+        #: When the last response was complete.
         self.idle_since = loop.now()
         self._watch()
 
     # ------------------------------------------------------------------ for those who ask
 
     def flush_soon(self) -> None:
-        """The engine was asked for something: send what comes of it."""
+        """The engine was used: send its output."""
         if not self._active:
             self._ask()
 
@@ -129,7 +128,7 @@ class Link:
             self.flush_soon()
 
     def is_silent(self) -> bool:
-        """Whether the upstream has neither said anything nor closed, as far as is known."""
+        """Whether the upstream has neither sent anything nor closed, as far as is known."""
         try:
             return self._wire.is_silent()
         except OSError:
@@ -140,7 +139,7 @@ class Link:
     def react(self, event: int) -> None:
         """The descriptor is ready for ``event``."""
         if not self._events:
-            # It has broken, and nobody wants to read: that is seen when somebody does.
+            # It is broken, and nothing reads it: the next read will notice.
             self._loop.descriptors.forget(self._descriptor)
             self._events = 0
             return
@@ -159,7 +158,7 @@ class Link:
             if engine.ended_at is not None and (
                 now - engine.ended_at > self._limits.half_closed_seconds
             ):
-                engine.lose("the upstream does not close its side")
+                engine.lose("the upstream does not close its side of the connection")
                 self.flush_soon()
             return
         deadline = engine.deadline()
@@ -177,9 +176,9 @@ class Link:
         except OSError as error:
             self.engine.lose(f"the connection was lost: {error.strerror or error}")
             self._end()
-        except Exception as error:  # whatever it is, it must be told
+        except Exception as error:  # whatever it is, it must be reported
             self._loop.report(f"upstream {self.protocol}: {type(error).__name__}: {error}")
-            self.engine.lose("an error of the proxy")
+            self.engine.lose("internal error in the proxy")
             self._end()
         finally:
             self._active = False
@@ -202,7 +201,7 @@ class Link:
             self._end()
             return
         if isinstance(engine, RawConnection) and engine.is_half_closed and not self._ended:
-            # Once: TLS would take the second time for something else.
+            # Only once: TLS would misinterpret a second time.
             self._ended = True
             wire.end_output()
         self._wait_for_readers(engine)
@@ -224,19 +223,19 @@ class Link:
             if data:
                 engine.receive(data, now)
                 if isinstance(engine, Http1Connection) and engine.switched:
-                    # What follows is for somebody else.
+                    # The rest belongs to another protocol.
                     self._turned(self)
             elif wire.is_truncated and not isinstance(engine, RawConnection):
-                # TLS says how a connection ends: without that, what only ends with it does not.
-                # What is spoken after an Upgrade has an end of its own.
-                engine.lose("the upstream has ended TLS without saying so")
+                # TLS announces the end of a connection: without that, content that ends with it is truncated.
+                # Protocols after an Upgrade have an end of their own.
+                engine.lose("the upstream ended TLS without close_notify")
             else:
                 engine.receive_eof(now)
                 break
             if len(data) < size and wire.tls is None:
                 break
         else:
-            # OpenSSL may have more in hand, of which the socket says nothing.
+            # OpenSSL may hold more octets that the socket does not report.
             self._more = wire.tls is not None
             if self._more:
                 self._ask()
@@ -287,7 +286,7 @@ class Link:
             self._loop.descriptors.watch(self._descriptor, events, self.react)
 
     def end(self) -> None:
-        """Say goodbye as far as the socket takes it, and end."""
+        """Send GOAWAY or close_notify as far as the socket accepts it, and end."""
         if not self.closed:
             self.engine.close(self._loop.now())
             self._guarded(self._react, 0)

@@ -1,7 +1,7 @@
-"""The page of dev mode for an upstream that does not answer.
+"""The dev mode page for an upstream that does not answer.
 
-Contract: :func:`down_page` says which upstream it is and why, and has the browser ask again until
-it is there, for those who take HTML; others get a line of text.
+Contract: for clients that accept HTML, :func:`down_page` returns a page that names the upstream and
+the reason, and reloads until the upstream answers; other clients get a line of text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from h2static.http.messages import Response
 from h2static.http.requests import Request
 from h2static.site.pages import REASONS, page
 
-#: Seconds until the browser asks again.
+#: Seconds until the browser retries.
 _AGAIN: Final = 1
 
 
@@ -23,10 +23,10 @@ def down_page(status: int, request: Request, upstream: str, reason: str) -> Resp
     title = f"{status} {REASONS[status]}"
     again = request.method == b"GET"
     if b"text/html" in (request.field(b"accept") or b""):
-        more = "<p>This page comes back by itself when it answers.</p>\n" if again else ""
+        more = "<p>This page reloads when the upstream answers.</p>\n" if again else ""
         content = (
-            f"<h1>{escape(title)}</h1>\n<p>The upstream <code>{escape(upstream)}</code> does not"
-            f" answer:</p>\n<pre>{escape(reason)}</pre>\n{more}"
+            f"<h1>{escape(title)}</h1>\n<p>The upstream <code>{escape(upstream)}</code> is not"
+            f" responding:</p>\n<pre>{escape(reason)}</pre>\n{more}"
         )
         kind, octets = b"html", page(title, content, "body{padding:2rem}\n")
     else:
@@ -36,7 +36,7 @@ def down_page(status: int, request: Request, upstream: str, reason: str) -> Resp
         (b"cache-control", b"no-store"),
         (b"content-length", b"%d" % len(octets)),
         (b"content-type", b"text/%b; charset=utf-8" % kind),
-        # Of what was sent with POST nobody knows whether it may be sent again.
+        # It is unknown whether a POST may be sent again.
         *(((b"refresh", b"%d" % _AGAIN),) if again else ()),
     )
     body = b"" if request.method == b"HEAD" else octets

@@ -1,8 +1,8 @@
-"""From the path that a client asks for to the one that an upstream is asked for, and back.
+"""Maps paths from the client's request to the upstream's, and back.
 
-Contract: pure functions on octets, which are valid paths when they go out.  What the router has
-compared with a prefix is what the upstream gets: dot segments are removed, and a path whose prefix
-only shows when an encoded slash is decoded has none.
+Contract: pure functions on octets, whose results are valid paths.  The upstream gets the path that
+the router compared with a prefix: dot segments are removed, and a path that has the prefix only
+after decoding an encoded slash does not match.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def rest_below(path: bytes, prefix: str) -> bytes | None:
 def upstream_path(
     path: bytes, prefix: str, base: str | None, rewrite: Sequence[tuple[re.Pattern[bytes], bytes]]
 ) -> bytes | None:
-    """The path and query to ask for in place of ``path``, which may have a query.
+    """The upstream's path and query for ``path``, which may have a query.
 
     ``base``: what replaces ``prefix``; ``None``: nothing does.  ``rewrite`` is applied to the
     result.  ``None``: the path is below the prefix only by another reading.

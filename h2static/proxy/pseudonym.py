@@ -1,8 +1,8 @@
-"""How this server calls itself in Via (RFC 9110 section 7.6.3).
+"""The name of this server in Via (RFC 9110 section 7.6.3).
 
-Contract: :func:`pseudonym_of` gives the same name to all processes that serve the same addresses,
-now and after a reload, and another one to every other server: a request that comes back is known by
-it, and one that another server of this kind has passed on is not.
+Contract: :func:`pseudonym_of` returns the same name for all processes that serve the same
+addresses, now and after a reload, and a different one for every other server, so that a request
+that loops is recognized, and one forwarded by another server of this kind is not mistaken for one.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ def pseudonym_of(sockets: Sequence[socket.socket]) -> str:
     """The name of the server that listens on ``sockets``."""
     places = sorted({str(one.getsockname()) for one in sockets})
     text = "\n".join([socket.gethostname(), *places])
-    # Who listens where on which machine need not be told to others.
+    # Other servers need not learn the machine and its listening addresses.
     return f"h2static-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

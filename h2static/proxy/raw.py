@@ -1,8 +1,8 @@
-"""What a connection speaks after an Upgrade: octets there and back, without I/O.
+"""A connection after an Upgrade: octets in both directions, without I/O.
 
-Contract: an :class:`Engine <h2static.http.engine.Engine>` that brings what comes to a receiver and
-sends what a body has.  Each direction ends on its own; the connection ends with both, or when its
-receiver wants no more.
+Contract: an :class:`Engine <h2static.http.engine.Engine>` that passes received octets to a receiver
+and sends the octets of a body.  Each direction ends on its own; the connection ends with both, or
+when its receiver stops.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from h2static.http.bodies import Body, BodyReader
 from h2static.http.outgoing import Failure, ResponseReceiver
 from h2static.http1.output import Output
 
-#: The most that one read of the body asks for.
+#: Maximum octets per read of the body.
 _READ_SIZE = 65_536
 
 
@@ -46,7 +46,7 @@ class RawConnection:
     # ------------------------------------------------------------------ for the receiver
 
     def resume(self) -> None:
-        """The receiver, which had enough, takes more."""
+        """The receiver accepts more again."""
         self._paused = False
 
     def cancel(self) -> None:
@@ -68,7 +68,7 @@ class RawConnection:
 
     @property
     def is_half_closed(self) -> bool:
-        """Whether all that we had to send has left, and more may come."""
+        """Whether our direction has ended, and more may be received."""
         return self._reader is None and not self._output.octets and not self.closing
 
     def receive(self, data: bytes, now: float) -> None:
@@ -96,7 +96,7 @@ class RawConnection:
             try:
                 data = self._reader.read(_READ_SIZE)
             except OSError as error:
-                self.lose(f"the client has gone: {error}")
+                self.lose(f"the client closed the connection: {error}")
                 return
             if data is None:
                 self._blocked = True
@@ -141,7 +141,7 @@ class RawConnection:
 
     def abandon(self) -> None:
         """See :class:`h2static.http.engine.Engine`."""
-        self.lose("the connection has ended")
+        self.lose("the connection is closed")
 
     def _close(self) -> None:
         self.closing = True

@@ -1,18 +1,18 @@
-"""One request and its response, passed on between an exchange and an upstream.
+"""One request and its response, forwarded between an exchange and an upstream.
 
-Contract: a :class:`Relay` gives the exchange the upstream's response as it comes, or a response of
-its own: 502 where there is none, 503 where nobody is left to ask, 504 where none comes in time.  A
-response that breaks off later is cut off, so that it never looks complete.  When the client goes,
-the upstream's request is cancelled at once.
+Contract: a :class:`Relay` passes the upstream's response to the exchange as it arrives, or a
+response of its own: 502 if the upstream sends none, 503 if no upstream is left, 504 on a timeout.
+A response that the upstream cuts off is cut off for the client, so that it never looks complete.
+When the client disconnects, the upstream's request is canceled immediately.
 
-A request is tried again, on another connection, where nothing of it was processed: the connection
-was not made, or took no octet of it; the upstream says so (REFUSED_STREAM, GOAWAY); or a connection
-that had been used before has ended without a word, and the method is idempotent (RFC 9110 section
-9.2.2).  In every case its content must be there to be sent again.
+A request is retried on another connection if none of it was processed: the connection failed, or
+took none of its octets; the upstream says so (REFUSED_STREAM, GOAWAY); or a connection that had
+been used before ended silently, and the method is idempotent (RFC 9110 section 9.2.2).  In every
+case, its content must still be available.
 
-Strategy: what has come when the octets of one read are processed goes out in one piece, so a small
-response becomes a body of octets; everything else passes through a pipe, which gives the upstream
-no credit while the client takes nothing.
+Strategy: everything received in one read goes out in one piece, so that a small response becomes a
+body of octets; everything else passes through a pipe, which gives the upstream no credit while the
+client does not read.
 
 Assumes: all of it runs in the loop's thread.
 """
@@ -43,7 +43,7 @@ _NEVER: Final = float("inf")
 
 
 class Route(Protocol):
-    """What the relays of one prefix have in common."""
+    """What the relays of one prefix share."""
 
     limits: ProxyLimits
     requests: Requests
@@ -57,7 +57,7 @@ class Route(Protocol):
         """The loop that serves."""
 
     def choose(self, tried: list[Upstream]) -> Upstream | None:
-        """The upstream to ask next; ``None``: nobody is left."""
+        """The upstream to ask next; ``None``: none is left."""
 
     def refusal(self, status: int, exchange: Exchange, reason: str, upstream: str) -> Response:
         """The response where there is none of an upstream."""
@@ -70,7 +70,7 @@ class Route(Protocol):
 
 
 class Timed(Protocol):
-    """What may be late."""
+    """An object with a deadline."""
 
     def check(self, now: float) -> None:
         """Act on deadlines that have passed."""
@@ -79,7 +79,7 @@ class Timed(Protocol):
         """The server is about to stop."""
 
     def lost(self) -> None:
-        """Nobody waits any more."""
+        """The wait is over."""
 
 
 class Relay:
@@ -122,13 +122,13 @@ class Relay:
         self._upstream: Upstream | None = None
         self._link: Link | None = None
         self._call: Call | None = None
-        #: Octets that the link had sent when the request was given to it.
+        #: Octets that the link had sent when it got the request.
         self._mark = 0
         #: How the access log calls the upstream.
         self._source = ""
         # --- what has come
         self._informed = 0
-        #: Anything has come for this request.
+        #: Something was received for this request.
         self._heard = False
         self._head: ResponseHead | None = None
         #: Content that waits for :meth:`_flush`.
@@ -138,7 +138,7 @@ class Relay:
         self._trailers: Fields = ()
         #: :meth:`_flush` will be called.
         self._touched = False
-        #: What the client reads, once the response has been given.
+        #: The body that the client reads, once the response has started.
         self._pipe: Pipe | None = None
         self._over = False
         # --- time
@@ -167,11 +167,11 @@ class Relay:
     def _ask(self) -> None:
         """Ask for a connection to the next upstream."""
         if self._over or self._upload.broken:
-            # Its client has gone, or has sent what is no request.
+            # Its client has disconnected, or sent a malformed request.
             return
         upstream = self._route.choose(self._tried)
         if upstream is None:
-            self._refuse(503, "no upstream is well")
+            self._refuse(503, "no healthy upstream")
             return
         self._ask_of(upstream)
 
@@ -205,7 +205,7 @@ class Relay:
         if self._link is link:
             self._call = call
         elif link.engine.room:
-            # It could not be sent, and nobody else knows of the connection.
+            # It could not be sent, and nothing else uses the connection.
             link.close()
 
     def cannot(self, upstream: Upstream, status: int, reason: str) -> None:
@@ -327,7 +327,7 @@ class Relay:
             upstream.touched.append(self._flush)
 
     def _flush(self) -> None:
-        """What came together is processed: it goes out."""
+        """Everything from one read was processed: send it."""
         self._touched = False
         if self._over or self._head is None or self._pipe is not None:
             return
@@ -345,13 +345,13 @@ class Relay:
         self._finish()
 
     def _open_pipe(self) -> Pipe:
-        """Give the response; its content follows as it comes."""
+        """Start the response; its content follows piece by piece."""
         head = self._head
         assert head is not None
         request = self._exchange.request
         if request.method == b"HEAD" or head.status in WITHOUT_CONTENT:
             self._respond(head, b"")
-            # What ends it is all that is to come.
+            # Only its end is still missing.
             self._pipe = pipe = Pipe()
             return pipe
         pipe = self._pipe = Pipe(
@@ -375,7 +375,7 @@ class Relay:
         )
 
     def _resume(self) -> None:
-        """The client has taken what waited."""
+        """The client has read the waiting content."""
         call, link = self._call, self._link
         if call is not None and link is not None:
             self._hurry_content()
@@ -385,7 +385,7 @@ class Relay:
     # ------------------------------------------------------------------ the end
 
     def _finish(self) -> None:
-        """The upstream has said everything."""
+        """The upstream's response is complete."""
         if not self._over:
             self._over = True
             self._leave()
@@ -400,8 +400,8 @@ class Relay:
         self._route.closed(self)
 
     def _break_off(self, reason: str) -> None:
-        """The response is not whole, and will not be."""
-        self._route.loop.report(f"{self._source}: the response broke off: {reason}")
+        """The response is incomplete, and will stay so."""
+        self._route.loop.report(f"{self._source}: the response was cut off: {reason}")
         self._over = True
         self._leave()
         if self._pipe is not None:
@@ -425,7 +425,7 @@ class Relay:
             link.flush_soon()
 
     def lost(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         if not self._over:
             self._over = True
             self._cancel()
@@ -433,7 +433,7 @@ class Relay:
             self._route.closed(self)
 
     def drain(self) -> None:
-        """The server is about to stop: a stream of events ends, its client comes back."""
+        """The server is about to stop: end an event stream, whose client will reconnect."""
         head, pipe = self._head, self._pipe
         if head is None or pipe is None or head.content_length is not None:
             return
@@ -470,5 +470,5 @@ class Relay:
                 self._upstream.note_failure()
             self._give_up(504, f"no response within {seconds:g} s")
         elif self._pipe is None or not self._pipe.held:
-            # What waits for the client is not the upstream's fault.
-            self._give_up(504, f"nothing more within {self._route.read_timeout:g} s")
+            # Content that waits for the client is not the upstream's fault.
+            self._give_up(504, f"no data for {self._route.read_timeout:g} s")

@@ -1,12 +1,12 @@
-"""What an upstream is asked: made of validated parts, never of octets that a client framed.
+"""Requests to upstreams, built from validated parts, never from octets that a client framed.
 
-Contract: :class:`Requests` makes the request to an upstream of a client's; :class:`Refused` says
-why there is none.  Fields that concern the client's connection are left out (RFC 9110 section
-7.6.1); those that speak of the client say what we know, also where the client has said something
-else: only a trusted proxy is believed, and is added to.
+Contract: :class:`Requests` turns a client's request into one to an upstream; :class:`Refused` says
+why that is impossible.  Fields of the client's connection are removed (RFC 9110 section 7.6.1);
+fields about the client contain what we know, whatever the client sent: only trusted proxies are
+believed, and their values extended.
 
-Strategy: the engine of the upstream's protocol frames the content anew.  What becomes of a request
-that repeats is remembered.
+Strategy: the engine of the upstream's protocol frames the content again.  The results of repeated
+requests are cached.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from h2static.proxy.limits import DEFAULT_LIMITS, ProxyLimits
 from h2static.proxy.paths import upstream_path
 from h2static.websocket.handshake import PROTOCOL
 
-#: What concerns one connection, or is made anew, or was answered here.
+#: Fields that concern one connection, are generated again, or were handled here.
 _LEFT_OUT: Final = CONNECTION_SPECIFIC | {
     b"content-length",
     b"cookie",
@@ -44,7 +44,7 @@ _FORWARDED: Final = b"x-forwarded-"
 #: Fields of the opening handshake that are not passed on: the key proves something to one hop only
 #: (RFC 6455 section 4.1).
 _OF_HANDSHAKE: Final = frozenset((b"sec-websocket-key", b"sec-websocket-version"))
-#: The name by which a member of Via says who has received the message (RFC 9110 section 7.6.3).
+#: The recipient's name in a member of Via (RFC 9110 section 7.6.3).
 _RECEIVED_BY: Final = re.compile(rb"(?:[^\s/]+/)?[^\s/]+[ \t]+([^\s,(]+)")
 #: RFC 7239 section 4: what a parameter may have without quotation marks.
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -60,7 +60,7 @@ class Refused(Exception):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Outgoing:
-    """What an upstream is asked."""
+    """A request to an upstream."""
 
     request: Request
     #: Octets of content that the client has announced.
@@ -73,7 +73,7 @@ class Requests:
     def __init__(
         self, config: ProxyConfig, pseudonym: str, limits: ProxyLimits = DEFAULT_LIMITS
     ) -> None:
-        """``pseudonym``: how this server calls itself in Via; nobody else may have the same."""
+        """``pseudonym``: the name of this server in Via, which must be unique."""
         self._config = config
         self._pseudonym = pseudonym.encode("ascii")
         self._limits = limits
@@ -86,11 +86,11 @@ class Requests:
         self._known: dict[tuple[Request, str, Target], Outgoing] = {}
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
 
     def make(self, request: Request, client: Client, target: Target) -> Outgoing:
-        """What ``target`` is asked where ``client`` asks ``request``.  Raises :class:`Refused`."""
+        """The request to ``target`` for the request of ``client``.  Raises :class:`Refused`."""
         if not request.repeats or client.proxies is not None:
             return self._make(request, client, target)
         key = (request, client.host, target)
@@ -106,7 +106,7 @@ class Requests:
         config = self._config
         path = upstream_path(request.path, config.prefix, target.path, self._rewrite)
         if path is None:
-            raise Refused(400, "the path is below the prefix only when it is decoded twice")
+            raise Refused(400, "the path is under the prefix only when decoded twice")
         fields: list[Field] = []
         cookies: list[bytes] = []
         te = False
@@ -176,7 +176,7 @@ class Requests:
     # ------------------------------------------------------------------ those on the way
 
     def _of_hops(self, request: Request, client: Client) -> Fields:
-        """Who asks, by whom, and who has passed it on.  Raises :class:`Refused`."""
+        """Fields about the client, its host, and previous proxies.  Raises :class:`Refused`."""
         trusted = client.proxies is not None
         host = client.host.encode("ascii", "replace")
         fields: list[Field] = []
@@ -212,13 +212,13 @@ class Requests:
         for member in members:
             found = _RECEIVED_BY.match(member)
             if found is not None and found[1] == self._pseudonym:
-                raise Refused(508, "the request has been here before")
+                raise Refused(508, "the request has been through this proxy before")
         version = b"1.0" if request.old else client.version.rpartition("/")[2].encode("ascii")
         return b", ".join([*members, b"%b %b" % (version, self._pseudonym)])
 
 
 def _takes_trailers(value: bytes) -> bool:
-    """Whether TE says so (RFC 9110 section 10.1.4)."""
+    """Whether TE accepts trailers (RFC 9110 section 10.1.4)."""
     return any(part.strip(b" \t").lower() == b"trailers" for part in value.split(b","))
 
 
@@ -236,7 +236,7 @@ def _fewer_forwards(method: bytes, value: bytes) -> Fields:
 
 
 def _believed(request: Request) -> dict[bytes, tuple[bytes, ...]]:
-    """What a trusted proxy says of those before it, by field."""
+    """The values of a trusted proxy about earlier hops, by field."""
     found: dict[bytes, tuple[bytes, ...]] = {}
     for name, value in request.fields:
         is_one = name.startswith(_FORWARDED) or name in (b"forwarded", b"x-real-ip")

@@ -1,7 +1,7 @@
-"""What a client gets of an upstream's response: its fields without those of the connection.
+"""Turns an upstream's response into the client's: its fields without those of the connection.
 
-Contract: :class:`Responses` is pure but for its memory.  Location, Content-Location and the Domain
-of cookies are changed where the configuration says so.
+Contract: :class:`Responses` is pure, except for its cache.  Location, Content-Location and the
+Domain of cookies are rewritten if the configuration says so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from h2static.proxy.config import ProxyConfig, Target
 from h2static.proxy.limits import DEFAULT_LIMITS, ProxyLimits
 from h2static.proxy.paths import front_path
 
-#: What concerns the connection to the upstream, and what the engine writes itself.
+#: Fields of the connection to the upstream, and fields that the engine writes itself.
 _LEFT_OUT: Final = CONNECTION_SPECIFIC | {
     b"alt-svc",
     b"content-length",
@@ -69,7 +69,7 @@ class Responses:
         return response
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the cache."""
         self._known.clear()
 
     def fields(self, head: ResponseHead, target: Target) -> Fields:
@@ -90,7 +90,7 @@ class Responses:
         return tuple(fields)
 
     def _location(self, value: bytes, target: Target) -> bytes:
-        """The place that the client can ask for, where ``value`` is one of the target."""
+        """The URL that the client can request, if ``value`` is a URL of the target."""
         if not self._config.location:
             return value
         match = _URL.fullmatch(value)

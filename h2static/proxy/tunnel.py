@@ -1,12 +1,12 @@
-"""One WebSocket, passed on between an exchange and an upstream as the octets that it is.
+"""One WebSocket, forwarded between an exchange and an upstream as opaque octets.
 
-Contract: a :class:`TunnelRelay` makes the opening handshake anew with the upstream (RFC 6455
-section 4, RFC 8441), by an Upgrade over HTTP/1.1 and by an extended CONNECT over HTTP/2; when that
-is granted, so is the client's, and octets pass in both directions with back-pressure, frames
-unread.  What the upstream offers and the client asks for (subprotocol, extensions) they agree on
-among themselves.  A handshake that is refused gets the upstream's response.
+Contract: a :class:`TunnelRelay` repeats the opening handshake with the upstream (RFC 6455 section
+4, RFC 8441), with an Upgrade over HTTP/1.1 and an extended CONNECT over HTTP/2; when the upstream
+accepts, the client's handshake is accepted, too, and octets pass in both directions with
+back-pressure, without parsing frames.  Client and upstream negotiate subprotocol and extensions
+themselves.  A refused handshake gets the upstream's response.
 
-Each direction ends on its own; when the upstream's ends, or either side is lost, both are.
+Each direction ends on its own; when the upstream's ends, or either side is lost, both end.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ class TunnelRelay:
         self._upstream: Upstream | None = None
         self._link: Link | None = None
         self._call: Call | None = None
-        #: What is spoken after an Upgrade.
+        #: The protocol after an Upgrade.
         self._raw: RawConnection | None = None
-        #: What Sec-WebSocket-Accept of the upstream has to say.
+        #: The expected Sec-WebSocket-Accept of the upstream.
         self._accept: bytes | None = None
         capacity = route.limits.tunnel
         #: From the client to the upstream, and back.
@@ -109,7 +109,7 @@ class TunnelRelay:
     def _ask(self) -> None:
         upstream = self._route.choose(self._tried)
         if upstream is None:
-            self._refuse(503, "no upstream is well")
+            self._refuse(503, "no healthy upstream")
         else:
             self._ask_of(upstream)
 
@@ -208,8 +208,8 @@ class TunnelRelay:
             self._grant(head)
             return
         if head.status < 300:
-            # To the client that would say that it was granted.
-            self._lose_link(f"the upstream answers a WebSocket with {head.status}")
+            # To the client that would mean that it was accepted.
+            self._lose_link(f"the upstream answered the WebSocket handshake with {head.status}")
             return
         self._head = head
 
@@ -219,7 +219,7 @@ class TunnelRelay:
             return self._down.receive(data) or self._down.closed
         self._refusal += len(data)
         if self._refusal > _LARGEST_REFUSAL:
-            self._lose_link("the upstream's refusal of a WebSocket is too large")
+            self._lose_link("the upstream's response that refuses the WebSocket is too large")
             return True
         self._pieces.append(data)
         return True
@@ -262,7 +262,7 @@ class TunnelRelay:
         return None
 
     def _resume(self) -> None:
-        """The client has taken what waited."""
+        """The client has read the waiting octets."""
         link = self._link
         if link is None:
             return
@@ -282,7 +282,7 @@ class TunnelRelay:
         self._exchange.respond(self._route.refusal(status, self._exchange, reason, source))
 
     def _lose_link(self, reason: str) -> None:
-        """What the upstream says is not to be listened to."""
+        """Ignore the upstream's connection from now on."""
         self._cancel()
         self._refuse(502, reason)
 
@@ -295,7 +295,7 @@ class TunnelRelay:
         elif self._call is not None:
             self._call.cancel()
         if isinstance(link.engine, Http1Connection):
-            # Also where it has switched to something that nobody will speak.
+            # Even if it has switched to a protocol that will not be used.
             link.close()
         link.flush_soon()
 
@@ -315,7 +315,7 @@ class TunnelRelay:
                 upstream.forget(self)
 
     def lost(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         if not self._over:
             self._cancel()
             self._finish()
@@ -323,7 +323,7 @@ class TunnelRelay:
             self._up.close()
 
     def drain(self) -> None:
-        """The server is about to stop: a tunnel goes on as long as its client may."""
+        """The server is about to stop: a tunnel continues as long as its client may."""
 
     def check(self, now: float) -> None:
         """See :class:`h2static.proxy.relay.Timed`."""

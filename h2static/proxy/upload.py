@@ -1,10 +1,9 @@
 """The content of a request on its way to an upstream.
 
 Contract: an :class:`Upload` is the sink of the client's content and the body of the upstream's
-request, with back-pressure from the one to the other.  While what was read of it is little, it can
-be read again, for another upstream.  Content that breaks off fails its reader: what was sent of it
-never looks complete.  Once an upstream has answered without reading it all, the rest is thrown
-away.
+request, with back-pressure from one to the other.  While little of it has been read, it can be
+replayed for another upstream.  Content that the client cuts off fails its reader, so that it never
+looks complete.  Once an upstream has responded without reading everything, the rest is discarded.
 
 Assumes: everything happens in the loop's thread.
 """
@@ -27,25 +26,25 @@ class Upload:
         "_received", "_trailers", "broken", "ended", "moved",
     )  # fmt: skip
 
-    #: Whoever frames it knows what the client has announced; trailers may follow.
+    #: The engine knows the length that the client announced; trailers may follow.
     length = None
 
     def __init__(self, limits: ProxyLimits, on_room: Callable[[], None]) -> None:
         """``on_room`` is called when the client may go on."""
         self._limits = limits
         self._on_room = on_room
-        #: What has come, as long as it can be read again; ``None``: too much has.
+        #: The content so far, while it can be replayed; ``None``: it is too large.
         self._kept: list[bytes] | None = []
         self._kept_size = 0
         self._received = 0
         self._trailers: Fields = ()
-        #: The content is whole.
+        #: The content is complete.
         self.ended = False
-        #: The rest of it will not come.
+        #: The rest will not arrive.
         self.broken = False
         #: How often something was read: the request moves on.
         self.moved = 0
-        #: What the present upstream reads.
+        #: The body that the current upstream reads.
         self._pipe: Pipe | None = None
         self._reader: _Reader | None = None
         self._on_known: Callable[[], None] | None = None
@@ -77,7 +76,7 @@ class Upload:
         pipe = self._pipe
         if self._kept is not None:
             self._kept_size += len(data)
-            # What nobody reads yet has to be kept in any case.
+            # Unread content must be kept in any case.
             if pipe is None or self._kept_size <= self._limits.replayed:
                 self._kept.append(data)
             else:
@@ -115,7 +114,7 @@ class Upload:
     def open(self) -> BodyReader:
         """A reading from the first octet on, which ends the one before.  Raises ``OSError``."""
         if self._kept is None:
-            raise OSError("the content cannot be read again")
+            raise OSError("the request content cannot be replayed")
         self.detach()
         pipe = self._pipe = Pipe(capacity=self._limits.upload, on_room=self._on_room)
         reader = self._reader = _Reader(self, pipe)
@@ -128,7 +127,7 @@ class Upload:
         if self.ended:
             pipe.end(self._trailers)
         elif not full and self._received >= self._limits.upload:
-            # It was told to wait while nobody read.
+            # It had to wait while nothing read the content.
             self._on_room()
         return reader
 
@@ -137,7 +136,7 @@ class Upload:
         self._on_room()
 
     def detach(self) -> None:
-        """Whoever reads now reads no more of what comes."""
+        """Detach the current reader."""
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
             pipe.close()

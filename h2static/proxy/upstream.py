@@ -1,11 +1,11 @@
-"""One upstream: its connections, those who wait for one, and how it is doing.
+"""One upstream: its connections, the requests that wait for one, and its health.
 
-Contract: :meth:`Upstream.ask` gives an :class:`Asker` a connection as soon as there is one, or
-tells it why there is none.  Connections are used again; HTTP/2 carries many requests at a time,
-HTTP/1.1 one.  What protocol an ``https`` target speaks is known once it has been connected to.
+Contract: :meth:`Upstream.ask` gives an :class:`Asker` a connection as soon as one is available, or
+the reason why none is.  Connections are reused; HTTP/2 carries many requests at a time, HTTP/1.1
+one.  The protocol of an ``https`` target is known after the first connection.
 
-Assumes: whoever makes connections calls :meth:`Upstream.connected` or :meth:`Upstream.failed` for
-each :meth:`Upstream.dial`; everything happens in the loop's thread.
+Assumes: the code that makes connections calls :meth:`Upstream.connected` or
+:meth:`Upstream.failed` for each :meth:`Upstream.dial`; everything happens in the loop's thread.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from h2static.proxy.config import ProxyConfig, Target
 from h2static.proxy.limits import ProxyLimits
 from h2static.proxy.link import Engine, Link, Loop
 
-#: RFC 9113 section 6.5.2 recommends no fewer, and a server that takes fewer refuses the others.
+#: RFC 9113 section 6.5.2 recommends no fewer, and a server with a lower limit refuses the others.
 _ASSUMED_STREAMS: Final = 100
 
 
 class Lane(Enum):
-    """What a connection is made for."""
+    """The purpose of a connection."""
 
     #: Anything: the protocol is the target's choice.
     ANY = "any"
-    #: What needs a connection of HTTP/1.1 for itself: an Upgrade.
+    #: An Upgrade, which requires an HTTP/1.1 connection of its own.
     ALONE = "alone"
 
 
 class Asker(Protocol):
-    """Who wants a connection."""
+    """An object that waits for a connection."""
 
     @property
     def lane(self) -> Lane:
-        """What for."""
+        """The purpose of the connection."""
 
     def start(self, upstream: Upstream, link: Link) -> None:
         """Use ``link``."""
@@ -106,16 +106,16 @@ class Upstream:
         self._idle: list[Link] = []
         self._waiting: dict[Lane, deque[Asker]] = {lane: deque() for lane in Lane}
         self._dialing = dict.fromkeys(Lane, 0)
-        #: What was spoken last, where that is the target's choice.
+        #: The last protocol, if the target chooses it.
         self._speaks: str | None = None if target.secure else self._options.protocols[0]
-        #: Those of whose responses something has come in the present step.
+        #: Requests whose responses have received something in the current step.
         self.touched: list[Callable[[], None]] = []
         # --- how it is doing
-        #: Requests that were given to it and are not over.
+        #: Unfinished requests to it.
         self.under_way = 0
         self._failures = 0
         self._down_until = 0.0
-        #: What the last health check has found wrong.
+        #: The problem found by the last health check.
         self.complaint: str | None = None
 
     # ------------------------------------------------------------------ how it is doing
@@ -138,20 +138,20 @@ class Upstream:
     # ------------------------------------------------------------------ who asks
 
     def ask(self, asker: Asker) -> None:
-        """Give ``asker`` a connection, now or as soon as there is one."""
+        """Give ``asker`` a connection, now or as soon as one is available."""
         lane = self._lane(asker)
         waiting = self._waiting[lane]
         link = None if waiting else self._take(lane)
         if link is not None:
             self._start(link, asker)
         elif len(waiting) >= self._limits.waiting:
-            asker.cannot(self, 503, f"{len(waiting)} requests wait for it already")
+            asker.cannot(self, 503, f"{len(waiting)} requests are already waiting for it")
         else:
             waiting.append(asker)
             self._dial_as_needed(lane)
 
     def forget(self, asker: Asker) -> None:
-        """``asker`` wants no connection any more; no effect on one that has one."""
+        """``asker`` no longer wants a connection; no effect if it already has one."""
         for waiting in self._waiting.values():
             if asker in waiting:
                 waiting.remove(asker)
@@ -215,11 +215,11 @@ class Upstream:
     def _dial_as_needed(self, lane: Lane) -> None:
         waiting, dialing = len(self._waiting[lane]), self._dialing[lane]
         if lane is Lane.ANY and self._speaks != HTTP1:
-            # One connection may do for all, or tell that it will not.
+            # One connection may be enough for all, or show that it is not.
             most = self._limits.multiplexed - len(self._multiplexed)
             wanted = min(1, most) - dialing
         else:
-            # Nobody else waits for those that are being made.
+            # No other request waits for those that are being made.
             alone = len(self.links) + sum(self._dialing.values())
             wanted = min(waiting - dialing, self._limits.connections - alone)
         for _ in range(wanted if waiting else 0):
@@ -257,12 +257,12 @@ class Upstream:
         self._dialing[lane] -= 1
         self.note_failure()
         waiting = self._waiting[lane]
-        # The others have a connection that is still being made.
+        # The others wait for connections that are still being made.
         while len(waiting) > self._dialing[lane]:
             waiting.popleft().cannot(self, status, reason)
 
     def _turned(self, link: Link) -> None:
-        """Something has come on ``link``."""
+        """Something was received on ``link``."""
         touched, self.touched = self.touched, []
         for tell in touched:
             tell()
@@ -303,10 +303,10 @@ class Upstream:
             self._idle.pop(0).close()
 
     def release(self) -> None:
-        """Forget what is only remembered."""
+        """Empty the caches."""
         self._memory.release()
 
     def end(self) -> None:
-        """Nothing more is wanted, and nobody waits."""
+        """Close all connections; no request waits."""
         for link in list(self.links):
             link.end()

@@ -42,7 +42,7 @@ from h2static.quic.transport import (
 _VERSIONS: Final = (QuicProtocolVersion.VERSION_1, QuicProtocolVersion.VERSION_2)
 #: The ALPN of RFC 9114 section 3.1.
 _ALPN: Final = "h3"
-#: Below this much room nothing is given: a reading for each acknowledgement would be dear.
+#: Below this much room nothing is given: a reading for each acknowledgment would be dear.
 _LEAST_ROOM: Final = 16_384
 _SHUTDOWN_PING: Final = 1
 

@@ -1,8 +1,8 @@
-"""What can be said of a datagram without its keys (RFC 8999), and answered without a connection.
+"""Parsing datagrams without keys (RFC 8999), and responses without a connection.
 
-Contract: :func:`read_header` looks at the first packet of a datagram; nothing raises.
-:func:`version_negotiation` and :func:`stateless_reset` make the two packets that need no key of the
-library.
+Contract: :func:`read_header` examines the first packet of a datagram; nothing raises.
+:func:`version_negotiation` and :func:`stateless_reset` create the two packets that need no key from
+the library.
 """
 
 from __future__ import annotations

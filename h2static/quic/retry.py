@@ -1,8 +1,8 @@
-"""Tokens of Retry packets: who is where they say (RFC 9000 section 8.1).
+"""Tokens of Retry packets, which validate a client's address (RFC 9000 section 8.1).
 
-Contract: a token that :meth:`RetryTokens.make` made is taken for a short time, from the address
-that it was made for and with the connection id that the Retry gave.  All workers that share a key
-take each other's.  Time is an argument, in seconds, of a clock that workers share.
+Contract: a token from :meth:`RetryTokens.make` is valid for a short time, from the address that it
+was made for and with the connection ID of the Retry.  Workers that share a key accept each other's
+tokens.  Time is an argument, in seconds, of a clock that workers share.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Sockets, TLS, processes, logs: everything around the protocols and the site.
+"""Sockets, TLS and the loop: everything between the network and the protocol engines.
 
-From a socket inwards: ``listeners`` opens them, ``acceptor`` accepts and finds out who speaks what
-(``tls``, ``proxy_protocol``, ``trusted_proxies``), ``link`` is one accepted socket, ``driver`` the
-loop that serves all of a worker's links (``poller``, ``pool``, ``background``, ``services``,
-``pusher``), ``protocol`` what it asks of HTTP/2 and HTTP/1.1.  Around it: ``server`` puts driver,
-site and logs together, ``worker`` runs a server in a process of its own and talks to the supervisor
-through ``channel``; ``processes`` and ``notify`` are the supervisor's tools.  For people:
-``frame_log``, ``access_log``, ``brief_log``, ``error_log``, ``health``.
+From the socket inward: ``listeners`` opens sockets, ``acceptor`` accepts connections, ``opening``
+handles PROXY headers, TLS and protocol detection (``tls``, ``proxy_protocol``,
+``trusted_proxies``), ``link`` is one accepted socket, ``driver`` the loop that serves all links of
+a worker (``connections``, ``poller``, ``timers``, ``pool``, ``background``), and ``engine`` its
+interface to HTTP/2 and HTTP/1.1.  The modules ``datagram*``, ``admission`` and ``relay`` do the
+same for HTTP/3.  ``server`` combines driver, applications and logs.
 """

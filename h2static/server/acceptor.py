@@ -1,8 +1,8 @@
 """Listening sockets, and the connections that are accepted from them.
 
 Contract: the :class:`Acceptor` accepts without blocking.  When descriptors or memory run out, or
-the system says that it cannot for any other reason than that the one client is gone, accepting
-pauses, the error log has a line, and it goes on.
+accepting fails for any reason other than a client that has disconnected, it writes a line to the
+error log, pauses, and resumes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Acceptor(Timed):
         proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         limits: ServerLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``trusted_proxies``: peers that are believed, as
+        """``trusted_proxies``: peers that are trusted, as
         :class:`~h2static.http.addresses.TrustedProxies` takes them; ``proxy_protocol``: whether
         their connections begin with a PROXY header."""
         super().__init__()
@@ -64,7 +64,7 @@ class Acceptor(Timed):
         self._proxies = TrustedProxies(trusted_proxies)
         self._proxy_protocol = proxy_protocol
         self._listeners: dict[int, Entrance] = {}
-        #: Listeners that pause, and until when.
+        #: Paused listeners, and until when.
         self._paused: dict[int, float] = {}
 
     def add_entrance(self, entrance: Entrance) -> None:
@@ -75,7 +75,7 @@ class Acceptor(Timed):
         self._poller.register(descriptor, READABLE)
 
     def stop(self) -> None:
-        """Give the listeners up; the supervisor still holds them."""
+        """Close the listeners; the supervisor still holds them."""
         for descriptor, entrance in self._listeners.items():
             if descriptor not in self._paused:
                 with contextlib.suppress(OSError):
@@ -95,7 +95,7 @@ class Acceptor(Timed):
         return min(self._paused.values(), default=NEVER)
 
     def resume(self, now: float) -> None:
-        """Go on accepting where the pause is over."""
+        """Resume accepting when the pause is over."""
         for descriptor, until in list(self._paused.items()):
             if until <= now:
                 del self._paused[descriptor]
@@ -105,7 +105,7 @@ class Acceptor(Timed):
                     self._pause(descriptor, now, error)
 
     def accept(self, descriptor: int, now: float) -> list[Link]:
-        """Accept what waits at a listener; each link is in the first phase that it needs."""
+        """Accept waiting connections; each link is in the first phase that it needs."""
         links: list[Link] = []
         entrance = self._listeners.get(descriptor)
         if entrance is None:
@@ -118,7 +118,7 @@ class Acceptor(Timed):
             except OSError as error:
                 if error.errno in _OF_THE_CONNECTION:
                     continue  # it was gone before it was accepted
-                # A level-triggered poller would spin: look again in a moment.
+                # A level-triggered poller would spin: retry in a moment.
                 with contextlib.suppress(OSError):
                     self._poller.unregister(descriptor, READABLE)
                 self._pause(descriptor, now, error)
@@ -126,14 +126,14 @@ class Acceptor(Timed):
             try:
                 links.append(self._open(accepted, address, entrance, now))
             except OSError as error:
-                self._error_log.report("accept", "", f"a connection was lost: {error.strerror}")
+                self._error_log.report("accept", "", f"lost a connection: {error.strerror}")
                 accepted.close()
         return links
 
     def _pause(self, descriptor: int, now: float, error: OSError) -> None:
         """Accept nothing from a listener for a while; the poller does not watch it."""
         self._paused[descriptor] = now + self._limits.accept_pause_seconds
-        self._error_log.report("accept", "", f"accepting pauses: {error.strerror}")
+        self._error_log.report("accept", "", f"pausing accept: {error.strerror}")
 
     def _open(
         self, sock: socket.socket, address: tuple[str, int] | str, entrance: Entrance, now: float

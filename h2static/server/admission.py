@@ -1,10 +1,10 @@
-"""Datagrams for no connection: which begin one, and what is said to the others.
+"""Datagrams without a connection: new clients, and responses to all others.
 
-Contract: :class:`Admission` decides without keeping anything of a client.  An Initial packet may
-begin a connection, or is answered with a Retry while many others have not shown that they are where
-they say (RFC 9000 section 8.1.2).  A packet for a connection of a predecessor is passed on to it;
-one for a connection that nobody has is answered with a stateless reset (section 10.3).  Answers to
-packets that anybody can make are bounded.
+Contract: :class:`Admission` decides without keeping state for a client.  An Initial packet may
+start a connection, or is answered with a Retry while many other clients have not validated their
+addresses (RFC 9000 section 8.1.2).  A packet for a predecessor's connection is forwarded to it; one
+for an unknown connection is answered with a stateless reset (section 10.3).  Responses to packets
+that anyone can forge are limited.
 """
 
 from __future__ import annotations

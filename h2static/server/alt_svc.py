@@ -1,7 +1,7 @@
-"""Where else the same is served: the ``alt-svc`` field (RFC 7838 section 3).
+"""Advertising alternative services: the ``alt-svc`` field (RFC 7838 section 3).
 
 Contract: :class:`AltSvcApplication` wraps the application of an entrance over TLS and adds the
-field to its final responses; :func:`with_alt_svc` does what a configuration says of it.
+field to its final responses; :func:`with_alt_svc` applies the configuration.
 """
 
 from __future__ import annotations

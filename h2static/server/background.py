@@ -1,13 +1,13 @@
-"""Work that would block, done in the pool's threads for links that go on meanwhile.
+"""Blocking work, done in the pool's threads while links continue.
 
-Contract: :class:`Background` takes what an engine has put off (jobs to be done, readings to be
-waited for), and brings each result back in the loop's thread, to a link that may be gone by then.
-At most so many jobs are done at once as the limits say.  Others stay with their engine until their
-turn comes, and links have turns one after the other: what nobody waits for any more is not begun,
-and no client's jobs wait for all of another's.
+Contract: :class:`Background` takes deferred work from engines (jobs to do, reads to wait for), and
+delivers each result in the loop's thread, to a link that may be closed by then.  The number of
+concurrent jobs is limited.  Other jobs stay with their engine until its turn comes; links take
+turns, so that canceled work is never started, and no client's jobs wait for all of another's.
 
-Strategy: no queue of work, but a row of links that have some.  What waits is thereby bounded by the
-streams that are open (CVE-2023-44487: requests that are reset at once must not leave work behind).
+Strategy: instead of a queue of work, a queue of links that have some.  Waiting work is thereby
+limited by the number of open streams (CVE-2023-44487: requests that are reset immediately must not
+leave work behind).
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Basic authentication (RFC 7617), for showing work to those who were told the password.
+"""Basic authentication (RFC 7617), for showing work in progress to people with a password.
 
-Contract: an application around another one, which answers 401 to everybody who does not send a
-user and password of :class:`Credential`.  Their hashes are made to be slow (scrypt, RFC 7914), so
-passwords are looked at in a thread that does nothing else, one after the other: who tries many of
-them holds up nobody but those who come with a new one, and of these a bounded number.  What was
-right once is remembered by a keyed digest, within a bound; what is wrong is not, and is reported.
+Contract: an application around another one that responds 401 unless the request has a user name and
+a password of a :class:`Credential`.  Hashes are deliberately slow (scrypt, RFC 7914), so passwords
+are checked one after the other in a thread of their own: guessing delays only other clients with
+new passwords, and their number is limited.  Valid credentials are cached by a keyed digest, within
+a limit; invalid ones are not cached, and are reported.
 
-Assumes: connections are encrypted, or on this machine; the configuration sees to that.
+Assumes: connections are encrypted or local; the configuration ensures that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MEMORY = 64 << 20
 _LEAST_SALT, _DIGEST = 8, 32
 _HASH = re.compile(r"scrypt\$(\d{1,2})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)")
 _CHALLENGE = b'Basic realm="h2static", charset="UTF-8"'
-_TEXT = b"401 Unauthorized: a user and a password are needed.\n"
+_TEXT = b"401 Unauthorized: this site requires a user name and a password.\n"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
@@ -86,16 +86,14 @@ def parse_credential(text: str) -> Credential:
     match = _HASH.fullmatch(written)
     if match is None:
         # It may be a password: it is not repeated.
-        raise ValueError(
-            f"what follows '{user}:' is no hash; h2static hash-password makes one of a password"
-        )
+        raise ValueError(f"'{user}:' is not followed by a hash; h2static hash-password prints one")
     try:
         salt, digest = (base64.b64decode(match[part], validate=True) for part in (2, 3))
     except ValueError:
-        raise ValueError(f"the hash of '{user}' is broken") from None
+        raise ValueError(f"the hash of '{user}' is malformed") from None
     cost = int(match[1])
     if not 10 <= cost <= 16 or len(salt) < _LEAST_SALT or len(digest) != _DIGEST:
-        raise ValueError(f"the hash of '{user}' was not made by h2static hash-password")
+        raise ValueError(f"the hash of '{user}' was not made with h2static hash-password")
     user = unicodedata.normalize("NFC", user)
     return Credential(user=user, cost=cost, salt=salt, digest=digest)
 
@@ -105,7 +103,7 @@ def check_users(written: Sequence[str]) -> None:
     users = [parse_credential(one).user for one in written]
     for user in users:
         if users.count(user) > 1:
-            raise ValueError(f"the user '{user}' is there twice")
+            raise ValueError(f"the user '{user}' is repeated")
 
 
 def ask_for_passwords(
@@ -262,7 +260,7 @@ class BasicAuthApplication(Wrapper):
             try:
                 outcome = self._is_right(field)
             except (ValueError, MemoryError) as error:  # what OpenSSL says where memory is short
-                outcome = f"the password could not be looked at: {error}"
+                outcome = f"the password could not be checked: {error}"
         self._post(lambda: self._settle(digest, field, outcome))
 
     def _settle(self, digest: bytes, field: bytes, outcome: bool | str | None) -> None:
@@ -283,7 +281,7 @@ class BasicAuthApplication(Wrapper):
             elif isinstance(outcome, str):
                 exchange.abort(outcome)
             else:
-                refusal = "the user or the password is wrong"
+                refusal = "wrong user name or password"
                 exchange.respond(_unauthorized(exchange.request, refusal))
 
     def _is_right(self, field: bytes) -> bool:

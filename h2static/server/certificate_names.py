@@ -1,6 +1,6 @@
-"""The names that a certificate is for (RFC 9525).
+"""The names that a certificate covers (RFC 9525).
 
-Contract: :func:`names_in` reads a file; :func:`covers` is what clients decide by.
+Contract: :func:`names_in` reads a file; :func:`covers` follows the rules of clients.
 """
 
 from __future__ import annotations
@@ -67,5 +67,5 @@ def names_without(config: Config, pair: KeyPair) -> list[tuple[HostConfig, str]]
 def uncovered(config: Config, pair: KeyPair) -> str | None:
     """One line for the first of :func:`names_without`."""
     for host, name in names_without(config, pair):
-        return f"{host.where}: cert: the certificate {pair.cert_file} is not for {name}"
+        return f"{host.where}: cert: the certificate {pair.cert_file} does not cover {name}"
     return None

@@ -1,8 +1,8 @@
-"""A certificate of hosts that is renewed while it is in use, at every port that shows it.
+"""Renewal of a host's certificate while it is in use, on every port that uses it.
 
-Contract: :class:`PairRenewal` watches the files of one pair, and once for all ports: the new
-certificate is in use at all of them or at none, and there is one line about it.  One that is not
-for the names of its hosts is refused.
+Contract: :class:`PairRenewal` watches the files of one pair for all ports: the new certificate is
+used on all of them or on none, and logged once.  A certificate that does not cover the names of its
+hosts is refused.
 """
 
 from __future__ import annotations

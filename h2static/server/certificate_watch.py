@@ -1,15 +1,14 @@
 """Certificates that are renewed while they are in use.
 
-Contract: :class:`CertificateWatch` has a new TLS context used when the files that the present one
-was made of have changed and make a working one; until then the present one stays.  Connections keep
-what they began with.  What does not work is reported once for each change.
+Contract: :class:`CertificateWatch` switches to a new TLS context when the files of the current one
+have changed and make a working one; until then the current one stays.  Existing connections keep
+their context.  Errors are reported once per change.
 
-Strategy: the files are looked at through all links, so that it does not matter whether a tool
-writes into them, renames others over them or swaps a link on the way to them (Kubernetes swaps
-``..data``).  A key and its certificate are seldom written at one moment: nothing is read before two
-looks in a row have seen the same.  What is compared is the state that the system knows of each
-file, which works on every file system; a renewal is no matter of milliseconds.  Looking may block,
-so a thread of the pool does it.
+Strategy: all links are followed, so that it does not matter whether a tool writes to the files,
+renames others over them or swaps a link on the way to them (Kubernetes swaps ``..data``).  A key
+and its certificate are seldom written at the same moment: nothing is read until two checks in a row
+have seen the same state.  The files' metadata is compared, which works on every file system; a
+renewal is not a matter of milliseconds.  Checking may block, so a thread of the pool does it.
 """
 
 from __future__ import annotations
@@ -89,10 +88,10 @@ class CertificateWatch(Generic[_T]):
     def _finish(self, outcome: _T | StartError | OSError | None, renewal: Renewal[_T]) -> None:
         self._looking = False
         if isinstance(outcome, StartError | OSError):
-            renewal.report(f"the new certificate cannot be used, the old one stays: {outcome}")
+            renewal.report(f"the new certificate cannot be used; keeping the old one: {outcome}")
         elif outcome is not None:
             renewal.use(outcome)
-            renewal.report(f"the new certificate is in use: {self._name}")
+            renewal.report(f"now using the new certificate: {self._name}")
 
     def _has_changed(self) -> bool:
         """Whether the files are others than those of the last decision, and no longer written."""

@@ -1,13 +1,13 @@
-"""The certificates of one port, of which each client is shown the one for its name.
+"""The certificates of one port, selected by the server name.
 
-Contract: :class:`Certificates` gives the context that handshakes begin with.  The name that a
-client sends (SNI, RFC 6066 section 3) chooses the certificate, and nothing else: who sends none, or
-one that nobody has, is shown the first one.  After a handshake the context of the socket says which
-certificate it was; :meth:`Certificates.pair_of` knows it, also of contexts that were renewed.
+Contract: :class:`Certificates` provides the context with which handshakes start.  Only the name
+that a client sends (SNI, RFC 6066 section 3) selects the certificate; without a name, or with an
+unknown one, the client gets the first certificate.  After a handshake, the socket's context
+identifies the certificate; :meth:`Certificates.pair_of` knows it, even after a renewal.
 
-Assumes: all contexts of a port are made by one policy.  When the name is known, Python takes over
-certificate and ALPN of another context, but neither its minimum version nor its demand for a client
-certificate (measured with OpenSSL 3).
+Assumes: all contexts of a port use the same policy.  When the name is known, Python takes over the
+certificate and ALPN of another context, but neither its minimum version nor its request for a
+client certificate (measured with OpenSSL 3).
 """
 
 from __future__ import annotations

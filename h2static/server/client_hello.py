@@ -1,10 +1,10 @@
-"""The first message of a TLS client, as far as it says which protocols the client speaks.
+"""The protocols that a TLS client offers in its first message.
 
-Contract: :func:`read_client_hello` looks at the first octets of a connection and says what its
-ClientHello offers by ALPN, or how many octets have to be there to say so.  Pure: no I/O, no clock.
+Contract: :func:`read_client_hello` examines the first octets of a connection and returns what its
+ClientHello offers in ALPN, or how many octets are required to find out.  Pure: no I/O, no clock.
 
-Python's ``ssl`` ignores a client that offers only protocols which the server does not speak; that
-is to get a fatal alert (RFC 7301 section 3.2), so somebody has to look.
+Python's ``ssl`` ignores ALPN from a client that offers only unsupported protocols; such a client
+must get a fatal alert (RFC 7301 section 3.2), so the offer is read here.
 """
 
 from __future__ import annotations

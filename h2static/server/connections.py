@@ -1,9 +1,9 @@
-"""Connections, one at a time: what is read is processed, what is to be said is written.
+"""The connections of a worker: reads, lets the engine process, and writes, one link at a time.
 
-Contract: :class:`Connections` owns the links of a worker.  Whoever runs the loop calls it with a
-link that something has happened to; it has the link's engine act, sends what comes of it, waits for
-the right events, sets the link's deadline, and puts those that have more to do in the row for
-another turn.  What goes wrong stays with the link (:meth:`Connections.guarded`).
+Contract: :class:`Connections` owns the links of a worker.  The loop calls it with a link that has
+an event; it lets the link's engine act, sends the output, waits for the right events, sets the
+link's deadline, and queues links with more work for another turn.  Errors affect only their own
+link (:meth:`Connections.guarded`).
 """
 
 from __future__ import annotations
@@ -462,7 +462,7 @@ class Connections:
             self._timers.set(link, max(link.deadline, self.now + self._limits.check_seconds))
             if link.waiting_since and self.now >= self._stalled_at(link, engine):
                 self._totals.limit_hits += 1
-                self._error_log.report("connection", link.peer, "the peer takes no octets")
+                self._error_log.report("connection", link.peer, "peer stopped reading")
                 self._close(link)
         elif link.phase is _LINGER:
             self._close(link)
@@ -472,5 +472,5 @@ class Connections:
         else:
             if not self._draining:
                 self._totals.limit_hits += 1
-                self._error_log.report("connection", link.peer, "nothing was asked in time")
+                self._error_log.report("connection", link.peer, "no request before the timeout")
             self._close(link)

@@ -109,7 +109,7 @@ def _bind(family: int, address: tuple[object, ...], *, join: bool) -> socket.soc
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         one.bind(address)
         if _SPREADS and not join:
-            # Afterwards: whoever else has the port, the bind fails.
+            # Afterward: whoever else has the port, the bind fails.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except BaseException:
         one.close()

@@ -235,7 +235,7 @@ class Datagrams:
     def _tell_of_retry(self) -> None:
         self._table.totals.limit_hits += 1
         self._error_log.report(
-            "connection", "", "many clients of HTTP/3 begin at once: each is asked to come back"
+            "connection", "", "many HTTP/3 handshakes at once: validating addresses with Retry"
         )
 
     def _establish(self, link: DatagramLink) -> None:
@@ -458,7 +458,7 @@ class Datagrams:
             try:
                 engine.abandon()
             except Exception as error:  # a bug must not keep the link
-                text = f"{type(error).__name__}: {error} (at the end of a connection)"
+                text = f"{type(error).__name__}: {error} (while closing a connection)"
                 self._error_log.report("internal", link.peer, text)
         table.finish(link)
         if not table.serving:

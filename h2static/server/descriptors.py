@@ -1,10 +1,10 @@
-"""Descriptors that somebody beside the connections watches by the worker's poller.
+"""Other descriptors that are watched with the worker's poller.
 
-Contract: :class:`Descriptors` has ``react`` called, in the loop's thread, in each round in which a
-descriptor is ready, with what it is ready for.  One that was forgotten is not told of any more,
-also within the round.  After :meth:`Descriptors.close` nobody is told of anything.
+Contract: :class:`Descriptors` calls ``react`` in the loop's thread in each round in which a
+descriptor is ready, with the ready events.  After a descriptor was forgotten, there are no more
+calls for it, even in the same round; after :meth:`Descriptors.close` there are none at all.
 
-Assumes: who watches a descriptor forgets it before it is closed.
+Assumes: a descriptor is forgotten before it is closed.
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
 """The driver: all connections of a worker, one loop.
 
-Contract: :meth:`Driver.run` serves the entrances until :meth:`Driver.close_all`; it ends no
-connection because of another, and lets nobody wait for somebody else's large response.  Everything
-happens in the thread that runs it, but for what the pool's threads do.  Other tasks of its event
-loop get their turn after ``slice_seconds`` of work at the latest, and one turn of a connection.
+Contract: :meth:`Driver.run` serves the entrances until :meth:`Driver.close_all`; no connection ends
+because of another, or waits for another's large response.  Everything happens in the thread that
+runs it, except the work of the pool's threads.  Other tasks of its event loop get their turn after
+``slice_seconds`` of work at the latest, plus one turn of a connection.
 
-Strategy: drain before waiting, fairly.  A round takes what is ready, reads it all, begins a batch
-(so that every response is younger than its request), has each connection process and send, and
-gives those with more to do another turn at the tail.  Only when nothing is ready does the loop
-wait, once for everybody, by awaiting the poller.  In a process that has nothing else to do it first
-waits a moment in the poller itself, which is ten times cheaper than going through the event loop;
-nobody else's turn comes meanwhile, so that is for loops without other busy tasks.
+Strategy: drain before waiting, fairly.  A round takes the ready events, reads everything, starts a
+batch (so that every response is younger than its request), lets each connection process and send,
+and queues connections with more work for another turn.  Only when nothing is ready does the loop
+wait, once for all connections, by awaiting the poller.  In a process that has nothing else to do,
+it first waits a moment in the poller itself, which is ten times cheaper than going through the
+event loop; that blocks other tasks, so it is for loops without other busy tasks.
 
-What no descriptor tells of, deadlines and turns that were asked for in this very thread, is done by
-a second task while the first one awaits the poller; in a loop of asyncio with other tasks, such
-turns are taken in a callback, as those are of which a descriptor tells.
+Work without a descriptor event (deadlines, and turns requested in this thread) is done by a second
+task while the first one awaits the poller; in an asyncio loop with other tasks, such turns are
+taken in a callback, like those with a descriptor event.
 """
 
 from __future__ import annotations

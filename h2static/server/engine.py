@@ -1,6 +1,6 @@
-"""What the server's driver needs of a protocol engine, HTTP/2 or HTTP/1.1.
+"""The server driver's interface to a protocol engine, HTTP/2 or HTTP/1.1.
 
-Contract: that of :mod:`h2static.http.engine`, and what only a server has.
+Contract: that of :mod:`h2static.http.engine`, plus what only servers need.
 """
 
 from __future__ import annotations

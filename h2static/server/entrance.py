@@ -1,7 +1,7 @@
-"""Where clients come in: an address, how they are spoken to there, and what they are served.
+"""Entrances: a listening address, its protocols, and the application served there.
 
-Contract: a driver has many entrances.  Whoever assembles a server makes them; the driver knows
-neither the protocols behind :class:`Engines` nor the application.
+Contract: a driver has many entrances, which the assembly creates; the driver knows neither the
+protocols behind :class:`Engines` nor the application.
 """
 
 from __future__ import annotations

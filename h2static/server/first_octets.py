@@ -1,11 +1,11 @@
-"""What a client on cleartext speaks, by what it says first.
+"""Detects the protocol of a cleartext client from its first octets.
 
-Contract: :func:`spoken` looks at the first octets of a connection; the same octets give the same
-result however they were cut.  Pure: no I/O, no clock.
+Contract: :func:`spoken` examines the first octets of a connection; the result does not depend on
+how they were split.  Pure: no I/O, no clock.
 
-Strategy: HTTP/2 begins with its preface, and HTTP/1 with a line that ends with ``HTTP/`` and a
-version.  What is neither may be any client's; one of HTTP/2 that has begun wrongly understands a
-GOAWAY frame and takes a line of text for the head of a frame.
+Strategy: HTTP/2 starts with its preface, and HTTP/1 with a line that ends with ``HTTP/`` and a
+version.  Anything else may come from any client; an HTTP/2 client with a broken preface understands
+a GOAWAY frame, and would mistake a line of text for a frame header.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The health check: a path that says whether the server wants more requests.
+"""The health check: a path that shows whether the server accepts more requests.
 
-Contract: an application around another one.  The path answers 503 once :attr:`draining` is set,
-which whoever stops the server does some time before the server drains, and at the latest from
-:meth:`HealthApplication.drain` on.
+Contract: an application around another one.  The path responds 503 once :attr:`draining` is set,
+which happens some time before the server drains, and at :meth:`HealthApplication.drain` at the
+latest.
 """
 
 from __future__ import annotations

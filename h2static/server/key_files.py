@@ -1,12 +1,12 @@
-"""Private keys and their passwords: files that are secrets.
+"""Files with secrets: private keys and their passwords.
 
-Contract: :func:`check` refuses a secret that others on the machine can change: whoever does so
-chooses whom clients believe in.  A secret that others can only read is used, and
-:func:`warnings` says so: Kubernetes and Docker hand out secrets with modes 0644 and 0444, on mounts
-that nobody can change, and a container seldom has other users.  ``Config.insecure_key`` is for file
-systems that show the same mode for every file: nothing is refused or warned of then.
+Contract: :func:`check` refuses a world-writable secret: whoever replaces it can impersonate the
+server.  A world-readable secret is used, with a warning from :func:`warnings`: Kubernetes and
+Docker provide secrets with modes 0644 and 0444 on read-only mounts, and a container seldom has
+other users.  ``Config.insecure_key`` is for file systems that show the same mode for every file: it
+turns refusals and warnings off.
 
-Assumes: the mode of the file is what protects it; folders around it are not looked at.
+Assumes: the mode of the file protects it; its folders are not checked.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ def check(config: Config) -> None:
             raise StartError(f"cannot read the {what}: {path}: {error.strerror}") from error
         if mode & stat.S_IWOTH and not read_only and not config.insecure_key:
             raise StartError(
-                f"the {what} can be changed by everybody on this machine: {path}:"
-                " use chmod o-w, or --insecure-key"
+                f"the {what} is world-writable: {path}: use chmod o-w, or --insecure-key"
             )
 
 
@@ -58,10 +57,7 @@ def warnings(config: Config) -> list[str]:
             # :func:`check` has told about that, or will.
             continue
         if mode & stat.S_IROTH:
-            found.append(
-                f"the {what} can be read by everybody on this machine: {path}:"
-                " use chmod o-r, or --insecure-key"
-            )
+            found.append(f"the {what} is world-readable: {path}: use chmod o-r, or --insecure-key")
     return found
 
 

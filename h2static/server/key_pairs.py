@@ -1,4 +1,4 @@
-"""The keys and certificates that a configuration names, and which of its hosts has which.
+"""The keys and certificates in a configuration, and the hosts that use them.
 
 Contract: plain values; nothing is read.  Two hosts with the same files have the same pair.
 """

@@ -1,12 +1,11 @@
 """One accepted socket: its TLS, its place in the poller, its engine.
 
-Contract: a :class:`Link` reads and writes its socket without blocking and says what it waits for.
-It decides nothing: the driver does.  Where it stands is its :class:`Phase`, which changes as
-:data:`TRANSITIONS` says, and it has an engine in :attr:`Phase.OPEN` and in no other.
+Contract: a :class:`Link` reads and writes its socket without blocking and reports what it waits
+for.  It decides nothing; the driver does.  Its state is a :class:`Phase`, which changes according
+to :data:`TRANSITIONS`; it has an engine only in :attr:`Phase.OPEN`.
 
-Strategy: cleartext output goes out with ``sendmsg`` when the pieces are large and joined when they
-are small; TLS wants one buffer, and after a write that would block it must be offered the same
-octets again.
+Strategy: large pieces of cleartext output are sent with ``sendmsg``, small ones are joined; TLS
+requires one buffer, and after a write that would block, the same octets must be passed again.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """Listening sockets: one for each address and worker slot.
 
-Contract: :func:`open_listeners` binds everything or nothing and raises
-:class:`~h2static.errors.StartError` that names the address.  A port that anybody else listens on is
-an error, also when that is another h2static.  The sockets accept as soon as the function returns.
+Contract: :func:`open_listeners` binds all sockets or none, and raises
+:class:`~h2static.errors.StartError` with the address.  A port that another process uses is an
+error, even if that is another h2static.  The sockets accept as soon as the function returns.
 
 Strategy: on Linux each slot has a socket of its own in one ``SO_REUSEPORT`` group, and the kernel
-spreads connections over them.  Whoever opens the sockets (the supervisor) keeps them as long as it
-lives, so that a connection that waits in a backlog survives the worker that should have taken it.
-The first socket of a group is bound before it joins the group: its bind fails when the port is
-taken, which a bind with ``SO_REUSEPORT`` would not notice.  Elsewhere, and for Unix domain sockets,
-the slots share one socket.
+distributes connections over them.  The supervisor keeps the sockets as long as it lives, so that a
+connection in a backlog survives the worker that should have accepted it.  The first socket of a
+group is bound before it joins the group, so that its bind fails if the port is in use, which a bind
+with ``SO_REUSEPORT`` would not notice.  Elsewhere, and for Unix domain sockets, the slots share one
+socket.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Listener:
                 self.datagrams = open_group(self.sockets[0], slots)
             except OSError as error:
                 host = f"[{self.host}]" if ":" in self.host else self.host
-                text = f"cannot listen at UDP {host}:{self.port}: {error.strerror}"
+                text = f"cannot listen on UDP {host}:{self.port}: {error.strerror}"
                 raise OSError(error.errno, text) from error
 
     def leave_datagrams(self) -> None:
@@ -213,7 +213,7 @@ def _adopt(descriptor: int, config: Config) -> Listener:
     try:
         one = socket.socket(fileno=descriptor)
     except OSError as error:
-        raise StartError(f"descriptor {descriptor} is no socket: {error.strerror}") from error
+        raise StartError(f"descriptor {descriptor} is not a socket: {error.strerror}") from error
     listening = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     name = one.getsockname()
     unix = one.family == socket.AF_UNIX
@@ -227,12 +227,10 @@ def _adopt(descriptor: int, config: Config) -> Listener:
     if place is None:
         one.close()
         ports = " or ".join(str(listen.port) for listen in config.listening)
-        raise StartError(
-            f"the socket that was handed over listens at port {name[1]}, PORT is {ports}"
-        )
+        raise StartError(f"the inherited socket listens on port {name[1]}, but PORT is {ports}")
     if config.auth and config.listening[place].no_tls and not (unix or _is_loopback(name[0])):
         one.close()
-        raise StartError(f"--auth needs TLS: the socket that was handed over listens at {name[0]}")
+        raise StartError(f"--auth requires TLS: the inherited socket listens on {name[0]}")
     one.set_inheritable(False)
     one.setblocking(False)
     host, port = (os.fsdecode(name), None) if unix else name[:2]
@@ -292,7 +290,7 @@ def _open_place(
             if optional and len(listeners) > before and error.errno != errno.EADDRINUSE:
                 continue
             shown = f"[{host}]" if ":" in host else host
-            text = f"cannot listen at {shown}:{port}: {error.strerror}"
+            text = f"cannot listen on {shown}:{port}: {error.strerror}"
             if error.errno == errno.EADDRINUSE:
                 if listen.port == 0:
                     raise OSError(error.errno, text) from error
@@ -339,7 +337,7 @@ def _addresses(config: ListenConfig) -> list[tuple[socket.AddressFamily, str, bo
             )
         except (OSError, UnicodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a host name"
-            raise StartError(f"cannot listen at {address}: {reason}") from error
+            raise StartError(f"cannot listen on {address}: {reason}") from error
         found.extend((answer[0], str(answer[4][0]), False) for answer in answers)
     return list(dict.fromkeys(found))
 
@@ -378,7 +376,7 @@ def _bind_unix(path: str) -> socket.socket:
         raise
     except OSError as error:
         one.close()
-        raise StartError(f"cannot listen at unix:{path}: {error.strerror or error}") from error
+        raise StartError(f"cannot listen on unix:{path}: {error.strerror or error}") from error
     return one
 
 
@@ -386,7 +384,7 @@ def _remove_stale(path: str) -> None:
     """Remove a socket that nobody listens on.  Raises ``StartError`` when somebody does."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise StartError(f"cannot listen at unix:{path}: something else has that name")
+            raise StartError(f"cannot listen on unix:{path}: exists and is not a socket")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -395,4 +393,4 @@ def _remove_stale(path: str) -> None:
         except ConnectionRefusedError:
             os.unlink(path)
             return
-    raise StartError(f"cannot listen at unix:{path}: Address already in use")
+    raise StartError(f"cannot listen on unix:{path}: Address already in use")

@@ -1,12 +1,11 @@
-"""A bound for the memory of a worker as a whole (``--max-memory``).
+"""A limit on the total memory of a worker (``--max-memory``).
 
-Contract: :meth:`MemoryBound.check` is called now and then, in the loop's thread.  Above the bound
-it has everything given back that is only remembered; where that does not help, or not for long, it
-asks for a successor, once.  It ends nothing itself: whoever is asked has the worker drain when a
-successor accepts connections.
+Contract: :meth:`MemoryBound.check` is called periodically in the loop's thread.  Above the limit it
+empties all caches; if that does not help, or not for long, it asks for a successor, once.  It ends
+nothing itself: the supervisor lets the worker drain when a successor accepts connections.
 
-What is resident counts, because that is what the machine has less of: the interpreter, the
-memories, whatever applications hold, and what was given back but not to the system.
+Resident memory counts, because that is what the machine runs out of: the interpreter, caches,
+memory of applications, and memory that was freed but not returned to the system.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From an accepted socket to an engine: PROXY header, TLS, and who speaks what.
+"""From an accepted socket to an engine: PROXY header, TLS, and protocol detection.
 
-Contract: the :class:`Opener` takes a link, step by step and without blocking, as far as its
-protocol is known.  A client that cannot be served is told why in a way that it understands, and the
-error log has a line; never silence.  Whoever calls it decides when a step is made.
+Contract: the :class:`Opener` advances a link step by step, without blocking, until its protocol is
+known.  A client that cannot be served gets the reason in a form that it understands, and the error
+log gets a line; there is never silence.  The caller decides when to take a step.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     # Large, and needed only where somebody looks.
     from h2static.logs.frames import FrameLog
 
-#: What OpenSSL's reasons mean for whoever runs the server.
+#: What OpenSSL's reasons mean for an operator.
 _HANDSHAKE_FAILURES: Final = {
     "HTTP_REQUEST": "cleartext HTTP on the TLS port",
     "WRONG_VERSION_NUMBER": "cleartext on the TLS port",
-    "NO_SHARED_CIPHER": "the client has no cipher suite that HTTP/2 allows",
-    "UNSUPPORTED_PROTOCOL": "the client has no TLS 1.2",
+    "NO_SHARED_CIPHER": "the client offers no cipher suite that HTTP/2 allows",
+    "UNSUPPORTED_PROTOCOL": "the client does not support TLS 1.2",
     "TLSV1_ALERT_UNKNOWN_CA": "the client does not trust the certificate",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the client does not trust the certificate",
     "SSLV3_ALERT_BAD_CERTIFICATE": "the client does not trust the certificate",
-    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client has no certificate",
-    "CALLBACK_FAILED": "the name that the client asks for is not ASCII",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client sent no certificate",
+    "CALLBACK_FAILED": "the server name that the client sent is not ASCII",
     "CERTIFICATE_VERIFY_FAILED": "the client's certificate is not trusted",
-    "UNEXPECTED_EOF_WHILE_READING": "the client went away",
+    "UNEXPECTED_EOF_WHILE_READING": "the client closed the connection",
 }
 
 
@@ -113,10 +113,12 @@ class Opener:
             return READABLE, self._engine(link, chosen, now)
         if link.hello.protocols is None:
             # It may have offered others: they are not to be answered.
-            return READABLE, Refusal(b"", "the client's ALPN cannot be read (RFC 7301 section 3.2)")
+            return READABLE, Refusal(
+                b"", "malformed ALPN extension from the client (RFC 7301 section 3.2)"
+            )
         if HTTP1 in offered:
             return READABLE, self._engine(link, HTTP1, now)
-        problem = "client did not offer h2 by ALPN (RFC 9113 section 3.2)"
+        problem = "client did not offer h2 in ALPN (RFC 9113 section 3.2)"
         return READABLE, Refusal(HTTP1_REFUSED, problem)
 
     def _look_at_hello(self, link: Link) -> ClientHello | None:
@@ -201,7 +203,8 @@ def _refuse_protocols(hello: ClientHello, ours: Sequence[str]) -> Refusal | None
     # advertises, then the server SHALL respond with a fatal "no_application_protocol" alert."
     names = b", ".join(protocols).decode("ascii", "backslashreplace")
     return Refusal(
-        NO_APPLICATION_PROTOCOL, f"no protocol in common (RFC 7301 section 3.2), client has {names}"
+        NO_APPLICATION_PROTOCOL,
+        f"no protocol in common (RFC 7301 section 3.2); client offers {names}",
     )
 
 

@@ -1,9 +1,9 @@
-"""Readiness of many descriptors, asked for at once.
+"""Polls many descriptors for readiness.
 
-Contract: one :class:`Poller` watches all descriptors of a worker, level-triggered.  ``poll`` gives
-(descriptor, events) pairs; :data:`READABLE` also stands for errors and hang-ups, which reading
-reveals.  ``fileno`` can itself be awaited by an event loop, so that a worker with nothing to do
-waits once for everybody.
+Contract: one :class:`Poller` watches all descriptors of a worker, level-triggered.  ``poll``
+returns (descriptor, events) pairs; :data:`READABLE` includes errors and hang-ups, which reading
+reveals.  An event loop can await ``fileno``, so that an idle worker waits once for all
+connections.
 
 Strategy: epoll where there is one, kqueue elsewhere.
 """

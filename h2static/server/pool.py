@@ -1,13 +1,13 @@
-"""Threads for what blocks: cold files and their digests, lists of large folders.
+"""Threads for blocking work: cold files and their digests, listings of large folders.
 
-Contract: :meth:`Pool.submit` runs a function in one of a few threads; what it raises is reported
-and never lost.  :meth:`Pool.post` hands a function to the loop's thread from any thread and wakes
-the loop; :meth:`Pool.run_posted` runs what was posted.  Nothing but this class crosses threads.
+Contract: :meth:`Pool.submit` runs a function in one of a few threads; its exceptions are reported
+and never lost.  :meth:`Pool.post` passes a function to the loop's thread from any thread and wakes
+the loop; :meth:`Pool.run_posted` runs posted functions.  Only this class crosses threads.
 
 Strategy: the loop's poller watches :attr:`Pool.wakeup`, so that a finished read is noticed as fast
-as an octet from the network.  One octet wakes the loop, however much is posted until it looks; what
-its own thread posts needs none.  One thread is there from the start: where the system gives no more
-of them, it does the work of all.
+as an octet from the network.  One octet wakes the loop, however much is posted before it looks;
+posts from its own thread need none.  One thread exists from the start: if the system provides no
+more, it does all the work.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Pool:
             if self._closed:
                 return  # nobody waits for it any more
             # No thread could be added; the work is in the queue of those that there are.
-            text = f"{error}: work waits for the threads there are"
+            text = f"{error}: waiting for the existing threads"
             self.post(lambda: self._report(text))
 
     def _run(self, work: Callable[[], None]) -> None:

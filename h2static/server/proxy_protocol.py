@@ -1,10 +1,10 @@
-"""The PROXY protocol, versions 1 and 2: who the client is behind a balancer.
+"""The PROXY protocol, versions 1 and 2: the address of the client behind a load balancer.
 
-Contract: :func:`parse` looks at the first octets of a connection and returns a header, or ``None``
-when more octets are needed, or raises :class:`ProxyProtocolError`.  Pure: no I/O, no clock.
+Contract: :func:`parse` examines the first octets of a connection and returns a header, or ``None``
+if more octets are required, or raises :class:`ProxyProtocolError`.  Pure: no I/O, no clock.
 
-Assumes: the peer is trusted, because anybody could claim to be anybody; a connection from a peer
-that is not trusted is never parsed.  The specification is HAProxy's "The PROXY protocol" (2020).
+Assumes: the peer is trusted, because the header can claim any address; connections from other peers
+are never parsed.  The specification is HAProxy's "The PROXY protocol" (2020).
 """
 
 from __future__ import annotations

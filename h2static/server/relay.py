@@ -1,7 +1,7 @@
-"""Datagrams that a successor passes on to its predecessors while those drain.
+"""Datagrams that a worker forwards to its predecessors while they drain.
 
-Contract: each worker has an inbox, a Unix datagram socket; whoever succeeds it has the other end.
-:meth:`Relay.pass_on` hands a datagram over with the path that it came on, or drops it where the
+Contract: each worker has an inbox, a Unix datagram socket; its successor has the other end.
+:meth:`Relay.pass_on` forwards a datagram with the path on which it arrived, or drops it if the
 predecessor does not keep up, as a network would.  Neither end ever blocks.
 """
 

@@ -1,8 +1,8 @@
-"""Responses for those who test clients: with trailers, without a length, before the content.
+"""Responses for testing clients: with trailers, without a length, before the request's content.
 
-Contract: :class:`ResponseOptions` wraps the application of an HTTP/2 entrance and changes what it
-responds as ``--trailer``, ``--no-content-length`` and ``--early-response`` say, which nghttpd has
-too.  What an engine refuses by itself stays as it is.
+Contract: :class:`ResponseOptions` wraps the application of an HTTP/2 entrance and changes its
+responses according to ``--trailer``, ``--no-content-length`` and ``--early-response``, which
+nghttpd has, too.  Refusals by the engine itself are not changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A driver and everything that ends with it: applications, logs, counters.
+"""A driver with everything that shares its lifetime: applications, logs, counters.
 
 Contract: a :class:`Server` serves from :meth:`Server.run` until :meth:`Server.stop` or
-:meth:`Server.force`.  It is made of :class:`Parts`, which are its own from then on.  It handles no
-signal and starts no process, so that a test suite or a program can run one beside other tasks.
+:meth:`Server.force`.  It is created from :class:`Parts`, which it then owns.  It handles no signals
+and starts no processes, so that a test suite or a program can run it alongside other tasks.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Server:
             raise
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Serve; returns after :meth:`stop` or :meth:`force`, or when cancelled.
+        """Serve; returns after :meth:`stop` or :meth:`force`, or when canceled.
 
         ``task_status`` is told once everything that may fail has begun.
         """
@@ -151,7 +151,7 @@ class Server:
             await _each([one.shut_down for one in self._hosted])
 
     async def stop(self, *, delay: float, grace: float) -> None:
-        """Stop as a good neighbour.
+        """Stop as a good neighbor.
 
         The health check turns 503 at once; after ``delay`` seconds no connection is accepted any
         more and clients get GOAWAY (RFC 9113 section 6.8, two steps); what they had asked for is
@@ -225,7 +225,7 @@ class Server:
             return
         left_out = self._access_log.take_left_out()
         if left_out:
-            self.error_log.report("log", "", f"{left_out} requests were left out of the access log")
+            self.error_log.report("log", "", f"{left_out} access-log lines dropped")
         for problem in self._access_log.take_problems():
             self.error_log.report("log", "", problem)
 
@@ -251,7 +251,7 @@ class Server:
 
     def _shrink(self) -> None:
         """Have everything given back that is only remembered."""
-        self.error_log.report("process", "", "more memory than allowed: memories are emptied")
+        self.error_log.report("process", "", "memory limit exceeded; emptying caches")
         for one in self._lifecycles:
             one.shrink()
         self._driver.release()

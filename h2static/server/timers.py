@@ -1,9 +1,9 @@
-"""Deadlines of many, and one task that sleeps until the earliest.
+"""Deadlines of many objects, and one task that sleeps until the earliest.
 
-Contract: whoever has a deadline is a :class:`Timed` and has one at a time; :meth:`Timers.set` moves
-it.  :meth:`Timers.sleep` returns when a deadline has passed, or after :meth:`Timers.wake`;
-:meth:`Timers.due` then gives those whose deadlines have passed, each once, and takes the deadlines
-away.  Who has no deadline, or one that is far away, costs nothing.
+Contract: an object with a deadline is a :class:`Timed` and has one at a time; :meth:`Timers.set`
+moves it.  :meth:`Timers.sleep` returns when a deadline has passed, or after :meth:`Timers.wake`;
+:meth:`Timers.due` then returns the objects whose deadlines have passed, each once, and removes the
+deadlines.  Objects without a deadline, or with a distant one, cost nothing.
 
 Strategy: a heap with lazy deletion.  Busy connections move their deadlines with every turn, and
 nearly always to a later time: that only changes a number.  When the entry of before comes up, the

@@ -1,12 +1,12 @@
-"""TLS contexts by RFC 9113 section 9.2.
+"""TLS contexts that follow RFC 9113 section 9.2.
 
 Contract: :func:`make_context` returns a context that a worker uses for all its connections, or
-raises :class:`~h2static.errors.StartError` that names the file and what is wrong with it.  Nothing
-ever asks for a password: it comes from a file, or the key has none.
+raises :class:`~h2static.errors.StartError` with the file and the problem.  Nothing ever prompts for
+a password: it comes from a file, or the key has none.
 
-Assumes: Python's ``ssl`` over OpenSSL 1.1.1 or later.  It cannot refuse a client by ALPN's alert
-(RFC 7301 section 3.2); whoever drives the connection looks at what the client offers before the
-handshake, and at the selected protocol after it.
+Assumes: Python's ``ssl`` with OpenSSL 1.1.1 or later.  It cannot refuse a client with ALPN's alert
+(RFC 7301 section 3.2); the connection's driver examines the client's offer before the handshake,
+and the selected protocol after it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def make_context(
         try:
             context.set_ecdh_curve(config.groups)
         except ValueError as error:
-            raise StartError(f"--groups: OpenSSL here does not have {config.groups}") from error
+            raise StartError(f"--groups: this OpenSSL does not support {config.groups}") from error
     if config.dh_param_file is not None:
         try:
             with open_regular_file(config.dh_param_file):
@@ -96,11 +96,11 @@ def _load_certificate(context: ssl.SSLContext, config: Config) -> None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise StartError(
-                f"the private key {key_file} does not belong to the certificate {cert_file}"
+                f"the private key {key_file} does not match the certificate {cert_file}"
             ) from error
         if password.wanted:
             raise StartError(
-                f"the password in {config.key_password_file} does not open the private key"
+                f"the password in {config.key_password_file} does not decrypt the private key"
                 f" {key_file}"
             ) from error
         raise StartError(
@@ -109,7 +109,7 @@ def _load_certificate(context: ssl.SSLContext, config: Config) -> None:
         ) from error
     except _PasswordWantedError as error:
         raise StartError(
-            f"the private key needs a password: {key_file}: use --key-password-file, or decrypt it"
+            f"the private key is encrypted: {key_file}: use --key-password-file, or decrypt it"
         ) from error
 
 
@@ -148,7 +148,7 @@ def _reason(error: OSError) -> str:
     """What is wrong, without OpenSSL's file names and line numbers."""
     if isinstance(error, ssl.SSLError):
         if error.reason in (None, "NO_START_LINE", "PEM_LIB"):
-            return "not a PEM file of that kind"
+            return "not a PEM file of the expected kind"
         return str(error.reason).replace("_", " ").lower()
     return error.strerror or str(error)
 
@@ -170,7 +170,7 @@ def expiry_warning(path: str, now: float) -> str | None:
     left = certificate.not_valid_after_utc.timestamp() - now
     date = certificate.not_valid_after_utc.strftime("%Y-%m-%d")
     if left < 0:
-        return f"the certificate has expired on {date}: {path}"
+        return f"the certificate expired on {date}: {path}"
     if left < EXPIRY_WARNING:
         return f"the certificate expires in {int(left // 86400)} days, on {date}: {path}"
     return None

@@ -1,8 +1,8 @@
-"""Connections from trusted proxies: taking the PROXY header off.
+"""Connections from trusted proxies: reading the PROXY header.
 
-Contract: :func:`take_header` takes the header's octets from the socket and no others, because what
-follows them may be TLS's, which reads from the socket itself.  Whose header is taken at all is
-decided before: anybody could claim to be anybody.
+Contract: :func:`take_header` reads exactly the header's octets from the socket, because TLS may
+follow, which reads from the socket itself.  The caller decides whose header to accept, because it
+can claim any address.
 """
 
 from __future__ import annotations

@@ -306,7 +306,7 @@ class FileReader:
             if not (same and _is_nameless(handle)) and not (
                 (same or version.size > known.size) and self._samples_stay(handle)
             ):
-                raise OSError(errno.ESTALE, "the file was rewritten while it was sent")
+                raise OSError(errno.ESTALE, "the file was rewritten while it was being sent")
             self._version = version
             self._looks = 0
         if not self._first[1]:

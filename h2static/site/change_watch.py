@@ -125,7 +125,7 @@ class ChangeWatch:
     def watch(self, descriptor: int, device: int, *, folder: bool) -> int:
         """Watch an open file or folder, which may be open for its path only.
 
-        The caller looks at it once more afterwards: silence says that nothing happens from now on.
+        The caller looks at it once more afterward: silence says that nothing happens from now on.
         Returns the number for :meth:`release`, or :data:`NO_WATCH`.
         """
         if self._works is None:

@@ -360,7 +360,7 @@ class Walk:
         # What is resolved here is only a guess of names: they are walked like any others.
         real, root = os.path.realpath(path), os.path.realpath(self._root_path)
         if real != root and not real.startswith(join(root, b"")):
-            raise FileNotFoundError(errno.ENOENT, "a link leaves the root")
+            raise FileNotFoundError(errno.ENOENT, "a symbolic link leaves the root")
         return self._pursue(self.root(), real[len(root) :].lstrip(b"/"))
 
 

@@ -29,15 +29,16 @@ def parse_languages(text: str) -> tuple[str, ...]:
     tags = tuple(tag.strip() for tag in text.split(","))
     for tag in tags:
         if not _TAG.fullmatch(tag):
-            raise ValueError(f"'{tag}' is no language tag such as en or pt-BR")
+            raise ValueError(f"'{tag}' is not a language tag such as en or pt-BR")
     if len({tag.lower() for tag in tags}) < len(tags):
-        raise ValueError("a language is named twice")
+        raise ValueError("a language is repeated")
     if len(tags) < 2:
         raise ValueError(
-            f"'{text}' is one language: name that of files without a tag first, then the others"
+            f"'{text}' is a single language: list the language of files without a tag first,"
+            " then the others"
         )
     if len(tags) > MOST_LANGUAGES:
-        raise ValueError(f"{len(tags)} languages are more than {MOST_LANGUAGES}")
+        raise ValueError(f"{len(tags)} languages; the limit is {MOST_LANGUAGES}")
     return tags
 
 

@@ -337,11 +337,11 @@ def _notes(listing: Listing, view: ListView) -> str:
         # No link: programs that read lists would take it for a file.
         name, _, value = listing.next.removeprefix("?").partition("&")[0].partition("=")
         button = f'<button name="{name}" value="{unquote_to_bytes(value).decode()}">Show</button>'
-        return f"<p>{listing.left_out} more are not shown. {button}</p>\n"
+        return f"<p>{listing.left_out} more not shown. {button}</p>\n"
     if listing.packed:
         return ""
     if view.filter:
-        return f"<p>No name has “{escape(view.filter)}” in it.</p>\n"
+        return f"<p>No names contain “{escape(view.filter)}”.</p>\n"
     return "<p>This folder is empty.</p>\n"
 
 

@@ -94,7 +94,7 @@ class Lookup:
             if page is not None:
                 return Elsewhere(directory=False) if directory else page
             if directory:
-                raise NotADirectoryError(errno.ENOTDIR, "a file has no slash at its end")
+                raise NotADirectoryError(errno.ENOTDIR, "a file, but the path ends with a slash")
             return FoundFile(folder, names, place)
         if not directory:
             return self._page(names) or Elsewhere(directory=True)
@@ -113,7 +113,7 @@ class Lookup:
         if isinstance(found, Elsewhere):
             found = self.resolve(names, directory=True)
         if not isinstance(found, FoundFile):
-            raise FileNotFoundError(errno.ENOENT, "a folder without an index")
+            raise FileNotFoundError(errno.ENOENT, "a folder without an index file")
         return found
 
     def owners_file(self, names: Names) -> FoundFile:
@@ -149,20 +149,20 @@ class Lookup:
                 continue
             if not isinstance(found, Folder):
                 return FoundFile(way[count], (*folders[:count], name), found)
-        raise FileNotFoundError(errno.ENOENT, "no such file on the way to the root")
+        raise FileNotFoundError(errno.ENOENT, "no such file in this folder or above")
 
     def beside(self, folder: Folder, names: Names) -> FoundFile:
         """The public file ``names``, which is in ``folder``."""
         if self._rules.public.hides(names[:-1], names[-1]):
-            raise FileNotFoundError(errno.ENOENT, "a name that is not public")
+            raise FileNotFoundError(errno.ENOENT, "a name that is not served")
         place = self._step(folder, names[-1])
         if isinstance(place, Folder):
-            raise FileNotFoundError(errno.ENOENT, "a folder is no variant of a file")
+            raise FileNotFoundError(errno.ENOENT, "the variant is a folder")
         return FoundFile(folder, names, place)
 
     def _find(self, names: Names) -> tuple[Folder, Folder | OpenFile | Siblings]:
         if self._rules.public.hides_way(names):
-            raise FileNotFoundError(errno.ENOENT, "a name that is not public")
+            raise FileNotFoundError(errno.ENOENT, "a name that is not served")
         return self._follow(names)
 
     def _follow(self, names: Names) -> tuple[Folder, Folder | OpenFile | Siblings]:
@@ -176,7 +176,7 @@ class Lookup:
         for name in names[:-1]:
             place = self._walk.step(folder, name)
             if isinstance(place, OpenFile):
-                raise NotADirectoryError(errno.ENOTDIR, "a file has no files in it")
+                raise NotADirectoryError(errno.ENOTDIR, "a file, not a folder")
             folder = place
         return folder, self._step(folder, names[-1])
 

@@ -148,7 +148,7 @@ application/x-openvpn-profile   ovpn
 application/metalink4+xml       meta4
 application/metalink+xml        metalink
 application/vsix                vsix
-# --- sources that build tools and editors have beside the result
+# --- sources that build tools and editors keep next to the result
 text/x-scss                     scss
 text/x-sass                     sass
 text/x-less                     less

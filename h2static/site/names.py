@@ -76,7 +76,7 @@ def parse_dot_names(text: str) -> Pattern:
     name = text[text.rfind("/") + 1 :]
     if not name.startswith((".", "*")) or name == ".":
         raise ValueError(
-            f"{text!r} ends in no name with a dot in front; what is below a folder of such a name"
-            " needs no pattern of its own"
+            f"{text!r} does not end in a name with a leading dot; files inside a dot folder"
+            " need no pattern of their own"
         )
     return pattern

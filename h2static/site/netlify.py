@@ -67,7 +67,7 @@ def parse_headers(
         except ValueError as error:
             raise ValueError(f"{source}:{number}: {error}") from None
         if rule.name in _UNSUPPORTED:
-            warnings.append(f"{source}:{number}: left out: {_UNSUPPORTED[rule.name]}")
+            warnings.append(f"{source}:{number}: ignored: {_UNSUPPORTED[rule.name]}")
         else:
             rules.append(rule)
     return tuple(rules), tuple(warnings)
@@ -173,7 +173,7 @@ def _open(walk: Walk, root: Folder, name: bytes) -> OpenFile | None:
     except OSError as error:
         raise _UnreadableError(name, error) from None
     if isinstance(found, Folder) or (found is None and _is_in_the_way(root, name)):
-        raise ValueError(f"{name.decode()}: not a regular file of the site")
+        raise ValueError(f"{name.decode()}: not a regular file in the site")
     return found
 
 

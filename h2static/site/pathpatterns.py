@@ -79,7 +79,7 @@ def parse_path_pattern(text: str, base: Names = ()) -> PathPattern:
         raise ValueError(f"{text!r} has a placeholder after '*'")
     captured = [name for name in names if isinstance(name, str)]
     if len(set(captured)) < len(captured):
-        raise ValueError(f"{text!r} has a placeholder twice")
+        raise ValueError(f"{text!r} repeats a placeholder")
     return PathPattern(
         names=(*base, *names), rest=parse_pattern("/" + "/".join(rest)) if rest else None
     )

@@ -3,7 +3,7 @@
 Contract: :func:`parse_target` decodes a path exactly once and returns names that are safe to look
 up one by one: none is empty, ``.``, ``..`` or has NUL in it.  For any other path it raises
 ``SiteError`` with the status to answer.  Nothing here touches a file system, and names stay octets:
-no encoding is assumed, no Unicode is normalised.  Which of the names are public is for
+no encoding is assumed, no Unicode is normalized.  Which of the names are public is for
 :mod:`h2static.site.names` to say.
 
 Paths that are equivalent by RFC 3986 name the same: percent-encoded octets are decoded (section

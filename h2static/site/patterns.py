@@ -51,5 +51,5 @@ def parse_pattern(text: str) -> Pattern:
     if not text:
         raise ValueError("the pattern is empty")
     if "/" in text and not text.startswith("/"):
-        raise ValueError(f"{text!r}: a pattern with a slash starts with one")
+        raise ValueError(f"{text!r}: a pattern that contains a slash must start with one")
     return Pattern(text, tuple(part.encode("utf-8", "surrogateescape") for part in text.split("*")))

@@ -48,7 +48,7 @@ def decode_text(octets: bytes, source: str, limit: int) -> str:
         raise TextFileError(f"{source}:{line}: not UTF-8 at octet {error.start}") from None
     if "\0" in text:
         line = _line(text[: text.index("\0")])
-        raise TextFileError(f"{source}:{line}: not text: a NUL")
+        raise TextFileError(f"{source}:{line}: not text: contains NUL")
     return text.removeprefix("\ufeff")
 
 

@@ -72,7 +72,7 @@ def parse_redirects(
         if isinstance(redirect, Redirect):
             redirects.append(redirect)
         else:
-            warnings.append(f"{source}:{number}: left out: {redirect}")
+            warnings.append(f"{source}:{number}: ignored: {redirect}")
     return tuple(redirects), tuple(warnings)
 
 
@@ -93,7 +93,10 @@ def _parse_rule(words: list[str], base: Names) -> Redirect | str:
         match = _STATUS.fullmatch(others[0])
         if match is None or int(match[1]) not in (*REDIRECT_STATUSES, *REWRITE_STATUSES):
             known = ", ".join(map(str, (*REWRITE_STATUSES, *REDIRECT_STATUSES)))
-            raise ValueError(f"{others[0]!r} is not a status; known are {known}, with '!' to force")
+            raise ValueError(
+                f"{others[0]!r} is not a status; expected one of {known}, optionally with '!'"
+                " to force it"
+            )
         status, force = int(match[1]), bool(match[2])
         others.pop(0)
     for condition in others:
@@ -102,12 +105,12 @@ def _parse_rule(words: list[str], base: Names) -> Redirect | str:
     if _URL.match(origin):
         return "rules for another domain"
     if others:
-        return f"the condition {others[0]!r} cannot be tested here"
+        return f"the condition {others[0]!r} is not supported"
     if _URL.match(target) and status in REWRITE_STATUSES:
-        return "this server is no proxy"
+        return "proxying is not supported here"
     pattern = parse_path_pattern(origin, base)
     if pattern.rest is not None and pattern.rest.text != "/*":
-        raise ValueError(f"{origin!r}: '*' stands for the end of a path only")
+        raise ValueError(f"{origin!r}: '*' is allowed only at the end of a path")
     _check_references(target, parameters, pattern)
     target = quote(target, safe=_SAFE_IN_TARGET)
     if base and not _URL.match(target):

@@ -22,7 +22,7 @@ def respond(setup: Setup, cache_key: CacheKey, *, blocking: bool) -> BuiltRespon
             return ResponseBuilder(setup, cache_key, blocking=blocking).build()
         except ChangedError:
             continue
-    return refuse(setup, cache_key, 503, "files change while they are read")
+    return refuse(setup, cache_key, 503, "files keep changing while they are read")
 
 
 def refuse(

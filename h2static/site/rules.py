@@ -97,8 +97,8 @@ def make_header_rule(pattern: Matcher, name_text: str, value_text: str, source: 
         if value not in _STORED_CODINGS:
             known = ", ".join(sorted(coding.decode() for coding in _STORED_CODINGS))
             raise ValueError(
-                f"{source!r}: {value.decode('latin-1')!r} is not a coding that files are stored in;"
-                f" known are {known}"
+                f"{source!r}: {value.decode('latin-1')!r} is not a supported content coding;"
+                f" expected one of {known}"
             )
     return HeaderRule(pattern=pattern, name=name, value=value)
 
@@ -117,7 +117,7 @@ def parse_site_file(text: str) -> str:
     """A file below the root, written with or without a leading slash."""
     names = text.removeprefix("/").split("/")
     if "\0" in text or any(name in ("", ".", "..") for name in names):
-        raise ValueError(f"{text!r} is not a file below the root")
+        raise ValueError(f"{text!r} is not a file in the root")
     return "/".join(names)
 
 
@@ -127,7 +127,7 @@ def parse_field_name(text: str, source: str) -> bytes:
     if LOWER_CASE_NAME.fullmatch(name.encode("latin-1", "replace")) is None:
         raise ValueError(f"{source!r}: {text.strip()!r} is not a field name")
     if name in RESERVED_FIELDS:
-        raise ValueError(f"{source!r}: the server itself decides {name!r}")
+        raise ValueError(f"{source!r}: {name!r} is set by the server")
     return name.encode("ascii")
 
 

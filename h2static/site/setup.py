@@ -91,7 +91,7 @@ class Setup:
         self.media_types = MediaTypes(additions)
         self.compression = _compression(config, limits, alone)
         if config.index in ("", ".", "..") or "/" in config.index or "\0" in config.index:
-            raise ValueError(f"index: {config.index!r} is not the name of a file in every folder")
+            raise ValueError(f"index: {config.index!r} is not a plain file name")
         self.public = public_names(config)
         self.lookup_rules = LookupRules(
             public=self.public,
@@ -177,7 +177,7 @@ class Setup:
         if self.config.lenient:
             # A build that goes on makes it.
             return
-        raise ValueError(f"{option}: {file}: there is no such file below the root")
+        raise ValueError(f"{option}: {file}: no such file in the root")
 
     def concerns(self, names: Names) -> bool:
         """Whether any response may change with what is at ``names`` or below."""

@@ -132,9 +132,9 @@ class EchoUpload:
         budget, limits = self._budget, self._budget.limits
         size = self._size + len(data)
         if size > limits.upload:
-            return 413, f"upload of more than {limits.upload} octets"
+            return 413, f"upload larger than {limits.upload} octets"
         if budget.held + len(data) > limits.uploads:
-            return 413, f"uploads together of more than {limits.uploads} octets"
+            return 413, f"concurrent uploads larger than {limits.uploads} octets in total"
         budget.held += len(data)
         self._size = size
         if (
@@ -195,4 +195,4 @@ class EchoUpload:
 
 
 def _of_disk(error: OSError) -> str:
-    return f"the upload cannot be kept: {error.strerror or error}"
+    return f"cannot store the upload: {error.strerror or error}"

@@ -88,13 +88,13 @@ class UnusedSiblings:
         if older:
             path = max(older, key=lambda one: older[one])
             lines.append(
-                f"{_count(len(older))} older than the original and so not sent, for example"
+                f"{_count(len(older))} older than the original and therefore not sent, such as"
                 f" {self._shown(path)}, by {_duration(older[path])}: compress again"
             )
         if other:
             lines.append(
-                f"{_count(len(other))} made of something else than the original and so not sent,"
-                f" for example {self._shown(other[0])}: compress again"
+                f"{_count(len(other))} made from different content than the original and"
+                f" therefore not sent, such as {self._shown(other[0])}: compress again"
             )
         return tuple(lines)
 

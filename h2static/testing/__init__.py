@@ -1,4 +1,4 @@
-"""For tests: a server, and what its frames are held against.
+"""For tests: a server, and assertions about its frames.
 
 ::
 
@@ -10,10 +10,10 @@
         page.never("RST_STREAM")
         server.run_script("handshake\\n> PING\\n< PING ACK\\n")
 
-Contract: ``h2server`` is a fixture of pytest, which every test has where h2static is installed; it
-serves a folder, or what a :class:`~h2static.config.Config` says, until the test is over.  A
-:class:`Peer` does the same with any server.  What does not hold raises ``AssertionError`` with the
-frames that came.  Expectations and scripts are written as ``docs/h2get.md`` says.
+Contract: ``h2server`` is a pytest fixture that is available wherever h2static is installed; it
+serves a folder, or a :class:`~h2static.config.Config`, until the test is over.  A :class:`Peer`
+makes the same assertions about any server.  A failed assertion raises ``AssertionError`` with the
+frames received.  ``docs/h2get.md`` describes the syntax of expectations and scripts.
 """
 
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ _HOMES = {"Exchange": "peer", "Peer": "peer", "ServerFactory": "plugin"}
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is asked for: pytest loads the plugin for every run."""
+    """Load a public name on first use, because pytest loads the plugin on every run."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
-"""A server as a test sees it: ask, and hold its frames against what is expected.
+"""A server as a test sees it: send requests, and compare its frames with expectations.
 
-Contract: every call connects anew, waits until it has everything, and closes.  Nothing waits longer
-than ``seconds``.  There is no event loop for the caller to know of.
+Contract: every call opens a new connection, waits for the complete response, and closes.  No call
+waits longer than ``seconds``.  The calls are blocking: callers need no event loop.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from h2static.h2get.scripts import failure, transcript, variables
 from h2static.h2get.watch import Capture
 from h2static.http.fields import Fields
 
-#: Nothing that a test asks for on this machine takes longer.
+#: Seconds.  No request to a server on this machine should take longer.
 _SECONDS = 10.0
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Exchange:
-    """A response, and all frames that came until it was whole."""
+    """A response, and all frames received until it was complete."""
 
     status: int
-    #: Names are in lower case.
+    #: Field names are in lower case.
     fields: Fields
     content: bytes
     trailers: Fields
     #: Statuses of informational responses, in order.
     informational: tuple[int, ...]
-    #: Paths and contents of what was pushed, in the order of the promises.
+    #: Paths and contents of pushed responses, in the order of the promises.
     pushes: tuple[tuple[str, bytes], ...]
     #: Frames of the whole connection.
     frames: tuple[Received, ...]
@@ -49,11 +49,11 @@ class Exchange:
         return next((value.decode("latin-1") for key, value in self.fields if key == wanted), None)
 
     def expect(self, *expectations: str) -> None:
-        """These must have come, in this order.  Raises ``AssertionError``."""
+        """Assert that these frames were received, in this order.  Raises ``AssertionError``."""
         self._hold(expectations)
 
     def never(self, *patterns: str) -> None:
-        """None of these may have come.  Raises ``AssertionError``."""
+        """Assert that none of these frames was received.  Raises ``AssertionError``."""
         self._hold([f"! {pattern}" for pattern in patterns])
 
     def _hold(self, expectations: Sequence[str]) -> None:
@@ -63,13 +63,13 @@ class Exchange:
 
 
 class Peer:
-    """See the module."""
+    """A server under test, at a URL; each call uses a connection of its own."""
 
     def __init__(
         self, url: str, options: ConnectOptions | None = None, *, seconds: float = _SECONDS
     ) -> None:
-        """``options``: how to connect; otherwise by HTTP/2, and the server may push."""
-        #: Of the server's root.
+        """``options``: how to connect (default: HTTP/2, with server push enabled)."""
+        #: The URL of the server's root.
         self.url = url
         self._origin = parse_url(url).origin
         self._seconds = seconds
@@ -78,7 +78,7 @@ class Peer:
         )
 
     def get(self, path: str, headers: Sequence[Header] = ()) -> Exchange:
-        """Ask for ``path`` by GET; see :meth:`request`."""
+        """Send a GET request for ``path``; see :meth:`request`."""
         return self.request("GET", path, headers)
 
     def request(
@@ -90,9 +90,9 @@ class Peer:
         *,
         trailers: Sequence[Header] = (),
     ) -> Exchange:
-        """Ask, and wait for everything that belongs to the response.
+        """Send a request, and wait for the complete response, including trailers and pushes.
 
-        Raises :class:`~h2static.client.errors.ClientError` when there is none, and
+        Raises :class:`~h2static.client.errors.ClientError` if there is no response, and
         ``TimeoutError``.
         """
         return anyio.run(self._request, method, path, headers, content, trailers)
@@ -122,10 +122,10 @@ class Peer:
         )
 
     def run_script(self, text: str, *, path: str = "/") -> None:
-        """Carry out a script, whose cases must all pass; ``path`` is its ``$path``.
+        """Run a script, all of whose cases must pass; ``path`` is the value of its ``$path``.
 
-        Raises ``AssertionError`` with all that was sent and received,
-        :class:`~h2static.h2get.script.model.ScriptError` for what is no script, and
+        Raises ``AssertionError`` with everything sent and received if a case fails,
+        :class:`~h2static.h2get.script.model.ScriptError` if the script is malformed, and
         :class:`~h2static.client.errors.ConnectError`.
         """
         url = parse_url(f"{self._origin}{path}")

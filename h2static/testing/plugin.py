@@ -1,7 +1,7 @@
-"""The fixture ``h2server``, which pytest finds by itself.
+"""The fixture ``h2server``, which pytest discovers automatically.
 
-Contract: everything else is loaded when a test asks for it, so that test runs which do not are not
-held up.
+Contract: everything else is imported when a test uses the fixture, so that it does not slow down
+test runs that do not.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class ServerFactory(Protocol):
-    """What the fixture is: it starts a server for as long as the test takes."""
+    """The type of the fixture: a function that starts a server for the duration of the test."""
 
     def __call__(self, served: str | Path | Config) -> Peer:
-        """Serve a folder without TLS, or what a configuration says, at a port that is free."""
+        """Serve a folder without TLS, or a configuration, on a free port."""
 
 
 @pytest.fixture
 def h2server() -> Iterator[ServerFactory]:
-    """Starts servers, each for as long as the test takes; gives the way to ask them."""
+    """Start servers for the duration of the test; returns a :class:`Peer` for each."""
     from anyio.from_thread import start_blocking_portal
 
     from h2static.config import Config

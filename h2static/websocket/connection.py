@@ -1,14 +1,14 @@
 """From octets to messages and back: one end of a WebSocket after its handshake (RFC 6455).
 
-Contract: :meth:`Connection.receive` takes octets as they come and returns the messages that are
-whole with them: ``str`` for text, ``bytes`` otherwise.  It never raises for anything that a peer
-can send: what is wrong closes the WebSocket with the RFC's code.  What is to be sent stands in
-:attr:`Connection.output` in order; when :attr:`Connection.over` is true nothing follows it.  Pings
-are answered here.  Once :attr:`Connection.closed` is set no message comes any more.
+Contract: :meth:`Connection.receive` takes octets as they arrive and returns the messages that they
+complete: ``str`` for text, ``bytes`` otherwise.  It never raises for anything that a peer can send:
+an error closes the WebSocket with the RFC's code.  Output is in :attr:`Connection.output`, in
+order; when :attr:`Connection.over` is true, nothing follows it.  Pings are answered here.  Once
+:attr:`Connection.closed` is set, no more messages arrive.
 
-Strategy: frames, masks and the closing handshake are the ``websockets`` package's.  What it leaves
-to others is done here: fragments are joined, text is checked, and what goes out uncompressed is
-framed without a copy of its octets.
+Strategy: the ``websockets`` package implements frames, masks and the closing handshake.  This
+module does the rest: it joins fragments, validates text, and frames uncompressed output without
+copying its octets.
 """
 
 from __future__ import annotations
@@ -231,9 +231,9 @@ class Connection:
         Raises ``ValueError`` for a code that no close frame carries, or a reason that is too long.
         """
         if code not in _CODES and not 3000 <= code <= 4999:
-            raise ValueError(f"{code} is not the code of a close frame (RFC 6455 section 7.4)")
+            raise ValueError(f"{code} is not a valid close code (RFC 6455 section 7.4)")
         if len(reason.encode("utf-8")) > _REASON:
-            raise ValueError(f"a reason has {_REASON} octets at most")
+            raise ValueError(f"the reason is longer than {_REASON} octets")
         if self.can_send:
             self._ours = Closed(code, reason)
             self._protocol.send_close(code, reason)

@@ -1,11 +1,11 @@
 """permessage-deflate (RFC 7692): whether it is used, and for which messages.
 
-Contract: :func:`negotiate` gives the extension for a client's offer, with the value of
-Sec-WebSocket-Extensions that grants it; neither, when the client does not offer it in a form that
-can be had.  An offer that makes no sense declines the extension, not the WebSocket.
+Contract: :func:`negotiate` returns the extension for a client's offer, with the value of
+Sec-WebSocket-Extensions that accepts it, or neither if no offer is acceptable.  A malformed offer
+declines the extension, not the WebSocket.
 
-Strategy: the compression itself is the ``websockets`` package's.  Windows of 4 KiB and little
-memory are asked for: a connection with both would otherwise hold some 300 KiB.
+Strategy: the ``websockets`` package does the compression.  Windows of 4 KiB and low memory use are
+negotiated: with the defaults, a connection would hold about 300 KiB.
 """
 
 from __future__ import annotations

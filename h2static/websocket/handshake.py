@@ -1,9 +1,9 @@
-"""The opening handshake: what a client asks for, and the fields that grant it (RFC 6455 section 4).
+"""The opening handshake: the client's offer, and the fields that accept it (RFC 6455 section 4).
 
 Contract: :func:`read_offer` reads a request whose ``protocol`` is ``websocket``, or raises
-:class:`Refused` with the status and the fields of the response.  :func:`grant_fields` makes the
-fields with which the engine grants it.  Over HTTP/2 the handshake is the same but for the key, and
-what that proves is proven by the protocol itself (RFC 8441 section 5).
+:class:`Refused` with the status and the fields of the response.  :func:`grant_fields` returns the
+fields with which the engine accepts it.  Over HTTP/2 the handshake is the same, but without the
+key, which the protocol makes unnecessary (RFC 8441 section 5).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read_offer(request: Request, limits: WebSocketLimits = DEFAULT_LIMITS) -> Of
         accept = None if key is None else accept_value(key)
     elif request.method != b"GET":
         # RFC 6455 section 4.2.1: "An HTTP/1.1 or higher GET request".
-        raise Refused("a WebSocket begins with GET")
+        raise Refused("a WebSocket handshake must be a GET request")
     else:
         accept = _checked_accept_value(key or b"")
     version = request.field(b"sec-websocket-version")
@@ -108,7 +108,7 @@ def _subprotocols(request: Request, limits: WebSocketLimits) -> tuple[str, ...]:
         or len(set(names)) != len(names)
         or len(names) > limits.subprotocols
     ):
-        raise Refused("Sec-WebSocket-Protocol is not a list of different tokens")
+        raise Refused("Sec-WebSocket-Protocol is not a list of distinct tokens")
     return tuple(name.decode("ascii") for name in names)
 
 

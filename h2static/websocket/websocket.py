@@ -1,14 +1,14 @@
 """A WebSocket as its application sees it: messages with back-pressure, over any tunnel.
 
-Contract: a :class:`WebSocket` is made for an exchange whose request asks for one.  It is accepted
-or refused; then :meth:`WebSocket.take` gives what came, message by message, and at last how the
-WebSocket was closed, as often as it is asked; :meth:`WebSocket.send` sends.  The client gets no
-credit while ``held`` octets of messages wait to be taken, and whoever sends is told to wait while
-``sending`` octets wait for the client.  Whoever has a clock calls :meth:`WebSocket.check` when
-:meth:`WebSocket.deadline` has come.  Everything happens in the loop's thread.
+Contract: a :class:`WebSocket` is created for an exchange whose request asks for one.  It is
+accepted or refused; then :meth:`WebSocket.take` returns received messages one by one, and finally
+how the WebSocket was closed, however often it is called; :meth:`WebSocket.send` sends.  The client
+gets no credit while ``held`` octets of messages wait to be taken, and the sender must wait while
+``sending`` octets wait for the client.  The owner of the clock calls :meth:`WebSocket.check` at
+:meth:`WebSocket.deadline`.  Everything happens in the loop's thread.
 
-Strategy: it is the sink of the tunnel, and has the pipe that is its body.  Compressed input is
-inflated bit by bit, so that what a client sends cannot become a thousand times as much at once.
+Strategy: the object is the sink of the tunnel, and holds the pipe that is its body.  Compressed
+input is inflated in small pieces, so that it cannot expand a thousandfold at once.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ async def test_too_much_raises_at_the_offending_event(dialect: Dialect) -> None:
 
     talk = Talk(dialect, application)
     reply = await talk.ask()
-    assert raised == ["http.response.body: content-length is 5, the body has at least 8 octets"]
+    assert raised == ["http.response.body: content-length is 5, but the body has at least 8 octets"]
     # Nothing of it was sent, and what the application did instead is right.
     assert reply.whole
     assert reply.content == b"abcde"

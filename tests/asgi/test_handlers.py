@@ -136,7 +136,7 @@ async def test_one_response(dialect: Dialect) -> None:
             raised.append(str(error.value))
 
     assert (await Talk(dialect, Twice.application).ask()).content == b"once"
-    assert raised == ["response has already been sent", "push comes before send_response"]
+    assert raised == ["the response has already been sent", "push must come before send_response"]
 
 
 async def test_a_client_that_goes(dialect: Dialect, calls: list[str]) -> None:

@@ -93,9 +93,9 @@ async def test_one_without_a_lifespan(application: AsgiCallable) -> None:
 @pytest.mark.parametrize(
     ("application", "reason"),
     [
-        (silent, "has no lifespan"),
-        (raising, "failed in its lifespan"),
-        (interrupting, "failed in its lifespan"),
+        (silent, "does not support lifespan"),
+        (raising, "failed during lifespan"),
+        (interrupting, "failed during lifespan"),
     ],
 )
 async def test_one_that_has_to_have_a_lifespan(application: AsgiCallable, reason: str) -> None:
@@ -130,7 +130,7 @@ async def test_one_that_fails_while_it_serves() -> None:
     lifespan = make(fails_later, told)
     await lifespan.start_up()
     await asyncio.sleep(0)
-    assert "the lifespan has failed: RuntimeError('a bug')" in told.lines[0]
+    assert "lifespan failed: RuntimeError('a bug')" in told.lines[0]
     assert told.lines[-1] == "RuntimeError: a bug"
     assert lifespan.state == {}
     await lifespan.shut_down()
@@ -210,7 +210,7 @@ async def test_events_that_nobody_expects(events: list[dict[str, object]]) -> No
     lifespan = make(application, Told())
     task = asyncio.ensure_future(lifespan.start_up())
     await asyncio.sleep(0.01)
-    assert raised == [f"{events[-1]['type']!r} was not expected here"]
+    assert raised == [f"{events[-1]['type']!r} is not expected here"]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     # The application is cancelled as well.

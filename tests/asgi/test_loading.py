@@ -75,17 +75,17 @@ WRONG: dict[str, tuple[str, str, bool, str]] = {
     "a module": (
         "import os as app\n", "app", False, "{}:app: module object is not callable; it is a module"
     ),
-    "a factory": ("def app(): ...\n", "app", False, "{}:app: makes an application rather"),
+    "a factory": ("def app(): ...\n", "app", False, "{}:app: returns an application; use"),
     "a class": (
         "class App:\n    def __init__(self, x): ...\n",
         "App",
         False,
-        "{}:App: makes an application rather",
+        "{}:App: returns an application; use",
     ),
     "wsgi": (
         "def app(environ, start_response): ...\n", "app", False, "{}:app: takes two arguments"
     ),
-    "no factory": ("app = 1\n", "app", True, "{}:app: not callable, so that it is no"),
+    "no factory": ("app = 1\n", "app", True, "{}:app: not callable, so it cannot"),
     "a factory of nothing": (
         "def app(): ...\n", "app", True, "{}:app: NoneType object is not callable"
     ),
@@ -106,7 +106,7 @@ def test_what_is_none(folder: Path, what: str) -> None:
 
 @pytest.mark.parametrize("target", ["loaded_not_there", "loaded_not_there.x", "os.path.x"])
 def test_a_module_that_is_not_there(folder: Path, target: str) -> None:
-    with pytest.raises(ApplicationError, match=r"there is no module \S+ in ") as raised:
+    with pytest.raises(ApplicationError, match=r"no module named \S+ in ") as raised:
         load(AppConfig(target=f"{target}:app", app_dir=str(folder)))
     assert raised.value.details == ()
 

@@ -153,8 +153,8 @@ def test_sections_are_remembered_within_a_bound() -> None:
         ([(b"a", b"b\r\nc: d")], "control character"),
         ([(b"a", b"b\nc")], "control character"),
         ([(b"a", b"b\0c")], "control character"),
-        ([(b"content-length", b"-1")], "not one number"),
-        ([(b"content-length", b"1"), (b"content-length", b"1")], "not one number"),
+        ([(b"content-length", b"-1")], "not a single number"),
+        ([(b"content-length", b"1"), (b"content-length", b"1")], "not a single number"),
     ],
 )
 def test_sections_that_are_refused(headers: object, reason: str) -> None:
@@ -203,13 +203,13 @@ async def test_what_may_be_sent_when(dialect: Dialect, phase: Phase, kind: str |
     await talk.ask(fields=((b"te", b"trailers"),))
     assert bool(raised) is (kind not in LEGAL[phase])
     if kind not in _KINDS:
-        assert "not the type of an event" in str(raised[0])
+        assert "not an event type" in str(raised[0])
 
 
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ({}, "not the type"),
+        ({}, "not an event type"),
         ({"type": "http.response.start"}, "status"),
         ({"type": "http.response.start", "status": "200"}, "status"),
         ({"type": "http.response.start", "status": 103}, "status"),

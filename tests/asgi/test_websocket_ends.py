@@ -142,7 +142,7 @@ async def test_an_application_that_raises(dialect: Dialect, accepts: bool) -> No
     talk = Call(dialect, app)
     number = await talk.open(granted=accepts)
     if accepts:
-        assert talk.frames(number) == [closed(1011, "the application has failed")]
+        assert talk.frames(number) == [closed(1011, "the application failed")]
         assert talk.is_over(number)
     else:
         talk.conversation.whole_reply(number, 500)

@@ -24,18 +24,18 @@ DENIED = {"type": "websocket.http.response.body", "body": b"x"}
 
 #: What goes before, what is wrong, and what the error says.
 INVALID: dict[str, tuple[list[Message], Message, str]] = {
-    "no type": ([], {}, "None is not the type"),
-    "another type": ([], {"type": "websocket.begin"}, "'websocket.begin' is not the type"),
-    "of http": ([], {"type": "http.response.start", "status": 200}, "is not the type"),
-    "send first": ([], SENT, "websocket.send where websocket.accept or"),
-    "body first": ([], DENIED, "where websocket.accept"),
-    "accept twice": ([ACCEPT], ACCEPT, "where websocket.close or websocket.send was expected"),
-    "denial after accept": ([ACCEPT], DENY, "where websocket.close or"),
+    "no type": ([], {}, "None is not an event type"),
+    "another type": ([], {"type": "websocket.begin"}, "'websocket.begin' is not an event type"),
+    "of http": ([], {"type": "http.response.start", "status": 200}, "is not an event type"),
+    "send first": ([], SENT, "got websocket.send, expected websocket.accept or"),
+    "body first": ([], DENIED, "expected websocket.accept"),
+    "accept twice": ([ACCEPT], ACCEPT, "expected websocket.close or websocket.send"),
+    "denial after accept": ([ACCEPT], DENY, "expected websocket.close or"),
     "send after close": ([ACCEPT, CLOSED], SENT, "after the WebSocket was closed"),
     "close twice": ([ACCEPT, CLOSED], CLOSED, "after the WebSocket was closed"),
-    "accept after close": ([CLOSED], ACCEPT, "after the WebSocket was closed or denied"),
-    "accept after denial": ([DENY], ACCEPT, "where websocket.http.response.body was expected"),
-    "too much denial": ([DENY, DENIED], DENIED, "after the WebSocket was closed or denied"),
+    "accept after close": ([CLOSED], ACCEPT, "after the WebSocket was closed or rejected"),
+    "accept after denial": ([DENY], ACCEPT, "expected websocket.http.response.body"),
+    "too much denial": ([DENY, DENIED], DENIED, "after the WebSocket was closed or rejected"),
     "nothing": ([ACCEPT], {"type": "websocket.send"}, "neither bytes nor text"),
     "both": ([ACCEPT], {**SENT, "bytes": b"x"}, "both bytes and text"),
     "text of bytes": (
@@ -49,7 +49,7 @@ INVALID: dict[str, tuple[list[Message], Message, str]] = {
         "expected bytes, not str",
     ),
     "no UTF-8": ([ACCEPT], {"type": "websocket.send", "text": "\ud800"}, "surrogates"),
-    "a code of nobody": ([ACCEPT], {**CLOSED, "code": 1005}, "1005 is not the code"),
+    "a code of nobody": ([ACCEPT], {**CLOSED, "code": 1005}, "1005 is not a valid close code"),
     "no code": ([ACCEPT], {**CLOSED, "code": "1000"}, "not a code and a reason"),
     "no reason": ([ACCEPT], {**CLOSED, "reason": b"x"}, "not a code and a reason"),
     "a long reason": ([ACCEPT], {**CLOSED, "reason": "x" * 124}, "123 octets"),
@@ -60,7 +60,7 @@ INVALID: dict[str, tuple[list[Message], Message, str]] = {
     "the server's own header": (
         [],
         {**ACCEPT, "headers": [(b"Sec-WebSocket-Protocol", b"chat")]},
-        "is the server's",
+        "is set by the server",
     ),
     "a denial that is none": ([], {**DENY, "status": 101}, "not a final status"),
 }

@@ -231,7 +231,7 @@ def test_the_block_ends_with_goodbye_and_cancels_what_is_under_way() -> None:
 
     with fake_server(serve) as server:
         run(server.port, action)
-    assert "cancelled" in str(responses[0].error)
+    assert "canceled" in str(responses[0].error)
 
 
 def test_an_error_in_the_block_comes_out_as_it_is(server: Serving) -> None:

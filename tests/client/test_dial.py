@@ -220,9 +220,9 @@ def test_tls_through_a_proxy(secure: RunningServer, authority: str) -> None:
     [
         (b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n", "with 407"),
         (b"SSH-2.0\r\n\r\n", "status line"),
-        (b"HTTP/1.1 200 OK\r\n", "does not answer CONNECT"),
-        (b"", "does not answer CONNECT"),
-        (b"x" * 70_000, "does not answer CONNECT"),
+        (b"HTTP/1.1 200 OK\r\n", "did not answer CONNECT"),
+        (b"", "did not answer CONNECT"),
+        (b"x" * 70_000, "did not answer CONNECT"),
     ],
 )
 def test_a_proxy_that_makes_none(answer: bytes, complaint: str) -> None:
@@ -238,7 +238,7 @@ def test_a_proxy_that_makes_none(answer: bytes, complaint: str) -> None:
 
 
 def test_a_proxy_that_is_not_spoken() -> None:
-    with pytest.raises(OptionError, match="not http://"):
+    with pytest.raises(OptionError, match="only http:// proxies"):
         ask("http://localhost/", ConnectOptions(proxy="socks5://localhost"))
 
 

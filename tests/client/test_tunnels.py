@@ -165,7 +165,7 @@ def test_a_refusal() -> None:
         visitor.read_to_end()
 
     async def action(client: Client) -> None:
-        with pytest.raises(ResponseError, match="the server answers CONNECT with 403"):
+        with pytest.raises(ResponseError, match="the server answered CONNECT with 403"):
             await client.tunnel("/", "chat")
         assert (await client.get("/")).status == 200
 
@@ -232,7 +232,7 @@ def reset(visitor: Visitor, stream: int) -> list[Frame]:
         # "Frame types other than DATA or stream management frames … MUST NOT be sent on a
         # connected stream and MUST be treated as a stream error (Section 5.4.2) if received" (8.5).
         (headers_in_it, "HEADERS in a tunnel", ErrorCode.PROTOCOL_ERROR),
-        (reset, "the server has reset the stream: CONNECT_ERROR", None),
+        (reset, "the server reset the stream: CONNECT_ERROR", None),
     ],
 )
 def test_a_tunnel_that_breaks(
@@ -294,7 +294,7 @@ def test_many_small_frames_are_no_flood() -> None:
 def test_http1_has_no_tunnels() -> None:
     async def main(url: str) -> None:
         async with connect(url, ConnectOptions(protocols=(HTTP1,))) as client:
-            with pytest.raises(OptionError, match="a tunnel needs HTTP/2"):
+            with pytest.raises(OptionError, match="a tunnel requires HTTP/2"):
                 await client.tunnel("/", "chat")
 
     with serving() as server:

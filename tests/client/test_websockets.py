@@ -291,7 +291,9 @@ def test_what_nobody_has_asked_for(field: Field) -> None:
 
     async def main(url: str) -> None:
         async with connect(url) as client:
-            with pytest.raises(ClientError, match="the server grants what was not asked for"):
+            with pytest.raises(
+                ClientError, match="the server accepted something that was not requested"
+            ):
                 async with client.websocket("/", subprotocols=("a",)):
                     pass
 
@@ -398,8 +400,8 @@ def test_the_command_complains(tmp_path: Path) -> None:
     assert done.errors == f"h2get: {server.url}: the server does not offer extended CONNECT\n"
     for words, code, complaint in (
         (("--ws", "ws://127.0.0.1:1/"), 3, "127.0.0.1:1: Connection refused"),
-        (("--ws", "ws://x/", "ws://y/"), 2, "--ws: needs one URI"),
-        (("--ws", "--http1.1", "ws://x/"), 2, "--ws: --http1.1 does not go with it"),
+        (("--ws", "ws://x/", "ws://y/"), 2, "--ws requires exactly one URI"),
+        (("--ws", "--http1.1", "ws://x/"), 2, "--http1.1 cannot be combined with --ws"),
     ):
         done = h2get(*words)
         assert (done.code, done.errors) == (code, f"h2get: {complaint}\n")
@@ -413,4 +415,4 @@ def test_the_time_that_it_may_take() -> None:
     with fake_server(serve) as server:
         done = h2get("--ws", "--max-time", "100ms", server.url)
     assert done.code == 1
-    assert done.errors == f"h2get: {server.url}: not over within 0.1 s\n"
+    assert done.errors == f"h2get: {server.url}: not finished within 0.1 s\n"

@@ -145,9 +145,9 @@ CASES = [
          lambda v: [PriorityUpdate(prioritized_stream_id=1, value=b"u=1")]),
     # --- streams (section 5.1)
     case("5.1 DATA on an idle stream", P, "idle", lambda v: [Data(stream_id=3, data=b"x")]),
-    case("5.1.1 HEADERS on an idle stream", P, "nobody has opened",
+    case("5.1.1 HEADERS on an idle stream", P, "never opened",
          lambda v: [v.head(3, OK)]),
-    case("5.1 HEADERS of an even stream", P, "nobody has opened", lambda v: [v.head(2, OK)]),
+    case("5.1 HEADERS of an even stream", P, "never opened", lambda v: [v.head(2, OK)]),
     case("5.1 DATA after the end", S, "closed",
          lambda v: [v.head(1, OK, end=True), Data(stream_id=1, data=b"x")]),
     case("5.1 HEADERS after the end", S, "closed",
@@ -175,13 +175,13 @@ CASES = [
     case("8.1 an informational response ends the stream", P, "informational",
          lambda v: [v.head(1, (b":status", b"103"), end=True)], stream=1),
     case("8.6 101", P, "101", lambda v: [v.head(1, (b":status", b"101"))], stream=1),
-    case("8.1.1 more than content-length", P, "more than content-length",
+    case("8.1.1 more content than content-length", P, "more content than content-length",
          lambda v: [v.head(1, OK, (b"content-length", b"1")), Data(stream_id=1, data=b"xy")],
          stream=1),
-    case("8.1.1 less than content-length", P, "less than content-length",
+    case("8.1.1 less content than content-length", P, "less content than content-length",
          lambda v: [v.head(1, OK, (b"content-length", b"2")),
                     Data(stream_id=1, data=b"x", flags=1)], stream=1),
-    case("8.1.1 content-length and no content", P, "less than content-length",
+    case("8.1.1 content-length and no content", P, "less content than content-length",
          lambda v: [v.head(1, OK, (b"content-length", b"2"), end=True)], stream=1),
     case("8.1.1 two lengths", P, "content-length",
          lambda v: [v.head(1, OK, (b"content-length", b"2"), (b"content-length", b"3"))],
@@ -190,15 +190,15 @@ CASES = [
          lambda v: [v.head(1, OK, (b"X", b"1"))], stream=1),
     case("8.2.1 a line end in a value", P, "control",
          lambda v: [v.head(1, OK, (b"x", b"a\r\nb: c"))], stream=1),
-    case("8.2.1 white space around a value", P, "white space",
+    case("8.2.1 white space around a value", P, "whitespace",
          lambda v: [v.head(1, OK, (b"x", b" a"))], stream=1),
     case("8.2.2 a field of the connection", P, "connection-specific",
          lambda v: [v.head(1, OK, (b"transfer-encoding", b"chunked"))], stream=1),
     case("8.3 a pseudo-header field after others", P, ":status is missing",
          lambda v: [v.head(1, (b"x", b"1"), OK)], stream=1),
-    case("8.3 a pseudo-header field of requests", P, "not a pseudo-header",
+    case("8.3 a pseudo-header field of requests", P, "pseudo-header field not allowed",
          lambda v: [v.head(1, OK, (b":path", b"/"))], stream=1),
-    case("8.3 an unknown pseudo-header field", P, "not a pseudo-header",
+    case("8.3 an unknown pseudo-header field", P, "pseudo-header field not allowed",
          lambda v: [v.head(1, OK, (b":x", b"/"))], stream=1),
     case("8.3 a repeated pseudo-header field", P, "repeated",
          lambda v: [v.head(1, OK, OK)], stream=1),
@@ -298,7 +298,7 @@ def test_a_server_that_speaks_http1() -> None:
         visitor.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
         visitor.read_to_end()
 
-    ends(serve, "it answers in HTTP/1.1")
+    ends(serve, "the server answered with HTTP/1.1")
 
 
 def test_a_server_that_does_not_begin_with_settings() -> None:

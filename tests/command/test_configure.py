@@ -57,13 +57,13 @@ def test_where_passwords_are_asked_for_without_tls(folder: Path, address: str, r
     if right:
         assert decide(*words).auth
     else:
-        with pytest.raises(UsageError, match="--auth needs TLS, or -a localhost"):
+        with pytest.raises(UsageError, match="--auth requires TLS or -a localhost"):
             decide(*words)
 
 
 def test_a_user_has_one_password(folder: Path) -> None:
     words = [word for text in "ab" for word in ("--auth", f"me:{hash_password(text)}")]
-    with pytest.raises(UsageError, match="--auth: the user 'me' is there twice"):
+    with pytest.raises(UsageError, match="--auth: the user 'me' is repeated"):
         decide(*words, "80")
 
 
@@ -91,24 +91,24 @@ def test_operands(
     [
         (["65536"], "PORT: '65536' is not a port number"),
         (["-1"], "-1: unknown option"),
-        (["--access-log", "x.log", "80"], "is written --access-log=FILE"),
+        (["--access-log", "x.log", "80"], "to log to a file, write --access-log=FILE"),
         (["instal-ca"], "; did you mean h2static install-ca?"),
         (["80", "a", "b", "c", "d"], "d: too many arguments"),
-        (["-d", "www", "80", "www"], "-d/--htdocs does not go together with DOCROOT"),
-        (["--no-tls", "80", "k", "c"], "--no-tls does not go together with KEY and CERT"),
+        (["-d", "www", "80", "www"], "-d/--htdocs cannot be combined with DOCROOT"),
+        (["--no-tls", "80", "k", "c"], "--no-tls cannot be combined with KEY and CERT"),
         (["80", "www", "", "c"], "key: the value is empty"),
-        (["-V", "80", "k", "c"], "--verify-client needs --client-ca"),
-        (["--no-tls", "-V", "80"], "--verify-client does not go together with --no-tls"),
-        (["--no-tls", "--groups", "P-256", "80"], "--groups does not go together with --no-tls"),
-        (["--client-ca", "x", "80"], "--client-ca needs --verify-client"),
-        (["--log-format", "json", "80"], "--log-format needs --access-log or --dev"),
-        (["--push-cookie", "80"], "--push-cookie needs --push or --push-rules or --hints"),
-        (["--push-cookie", "--hints", "off", "80"], "--push-cookie needs --push or"),
-        (["--ignore", "x", "80"], "--ignore needs --dev or --live-reload"),
-        (["--no-tls", "--allow-host", "x", "80"], "--allow-host needs --dev or --live-reload"),
-        (["--allow-host", "x", "80", "k", "c"], "--allow-host needs --dev or --live-reload"),
-        (["-D", "80"], "-D/--daemon needs -d PATH, DOCROOT, --app, --proxy, --mount or --host"),
-        (["-D", "0", "www"], "--daemon with port 0 needs --ready-fd"),
+        (["-V", "80", "k", "c"], "--verify-client requires --client-ca"),
+        (["--no-tls", "-V", "80"], "--verify-client cannot be combined with --no-tls"),
+        (["--no-tls", "--groups", "P-256", "80"], "--groups cannot be combined with --no-tls"),
+        (["--client-ca", "x", "80"], "--client-ca requires --verify-client"),
+        (["--log-format", "json", "80"], "--log-format requires --access-log or --dev"),
+        (["--push-cookie", "80"], "--push-cookie requires --push or --push-rules or --hints"),
+        (["--push-cookie", "--hints", "off", "80"], "--push-cookie requires --push or"),
+        (["--ignore", "x", "80"], "--ignore requires --dev or --live-reload"),
+        (["--no-tls", "--allow-host", "x", "80"], "--allow-host requires --dev or --live-reload"),
+        (["--allow-host", "x", "80", "k", "c"], "--allow-host requires --dev or --live-reload"),
+        (["-D", "80"], "-D/--daemon requires -d PATH, DOCROOT, --app, --proxy, --mount or --host"),
+        (["-D", "0", "www"], "--daemon with port 0 requires --ready-fd"),
     ],
 )
 def test_wrong_usage(folder: Path, words: list[str], message: str) -> None:

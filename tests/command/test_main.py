@@ -68,8 +68,8 @@ def test_help_of_a_command(capsys: pytest.CaptureFixture[str], name: str) -> Non
         (["80", "nowhere"], 1, "the folder to serve does not exist: "),
         (["--config", "nowhere.toml", "80"], 1, "cannot read the configuration: nowhere.toml: No"),
         (["80", ".", "k", "c"], 1, "cannot read the certificate: "),
-        (["--no-tls", "-a", "192.0.2.1", "80"], 1, "cannot listen at 192.0.2.1:80: "),
-        (["--no-tls", "-a", "\x1b[31m", "80"], 1, "cannot listen at \\x1b[31m: "),
+        (["--no-tls", "-a", "192.0.2.1", "80"], 1, "cannot listen on 192.0.2.1:80: "),
+        (["--no-tls", "-a", "\x1b[31m", "80"], 1, "cannot listen on \\x1b[31m: "),
         (["config"], 2, "usage: h2static config"),
         (["config", "--chekc"], 2, "usage: h2static config"),
         (["push-rules"], 2, "usage: h2static push-rules DOCROOT"),
@@ -98,7 +98,7 @@ def test_what_is_wrong_is_told_in_one_line(
     ("words", "message"),
     [
         (["--mime-types-file", "/nowhere"], "/nowhere: No such file"),
-        (["--spa", "none.html"], "spa: none.html: there is no such file below"),
+        (["--spa", "none.html"], "spa: none.html: no such file in the root"),
         (["--push-rules", "/nowhere"], "/nowhere: No such file"),
         (["--pid-file", "/nowhere/pid"], "cannot write /nowhere/pid: No such"),
         (["--error-log", "/nowhere/log"], "cannot open the log /nowhere/log: "),
@@ -223,7 +223,7 @@ def test_install_ca_tells_what_is_needed(
     monkeypatch.setenv("XDG_DATA_HOME", str(folder / "file"))
     code, _, err = outcome(capsys, "install-ca")
     assert code == 1
-    assert err.startswith("h2static: cannot keep a certificate for this machine")
+    assert err.startswith("h2static: cannot store a certificate for this machine")
 
 
 def test_the_banner(folder: Path) -> None:
@@ -249,7 +249,10 @@ def test_without_key_and_cert_a_certificate_is_made(folder: Path) -> None:
     words = ("-a", "127.0.0.1", "0", "www")
     with running(*words, folder=folder, environment=environment) as server:
         assert server.urls == [f"https://127.0.0.1:{server.port}/"]
-        assert "browsers warn, until h2static install-ca --yes has run once" in server.stderr()
+        assert (
+            "browsers show a warning until you run h2static install-ca --yes once"
+            in server.stderr()
+        )
     key = folder / "data" / "h2static" / "localhost-key.pem"
     assert key.stat().st_mode & 0o777 == 0o600
 

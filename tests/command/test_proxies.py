@@ -91,14 +91,14 @@ def test_a_table_of_a_host(tmp_path: Path) -> None:
         ('[proxy."/a"]\n', 'target is missing'),
         ('[proxy."/a"]\ntargte = "http://x"\n', "targte: unknown key; did you mean target?"),
         ('[proxy."/a"]\ntarget = []\n', "target"),
-        ('[proxy."/a"]\ntarget = "x"\n', "target: 'x' is not a URL of an upstream"),
+        ('[proxy."/a"]\ntarget = "x"\n', "target: 'x' is not an upstream URL"),
         ('[proxy."/a"]\ntarget = "http://"\n', "the host is missing or malformed"),
-        ('[proxy."/a"]\ntarget = "http://x?y"\n', "a URL with a query or a fragment"),
-        ('[proxy."/a"]\ntarget = "http://u@x"\n', "a URL with user information"),
+        ('[proxy."/a"]\ntarget = "http://x?y"\n', "the URL has a query or a fragment"),
+        ('[proxy."/a"]\ntarget = "http://u@x"\n', "contains user information"),
         ('[proxy."/a"]\ntarget = "http://x/.."\n', "malformed path"),
         ('[proxy."/a"]\ntarget = "http://x:0"\n', "the host is missing or malformed"),
         ('[proxy."/a"]\ntarget = "unix:x"\n', "expected unix:/path"),
-        ('[proxy."/a"]\ntarget = ["http://x", "http://x"]\n', "http://x is there twice"),
+        ('[proxy."/a"]\ntarget = ["http://x", "http://x"]\n', "http://x is repeated"),
         ('[proxy."/a"]\ntarget = "http://x"\nrewrite = {"(" = ""}\n', "rewrite: '('"),
         ('[proxy."/a"]\ntarget = "http://x"\nrewrite = {"a" = "\\\\2"}\n', "rewrite: 'a'"),
         ('[proxy."/a"]\ntarget = "http://x"\nheaders = {"via" = "x"}\n', "via cannot be set"),
@@ -106,9 +106,9 @@ def test_a_table_of_a_host(tmp_path: Path) -> None:
         ('[proxy."/a"]\ntarget = "http://x"\nheaders = {"a" = "x\\ny"}\n', "control character"),
         ('[proxy."/a"]\ntarget = "http://x"\nhealth-path = "x"\n', "health-path: 'x'"),
         ('[proxy."/a"]\ntarget = "http://x"\nhealth-timeout = 1\n', "health-timeout"),
-        ('[proxy."/a"]\ntarget = "http://x"\nsecure = false\nca = "y"\n', "ca: nothing is"),
-        ('[proxy."/a"]\ntarget = "http://x"\n[proxy."/a/"]\ntarget = "http://y"\n', "several"),
-        ('[proxy."/a"]\ntarget = "http://x"\n[mount."/a"]\nhtdocs = "."\n', "several things"),
+        ('[proxy."/a"]\ntarget = "http://x"\nsecure = false\nca = "y"\n', "ca: has no effect"),
+        ('[proxy."/a"]\ntarget = "http://x"\n[proxy."/a/"]\ntarget = "http://y"\n', "more than"),
+        ('[proxy."/a"]\ntarget = "http://x"\n[mount."/a"]\nhtdocs = "."\n', "more than one app"),
         ('proxy = ["/a"]\n', "expected /PREFIX=URL"),
         ('[[host]]\nnames = ["a.test"]\nproxy = {"/x" = "y"}\n', '1: [proxy."/x"]: target'),
     ],
@@ -124,7 +124,7 @@ def test_what_is_wrong(tmp_path: Path, text: str, problem: str) -> None:
 
 def test_two_for_the_same_prefix() -> None:
     operands, written = parsed("--no-tls", "--proxy", "/a=http://x", "--proxy", "/a/=http://y", "0")
-    with pytest.raises(UsageError, match="several things below /a"):
+    with pytest.raises(UsageError, match="more than one app, proxy or mount uses the prefix /a"):
         configure(operands, written, {})
 
 

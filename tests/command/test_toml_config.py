@@ -105,8 +105,8 @@ def test_a_list_says_the_same_as_a_section(tmp_path: Path, section: str, texts: 
         ("window-bits = 33", "window-bits: 33 is greater than the maximum of 30"),
         ('no-tls = "yes"', 'no-tls: expected true or false, not "yes"'),
         ('cache = "no-store"', 'cache: expected a list or a table, not "no-store"'),
-        ("cache-size = true", "cache-size: expected an integer or digits with K, M or G"),
-        ('cache-size = "4X"', "cache-size: expected digits with K, M or G behind them if wanted"),
+        ("cache-size = true", "cache-size: expected an integer or digits, optionally"),
+        ('cache-size = "4X"', "cache-size: expected digits, optionally followed by K, M or G"),
         ("cache-size = -1", "cache-size: -1 is less than the minimum of 0"),
         ('workers = "many"', 'workers: expected an integer or "auto", not "many"'),
         ("workers = 257", "workers: 257 is greater than the maximum of 256"),
@@ -114,10 +114,10 @@ def test_a_list_says_the_same_as_a_section(tmp_path: Path, section: str, texts: 
         ("cache = [1]", "cache.0: expected text, not 1"),
         ('[header]\n"*" = 3', "header.*: expected a table, not 3"),
         ('[header]\n"a:b" = {}', "header: expected a pattern without ':', not \"a:b\""),
-        ('[header."*"]\nDate = "x"', "header: '*:Date: x': the server itself decides 'date'"),
+        ('[header."*"]\nDate = "x"', "header: '*:Date: x': 'date' is set by the server"),
         ('[cache]\n"a=b" = "x"', "cache: expected a pattern without '=', not \"a=b\""),
         ('[push]\n"/" = "/a.css"', 'push./: expected a list, not "/a.css"'),
-        ('[push]\n"a" = ["/a.css"]', "push: expected a path that begins with / and has no '='"),
+        ('[push]\n"a" = ["/a.css"]', "push: expected a path that starts with / and has no '='"),
         ('[push]\n"/" = ["/a,b"]', "push./.0: expected a target without ',', not \"/a,b\""),
         ('trailer = ["x"]', "trailer: 'x' is not a field"),
         ("port = 65536", "port: 65536 is greater than the maximum of 65535"),
@@ -157,7 +157,7 @@ def test_a_file_that_is_no_regular_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [900, 10_000])
 def test_a_file_that_is_nested_too_deeply(tmp_path: Path, depth: int) -> None:
-    with pytest.raises(UsageError, match="not usable as TOML: nested too deeply"):
+    with pytest.raises(UsageError, match="cannot be parsed: nested too deeply"):
         read_file(write(tmp_path, f"workers = {'[' * depth}{']' * depth}"))
 
 
@@ -203,5 +203,5 @@ def test_names_and_addresses_of_a_site(tmp_path: Path) -> None:
     assert [pattern.text for pattern in dot_names] == [".z*", "/.vite"]
     assert [pattern.text for pattern in encoded_slash] == ["/@*"]
     path.write_text('dot-names = ["vite"]\n')
-    with pytest.raises(UsageError, match="'vite' ends in no name with a dot in front"):
+    with pytest.raises(UsageError, match="'vite' does not end in a name with a leading dot"):
         read_file(str(path))

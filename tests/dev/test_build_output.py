@@ -99,8 +99,8 @@ def test_the_end_of_a_command() -> None:
     output = BuildOutput("npm")
     output.feed("something")
     output.feed("went wrong")
-    output.end("ended with exit code 3", well=False)
-    assert output.problem == "npm ended with exit code 3\nsomething\nwent wrong"
+    output.end("exited with code 3", well=False)
+    assert output.problem == "npm exited with code 3\nsomething\nwent wrong"
     output = BuildOutput("npm")
     output.feed("Error: x")
     output.end("has ended", well=True)

@@ -253,7 +253,7 @@ def test_too_large_documents_are_sent_as_they_are_with_a_warning(tmp_path: Path)
     assert read_all(response.body) == content
     assert fields_of(response)[b"cache-control"] == b"no-cache"
     (warning,) = application.warnings
-    assert warning == "/large.html: no live reload: it is larger than 1048576 octets"
+    assert warning == "/large.html: no live reload: larger than 1048576 octets"
     write_page(tmp_path, MEBIBYTE)
     application.new_batch()
     assert ELEMENT in read_all(ask(application, VISIT).body)
@@ -321,7 +321,7 @@ def test_a_document_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
     exchange = FakeExchange(VISIT)
     dev_around(FakeSite(response, later=True)).handle(exchange)
     # The engine answers 500 and says so in the log.
-    with pytest.raises(OSError, match="changed while it was read"):
+    with pytest.raises(OSError, match="changed while it was being read"):
         exchange.run_jobs()
 
 

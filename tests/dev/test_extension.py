@@ -192,7 +192,7 @@ def test_warnings_are_those_of_documents_without_the_client(tmp_path: Path) -> N
     extension = live_reload(tmp_path, limits=DevLimits(document=1 << 20))
     assert not extension.warnings
     ask(extension.application, request(b"/large.html", *NAVIGATION))
-    assert extension.warnings == ("/large.html: no live reload: it is larger than 1048576 octets",)
+    assert extension.warnings == ("/large.html: no live reload: larger than 1048576 octets",)
     assert DevExtension(FakeSite(text_response()), page=None).warnings == ()
 
 
@@ -218,7 +218,7 @@ def test_push_rules_are_read_again(tmp_path: Path) -> None:
         replace(rules, "{")
         assert b'"problems":["' in wait_for(reader, b'"problems":["')
         replace(rules, json.dumps({"/": {"/b.css": {"type": "style"}}}))
-        assert lines.get(timeout=PATIENCE) == "push rules were read again"
+        assert lines.get(timeout=PATIENCE) == "reloaded the push rules"
     finally:
         extension.stop()
 

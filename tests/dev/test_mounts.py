@@ -103,7 +103,7 @@ def test_rules_of_a_mount_are_read_again(folders: Path) -> None:
         heard = wait_for(reader, b'"problems":["/docs: ')
         assert b"push.json" in heard
         replace(rules, json.dumps({}))
-        assert lines.get(timeout=PATIENCE) == "push rules were read again"
+        assert lines.get(timeout=PATIENCE) == "reloaded the push rules"
         replace(folders / "docs" / "_headers", "  X-A: 1\n")
         wait_for(reader, b'"problems":["/docs: _headers:1: ')
 

@@ -185,14 +185,14 @@ def test_rules(parse: Callable[[str], tuple[object, object]], text: str, value: 
     ("parse", "text", "told"),
     [
         (parse_delay, "/a=", "expected TIME or PATTERN=TIME"),
-        (parse_delay, "/a=soon", "'soon' is no time"),
+        (parse_delay, "/a=soon", "'soon' is not a time"),
         (parse_delay, "700s", "is more than 600 s"),
-        (parse_rate, "/a=0", "nothing would ever come"),
+        (parse_rate, "/a=0", "no data would ever be sent"),
         (parse_rate, "/a=x", "x"),
-        (parse_failure, "/a=200", "200 is no status of an error"),
-        (parse_failure, "/a=503:200%", "no more than 100 %"),
+        (parse_failure, "/a=200", "200 is not an error status"),
+        (parse_failure, "/a=503:200%", "more than 100 %"),
         (parse_failure, "/a=often", "expected a status"),
-        (parse_failure, "a/b=503", "a pattern with a slash starts with one"),
+        (parse_failure, "a/b=503", "a pattern that contains a slash must start with one"),
     ],
 )
 def test_rules_with_a_fault(parse: Callable[[str], object], text: str, told: str) -> None:

@@ -230,8 +230,8 @@ watcher.stop()
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ("max_inotify_watches", "limit of watches is reached (31 folders;"),
-        ("max_inotify_instances", "limit of watchers is reached (raise "),
+        ("max_inotify_watches", "limit on file watches is reached (31 folders;"),
+        ("max_inotify_instances", "limit on file watchers is reached (raise "),
     ],
 )
 def test_the_systems_real_limits(tmp_path: Path, limit: str, words: str) -> None:

@@ -56,8 +56,8 @@ def test_a_root_that_does_not_tell(tmp_path: Path) -> None:
     untold = Untold()
     with watching(tmp_path, untold, file_systems=Mounted(tmp_path), limits=OFTEN) as recorder:
         assert recorder.notices.get(timeout=PATIENCE) == (
-            "The folder is on a file system (virtiofs) that may not tell of changes;"
-            " looking for changes every 0.0 s instead"
+            "The folder is on a file system (virtiofs) that may not report changes; polling"
+            " every 0.0 s instead"
         )
         replace(tmp_path / "a.css", "a")
         assert recorder.next_paths() == ["a.css"]
@@ -73,8 +73,8 @@ def test_a_folder_that_does_not_tell_below_a_root_that_does(tmp_path: Path) -> N
     untold = Untold()
     with watching(tmp_path, untold, file_systems=Mounted(data), limits=OFTEN) as recorder:
         assert recorder.notices.get(timeout=PATIENCE) == (
-            f"{data} is on a file system (virtiofs) that may not tell of changes;"
-            " looking for changes every 0.0 s instead"
+            f"{data} is on a file system (virtiofs) that may not report changes; polling"
+            " every 0.0 s instead"
         )
         replace(data / "deep" / "a.css", "a")
         assert recorder.next_paths() == ["data/deep/a.css"]

@@ -118,7 +118,7 @@ def test_a_websocket(folder: Path) -> None:
 
 
 WRONG: dict[str, tuple[str, str]] = {
-    "nothing:app": ("h2static: nothing:app: there is no module nothing in ", ""),
+    "nothing:app": ("h2static: nothing:app: no module named nothing in ", ""),
     "shop:nothing": ("h2static: shop:nothing: shop has no attribute nothing", ""),
     "shop:GREETING": ("h2static: shop:GREETING: str object is not callable", ""),
     "broken:app": (
@@ -183,7 +183,7 @@ def test_a_reload_takes_the_new_application_and_keeps_the_old_one_if_that_fails(
         path = folder / "shop.py"
         path.write_text(path.read_text() + "\n1 / 0\n")
         server.signal(signal.SIGHUP)
-        server.wait_for_stderr("reload failed, the old configuration goes on: shop:app: importing")
+        server.wait_for_stderr("reload failed; keeping the old configuration: shop:app: importing")
         server.wait_for_stderr("    ZeroDivisionError: division by zero")
         with client(server) as http:
             assert "hello" in http.get("/").text

@@ -107,7 +107,7 @@ def test_a_module_changes(folder: Path) -> None:
         wait_for_state(client)
         assert version_of(client.get("/")) != before
         assert hello(client)["problems"] == []
-        assert "changed /shop.py: the applications start again" in server.stderr()
+        assert "changed /shop.py; restarting the applications" in server.stderr()
 
 
 def test_a_module_that_cannot_be_imported(folder: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_module_that_cannot_be_imported(folder: Path) -> None:
         wait_for_state(client)
         path = folder / "shop.py"
         path.write_text(path.read_text() + "\n1 / 0\n")
-        server.wait_for_stderr("reload failed, the old configuration goes on: shop:app: importing")
+        server.wait_for_stderr("reload failed; keeping the old configuration: shop:app: importing")
         server.wait_for_stderr("    ZeroDivisionError: division by zero")
         wait_until(lambda: hello(client)["problems"] != [], "the problem")
         (problem,) = hello(client)["problems"]

@@ -82,5 +82,5 @@ def test_polling_is_for_those_who_watch(root: Path) -> None:
     done = run("--no-tls", "--poll", "0", str(root))
     assert (done.returncode, done.stderr) == (
         2,
-        "h2static: --poll needs --dev or --live-reload\n",
+        "h2static: --poll requires --dev or --live-reload\n",
     )

@@ -111,7 +111,7 @@ def test_a_page_that_cannot_reload_is_told_of_once(root: Path) -> None:
                 fields = {"host": f"localhost:{server.port}", "accept": "text/html"}
                 connection.request("GET", "/", headers=fields)
                 assert b"<script" not in connection.getresponse().read()
-        server.wait_for_stderr("/: no live reload: its Content-Security-Policy says sandbox")
+        server.wait_for_stderr("/: no live reload: its Content-Security-Policy has sandbox")
         assert server.stderr().count("no live reload") == 1
 
 
@@ -128,7 +128,7 @@ def test_push_rules_are_read_again(root: Path) -> None:
         assert link_of(server) == "</a.css>; rel=preload; as=style"
         replace(rules, RULES % "b.css")
         problems(events, "")
-        server.wait_for_stderr("push rules were read again")
+        server.wait_for_stderr("reloaded the push rules")
         wait_until(
             lambda: link_of(server) == "</b.css>; rel=preload; as=style", "the new rules hold"
         )

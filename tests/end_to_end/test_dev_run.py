@@ -113,8 +113,8 @@ def test_a_command_goes_on_while_the_server_reloads(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("echo oops; exit 3", "echo ended with exit code 3"),
-        ("kill -9 $$", "kill was ended by SIGKILL"),
+        ("echo oops; exit 3", "echo exited with code 3"),
+        ("kill -9 $$", "kill was killed by SIGKILL"),
     ],
 )
 def test_a_command_that_ends_is_told_on_the_page(folder: Path, command: str, told: str) -> None:
@@ -122,16 +122,16 @@ def test_a_command_that_ends_is_told_on_the_page(folder: Path, command: str, tol
         problems(events, told)
         server.wait_for_stderr(f"[{command.split()[0]}] {told.partition(' ')[2]}\n")
     with dev(folder, "--run", "echo fine") as server:
-        server.wait_for_stderr("[echo] has ended\n")
+        server.wait_for_stderr("[echo] exited\n")
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--run", "no-such-program --watch"), "there is no program no-such-program"),
+        (("--run", "no-such-program --watch"), "program not found: no-such-program"),
         (("--run", " "), "--run: the command is empty"),
         (("--run", "echo 'x"), "--run: echo 'x: No closing quotation"),
-        (("--watch", "nowhere"), "--watch: there is no folder "),
+        (("--watch", "nowhere"), "--watch: no such folder: "),
     ],
 )
 def test_faults_are_told_at_the_start(folder: Path, words: tuple[str, ...], told: str) -> None:
@@ -142,7 +142,10 @@ def test_faults_are_told_at_the_start(folder: Path, words: tuple[str, ...], told
 
 def test_neither_makes_sense_without_live_reload(folder: Path) -> None:
     done = run("--no-tls", "--run", "true", "0", "www", folder=folder)
-    assert (done.returncode, done.stderr) == (2, "h2static: --run needs --dev or --live-reload\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "h2static: --run requires --dev or --live-reload\n",
+    )
 
 
 def test_the_folder_of_a_first_build_is_made(folder: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_password_is_asked_for(root: Path) -> None:
     with running(*words, str(root)) as server:
         assert get(server.port, "/")[0] == 401
         assert get(server.port, "/", Authorization="Basic bWU6bm8=")[0] == 401
-        server.wait_for_stderr("the user or the password is wrong")
+        server.wait_for_stderr("wrong user name or password")
         right = "Basic " + b64encode(b"me:pass word").decode()
         for _ in range(2):
             assert get(server.port, "/", Authorization=right)[:2] == (200, b"<!doctype html>")
@@ -53,7 +53,7 @@ def test_a_password_is_asked_for(root: Path) -> None:
 def test_passwords_are_not_asked_for_in_the_clear(root: Path) -> None:
     credential = f"me:{hash_password('x')}"
     done = run("--auth", credential, "--no-tls", "0", str(root))
-    told = "--auth needs TLS, or -a localhost: passwords would be sent in the clear"
+    told = "--auth requires TLS or -a localhost; otherwise passwords are sent in the clear"
     assert (done.returncode, done.stderr) == (2, f"h2static: {told}\n")
     done = run("--auth", "me:hunter2", "0", str(root))
     assert done.returncode == 2
@@ -94,8 +94,8 @@ def test_trouble_on_purpose(root: Path) -> None:
     words = ("--delay", "/api/*=400ms", "--rate", "*.jpg=100K", "--fail", "/broken=503", "--fail")
     with running("--dev", "--no-tls", *words, "/rarely=503:0.5%", "0", str(root)) as server:
         for line in (
-            "trouble  /api/*: delay of 400 ms",
-            "trouble  *.jpg: 102400 octets a second",
+            "trouble  /api/*: delayed by 400 ms",
+            "trouble  *.jpg: limited to 102400 octets per second",
             "trouble  /broken: 503, 100%",
             "trouble  /rarely: 503, 0.5%",
         ):

@@ -103,20 +103,20 @@ def test_a_renewed_certificate_is_good_for_the_names_that_it_has(
         assert ask(plain, port, "c.test", "a.test") == b"200aaaaa"
         assert origins(authority, port, "c.test") == both
     authority.issue("c", "c.test")
-    server.wait_for_stderr("the new certificate is in use")
+    server.wait_for_stderr("now using the new certificate")
     for port in ports:
         assert ask(plain, port, "c.test", "a.test")[:3] == b"421"
         assert ask(plain, port, "c.test", "c.test") == b"200ccccc"
         assert origins(authority, port, "c.test") == both[1:]
     authority.issue("c", "c.test", "a.test")
-    server.wait_for_stderr("the new certificate is in use", count=2)
+    server.wait_for_stderr("now using the new certificate", count=2)
     for port in ports:
         assert ask(plain, port, "c.test", "a.test") == b"200aaaaa"
         assert origins(authority, port, "c.test") == both
     authority.issue("c", "other.test")
-    server.wait_for_stderr("c.pem is not for c.test")
+    server.wait_for_stderr("c.pem does not cover c.test")
     authority.issue("c", "c.test")
-    server.wait_for_stderr("the new certificate is in use", count=3)
+    server.wait_for_stderr("now using the new certificate", count=3)
     lines = [line for line in server.stderr().splitlines() if "[certificate]" in line]
     assert len(lines) == 4
 
@@ -146,7 +146,7 @@ def test_a_name_that_is_not_ascii_is_one_line_in_the_error_log(
         plain.sendall(client_hello(name))
         # A fatal alert.
         assert plain.recv(100)[:1] == b"\x15"
-    server.wait_for_stderr("the name that the client asks for is not ASCII")
+    server.wait_for_stderr("the server name that the client sent is not ASCII")
     assert "Traceback" not in server.stderr()
     assert "Exception" not in server.stderr()
     assert len([line for line in server.stderr().splitlines() if "[tls]" in line]) == 1
@@ -218,4 +218,4 @@ def test_what_is_not_watched_is_the_pair_outside_of_tables_alone(
             is_told()
     finally:
         pool.close()
-    assert told == [f"the new certificate is in use: {c.cert_file}"]
+    assert told == [f"now using the new certificate: {c.cert_file}"]

@@ -224,11 +224,11 @@ def test_alt_svc_is_cleared_when_http3_is_switched_off(
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (("--http3", "--no-tls", "0", "."), "HTTP/3 is always encrypted: --http3 needs TLS"),
-        (("--http3", "--http2-only", "0", "."), "--http3 does not go together with --http2-only"),
+        (("--http3", "--no-tls", "0", "."), "HTTP/3 is always encrypted: --http3 requires TLS"),
+        (("--http3", "--http2-only", "0", "."), "--http3 cannot be combined with --http2-only"),
         (
             ("--http1-only", "--http2-only", "0", "."),
-            "--http1-only does not go together with --http2-only",
+            "--http1-only cannot be combined with --http2-only",
         ),
     ],
 )
@@ -251,7 +251,7 @@ def test_without_the_extra_one_line_says_what_to_install(site: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 2
-    assert "HTTP/3 needs aioquic: pip install 'h2static[http3]'" in done.stderr
+    assert "HTTP/3 requires aioquic: pip install 'h2static[http3]'" in done.stderr
     assert len(done.stderr.splitlines()) <= 2
 
 
@@ -261,7 +261,7 @@ def test_a_port_of_udp_that_somebody_has(site: Path, certificate: Certificate) -
         port = taken.getsockname()[1]
         done = run("--http3", "-a", "127.0.0.1", str(port), str(site), *certificate.words)
     assert done.returncode == 1
-    assert f"cannot listen at UDP 127.0.0.1:{port}: Address already in use" in done.stderr
+    assert f"cannot listen on UDP 127.0.0.1:{port}: Address already in use" in done.stderr
 
 
 def test_secrets_for_wireshark(tmp_path: Path, site: Path, certificate: Certificate) -> None:

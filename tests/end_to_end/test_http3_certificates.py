@@ -74,7 +74,7 @@ def test_a_renewed_certificate_is_shown(tmp_path: Path) -> None:
     with running(*words) as server, QuicClient(server.port) as before:
         first = before.certificate.serial_number
         make_certificate(tmp_path)
-        server.wait_for_stderr("the new certificate is in use")
+        server.wait_for_stderr("now using the new certificate")
         with QuicClient(server.port) as after:
             assert after.certificate.serial_number != first
             assert after.get().status == 200

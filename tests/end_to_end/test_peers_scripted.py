@@ -196,7 +196,7 @@ def test_the_counters_know_what_happened(root: Path) -> None:
             many = [(b"x-a", b"1")] * 300
             peer.send(peer.headers(9, request_fields(b"/", b"HEAD", *many)))
             peer.expect_response(9, 431)
-            server.wait_for_stderr("stream 9: ENHANCE_YOUR_CALM: more fields than allowed")
+            server.wait_for_stderr("stream 9: ENHANCE_YOUR_CALM: header section too large")
             assert _counted(server) == {**COUNTED, "streams": 2, "requests": 4, "limit_hits": 1}
             peer.send(b"\0\0\0\6\0\0\0\0\0")
             while wire.take():

@@ -197,14 +197,14 @@ def test_a_wrong_file_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "rules.json: $.rules[0].targets[0]: expected a path that begins with /" in done.stderr
+    assert "rules.json: $.rules[0].targets[0]: expected a path that starts with /" in done.stderr
 
 
 def test_a_missing_target_is_reported_and_not_pushed() -> None:
     with running(
         "--no-tls", "-a", "127.0.0.1", "-p", "/=/styles/site.css,/gone.css", "0", str(WWW)
     ) as server:
-        assert "push rule for /: no file at /gone.css" in server.stderr()
+        assert "push rule for /: /gone.css does not exist" in server.stderr()
         assert "/gone.css" not in nghttp("-nv", server.urls[0])
 
 

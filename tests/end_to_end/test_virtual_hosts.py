@@ -273,7 +273,7 @@ def test_a_reload_adds_and_removes_hosts_without_a_lost_request(
             # A file with a fault changes nothing.
             path.write_text(added + '[[host]]\nnames = ["d.test"]\nhtdocs = "a"\n')
             server.signal(signal.SIGHUP)
-            server.wait_for_stderr("the old configuration goes on: hosts.toml: [[host]] 4: names:")
+            server.wait_for_stderr("keeping the old configuration: hosts.toml: [[host]] 4: names:")
         finally:
             stopping.set()
             for thread in threads:
@@ -296,19 +296,19 @@ def test_certificates_are_renewed_by_host(
 
     before = {name: serials(name) for name in ("a.test", "c.test")}
     authority.issue("c", "c.test", "*.c.test")
-    server.wait_for_stderr("the new certificate is in use")
+    server.wait_for_stderr("now using the new certificate")
     assert serials("a.test") == before["a.test"]
     assert serials("c.test") != before["c.test"]
     assert curl(server, authority, f"https://c.test:{server.port}/same.txt") == ["ccccc"]
     # The one that handshakes begin with; names that it chooses by are still the same.
     authority.issue("ab", "a.test", "b.test")
-    server.wait_for_stderr("the new certificate is in use", count=2)
+    server.wait_for_stderr("now using the new certificate", count=2)
     assert serials("a.test") != before["a.test"]
     assert curl(server, authority, f"https://c.test:{server.port}/same.txt") == ["ccccc"]
     # Not for the names of its host: the old one stays.
     renewed = serials("c.test")
     authority.issue("c", "other.test")
-    server.wait_for_stderr("c.pem is not for c.test")
+    server.wait_for_stderr("c.pem does not cover c.test")
     assert serials("c.test") == renewed
 
 

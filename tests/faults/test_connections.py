@@ -242,7 +242,7 @@ ROWS = [
             outcomes=(error(number),),
             story=arrive("/small.txt"),
             answer=WHOLE,
-            log=f"[accept] accepting pauses: {text}",
+            log=f"[accept] pausing accept: {text}",
         )
         for number, text in (
             (errno.EMFILE, "Too many open files"),
@@ -258,7 +258,7 @@ ROWS = [
             outcomes=(NO_MEMORY,),
             story=arrive("/small.txt"),
             answer=WHOLE,
-            log="[accept] accepting pauses: Too many open files",
+            log="[accept] pausing accept: Too many open files",
             before=((ACCEPT, MANY_FILES, 0),),
         )
         for where in (STOP_WATCHING, WATCH_AGAIN)
@@ -266,7 +266,7 @@ ROWS = [
     *rows(
         BLOCKING,
         arrive("/small.txt"),
-        lost=((IO_ERROR, "[accept] a connection was lost: Input/output error"),),
+        lost=((IO_ERROR, "[accept] lost a connection: Input/output error"),),
     ),
     *rows(NO_DELAY, arrive("/small.txt"), fine=(INVALID, NO_BUFFERS)),
     # --- the poller

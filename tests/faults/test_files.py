@@ -480,7 +480,7 @@ UPLOADS = [
             outcomes=(outcome,),
             story=upload,
             answer=status(500),
-            log=f"500: the upload cannot be kept: {text}: POST /",
+            log=f"500: cannot store the upload: {text}: POST /",
             client=client,
             name=client[0],
         )
@@ -500,7 +500,7 @@ UPLOADS = [
         outcomes=(CLOSED_WITH_ERROR,),
         story=too_large,
         answer=status(413),
-        log="413: upload of more than 1000000 octets: POST /",
+        log="413: upload larger than 1000000 octets: POST /",
     ),
 ]
 

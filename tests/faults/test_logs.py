@@ -204,7 +204,7 @@ def test_requests_that_cannot_be_written_are_counted(
         log.add([finished(b"/lost")] * 3)
         wait_until(lambda: strike.happened, "the fault")
     problem = problem_of(log)
-    assert problem.startswith("3 requests were not written to the access log: ")
+    assert problem.startswith("3 access-log lines could not be written: ")
     assert log.take_problems() == []
     log.add([finished(b"/found")])
     log.close()
@@ -276,7 +276,7 @@ def test_a_full_disk_stands_in_the_error_log(
         world.is_well()
         assert world.access_log is not None
         assert problem_of(world.access_log) == (
-            "1 requests were not written to the access log: No space left on device"
+            "1 access-log lines could not be written: No space left on device"
         )
 
 

@@ -83,7 +83,7 @@ ROWS = [
         outcomes=(NO_THREAD,),
         story=LIST,
         answer=is_listed,
-        log="[internal] can't start new thread: work waits for the threads there are",
+        log="[internal] can't start new thread: waiting for the existing threads",
     ),
     Row(place=HEED, outcomes=(IO_ERROR, RESET, AGAIN), story=LIST, answer=is_listed),
     Row(place=WAKE, outcomes=(NO_BUFFERS, NO_MEMORY, AGAIN), story=LIST, answer=is_listed),

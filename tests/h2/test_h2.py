@@ -276,7 +276,7 @@ def test_deadlines_where_time_is_told() -> None:
     server.octets_to_send()
     assert server.check(104.0) == []
     assert server.check(105.5) == [
-        h2.ConnectionEnded(problem="PROTOCOL_ERROR: no connection preface in time")
+        h2.ConnectionEnded(problem="PROTOCOL_ERROR: no connection preface before the timeout")
     ]
 
 

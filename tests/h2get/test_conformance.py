@@ -220,13 +220,13 @@ def test_the_list() -> None:
 
 def test_what_is_wrong_is_one_line(url: str) -> None:
     for words, code, complaint in (
-        (("--case", "nothing has this", url), 2, "--case: no case has this text"),
+        (("--case", "nothing has this", url), 2, "--case: no case matches"),
         ((), 2, "conformance: expected one URI; see h2get conformance --help"),
         ((url, url), 2, "conformance: expected one URI; see h2get conformance --help"),
         (("--jobs", "0", url), 2, "--jobs: '0' is not an integer from 1 to 1000"),
-        (("-H", "a: b", url), 2, "conformance: --header does not go with it"),
-        (("--json", url), 2, "conformance: --json does not go with it"),
-        (("--max-time", "1ms", url), 1, "not over within 0.001 s"),
+        (("-H", "a: b", url), 2, "--header cannot be combined with conformance"),
+        (("--json", url), 2, "--json cannot be combined with conformance"),
+        (("--max-time", "1ms", url), 1, "not finished within 0.001 s"),
         (("--jobs", "x", url), 2, None),
         (("--suite", "/none", url), 2, "/none: No such file or directory"),
         (("--junit", "/none/x", "--case", "PING is", url), 1, None),

@@ -56,12 +56,12 @@ def test_a_coding_that_nobody_knows() -> None:
 
 @pytest.mark.parametrize(
     ("octets", "complaint"),
-    [(b"\xff" * 4, "Error -3"), (gzip.compress(CONTENT)[:-1], "it is cut off")],
+    [(b"\xff" * 4, "Error -3"), (gzip.compress(CONTENT)[:-1], "it is truncated")],
 )
 def test_a_coding_that_is_broken(octets: bytes, complaint: str) -> None:
     done = coded(octets, b"gzip")
     assert done.code == 1
-    assert "content cannot be decompressed: " in done.errors
+    assert "cannot decompress content: " in done.errors
     assert done.errors.count("\n") == 1
     assert complaint in done.errors
 
@@ -73,7 +73,7 @@ def test_what_a_har_keeps_has_a_limit(tmp_path: Path) -> None:
     assert coded(gzip.compress(bytes(size)), b"gzip", "-n", "-r", str(path)).code == 0
     content = json.loads(path.read_text())["log"]["entries"][0]["response"]["content"]
     assert content == {
-        "size": size, "mimeType": "application/octet-stream", "comment": "too large to be kept",
+        "size": size, "mimeType": "application/octet-stream", "comment": "too large to keep",
     }  # fmt: skip
     assert path.stat().st_size < 10_000
 
@@ -83,6 +83,6 @@ def test_failures_write_nothing(url: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     done = h2get("-f", "-o", str(path), f"{url}/none")
     assert (done.code, done.octets) == (1, b"")
-    assert done.errors == f"h2get: {url}/none: the status is 404\n"
+    assert done.errors == f"h2get: {url}/none: status 404\n"
     assert not path.exists()
     assert h2get(f"{url}/none").octets != b""

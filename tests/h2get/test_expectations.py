@@ -55,7 +55,7 @@ def test_what_does_not_hold(words: tuple[str, ...], text: str, url: str) -> None
     done = h2get("-n", *words, f"{url}/app.js")
     assert (done.code, done.output) == (1, "")
     lines = done.errors.splitlines()
-    assert lines[0] == "h2get: an expectation has failed"
+    assert lines[0] == "h2get: an expectation failed"
     (mark,) = [line for line in lines if line.startswith("--> ")]
     assert mark == f"--> {text}"
     shown = [line for line in lines[1:] if not line.startswith("--> ")]
@@ -123,12 +123,12 @@ def test_http1_has_header_sections_too(url: str) -> None:
     ("words", "complaint"),
     [
         (("--expect", "HEADER"), "--expect: 'HEADER': 'HEADER' is not a type of frame"),
-        (("--expect", ""), "--expect: '': the line ends early"),
+        (("--expect", ""), "--expect: '': unexpected end of line"),
         (
             ("--no-frame", "PING x=y"),
-            "--expect: '! PING x=y': 'x' is nothing that such frames have",
+            "--expect: '! PING x=y': this frame type has no 'x'",
         ),
-        (("--expect", "closed"), "--expect: how a connection ends is for scripts to see"),
+        (("--expect", "closed"), "--expect cannot match the end of a connection: use --script"),
         (("--expect-file", "/none"), "--expect-file /none: No such file or directory"),
     ],
 )

@@ -27,7 +27,7 @@ def test_servers_of_debian(name: str, tmp_path: Path) -> None:
     assert done.output.startswith("HTTP/2 404\n")
     # nghttpd sends its error page as a response to HEAD.
     assert (done.code == 1) == (name == "nghttpd")
-    assert ("more than content-length" in done.errors) == (name == "nghttpd")
+    assert ("more content than content-length" in done.errors) == (name == "nghttpd")
 
 
 def asks(url: str, *words: str) -> None:

@@ -202,7 +202,7 @@ def test_statistics(url: str) -> None:
 def test_fail(url: str) -> None:
     assert h2get("-n", f"{url}/none").code == 0
     done = h2get("-nf", f"{url}/none", f"{url}/app.js")
-    assert (done.code, done.errors) == (1, f"h2get: {url}/none: the status is 404\n")
+    assert (done.code, done.errors) == (1, f"h2get: {url}/none: status 404\n")
 
 
 # ---------------------------------------------------------------------- time
@@ -217,14 +217,14 @@ def test_a_time_limit_for_each_request() -> None:
     with fake_server(silent) as server:
         done = h2get("-v", "-t", "100ms", server.url)
     assert done.code == 1
-    assert done.errors == f"h2get: {server.url}: not whole within 0.1 s\n"
+    assert done.errors == f"h2get: {server.url}: not complete within 0.1 s\n"
     assert [one.type for one in parse_log(done.output)][-2:] == ["RST_STREAM", "GOAWAY"]
 
 
 def test_a_time_limit_for_everything() -> None:
     with fake_server(silent) as server:
         done = h2get("--max-time", "0.1", server.url, server.url)
-    assert (done.code, done.errors) == (1, "h2get: not over within 0.1 s\n")
+    assert (done.code, done.errors) == (1, "h2get: not finished within 0.1 s\n")
 
 
 def test_a_time_limit_for_connecting() -> None:
@@ -375,7 +375,7 @@ def test_upgrade(url: str) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "the URI is missing"),
+        ([], "missing URI"),
         (["--nothing", "http://x/"], "unknown option --nothing"),
         (["example.org"], "not a URL"),
         (["-w", "31", "http://x/"], "-w/--window-bits: '31' is not an integer from 0 to 30"),
@@ -387,19 +387,19 @@ def test_upgrade(url: str) -> None:
         (["-m", "0", "http://x/"], "not an integer from 1"),
         (["-H", "nothing", "http://x/"], "not a field"),
         (["-H", "a b: c", "http://x/"], "not a field"),
-        (["--trailer", ":a: b", "-d", "-", "http://x/"], "no pseudo-header fields"),
-        (["--trailer", "a: b", "http://x/"], "needs the content of -d"),
-        (["--expect-continue", "http://x/"], "needs the content of -d"),
+        (["--trailer", ":a: b", "-d", "-", "http://x/"], "pseudo-header fields are not allowed"),
+        (["--trailer", "a: b", "http://x/"], "requires -d"),
+        (["--expect-continue", "http://x/"], "requires -d"),
         (["-d", "/nonexistent", "http://x/"], "--data /nonexistent: No such file"),
-        (["--key", "x", "http://x/"], "--key: needs --cert"),
-        (["-v", "--json", "http://x/"], "do not go together"),
-        (["-u", "--http1.1", "http://x/"], "do not go together"),
-        (["-o", "a", "-O", "http://x/"], "do not go together"),
+        (["--key", "x", "http://x/"], "--key requires --cert"),
+        (["-v", "--json", "http://x/"], "cannot be combined"),
+        (["-u", "--http1.1", "http://x/"], "cannot be combined"),
+        (["-o", "a", "-O", "http://x/"], "cannot be combined"),
         (["-o", "a", "-o", "b", "http://x/"], "more files than URIs"),
         (["--resolve", "x", "http://x/"], "expected HOST:PORT:ADDRESS"),
         (["--resolve", "x:99999:::1", "http://x/"], "not an integer"),
         (["--connect-to", "x:1", "http://x/"], "expected HOST1:PORT1:HOST2:PORT2"),
-        (["-x", "ftp://x", "http://x/"], "not http://"),
+        (["-x", "ftp://x", "http://x/"], "only http:// proxies"),
     ],
 )  # fmt: skip
 def test_one_line_for_what_is_wrong(words: list[str], complaint: str) -> None:

@@ -164,25 +164,25 @@ def test_errors_of_a_server_are_recorded(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- usage
 
 
-_EXPECTED = "expected SCRIPT and, if wanted, a URI; see h2get replay --help"
+_EXPECTED = "expected SCRIPT [URI]; see h2get replay --help"
 
 
 def test_what_is_wrong_is_one_line(url: str, theirs: str, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.write_text("handshake\n")
     for words, code, complaint in (
-        (("record",), 2, "the URI is missing; see h2get --help"),
-        (("record", "-v", f"{url}/"), 2, "record: --verbose does not go with it"),
-        (("record", "--ws", f"{url}/"), 2, "record: --ws does not go with it"),
-        (("record", "--http1.1", f"{url}/"), 2, "record: --http1.1 does not go with it"),
+        (("record",), 2, "missing URI; see h2get --help"),
+        (("record", "-v", f"{url}/"), 2, "--verbose cannot be combined with record"),
+        (("record", "--ws", f"{url}/"), 2, "--ws cannot be combined with record"),
+        (("record", "--http1.1", f"{url}/"), 2, "--http1.1 cannot be combined with record"),
         (("replay",), 2, f"replay: {_EXPECTED}"),
-        (("replay", "-a", str(empty), url), 2, "replay: --get-assets does not go with it"),
-        (("replay", "--max-time", "1ms", str(empty), url), 1, "not over within 0.001 s"),
-        (("record", f"{url}/", f"{theirs}/"), 2, "record: the URIs are of several origins"),
+        (("replay", "-a", str(empty), url), 2, "--get-assets cannot be combined with replay"),
+        (("replay", "--max-time", "1ms", str(empty), url), 1, "not finished within 0.001 s"),
+        (("record", f"{url}/", f"{theirs}/"), 2, "record: the URIs do not share one origin"),
         (("record", "http://127.0.0.1:1/"), 3, "127.0.0.1:1: Connection refused"),
         (("replay", "a", "b", "c"), 2, f"replay: {_EXPECTED}"),
         (("replay", "/none"), 2, "/none: No such file or directory"),
-        (("replay", str(empty)), 2, f"{empty}: it names no URI: give one"),
+        (("replay", str(empty)), 2, f"{empty}: contains no URI: pass one"),
         (("replay", str(empty), "ftp://x/"), 2, None),
         (("replay", str(empty), "http://127.0.0.1:1/"), 3, "127.0.0.1:1: Connection refused"),
     ):  # fmt: skip

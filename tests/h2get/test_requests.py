@@ -173,7 +173,7 @@ def test_expect_continue_that_is_refused(root: Path) -> None:
     with fake_server(serve) as server:
         done = h2get("-f", "--expect-continue", "-d", str(root / "app.js"), server.url)
     assert done.code == 1
-    assert "the status is 417" in done.errors
+    assert "status 417" in done.errors
 
 
 def test_continuation(theirs: str) -> None:

@@ -236,7 +236,7 @@ def test_settings_that_are_needed(url: str, script: Path) -> None:
 def test_content_that_is_needed(url: str, script: Path) -> None:
     text = "case: x\ncontent: 1\nhandshake\n> GET /empty stream=1\n< DATA stream=1 length>0\n"
     done = run(script, text, f"{url}/")
-    assert "--> expected: a response of 1 octet of content or more\n" in done.errors
+    assert "--> expected: a response with at least 1 octet of content\n" in done.errors
     assert "skipped" in done.errors
 
 
@@ -303,7 +303,7 @@ def test_more_than_anybody_wants(script: Path) -> None:
     with fake_server(serve) as server:
         done = run(script, text, server.url, "-v")
     assert done.code == 0
-    assert "closed (too much came)" in done.output
+    assert "closed (too much data received)" in done.output
 
 
 # ---------------------------------------------------------------------- usage
@@ -312,7 +312,7 @@ def test_more_than_anybody_wants(script: Path) -> None:
 def test_what_is_wrong_is_one_line(script: Path, url: str) -> None:
     for text, complaint in (
         ("handshake\nnonsense\n", f"{script}:2: 'nonsense' is not a step"),
-        ("", f"{script}: there are no steps"),
+        ("", f"{script}: no steps"),
     ):
         done = run(script, text, f"{url}/")
         assert (done.code, done.output, done.errors) == (2, "", f"h2get: {complaint}\n")
@@ -322,12 +322,12 @@ def test_what_is_wrong_is_one_line(script: Path, url: str) -> None:
     done = h2get("--script", str(script), f"{url}/")
     assert (done.code, done.errors) == (2, f"h2get: {script}: not UTF-8\n")
     done = h2get("--script", str(script), f"{url}/", f"{url}/")
-    assert (done.code, done.errors) == (2, "h2get: --script: needs one URI\n")
+    assert (done.code, done.errors) == (2, "h2get: --script requires exactly one URI\n")
     script.write_text("handshake\npause 5s\n")
     for words, code, complaint in (
-        (("-m", "2"), 2, "--script: --multiply does not go with it"),
-        (("--http1.1",), 2, "--script: --http1.1 does not go with it"),
-        (("--max-time", "50ms"), 1, "not over within 0.05 s"),
+        (("-m", "2"), 2, "--multiply cannot be combined with --script"),
+        (("--http1.1",), 2, "--http1.1 cannot be combined with --script"),
+        (("--max-time", "50ms"), 1, "not finished within 0.05 s"),
     ):
         done = h2get("--script", str(script), *words, f"{url}/")
         assert (done.code, done.errors) == (code, f"h2get: {complaint}\n")

@@ -32,6 +32,6 @@ def test_other_payloads_have_a_limit() -> None:
     for _ in range(2):
         capture.received(Unknown(frame_type=0xFA, stream_id=1, flags=0, payload=bytes(100)))
     capture.received(Data(stream_id=1, data=bytes(1_000)))
-    with pytest.raises(ClientError, match="more than 218 octets beside content"):
+    with pytest.raises(ClientError, match="more than 218 octets besides content"):
         capture.received(Ping(opaque=bytes(8)))
     assert len(capture.frames) == 3

@@ -81,9 +81,9 @@ def test_large_messages(server: str) -> None:
     ("path", "line", "complaint"),
     [
         ("/chat", "bye", "the WebSocket was closed: 3001 as you wish"),
-        ("/chat", "raise", "the WebSocket was closed: 1011 the application has failed"),
-        ("/denied", "x", "the server answers CONNECT with 403: not for \\x1byou"),
-        ("/closed", "x", "the server answers CONNECT with 403"),
+        ("/chat", "raise", "the WebSocket was closed: 1011 the application failed"),
+        ("/denied", "x", "the server answered CONNECT with 403: not for \\x1byou"),
+        ("/closed", "x", "the server answered CONNECT with 403"),
     ],
 )
 def test_ends_that_are_none(server: str, path: str, line: str, complaint: str) -> None:

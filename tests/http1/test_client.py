@@ -246,8 +246,8 @@ def test_http_1_0() -> None:
 @pytest.mark.parametrize(
     ("octets", "complaint"),
     [
-        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "not a response"),
-        (b"HTTP/2.0 200 OK\r\n\r\n", "not a response"),
+        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "not an HTTP/1.1 response"),
+        (b"HTTP/2.0 200 OK\r\n\r\n", "not an HTTP/1.1 response"),
         (b"HTTP/1.1 99 X\r\n\r\n", "status line"),
         (b"HTTP/1.1 600 X\r\n\r\n", "status line"),
         (b"HTTP/1.1  200 X\r\n\r\n", "status line"),
@@ -255,8 +255,8 @@ def test_http_1_0() -> None:
         (OK + b"x: a\x00\r\n\r\n", "control"),
         (OK + b"x : a\r\n\r\n", "field line"),
         (OK + b"x\r\n\r\n", "field line"),
-        (OK + b"content-length: 1\r\ncontent-length: 2\r\n\r\n", "not one number"),
-        (OK + b"content-length: -1\r\n\r\n", "not one number"),
+        (OK + b"content-length: 1\r\ncontent-length: 2\r\n\r\n", "not a single number"),
+        (OK + b"content-length: -1\r\n\r\n", "not a single number"),
         (OK + b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", "both"),
         (OK + b"transfer-encoding: gzip, chunked\r\n\r\n", "transfer coding"),
         (b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "HTTP/1.0"),
@@ -288,7 +288,7 @@ def test_octets_that_nobody_asked_for() -> None:
     received = script.ask()
     script.answer(OK + b"content-length: 0\r\n\r\nHTTP")
     assert received.status() == 200
-    assert script.client.problem == "octets that no request has asked for"
+    assert script.client.problem == "unsolicited data from the server"
     assert script.client.closing
 
 

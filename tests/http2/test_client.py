@@ -249,7 +249,7 @@ def test_goaway_tells_what_may_be_tried_again() -> None:
     assert not first.over
     assert second.failure is not None
     assert second.failure.may_retry
-    assert second.failure.reason == "the server has sent GOAWAY: NO_ERROR bye"
+    assert second.failure.reason == "the server sent GOAWAY: NO_ERROR bye"
     script.send(script.head(1, (b":status", b"200"), flags=5))
     assert first.status() == 200
     assert script.client.closing

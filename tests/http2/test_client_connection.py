@@ -128,5 +128,5 @@ def test_an_answer_in_http1_is_called_so() -> None:
         client.request(get(), received)
         for piece in cut(b"HTTP/1.1 400 Bad Request\r\n\r\n"):
             client.receive(piece, START)
-        assert client.problem == "PROTOCOL_ERROR: it answers in HTTP/1.1"
+        assert client.problem == "PROTOCOL_ERROR: the server answered with HTTP/1.1"
         assert received.failure is not None

@@ -87,7 +87,8 @@ def test_hazard_44_a_frame_that_never_ends(start: bytes, drip: bytes) -> None:
         peer.mirror.wait(4)
         peer.transport.deliver(drip)
     assert (
-        peer.expect_goaway(ErrorCode.ENHANCE_YOUR_CALM, OPEN).debug == b"frame not complete in time"
+        peer.expect_goaway(ErrorCode.ENHANCE_YOUR_CALM, OPEN).debug
+        == b"frame not complete before the timeout"
     )
 
 

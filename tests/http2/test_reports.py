@@ -42,7 +42,7 @@ def test_a_body_that_fails_is_told() -> None:
     lines = reporting(peer)
     peer.request(1, b"/short/100")
     peer.pull()
-    assert lines == ["stream 1: INTERNAL_ERROR: file was truncated while it was sent"]
+    assert lines == ["stream 1: INTERNAL_ERROR: file was truncated while it was being sent"]
 
 
 def test_a_stall_is_told_to_whoever_looks_and_to_the_log() -> None:

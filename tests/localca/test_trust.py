@@ -185,18 +185,18 @@ def test_every_store_from_nothing_to_trust_and_back(
     assert states() == [Trust.ABSENT] * 3
     assert not is_noted(certificate)
     outcomes = install(certificate, of_browsers(tmp_path))
-    assert [one.text for one in outcomes] == ["trusted from now on"] * 3
+    assert [one.text for one in outcomes] == ["now trusted"] * 3
     assert states() == [Trust.TRUSTED] * 3
     assert is_noted(certificate)
     # A second time is harmless.
     outcomes = install(certificate, of_browsers(tmp_path))
-    assert [one.text for one in outcomes] == ["trusted already"] * 3
+    assert [one.text for one in outcomes] == ["already trusted"] * 3
     outcomes = uninstall(certificate, of_browsers(tmp_path))
-    assert [(one.done, one.text) for one in outcomes] == [(True, "not trusted any more")] * 3
+    assert [(one.done, one.text) for one in outcomes] == [(True, "no longer trusted")] * 3
     assert states() == [Trust.ABSENT] * 3
     assert not is_noted(certificate)
     (one, *_) = uninstall(certificate, of_browsers(tmp_path))
-    assert (one.done, one.text) == (True, "not trusted, nothing to do")
+    assert (one.done, one.text) == (True, "not trusted; nothing to do")
 
 
 def test_an_authority_that_was_made_anew_takes_the_place_of_the_old_one(
@@ -209,7 +209,7 @@ def test_an_authority_that_was_made_anew_takes_the_place_of_the_old_one(
     other = ensure_certificate(folder=tmp_path / "data")
     (store,) = of_browsers(tmp_path)
     assert trust_in(store, other.authority_file) is Trust.OLD
-    assert install(other, [store])[0].text == "trusted from now on"
+    assert install(other, [store])[0].text == "now trusted"
     assert trust_in(store, other.authority_file) is Trust.TRUSTED
 
 
@@ -244,8 +244,8 @@ def test_the_commands(
     assert capsys.readouterr().out == "Chrome, Chromium  not trusted\n"
     assert install_ca(["--yes"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Chrome, Chromium  trusted from now on\nFirefox: no profile was found;")
+    assert out.startswith("Chrome, Chromium  now trusted\nFirefox: no profile found;")
     assert install_ca(["--status"]) == 0
     capsys.readouterr()
     assert uninstall_ca([]) == 0
-    assert capsys.readouterr().out.startswith("Chrome, Chromium  not trusted any more\n")
+    assert capsys.readouterr().out.startswith("Chrome, Chromium  no longer trusted\n")

@@ -24,8 +24,10 @@ def test_distrust_is_told_once_in_the_manner_of_the_request_log(
 
 def test_spare_connections_of_browsers_are_no_errors(capfd: pytest.CaptureFixture[str]) -> None:
     log = DevErrorLog()
-    log.report("connection", "127.0.0.1:1", "PROTOCOL_ERROR: no connection preface in time")
-    log.report("tls", "127.0.0.1:1", "TLS handshake failed: the client went away")
+    log.report(
+        "connection", "127.0.0.1:1", "PROTOCOL_ERROR: no connection preface before the timeout"
+    )
+    log.report("tls", "127.0.0.1:1", "TLS handshake failed: the client closed the connection")
     assert capfd.readouterr().err == ""
     log.report("connection", "127.0.0.1:1", "PROTOCOL_ERROR: something else")
     assert "[connection] 127.0.0.1:1: PROTOCOL_ERROR: something else\n" in capfd.readouterr().err

@@ -49,7 +49,7 @@ def test_a_secret_of_a_container_is_used_and_warned_of(
     words = ("-a", "127.0.0.1", "-n", "2", "0", str(site), *certificate.words)
     with running(*words) as server:
         assert shown(server) == {leaf(certificate)}
-        line = f"[tls] the private key can be read by everybody on this machine: {certificate.key}:"
+        line = f"[tls] the private key is world-readable: {certificate.key}:"
         server.wait_for_stderr(line)
         assert server.stderr().count(line) == 1
     with running("--insecure-key", *words) as server:
@@ -66,7 +66,7 @@ def test_a_key_that_everybody_can_change_needs_an_option(site: Path, tmp_path: P
     done = run(*words)
     assert done.returncode == 1
     assert done.stderr.startswith(
-        f"h2static: the private key can be changed by everybody on this machine: {certificate.key}:"
+        f"h2static: the private key is world-writable: {certificate.key}:"
     )
     with running("--insecure-key", *words) as server:
         assert shown(server) == {leaf(certificate)}
@@ -85,13 +85,13 @@ def test_an_encrypted_key(site: Path, tmp_path: Path) -> None:
         assert shown(server) == {leaf(certificate)}
     done = run(*words)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"h2static: the private key needs a password: {key}: use ")
+    assert done.stderr.startswith(f"h2static: the private key is encrypted: {key}: use ")
 
 
 @pytest.mark.parametrize("option", [("--insecure-key",), ("--key-password-file", "x")])
 def test_options_of_a_key_need_one(site: Path, option: tuple[str, ...]) -> None:
     done = run(*option, "0", str(site))
-    assert (done.returncode, done.stderr) == (2, f"h2static: {option[0]} needs KEY and CERT\n")
+    assert (done.returncode, done.stderr) == (2, f"h2static: {option[0]} requires KEY and CERT\n")
 
 
 class Secret:
@@ -130,9 +130,9 @@ def test_a_renewed_secret_is_taken_up(site: Path, tmp_path: Path) -> None:
         workers = server.workers()
         assert shown(server) == {leaf(secret.certificate)}
         renewed = secret.renew()
-        server.wait_for_stderr(f"[certificate] the new certificate is in use: {secret.words[1]}")
+        server.wait_for_stderr(f"[certificate] now using the new certificate: {secret.words[1]}")
         wait_until(lambda: shown(server) == {leaf(renewed)}, "each worker shows it")
-        assert server.stderr().count("the new certificate is in use") == 1
+        assert server.stderr().count("now using the new certificate") == 1
         # Nobody was sent away for it.
         assert server.workers() == workers
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -152,13 +152,13 @@ def test_a_certificate_without_its_key_changes_nothing(site: Path, tmp_path: Pat
     with running("-a", "127.0.0.1", "0", str(site), *certificate.words) as server:
         shutil.copy(other.cert, certificate.cert)
         server.wait_for_stderr(
-            "[certificate] the new certificate cannot be used, the old one stays:"
-            f" the private key {certificate.key} does not belong to the certificate"
+            "[certificate] the new certificate cannot be used; keeping the old one: the private"
+            f" key {certificate.key} does not match the certificate"
         )
         assert shown(server) == {old}
         server.signal(signal.SIGHUP)
-        server.wait_for_stderr("[reload] reload failed, the old configuration goes on: the private")
+        server.wait_for_stderr("[reload] reload failed; keeping the old configuration: the private")
         assert shown(server) == {old}
         shutil.copy(other.key, certificate.key)
-        server.wait_for_stderr("[certificate] the new certificate is in use")
+        server.wait_for_stderr("[certificate] now using the new certificate")
         assert shown(server) == {new}

@@ -166,7 +166,7 @@ def test_a_reload_that_failed_leaves_no_socket(
         # The sockets are there before the new workers find that they cannot start.
         file.write_text(f'http3 = true\naccess-log = "{tmp_path}/nowhere/log"\n')
         server.signal(signal.SIGHUP)
-        server.wait_for_stderr("the old configuration goes on")
+        server.wait_for_stderr("keeping the old configuration")
         wait_until(lambda: _is_free(server.port), "the port of UDP is nobody's")
 
 
@@ -272,7 +272,7 @@ def test_a_worker_that_is_replaced_for_its_memory_leaves_its_datagrams(
     ):
         before = _workers_of(connections)
         assert connections[0].get("/hold").data == b"held"
-        server.wait_for_stderr("octets of memory: replaced")
+        server.wait_for_stderr("octets of memory; replacing it")
         wait_until(lambda: len(server.workers()) == 2, "a successor starts")
         # Asked while it takes over, and answered by whoever has the connection.
         connections[1].ask("/large.bin")

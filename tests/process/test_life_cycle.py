@@ -195,7 +195,7 @@ def test_a_killed_worker_breaks_only_its_connections(site: Path) -> None:
             lambda: victim not in server.workers() and len(server.workers()) == 2,
             "a new worker",
         )
-        assert "died: signal 9; next one in 0 s" in server.stderr()
+        assert "died: signal 9; restarting in 0 s" in server.stderr()
         # Whoever was broken connects again, and nobody is refused.
         answered = [client.tally.answered for client in clients]
         wait_until(
@@ -219,8 +219,8 @@ def test_workers_that_die_again_and_again_are_replaced_more_slowly(site: Path) -
         for number, delay in enumerate(("0", "0.2", "0.4"), 1):
             wait_for_workers(server, 1)
             os.kill(server.workers()[0], signal.SIGKILL)
-            server.wait_for_stderr("died: signal 9; next one in", number)
-            assert f"next one in {delay} s" in server.stderr()
+            server.wait_for_stderr("died: signal 9; restarting in", number)
+            assert f"restarting in {delay} s" in server.stderr()
         wait_for_workers(server, 1)
         ask_once(server)
 
@@ -229,7 +229,7 @@ def test_a_worker_that_cannot_be_replaced_is_tried_again(site: Path) -> None:
     with cleartext(site) as server:
         site.rename(site.with_name("moved"))
         os.kill(server.workers()[0], signal.SIGKILL)
-        server.wait_for_stderr("is not a folder; next one in")
+        server.wait_for_stderr("is not a folder; restarting in")
         site.with_name("moved").rename(site)
         ask_once(server)
 
@@ -320,7 +320,7 @@ def test_a_broken_new_configuration_is_reported_and_the_old_one_goes_on(
         file.write_text("window-bits = 31\n")
         workers = server.workers()
         server.signal(signal.SIGHUP)
-        server.wait_for_stderr("reload failed, the old configuration goes on")
+        server.wait_for_stderr("reload failed; keeping the old configuration")
         assert "window-bits: 31 is greater than the maximum of 30" in server.stderr()
         assert server.workers() == workers
         # A configuration that only a worker can refuse is refused as well.
@@ -454,7 +454,7 @@ def test_a_port_in_use_is_told_in_one_line(site: Path) -> None:
         assert second.returncode == 1
         assert second.stderr.count("\n") == 1
         assert second.stderr.startswith(
-            f"h2static: cannot listen at 127.0.0.1:{server.port}: Address already in use"
+            f"h2static: cannot listen on 127.0.0.1:{server.port}: Address already in use"
         )
 
 

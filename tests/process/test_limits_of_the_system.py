@@ -31,12 +31,12 @@ def test_accepting_pauses_without_descriptors_and_recovers(tmp_path: Path) -> No
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (in_use + 8, in_use + 8))
         clients = [socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(40)]
         try:
-            server.wait_for_stderr("accepting pauses: Too many open files")
+            server.wait_for_stderr("pausing accept: Too many open files")
             # Those that were accepted are served.
             clients[0].sendall(PREFACE)
             assert clients[0].recv(9)[3] == 4, "SETTINGS"
             # It tries again, and each time there is a line.
-            server.wait_for_stderr("accepting pauses", count=3)
+            server.wait_for_stderr("pausing accept", count=3)
         finally:
             for client in clients:
                 client.close()

@@ -44,8 +44,8 @@ def test_a_worker_with_too_much_memory_is_replaced_under_load(tmp_path: Path) ->
         client = PoliteClient(server.port, "/")
         client.start()
         hold(server)
-        server.wait_for_stderr("more memory than allowed: memories are emptied")
-        server.wait_for_stderr("octets of memory: replaced")
+        server.wait_for_stderr("memory limit exceeded; emptying caches")
+        server.wait_for_stderr("octets of memory; replacing it")
         wait_until(
             lambda: len(server.workers()) == 1 and first not in server.workers(), "a successor"
         )
@@ -57,7 +57,7 @@ def test_a_worker_with_too_much_memory_is_replaced_under_load(tmp_path: Path) ->
         # Its successors are not replaced at once, should the bound be too small for all of them.
         (second,) = server.workers()
         hold(server)
-        server.wait_for_stderr("more memory than allowed: memories are emptied", 2)
+        server.wait_for_stderr("memory limit exceeded; emptying caches", 2)
         assert server.workers() == [second]
 
 
@@ -71,7 +71,7 @@ def test_clients_of_http3_are_handed_over_to_the_successor(tmp_path: Path) -> No
     with running(*words, *options, folder=tmp_path) as server:
         with QuicClient(server.port) as client:
             assert client.get("/hold").status == 200
-            server.wait_for_stderr("octets of memory: replaced")
+            server.wait_for_stderr("octets of memory; replacing it")
             client.until(lambda: client.closed is not None)
             assert client.closed is not None
             assert client.closed.error_code == 0x100
@@ -85,4 +85,4 @@ def test_clients_of_http3_are_handed_over_to_the_successor(tmp_path: Path) -> No
 def test_a_bound_that_no_worker_could_keep_is_refused(tmp_path: Path) -> None:
     done = run("--no-tls", "--max-memory", "1M", "0", str(tmp_path))
     assert done.returncode == 2
-    assert "max_memory: 1048576 is not from 100663296" in done.stderr
+    assert "max_memory: 1048576 is not between 100663296" in done.stderr

@@ -33,7 +33,7 @@ def test_it_lives_as_long_as_the_server(tmp_path: Path, file: Path) -> None:
         second = run("--no-tls", "-a", "127.0.0.1", "--pid-file", str(file), "0", str(tmp_path))
         assert (second.returncode, second.stderr) == (
             1,
-            f"h2static: process {server.pid} is running with the pid file {file}\n",
+            f"h2static: {file}: process {server.pid} is already running\n",
         )
         assert file.read_text() == f"{server.pid}\n"
         server.signal(signal.SIGTERM)
@@ -78,7 +78,7 @@ def test_whatever_was_there_is_overwritten(file: Path, number: str) -> None:
 def test_a_lock_without_a_number(file: Path) -> None:
     with file.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(StartError, match=r"^another process is running with the pid file "):
+        with pytest.raises(StartError, match=r": another process is already running"):
             PidFile(str(file))
     PidFile(str(file)).remove()
 

@@ -72,7 +72,7 @@ def test_a_reload_whose_workers_are_refused_fails_at_once(site: Path, interprete
         interpreter.chmod(0o644)
         server.signal(signal.SIGHUP)
         server.wait_for_stderr(
-            "reload failed, the old configuration goes on: a worker could not start: Permission", 1
+            "reload failed; keeping the old configuration: a worker could not start: Permission", 1
         )
         assert server.workers() == workers
         ask_once(server.port)
@@ -88,7 +88,7 @@ def test_the_successor_of_one_that_served_is_tried_again(site: Path, interpreter
         (worker,) = server.workers()
         interpreter.chmod(0o644)
         os.kill(worker, signal.SIGKILL)
-        server.wait_for_stderr("a worker could not start: Permission denied; next one in", 2)
+        server.wait_for_stderr("a worker could not start: Permission denied; restarting in", 2)
         interpreter.chmod(0o755)
         ask_once(server.port)
 

@@ -133,11 +133,11 @@ def test_health_checks(front: MakeFront) -> None:
 
     check = HealthCheck(path="/health?x", interval=0.1, timeout=2.0)
     with backend1(answer) as behind, proxying(to("/a", behind.target, health=check)) as proxy:
-        proxy.wait_for_error("the health check was answered with 500")
+        proxy.wait_for_error("the health check returned 500")
         assert front(proxy.port).ask().status == 503
-        proxy.wait_for_error("no upstream is well")
+        proxy.wait_for_error("no healthy upstream")
         well.set()
-        proxy.wait_for_error("is well again")
+        proxy.wait_for_error("is healthy again")
         assert front(proxy.port).ask().status == 200
 
 

@@ -78,13 +78,13 @@ CASES: dict[str, Case] = {
         octets=of(b"GET * HTTP/1.1"), reason="asterisk-form with a method other than OPTIONS"
     ),
     "fragment": Case(octets=of(b"GET /#x HTTP/1.1"), reason="fragment in the request-target"),
-    "no known form": Case(octets=of(b"GET x HTTP/1.1"), reason="request-target in no known form"),
+    "no known form": Case(octets=of(b"GET x HTTP/1.1"), reason="request-target in an unknown form"),
     "userinfo": Case(
         octets=of(b"GET http://a@b/ HTTP/1.1"), reason="invalid authority in the request-target"
     ),
     "another scheme": Case(
         octets=of(b"GET https://a/ HTTP/1.1"),
-        reason="request-target has another scheme than the connection",
+        reason="scheme of the request-target does not match the connection",
         answer=b"HTTP/1.1 421 ",
     ),
     # --- the header section
@@ -159,13 +159,13 @@ CASES: dict[str, Case] = {
     # --- time, and the end
     "half a head": Case(
         octets=b"GET / HTTP/1.1\r\nHost",
-        reason="request not complete in time",
+        reason="request not complete before the timeout",
         answer=b"HTTP/1.1 408 ",
         limits=Limits(header_seconds=0.3),
     ),
     "half a content": Case(
         octets=POST + b"Content-Length: 9\r\n\r\nx",
-        reason="request not complete in time",
+        reason="request not complete before the timeout",
         answer=b"HTTP/1.1 408 ",
         limits=Limits(content_seconds=0.3),
     ),
@@ -183,7 +183,7 @@ CASES: dict[str, Case] = {
     ),
     "nothing is read": Case(
         octets=of(b"GET /memory/20000000 HTTP/1.1"),
-        reason="response not read in time",
+        reason="response not read before the timeout",
         limits=Limits(stall_seconds=0.3),
         answer=b"",
         reads=False,
@@ -220,7 +220,7 @@ CASES: dict[str, Case] = {
         kind="stream",
     ),
     "a body that fails": Case(
-        octets=get(b"/broken/100000"), reason="body cannot be read: ", answer=b"HTTP/1.1 200 "
+        octets=get(b"/broken/100000"), reason="cannot read the body: ", answer=b"HTTP/1.1 200 "
     ),
     "a body that ends early": Case(
         octets=get(b"/short/100"),

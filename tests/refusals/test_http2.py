@@ -175,19 +175,21 @@ OTHERS: dict[str, Refusal] = {
         act=raw(b"\x00\x00"), reason="not an HTTP/2 connection preface", handshake=False
     ),
     "a preface that breaks off": Refusal(
-        act=raw(r.PREFACE[:20]), reason="no connection preface in time", handshake=False,
+        act=raw(r.PREFACE[:20]), reason="no connection preface before the timeout", handshake=False,
         limits=SHORT,
     ),
     "SETTINGS that nobody acknowledges": Refusal(
-        act=raw(_PREFACE), reason="SETTINGS not acknowledged in time", handshake=False,
+        act=raw(_PREFACE), reason="SETTINGS not acknowledged before the timeout", handshake=False,
         limits=SHORT,
     ),
     "a header block that is never whole": Refusal(
         act=lambda peer: peer.send(Headers(stream_id=1, flags=0, fragment=b"\x82")),
-        reason="header block not complete in time", limits=SHORT,
+        reason="header block not complete before the timeout", limits=SHORT,
     ),
     "half a frame": Refusal(
-        act=raw(b"\0\0\x08\6\0\0\0\0\0x"), reason="frame not complete in time", limits=SHORT
+        act=raw(b"\0\0\x08\6\0\0\0\0\0x"),
+        reason="frame not complete before the timeout",
+        limits=SHORT,
     ),
     "windows that never open": Refusal(
         act=stall, reason="stream 1: CANCEL: response stalled by flow control", limits=SHORT
@@ -205,7 +207,7 @@ OTHERS: dict[str, Refusal] = {
     ),
     "glitches": Refusal(
         act=lambda peer: peer.send(*[Ping(opaque=bytes(8))] * 40),
-        reason="too many frames without use", limits=Limits(glitches_burst=10, glitches_rate=0),
+        reason="too many useless frames", limits=Limits(glitches_burst=10, glitches_rate=0),
     ),
     "SETTINGS without end": Refusal(
         act=lambda peer: peer.send(Settings(entries=((0x99, 1),) * 40)),
@@ -220,7 +222,7 @@ OTHERS: dict[str, Refusal] = {
     "streams": Refusal(act=too_many_streams, reason="more than SETTINGS_MAX_CONCURRENT_STREAMS"),
     "a field section that is too large": Refusal(
         act=ask(*[(b"x-large", b"x" * 4_000)] * 20),
-        reason="more fields than allowed, or longer ones (431)"
+        reason="header section too large (431)"
     ),
     "fields without end": Refusal(
         act=lambda peer: peer.send(peer.headers(1, [*request_fields(), *[(b"a", b"")] * 1100])),
@@ -245,7 +247,7 @@ OTHERS: dict[str, Refusal] = {
     # --- content and trailers
     "more than anybody wants": Refusal(
         act=post(*[Data(stream_id=1, data=bytes(10_000))] * 3, path=b"/"),
-        reason="more content than anybody reads (413)", limits=Limits(discarded_content=20_000),
+        reason="content too large (413)", limits=Limits(discarded_content=20_000),
     ),
     "trailers that go on": Refusal(
         act=trailers([(b"a", b"b")], end_stream=False), reason="trailers without END_STREAM"
@@ -275,14 +277,15 @@ OTHERS: dict[str, Refusal] = {
         window_bits=10,
     ),
     "more content than was said": Refusal(
-        act=post(Data(stream_id=1, data=b"abc"), length=2), reason="more than content-length"
+        act=post(Data(stream_id=1, data=b"abc"), length=2),
+        reason="more content than content-length",
     ),
     "less content than was said": Refusal(
         act=post(Data(stream_id=1, data=b"abc", flags=r.END_STREAM), length=4),
-        reason="less than content-length",
+        reason="less content than content-length",
     ),
     "a length that is none": Refusal(
-        act=ask((b"content-length", b"1, 1")), reason="content-length: not one number"
+        act=ask((b"content-length", b"1, 1")), reason="content-length: not a single number"
     ),
     "a length of nothing": Refusal(
         act=ask((b"content-length", b"1")), reason="content-length without content"
@@ -295,7 +298,7 @@ OTHERS: dict[str, Refusal] = {
     ),
     "a stream id that was skipped": Refusal(
         act=lambda peer: peer.send(peer.headers(5), peer.headers(3)),
-        reason="HEADERS on a stream id in the past",
+        reason="HEADERS on a stream id lower than the last one",
     ),
     # --- what applications refuse, and what they cannot do
     "a refusal": Refusal(act=ask(path=b"/refused"), reason="1: 403: not for you: GET /refused"),
@@ -305,26 +308,26 @@ OTHERS: dict[str, Refusal] = {
     "given up": Refusal(act=ask(path=b"/abort"), reason="the application has given up"),
     "a job that fails": Refusal(act=ask(path=b"/raise"), reason="Failure: what a job cannot do"),
     "a body that cannot be opened": Refusal(
-        act=ask(path=b"/unopened"), reason="no body: [Errno 5] Input/output error"
+        act=ask(path=b"/unopened"), reason="cannot read the body: [Errno 5] Input/output error"
     ),
     "a body that fails": Refusal(
         act=ask(path=b"/broken/100000"), reason="reading failed: [Errno 5] Input/output error"
     ),
     "a body that ends early": Refusal(
-        act=ask(path=b"/short/100"), reason="file was truncated while it was sent"
+        act=ask(path=b"/short/100"), reason="file was truncated while it was being sent"
     ),
     "a body that is too long": Refusal(
-        act=ask(path=b"/greedy"), reason="a body returned more than was asked for"
+        act=ask(path=b"/greedy"), reason="a body returned more than requested"
     ),
 }  # fmt: skip
 
 #: Reasons that only a client has.
 OF_CLIENTS = [
-    "it answers in HTTP/1.1",
-    "PUSH_PROMISE of a stream that is not idle", "PUSH_PROMISE on a stream that is not open",
+    "the server answered with HTTP/1.1",
+    "PUSH_PROMISE for a stream that is not idle", "PUSH_PROMISE on a stream that is not open",
     "PRIORITY_UPDATE from a server", ":status is missing or not a status code",
     "SETTINGS: SETTINGS_ENABLE_PUSH of 1 from a server",
-    "SETTINGS: SETTINGS_ENABLE_CONNECT_PROTOCOL taken back",
+    "SETTINGS: SETTINGS_ENABLE_CONNECT_PROTOCOL withdrawn",
     "SETTINGS: SETTINGS_NO_RFC7540_PRIORITIES changed",
     # RFC 8441: no site here takes a tunnel; the engine's own tests do.
     ":protocol without CONNECT or not a token", "extended CONNECT without :authority",

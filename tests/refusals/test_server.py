@@ -80,11 +80,11 @@ CASES: dict[str, Case] = {
     ),
     # --- time
     "nothing": Case(
-        octets=b"", reason="nothing was asked in time", limits=ServerLimits(opening_seconds=0.3)
+        octets=b"", reason="no request before the timeout", limits=ServerLimits(opening_seconds=0.3)
     ),
     "nobody reads": Case(
         octets=GET % b"/memory/20000000",
-        reason="the peer takes no octets",
+        reason="peer stopped reading",
         limits=ServerLimits(write_seconds=0.3),
         reads=False,
     ),
@@ -187,9 +187,9 @@ def a_broken_record(sock: socket.socket, certificate: Certificate) -> None:
 TLS: dict[str, Callable[[socket.socket, Certificate], None]] = {
     "lost: TLS: ": a_broken_record,
     "TLS handshake failed: HTTP_REQUEST (cleartext HTTP on the TLS port)": cleartext,
-    "client did not offer h2 by ALPN (RFC 9113 section 3.2)": without_alpn,
-    "no protocol in common (RFC 7301 section 3.2), client has http/1.1": another_protocol,
-    "the client's ALPN cannot be read (RFC 7301 section 3.2)": many_records,
+    "client did not offer h2 in ALPN (RFC 9113 section 3.2)": without_alpn,
+    "no protocol in common (RFC 7301 section 3.2); client offers http/1.1": another_protocol,
+    "malformed ALPN extension from the client (RFC 7301 section 3.2)": many_records,
 }
 
 

@@ -63,15 +63,15 @@ CASES: dict[str, Case] = {
         reason="503: too many lists of files are being sent: GET /",
     ),
     "changes": Case(
-        limits=SiteLimits(attempts=0), reason="503: files change while they are read: GET /a"
+        limits=SiteLimits(attempts=0), reason="503: files keep changing while they are read: GET /a"
     ),
     "a file that nobody may read": Case(
         look_fails=errno.EACCES, reason="403: Permission denied: GET /a"
     ),
     "no descriptor": Case(look_fails=errno.EMFILE, reason="503: Too many open files: GET /a"),
     "a disk": Case(look_fails=errno.EIO, reason="500: Input/output error: GET /a"),
-    "an upload": upload("413: upload of more than 9 octets: POST /a", upload=9),
-    "uploads": upload("413: uploads together of more than 9 octets: POST /a", uploads=9),
+    "an upload": upload("413: upload larger than 9 octets: POST /a", upload=9),
+    "uploads": upload("413: concurrent uploads larger than 9 octets in total: POST /a", uploads=9),
     "files": upload(
         "503: more than 0 uploads in files: POST /a", upload_in_memory=0, upload_files=0
     ),
@@ -80,7 +80,7 @@ CASES: dict[str, Case] = {
         content=bytes(10),
         limits=SiteLimits(upload_in_memory=0),
         keep_fails=errno.ENOSPC,
-        reason="500: the upload cannot be kept: No space left on device: POST /a",
+        reason="500: cannot store the upload: No space left on device: POST /a",
     ),
 }
 
@@ -201,7 +201,7 @@ OF_DEV: list[tuple[str, bytes, list[Field]]] = [
         [(b"host", b"evil.example:1")],
     ),
     (
-        "403: not asked for by a page of this server: GET /.h2static/events",
+        "403: not requested by a page of this server: GET /.h2static/events",
         EVENTS,
         [(b"sec-fetch-site", b"cross-site")],
     ),

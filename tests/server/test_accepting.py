@@ -131,7 +131,7 @@ def test_accepting_pauses_and_goes_on(tmp_path: Path, number: int) -> None:
     assert one.pauses()
     assert one.acceptor.paused_until == 1000.2
     assert one.poller.watched == {}, "a level-triggered poller would spin"
-    assert one.lines() == [f"accept] accepting pauses: {os.strerror(number)}"]
+    assert one.lines() == [f"accept] pausing accept: {os.strerror(number)}"]
     one.now += 0.1
     one.resume()
     assert one.poller.watched == {}, "too early"

@@ -103,7 +103,7 @@ def test_what_is_wrong_is_refused_and_told(wrong: tuple[bytes, bytes]) -> None:
     for _ in range(2):
         response = visit(application, wrong)
         assert response.status == 401
-        assert response.refusal == "the user or the password is wrong"
+        assert response.refusal == "wrong user name or password"
     assert site.handled == []
 
 
@@ -209,7 +209,7 @@ def test_a_want_of_memory_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(basic_auth, "_scrypt", fail)
     exchange = FakeExchange(request(b"/", field("mé", "x")))
     around().handle(exchange)
-    assert exchange.aborted == "the password could not be looked at: no room"
+    assert exchange.aborted == "the password could not be checked: no room"
 
 
 def test_promises_belong_to_a_response_that_was_allowed() -> None:
@@ -264,7 +264,7 @@ def test_somebody_unknown_takes_as_long(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_user_has_one_password() -> None:
-    with pytest.raises(ValueError, match="the user 'mé' is there twice"):
+    with pytest.raises(ValueError, match="the user 'mé' is repeated"):
         check_users([f"mé:{HASH}", f"you:{HASH}", f"mé:{hash_password('b')}"])
 
 
@@ -286,10 +286,10 @@ def test_hashes() -> None:
     [
         ("nobody", "expected USER:HASH; h2static hash-password prints the hash"),
         (":x", "expected USER:HASH"),
-        ("me:hunter2", "what follows 'me:' is no hash"),
-        ("me:scrypt$14$AAAA$AAAA", "was not made by h2static hash-password"),
-        (f"me:scrypt$30${'A' * 22}==${'A' * 43}=", "was not made by h2static hash-password"),
-        ("me:scrypt$14$A$A", "the hash of 'me' is broken"),
+        ("me:hunter2", "'me:' is not followed by a hash"),
+        ("me:scrypt$14$AAAA$AAAA", "was not made with h2static hash-password"),
+        (f"me:scrypt$30${'A' * 22}==${'A' * 43}=", "was not made with h2static hash-password"),
+        ("me:scrypt$14$A$A", "the hash of 'me' is malformed"),
     ],
 )
 def test_faults_do_not_tell_passwords(written: str, told: str) -> None:

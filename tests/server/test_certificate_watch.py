@@ -90,7 +90,7 @@ def test_a_change_is_taken_up_when_it_is_over(watched: Watched) -> None:
     assert watched.made == 0
     watched.look(5)
     assert (watched.made, len(watched.used)) == (1, 1)
-    assert watched.lines == [f"the new certificate is in use: {watched.folder}/tls.crt"]
+    assert watched.lines == [f"now using the new certificate: {watched.folder}/tls.crt"]
 
 
 @pytest.mark.parametrize("way", ["rename", "link", "linked folder"])
@@ -145,7 +145,7 @@ def test_what_cannot_be_used_is_told_once_and_tried_again_when_it_changes(
     (watched.folder / "tls.crt").write_text("22")
     watched.look(5)
     assert (watched.made, watched.used) == (1, [])
-    assert watched.lines == [f"the new certificate cannot be used, the old one stays: {error}"]
+    assert watched.lines == [f"the new certificate cannot be used; keeping the old one: {error}"]
     watched.error = None
     (watched.folder / "tls.key").write_text("22")
     watched.look(2)

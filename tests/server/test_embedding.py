@@ -129,14 +129,11 @@ async def test_a_new_certificate_is_taken_up_without_a_word_from_anybody(
     log = tmp_path / "log"
     values = {"key_file": str(old.key), "cert_file": str(old.cert), "error_log": str(log)}
     async with serve(config(site, no_tls=False, **values)) as server:
-        assert (
-            f"the private key can be read by everybody on this machine: {old.key}"
-            in log.read_text()
-        )
+        assert f"the private key is world-readable: {old.key}" in log.read_text()
         await anyio.to_thread.run_sync(lambda: handshake(server.port, old))
         new.cert.rename(old.cert)
         new.key.rename(old.key)
-        renewed = "the new certificate is in use"
+        renewed = "now using the new certificate"
         await anyio.to_thread.run_sync(
             lambda: wait_until(lambda: renewed in log.read_text(), "the renewal")
         )
@@ -150,7 +147,7 @@ def handshake(port: int, certificate: Certificate) -> None:
 
 
 async def test_tls_needs_a_certificate(site: SiteConfig) -> None:
-    with pytest.raises(ValueError, match="needs key_file and cert_file"):
+    with pytest.raises(ValueError, match="requires key_file and cert_file"):
         async with serve(config(site, no_tls=False)):
             pass
 
@@ -160,7 +157,7 @@ async def test_tls_needs_a_certificate(site: SiteConfig) -> None:
     [("padding", 257), ("window_bits", 31), ("workers", 0), ("port", -1), ("grace", -0.5)],
 )
 def test_numbers_out_of_range(site: SiteConfig, name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"{name}: {value} is not from"):
+    with pytest.raises(ValueError, match=f"{name}: {value} is not between"):
         config(site, **{name: value})
 
 
@@ -168,7 +165,7 @@ def test_numbers_out_of_range(site: SiteConfig, name: str, value: float) -> None
     "values", [{"workers": 2}, {"daemon": True, "ready_fd": 1}, {"pid_file": "x"}, {"ready_fd": 1}]
 )
 async def test_what_only_a_process_can_have(site: SiteConfig, values: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="for the command"):
+    with pytest.raises(ValueError, match="with the command only"):
         async with serve(config(site, **values)):
             pass
 
@@ -220,5 +217,7 @@ async def test_siblings_that_are_not_sent_are_reported(site: SiteConfig) -> None
                 assert (await client.get("/")).status_code == 200
                 await anyio.sleep(0.1)
     line = log.read_text()
-    assert " [site] 3 precompressed files are older than the original and so not sent" in line
+    assert (
+        " [site] 3 precompressed files are older than the original and therefore not sent" in line
+    )
     assert line.count("\n") == 1

@@ -86,7 +86,7 @@ def test_a_proxy_that_nobody_trusts_is_told_of(
     """Who forgot --trusted-proxy reads why nothing works."""
     with serving(config=config) as server:
         talk(server, header + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        server.wait_for_error("preface: a PROXY header from a peer that is no trusted proxy")
+        server.wait_for_error("preface: a PROXY header from a peer that is not a trusted proxy")
 
 
 @pytest.mark.parametrize("config", [both, http2_only])

@@ -37,10 +37,7 @@ def test_a_key_that_others_can_read_is_used_and_warned_of(
 ) -> None:
     certificate.key.chmod(mode)
     make_context(config(certificate), tickets=True)
-    line = (
-        f"the private key can be read by everybody on this machine: {certificate.key}:"
-        " use chmod o-r, or --insecure-key"
-    )
+    line = f"the private key is world-readable: {certificate.key}: use chmod o-r, or --insecure-key"
     assert key_files.warnings(config(certificate)) == ([line] if warned else [])
     assert key_files.warnings(config(certificate, insecure_key=True)) == []
 
@@ -51,8 +48,7 @@ def test_a_key_that_others_can_change_is_refused(certificate: Certificate, mode:
     with pytest.raises(StartError) as caught:
         make_context(config(certificate), tickets=True)
     assert str(caught.value) == (
-        f"the private key can be changed by everybody on this machine: {certificate.key}:"
-        " use chmod o-w, or --insecure-key"
+        f"the private key is world-writable: {certificate.key}: use chmod o-w, or --insecure-key"
     )
     # File systems of other systems show one mode for all files.
     make_context(config(certificate, insecure_key=True), tickets=True)
@@ -118,8 +114,8 @@ def test_the_first_line_is_the_password(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("wrong\n", "the password in {file} does not open the private key {key}"),
-        (" secret\n", "the password in {file} does not open the private key {key}"),
+        ("wrong\n", "the password in {file} does not decrypt the private key {key}"),
+        (" secret\n", "the password in {file} does not decrypt the private key {key}"),
         ("\nsecret\n", "the password of the private key is empty: {file}"),
         ("", "the password of the private key is empty: {file}"),
         ("\ufeff\n", "the password of the private key is empty: {file}"),
@@ -145,7 +141,7 @@ def test_an_encrypted_key_without_a_password(certificate: Certificate, tmp_path:
     with pytest.raises(StartError) as caught:
         make_context(config(certificate, key_file=str(key)), tickets=True)
     assert str(caught.value) == (
-        f"the private key needs a password: {key}: use --key-password-file, or decrypt it"
+        f"the private key is encrypted: {key}: use --key-password-file, or decrypt it"
     )
 
 
@@ -156,9 +152,7 @@ def test_a_password_is_as_secret_as_the_key(certificate: Certificate, tmp_path: 
     made = config(certificate, key_password_file=str(password))
     make_context(made, tickets=True)
     (line,) = key_files.warnings(made)
-    assert line.startswith(
-        f"the password of the private key can be read by everybody on this machine: {password}:"
-    )
+    assert line.startswith(f"the password of the private key is world-readable: {password}:")
     password.chmod(0o666)
-    with pytest.raises(StartError, match="the password of the private key can be changed by"):
+    with pytest.raises(StartError, match="the password of the private key is world-writable"):
         make_context(made, tickets=True)

@@ -118,7 +118,7 @@ def test_a_port_that_another_one_of_us_has_is_an_error(slots: int) -> None:
         with pytest.raises(StartError) as caught:
             open_listeners(config("127.0.0.1", port=port), slots)
         text = str(caught.value)
-        assert text.startswith(f"cannot listen at 127.0.0.1:{port}: Address already in use; ")
+        assert text.startswith(f"cannot listen on 127.0.0.1:{port}: Address already in use; ")
         suggested = int(text.removesuffix(" is free").rpartition(" ")[2])
         assert port < suggested <= port + 20
         with pytest.raises(StartError, match="Address already in use"):
@@ -126,14 +126,14 @@ def test_a_port_that_another_one_of_us_has_is_an_error(slots: int) -> None:
 
 
 def test_two_addresses_that_cannot_have_one_port() -> None:
-    with pytest.raises(StartError, match=r"^cannot listen at 127\.0\.0\.1:\d+: Address already"):
+    with pytest.raises(StartError, match=r"^cannot listen on 127\.0\.0\.1:\d+: Address already"):
         open_listeners(config("0.0.0.0", "127.0.0.1"), 1)
 
 
 def test_all_or_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(StartError, match=f"cannot listen at 127.0.0.1:{port}"):
+        with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1:{port}"):
             open_listeners(config("::1", "127.0.0.1", port=port), 1)
         # The first address is free again.
         with opened("::1", port=port):
@@ -143,11 +143,11 @@ def test_all_or_nothing() -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("nowhere.invalid", "cannot listen at nowhere.invalid: "),
-        ("192.0.2.1", "cannot listen at 192.0.2.1:0: Cannot assign requested address"),
-        ("a" * 70, "cannot listen at a"),
-        ("unix:/nowhere/at/all", "cannot listen at unix:/nowhere/at/all: No such file"),
-        ("unix:" + "/x" * 100, "cannot listen at unix:/x"),
+        ("nowhere.invalid", "cannot listen on nowhere.invalid: "),
+        ("192.0.2.1", "cannot listen on 192.0.2.1:0: Cannot assign requested address"),
+        ("a" * 70, "cannot listen on a"),
+        ("unix:/nowhere/at/all", "cannot listen on unix:/nowhere/at/all: No such file"),
+        ("unix:" + "/x" * 100, "cannot listen on unix:/x"),
     ],
 )
 def test_addresses_that_are_not_ours(address: str, message: str) -> None:
@@ -208,7 +208,7 @@ def test_what_a_dead_server_left_is_replaced_and_nothing_else(tmp_path: Path) ->
     with opened(f"unix:{path}"):
         pass
     path.write_text("a file")
-    with pytest.raises(StartError, match="something else has that name"):
+    with pytest.raises(StartError, match="exists and is not a socket"):
         open_listeners(config(f"unix:{path}"), 1)
     assert path.read_text() == "a file"
 
@@ -220,7 +220,7 @@ def test_sockets_that_were_handed_over() -> None:
         assert listener.url("http") == f"http://127.0.0.1:{port}/"
         listener.extend(4)
         assert listener.for_slot(3, 4) == listener.sockets
-        with pytest.raises(StartError, match=f"listens at port {port}, PORT is 1$"):
+        with pytest.raises(StartError, match=f"listens on port {port}, but PORT is 1$"):
             adopt_listeners([os.dup(server.fileno())], config(port=1))
         listener.close()
         # The one who handed it over still has it.
@@ -230,7 +230,7 @@ def test_sockets_that_were_handed_over() -> None:
 def test_no_password_goes_in_the_clear_to_a_socket_that_was_handed_over() -> None:
     asking = replace(config(), auth=("me:hash",))
     with socket.create_server(("0.0.0.0", 0)) as server:
-        with pytest.raises(StartError, match=r"--auth needs TLS: .* listens at 0\.0\.0\.0$"):
+        with pytest.raises(StartError, match=r"--auth requires TLS: .* listens on 0\.0\.0\.0$"):
             adopt_listeners([os.dup(server.fileno())], asking)
         secure = replace(asking, no_tls=False)
         for listener in adopt_listeners([os.dup(server.fileno())], secure):
@@ -246,7 +246,7 @@ def test_descriptors_that_do_not_listen(tmp_path: Path) -> None:
         adopt_listeners([idle.detach()], config())
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
-        with pytest.raises(StartError, match="is no socket"):
+        with pytest.raises(StartError, match="is not a socket"):
             adopt_listeners([descriptor], config())
     finally:
         os.close(descriptor)

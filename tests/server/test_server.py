@@ -95,7 +95,7 @@ async def test_a_server_above_its_bound_shrinks_and_is_replaced(tmp_path: Path) 
             await making.too_large.wait()
             server.force()
     assert making.told.log == ["start", "shrink", "stop"]
-    assert "more memory than allowed" in making.path.read_text()
+    assert "memory limit exceeded" in making.path.read_text()
 
 
 async def test_applications_are_told_in_this_order(tmp_path: Path) -> None:

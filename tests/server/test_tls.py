@@ -162,7 +162,7 @@ def test_one_group(certificate: Certificate) -> None:
     client.set_ecdh_curve("prime256v1")
     with pytest.raises(ssl.SSLError):
         handshake(context, client)
-    with pytest.raises(StartError, match="OpenSSL here does not have nonsense"):
+    with pytest.raises(StartError, match="this OpenSSL does not support nonsense"):
         make_context(config(certificate, groups="nonsense"), tickets=True)
 
 
@@ -197,10 +197,10 @@ def test_files_that_cannot_be_used(certificate: Certificate, tmp_path: Path) -> 
     text.write_text("no PEM")
     text.chmod(0o600)
     cases = [
-        (other.key, certificate.cert, "does not belong to the certificate"),
-        (encrypted, certificate.cert, "needs a password: "),
-        (text, certificate.cert, "not a PEM file of that kind"),
-        (certificate.key, text, "not a PEM file of that kind"),
+        (other.key, certificate.cert, "does not match the certificate"),
+        (encrypted, certificate.cert, "is encrypted: "),
+        (text, certificate.cert, "not a PEM file of the expected kind"),
+        (certificate.key, text, "not a PEM file of the expected kind"),
         (tmp_path / "none", certificate.cert, f"cannot read the private key: {tmp_path}/none: No"),
         (certificate.key, tmp_path / "none", f"cannot read the certificate: {tmp_path}/none: No"),
     ]
@@ -249,7 +249,7 @@ def test_a_client_ca_that_is_none(certificate: Certificate, tmp_path: Path) -> N
         (365, None),
         (31, None),
         (29, "expires in 28 days, on "),
-        (-1, "has expired on "),
+        (-1, "expired on "),
     ],
 )
 def test_expiry_is_warned_of_30_days_ahead(tmp_path: Path, days: int, text: str | None) -> None:

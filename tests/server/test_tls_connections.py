@@ -106,7 +106,7 @@ def test_a_client_without_alpn_gets_a_text(
 ) -> None:
     context = certificate.client_context()
     with (
-        logged(watched, "did not offer h2 by ALPN"),
+        logged(watched, "did not offer h2 in ALPN"),
         connect(watched) as sock,
         context.wrap_socket(sock, server_hostname="127.0.0.1") as tls,
     ):
@@ -319,7 +319,7 @@ def test_the_certificate_is_changed_under_load(
         os.replace(second.cert, first.cert)
         # A moment in which key and certificate do not belong together: the old pair goes on.
         server.signal(signal.SIGHUP)
-        server.wait_for_stderr("does not belong to the certificate")
+        server.wait_for_stderr("does not match the certificate")
         os.replace(second.key, first.key)
         server.signal(signal.SIGHUP)
         server.wait_for_stderr("[reload] reloaded")

@@ -77,13 +77,13 @@ def test_preferences_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "no language tag"),
-        ("en", "one language"),
-        ("en,", "no language tag"),
-        ("en,EN", "named twice"),
-        ("en,../x", "no language tag"),
-        ("en,d_e", "no language tag"),
-        ("en," + ",".join(f"x-{number}" for number in range(MOST_LANGUAGES)), "more than"),
+        ("", "not a language tag"),
+        ("en", "single language"),
+        ("en,", "not a language tag"),
+        ("en,EN", "repeated"),
+        ("en,../x", "not a language tag"),
+        ("en,d_e", "not a language tag"),
+        ("en," + ",".join(f"x-{number}" for number in range(MOST_LANGUAGES)), "the limit is"),
     ],
 )
 def test_bad_lists(text: str, fault: str) -> None:

@@ -130,7 +130,7 @@ def test_a_listing_goes_on(root: Path) -> None:
     assert (document["left_out"], document["next"]) == (4, "?after=2")
     assert field(response, "link") == '<?after=2>; rel="next"'
     page = client.body("/").decode()
-    assert "4 more are not shown" in page
+    assert "4 more not shown" in page
     assert '<button name="after" value="2">' in page
     document = json.loads(client.body("/?after=2", accept="application/json"))
     assert [entry["name"] for entry in document["entries"]] == ["3", "4", "5"]

@@ -135,10 +135,10 @@ def test_a_compressed_page_is_not_read_for_hints(root: Path) -> None:
 
 @pytest.mark.parametrize("value", ["gzip, br", "x", "*", "gzip;q=1"])
 def test_what_is_no_coding_is_refused(root: Path, value: str) -> None:
-    with pytest.raises(ValueError, match="is not a coding that files are stored in; known are br,"):
+    with pytest.raises(ValueError, match="is not a supported content coding; expected one of br,"):
         parse_header_rule(f"*.gz:Content-Encoding: {value}")
     write(root, "_headers", f"/*\n  Content-Encoding: {value}\n")
-    with pytest.raises(ValueError, match=r"^_headers:2: .*is not a coding"):
+    with pytest.raises(ValueError, match=r"^_headers:2: .*is not a supported content coding"):
         make_client(root, netlify=True)
 
 

@@ -82,7 +82,9 @@ def test_what_was_changed_right_after_compressing(root: Path, change: bytes) -> 
     for accept in ("gzip", "br"):
         assert coding_of(client, "/", accept) is None
     (line,) = client.site.notices
-    assert line.startswith("2 precompressed files are made of something else than the original")
+    assert line.startswith(
+        "2 precompressed files are made from different content than the original"
+    )
     # Compressed anew.
     dated(root / "index.html.gz", WRITTEN)
     dated(root / "index.html.br", WRITTEN)
@@ -119,14 +121,14 @@ def test_the_owner_hears_how_many_are_not_used(client: Client, root: Path) -> No
     assert coding_of(client, "/0.js") is None
     (line,) = client.site.notices
     assert line == (
-        "1 precompressed file is older than the original and so not sent, for example 0.js.br,"
+        "1 precompressed file is older than the original and therefore not sent, such as 0.js.br,"
         " by 60 minutes: compress again"
     )
     for number in range(5):
         client.get(f"/{number}.js", accept_encoding="br")
     (line,) = client.site.notices
     assert line == (
-        "5 precompressed files are older than the original and so not sent, for example 4.js.br,"
+        "5 precompressed files are older than the original and therefore not sent, such as 4.js.br,"
         " by 5 hours: compress again"
     )
     # What is gone or made anew is not counted any more.
@@ -151,7 +153,7 @@ def test_the_owner_hears_of_it_before_anybody_asks(root: Path) -> None:
     client.site.start()
     (line,) = client.site.notices
     assert line == (
-        "2 precompressed files are older than the original and so not sent, for example"
+        "2 precompressed files are older than the original and therefore not sent, such as"
         " a.js.br, by 3 days: compress again"
     )
     # A survey looks at few files, and remembers few.

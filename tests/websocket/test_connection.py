@@ -237,7 +237,7 @@ def test_we_give_up() -> None:
 @pytest.mark.parametrize("code", [-1, 0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 70_000])
 def test_codes_that_no_close_frame_carries(code: int) -> None:
     found = Outcome(b"")
-    with pytest.raises(ValueError, match="close frame"):
+    with pytest.raises(ValueError, match="close code"):
         found.connection.close(code, "")
     assert found.connection.can_send
 

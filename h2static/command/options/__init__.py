@@ -1,7 +1,7 @@
 """The options of ``h2static``: one table from which everything else is derived.
 
-Contract: an option that is not in :data:`OPTIONS` does not exist; one that is there can be written
-on the command line and, unless ``in_file`` is false, in a configuration file under the same name.
+Contract: every option is in :data:`OPTIONS`; it can be given on the command line and, unless
+``in_file`` is false, in a configuration file under the same name.
 The command-line parser, the help text, the manual page, shell completion, the JSON Schema of the
 configuration file and the tables in the documentation all read this package.
 
@@ -42,7 +42,7 @@ __all__ = [
     "Section",
 ]
 
-#: What may stand in the place of PORT; :mod:`h2static.command.commands` has what they do.
+#: Commands that may be given in place of PORT; see :mod:`h2static.command.commands`.
 COMMAND_NAMES = (
     "config",
     "push-rules",
@@ -56,28 +56,28 @@ OPERANDS: tuple[Operand, ...] = (
     Operand(
         name="PORT",
         key="port",
-        help="Port to listen on; 0 picks a free one (default: 8080; with --dev 8443, or the next"
-        " one that is free).",
+        help="Port to listen on; 0 picks a free one (default: 8080; with --dev, 8443 or the"
+        " next free port).",
         schema=integer_schema(0, 65535),
     ),
     Operand(
         name="DOCROOT",
         key="htdocs",
-        help="Folder to serve (default: the current folder; with --app: none).",
+        help="Folder to serve (default: the current folder, or none with --app).",
         schema=TEXT,
         completes="directory",
     ),
     Operand(
         name="KEY",
         key="key",
-        help="Private key in a PEM file.",
+        help="Private key, a PEM file.",
         schema=TEXT,
         completes="file",
     ),
     Operand(
         name="CERT",
         key="cert",
-        help="Certificate chain in a PEM file.",
+        help="Certificate chain, a PEM file.",
         schema=TEXT,
         completes="file",
     ),
@@ -97,8 +97,8 @@ OPTIONS: tuple[Option, ...] = (
     *OTHER,
 )
 
-#: Options of nghttpd that cannot be honoured, with the reason.
+#: Options of nghttpd that are not supported, with the reason.
 UNSUPPORTED: dict[str, str] = {
-    "ktls": "Python's TLS cannot hand a connection over to the kernel",
-    "no-rfc7540-pri": "RFC 7540 priorities are always off, and clients are told so",
+    "ktls": "Python's TLS cannot hand connections over to the kernel",
+    "no-rfc7540-pri": "RFC 7540 priorities are always disabled, and SETTINGS says so",
 }

@@ -1,7 +1,7 @@
-"""Options of applications: which are served, where, and how they are loaded.
+"""Options for applications: which to serve, where, and how to load them.
 
-An application is written as ``[PREFIX=]MODULE:ATTRIBUTE``, with what it is behind commas where that
-is its own: ``/old=shop.wsgi:app,wsgi``.  A configuration file has a table for it.
+An application is written as ``[PREFIX=]MODULE:ATTRIBUTE``, followed by its own options after
+commas: ``/old=shop.wsgi:app,wsgi``.  In a configuration file it is a table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class WrittenApp:
-    """An application as it was written; ``None``: as the options for all say."""
+    """An application as written; ``None``: use the options for all applications."""
 
     target: str
     prefix: str
@@ -39,7 +39,7 @@ def parse_app(text: str) -> WrittenApp:
             raise ValueError(f"{text!r}: expected PREFIX=MODULE:ATTRIBUTE")
         prefix = parse_prefix(prefix)
     target, *words = rest.split(",")
-    # What is no name is refused here, in one line.
+    # Invalid names are refused here, with a one-line message.
     AppConfig(target=target or "?")
     written = WrittenApp(target=target, prefix=prefix)
     for word in words:
@@ -50,7 +50,7 @@ def parse_app(text: str) -> WrittenApp:
         elif word.startswith("lifespan="):
             written = replace(written, lifespan=_mode(word.partition("=")[2]))
         else:
-            raise ValueError(f"{word!r}: known are factory, wsgi and lifespan=MODE")
+            raise ValueError(f"{word!r}: expected factory, wsgi or lifespan=MODE")
     return written
 
 
@@ -58,7 +58,7 @@ def _mode(text: str) -> LifespanMode:
     try:
         return LifespanMode(text)
     except ValueError:
-        raise ValueError(f"lifespan: {text!r} is none of {', '.join(LifespanMode)}") from None
+        raise ValueError(f"lifespan: {text!r} is not one of {', '.join(LifespanMode)}") from None
 
 
 def decided(
@@ -69,7 +69,7 @@ def decided(
     wsgi: bool,
     lifespan: LifespanMode,
 ) -> tuple[AppConfig, ...]:
-    """What was written, with what holds for all where an application says nothing itself."""
+    """The application, with the options for all applications as its defaults."""
     return tuple(
         AppConfig(
             target=one.target,
@@ -144,9 +144,9 @@ APPLICATIONS = (
         metavar="APP",
         parse=parse_app,
         section=_APP_SECTION,
-        help="Serve the ASGI application MODULE:ATTRIBUTE where DOCROOT, if it is given, has no"
-        " file; /PREFIX=MODULE:ATTRIBUTE serves it below a path, of which the longest wins."
-        " Repeatable.",
+        help="Serve the ASGI application MODULE:ATTRIBUTE for every request that no file in"
+        " DOCROOT answers. /PREFIX=MODULE:ATTRIBUTE serves it under a path; the longest"
+        " prefix wins. Repeatable.",
     ),
     Option(
         name="app-dir",
@@ -155,12 +155,12 @@ APPLICATIONS = (
         metavar="DIR",
         completes="directory",
         default="the current folder",
-        help="Look for modules of applications in DIR first.",
+        help="Look for application modules in DIR first.",
     ),
     Option(
         name="factory",
         group=Group.APPLICATIONS,
-        help="ATTRIBUTE is a function that returns the application.",
+        help="Treat ATTRIBUTE as a function that returns the application.",
     ),
     choice(
         name="lifespan",
@@ -168,12 +168,12 @@ APPLICATIONS = (
         metavar="MODE",
         what="mode",
         default=LifespanMode.AUTO,
-        help="Tell applications of start and end: on, off, or auto, which does so if they want to"
-        " know.",
+        help="Send applications lifespan events at startup and shutdown: on, off, or auto"
+        " (only if they support it).",
     ),
     Option(
         name="wsgi",
         group=Group.APPLICATIONS,
-        help="Applications are WSGI applications; needs the extra h2static[wsgi].",
+        help="Treat applications as WSGI applications. Requires the extra h2static[wsgi].",
     ),
 )

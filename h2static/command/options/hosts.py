@@ -1,4 +1,4 @@
-"""Options of several sites in one server: hosts, ports, mounts.
+"""Options for several sites in one server: hosts, ports, mounts.
 
 A command line has a short form of each; a configuration file has tables: ``[[host]]``,
 ``[[listen]]`` and ``[mount."/docs"]``, whose keys are those of the options that they replace.
@@ -24,7 +24,7 @@ from h2static.command.options.upstreams import PROXIES
 from h2static.http.host_names import parse_host_name
 from h2static.router import parse_prefix
 
-#: Options of the server that a host may say for itself.
+#: Options of the server that a host may override.
 _OF_KEY: Final[dict[str, Schema]] = {
     "key": TEXT,
     "cert": TEXT,
@@ -32,15 +32,15 @@ _OF_KEY: Final[dict[str, Schema]] = {
     "insecure-key": {"type": "boolean"},
 }
 
-#: Options that a mount may say for itself.
+#: Options that a mount may override.
 OF_MOUNT: Final = {one.name: one for one in FILES}
-#: Options that a host may say for itself, without those of its key.
+#: Options that a host may override, except those for its key.
 OF_HOST: Final = {one.name: one for one in (*FILES, *APPLICATIONS)}
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class WrittenHost:
-    """A host as a command line has it."""
+    """A host as written on the command line."""
 
     name: str
     htdocs: str
@@ -48,7 +48,7 @@ class WrittenHost:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class WrittenMount:
-    """A mount as a command line has it."""
+    """A mount as written on the command line."""
 
     prefix: str
     htdocs: str
@@ -56,7 +56,7 @@ class WrittenMount:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class WrittenListen:
-    """A port as a command line has it."""
+    """A port as written on the command line."""
 
     port: int
     address: str | None
@@ -67,7 +67,7 @@ def parse_host(text: str) -> WrittenHost:
     """``NAME=DOCROOT``.  Raises ``ValueError``."""
     name, equals, folder = text.partition("=")
     if not equals or not folder:
-        raise ValueError(f"{text!r}: expected NAME=DOCROOT; -a is for an address to listen at")
+        raise ValueError(f"{text!r}: expected NAME=DOCROOT; to listen on an address, use -a")
     return WrittenHost(name=parse_host_name(name), htdocs=values.text_value(folder))
 
 
@@ -83,7 +83,7 @@ def mounted_prefix(text: str) -> str:
     """``text`` as the prefix of a mount.  Raises ``ValueError``."""
     prefix = parse_prefix(text)
     if not prefix:
-        raise ValueError(f"{text!r} is the root, which htdocs is for")
+        raise ValueError(f"{text!r} is the root; use htdocs for that")
     return prefix
 
 
@@ -92,7 +92,7 @@ def parse_listen(text: str) -> WrittenListen:
     place, *words = text.split(",")
     for word in words:
         if word != "no-tls":
-            raise ValueError(f"{word!r}: known is no-tls")
+            raise ValueError(f"{word!r}: expected no-tls")
     if place.startswith("unix:"):
         return WrittenListen(port=0, address=values.address(place), no_tls=bool(words))
     address, colon, port = place.rpartition(":")
@@ -151,8 +151,8 @@ SITES = (
         metavar="NAME=DOCROOT",
         parse=parse_host,
         tables={"type": "array", "items": {"oneOf": [TEXT, _HOST]}},
-        help="Serve DOCROOT to those who ask for NAME, a host name, or *.NAME, one label below it;"
-        " DOCROOT without a name is for all others. Repeatable.",
+        help="Serve DOCROOT to requests for the host NAME; *.NAME matches one label before"
+        " NAME. A DOCROOT without a name answers all other hosts. Repeatable.",
     ),
     Option(
         name="listen",
@@ -161,8 +161,8 @@ SITES = (
         metavar="PORT",
         parse=parse_listen,
         tables={"type": "array", "items": {"oneOf": [TEXT, _LISTEN]}},
-        help="Listen at another port, too: [ADDR:]PORT or unix:/path, with ',no-tls' behind it"
-        " without TLS. Repeatable.",
+        help="Also listen on [ADDR:]PORT or unix:/path; append ',no-tls' for cleartext."
+        " Repeatable.",
     ),
     Option(
         name="mount",
@@ -171,6 +171,6 @@ SITES = (
         metavar="/PREFIX=DIR",
         parse=parse_mount,
         tables={"oneOf": [{"type": "array", "items": TEXT}, _MOUNTS]},
-        help="Serve DIR below /PREFIX; of the prefixes of a path, the longest wins. Repeatable.",
+        help="Serve DIR under /PREFIX; the longest matching prefix wins. Repeatable.",
     ),
 )

@@ -1,8 +1,7 @@
-"""What an option is: how it is written, what it accepts, where it is explained.
+"""What an option is: its spelling, its value and its description.
 
-Contract: values and no behaviour; the rows are in the other modules of the package.  The functions
-at the end make the rows of which there are many: parser and schema of a value come from the same
-limits.
+Contract: values without behavior; the rows of the table are in the other modules of the package.
+The functions at the end build common kinds of rows, whose parser and schema use the same limits.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from h2static.quantities import integer, size
 
 _E = TypeVar("_E", bound=StrEnum)
 
-#: What a JSON Schema says of a value.
+#: A JSON Schema of a value.
 Schema: TypeAlias = dict[str, object]
 
 
@@ -44,47 +43,47 @@ class Argument(StrEnum):
     NONE = "none"
     #: One value; the last one written wins.
     ONE = "one"
-    #: A value that may be left out; written as ``--name=VALUE``, so that ``--name 8080`` is clear.
+    #: An optional value, written as ``--name=VALUE``, so that ``--name 8080`` is unambiguous.
     OPTIONAL = "optional"
-    #: One value each time; all of them count.
+    #: One value each time; all of them are used.
     MANY = "many"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Section:
-    """How a section of a configuration file stands for the values of a repeatable option."""
+    """A section of a configuration file that holds the values of a repeatable option."""
 
     #: JSON Schema of the section, a table by pattern.
     schema: Schema
-    #: The section as the texts that the command line would have.
+    #: Converts the section to the texts that the command line would have.
     texts: Callable[[Mapping[str, object]], list[str]]
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Option:
-    """An option: how it is written, what it accepts and what it does."""
+    """An option: its spelling, its value and its effect."""
 
     #: Long name without dashes; also the key in a configuration file.
     name: str
     group: Group
-    #: What it does; plain text in sentences.
+    #: What it does, in plain sentences.
     help: str
     #: Single letter, or empty.
     letter: str = ""
     argument: Argument = Argument.NONE
-    #: How the value is called in the help text.
+    #: The name of the value in the help text.
     metavar: str = ""
-    #: Text to value; raises ``ValueError`` with one line.  Not used for switches.
+    #: Parses the text; raises ``ValueError`` with a one-line message.  Not used for switches.
     parse: Callable[[str], object] = values.text_value
-    #: What counts when the option is not given, as the help text shows it; empty for switches.
+    #: The default as the help text shows it; empty for switches.
     default: str = ""
-    #: The value of :attr:`Argument.OPTIONAL` when it is left out.
+    #: The value of an :attr:`Argument.OPTIONAL` option that is given without one.
     bare: str = ""
     #: JSON Schema of one value in a configuration file.
     schema: Schema | None = None
-    #: For :attr:`Argument.MANY`: how a configuration file may write all values as one section.
+    #: For :attr:`Argument.MANY`: a section that may hold all values in a configuration file.
     section: Section | None = None
-    #: JSON Schema of all values in a configuration file, where each may be a table;
+    #: JSON Schema of all values in a configuration file, if each may be a table;
     #: :mod:`h2static.command.host_tables` reads them.
     tables: Schema | None = None
     #: Whether a configuration file may set it.
@@ -138,7 +137,7 @@ SIZE: Schema = {
 }
 SECONDS: Schema = {"type": "number", "minimum": 0}
 
-#: A file name or a path below the root.
+#: A file name or a path in the root.
 TEXT: Schema = {"type": "string", "minLength": 1}
 
 
@@ -220,7 +219,7 @@ def choice_option(
     metavar: str,
     help: str,  # noqa: A002  as above
 ) -> Option:
-    """An option whose value is one of those of ``default``'s kind, which errors call ``what``."""
+    """An option whose value is a member of ``default``'s enumeration; errors call it ``what``."""
     kind = type(default)
     return Option(
         name=name,

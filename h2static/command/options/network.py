@@ -1,4 +1,4 @@
-"""Options of the listening sockets, of TLS and of HTTP/2."""
+"""Options for listening sockets, TLS and HTTP/2."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LISTENING = (
         argument=Argument.MANY,
         metavar="ADDR",
         parse=values.address,
-        default="every interface, IPv4 and IPv6",
-        help="Listen at ADDR, a host name, an IP address or unix:/path. Repeatable.",
+        default="all interfaces, IPv4 and IPv6",
+        help="Listen on ADDR: a host name, an IP address or unix:/path. Repeatable.",
     ),
     Option(
         name="trusted-proxy",
@@ -40,9 +40,10 @@ LISTENING = (
         argument=Argument.MANY,
         metavar="NET",
         parse=values.network,
-        help="Believe the proxies in NET (an address, a network such as 10.0.0.0/8, or 'unix')"
-        " about their clients: a PROXY header, X-Forwarded-For, X-Forwarded-Proto or Forwarded"
-        " says what logs show, and ':scheme https' may come on cleartext. Repeatable.",
+        help="Trust proxies in NET (an address, a network such as 10.0.0.0/8, or 'unix') to"
+        " report the client's address and scheme by a PROXY header, X-Forwarded-For,"
+        " X-Forwarded-Proto or Forwarded. Such proxies may also send ':scheme https' over"
+        " cleartext. Repeatable.",
     ),
     Option(
         name="auth",
@@ -50,8 +51,8 @@ LISTENING = (
         argument=Argument.MANY,
         metavar="USER:HASH",
         parse=values.credential,
-        help="Ask for a user and a password; h2static hash-password prints HASH. With TLS, or on"
-        " loopback. Repeatable.",
+        help="Require a user name and a password; h2static hash-password prints HASH. Works"
+        " over TLS or on loopback only. Repeatable.",
     ),
     choice_option(
         name="proxy-protocol",
@@ -59,8 +60,8 @@ LISTENING = (
         what="PROXY protocol mode",
         default=ProxyProtocol.ACCEPT,
         metavar="WHEN",
-        help="Whether connections of trusted proxies begin with a PROXY header, version 1 or 2:"
-        " 'accept' takes both, 'require' closes those without, 'off' takes none.",
+        help="PROXY protocol (version 1 and 2) on connections from trusted proxies: 'accept'"
+        " it if present, 'require' it, or turn it 'off'.",
     ),
 )
 
@@ -68,29 +69,28 @@ TLS = (
     Option(
         name="no-tls",
         group=Group.TLS,
-        help="Speak HTTP/2 without TLS, with prior knowledge, and HTTP/1.1.",
+        help="Serve cleartext HTTP/2 (with prior knowledge) and HTTP/1.1.",
     ),
     file_option(
         name="key-password-file",
         group=Group.TLS,
-        help="The first line of FILE is the password of KEY.",
+        help="Read the password for KEY from the first line of FILE.",
     ),
     Option(
         name="insecure-key",
         group=Group.TLS,
-        help="Use KEY even if everybody on this machine can change it, and do not warn that"
-        " everybody can read it.",
+        help="Use KEY even if it is world-writable, and do not warn if it is world-readable.",
     ),
     Option(
         name="verify-client",
         letter="V",
         group=Group.TLS,
-        help="Demand a client certificate that a certificate of --client-ca vouches for.",
+        help="Require a client certificate signed by a CA in --client-ca.",
     ),
     file_option(
         name="client-ca",
         group=Group.TLS,
-        help="PEM file with the certificate authorities for --verify-client.",
+        help="PEM file with the CA certificates for --verify-client.",
     ),
     Option(
         name="groups",
@@ -100,13 +100,13 @@ TLS = (
         parse=values.group,
         default="OpenSSL's own list",
         schema={"enum": list(values.GROUP_NAMES)},
-        help=f"The one key exchange group to allow: {', '.join(values.GROUP_NAMES)}.",
+        help=f"Allow only this key exchange group: {', '.join(values.GROUP_NAMES)}.",
     ),
     file_option(
         name="dh-param-file",
         group=Group.TLS,
         default="no DHE",
-        help="PEM file with Diffie-Hellman parameters; enables DHE cipher suites of TLS 1.2.",
+        help="PEM file with Diffie-Hellman parameters; enables the DHE cipher suites of TLS 1.2.",
     ),
 )
 
@@ -117,14 +117,17 @@ PROTOCOL = (
         group=Group.PROTOCOL,
         maximum=MAX_HEADER_TABLE_SIZE,
         default="not sent, 4096",
-        help="Size of the decoder's dynamic table, sent as SETTINGS_HEADER_TABLE_SIZE.",
+        help="Size of the HPACK decoder's dynamic table, sent as SETTINGS_HEADER_TABLE_SIZE.",
     ),
     size_option(
         name="encoder-header-table-size",
         group=Group.PROTOCOL,
         maximum=MAX_ENCODER_HEADER_TABLE_SIZE,
         default="4096",
-        help="Upper bound of the encoder's dynamic table; the client may allow less. At most 64K.",
+        help=(
+            "Maximum size of the HPACK encoder's dynamic table, up to 64K; the client may set"
+            " a lower limit."
+        ),
     ),
     integer_option(
         name="max-concurrent-streams",
@@ -133,7 +136,7 @@ PROTOCOL = (
         minimum=1,
         maximum=MAX_CONCURRENT_STREAMS,
         default="100",
-        help="Streams that a client may have open at once.",
+        help="Maximum number of concurrent streams per connection.",
     ),
     integer_option(
         name="window-bits",
@@ -142,7 +145,7 @@ PROTOCOL = (
         minimum=0,
         maximum=MAX_WINDOW_BITS,
         default="not sent, 65535 octets",
-        help="Initial window of a stream: 2**N-1 octets.",
+        help="Initial stream window: 2**N-1 octets.",
     ),
     integer_option(
         name="connection-window-bits",
@@ -151,7 +154,7 @@ PROTOCOL = (
         minimum=0,
         maximum=MAX_WINDOW_BITS,
         default="65535 octets",
-        help="Window of a connection: 2**N-1 octets.",
+        help="Connection window: 2**N-1 octets.",
     ),
     Option(
         name="padding",
@@ -162,13 +165,16 @@ PROTOCOL = (
         parse=values.padding,
         default="0",
         schema=integer_schema(0, 2**31 - 1),
-        help="Add up to N octets of padding to HEADERS, DATA and PUSH_PROMISE frames. A frame can"
-        f" carry {MAX_PADDING}; a larger N means that.",
+        help="Add up to N octets of padding to HEADERS, DATA and PUSH_PROMISE frames; values"
+        f" above {MAX_PADDING} count as {MAX_PADDING}.",
     ),
     Option(
         name="early-response",
         group=Group.PROTOCOL,
-        help="Answer when a request's field section is there, without waiting for its content.",
+        help=(
+            "Respond as soon as the request's header section arrives, without waiting for its"
+            " content."
+        ),
     ),
     Option(
         name="trailer",
@@ -176,17 +182,17 @@ PROTOCOL = (
         argument=Argument.MANY,
         metavar="FIELD",
         parse=values.trailer,
-        help="Send the trailer field 'name: value' at the end of each response. Repeatable.",
+        help="Send the trailer field 'name: value' after each response. Repeatable.",
     ),
     Option(
         name="no-content-length",
         group=Group.PROTOCOL,
-        help="Leave content-length out of responses that carry a file.",
+        help="Omit content-length from responses that carry a file.",
     ),
     Option(
         name="http2-only",
         group=Group.PROTOCOL,
-        help="Refuse HTTP/1.1, which browsers use without TLS.",
+        help="Refuse HTTP/1.1 (which browsers use without TLS).",
     ),
     Option(
         name="http1-only",
@@ -196,13 +202,13 @@ PROTOCOL = (
     Option(
         name="http3",
         group=Group.PROTOCOL,
-        help="Speak HTTP/3 too, over UDP at the same port numbers. Needs the extra"
+        help="Also serve HTTP/3, over UDP on the same port numbers. Requires the extra"
         " h2static[http3].",
     ),
     Option(
         name="http3-only",
         group=Group.PROTOCOL,
-        help="Speak HTTP/3 and nothing else: connections over TCP are refused.",
+        help="Serve HTTP/3 only; do not accept TCP connections.",
     ),
     choice_option(
         name="alt-svc",
@@ -210,8 +216,8 @@ PROTOCOL = (
         what="Alt-Svc mode",
         default=AltSvc.AUTO,
         metavar="WHEN",
-        help="Whether responses over TLS tell clients of HTTP/3 at the same port, which they"
-        " remember for a day: 'auto' with --http3 but not with --dev, 'on', 'off', or 'clear' to"
-        " have them forget it.",
+        help="Advertise HTTP/3 on the same port in responses over TLS; clients remember it for"
+        " a day: 'on', 'off', 'auto' (on with --http3, except with --dev), or 'clear',"
+        " which makes clients forget it.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Options of a running server: development, logs, processes; and those that end at once."""
+"""Options for a running server (development, logs, processes), and those that print and exit."""
 
 from __future__ import annotations
 
@@ -33,33 +33,35 @@ DEVELOPMENT = (
     Option(
         name="dev",
         group=Group.DEVELOPMENT,
-        help="For editing a site: live reload, a request log, lists of files, pages that explain"
-        " errors, and no answer that a browser keeps. Listens on loopback unless -a is given.",
+        help="Development mode: live reload, request log, folder listings, pages that explain"
+        " errors, and no caching in browsers. Listens on loopback unless -a is given.",
     ),
     Option(
         name="live-reload",
         group=Group.DEVELOPMENT,
-        help="Have pages reload by themselves when files change; style sheets and images change"
-        " without a reload.",
+        help="Reload pages in the browser when files change; style sheets and images are"
+        " updated in place.",
     ),
     Option(
         name="open",
         group=Group.DEVELOPMENT,
-        help="Open a browser, unless a page is connected already.",
+        help="Open a browser unless a page is already connected.",
     ),
     Option(
         name="ignore",
         group=Group.DEVELOPMENT,
         argument=Argument.MANY,
         metavar="GLOB",
-        default="what is not served, version control, node_modules, editors' temporary files",
-        help="Do not reload for files or folders like GLOB either. Repeatable.",
+        default=(
+            "files that are not served, version control, node_modules, editors' temporary files"
+        ),
+        help="Also ignore changes to files and folders that match GLOB. Repeatable.",
     ),
     Option(
         name="poll",
         group=Group.DEVELOPMENT,
-        help="Find changes by looking for them, without relying on notifications of the system."
-        " Where file systems do not tell of all changes, that is done anyway.",
+        help="Poll for changes instead of relying on the system's file notifications. File"
+        " systems that do not report every change are always polled.",
     ),
     integer_option(
         name="debounce",
@@ -68,25 +70,26 @@ DEVELOPMENT = (
         minimum=0,
         maximum=MAX_DEBOUNCE,
         default=str(DEFAULT_DEBOUNCE),
-        help="Reload once it was quiet for MS milliseconds.",
+        help="Reload after MS milliseconds without another change.",
     ),
     Option(
         name="allow-host",
         group=Group.DEVELOPMENT,
         argument=Argument.MANY,
         metavar="NAME",
-        default="localhost, addresses, this machine's names",
-        help="In dev mode answer to NAME as well; *.NAME stands for names under it. A certificate"
-        " that is made on this machine is for NAME too, if that is a local name. Repeatable.",
+        default="localhost, IP addresses, this machine's names",
+        help="In dev mode, also answer to the host NAME; *.NAME matches its subdomains. If"
+        " NAME is a local name, the certificate made on this machine covers it, too."
+        " Repeatable.",
     ),
     Option(
         name="run",
         group=Group.DEVELOPMENT,
         argument=Argument.MANY,
         metavar="COMMAND",
-        help="Run COMMAND in a shell beside the server, such as 'npm run build -- --watch': what it"
-        " prints is in the log, its errors are on the page, and it ends with the server."
-        " Repeatable.",
+        help="Run COMMAND in a shell alongside the server, such as 'npm run build -- --watch'."
+        " Its output goes to the log, its errors appear on the page, and it stops with"
+        " the server. Repeatable.",
     ),
     Option(
         name="watch",
@@ -94,7 +97,7 @@ DEVELOPMENT = (
         argument=Argument.MANY,
         metavar="DIR",
         completes="directory",
-        help="Reload pages when something changes in DIR, too. Repeatable.",
+        help="Also reload pages when something in DIR changes. Repeatable.",
     ),
     Option(
         name="mock",
@@ -102,9 +105,9 @@ DEVELOPMENT = (
         argument=Argument.MANY,
         metavar="PATTERN[=DIR]",
         parse=parse_mock,
-        help="Answer paths like PATTERN from JSON files in DIR, by default the folder that is"
-        " served: GET /api/users with api/users.json, POST with api/users.POST.201.json, whose"
-        " status is 201. Repeatable.",
+        help="Answer paths that match PATTERN from JSON files in DIR (default: the served"
+        " folder): GET /api/users from api/users.json, POST from api/users.POST.201.json"
+        " with status 201. Repeatable.",
     ),
     Option(
         name="delay",
@@ -112,7 +115,7 @@ DEVELOPMENT = (
         argument=Argument.MANY,
         metavar="PATTERN=TIME",
         parse=parse_delay,
-        help="Hold requests for paths like PATTERN back for TIME, such as '/api/*=500ms'."
+        help="Delay requests for paths that match PATTERN by TIME, such as '/api/*=500ms'."
         " Repeatable.",
     ),
     Option(
@@ -121,8 +124,8 @@ DEVELOPMENT = (
         argument=Argument.MANY,
         metavar="PATTERN=SIZE",
         parse=parse_rate,
-        help="Send responses for paths like PATTERN with SIZE octets a second each, such as"
-        " '*.jpg=50K'. Repeatable.",
+        help="Limit each response for paths that match PATTERN to SIZE octets per second, such"
+        " as '*.jpg=50K'. Repeatable.",
     ),
     Option(
         name="fail",
@@ -130,19 +133,19 @@ DEVELOPMENT = (
         argument=Argument.MANY,
         metavar="PATTERN=STATUS[:PERCENT%]",
         parse=parse_failure,
-        help="Answer paths like PATTERN with STATUS, as often as PERCENT says, such as"
+        help="Answer PERCENT of the requests for paths that match PATTERN with STATUS, such as"
         " '/api/*=503:10%'. Repeatable.",
     ),
     Option(
         name="no-service-workers",
         group=Group.DEVELOPMENT,
-        help="Give browsers a service worker that removes itself in the place of every other, so"
-        " that no page comes from a worker's cache.",
+        help="Replace every service worker with one that removes itself, so that no page comes"
+        " from a service worker's cache.",
     ),
     Option(
         name="cors",
         group=Group.DEVELOPMENT,
-        help="Let pages of other origins read the files.",
+        help="Let pages from other origins read the files.",
     ),
 )
 
@@ -151,22 +154,22 @@ LOGS = (
         name="verbose",
         letter="v",
         group=Group.LOGS,
-        help="Print every frame that comes and goes.",
+        help="Print every frame received and sent.",
     ),
     Option(
         name="color",
         group=Group.LOGS,
-        help="Colour the frame log even when standard output is no terminal.",
+        help="Color the frame log even if standard output is not a terminal.",
     ),
     Option(
         name="hexdump",
         group=Group.LOGS,
-        help="Dump the octets of both directions, after decryption.",
+        help="Dump the decrypted octets in both directions.",
     ),
     Option(
         name="quiet",
         group=Group.LOGS,
-        help="Print no banner.",
+        help="Do not print the startup banner.",
     ),
     Option(
         name="access-log",
@@ -176,7 +179,7 @@ LOGS = (
         bare="-",
         completes="file",
         default="none",
-        help="Write one line for each request to FILE, or to standard output.",
+        help="Write one line per request to FILE, or to standard output.",
     ),
     choice_option(
         name="log-format",
@@ -184,13 +187,13 @@ LOGS = (
         metavar="FORMAT",
         what="log format",
         default=LogFormat.COMBINED,
-        help="Form of the access log: combined, json, or brief for people.",
+        help="Format of the access log: combined, json, or brief (for people).",
     ),
     file_option(
         name="error-log",
         group=Group.LOGS,
         default="standard error",
-        help="Write errors to FILE: one line for each broken connection or crossed limit.",
+        help="Write errors to FILE, one line per broken connection or exceeded limit.",
     ),
 )
 
@@ -204,19 +207,19 @@ PROCESSES = (
         parse=values.workers(MAX_WORKERS),
         default="1",
         schema={"anyOf": [integer_schema(1, MAX_WORKERS), {"const": "auto"}]},
-        help="Worker processes; 'auto' starts one for each processor.",
+        help="Number of worker processes; 'auto' starts one per CPU.",
     ),
     Option(
         name="daemon",
         letter="D",
         group=Group.PROCESSES,
-        help="Run in the background once the sockets accept. Needs -d or DOCROOT.",
+        help="Run in the background once the sockets accept connections. Requires -d or DOCROOT.",
     ),
     file_option(
         name="pid-file",
         group=Group.PROCESSES,
-        help="Write the process id of the supervisor to FILE, which is locked while it runs and"
-        " removed at the end.",
+        help="Write the supervisor's process ID to FILE, which stays locked while the server"
+        " runs and is removed on exit.",
     ),
     Option(
         name="ready-fd",
@@ -225,31 +228,31 @@ PROCESSES = (
         metavar="N",
         parse=values.file_descriptor,
         schema=integer_schema(1, 2**16),
-        help="Write one JSON line with port, process id and URLs to descriptor N once the"
-        " sockets accept.",
+        help="Write one JSON line with port, process ID and URLs to file descriptor N once the"
+        " sockets accept connections.",
     ),
     seconds_option(
         name="grace",
         group=Group.PROCESSES,
         maximum=MAX_SECONDS,
         default="30",
-        help="Time that accepted requests get to finish when the server stops or reloads.",
+        help="Time that accepted requests have to finish when the server stops or reloads.",
     ),
     seconds_option(
         name="drain-delay",
         group=Group.PROCESSES,
         maximum=MAX_SECONDS,
         default="0",
-        help="Time between the health check turning 503 and the first GOAWAY when the server"
-        " stops.",
+        help="When the server stops, time between the health check turning 503 and the first"
+        " GOAWAY.",
     ),
     size_option(
         name="max-memory",
         group=Group.PROCESSES,
         maximum=MAX_MEMORY,
         default="none",
-        help="Memory of a worker as a whole: above SIZE it gives back what it remembers, and is"
-        " replaced without losing a request if that is not enough.",
+        help="Maximum memory of each worker. Above SIZE, a worker empties its caches; if that"
+        " is not enough, it is replaced without losing a request.",
     ),
     Option(
         name="health",
@@ -269,33 +272,34 @@ OTHER = (
         metavar="FILE",
         completes="file",
         in_file=False,
-        help="Read options from a TOML file, each under its long name; the command line wins.",
+        help=(
+            "Read options from a TOML file, by their long names; the command line takes precedence."
+        ),
     ),
     Option(
         name="no-config",
         group=Group.OTHER,
         in_file=False,
-        help="Do not read h2static.toml in the current folder, which is read unless --config names"
-        " another file.",
+        help="Do not read h2static.toml from the current folder (the default without --config).",
     ),
     Option(
         name="print-config",
         group=Group.OTHER,
         in_file=False,
-        help="Print the effective configuration as such a file, and end.",
+        help="Print the effective configuration as TOML and exit.",
     ),
     Option(
         name="version",
         group=Group.OTHER,
         in_file=False,
-        help="Print the version.",
+        help="Print the version and exit.",
     ),
     Option(
         name="help",
         letter="h",
         group=Group.OTHER,
         in_file=False,
-        help="Print the options that most people look for, with examples.",
+        help="Print the most common options, with examples.",
     ),
     Option(
         name="help-all",

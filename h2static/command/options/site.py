@@ -1,4 +1,4 @@
-"""Options that say what is served and how: files, and what they bring along."""
+"""Options for serving files: what to serve, and how."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from h2static.site.patterns import parse_pattern
 
 
 def parse_compress(text: str) -> tuple[str, ...]:
-    """The codings of ``--compress``."""
+    """Parse the codings of ``--compress``."""
     if text in ("off", ""):
         return ()
     names = [name.strip() for name in text.split(",")]
@@ -95,8 +95,8 @@ FILES = (
         argument=Argument.ONE,
         metavar="PATH",
         completes="directory",
-        default="the current folder, with --app none",
-        help="Folder to serve; the same as DOCROOT.",
+        default="the current folder, or none with --app",
+        help="Folder to serve, same as DOCROOT.",
     ),
     Option(
         name="index",
@@ -104,12 +104,12 @@ FILES = (
         argument=Argument.ONE,
         metavar="NAME",
         default="index.html",
-        help="File that is served for a folder.",
+        help="File to serve for a folder.",
     ),
     Option(
         name="listing",
         group=Group.FILES,
-        help="Answer a folder without index with a list of its files.",
+        help="List the files of folders that have no index file.",
     ),
     Option(
         name="spa",
@@ -117,8 +117,8 @@ FILES = (
         argument=Argument.ONE,
         metavar="FILE",
         parse=rules.parse_site_file,
-        help="File below the root that answers page requests for which there is no file, as"
-        " single-page applications want.",
+        help="Serve FILE, a file in the root, for page requests that match no file, as"
+        " single-page applications need.",
     ),
     Option(
         name="error-page",
@@ -126,14 +126,14 @@ FILES = (
         argument=Argument.MANY,
         metavar="STATUS=FILE",
         parse=rules.parse_error_page,
-        help="File below the root that is the body of responses with STATUS; of a name without a"
-        " folder the nearest one to what was asked for. Repeatable.",
+        help="Use FILE, a file in the root, as the body of responses with STATUS; if FILE"
+        " names no folder, the nearest one to the requested path is used. Repeatable.",
     ),
     Option(
         name="error-gzip",
         letter="e",
         group=Group.FILES,
-        help="Compress error pages for clients that accept gzip.",
+        help="Send gzip-compressed error pages to clients that accept gzip.",
     ),
     Option(
         name="cache",
@@ -142,8 +142,8 @@ FILES = (
         metavar="PATTERN=VALUE",
         parse=rules.parse_cache_rule,
         section=_CACHE_SECTION,
-        default="no-cache; a year for names with a content hash",
-        help="Cache-Control for paths like PATTERN. Repeatable.",
+        default="no-cache; one year for names with a content hash",
+        help="Cache-Control for paths that match PATTERN. Repeatable.",
     ),
     Option(
         name="header",
@@ -152,18 +152,17 @@ FILES = (
         metavar="PATTERN:FIELD",
         parse=rules.parse_header_rule,
         section=_HEADER_SECTION,
-        help="Field 'Name: value' for paths like PATTERN. Repeatable.",
+        help="Add the field 'Name: value' to responses for paths that match PATTERN. Repeatable.",
     ),
     Option(
         name="netlify",
         group=Group.FILES,
-        help="Follow the files _headers and _redirects in the root, and answer 404 with 404.html.",
+        help="Apply the files _headers and _redirects in the root, and use 404.html for 404.",
     ),
     Option(
         name="clean-urls",
         group=Group.FILES,
-        help="Answer /about with about.html, and send those who ask for /about/ there. --netlify"
-        " does so, too.",
+        help="Serve about.html at /about, and redirect /about/ there. Implied by --netlify.",
     ),
     Option(
         name="compress",
@@ -172,9 +171,10 @@ FILES = (
         metavar="CODINGS",
         bare="br,zstd,gzip",
         parse=parse_compress,
-        default="off; with --dev br,zstd,gzip",
-        help="Compress what has no compressed sibling, in one of CODINGS that the client accepts:"
-        " br and zstd (with the extra 'compress'), gzip; or 'off'.",
+        default="off; br,zstd,gzip with --dev",
+        help="Compress files that have no precompressed sibling, with one of CODINGS that the"
+        " client accepts: br, zstd (both require the extra h2static[compress]) and gzip;"
+        " or 'off'.",
     ),
     Option(
         name="languages",
@@ -183,8 +183,8 @@ FILES = (
         metavar="TAG,TAG...",
         parse=parse_languages,
         default="none",
-        help="Languages of files: page.de.html stands for page.html with those who prefer German."
-        " The first one is that of files without a language in their names.",
+        help="Languages to negotiate: clients that prefer German get page.de.html in place of"
+        " page.html. The first one is the language of files without a tag.",
     ),
     Option(
         name="dot-names",
@@ -193,8 +193,8 @@ FILES = (
         metavar="PATTERN",
         parse=parse_dot_names,
         default=".well-known",
-        help="Serve and list files and folders whose name begins with a dot and is like PATTERN,"
-        " such as '.z*' or /.vite. Repeatable.",
+        help="Also serve and list dot files and dot folders that match PATTERN, such as '.z*'"
+        " or /.vite. Repeatable.",
     ),
     Option(
         name="encoded-slash",
@@ -202,8 +202,8 @@ FILES = (
         argument=Argument.MANY,
         metavar="PATTERN",
         parse=parse_pattern,
-        help="Take an encoded slash for one between names in paths like PATTERN, such as '/@*' for"
-        " packages of npm. Repeatable.",
+        help="Treat an encoded slash as a slash in paths that match PATTERN, such as '/@*' for"
+        " npm packages. Repeatable.",
     ),
     choice_option(
         name="etag",
@@ -211,18 +211,18 @@ FILES = (
         metavar="SOURCE",
         what="etag source",
         default=EtagSource.AUTO,
-        help="What entity tags are made of: 'auto' is the content of small files, size, inode and"
-        " times of large ones; 'digest' is the content of all.",
+        help="Source of entity tags: 'auto' uses the content of small files and size, inode"
+        " and times of large ones; 'digest' uses the content of all files.",
     ),
     file_option(
         name="mime-types-file",
         group=Group.FILES,
-        help="File in the format of /etc/mime.types that adds to the table of media types.",
+        help="Add media types from FILE, which has the format of /etc/mime.types.",
     ),
     Option(
         name="follow-symlinks",
         group=Group.FILES,
-        help="Let symbolic links lead out of the root.",
+        help="Follow symbolic links that leave the root.",
     ),
     Option(
         name="push",
@@ -232,13 +232,13 @@ FILES = (
         metavar="PATH=TARGET[,TARGET...]",
         parse=parse_push_option,
         section=_PUSH_SECTION,
-        help="What the page at PATH needs: pushed, or hinted at where a client takes no pushes."
-        " Repeatable.",
+        help="Resources that the page at PATH needs: pushed, or sent as hints to clients that"
+        " do not accept pushes. Repeatable.",
     ),
     file_option(
         name="push-rules",
         group=Group.PUSH,
-        help="JSON file with push rules, or a push manifest.",
+        help="Read push rules from FILE (JSON), or a push manifest.",
     ),
     choice_option(
         name="push-mode",
@@ -246,8 +246,8 @@ FILES = (
         metavar="MODE",
         what="push mode",
         default=PushMode.AUTO,
-        help="'push': PUSH_PROMISE only; 'hints': 103 Early Hints and Link; 'link': a Link field"
-        " only; 'off': nothing; 'auto': what the client can take.",
+        help="'push': PUSH_PROMISE only; 'hints': 103 Early Hints and Link; 'link': the Link"
+        " field only; 'off': nothing; 'auto': the best that the client supports.",
     ),
     choice_option(
         name="hints",
@@ -255,24 +255,24 @@ FILES = (
         metavar="SOURCE",
         what="hint source",
         default=HintSource.OFF,
-        help="'auto' reads style sheets, scripts, fonts and preload links from the pages and"
-        " treats them as rules.",
+        help="'auto' finds style sheets, scripts, fonts and preload links in pages and treats"
+        " them as push rules.",
     ),
     Option(
         name="push-cookie",
         group=Group.PUSH,
-        help="Let clients remember in a cookie what they were pushed.",
+        help="Track in a cookie what each client has been pushed.",
     ),
     Option(
         name="echo-upload",
         group=Group.FILES,
-        help="Send the content of POST and PUT requests back.",
+        help="Send the content of POST and PUT requests back to the client.",
     ),
     size_option(
         name="cache-size",
         group=Group.FILES,
         maximum=2**40,
         default="64M",
-        help="Memory of each worker for the content of small files.",
+        help="Size of each worker's cache for the content of small files.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Options of upstreams: what is passed on, to whom and how.
+"""Options for upstreams: which requests to forward, where to and how.
 
 A command line has ``--proxy PREFIX=URL``; a configuration file has a table for each prefix,
 ``[proxy."/api"]``, with the names that vite and its kin use.
@@ -54,7 +54,7 @@ _KEYS: Final[dict[str, Schema]] = {
     "health-interval": {"type": "number", "minimum": 0.1},
     "health-timeout": {"type": "number", "minimum": 0.1},
 }
-#: Those that a :class:`ProxyConfig` has under the same name.
+#: Keys that :class:`ProxyConfig` has under the same name.
 _COPIED: Final = (
     *("change-origin", "ws", "rewrite-ws-origin", "secure", "cookie-domain", "location"),
     *("connect-timeout", "timeout", "read-timeout", "max-fails", "fail-timeout"),
@@ -91,9 +91,9 @@ def parse_proxy(text: str) -> ProxyConfig:
 
 
 def read_proxies(written: object, where: str, folder: str) -> tuple[ProxyConfig, ...]:
-    """What is written under ``proxy`` in ``where``, a file or a table of one in ``folder``; its
-    shape was checked by the schema.  Raises :class:`~h2static.errors.UsageError` with one line that
-    names table and key.
+    """Parse the value of ``proxy`` in ``where``, a file in ``folder`` or one of its tables; the
+    schema has checked its shape.  Raises :class:`~h2static.errors.UsageError` with a one-line
+    message that names table and key.
     """
     if isinstance(written, list):
         return tuple(_listed(str(text), f"{where}: proxy") for text in written)
@@ -154,7 +154,9 @@ def _headers(written: Mapping[str, str]) -> Fields:
         try:
             field = (name.lower().encode("ascii"), value.strip(" \t").encode("latin-1"))
         except UnicodeError:
-            raise ValueError(f"headers: {name!r}: octets that a field cannot have") from None
+            raise ValueError(
+                f"headers: {name!r} contains characters that a field cannot carry"
+            ) from None
         if LOWER_CASE_NAME.fullmatch(field[0]) is None:
             raise ValueError(f"headers: {name!r} is not a field name")
         if BAD_IN_VALUE.search(field[1]) is not None:
@@ -171,8 +173,8 @@ UPSTREAMS = (
         metavar="/PREFIX=URL",
         parse=parse_proxy,
         tables={"oneOf": [{"type": "array", "items": TEXT}, PROXIES]},
-        help="Pass requests below /PREFIX on to http://, https:// or h2c://HOST[:PORT][/PATH] or"
-        " unix:/path; /PATH, where there is one, replaces /PREFIX. With / as the prefix, what"
-        " DOCROOT has not. Repeatable.",
+        help="Forward requests under /PREFIX to http://, https:// or h2c://HOST[:PORT][/PATH],"
+        " or to unix:/path. /PATH, if given, replaces /PREFIX. The prefix / forwards"
+        " whatever DOCROOT does not have. Repeatable.",
     ),
 )

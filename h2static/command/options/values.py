@@ -1,8 +1,8 @@
 """Parsers for the values of options: text in, checked value out.
 
-Contract: each parser takes the text as a person wrote it, on the command line or in a TOML file,
-and returns the value, or raises ``ValueError`` with one line that says what was expected.  Nothing
-here opens a file or knows which option it parses.
+Contract: each parser takes the text from the command line or a TOML file and returns the value, or
+raises ``ValueError`` with a one-line message that says what was expected.  Parsers open no files
+and do not know which option they parse.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _E = TypeVar("_E", bound=StrEnum)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 #: The characters of a field value (RFC 9110 section 5.5): visible ASCII, space and tab.
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?", re.ASCII)
-#: Fields that a trailer section may not carry (RFC 9110 section 6.5.1): framing, routing, and what
-#: a client needs before the body.
+#: Fields that are not allowed in a trailer section (RFC 9110 section 6.5.1): framing, routing, and
+#: what a client needs before the content.
 _NOT_IN_TRAILERS = frozenset(
     {
         "connection",
@@ -44,7 +44,7 @@ _NOT_IN_TRAILERS = frozenset(
         "upgrade",
     }
 )
-#: nghttpd's names of key exchange groups, and the names by which OpenSSL finds them.
+#: nghttpd's names of key exchange groups, and OpenSSL's names for them.
 GROUP_NAMES = {
     "X25519": "X25519",
     "P-256": "prime256v1",
@@ -55,7 +55,7 @@ GROUP_NAMES = {
 
 
 def credential(text: str) -> str:
-    """``USER:HASH``, as it is."""
+    """``USER:HASH``, unchanged."""
     from h2static.server.basic_auth import parse_credential
 
     parse_credential(text)
@@ -77,7 +77,7 @@ def seconds(maximum: float) -> Callable[[str], float]:
 
 
 def padding(text: str) -> int:
-    """Octets of padding; a number that no frame can carry means the most, as with nghttpd."""
+    """Octets of padding; a number too large for a frame means the maximum, as in nghttpd."""
     return min(integer(0, 2**31 - 1)(text), MAX_PADDING)
 
 
@@ -89,14 +89,14 @@ def port(text: str) -> int:
 
 
 def address(text: str) -> str:
-    """What to listen at; that a host exists is found out later."""
+    """An address to listen on; the host is resolved later."""
     if text == "unix:":
-        raise ValueError("the path of the socket is missing behind 'unix:'")
+        raise ValueError("the socket path is missing after 'unix:'")
     return text_value(text)
 
 
 def text_value(text: str) -> str:
-    """Text that is not empty: a path or a name."""
+    """Non-empty text: a path or a name."""
     if not text:
         raise ValueError("the value is empty")
     if "\0" in text:
@@ -105,7 +105,7 @@ def text_value(text: str) -> str:
 
 
 def workers(maximum: int) -> Callable[[str], int]:
-    """A parser of worker counts; ``auto`` is 0 and means one for each processor."""
+    """A parser of worker counts; ``auto`` is 0 and means one per CPU."""
     count = integer(1, maximum)
 
     def parse(text: str) -> int:
@@ -130,7 +130,7 @@ def trailer(text: str) -> tuple[bytes, bytes]:
     if not value:
         raise ValueError(f"{text!r} has no value: expected 'name: value'")
     if not _FIELD_VALUE.fullmatch(value):
-        raise ValueError(f"{text!r} has characters that a field value cannot carry")
+        raise ValueError(f"{text!r} contains characters that a field value cannot carry")
     if name in _NOT_IN_TRAILERS:
         raise ValueError(f"{name!r} is not allowed in a trailer section (RFC 9110 section 6.5.1)")
     return name.encode("ascii"), value.encode("ascii")
@@ -139,10 +139,10 @@ def trailer(text: str) -> tuple[bytes, bytes]:
 def group(text: str) -> str:
     """A key exchange group by nghttpd's name; returns OpenSSL's."""
     if ":" in text or "," in text:
-        raise ValueError("Python's TLS takes one group, not a list")
+        raise ValueError("Python's TLS accepts a single group, not a list")
     name = GROUP_NAMES.get(text)
     if name is None:
-        raise ValueError(f"{text!r} is not a group; known are {', '.join(GROUP_NAMES)}")
+        raise ValueError(f"{text!r} is not a known group; expected one of {', '.join(GROUP_NAMES)}")
     return name
 
 
@@ -159,19 +159,19 @@ def network(text: str) -> str:
 def request_path(text: str) -> str:
     """The path of a request, without a query."""
     if re.fullmatch(r"/[\x21-\x7e]*", text, re.ASCII) is None or "?" in text or "#" in text:
-        raise ValueError(f"{text!r} is not a path: expected '/...' without query")
+        raise ValueError(f"{text!r} is not a path: expected '/...' without a query")
     return text
 
 
 def choice(what: str, kind: type[_E]) -> Callable[[str], _E]:
-    """A parser of the values of ``kind``; errors call them ``what``."""
+    """A parser of the members of ``kind``; errors call them ``what``."""
 
     def parse(text: str) -> _E:
         try:
             return kind(text)
         except ValueError:
             known = ", ".join(kind)
-            raise ValueError(f"{text!r} is not a known {what}; known are {known}") from None
+            raise ValueError(f"{text!r} is not a known {what}; expected one of {known}") from None
 
     return parse
 

@@ -23,7 +23,7 @@ _WRITTEN: Final = {
     Representation.NEVER: Written.NEVER_INDEXED,
 }
 
-#: Octets of a fragment that every server takes (RFC 9113 section 4.2).
+#: Octets of a fragment that every server accepts (RFC 9113 section 4.2).
 _FRAGMENT: Final = r.MINIMUM_MAX_FRAME_SIZE
 
 
@@ -65,16 +65,16 @@ class Writer:
 
 
 class Reader:
-    """Makes frames of what comes."""
+    """Parses received octets into frames."""
 
     def __init__(self) -> None:
         self.decoder = Decoder()
         self._buffer = b""
-        #: What has come of a header block that is not whole.
+        #: The fragments of an incomplete header block.
         self._block: tuple[Received, list[bytes]] | None = None
 
     def receive(self, octets: bytes, time: float) -> Iterator[Received]:
-        """The frames that are whole with ``octets``."""
+        """The frames that ``octets`` complete."""
         data = self._buffer + octets
         position = 0
         while position + r.FRAME_HEADER_SIZE <= len(data):
@@ -89,7 +89,7 @@ class Reader:
 
     @property
     def rest(self) -> bytes:
-        """What has come of a frame that is not whole."""
+        """The octets of an incomplete frame."""
         return self._buffer
 
     def _frame(
@@ -112,7 +112,7 @@ class Reader:
     def _fragment(
         self, received: Received, frame: f.Headers | f.PushPromise | f.Continuation
     ) -> None:
-        """Fields belong to the frame that began their block, and are there once it is whole."""
+        """Fields belong to the first frame of their block, once the block is complete."""
         if isinstance(frame, f.Continuation):
             if self._block is None:
                 received.problem = "CONTINUATION without an open header block"
@@ -131,7 +131,7 @@ class Reader:
 
 
 def values_of(frame: f.Frame) -> dict[str, object]:
-    """What a frame has, as patterns name it."""
+    """The values of a frame, by their names in patterns."""
     match frame:
         case f.Data():
             return {"data": frame.data, "padding": frame.padding}

@@ -30,7 +30,7 @@ class Channel:
     """See the module."""
 
     def __init__(self, name: str, wire: Wire, told: Callable[[str, str, object], None]) -> None:
-        """``told`` hears of everything that is sent (``>``) and that comes (``<``)."""
+        """``told`` gets everything sent (``>``) and received (``<``)."""
         self.name = name
         self._wire = wire
         self._told = told
@@ -46,7 +46,7 @@ class Channel:
         #: What shows nothing.
         self.tolerated: list[FramePattern] = []
         self.auto = True
-        #: What is to be answered once SETTINGS have gone out.
+        #: Responses to send after SETTINGS.
         self._unanswered: list[Received] | None = []
         self.over = False
         #: The highest stream that was used.
@@ -67,7 +67,7 @@ class Channel:
                     break
                 self._kept += len(octets)
                 if self._kept > _MOST_KEPT:
-                    problem = "too much came"
+                    problem = "too much data received"
                     break
                 for frame in self._reader.receive(octets, self._now()):
                     frame.number = len(self.received) + 1
@@ -94,7 +94,7 @@ class Channel:
         self._news = anyio.Event()
 
     async def news(self) -> None:
-        """Wait until something has come."""
+        """Wait until something has been received."""
         await self._news.wait()
 
     async def _react(self, frame: Received) -> None:
@@ -152,11 +152,11 @@ class Channel:
         return self._writer.octets(what)
 
     def _allow(self, payload: bytes) -> None:
-        """What we say of our decoder's table holds for what comes."""
+        """Apply the size that we announce for the decoder's table."""
         for at in range(0, len(payload) - 5, 6):
             if int.from_bytes(payload[at : at + 2], "big") == r.SETTINGS_HEADER_TABLE_SIZE:
                 size = int.from_bytes(payload[at + 2 : at + 6], "big")
-                # What the server still sends may use the larger one.
+                # The server may still use the larger one.
                 self._reader.decoder.allowed = max(self._reader.decoder.allowed, size)
 
     async def _write(self, octets: bytes) -> None:
@@ -174,7 +174,7 @@ class Channel:
         self._wire.end_output()
 
     def close(self) -> None:
-        """The connection is not needed any more."""
+        """Close the connection."""
         self._wire.close()
 
 

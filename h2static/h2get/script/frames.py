@@ -69,7 +69,7 @@ def _type(word: str) -> int:
 def _flag(word: str, frame_type: int) -> int:
     flags = words.flags_of(frame_type)
     if word not in flags:
-        raise ValueError(f"{word!r} is not a flag of such frames")
+        raise ValueError(f"{word!r} is not a flag of this frame type")
     return flags[word]
 
 
@@ -108,7 +108,7 @@ def spec(tokens: Sequence[str], below: Sequence[str], variables: Mapping[str, st
             else:
                 flags |= _flag(word, frame_type)
         elif match[2] != "=":
-            raise ValueError(f"{word!r}: what is sent has values and no comparisons")
+            raise ValueError(f"{word!r}: a frame to send takes values, not comparisons")
         elif match[1] in _VALUES:
             values[match[1]] = _VALUES[match[1]](match[3])
         elif frame_type == r.SETTINGS:
@@ -116,7 +116,7 @@ def spec(tokens: Sequence[str], below: Sequence[str], variables: Mapping[str, st
         elif frame_type in _WITH_FIELDS:
             fields.append(WrittenField(name=match[1].encode(), value=words.unescape(match[3])))
         else:
-            raise ValueError(f"{match[1]!r} is nothing that such frames have")
+            raise ValueError(f"this frame type has no {match[1]!r}")
     for line in below:
         if frame_type == r.SETTINGS:
             name, _, value = line.partition(":")
@@ -124,7 +124,7 @@ def spec(tokens: Sequence[str], below: Sequence[str], variables: Mapping[str, st
         elif frame_type in _WITH_FIELDS:
             fields.append(_written_field(line))
         else:
-            raise ValueError("such frames have no lines below them")
+            raise ValueError("this frame type takes no indented lines")
     return _spec(frame_type, flags, values, settings, fields)
 
 
@@ -197,7 +197,7 @@ def _spec(
     else:
         result.payload = _payload(frame_type, get, octets, settings)
     if values:
-        raise ValueError(f"{next(iter(values))!r} is nothing that such frames have")
+        raise ValueError(f"this frame type has no {next(iter(values))!r}")
     return result
 
 
@@ -242,7 +242,7 @@ def pattern(tokens: Sequence[str], below: Sequence[str] = ()) -> FramePattern:
     first, *rest = tokens
     if first == "closed":
         if rest or below:
-            raise ValueError("nothing more can be said of 'closed'")
+            raise ValueError("'closed' takes no parameters")
         return FramePattern(type=None, text=text)
     status = re.fullmatch(r"(?:status=)?([1-5xX*][0-9xX*]{2}(?:\|[1-5xX*][0-9xX*]{2})*)", first)
     result = FramePattern(type=r.HEADERS if status else _type(first), text=text)
@@ -272,7 +272,7 @@ def pattern(tokens: Sequence[str], below: Sequence[str] = ()) -> FramePattern:
                 raise ValueError(f"{line!r} is not a field: expected 'name: value'")
             result.fields.append(_field_pattern(field[2], field[3].strip(" ")))
     if result.fields and result.type not in _WITH_FIELDS:
-        raise ValueError("such frames have no fields")
+        raise ValueError("this frame type has no fields")
     return result
 
 
@@ -303,4 +303,4 @@ def _add_comparison(result: FramePattern, key: str, operator: str, value: str) -
     elif result.type in _WITH_FIELDS and operator == "=":
         result.fields.append(_field_pattern(key, value))
     else:
-        raise ValueError(f"{key!r} is nothing that such frames have")
+        raise ValueError(f"this frame type has no {key!r}")

@@ -20,7 +20,7 @@ def matches(pattern: FramePattern, frame: Received) -> bool:
     if pattern.type is None:
         return True
     if frame.problem:
-        # What cannot be read is no frame that anybody has described.
+        # Malformed frames match no pattern.
         return False
     if pattern.flags & ~frame.flags or pattern.without_flags & frame.flags:
         return False
@@ -32,7 +32,7 @@ def matches(pattern: FramePattern, frame: Received) -> bool:
 
 
 def compared(pattern: FramePattern, key: str, frame: Received) -> bool:
-    """Whether what ``pattern`` says of ``key`` holds for ``frame``; it may say nothing."""
+    """Whether ``frame`` satisfies ``pattern`` for ``key``; a pattern may leave it open."""
     comparisons = pattern.compare.get(key, ())
     values = {
         "stream": frame.stream,
@@ -97,7 +97,7 @@ def contradicts(patterns: Sequence[FramePattern], frame: Received) -> bool:
     if frame.type == r.RST_STREAM:
         return frame.stream in streams
     if frame.type != r.HEADERS:
-        # DATA, credit, SETTINGS and the like may come in between.
+        # DATA, credit, SETTINGS and the like may arrive in between.
         return False
     return any(
         frame.stream in pattern.streams and pattern.type in (r.HEADERS, r.RST_STREAM)
@@ -106,6 +106,6 @@ def contradicts(patterns: Sequence[FramePattern], frame: Received) -> bool:
 
 
 def _is_informational(frame: Received) -> bool:
-    """A response 1xx, after which the final one comes."""
+    """Whether it is an informational (1xx) response, which precedes the final one."""
     status = dict(frame.fields or ()).get(b":status", b"")
     return status.startswith(b"1")

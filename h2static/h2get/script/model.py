@@ -15,7 +15,7 @@ from h2static.http.fields import Fields
 
 
 class ScriptError(Exception):
-    """A script or an expectation that cannot be read; the text says where and why."""
+    """A malformed script or expectation; the text says where and why."""
 
 
 class Representation(Enum):
@@ -44,16 +44,16 @@ class FrameSpec:
     type: int
     stream: int = 0
     flags: int = 0
-    #: The octets behind the frame's header; ``None``: made of ``fields``.
+    #: The octets after the frame header; ``None``: encoded from ``fields``.
     payload: bytes | None = None
     fields: tuple[WrittenField, ...] = ()
     #: In front of the header block: stream identifier of a promise, priority.
     prefix: bytes = b""
     #: Octets of padding, the Pad Length octet included.
     padding: int = 0
-    #: Sizes that the encoder's table takes, one after the other, before the block.
+    #: Size updates of the encoder's table, in order, before the block.
     resize: tuple[int, ...] = ()
-    #: What the header says of the length, where that is not the truth.
+    #: The length in the frame header, if it is deliberately wrong.
     length: int | None = None
     #: The reserved bit of the header.
     reserved: bool = False
@@ -65,7 +65,7 @@ Compare: TypeAlias = tuple[str, "tuple[object, ...]"]
 
 @dataclass(slots=True, kw_only=True)
 class FieldPattern:
-    """What a field must be."""
+    """A pattern for a field."""
 
     name: bytes
     #: ``None``: the field must be absent.
@@ -74,16 +74,16 @@ class FieldPattern:
 
 @dataclass(slots=True, kw_only=True)
 class FramePattern:
-    """What a frame must be; what is not said may be anything."""
+    """A pattern for a frame; unspecified values may be anything."""
 
     #: ``None``: the end of the connection.
     type: int | None
     #: Flags that must be set, and that must not.
     flags: int = 0
     without_flags: int = 0
-    #: Attribute -> comparisons, all of which must hold.
+    #: Attribute -> comparisons, all of which must be true.
     compare: dict[str, list[Compare]] = field(default_factory=dict)
-    #: No other frame of the type may come before it.
+    #: No other frame of the type may precede it.
     first: bool = False
     fields: list[FieldPattern] = field(default_factory=list)
     #: The pattern as it was written.
@@ -127,7 +127,7 @@ class Send:
 
 @dataclass(slots=True, kw_only=True)
 class Expect:
-    """One of ``patterns`` must come, ``within`` so many seconds and not ``before`` so many."""
+    """A frame matching one of ``patterns`` must arrive ``within`` seconds, and not ``before``."""
 
     line: int
     patterns: list[FramePattern]
@@ -138,7 +138,7 @@ class Expect:
 
 @dataclass(slots=True, kw_only=True)
 class Never:
-    """Nothing that matches may come, until the end of the case."""
+    """No matching frame may arrive until the end of the case."""
 
     line: int
     pattern: FramePattern
@@ -146,7 +146,7 @@ class Never:
 
 @dataclass(slots=True, kw_only=True)
 class May:
-    """What matches may come and shows nothing: it contradicts no expectation."""
+    """Matching frames may arrive, and contradict no expectation."""
 
     line: int
     pattern: FramePattern
@@ -177,14 +177,14 @@ class EndOutput:
 
 @dataclass(slots=True, kw_only=True)
 class ExceedStreams:
-    """Send one request more than the server takes at a time."""
+    """Send one request more than the server's limit on concurrent streams."""
 
     line: int
 
 
 @dataclass(slots=True, kw_only=True)
 class Auto:
-    """Whether SETTINGS and PING are acknowledged and credit is returned without being told."""
+    """Whether SETTINGS and PING are acknowledged and credit is returned automatically."""
 
     line: int
     on: bool
@@ -210,7 +210,7 @@ class Case:
     """Steps that are carried out together, on connections of their own."""
 
     name: str
-    #: What the case is about: ``RFC 9113 section 5.1``.
+    #: The section that the case tests: ``RFC 9113 section 5.1``.
     section: str = ""
     #: The sentence that the case checks.
     text: str = ""
@@ -218,7 +218,7 @@ class Case:
     level: str = "MUST"
     #: Settings that a server must have sent for the case to concern it: identifier, value.
     needs: tuple[tuple[int, int], ...] = ()
-    #: Octets that the content of a response must have for the case to say anything.
+    #: Minimum octets of response content for the case to be meaningful.
     content: int = 0
     steps: list[Step] = field(default_factory=list)
 
@@ -239,11 +239,11 @@ class Received:
     number: int = 0
     #: Seconds since the connection was made.
     time: float = 0.0
-    #: What the frame's type has, as patterns name it.
+    #: The values of the frame, by their names in patterns.
     values: dict[str, object] = field(default_factory=dict)
     fields: Fields | None = None
     #: Why the payload cannot be read, or how the connection has ended.
     problem: str = ""
     payload: bytes = b""
-    #: An expectation has taken it.
+    #: An expectation has matched it.
     taken: bool = False

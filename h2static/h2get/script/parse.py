@@ -39,7 +39,7 @@ from h2static.http2 import registry as r
 #: The connection that is there without being named.
 MAIN: Final = "main"
 _META: Final = re.compile(r"(case|section|text|level|needs|content): *(.*)")
-#: The connection that is there before anything goes wrong on another one.
+#: The connection that is opened before the connection under test.
 _WITNESS: Final = "other"
 _LEVELS: Final = frozenset(("MUST", "SHOULD", "MAY"))
 _VARIABLE: Final = re.compile(r"\$([a-z]+)")
@@ -91,7 +91,7 @@ def parse_script(text: str, name: str, variables: Mapping[str, str]) -> list[Cas
     if held is not None:
         raise ScriptError(f"{name}: 'hold' without 'flush'")
     if not any(case.steps for case in cases):
-        raise ScriptError(f"{name}: there are no steps")
+        raise ScriptError(f"{name}: no steps")
     return cases
 
 
@@ -164,7 +164,7 @@ def _tokens(text: str) -> list[str]:
     reader.escape = ""
     tokens = list(reader)
     if not tokens:
-        raise ValueError("the line ends early")
+        raise ValueError("unexpected end of line")
     return tokens
 
 
@@ -226,7 +226,7 @@ def _step(line: _Line, variables: Mapping[str, str]) -> Step:
         settings = [*arguments, *(one.replace(":", "=", 1) for one in line.below)]
         return Handshake(line=line.number, settings=_settings(settings))
     if line.below:
-        raise ValueError(f"{keyword!r} has no lines below it")
+        raise ValueError(f"{keyword!r} takes no indented lines")
     if keyword == "connect" and len(arguments) <= 1:
         return Connect(line=line.number, name=arguments[0] if arguments else MAIN)
     if keyword == "alive" and len(arguments) <= 1:
@@ -288,7 +288,7 @@ def _expect(line: _Line, rest: str) -> Expect:
         else:
             groups[-1].append(token)
     if not all(groups):
-        raise ValueError("nothing is expected")
+        raise ValueError("the expectation is empty")
     patterns: list[FramePattern] = [
         frames.pattern(group, line.below if group is groups[-1] else []) for group in groups
     ]

@@ -45,18 +45,18 @@ from h2static.h2get.script.parse import MAIN
 from h2static.h2get.script.render import render
 from h2static.http2 import registry as r
 
-#: What holds of settings that were not sent (RFC 9113 section 6.5.2).
+#: Initial values of settings (RFC 9113 section 6.5.2).
 _INITIAL = {r.SETTINGS_MAX_FRAME_SIZE: r.MINIMUM_MAX_FRAME_SIZE}
 #: Octets of content that a transcript shows.
 _SHOWN = 64
-#: Frames whose fields are those of the whole block.
+#: Frames with the fields of a complete block.
 _WITH_BLOCKS = (r.HEADERS, r.PUSH_PROMISE, r.CONTINUATION)
 #: Streams that a case opens at most, to go beyond a server's limit.
 _MOST_STREAMS = 1_000
 
 
 class Verdict(Enum):
-    """What has become of a case."""
+    """The verdict on a case."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -85,7 +85,7 @@ class Entry:
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What a case has come to."""
+    """The result of a case."""
 
     case: Case
     verdict: Verdict = Verdict.PASSED
@@ -95,7 +95,7 @@ class Result:
     got: str = ""
     seconds: float = 0.0
     transcript: list[Entry] = field(default_factory=list)
-    #: Every step that failed, where the case goes on: line, what it wanted, what came.
+    #: Failed steps, if the case continues after a failure: line, expected, got.
     differences: list[tuple[int, str, str]] = field(default_factory=list)
     #: Everything that came, by connection.
     received: dict[str, list[Received]] = field(default_factory=dict)
@@ -187,7 +187,7 @@ class _Runner:
         except _Failed as failed:
             self._failed(0, failed)
         except Exception as error:
-            # Out of the task group it would come as a group of one.
+            # The task group would wrap it in an exception group.
             self.unreachable = error
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ class _Runner:
         ):
             return None
         octets = "octet" if least == 1 else "octets"
-        text = f"a response of {least} {octets} of content or more"
+        text = f"a response with at least {least} {octets} of content"
         return _Failed(text, "a shorter one", Verdict.SKIPPED)
 
     # ------------------------------------------------------------------ steps
@@ -256,7 +256,7 @@ class _Runner:
             wire, protocol = await dial(self._origin, self._options)
             if protocol != HTTP2:
                 wire.close()
-                raise _Failed("a connection that speaks HTTP/2", f"one that speaks {protocol}")
+                raise _Failed("an HTTP/2 connection", f"a {protocol} connection")
             channel = self._channels[name] = Channel(name, wire, self._told)
             self._tasks.start_soon(channel.run)
         return channel
@@ -276,7 +276,7 @@ class _Runner:
                 raise _Failed(f"{name}={value}", "a server without", Verdict.SKIPPED)
 
     async def _exceed_streams(self, channel: Channel) -> None:
-        """One request more than the server has said that it takes."""
+        """Send one request more than the server's limit."""
         limit = self._setting(channel, r.SETTINGS_MAX_CONCURRENT_STREAMS)
         if limit is None or limit > _MOST_STREAMS:
             raise _Failed("a limit of streams", "a server without", Verdict.SKIPPED)
@@ -285,7 +285,7 @@ class _Runner:
 
     @staticmethod
     def _setting(channel: Channel, number: int) -> int | None:
-        """What the server has said last of a setting."""
+        """The server's latest value of a setting."""
         value = _INITIAL.get(number)
         for frame in channel.received:
             found = frame.values.get(f"setting {number}")
@@ -313,7 +313,8 @@ class _Runner:
         ):
             pattern = frames.pattern(text.split())
             await self._expect(
-                channel, Expect(line=0, patterns=[pattern], text=f"{text} (the others live on)")
+                channel,
+                Expect(line=0, patterns=[pattern], text=f"{text} (other streams stay open)"),
             )
 
     # ------------------------------------------------------------------ what comes
@@ -337,7 +338,7 @@ class _Runner:
 
     @staticmethod
     def _find(channel: Channel, step: Expect) -> bool:
-        """Whether it has come; it is taken then.  Raises :class:`_Failed`."""
+        """Find and consume a matching frame; false: there is none.  Raises :class:`_Failed`."""
         for frame in channel.received:
             if frame.taken:
                 continue
@@ -347,7 +348,7 @@ class _Runner:
             if any(matches(pattern, frame) for pattern in channel.tolerated):
                 continue
             if contradicts(step.patterns, frame):
-                # Where the case goes on, the next expectation is not held up by the same frame.
+                # If the case continues, the same frame does not fail the next expectation.
                 frame.taken = frame.type is not None
                 got = render(frame, fields_below=False, most=0)
                 raise _Failed(step.text, got, _verdict(step, frame))
@@ -359,13 +360,11 @@ class _Runner:
             raise _Failed(step.text, f"it after {passed:.3f} s")
 
     def _check_never(self) -> None:
-        """Nothing has come that must not, nor what cannot be read.  Raises :class:`_Failed`."""
+        """Check that no forbidden or malformed frame has arrived.  Raises :class:`_Failed`."""
         for channel in self._channels.values():
             for frame in channel.received:
                 if frame.problem and frame.type is not None:
-                    raise _Failed(
-                        "frames that can be read", render(frame, fields_below=False, most=0)
-                    )
+                    raise _Failed("well-formed frames", render(frame, fields_below=False, most=0))
         for name, step in self._never:
             for frame in self._channels[name].received:
                 if matches(step.pattern, frame):
@@ -385,7 +384,7 @@ class _Runner:
 
 
 def _verdict(step: Expect, frame: Received) -> Verdict:
-    """What it means that ``frame`` came in place of what ``step`` describes."""
+    """The verdict if ``frame`` arrives in place of what ``step`` describes."""
     if frame.type is None and any(pattern.type == r.GOAWAY for pattern in step.patterns):
         return Verdict.SILENT
     if frame.type == r.GOAWAY and any(

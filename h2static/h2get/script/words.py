@@ -73,7 +73,7 @@ def unescape(text: str) -> bytes:
         if match[1] is not None:
             return bytes((int(match[1], 16),))
         if match[2] is None:
-            raise ValueError(f"{text!r}: a backslash that begins nothing")
+            raise ValueError(f"{text!r}: a backslash that starts no escape sequence")
         return _SHORT[match[2]]
 
     return _ESCAPE.sub(octets, text.encode("utf-8", "surrogateescape"))

@@ -65,7 +65,7 @@ def read_push_rules(text: str, file: str, limits: SiteLimits = DEFAULTS) -> tupl
     try:
         return _read_document(_read_json(text, file), file, limits)
     except RecursionError:
-        raise PushFileError(f"{file}: not usable as JSON: nested too deeply") from None
+        raise PushFileError(f"{file}: cannot be parsed: nested too deeply") from None
 
 
 def _read_document(document: Json, file: str, limits: SiteLimits) -> tuple[PushRule, ...]:
@@ -90,11 +90,11 @@ def _read_json(text: str, file: str) -> Json:
         if len(members) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in members if names.count(name) > 1)
-            raise PushFileError(f"{file}: {json.dumps(twice)} stands twice in one object")
+            raise PushFileError(f"{file}: {json.dumps(twice)} is repeated in one object")
         return members
 
     def refuse(constant: str) -> Json:
-        raise PushFileError(f"{file}: {constant} is not JSON")
+        raise PushFileError(f"{file}: {constant} is not valid JSON")
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
@@ -107,7 +107,7 @@ def _read_json(text: str, file: str) -> Json:
         raise
     except ValueError as error:
         # A number of more digits than Python converts.
-        raise PushFileError(f"{file}: not usable as JSON: {error}") from None
+        raise PushFileError(f"{file}: cannot be parsed: {error}") from None
 
 
 def _validate(document: Json, schema_name: str, definition: str | None, file: str) -> None:
@@ -142,7 +142,7 @@ def _expectation(error: ValidationError) -> str:
             return f"expected one of {', '.join(map(json.dumps, wanted))}, found {found}"
         case "required":
             missing = next(name for name in wanted if name not in value)
-            return f"expected a member {json.dumps(missing)}"
+            return f"the member {json.dumps(missing)} is missing"
         case "additionalProperties":
             known: dict[str, Json] = error.schema["properties"]  # type: ignore[index]  # an object
             unknown = next(name for name in value if name not in known)
@@ -165,8 +165,8 @@ def _expectation(error: ValidationError) -> str:
 
 #: The patterns of the schemas in words.
 _PATTERNS = {
-    "^[/*][^?#]*$": "a path that begins with / or * and has no query",
-    "^(/|https?://)": "a path that begins with /, or an http or https URL",
+    "^[/*][^?#]*$": "a path that starts with / or * and has no query",
+    "^(/|https?://)": "a path that starts with /, or an http or https URL",
     "^[^/\\s]+/[^/\\s]+$": "a media type",
     "^sha(256|384|512)-": "integrity metadata (sha256-..., sha384-... or sha512-...)",
 }

@@ -62,9 +62,9 @@ def parse_push_option(text: str, limits: SiteLimits = DEFAULTS) -> PushRule:
     if not equals:
         raise ValueError(f"{text!r} is not PATH=TARGET[,TARGET...]")
     if not path.startswith("/"):
-        raise ValueError(f"the path {path!r} does not begin with /")
+        raise ValueError(f"the path {path!r} does not start with /")
     if "?" in path:
-        raise ValueError(f"the path {path!r} has a query; requests are compared without theirs")
+        raise ValueError(f"the path {path!r} has a query; rules match paths without a query")
     names = targets.split(",")
     if len(names) > limits.rule_targets:
         raise ValueError(f"{len(names)} targets for {path}; the limit is {limits.rule_targets}")
@@ -148,4 +148,4 @@ def names_path(target: PushTarget, path: bytes) -> bool:
 
 def describe_missing(gone: Iterable[tuple[PushRule, PushTarget]]) -> list[str]:
     """One line for each of what :meth:`PushRules.missing` returned."""
-    return [f"push rule for {rule.path}: no file at {target.url}" for rule, target in gone]
+    return [f"push rule for {rule.path}: {target.url} does not exist" for rule, target in gone]

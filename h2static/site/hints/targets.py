@@ -5,7 +5,7 @@ Contract: a :class:`PushTarget` is complete when it is made.  It has the ``:path
 order of sending.  All of it is ASCII and safe to send, whatever a user's file said; what cannot be
 made safe raises ``ValueError`` with one line that says why.
 
-Strategy: a URL is normalised once, here.  What is not said (``as``, ``crossorigin``) follows from
+Strategy: a URL is normalized once, here.  What is not said (``as``, ``crossorigin``) follows from
 the file's extension, because a preload that differs from the later fetch in either is made twice.
 """
 
@@ -110,13 +110,13 @@ def normalise_url(text: str, limits: SiteLimits = DEFAULTS) -> str:
     try:
         parts = urlsplit(text.strip())
     except ValueError as error:
-        raise ValueError(f"{text!r} is no URL: {error}") from None
+        raise ValueError(f"{text!r} is not a URL: {error}") from None
     if parts.scheme not in ("", "http", "https") or (parts.scheme and not parts.netloc):
-        raise ValueError(f"{text!r} has a scheme that is not http or https")
+        raise ValueError(f"{text!r}: the scheme is not http or https")
     if parts.netloc and not is_authority(parts.netloc.encode("latin-1", "replace")):
-        raise ValueError(f"{text!r} has a host that is not written as one")
+        raise ValueError(f"{text!r}: malformed host")
     if not parts.netloc and not parts.path.startswith("/"):
-        raise ValueError(f"{text!r} does not begin with /")
+        raise ValueError(f"{text!r} does not start with /")
     path = _encode(_without_dot_segments(parts.path or "/"))
     query = f"?{_encode(parts.query)}" if parts.query else ""
     scheme = f"{parts.scheme}:" if parts.scheme else ""
@@ -157,7 +157,7 @@ def _parameter(name: str, value: str) -> str:
     if TOKEN.fullmatch(value.encode("latin-1", "replace")):
         return f"; {name}={value}"
     if not _QUOTABLE.fullmatch(value):
-        raise ValueError(f"{name} {value!r} has characters that a field cannot have")
+        raise ValueError(f"{name} {value!r} contains characters that a field cannot carry")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'; {name}="{escaped}"'
 

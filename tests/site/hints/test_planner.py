@@ -126,7 +126,7 @@ def test_missing_targets_are_dropped() -> None:
     rules = (parse_push_option("/=/x.css,/y.css"),)
     planner = planner_of(PushConfig(rules=rules))
     assert list(planner.drop_missing(lambda path: path == b"/y.css")) == [
-        "push rule for /: no file at /x.css"
+        "push rule for /: /x.css does not exist"
     ]
     assert urls(planner.hints_for(b"/", b"")) == ["/y.css"]
 

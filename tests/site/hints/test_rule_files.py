@@ -82,8 +82,8 @@ def test_good_files(document: dict[str, object]) -> None:
         ({"rules": [], "rule": 1}, '$: "rule" is not one of "$schema", "rules"'),
         ({"rules": [], "$schema": 1}, "$['$schema']: expected a string, found 1"),
         ({"rules": [1]}, "$.rules[0]: expected an object, found 1"),
-        ({"rules": [{"path": "/"}]}, '$.rules[0]: expected a member "targets"'),
-        ({"rules": [{"targets": ["/a"]}]}, '$.rules[0]: expected a member "path"'),
+        ({"rules": [{"path": "/"}]}, '$.rules[0]: the member "targets" is missing'),
+        ({"rules": [{"targets": ["/a"]}]}, '$.rules[0]: the member "path" is missing'),
         (
             {"rules": [{}] * (DEFAULTS.rules + 1)},
             f"$.rules: expected at most {DEFAULTS.rules}, found {DEFAULTS.rules + 1}",
@@ -91,17 +91,20 @@ def test_good_files(document: dict[str, object]) -> None:
         (one(pth=1), '$.rules[0]: "pth" is not one of "path", "when", "targets"'),
         (
             one(path="a"),
-            '$.rules[0].path: expected a path that begins with / or * and has no query, found "a"',
+            '$.rules[0].path: expected a path that starts with / or * and has no query, found "a"',
         ),
         (
             one(path="/?q"),
             (
-                "$.rules[0].path: expected a path that begins with / or * and has no query, "
-                'found "/?q"'
+                "$.rules[0].path: expected a path that starts with / or * and has no query,"
+                ' found "/?q"'
             ),
         ),
         (one(path="/" + "a" * DEFAULTS.url), "$.rules[0].path: expected at most 2048, found 2049"),
-        (one(path="*/a"), "$.rules[0].path: '*/a': a pattern with a slash starts with one"),
+        (
+            one(path="*/a"),
+            "$.rules[0].path: '*/a': a pattern that contains a slash must start with one",
+        ),
         (one(when=True), "$.rules[0].when: expected an object, found true"),
         (
             one(when={"first": True}),
@@ -116,17 +119,15 @@ def test_good_files(document: dict[str, object]) -> None:
         (
             one(targets=["/a", "b"]),
             (
-                "$.rules[0].targets[1]: expected a path that begins with /, "
-                "or an http or https URL, "
-                ""
-                'found "b"'
+                "$.rules[0].targets[1]: expected a path that starts with /, or an http or"
+                ' https URL, found "b"'
             ),
         ),
         (
             one(targets=[1]),
             '$.rules[0].targets[0]: expected a URL or an object with "href", found 1',
         ),
-        (one(targets=[{}]), '$.rules[0].targets[0]: expected a member "href"'),
+        (one(targets=[{}]), '$.rules[0].targets[0]: the member "href" is missing'),
         (
             target(hreflang="x"),
             (
@@ -170,11 +171,11 @@ def test_good_files(document: dict[str, object]) -> None:
         ),
         (
             target(media="é"),
-            "$.rules[0].targets[0]: media 'é' has characters that a field cannot have",
+            "$.rules[0].targets[0]: media 'é' contains characters that a field cannot carry",
         ),
         (
             target(href="https://a b/"),
-            "$.rules[0].targets[0]: 'https://a b/' has a host that is not written as one",
+            "$.rules[0].targets[0]: 'https://a b/': malformed host",
         ),
         # Manifests.
         ({"/a": 1}, "$['/a']: expected an object, found 1"),
@@ -203,10 +204,10 @@ def test_bad_files(document: object, message: str) -> None:
         ('{\n  "rules": [,]\n}', 'f.json:2:13: not JSON: Expecting value: "rules": [,]'),
         ('{"rules": []}}', "f.json:1:14: not JSON: Extra data"),
         ('{"rules": [\n', "f.json:2:1: not JSON: Expecting value"),
-        ('{"rules": [], "rules": []}', 'f.json: "rules" stands twice in one object'),
-        ("NaN", "f.json: NaN is not JSON"),
-        ("[" * 100_000, "f.json: not usable as JSON: nested too deeply"),
-        ("1" * 5000, "f.json: not usable as JSON: "),
+        ('{"rules": [], "rules": []}', 'f.json: "rules" is repeated in one object'),
+        ("NaN", "f.json: NaN is not valid JSON"),
+        ("[" * 100_000, "f.json: cannot be parsed: nested too deeply"),
+        ("1" * 5000, "f.json: cannot be parsed: "),
     ],
 )
 def test_text_that_is_no_json(text: str, message: str) -> None:

@@ -46,13 +46,13 @@ def test_option_is_read(text: str, path: str, urls: list[str]) -> None:
     [
         ("/", "PATH=TARGET"),
         ("", "PATH=TARGET"),
-        ("=/a", "does not begin with /"),
-        ("a=/b", "does not begin with /"),
+        ("=/a", "does not start with /"),
+        ("a=/b", "does not start with /"),
         ("/?x=/b", "query"),
         # nghttpd takes these and sends promises that clients refuse.
         ("/=", "empty"),
         ("/=/a,", "empty"),
-        ("/=a", "does not begin with /"),
+        ("/=a", "does not start with /"),
         ("/=" + ",".join(["/a"] * (DEFAULTS.rule_targets + 1)), "limit"),
     ],
 )
@@ -155,8 +155,8 @@ def test_missing_targets_are_reported_and_dropped() -> None:
     gone = rules.missing(exists)
     assert asked == [b"/here.css", b"/gone.css"]
     assert describe_missing(gone) == [
-        "push rule for /: no file at /gone.css",
-        "push rule for /x: no file at /gone.css",
+        "push rule for /: /gone.css does not exist",
+        "push rule for /x: /gone.css does not exist",
     ]
     left = rules.without(gone)
     assert urls_for(left, b"/") == ["/here.css?v=1"]

@@ -113,7 +113,7 @@ class _Server:
     def stop(self) -> None:
         """Ctrl-C; then what does not listen to that."""
         with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGINT)
+            os.killpg(self.process.pid, signal.SIGINT)
         try:
             self.process.wait(DEADLINE)
         finally:

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,22 +30,26 @@ pytestmark = [
 ]
 
 
-#: What a wheel is made of.
+#: What a wheel is made of; with www and the Makefile, also what "make serve" needs.
 SOURCES = ("h2static", "hpacktools", "hpack-test-case", "pyproject.toml", "README.md", "LICENSE")
 #: Local versions cannot be uploaded.
 VERSION = f"{__version__}+newcomer"
 
 
-def _built(folder: Path) -> Path:
-    """A folder with the wheel."""
-    tree, wheels = folder / "tree", folder / "wheels"
+def _copy(names: Sequence[str], tree: Path) -> None:
     tree.mkdir(parents=True)
-    for name in SOURCES:
+    for name in names:
         source = REPOSITORY / name
         if source.is_dir():
             shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, tree / name)
+
+
+def _built(folder: Path) -> Path:
+    """A folder with the wheel."""
+    tree, wheels = folder / "tree", folder / "wheels"
+    _copy(SOURCES, tree)
     version = tree / "h2static/version.py"
     version.write_text(version.read_text().replace(f'"{__version__}"', f'"{VERSION}"'))
     done = subprocess.run(
@@ -92,5 +96,22 @@ def test_the_path_of_a_newcomer(page: Path, newcomer: dict[str, str], tmp_path: 
     if page == README:
         # It shows what a clone has.
         shutil.copytree(REPOSITORY / "www", tmp_path / "work/www")
+        # The page's servers listen on every interface; these are for this machine only.
+        (tmp_path / "work/h2static.toml").write_text('address = ["127.0.0.1", "::1"]\n')
     with Reader(tmp_path / "work", newcomer) as reader:
         play(reader, blocks_of(page), all_commands=True)
+
+
+def test_make_serve(newcomer: dict[str, str], tmp_path: Path) -> None:
+    """In a clone that is fresh, at a port of the system's choice."""
+    for tool in ("curl", "make"):
+        require_tool(tool, package=tool)
+    _copy([*SOURCES, "www", "Makefile"], tmp_path / "clone")
+    del newcomer["PIP_CONSTRAINT"]
+    with Reader(tmp_path / "clone", newcomer) as reader:
+        reader.type("make -s .venv/.project")
+        reader.serve("make serve PORT=8080 ROOT='./www -a 127.0.0.1'")
+        shown = "curl -s --http2-prior-knowledge http://127.0.0.1:8080/"
+        assert reader.type(shown) == ((REPOSITORY / "www/index.html").read_text(), 0)
+        reader.prints("… recv HEADERS frame …")
+        reader.stop()

@@ -34,3 +34,19 @@ def test_docstrings_become_markdown() -> None:
 
     text = "Raises :class:`~h2static.errors.UsageError`, see :attr:`.names`; so::\n\n    code"
     assert as_markdown(text) == "Raises `UsageError`, see `names`; so:\n\n    code"
+
+
+def test_comments_above_attributes() -> None:
+    pytest.importorskip("griffe", reason="it comes with the dependency group docs")
+    from docs.docstrings import comment_above
+
+    lines = [
+        "class A:",
+        "    # no",
+        "    #: Seconds",
+        "    #: to wait.",
+        "    b: int",
+        "    c: int",
+    ]
+    assert comment_above(lines, 5) == "Seconds\nto wait."
+    assert comment_above(lines, 6) == comment_above(lines, 1) == ""

@@ -69,3 +69,16 @@ class Engine(Protocol):
 
     def abandon(self) -> None:
         """The connection is lost or over: give back everything."""
+
+
+class AnswersLater:
+    """What an engine has that gives its responses as output only; a base class."""
+
+    __slots__ = ()
+
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        """See :class:`h2static.server.engine.Engine`: never."""
+
+    def not_sent(self, rest: bytes) -> None:
+        """Nothing is answered at once."""
+        raise AssertionError("nothing was answered at once")

@@ -23,6 +23,15 @@ class Lifecycle:
     def new_batch(self) -> None:
         """All requests answered from now on until the next call were read before this call."""
 
+    @property
+    def lasting(self) -> bool:
+        """Whether all that was recalled in the batches before is still right in this one.
+
+        Asked after :meth:`new_batch`.  May be ``False`` where that is so, but not the other way
+        round.
+        """
+        return False
+
     def release(self) -> None:
         """Give back what is only remembered and was not used since the last call: files that are
         kept open, responses held in memory.

@@ -19,6 +19,7 @@ from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.engine import AnswersLater
 from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Response
@@ -36,7 +37,7 @@ from h2static.http1.responder import Responder
 from h2static.http1.sender import READ_SIZE, Sender
 
 
-class ServerConnection:
+class ServerConnection(AnswersLater):
     """The protocol of one connection; its methods are those of ``Engine``, described there."""
 
     __slots__ = (

@@ -80,6 +80,9 @@ class Limits:
     output_mark: int = shared.OUTPUT_MARK
     #: What one turn of a connection may produce before others have theirs.
     turn_output: int = 524_288
+    #: Prepared responses that a service keeps by request while no file changes; each holds at most
+    #: what the application's memories hold anyway.
+    recalled_responses: int = 8_192
     #: A body waits for windows at most this long without ``stall_octets`` of progress (or its
     #: rest, if that is less); WINDOW_UPDATE alone does not renew it (the "hold" of HTTP/2 Bomb).
     #: While its own window is open, what other streams send counts too: it may not be its turn.

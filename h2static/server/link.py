@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 _MOST_PIECES: Final = 1_024
 #: Average octets of a piece from which copying them together costs more than naming them.
 _LARGE_PIECE: Final = 1_024
-#: Octets of one TLS write: full records, and little to copy again after a short write.
-_TLS_CHUNK: Final = 131_072
+#: Octets of one TLS write: full records, and not too much to copy again after a short write.
+_TLS_CHUNK: Final = 262_144
 #: The most content of a TLS record (RFC 8446 section 5.1).
 _TLS_RECORD: Final = 16_384
 #: Linux.

@@ -31,6 +31,7 @@ from h2static.http.shared import Shared
 from h2static.http2.frames import Frame
 from h2static.http2.limits import Limits
 from h2static.http2.observer import Observer
+from h2static.http2.registry import PREFACE
 from h2static.http2.server import ServerConnection
 from h2static.http2.service import Service, make_service
 from h2static.http2.settings import LocalSettings
@@ -89,6 +90,17 @@ def randomly(octets: bytes) -> Iterator[bytes]:
         start += size
 
 
+def framewise(octets: bytes) -> Iterator[bytes]:
+    """One frame at a time, as a client sends them that waits for each response."""
+    start = len(PREFACE) if octets.startswith(PREFACE) else 0
+    if start:
+        yield octets[:start]
+    while start < len(octets):
+        end = start + 9 + int.from_bytes(octets[start : start + 3], "big")
+        yield octets[start:end]
+        start = end
+
+
 class Onlooker:
     """An observer: its presence alone changes the path that frames take."""
 
@@ -121,7 +133,12 @@ class Feed:
         service: Service,
         cut: Callable[[bytes], Iterator[bytes]] = whole,
         observer: Observer | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
+        """``at_once``: single requests are answered as the driver has them answered, and the kernel
+        takes half of each response."""
+        self.at_once = at_once
         self.service = service
         self.cut = cut
         self.now = START
@@ -161,10 +178,21 @@ class Feed:
                 if len(connection.buffer) == before:
                     return progress
             elif self.waiting and connection.wants_input:
-                connection.receive(self.waiting.popleft(), self.now)
+                self._receive(self.waiting.popleft())
             else:
                 return progress
             progress = True
+
+    def _receive(self, octets: bytes) -> None:
+        connection = self.connection
+        if self.at_once and self.taking:
+            response = connection.answer_at_once(octets, self.now)
+            if response is not None:
+                half = len(response) // 2
+                self.output += response[:half]
+                connection.not_sent(response[half:])
+                return
+        connection.receive(octets, self.now)
 
     def _new_batch(self) -> None:
         self.service.shared.date.tick(WALL_CLOCK + self.now - START)
@@ -245,6 +273,7 @@ class Mirror:
                 "octet by octet": Feed(shared, singly),
                 "randomly cut": Feed(shared, randomly),
                 "as seen before": Feed(shared),
+                "frame by frame": Feed(shared, framewise, at_once=True),
                 "without memories": Feed(plain),
                 "without memories, octet by octet": Feed(plain, singly),
                 "observed": Feed(service(memories=True), whole, Onlooker()),
@@ -252,7 +281,7 @@ class Mirror:
         if beside is not None:
             for name, feed in beside.feeds.items():
                 observer = Onlooker() if name == "observed" else None
-                self.feeds[name] = Feed(feed.service, feed.cut, observer)
+                self.feeds[name] = Feed(feed.service, feed.cut, observer, at_once=feed.at_once)
             self.application = beside.application
         self.connection = self.feeds["whole"].connection
         self._taken = 0

@@ -1,6 +1,6 @@
-"""Bounds of what applications and their clients may hold, and why each is what it is.
+"""Limits for applications and their clients, with the reason for each.
 
-Contract: one immutable :class:`AsgiLimits`, handed to each part when it is made.
+Contract: one immutable :class:`AsgiLimits`, passed to each part when it is created.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from h2static.websocket.limits import WebSocketLimits
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class AsgiLimits:
-    """Times are seconds, sizes octets."""
+    """Limits of one worker's applications.  Times are in seconds, sizes in octets."""
 
-    #: Content of a request that waits for the application: above it the client gets no credit.
-    #: One flow-control window of HTTP/2.
+    #: Request content waiting for the application; above it the client gets no credit.  One HTTP/2
+    #: flow-control window.
     content: int = 65_536
-    #: Content of a response that waits for the client before ``send`` waits as well: enough to keep
-    #: a socket busy while the application makes the next piece.
+    #: Response content waiting for the client before ``send`` waits, too: enough to keep a socket
+    #: busy while the application produces the next piece.
     response: int = 131_072
-    #: Content of a response that has none, as one to HEAD, which an application may still send: its
-    #: octets, what each event of them costs, and the time.  Its client has all of the response, so
-    #: nothing else would ever stop a stream without end.
+    #: Content that an application sends for a response without content, such as one to HEAD: its
+    #: octets, the cost of each event, and the time.  The client already has the whole response, so
+    #: nothing else would stop an endless stream.
     swallowed: int = 4_194_304
     swallowed_overhead: int = 1_024
     swallowed_seconds: float = 10.0
-    #: Requests whose scope is remembered; they are forgotten all at once.  Each is some hundred
-    #: octets beside what other memories hold anyway.
+    #: Requests whose scope is cached; the cache is cleared as a whole.  Each takes a few hundred
+    #: octets in addition to what other caches hold anyway.
     scopes: int = 1_000
-    #: Field sections of responses that were checked already, remembered likewise.
+    #: Response field sections that were already validated, cached in the same way.
     sections: int = 1_000
-    #: Octets of the largest section that is worth remembering.
+    #: Largest section worth caching, in octets.
     section: int = 4_096
-    #: Octets of responses that are remembered in one piece, what they take beside their content
-    #: included, and the largest content that is: pages that everybody gets are small.
+    #: Octets of complete responses in the cache, including overhead, and the largest content
+    #: cached: pages that all clients request are small.
     remembered: int = 4_194_304
     remembered_content: int = 16_384
-    #: Hashes of responses that were seen once.
+    #: Hashes of responses that were seen only once.
     sighted: int = 4_096
-    #: What applications get between being cancelled, when the grace period is over, and the end.
+    #: Time that applications get between cancellation, at the end of the grace period, and the end.
     cancelled_seconds: float = 1.0
-    #: What ``lifespan.shutdown`` may take.
+    #: Time that ``lifespan.shutdown`` may take.
     shutdown_seconds: float = 20.0
-    #: Of one WebSocket.
+    #: Limits of one WebSocket.
     websocket: WebSocketLimits = WEBSOCKET_LIMITS
-    #: Lines of a traceback that are written for one exception.
+    #: Traceback lines logged for one exception.
     traceback_lines: int = 100
 
 

@@ -1,7 +1,7 @@
-"""Every quantity of the loop that clients can drive up, its bound, and why the bound is what it is.
+"""Every quantity in the loop that clients can drive up, its limit, and the reason for it.
 
-Contract: one immutable :class:`ServerLimits`, handed to each part when it is made.  What belongs to
-a protocol stands in the limits of its engine.
+Contract: one immutable :class:`ServerLimits`, passed to each part when it is created.  Limits of a
+protocol are in the limits of its engine.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from h2static.http import limits
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ServerLimits:
-    """Bounds of one worker.  Times are seconds, sizes octets."""
+    """Limits of one worker.  Times are in seconds, sizes in octets."""
 
     # --- from accept to a protocol
-    #: For a PROXY header, a TLS handshake, and until it is known what a client speaks, together
+    #: For a PROXY header, a TLS handshake and the detection of the protocol, together
     #: (CVE-2026-56853).
     opening_seconds: float = 10.0
-    #: What is left of that once the server drains: what a client was going to ask is on its way.
+    #: What remains of that once the server drains: a request may already be on its way.
     last_word_seconds: float = 1.0
-    #: Connections accepted from one listener in one round, so that those there are get theirs.
+    #: Connections accepted from one listener in one round, so that existing ones get their turn.
     accepts_a_round: int = 64
     #: Handshakes continued in one round: each costs about a millisecond.
     handshakes_a_round: int = 4
-    #: Accepting pauses so long when descriptors or memory run out: a level-triggered poller would
-    #: report the listener again at once.
+    #: Pause in accepting when descriptors or memory run out: a level-triggered poller would report
+    #: the listener again immediately.
     accept_pause_seconds: float = 0.2
-    #: What follows the fixed part of a PROXY header of version 2.  Its length field allows 65 535;
-    #: addresses need 216, and balancers add some hundred octets of TLVs.
+    #: Octets after the fixed part of a version 2 PROXY header.  Its length field allows 65 535;
+    #: addresses need 216, and load balancers add a few hundred octets of TLVs.
     proxy_header: int = 4_096
-    #: A ClientHello of TLS with the heads of its records: with keys for post-quantum algorithms it
-    #: has two KiB, with tickets some more.
+    #: A TLS ClientHello including its record headers: with post-quantum keys it has two KiB, with
+    #: tickets somewhat more.
     client_hello: int = 32_768
-    #: The first line of a client on cleartext, by which it is known what it speaks: as long as a
-    #: request line of HTTP/1.1 may be.
+    #: A client's first line on a cleartext connection, which identifies the protocol: as long as an
+    #: HTTP/1.1 request line may be.
     first_line: int = 16_384
 
     # --- a turn
-    #: Events taken in one round: what they bring is read before anything is answered.
+    #: Events processed in one round: all their input is read before anything is answered.
     events_a_round: int = 128
-    #: What one read takes: the input of one turn of a connection.
+    #: Octets in one read: the input of one turn of a connection.
     read_size: int = 65_536
-    #: What one turn of a connection may send before others have theirs.
+    #: What one turn of a connection may send before others get theirs.
     turn_output: int = 524_288
     #: The same while no other connection has anything to do: a millisecond, which is soon over for
     #: whoever comes meanwhile, and fewer wake-ups of both ends.
@@ -54,63 +54,65 @@ class ServerLimits:
     #: What is waited without sleeping for an event that is due: about what it costs to be woken.
     busy_wait_seconds: float = 0.000_05
 
-    #: Between two looks at the deadlines of one connection.
+    #: Between two checks of the deadlines of one connection.
     check_seconds: float = 0.001
 
     # --- HTTP/3
-    #: Datagrams read from one socket in one round: some milliseconds of work.
+    #: Datagrams read from one socket in one round: a few milliseconds of work.
     datagrams_a_round: int = 256
-    #: What one turn of a connection may give to its transport before others have theirs: each
-    #: octet costs fifty times what one of HTTP/2 does.
+    #: What one turn of a connection may pass to its transport before others get theirs: each octet
+    #: costs fifty times as much as in HTTP/2.
     datagram_turn_output: int = 131_072
-    #: Connections of one worker.  Nothing else bounds them, as they share a descriptor; each takes
-    #: some 100 KiB.
+    #: Connections of one worker.  Nothing else limits them, because they share a descriptor; each
+    #: takes about 100 KiB.
     datagram_connections: int = 4_096
-    #: Those of which the handshake is not complete, together: an Initial packet with any source
-    #: address makes one.
+    #: Connections with an incomplete handshake: an Initial packet with any source address creates
+    #: one.
     opening_connections: int = 1_024
-    #: From so many of them on, clients have to show first that they are where they say (Retry),
-    #: which costs them a round trip.
+    #: From this many on, clients must first prove their address (Retry), which costs them
+    #: a round trip.
     unvalidated_connections: int = 128
-    #: Stateless resets, version negotiations and refusals of tokens in one second: answers to
-    #: packets that anybody can make (RFC 9000 section 10.3.3).
+    #: Stateless resets, version negotiations and refusals of tokens in one second: responses to
+    #: packets that anyone can send (RFC 9000 section 10.3.3).
     stateless_packets: int = 1_000
-    #: Jobs of HTTP/3 that are done in threads at once, beside those of the other protocols.
+    #: HTTP/3 jobs that run in threads at the same time, in addition to those of the other
+    #: protocols.
     datagram_jobs: int = 1
 
     # --- the end of a connection
-    #: A write that moves nothing for so long ends the connection (CVE-2019-9517).
+    #: A write without progress for this long ends the connection (CVE-2019-9517).
     write_seconds: float = limits.STALL_SECONDS
-    #: What a connection that is over reads and discards, so that its last octets arrive: a reset
+    #: What a finished connection still reads and discards, so that its last octets arrive: a reset
     #: would overtake them.
     linger_octets: int = 65_536
     linger_seconds: float = 1.0
 
     # --- threads
-    #: Reads that wait for a disk at once; a disk has little use for more, and each is a thread.
+    #: Concurrent reads from disk; more would not help a disk, and each takes a thread.
     threads: int = 8
-    #: Jobs done at once: the threads that are left are for reading, so that downloads go on however
-    #: many lists of files somebody asks for.
+    #: Concurrent jobs: the remaining threads are reserved for reading, so that downloads continue
+    #: however many file lists a client requests.
     jobs: int = 6
 
     # --- passwords
-    #: Octets of an Authorization field; longer ones are no password.
+    #: Octets of an Authorization field; longer ones cannot be a valid password.
     authorization: int = 2_048
-    #: Right credentials that are remembered: more people than anybody shows work to.
+    #: Verified credentials kept in the cache: more users than a shared preview ever has.
     right_credentials: int = 1_000
-    #: New ones that wait to be looked at, each of which takes some 40 ms: the last one waits for
+    #: New credentials waiting for verification, which takes about 40 ms each: the last one waits
     #: less than three seconds.
     password_checks: int = 64
-    #: Of one address: a person types one at a time, and an office shares an address.
+    #: The same for one address: a person types one at a time, but an office shares an address.
     password_checks_of_client: int = 8
 
-    # --- now and then
-    #: A deleted file takes its place on the disk until nobody has it open any more.
+    # --- periodic work
+    #: Open files are released at this interval: a deleted file occupies disk space while it is
+    #: open.
     release_seconds: float = 30.0
-    #: A worker with more memory than --max-memory gives back what it remembers this often at most;
-    #: if it is above the bound again before, that was not the reason, and it is replaced.
+    #: A worker above --max-memory empties its caches at most this often; if it exceeds the limit
+    #: again sooner, the caches were not the reason, and it is replaced.
     shrink_rest_seconds: float = 60.0
-    #: Between two looks at how late the loop is and at what there is to report.
+    #: Between two measurements of the loop's delay, and between reports.
     probe_seconds: float = 1.0
 
 

@@ -1,4 +1,4 @@
-"""How much of everything the client of a WebSocket may use, and why the bound is what it is.
+"""Every quantity that a WebSocket client controls, its limit, and the reason for it.
 
 Contract: as :mod:`h2static.http2.limits`.
 """
@@ -11,25 +11,25 @@ from typing import Final
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class WebSocketLimits:
-    """Bounds of one WebSocket.  Times are seconds, sizes octets."""
+    """Limits of one WebSocket.  Times are in seconds, sizes in octets."""
 
-    #: A message that came, inflated; beyond it the WebSocket is closed with 1009.  What others
-    #: allow by default, and daphne since CVE-2026-44545.
+    #: A received message, inflated; beyond it the WebSocket is closed with 1009.  The default of
+    #: other servers, and of daphne since CVE-2026-44545.
     message: int = 1_048_576
-    #: Messages that came and nobody has taken; then the client gets no credit.  A few of 64 KiB: to
-    #: stop and go on for each would take a turn more.
+    #: Received messages that have not been consumed; above it the client gets no credit.  A few of
+    #: 64 KiB: stopping and resuming for each would cost an extra turn.
     held: int = 262_144
-    #: What a message costs beside its octets: many empty ones are not for nothing.
+    #: Charged for each message in addition to its octets, so that empty messages are not free.
     message_overhead: int = 64
-    #: Compressed input that is inflated at once: a thousand times as much may come of it.
+    #: Compressed input inflated in one step, which may yield a thousand times as much output.
     inflated_at_once: int = 1_024
-    #: What waits for the client before ``send`` waits as well; likewise.
+    #: Messages waiting for the client before ``send`` waits, too.
     sending: int = 262_144
-    #: Messages smaller than this go uncompressed: they would hardly shrink, and deflate is dear.
+    #: Smaller messages are sent uncompressed: they would hardly shrink, and deflate is expensive.
     deflate_from: int = 256
-    #: Between two pings, which keep middle boxes from dropping the connection.
+    #: Between two pings, which keep middleboxes from dropping the connection.
     ping_seconds: float = 20.0
-    #: From a ping to some sign of life.
+    #: From a ping to any sign of life.
     pong_seconds: float = 20.0
     #: From our close frame to the client's.
     close_seconds: float = 10.0

@@ -93,11 +93,12 @@ def _outside_code(text: str, link: Any) -> str:
 
 
 def on_config(config: Any) -> Any:
-    """Add what stands below ``docs/contributing`` to the navigation."""
+    """Add the pages about writing, where they are, to the navigation."""
+    docs = ROOT / "docs"
+    found = [*docs.glob("style.md"), *sorted(docs.glob("contributing/*.md"))]
     for section in config.nav:
         if "Project" in section:
-            found = sorted((ROOT / "docs/contributing").glob("*.md"))
-            section["Project"][2:2] = [f"contributing/{path.name}" for path in found]
+            section["Project"][2:2] = [path.relative_to(docs).as_posix() for path in found]
     return config
 
 

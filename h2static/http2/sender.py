@@ -212,13 +212,15 @@ class Sender:
             self._final_headers(stream, block, r.END_STREAM, extra)
             self._end(stream)
             return
+        # What the remembered path looks at: what is there before the response.
+        has_room = len(self.output) < self._limits.turn_output
         self._final_headers(stream, block, 0, extra)
         if (
             at_once
             and stream.body is not None
             and not self.scheduler.count
             and 0 <= block.ready <= min(stream.send_window, self.window)
-            and len(self.output) < self._limits.turn_output
+            and has_room
         ):
             # What the remembered path does: at once, as one frame.
             self._send_from_memory(stream, block.ready)

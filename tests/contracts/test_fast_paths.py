@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from h2static.http.fields import Field
@@ -31,7 +31,7 @@ from h2static.http2.frames import (
 from h2static.http2.settings import LocalSettings
 from h2static.http2.shutdown import SHUTDOWN_PING
 from hpacktools.codec import Encoder, Representation
-from tests.support.twins import CONTENTS, FILES, TAGS, Folder, HTTP1Twins, HTTP2Twins
+from tests.support.twins import CONTENTS, FILES, FORGETFUL, TAGS, Folder, HTTP1Twins, HTTP2Twins
 
 #: ``make fuzz`` searches longer.
 _FACTOR = int(os.environ.get("H2STATIC_TEST_FACTOR", "1"))
@@ -44,7 +44,7 @@ searched = settings(
 #: A step of a script: what is done, and two numbers that say with what.
 Step: TypeAlias = tuple[str, int, int]
 
-PATHS = (b"/", b"/a.js", b"/a.js?v=1", b"/empty.txt", b"/large.txt", b"/missing", b"/%zz")
+PATHS = (b"/", b"/?q=1", b"/a.js", FORGETFUL, b"/empty.txt", b"/large.txt", b"/missing", b"/%zz")
 _EXTRAS: tuple[tuple[Field, ...], ...] = (
     (),
     ((b"user-agent", b"a browser"), (b"accept", b"*/*")),
@@ -92,7 +92,7 @@ def _steps(*more: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
         st.just("edit"), st.integers(0, len(_NAMES) - 1), st.integers(-1, len(CONTENTS) - 1)
     )
     others = st.tuples(
-        st.sampled_from(["wait", "stop", "go", "drain", "connect", "connect"]),
+        st.sampled_from(["wait", "stop", "go", "drain", "end", "connect", "connect"]),
         st.integers(0, 3),
         st.just(0),
     )
@@ -118,7 +118,7 @@ class Player:
         for name, one, two in script:
             if name != "read" and self.twins.closing:
                 self.connect(0, 0)
-            if name in ("edit", "wait", "stop", "go", "drain", "connect"):
+            if name in ("edit", "wait", "stop", "go", "drain", "end", "connect"):
                 self.read(0, 0)
             action: Callable[[int, int], None] = getattr(self, name)
             action(one, two)
@@ -147,6 +147,9 @@ class Player:
 
     def drain(self, one: int, two: int) -> None:
         self.twins.drain()
+
+    def end(self, one: int, two: int) -> None:
+        self.twins.end_input()
 
     def connect(self, one: int, two: int) -> None:
         self.twins.connect()
@@ -315,6 +318,19 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("www")
 
 
+@example(
+    # The turn ends between the field section and the content of a response.
+    script=[
+        ("read", 0, 0),
+        *[("ask", 0, 1)] * 5,
+        ("ask", PATHS.index(b"/missing"), 8),
+        ("post", 0, 0),
+        ("ask", 0, 2),
+    ],
+    warm=0,
+    credit=1,
+    server=LocalSettings(encoder_header_table_size=0),
+)
 @searched
 @given(
     script=_steps(*http2_steps),
@@ -379,6 +395,11 @@ class HTTP1Player(Player):
             self.pending += self._section(request, b"1.1", b"Transfer-Encoding: chunked")
             self.pending += b"2\r\nhi\r\n0\r\n\r\n"
 
+    def leave(self, one: int, two: int) -> None:
+        """The server is told to stop before the first request has come."""
+        self.connect(0, 0)
+        self.twins.drain()
+
     def odd(self, one: int, two: int) -> None:
         """What is no request of this kind."""
         self.pending += (
@@ -393,7 +414,7 @@ class HTTP1Player(Player):
 
 http1_steps = (
     _of("kept", len(REQUESTS) - 1, 5),
-    *[_of(name, len(PATHS) - 1, 5) for name in ("post", "odd")],
+    *[_of(name, len(PATHS) - 1, 5) for name in ("post", "odd", "leave")],
 )
 
 

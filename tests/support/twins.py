@@ -38,6 +38,8 @@ from tests.support.transports import START, WALL_CLOCK, Feed, books, notes
 CONTENTS: Final = (b"first", b"other", b"longer than the others\n" * 30, b"", b"x" * 20_000)
 #: The names of the files, and what they hold at first.
 FILES: Final = {"index.html": 0, "a.js": 2, "a.js.gz": 1, "empty.txt": 3, "large.txt": 4}
+#: One query matters.
+RULE: Final = "/ q=1 /a.js 302!\n"
 TAGS: Final = tuple(map(content_tag, CONTENTS))
 #: Where the application forgets that a response to HEAD has no content.
 FORGETFUL: Final = b"/a.js?v=1"
@@ -56,6 +58,7 @@ class Folder:
         self.root = root
         #: Seconds since 1970: every file counts as settled.
         self._now = 0.0
+        (root / "_redirects").write_text(RULE)
         for name in FILES:
             self.write(name, FILES[name])
 
@@ -79,7 +82,7 @@ class Folder:
     def site(self, *, memories: bool) -> Site:
         limits = SiteLimits(small_file=_SMALL_FILE, **({} if memories else {"key": 0}))
         return Site(
-            SiteConfig(root=os.fspath(self.root)),
+            SiteConfig(root=os.fspath(self.root), netlify=True),
             clock=self.clock,
             limits=limits,
             survey=False,
@@ -213,6 +216,10 @@ class Twins(Generic[F]):
         """The servers are told to stop."""
         self._each(_drain)
 
+    def end_input(self) -> None:
+        """The client sends no more."""
+        self._each(_end_input)
+
     def _each(self, action: Callable[[F], None]) -> None:
         fast, plain = self.feeds
         action(fast)
@@ -226,6 +233,11 @@ class Twins(Generic[F]):
 
 def _drain(feed: Feed | HTTP1Feed) -> None:
     feed.connection.drain(feed.now)
+    feed.settle()
+
+
+def _end_input(feed: Feed | HTTP1Feed) -> None:
+    feed.connection.receive_eof(feed.now)
     feed.settle()
 
 

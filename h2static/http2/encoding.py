@@ -189,8 +189,9 @@ class HeaderBlockMemory:
         self._second = date.second
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
         self._shapes: dict[tuple[int, Fields], Shape] = {}
-        #: Different responses of this second, while they are few; whether they may still be.
-        self._asked: set[Response] = set()
+        #: What differs from response to response in this second, as long as that is little; whether
+        #: it may still be.
+        self._asked: set[Fields] = set()
         self._few = True
         self.enabled = enabled
 
@@ -228,12 +229,12 @@ class HeaderBlockMemory:
         if known is not None:
             return known
         plain = self._plain or response.hints is not None or bool(extra)
-        if extra or not response.prepared:
-            octets, after = self.encode(state, self.fields(response, extra))
+        if extra or not (response.prepared and self.enabled):
+            octets, after = self._encoded(state, response, extra)
             return Block(octets, response, after if after is not state else None, plain)
-        # First, because it may forget what states remember.
-        few = self._is_one_of_few(response)
         section = self._section(response)
+        # First, because it may forget what states remember.
+        few = self._is_one_of_few(section.rest)
         octets, after = self._begun(state, section.shape)
         if few and after.table.maximum >= r.INITIAL_HEADER_TABLE_SIZE:
             rest, after = self._encoded_into_table(section.rest, after)
@@ -245,16 +246,34 @@ class HeaderBlockMemory:
             state.blocks[response] = block
         return block
 
-    def _is_one_of_few(self, response: Response) -> bool:
-        """Whether all fields of ``response`` may enter the table; it is asked for now."""
+    def _encoded(
+        self, state: EncoderState, response: Response, extra: Fields
+    ) -> tuple[bytes, EncoderState]:
+        """The field section of a response that is not remembered: the same octets."""
+        indexed, rest = _parted(response.fields)
+        few = self._is_one_of_few(rest)
+        octets, after = self.encode(state, self._beginning(Shape(response.status, indexed)))
+        if few and after.table.maximum >= r.INITIAL_HEADER_TABLE_SIZE:
+            more, after = self._encoded_into_table(rest, after)
+        else:
+            more = _literals(rest)
+        if not extra:
+            return octets + more, after
+        last, after = self.encode(after, extra)
+        return octets + more + last, after
+
+    def _is_one_of_few(self, rest: Fields) -> bool:
+        """Whether fields that differ from file to file may enter the table; they are sent now."""
         # A state of a second that is over was replaced before this.
-        if not self._few:
-            if len(self._asked) <= _FEW:
-                # Counted on, for the next second.
-                self._asked.add(response)
+        asked = self._asked
+        if any(name in _NEVER_INDEXED for name, _ in rest):
             return False
-        self._asked.add(response)
-        if len(self._asked) <= _FEW:
+        if len(asked) <= _FEW:
+            # Where they are too many already, they are counted for the next second.
+            asked.add(rest)
+        if not self._few:
+            return False
+        if len(asked) <= _FEW:
             return True
         self._few = False
         # What was decided before is not to be seen: with and without memory the octets are equal.
@@ -314,17 +333,16 @@ class HeaderBlockMemory:
             if len(self._shapes) >= _SHAPES:
                 self._shapes.clear()
             shape = self._shapes[key] = Shape(response.status, indexed)
-        literals, _ = encode_block(
-            [(name, value, _fixed(name, value) or _WITHOUT) for name, value in rest], EMPTY_TABLE
-        )
-        section = response.section = Section(fields, shape, rest, literals)
+        section = response.section = Section(fields, shape, rest, _literals(rest))
         return section
 
     def release(self) -> None:
         """Forget what belongs to a second that is over, as the next block would."""
         if self._second != self._date.second:
+            # Of more than the last second nothing is known.
+            paused = self._date.second != self._second + 1
             self._second = self._date.second
-            self._few = len(self._asked) <= _FEW
+            self._few = paused or len(self._asked) <= _FEW
             self._asked.clear()
             self._forget()
 
@@ -393,6 +411,14 @@ def _parted(fields: Fields) -> tuple[Fields, Fields]:
     if not rest:
         return fields, rest
     return tuple([field for field in fields if not _fixed(*field)]), rest
+
+
+def _literals(fields: Fields) -> bytes:
+    """Fields that never enter a table, encoded: the same in every state."""
+    octets, _ = encode_block(
+        [(name, value, _fixed(name, value) or _WITHOUT) for name, value in fields], EMPTY_TABLE
+    )
+    return octets
 
 
 def _fixed(name: bytes, value: bytes) -> Representation | None:

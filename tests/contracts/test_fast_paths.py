@@ -168,6 +168,8 @@ class Player:
             self.connect(0, 0)
         self.twins.alone = False
         self.connect(0, 0)
+        # How many different responses were asked for is known of the last second only.
+        self.wait(3, 0)
 
     def ask(self, one: int, two: int) -> None:
         """A request, so many times, as clients write it."""

@@ -255,7 +255,11 @@ class HTTP2Twins(Twins[Feed]):
                 self._service(site, memories=memories)
                 for site, memories in zip(self.sites, (True, False), strict=True)
             ]
-        return [Feed(service) for service in self._services]
+        # The one with memories answers single requests as the driver has them answered.
+        return [
+            Feed(service, at_once=at_once)
+            for service, at_once in zip(self._services, (True, False), strict=True)
+        ]
 
     def _service(self, site: Site, *, memories: bool) -> Service:
         shared = Shared()

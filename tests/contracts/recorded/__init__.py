@@ -114,7 +114,11 @@ class RecordedSite:
         return Feed(self.services[b"https" if is_secure(name) else b"http"])
 
     def play(self, name: str) -> bytes:
-        """What is sent to the client of a session."""
+        """What is sent to the client of a session, who comes some time after the one before."""
+        for later in (10, 0):
+            self.shared.date.tick(WALL_CLOCK + later)
+            for service in self.services.values():
+                service.blocks.release()
         feed = self.connect(name)
         for read in load(name):
             self.site.new_batch()

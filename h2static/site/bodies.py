@@ -184,7 +184,7 @@ class FileReader:
         self.reuses_buffer = False
 
     def read(self, size: int) -> bytes | memoryview | None:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.read`."""
         self.reuses_buffer = False
         handle = self._handle
         if handle is None or size <= 0:
@@ -280,7 +280,7 @@ class FileReader:
             self._buffer = None
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.wait`."""
         handle, piece = self._handle, self._pieces[self._position]
         if handle is None or isinstance(piece, bytes):
             wake()

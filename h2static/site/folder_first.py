@@ -37,7 +37,7 @@ class FolderFirst(Several):
         return self._application.recall(request) if known is ABSENT else known
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         found = self.look(request)
         if isinstance(found, Response):

@@ -191,7 +191,7 @@ def _room_for_promises(request: Request, policy: PushPolicy, client: PushClient)
         and client.multiplexed
         and client.push_enabled
         # RFC 9113 section 8.4: "Pushed responses are always associated with an explicit request";
-        # one with content, or for part of a resource, needs no pushes.
+        # one that is not a plain GET, or is conditional, needs no pushes.
         and request.method == b"GET"
         and not any(name in _CONDITIONAL_FIELDS for name, _ in request.fields)
         and not client.seen.full

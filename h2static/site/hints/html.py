@@ -92,8 +92,8 @@ def targets_in(html: bytes, page: str, limits: SiteLimits = DEFAULTS) -> tuple[P
         elif tag == b"style":
             reader.read_style(content.decode("utf-8", "replace"))
         elif tag in _PARSED and len(text) <= limits.html_tag:
-            # Nothing is left of the tag before: a script's would make the parser wait for its end,
-            # and one that the parser takes for unfinished would be read again with every other.
+            # Reset after each tag: a script tag would make the parser wait for its end, and a tag
+            # that the parser considers unfinished would be parsed again with every other one.
             reader.reset()
             reader.feed(text.decode("utf-8", "replace"))
     return tuple(reader.targets.values())

@@ -1,7 +1,7 @@
-"""What a peer may do, but not without end: rates that are charged (RFC 9113 section 10.5).
+"""Rate limits on what a peer may do (RFC 9113 section 10.5).
 
-Contract: whoever processes a frame charges what it costs.  At a quarter left the peer is asked to
-leave, once; at nothing left a :class:`~h2static.http2.errors.ConnectionViolation` is raised.
+Contract: the code that processes a frame charges its cost.  With a quarter left, the peer is asked
+to leave, once; with nothing left, a :class:`~h2static.http2.errors.ConnectionViolation` is raised.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ class Budgets:
     __slots__ = ("_glitches", "_leave", "_limits", "_resets", "_turn", "_updates", "resets")
 
     def __init__(self, limits: Limits, turn: Turn, leave: Callable[[], None]) -> None:
-        """``leave`` asks the peer to leave; it has an effect once."""
+        """``leave`` asks the peer to leave; only its first call has an effect."""
         self._limits = limits
         self._turn = turn
         self._leave = leave
         self._resets = Budget(limits.resets_burst, limits.resets_rate, turn.now)
         self._glitches = Budget(limits.glitches_burst, limits.glitches_rate, turn.now)
         self._updates = 0
-        #: RST_STREAM frames of the peer, and streams that were reset for an error.
+        #: RST_STREAM frames from the peer, and streams that were reset for an error.
         self.resets = 0
 
     def reset(self) -> None:
-        """RST_STREAM of the peer, or for an error of its (CVE-2023-44487, CVE-2025-8671)."""
+        """Charge RST_STREAM from the peer, or for its error (CVE-2023-44487, CVE-2025-8671)."""
         self.resets += 1
         self._judge(self._resets.spend(1, self._turn.now), "too many streams reset")
 
     def glitch(self, amount: int = 1) -> None:
-        """A frame that asked for nothing."""
+        """Charge a useless frame."""
         verdict = self._glitches.spend(amount, self._turn.now)
         if verdict:
             self._judge(verdict, "too many useless frames")
 
     def window_update(self, requests: int, data_frames: int) -> None:
-        """WINDOW_UPDATE, after so many requests came and so many DATA frames were sent."""
-        # Two for each DATA frame that was sent, and for each request in advance; the rest ask for
-        # nothing.
+        """Charge WINDOW_UPDATE, given the ``requests`` received and ``data_frames`` sent so far."""
+        # Two for each DATA frame sent, and for each request in advance, are free; the rest are
+        # useless.
         self._updates += 1
         limits = self._limits
         paid = limits.window_updates_per_data * (requests + data_frames)
@@ -53,7 +53,7 @@ class Budgets:
             self.glitch()
 
     def left(self) -> tuple[float, float, int]:
-        """Tokens that are left for resets and for glitches; WINDOW_UPDATE frames that came."""
+        """Tokens left for resets and for glitches; number of WINDOW_UPDATE frames received."""
         return self._resets.tokens, self._glitches.tokens, self._updates
 
     def _judge(self, verdict: int, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""A client's HTTP/2 connection; see :mod:`h2static.http2.connection`."""
+"""The client's end of an HTTP/2 connection; see :mod:`h2static.http2.connection`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from h2static.http2.roles import Role
 from h2static.http2.service import Endpoint, make_blocks, make_sections
 from h2static.http2.settings import LocalSettings, announced
 
-#: How an answer begins of a server that took the preface for a request.
+#: Beginning of the answer of a server that took the preface for a request.
 _HTTP1 = b"HTTP/1."
 
 
@@ -38,10 +38,9 @@ def upgrade_settings(endpoint: Endpoint) -> bytes:
 def make_endpoint(
     settings: LocalSettings, limits: Limits, shared: Shared, *, memories: bool = False
 ) -> Endpoint:
-    """What a client's connections share.
+    """Create the data that a client's connections share.
 
-    ``memories``: remember what header blocks mean; the requests of most clients differ, and so do
-    the responses.
+    ``memories``: whether to cache header blocks; the requests and responses of most clients differ.
     """
     return Endpoint(
         settings=settings,
@@ -53,7 +52,7 @@ def make_endpoint(
 
 
 class ClientConnection(Connection):
-    """Sends requests, and brings what comes back to their receivers."""
+    """Sends requests, and passes what comes back to their receivers."""
 
     __slots__ = ("_is_unwatched", "responses")
 
@@ -66,11 +65,11 @@ class ClientConnection(Connection):
         observer: Observer | None = None,
         report: Report | None = None,
     ) -> None:
-        """See :class:`~h2static.http2.connection.Connection`."""
+        """The arguments are those of :class:`~h2static.http2.connection.Connection`."""
         super().__init__(
             Role.CLIENT, endpoint, now, notify=notify, observer=observer, report=report
         )
-        #: Nobody wants to see each frame.
+        #: Whether no observer sees each frame.
         self._is_unwatched = observer is None
         self.responses = Responses(
             endpoint,
@@ -86,7 +85,7 @@ class ClientConnection(Connection):
     def request(
         self, request: Request, receiver: ResponseReceiver, body: bytes | Body = b""
     ) -> Call:
-        """Send ``request`` with ``body`` as soon as the server lets us."""
+        """Send ``request`` with ``body`` as soon as the server allows it."""
         call = self.responses.call(request, body, receiver)
         if self._error is not None or self.closing or self.eof:
             self.responses.fail_waiting(Failure("the connection is closed", None, True))
@@ -95,12 +94,12 @@ class ClientConnection(Connection):
         return call
 
     def upgraded(self, request: Request, receiver: ResponseReceiver) -> Call:
-        """The connection comes from HTTP/1.1: the server will answer ``request``, which was sent
-        in that, on stream 1 (RFC 7540 section 3.2)."""
+        """Begin after an upgrade from HTTP/1.1: the server answers ``request``, which was sent in
+        HTTP/1.1, on stream 1 (RFC 7540 section 3.2)."""
         return self.responses.upgraded(request, receiver)
 
     def close(self, now: float) -> None:
-        """Nothing more is wanted: GOAWAY, and the end once it has left (section 6.8)."""
+        """Close the connection: send GOAWAY, then end (section 6.8)."""
         if self._error is not None or self.closing:
             return
         self.turn.now = now
@@ -112,21 +111,21 @@ class ClientConnection(Connection):
         self.closing = True
 
     def lose(self, reason: str) -> None:
-        """The transport has failed: every receiver hears why."""
+        """The transport has failed: every receiver gets the ``reason``."""
         self.responses.will_end(Failure(reason))
         self.abandon()
 
     def abandon(self) -> None:
-        """The connection is lost or over: every receiver hears of it."""
+        """The connection is lost or over: every receiver is notified."""
         super().abandon()
         self.responses.fail_waiting(Failure("the connection is closed", None, True))
 
     def receive(self, data: bytes, now: float) -> None:
-        """See :class:`~h2static.http2.connection.Connection`."""
+        """Implement :meth:`~h2static.http2.connection.Connection.receive`."""
         if not self.peer.received and self._error is None:
             start = (self.buffer + data)[: len(_HTTP1)]
             if start == _HTTP1:
-                # What would follow is the complaint about a frame of 4 MiB.
+                # Otherwise the error would be about a frame of 4 MiB.
                 self._guarded(_speaks_http1)
                 self._after()
                 return
@@ -134,29 +133,29 @@ class ClientConnection(Connection):
 
     @property
     def room(self) -> int:
-        """Requests that would go out at once; 0 once the server takes no more."""
+        """Number of requests that could be sent immediately; 0 once the server accepts no more."""
         return 0 if self.closing or self.eof or self._error else self.responses.room
 
     @property
     def is_leaving(self) -> bool:
-        """Whether no other request will go out here."""
+        """Whether no further request will be sent on this connection."""
         return self.closing or self.eof or self._error is not None or self.peer.leaving
 
     @property
     def offers_connect(self) -> bool | None:
-        """Whether the server understands extended CONNECT (RFC 8441); ``None``: it has not said."""
+        """Whether the server supports extended CONNECT (RFC 8441); ``None``: not known yet."""
         return self.peer.connect_protocol if self.peer.received else None
 
     @property
     def missing(self) -> int:
-        """Octets that complete the frame whose header has come; 0: there is none."""
+        """Octets missing from the frame whose header has arrived; 0 if there is none."""
         if len(self.buffer) < FRAME_HEADER_SIZE:
             return 0
         length = int.from_bytes(self.buffer[:3], "big")
         return max(0, FRAME_HEADER_SIZE + length - len(self.buffer))
 
     def _frames(self, data: bytes, position: int, tried: int) -> None:
-        """Most of what a client gets is content."""
+        """Process frames, with a fast path for content, which is most of what a client gets."""
         if (
             self._is_unwatched
             and self.blocks.open is None
@@ -166,12 +165,12 @@ class ClientConnection(Connection):
         super()._frames(data, position, tried)
 
     def _end_connection(self, violation: ConnectionViolation) -> None:
-        """What the server did wrong is why its responses are not whole."""
+        """End the connection; the server's error is the reason for incomplete responses."""
         self.responses.will_end(Failure(f"protocol error: {violation.text}", violation.code))
         super()._end_connection(violation)
 
     def _after(self) -> None:
-        """There may be room for requests that wait."""
+        """Send waiting requests if there is room now."""
         if self._error is not None:
             self.responses.fail_waiting(Failure("the connection is closed", None, True))
         else:

@@ -2,26 +2,26 @@
 
 Contract, for the driver:
 
-1. ``receive(data, now)`` takes octets as they come; ``receive_eof(now)`` when there are no more.
-   Neither raises for anything that a peer can send; what escapes is a bug.
+1. Call ``receive(data, now)`` with octets as they arrive, and ``receive_eof(now)`` at their end.
+   Neither raises for anything that a peer can send; an escaping exception is a bug.
 2. After each of these, and whenever there is room, ``pump(now, budget)`` moves content into the
-   output; then send what ``pending()`` gives and say so with ``sent(count, now)``.
-3. While ``backlog`` is true there are octets that were received but not processed, because the
-   connection's turn was over, or things that exchanges were asked for outside of a turn: call
-   ``take_turn(now)`` when others have had theirs.  ``notify`` says when the latter begins.
-   While ``wants_input`` is false do not read from the socket.
-4. ``jobs`` and ``blocked`` name work for a thread; ``finish_job`` and ``unblock`` bring it back.
-5. Call ``check(now)`` when ``deadline()`` has come.  When ``closing`` is true and the output is
-   empty, close; ``abandon()`` when the connection is lost or over.
+   output; then send ``pending()`` and report progress with ``sent(count, now)``.
+3. While ``backlog`` is true there are received octets that were not processed because the
+   connection's turn was over, or calls to exchanges outside of a turn: call ``take_turn(now)``
+   after other connections have had their turn.  ``notify`` signals when the latter begins. While
+   ``wants_input`` is false, do not read from the socket.
+4. ``jobs`` and ``blocked`` list work for threads; ``finish_job`` and ``unblock`` take the results.
+5. Call ``check(now)`` when ``deadline()`` has passed.  When ``closing`` is true and the output is
+   empty, close; call ``abandon()`` when the connection is lost or over.
 
-``now`` is monotonic, in seconds.  A server's driver calls :meth:`Service.new_batch` before it lets
+``now`` is in monotonic seconds.  A server's driver calls :meth:`Service.new_batch` before
 connections process what it has read.
 
-Strategy: a connection owns its parts, and each part owns the state that it changes; no part knows
-the connection.  One loop looks at each frame.  A remembered request with nothing special about it
-is answered by :mod:`h2static.http2.replay`; every other frame becomes an object and goes to
-:mod:`h2static.http2.receiver`.  Both paths give the same octets.  Errors are raised by scope and
-become frames here, and nowhere else.
+Strategy: a connection owns its parts, and each part owns the state that it changes; no part refers
+to the connection.  One loop looks at each frame.  :mod:`h2static.http2.replay` answers known, plain
+requests; every other frame becomes an object and goes to :mod:`h2static.http2.receiver`.  Both
+paths give the same octets.  Errors are raised with a scope and become frames here, and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ from h2static.http2.shutdown import Shutdown
 from h2static.http2.stream import State, Stream
 from h2static.http2.streams import Streams
 
-#: What takes the plain path in one turn, some milliseconds: frames, and a header block once more
-#: for each ``2**_BLOCK_SHIFT`` octets; one octet of it may be a whole field to decode and check.
+#: Work on the plain path in one turn, a few milliseconds: frames, where a header block counts once
+#: more for each ``2**_BLOCK_SHIFT`` octets, because one octet may be a whole field to decode.
 _TURN_WORK = 100
 _BLOCK_SHIFT = 4
-#: Type and flags in the header of a request whose only frame this is.
+#: Type and flags in the header of a single-frame request.
 _WHOLE_HEADERS = bytes((r.HEADERS, WHOLE_REQUEST))
 
 
 def nothing() -> None:
-    """Nobody wants to know."""
+    """Default callback that does nothing."""
 
 
 class Connection:
-    """What both roles have in common; made by :class:`~h2static.http2.server.ServerConnection` and
+    """The base class of both roles: :class:`~h2static.http2.server.ServerConnection` and
     :class:`~h2static.http2.client.ClientConnection`."""
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Connection:
         "role", "sender", "shutdown", "streams", "turn", "write_progress",
     )  # fmt: skip
 
-    #: Nothing here is late for half a second.
+    #: No deadline here is exact to less than half a second.
     slack: Final = 0.5
 
     def __init__(
@@ -88,8 +88,8 @@ class Connection:
         observer: Observer | None = None,
         report: Report | None = None,
     ) -> None:
-        """``notify`` asks for a turn; ``observer`` sees every frame; ``report`` is told each stream
-        error."""
+        """``notify`` requests a turn; ``observer`` sees every frame; ``report`` is called for each
+        stream error."""
         limits = endpoint.limits
         self.role = role
         self.endpoint = endpoint
@@ -99,7 +99,7 @@ class Connection:
         self.peer = PeerSettings()
         self.reports = Reports(observer, report)
         self.sender = Sender(endpoint, role, observer, self._sent_end)
-        #: Readings that would block; the driver takes them out and waits for them.
+        #: Readers that would block; the driver removes them and waits for them.
         self.blocked: list[tuple[int, BodyReader]] = self.sender.blocked
         self.budgets = Budgets(limits, self.turn, lambda: self.shutdown.begin())
         self.streams = Streams(
@@ -114,17 +114,17 @@ class Connection:
         self.blocks = HeaderBlocks(endpoint, observer, self.turn)
         self.shutdown = Shutdown(self.sender, self.streams, self.turn)
         self._deadlines = Deadlines(role, limits, self.peer, self.blocks, self.sender, now)
-        #: When octets came last, when the frame that is not complete began to arrive, and when what
-        #: may be late was last looked for.
+        #: Time of the last octets, of the beginning of the incomplete frame, and of the last check
+        #: of deadlines.
         self._last_receive = self._frame_started = self._checked = now
-        #: When the peer was last seen to take octets in earnest, and how many it took since.
+        #: Time of the peer's last significant progress, and the octets it has taken since.
         self.write_progress = now
         self._taken = 0
-        #: What came and was not processed.
+        #: Received octets that have not been processed.
         self.buffer = b""
         self._backlog = False
         self.expects_preface = role is Role.SERVER
-        #: The peer has ended its side of the transport.
+        #: Whether the peer has closed its direction of the transport.
         self.eof = False
         self.closing = False
         self._error: ProtocolViolation | None = None
@@ -133,9 +133,9 @@ class Connection:
         self._receiver: Receiver
 
     def _begin(self, messages: Messages, replay: Replay | None) -> None:
-        """Begin with what the role makes of messages: the preface goes out."""
+        """Begin with the role's handling of messages: send the preface."""
         self._messages = messages
-        # Whoever looks is to see every frame.
+        # An observer must see every frame.
         self._replay = replay if self.observer is None else None
         self._receiver = Receiver(
             self.role,
@@ -160,13 +160,13 @@ class Connection:
 
     @property
     def output_octets(self) -> int:
-        """Octets that wait for the socket."""
+        """Octets waiting for the socket."""
         output = self.sender.output
         return output.octets - output.sent
 
     @property
     def wants_input(self) -> bool:
-        """Whether the driver should read: not while too much output waits, nor after an error."""
+        """Whether the driver should read: not while too much output waits, or after an error."""
         if self._backlog or self._error is not None:
             return False
         output = self.sender.output
@@ -174,22 +174,22 @@ class Connection:
 
     @property
     def has_content(self) -> bool:
-        """Whether ``pump`` has something to do once there is room."""
+        """Whether :meth:`pump` has something to do once there is room."""
         return self.sender.scheduler.count > 0 and self.sender.window > 0
 
     @property
     def open_streams(self) -> int:
-        """Streams that are not closed, or whose last octets have not left."""
+        """Number of streams that are open, or whose last octets have not been sent."""
         return len(self.streams.open) + len(self.sender.output.ends)
 
     @property
     def problem(self) -> str | None:
-        """The connection error that the peer has caused, for the error log."""
+        """The connection error caused by the peer, for the error log."""
         return None if self._error is None else self._error.text
 
     @property
     def counters(self) -> Counters:
-        """What was counted so far."""
+        """The counts so far."""
         return Counters(
             requests=self.streams.requests,
             resets=self.budgets.resets,
@@ -201,13 +201,13 @@ class Connection:
         return self.sender.output.pieces
 
     def sent(self, count: int, now: float) -> None:
-        """The kernel has taken ``count`` octets of ``pending``."""
+        """The kernel took ``count`` octets of :meth:`pending`."""
         output = self.sender.output
         output.advance(count)
         if not output.octets:
             self.write_progress = now
             return
-        # A drip is no progress: somebody may read one octet a minute.
+        # A trickle does not count as progress: a client could read one octet a minute.
         self._taken += count
         if self._taken >= self.limits.stall_octets:
             self.write_progress = now
@@ -243,7 +243,7 @@ class Connection:
                 self.expects_preface = False
                 position = len(r.PREFACE)
             elif data[3:5] == _WHOLE_HEADERS and self._replay is not None:
-                # Most reads of a client that repeats itself are nothing but known requests.
+                # Most reads from a client with repeating requests contain only known ones.
                 position = tried = self._replay.run(data, 0)
             if position < len(data):
                 self._frames(data, position, tried)
@@ -254,7 +254,7 @@ class Connection:
         self._after()
 
     def receive_eof(self, now: float) -> None:
-        """The peer will send no more: what it can no longer allow or ask for is given up."""
+        """The peer sends no more: give up everything that it can no longer allow or request."""
         self.turn.now = now
         self.eof = True
         if self._error is None:
@@ -268,20 +268,20 @@ class Connection:
                 self._messages.input_ended(stream)
 
     def take_turn(self, now: float) -> None:
-        """Go on with what is in the backlog."""
+        """Continue with the backlog."""
         self.receive(b"", now)
 
     def pump(self, now: float, budget: int) -> None:
         """Move content into the output until about ``budget`` octets wait there."""
         if self._error is None:
             self.turn.now = now
-            # A body that fails ends its own stream; the others go on.
+            # A failing body ends only its own stream.
             while self._guarded(lambda: self.sender.pump(budget)):
                 pass
             self._after()
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """A reading of ``blocked`` can go on."""
+        """A reader in ``blocked`` can continue."""
         self.turn.now = now
         stream = self.streams.open.get(stream_id)
         if stream is not None:
@@ -289,9 +289,9 @@ class Connection:
             self.sender.resume(stream)
 
     def deadline(self) -> float | None:
-        """When :meth:`check` may have something to do at the earliest; ``None``: never.
+        """The earliest time at which :meth:`check` may have something to do; ``None``: never.
 
-        What is late while something is going on is looked for every :attr:`Limits.check_seconds`.
+        On an active connection, deadlines are checked every :attr:`Limits.check_seconds`.
         """
         if self._error is not None:
             return None
@@ -322,7 +322,7 @@ class Connection:
             self._after()
 
     def abandon(self) -> None:
-        """The connection is lost or over: give back everything."""
+        """The connection is lost or over: release all resources."""
         self.streams.release()
         self.sender.output.clear()
         self.turn.give_up()
@@ -331,8 +331,8 @@ class Connection:
     # ------------------------------------------------------------------ the frame loop
 
     def _frames(self, data: bytes, position: int, tried: int) -> None:
-        """The frame loop: process whole frames of ``data`` from ``position``, keep the rest;
-        ``tried`` is where the remembered path has just given up."""
+        """The frame loop: process complete frames in ``data`` from ``position`` on, and keep the
+        rest; ``tried`` is the position at which the fast path has just given up."""
         end = len(data)
         limits, turn_output = self.limits, self.limits.turn_output
         output, replay = self.sender.output, self._replay
@@ -348,7 +348,7 @@ class Connection:
                 if tried != position:
                     position = tried
                     continue
-            # The plain path.  Refuse by the header: before the payload is there.
+            # The plain path.  Refuse by the header, before the payload arrives.
             if length_type >> 8 > limits.max_frame_size:
                 # "An endpoint MUST send an error code of FRAME_SIZE_ERROR if a frame exceeds the
                 # size defined in SETTINGS_MAX_FRAME_SIZE" (4.2).
@@ -390,7 +390,7 @@ class Connection:
             self._end_stream(violation)
 
     def _perform(self) -> None:
-        """Do what exchanges were asked for outside of a turn.  Raises ConnectionViolation."""
+        """Carry out calls to exchanges outside of a turn.  Raises ConnectionViolation."""
         waiting = self.turn.waiting
         while waiting:
             action = waiting.popleft()
@@ -402,9 +402,9 @@ class Connection:
     # ------------------------------------------------------------------ violations become frames
 
     def _guarded(self, action: Callable[[], None]) -> bool:
-        """Run ``action`` within a turn; what it raises becomes a frame.
+        """Run ``action`` within a turn; violations that it raises become frames.
 
-        Whether a stream was ended, so that the rest of the action is still to be done.
+        Returns whether a stream was ended, in which case the rest of the action remains to be done.
         """
         self.turn.active = True
         try:
@@ -420,9 +420,9 @@ class Connection:
         return False
 
     def _end_stream(self, violation: StreamViolation) -> None:
-        """RST_STREAM, charged to the budget that rapid resets have, whoever causes them.
+        """Send RST_STREAM, charged to the budget for resets, whichever side causes them.
 
-        Raises :class:`ConnectionViolation` when the budget is spent.
+        Raises :class:`ConnectionViolation` if the budget is spent.
         """
         self.reports.stream(violation)
         stream = self.streams.open.get(violation.stream_id)
@@ -432,7 +432,7 @@ class Connection:
         self.budgets.reset()
 
     def _end_connection(self, violation: ConnectionViolation) -> None:
-        """GOAWAY, and nothing after it (section 5.4.1)."""
+        """Send GOAWAY, and nothing after it (section 5.4.1)."""
         self._error = violation
         self.reports.connection(violation)
         last = self.streams.last_processed
@@ -446,7 +446,7 @@ class Connection:
         )
         self.closing = True
 
-    # ------------------------------------------------------------------ what parts tell
+    # ------------------------------------------------------------------ callbacks of parts
 
     def _sent_end(self, stream: Stream) -> None:
         """Our message on ``stream`` has ended."""
@@ -458,15 +458,15 @@ class Connection:
     # ------------------------------------------------------------------ deadlines and the end
 
     def _check(self, now: float) -> None:
-        """Act on what is late."""
+        """Act on missed deadlines."""
         deadlines = self._deadlines
         deadlines.check_preface(now)
         if not self.wants_input:
-            # What is owed may have come, but we do not read.
+            # The peer's octets may have arrived, but we are not reading.
             self._frame_started = now
             self.blocks.restart(now)
         elif not self.eof:
-            # A peer that has ended its side can send nothing more: what it asked for is answered.
+            # A peer that has closed its direction can send nothing more: answer its requests.
             buffer = b"" if self.expects_preface else self.buffer
             deadlines.check_input(buffer, now, since=self._frame_started)
         since = self.shutdown.since
@@ -479,7 +479,7 @@ class Connection:
             and deadlines.idle(now, self._last_receive)
         ):
             self.shutdown.begin()
-        # Seen before this adds frames of its own.
+        # Checked before this adds its own frames.
         socket_is_slow = self.output_octets > 0
         for stream in list(self.streams.open.values()):
             reading = self.wants_input
@@ -489,12 +489,12 @@ class Connection:
                 self._end_stream(late)
 
     def _after(self) -> None:
-        """What follows every step: a connection that was drained ends, unless its peer opens
-        another stream before the output has left, as it may until GOAWAY arrives (6.8)."""
+        """Finish a step: a drained connection ends, unless its peer opens another stream before the
+        output has been sent, as it may until GOAWAY arrives (6.8)."""
         if self._error is not None or not (self.eof or self.streams.refusing or self.peer.leaving):
             return
         done = not self.streams.open
         if not done and self.eof and not self.has_content:
-            # No window will grow any more, no content arrive; what is worked on may still go out.
+            # No window will grow and no content arrive; responses in progress may still be sent.
             done = not any(self._messages.pending(one) for one in self.streams.open.values())
         self.closing = done and not self.backlog

@@ -1,12 +1,12 @@
-"""Content that the peer sends: DATA frames to sinks, with credit (RFC 9113 sections 6.1 and 6.9).
+"""Content from the peer: DATA frames to sinks, with credit (RFC 9113 sections 6.1 and 6.9).
 
-Contract: :meth:`Content.data` brings each octet to the stream's sink and returns credit when the
-octets were taken.  The credit of the stream is held back while its sink has had enough, and while
-nobody has said yet what is to become of the content; the connection's is not, so that a stream
-that is not read holds up itself only — unless all such octets of the worker together are too many.
-What nobody wants is discarded, up to a limit.
+Contract: :meth:`Content.data` passes each octet to the stream's sink and returns credit when the
+octets have been taken.  The stream's credit is withheld while its sink is full, and while it is
+undecided what happens to the content.  The connection's credit is not withheld, so an unread stream
+blocks only itself, unless the worker holds too many such octets altogether.  Unwanted content is
+discarded, up to a limit.
 
-Assumes: ``ended`` carries on when a message is whole; ``excess`` when too much came for nobody.
+Assumes that ``ended`` handles complete messages, and ``excess`` too much unwanted content.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Content:
         self._excess = excess
         size = max(1, settings.connection_window_size)
         #: The connection's window begins with 65 535 octets (6.9.2): a larger one is announced, and
-        #: what a smaller one has less is never returned.
+        #: for a smaller one the difference is never returned.
         self.window = ReceiveWindow(
             r.INITIAL_WINDOW_SIZE,
             settings.connection_window_size,
@@ -71,12 +71,12 @@ class Content:
         )
         initial = settings.initial_window_size is None and size == r.INITIAL_WINDOW_SIZE
         self._tunnel_window = endpoint.limits.tunnel_window if initial else 0
-        # DATA below this many octets is a glitch, unless our own window asks for such frames.
+        # DATA with fewer octets is a glitch, unless our own window forces such frames.
         smallest = min(settings.stream_window_size, settings.connection_window_size)
         self._tiny = min(endpoint.limits.tiny_data, max(1, smallest // 2))
 
     def announce(self) -> None:
-        """Open the connection's window as wide as it is to be; part of our preface."""
+        """Open the connection's window to its full size; part of our preface."""
         increment = self.window.size - r.INITIAL_WINDOW_SIZE
         if increment > 0:
             self._sender.emit(WindowUpdate(stream_id=0, increment=increment))
@@ -85,7 +85,7 @@ class Content:
     # ------------------------------------------------------------------ frames
 
     def data(self, frame: Data) -> None:
-        """DATA, wanted or not.  Raises a violation."""
+        """Process DATA, wanted or not.  Raises a violation."""
         flow = len(frame.data) + frame.padding
         # "The entire DATA frame payload is included in flow control" (6.1), whatever becomes of it
         # (6.9).
@@ -121,12 +121,13 @@ class Content:
         self._take(stream, frame.data, flow, last=bool(frame.flags & r.END_STREAM))
 
     def run(self, data: bytes, position: int, most: int) -> int:
-        """DATA frames from ``position`` on that differ in nothing but their octets; where the first
-        other frame begins, or one that is not whole.  ``most``: octets of the largest frame.
+        """Process a run of DATA frames from ``position`` on that differ only in their octets;
+        returns where the first other or incomplete frame begins.  ``most``: octets of the largest
+        frame.
 
-        A download is such frames.  For them :meth:`data` would do what is done here, in the same
-        order; but windows are counted once, behind the last one.  The first frame of a stream is
-        never one of them: whether it may come at all is still to be seen.
+        A download consists of such frames.  :meth:`data` would do the same for each, in the same
+        order, but here windows are counted once, after the last one.  The first frame of a stream
+        is never part of a run, because it must still be checked whether it is allowed.
         """
         head, flags, stream_id = unpack_header(data, position)
         stream = self._streams.open.get(stream_id)
@@ -146,7 +147,7 @@ class Content:
             left -= size
             flow += size
             if not sink.receive(data[start:position]):
-                # From here on credit is held back, for this frame already.
+                # From here on, including this frame, credit is withheld.
                 stream.paused = True
                 stream.withheld += size
                 self._held.octets += size
@@ -164,12 +165,12 @@ class Content:
         return position
 
     def _judge_tiny(self, stream: Stream | None, octets: int) -> None:
-        # A tunnel carries messages of any size, but none in no octets (CVE-2019-9518).
+        # A tunnel carries messages of any size, but an empty frame is useless (CVE-2019-9518).
         if stream is None or not stream.tunneled or not octets:
             self._budgets.glitch()
 
     def _take(self, stream: Stream, data: bytes, flow: int, *, last: bool) -> None:
-        """Bring content to whoever wants it, and return its credit when it was taken."""
+        """Pass content to its sink, and return its credit when it has been taken."""
         if stream.sink is not None:
             if data and not stream.sink.receive(data):
                 stream.paused = True
@@ -180,7 +181,7 @@ class Content:
             self._excess(stream)
             return
         if stream.gone:
-            # The sink has given up: what it was given is nobody's any more.
+            # The sink has given up: its content is no longer wanted.
             return
         if last:
             stream.advance(Input.RECEIVE_END_STREAM)
@@ -192,7 +193,7 @@ class Content:
             self._return_stream(stream, flow)
 
     def end(self, stream: Stream) -> None:
-        """The message is whole: END_STREAM came, with or without trailers."""
+        """The message is complete: END_STREAM arrived, with or without trailers."""
         if stream.content_length is not None and stream.received != stream.content_length:
             raise StreamViolation(
                 stream.id, ErrorCode.PROTOCOL_ERROR, "less content than content-length"
@@ -208,14 +209,14 @@ class Content:
     # ------------------------------------------------------------------ credit
 
     def accept(self, stream: Stream, sink: Sink) -> None:
-        """``sink`` takes the content from its first octet on."""
+        """Pass all content to ``sink``, from the first octet on."""
         pieces, stream.early_content = stream.early_content, []
         stream.sink = sink
         for piece in pieces:
             if not sink.receive(piece):
                 stream.paused = True
             if stream.sink is not sink:
-                # Its application has given up meanwhile.
+                # The application has given up in the meantime.
                 return
         if stream.whole:
             stream.sink = None
@@ -224,7 +225,7 @@ class Content:
             self.resume(stream)
 
     def discard(self, stream: Stream) -> None:
-        """Nobody wants the content: what came of it is thrown away, like what is to come."""
+        """The content is unwanted: discard what has arrived and what is still to come."""
         sink, stream.sink = stream.sink, None
         if sink is not None:
             sink.abandon()
@@ -232,7 +233,7 @@ class Content:
         self.resume(stream)
 
     def resume(self, stream: Stream) -> None:
-        """Content is taken again: return what was held back."""
+        """The sink takes content again: return the withheld credit."""
         stream.paused = False
         withheld, withheld_connection = stream.withheld, stream.withheld_connection
         self.give_back(stream)
@@ -242,25 +243,25 @@ class Content:
             self._return_stream(stream, withheld)
 
     def give_back(self, stream: Stream) -> None:
-        """Nothing is held back for ``stream`` any more."""
+        """Stop withholding credit for ``stream``."""
         self._held.octets -= stream.withheld
         stream.withheld = stream.withheld_connection = 0
 
     def closed(self, stream: Stream) -> None:
-        """The stream is over: what the connection's window lacks for it comes back."""
+        """The stream is over: return the credit withheld from the connection's window for it."""
         withheld = stream.withheld_connection
         self.give_back(stream)
         if withheld:
             self._return_connection(withheld)
 
     def open_window(self, stream: Stream) -> None:
-        """Open a window that began with nothing, since the request was accepted."""
+        """Open a window that began at 0, because the request was accepted."""
         size = stream.window.size
         self._sender.emit(WindowUpdate(stream_id=stream.id, increment=size))
         stream.window.widen(size)
 
     def widen(self, stream: Stream) -> None:
-        """``stream`` has become a tunnel."""
+        """Widen the windows for ``stream``, which has become a tunnel."""
         size = self._tunnel_window
         for stream_id, window in ((0, self.window), (stream.id, stream.window)):
             increment = window.grow(size)
@@ -279,10 +280,10 @@ class Content:
 
 
 def _is_undecided(stream: Stream) -> bool:
-    """Whether nobody has said yet what is to become of the stream's content."""
+    """Whether it is undecided what happens to the stream's content."""
     return stream.sink is None and stream.response is None and stream.held_response is None
 
 
 def _is_held(stream: Stream) -> bool:
-    """Whether credit for the stream's content is held back."""
+    """Whether credit for the stream's content is withheld."""
     return stream.paused or _is_undecided(stream)

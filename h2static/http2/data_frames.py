@@ -1,7 +1,7 @@
-"""Content as DATA frames, one object each: for padding, and for those who look at every frame.
+"""Content as DATA frame objects, needed for padding and for observers of frames.
 
-Contract: a pure function; without padding or an observer :mod:`h2static.http2.sender` makes pieces
-of the same octets.
+Contract: a pure function; without padding or an observer, :mod:`h2static.http2.sender` creates
+pieces with the same octets.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ DATA_SIZE: Final = r.MINIMUM_MAX_FRAME_SIZE
 def data_frames(
     stream_id: int, content: memoryview, end: int, window: int, padding_size: int
 ) -> Iterator[Data]:
-    """``content``, which ``window`` allows, in frames; ``padding_size``: octets of padding at most.
+    """Split ``content``, which ``window`` allows, into frames, with at most ``padding_size`` octets
+    of padding.
 
-    ``end``: END_STREAM, if the content ends the body.  Padding counts against windows (RFC 9113
-    section 6.9).
+    ``end``: whether the content ends the body (END_STREAM).  Padding counts against windows (RFC
+    9113 section 6.9).
     """
     if not content and not end:
-        # The end of a body whose length nobody knew: trailers end the stream.
+        # The end of a body of unknown length: trailers end the stream.
         return
     position = 0
     while True:
         left = len(content) - position
         size = min(left, DATA_SIZE)
-        # Keep the window for the content that is still to come.
+        # Keep the window for content that is still to come.
         padding = max(0, min(padding_size, min(window, DATA_SIZE) - size, window - left))
         flags = r.PADDED if padding else 0
         if end and size == left:

@@ -1,10 +1,10 @@
 """Deadlines of a connection and of its streams (RFC 9113 sections 6.5.3, 9.1 and 10.5).
 
-Contract: :class:`Deadlines` says what is late; it acts on nothing.
-Progress is octets in a period, not "something happened": a drip renews nothing.
+Contract: :class:`Deadlines` says what is late; it takes no action.  Progress means octets in a
+period, not just activity: a trickle does not extend a deadline.
 
-A tunnel (section 8.5, RFC 8441) has deadlines of its own: nobody is late who says nothing, but what
-is sent to a peer must be taken, also while we take nothing of it.
+A tunnel (section 8.5, RFC 8441) has its own deadlines: silence is not a delay, but the peer must
+take what is sent to it, even while we read nothing from it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from h2static.http2.sender import Sender
 from h2static.http2.settings import PeerSettings
 from h2static.http2.stream import State, Stream
 
-#: Where a frame header holds the type.
+#: Offset of the type in a frame header.
 _TYPE_OFFSET = 3
 
 
@@ -52,9 +52,9 @@ class Deadlines:
         self._opened_at = now
 
     def check_input(self, buffer: bytes, now: float, *, since: float) -> None:
-        """Raise :class:`ConnectionViolation` for what the peer owes for too long.
+        """Raise :class:`ConnectionViolation` if something the peer owes is overdue.
 
-        ``buffer``: what came since ``since`` and is not a whole frame.
+        ``buffer``: octets of an incomplete frame, received since ``since``.
         """
         limits = self._limits
         block = self._blocks.open
@@ -77,7 +77,7 @@ class Deadlines:
                 )
 
     def check_preface(self, now: float) -> None:
-        """Raise :class:`ConnectionViolation` if the peer's preface should have come (3.4)."""
+        """Raise :class:`ConnectionViolation` if the peer's preface is overdue (3.4)."""
         if not self._peer.received and now - self._opened_at > self._limits.preface_seconds:
             raise ConnectionViolation(
                 ErrorCode.PROTOCOL_ERROR, "no connection preface before the timeout"
@@ -90,7 +90,7 @@ class Deadlines:
     # ------------------------------------------------------------------ streams
 
     def declined(self, stream: Stream, now: float) -> bool:
-        """Whether the response became whole, and what the client still sends is of no use (8.1):
+        """Whether the response is complete and further octets from the client are useless (8.1):
         too much content, or anything through a tunnel that has ended."""
         if stream.state is not State.HALF_CLOSED_LOCAL or stream.sink is not None:
             return False
@@ -103,36 +103,37 @@ class Deadlines:
     ) -> StreamViolation | None:
         """Whether a stream that waits for its peer has made too little progress.
 
-        ``slow``: octets wait for the socket; ``reading``: we read what comes.
+        ``slow``: octets are waiting for the socket; ``reading``: we are reading from it.
         """
         limits = self._limits
         if stream.waiting if stream.tunneled else _waits_for_us(stream):
-            # It waits for us (a disk, a thread, an application) or for events that nobody can
-            # hurry.
+            # It waits for us (a disk, a thread, an application) or for events, which have no
+            # deadline.
             stream.progress_time = now
             return None
         sending = stream.reader is not None or stream.body is not None
-        # How long a client waits for a response is for those who asked to say.
+        # Makers of requests decide how long to wait for a response.
         receiving = self._role is Role.SERVER and stream.state in (
             State.OPEN,
             State.HALF_CLOSED_LOCAL,
         )
         if not sending and not receiving:
             return None
-        # While a response waits only its octets count: content that keeps coming must not hold it.
+        # While a response waits, only its own octets count; incoming content must not keep it
+        # alive.
         moved = stream.sent if sending else stream.received
         if sending:
-            # Its octets wait for the socket, or those of others whose turn it is.  A window may be
-            # exhausted long before what it allowed has left; if the socket takes nothing, the
+            # Its octets, or those of other streams, wait for the socket.  A window may be
+            # exhausted long before the octets it allowed are sent; if the socket takes nothing, the
             # driver ends the connection.
             held = slow and (
                 stream.send_window > 0 or stream.entered_at == self._sender.output.emptied
             )
         else:
-            # Content that has come may wait because we do not read.
+            # Content that has arrived may be waiting because we are not reading.
             held = not reading
         if held or sending != stream.progress_sending:
-            # The latter once for each direction: a response begins, and it ends.
+            # The latter once for each direction: when a response begins, and when it ends.
             stream.progress_sending = sending
             self._begin_period(stream, now, moved)
             return None
@@ -141,8 +142,8 @@ class Deadlines:
             return None
         progress = moved - stream.progress_octets
         if sending and stream.send_window > 0:
-            # The peer lets this stream send: it is another's turn, or the connection's window is
-            # held, and only in the first case content goes out.
+            # The peer allows this stream to send: it is another's turn, or the connection's window
+            # is exhausted; only in the first case is content being sent.
             progress = self._sender.content - stream.progress_content
         if progress >= limits.stall_octets:
             self._begin_period(stream, now, moved)
@@ -151,20 +152,20 @@ class Deadlines:
         return StreamViolation(stream.id, ErrorCode.CANCEL, reason)
 
     def _begin_period(self, stream: Stream, now: float, moved: int) -> None:
-        """Progress of ``stream`` counts from here on; it has moved ``moved`` octets so far."""
+        """Begin a new period of ``stream``, which has moved ``moved`` octets so far."""
         stream.progress_time = now
         stream.progress_octets = moved
         stream.progress_content = self._sender.content
 
 
 def _waits_for_us(stream: Stream) -> bool:
-    """Whether a stream waits for a disk, a thread, an application, or for events."""
+    """Whether a stream waits for a disk, a thread, an application, or events."""
     if stream.waiting or stream.working or stream.paused:
         return True
     if stream.request.protocol and stream.response is None:
-        # It has nothing to send before it is answered.
+        # The client has nothing to send before it is answered.
         return True
     if stream.reader is not None:
         return stream.remaining is None
-    # An application has not said yet what is to become of the content.
+    # The application has not decided yet what happens to the content.
     return not stream.whole and bool(stream.early_content) and stream.sink is None

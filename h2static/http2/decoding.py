@@ -1,18 +1,18 @@
-"""What header blocks mean: decoding and validation, remembered (RFC 7541, RFC 9113 section 8.2).
+"""Decoding and validating header blocks, with a cache (RFC 7541, RFC 9113 section 8.2).
 
-Contract: decoding is a pure function of (table state, block); validity of a whole request is a pure
-function of the fields.  :class:`FieldSectionMemory` therefore remembers, for all connections of a
-worker that share its settings, which request a block is in a given state, and which state follows.
-It remembers first blocks that end their stream; everything else takes the plain path.
-With the memory off nothing on the wire changes.
+Contract: decoding is a pure function of (table state, block), and the validity of a request is a
+pure function of its fields.  So :class:`FieldSectionMemory` caches, for all connections of a worker
+that share its settings, which request a block represents in a given state, and which state
+follows.  It caches first blocks that end their stream; everything else takes the plain path.  The
+cache never changes anything on the wire.
 
-Assumes: blocks are passed in the order in which they arrived on their connection.
+Assumes that blocks are passed in the order in which they arrived on their connection.
 
-Strategy: a state object stands for the contents of a dynamic table and its bounds; equal states of
-different connections become the same object on second sight.  What came never-indexed, a cookie or
-an authorization is not shared (RFC 7541 section 7.1): a block that carries one is not remembered in
-a shared state, and a table that holds one makes its state private to the connection.
-The memory is bounded in octets; at the bound it forgets everything and begins anew.
+Strategy: a state object represents the contents of a dynamic table and its limits; equal states of
+different connections become the same object on second sight.  Never-indexed fields, cookies and
+authorization are not shared (RFC 7541 section 7.1): a block with one of them is not cached in a
+shared state, and a table that contains one makes its state private to the connection.  The cache is
+limited in octets; when it is full, it is cleared.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from hpacktools.codec import (
     decode_block,
 )
 
-#: Octets for what one entrance of a worker offers: some twenty thousand different requests.
+#: Octets for one entrance of a worker: about twenty thousand different requests.
 DEFAULT_OCTETS: Final = 32 * 1024 * 1024
-#: Octets that a private state may hold for its connection: the requests for a page's subresources,
-#: some dozen with the fields and cookies that browsers send.
+#: Octets that a private state may cache for its connection: the requests for a page's subresources,
+#: about a dozen with the fields and cookies that browsers send.
 _PRIVATE_OCTETS: Final = 65_536
-#: Fields that the tables of all connections share before they are forgotten; one block may go
-#: beyond.  They have 128 octets at most, so that this is half a MiB.
+#: Fields shared by the tables of all connections before they are dropped; one block may exceed
+#: this. They have at most 128 octets, so this is half a MiB.
 _INTERNED: Final = 2_048
-#: Places for marks of blocks that were seen once, an octet each: a power of two, and several for
-#: each request that is remembered.
+#: Slots for marks of blocks seen once, an octet each: a power of two, and several for each cached
+#: request.
 _SIGHTED: Final = 131_072
-#: What an entry costs beside its octets (objects, dictionary slots), measured roughly.
+#: Overhead of an entry in addition to its octets (objects, dictionary slots), roughly measured.
 _ENTRY_OVERHEAD: Final = 600
 _FIELD_OVERHEAD: Final = 120
 
 
 class Known:
-    """What a remembered block is."""
+    """The meaning of a cached block."""
 
     __slots__ = ("head", "is_head", "request", "state")
 
@@ -57,12 +57,12 @@ class Known:
         self.request = head.request
         #: Whether the method is HEAD, so that no content may follow.
         self.is_head = head.request.method == b"HEAD"
-        #: The state after the block; ``None`` when it is the same.
+        #: The state after the block; ``None`` if it is the same.
         self.state = state
 
 
 class DecoderState:
-    """Where a connection's header decoding stands.  Immutable but for what is remembered in it."""
+    """The state of a connection's header decoding.  Immutable except for its cache."""
 
     __slots__ = ("allowed", "known", "octets", "private", "required", "table")
 
@@ -75,29 +75,29 @@ class DecoderState:
         #: The next block must begin with a size update to at most this (RFC 7541 section 4.2).
         self.required = required
         self.private = private
-        #: Block -> what it is in this state.
+        #: Block -> its meaning in this state.
         self.known: dict[bytes, Known] = {}
-        #: What that costs where the state is private; shared ones are counted together.
+        #: The size of that cache if the state is private; shared ones are counted together.
         self.octets = 0
 
 
 class Sighted:
-    """What was seen once, by its hash, in a fixed number of octets: new marks replace old ones.
+    """Remembers hashes seen once in a fixed number of octets: new marks replace old ones.
 
-    Each mark has two places, so that two that share one do not drive each other out again and
-    again.  One in a hundred that are new is taken for an old one.
+    Each mark has two slots, so that two marks that share one do not evict each other repeatedly.
+    One in a hundred new hashes is mistaken for an old one.
     """
 
     __slots__ = ("_marks", "_second", "_size")
 
     def __init__(self, size: int = _SIGHTED) -> None:
-        """``size``: places."""
+        """``size``: number of slots."""
         self._size = size
         self._marks = bytearray(size)
         self._second = False
 
     def again(self, sight: int) -> bool:
-        """Whether ``sight``, 61 bits or more, was there before, and not too long ago."""
+        """Whether ``sight``, a hash of 61 bits or more, was seen before, and not too long ago."""
         marks, size = self._marks, self._size
         one, sight = sight % size, sight // size
         other, sight = sight % size, sight // size
@@ -113,7 +113,7 @@ class Sighted:
 
 
 class FieldSectionMemory:
-    """The decoding of one kind of connection (same settings, same schemes) in one worker."""
+    """The decoding cache of one kind of connection (same settings and schemes) in one worker."""
 
     __slots__ = (
         "_interned",
@@ -135,11 +135,12 @@ class FieldSectionMemory:
         self._octets = 0
         self._states: dict[tuple[DynamicTable, int, int | None], DecoderState] = {}
         self._sighted = Sighted(_SIGHTED if enabled else 1)
-        #: Clients ask for the same paths: a table of ninety entries takes ten KiB by itself.
+        #: Shared table entries, because clients request the same paths: a table of ninety takes ten
+        #: KiB.
         self._interned: dict[Field, Field] = {}
-        #: Agents, languages and the like, which are new in a table and known by their octets.
+        #: Decoded strings such as user agents and languages, by their octets.
         self._strings = StringMemory(SENSITIVE) if enabled else None
-        #: Fields that were found valid.
+        #: Fields found to be valid.
         self.checked = CheckedFields() if enabled else None
         self.enabled = enabled
 
@@ -160,9 +161,9 @@ class FieldSectionMemory:
         return after if state.private else self._shared(after)
 
     def decode(self, state: DecoderState, block: bytes) -> tuple[DecodedBlock, DecoderState]:
-        """Decode ``block`` in ``state``: what it holds, and the state after it.
+        """Decode ``block`` in ``state``; returns its contents and the state after it.
 
-        Raises :class:`hpacktools.codec.HPACKError`; the state is spent then.
+        Raises :class:`hpacktools.codec.HPACKError`; then the state must not be used again.
         """
         interned = self._interned
         if len(interned) > _INTERNED:
@@ -178,12 +179,12 @@ class FieldSectionMemory:
                 strings=self._strings,
             )
         except HPACKError:
-            # There may be secrets in what came before the error.
+            # There may be secrets in the fields before the error.
             interned.clear()
             raise
         if decoded.table is state.table and state.required is None:
             return decoded, state
-        # What a soft limit has cut off may be in the table, whatever it was.
+        # Fields cut off by a soft limit may be in the table, including secrets.
         sensitive = decoded.truncated or is_sensitive(decoded)
         if sensitive:
             self._forget_secrets(decoded)
@@ -192,7 +193,7 @@ class FieldSectionMemory:
         return decoded, after if private or not self.enabled else self._met(after)
 
     def _forget_secrets(self, decoded: DecodedBlock) -> None:
-        """Keep what is somebody's in that connection's table only."""
+        """Remove secrets from the shared caches; only the connection's table keeps them."""
         interned = self._interned
         if decoded.truncated:
             interned.clear()
@@ -208,9 +209,9 @@ class FieldSectionMemory:
         head: RequestHead,
         after: DecoderState,
     ) -> DecoderState:
-        """Offer what ``block`` was in ``state``; returns the state to go on with.
+        """Offer the meaning of ``block`` in ``state``; returns the state to continue with.
 
-        For blocks that begin and end a request.  Kept on second sight.
+        For blocks that begin and end a request.  Cached on second sight.
         """
         if not self.enabled:
             return after
@@ -225,7 +226,7 @@ class FieldSectionMemory:
                 state.octets += cost
                 state.known[block] = Known(head, after if after is not state else None)
             return after
-        # What is somebody's has made the state private, unless it was in the table already.
+        # Secrets have made the state private, unless they were in the table already.
         if after.private or (after is state and is_sensitive(decoded)):
             return after
         if not self._sighted.again(hash((id(state), block))):
@@ -238,10 +239,10 @@ class FieldSectionMemory:
         return after
 
     def _met(self, state: DecoderState) -> DecoderState:
-        """The one state that stands for ``state``, if an equal one was met before.
+        """The shared state equal to ``state``, if an equal one was seen before.
 
-        Connections of one kind of client have equal tables after their first requests, whatever
-        these asked for: what was learnt on one then serves all.
+        Connections of similar clients have equal tables after their first requests, whatever
+        these were: knowledge from one then serves all.
         """
         key = (state.table, state.allowed, state.required)
         shared = self._states.get(key)
@@ -250,7 +251,7 @@ class FieldSectionMemory:
         return self._shared(state) if self._sighted.again(hash(key)) else state
 
     def _shared(self, state: DecoderState) -> DecoderState:
-        """The one state that stands for all that equal ``state``; it is forgotten with the rest."""
+        """The shared state equal to ``state``; it is dropped with the rest of the cache."""
         key = (state.table, state.allowed, state.required)
         shared = self._states.get(key)
         if shared is None:
@@ -268,7 +269,7 @@ class FieldSectionMemory:
 
 
 def is_sensitive(decoded: DecodedBlock) -> bool:
-    """Whether a block carries what must not be shared between connections."""
+    """Whether a block contains fields that must not be shared between connections."""
     if decoded.never_indexed:
         return True
     return not SENSITIVE.isdisjoint([name for name, _ in decoded.fields])

@@ -1,9 +1,9 @@
 """Errors by their scope (RFC 9113 section 5.4).
 
 Contract: code that checks what a peer sent raises :class:`ConnectionViolation` or
-:class:`StreamViolation`; :mod:`h2static.http2.violations` alone turns them into GOAWAY or
-RST_STREAM.  Neither ever leaves ``receive``.
-:class:`Misuse` is ours alone: a caller broke the contract of this package.
+:class:`StreamViolation`; only :mod:`h2static.http2.connection` turns them into GOAWAY or
+RST_STREAM. Neither ever leaves ``receive``.  :class:`Misuse` is an error on our side: a caller
+broke the contract of this package.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from h2static.http2.registry import ErrorCode
 
 
 class ProtocolViolation(Exception):
-    """What the peer did wrong: an error code and a reason for people."""
+    """An error of the peer: an error code, and a reason for people."""
 
     def __init__(self, code: ErrorCode, reason: str) -> None:
         super().__init__(reason)
@@ -26,11 +26,11 @@ class ProtocolViolation(Exception):
 
 
 class ConnectionViolation(ProtocolViolation):
-    """A connection error (RFC 9113 section 5.4.1): ends in GOAWAY."""
+    """A connection error (RFC 9113 section 5.4.1), which results in GOAWAY."""
 
 
 class StreamViolation(ProtocolViolation):
-    """A stream error (RFC 9113 section 5.4.2): ends in RST_STREAM, charged to a budget."""
+    """A stream error (RFC 9113 section 5.4.2): results in RST_STREAM, charged to a budget."""
 
     def __init__(self, stream_id: int, code: ErrorCode, reason: str) -> None:
         super().__init__(code, reason)
@@ -43,11 +43,11 @@ class StreamViolation(ProtocolViolation):
 
 
 class StreamRefusal(StreamViolation):
-    """A request that was refused without an error of its stream; it is told and never raised."""
+    """A request that was refused without a stream error; it is reported, never raised."""
 
     @property
     def text(self) -> str:
-        """Stream and reason, which has the status of the response, for a log."""
+        """Stream and reason (with the response's status), for a log."""
         return f"stream {self.stream_id}: {self.reason}"
 
 

@@ -1,8 +1,8 @@
-"""Field sections of a client's messages: what a request goes out as, what a response was.
+"""Field sections of a client's messages: from requests, and to response heads.
 
-Contract: :func:`request_section` is pure.  A :class:`ResponseHeads` gives for equal fields the same
-:class:`~h2static.http.semantics.ResponseHead`, within a bound; heads with cookies, which are
-somebody's own, are not kept.
+Contract: :func:`request_section` is pure.  A :class:`ResponseHeads` maps equal fields to the same
+:class:`~h2static.http.semantics.ResponseHead`, within a limit; heads with cookies are private and
+not cached.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from h2static.http.fields import Fields
 from h2static.http.messages import Request
 from h2static.http.semantics import ResponseHead, validate_response
 
-#: Heads that one connection remembers; they are forgotten all at once.
+#: Heads cached per connection; a full cache is cleared.
 _MOST: Final = 256
 
 
 class ResponseHeads:
-    """The heads of one connection's responses that repeat."""
+    """The cache of one connection's response heads."""
 
     __slots__ = ("_known",)
 
@@ -26,7 +26,7 @@ class ResponseHeads:
         self._known: dict[Fields, ResponseHead] = {}
 
     def find(self, fields: Fields) -> ResponseHead:
-        """The head that ``fields`` are.  Raises :class:`~h2static.http.errors.Malformed`."""
+        """The head for ``fields``.  Raises :class:`~h2static.http.errors.Malformed`."""
         known = self._known.get(fields)
         if known is None:
             known = validate_response(fields)

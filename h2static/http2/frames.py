@@ -1,13 +1,13 @@
-"""One class a frame type: parse, check, serialize (RFC 9113 section 6).
+"""One class per frame type: parse, check, serialize (RFC 9113 section 6).
 
-Contract: ``PARSERS[type](flags, stream_id, payload)`` makes a frame of a whole payload whose length
-was already checked against SETTINGS_MAX_FRAME_SIZE, or raises a violation with the scope and code
-that the RFC gives.  It checks what can be known from the frame alone: length, padding, stream
-identifier.  ``serialize()`` gives the octets of the whole frame.  Unknown flags and the reserved
-bits are ignored when parsing and zero when serializing (section 4.1).
+Contract: ``PARSERS[type](flags, stream_id, payload)`` creates a frame from a complete payload whose
+length has been checked against SETTINGS_MAX_FRAME_SIZE, or raises a violation with the scope and
+code that the RFC specifies.  It checks everything that depends only on the frame: length, padding,
+stream identifier.  ``serialize()`` returns the octets of the whole frame.  Unknown flags and the
+reserved bits are ignored when parsing and zero when serializing (section 4.1).
 
-Strategy: frame objects are for the frames that are rare and for those who look (``-v``, tests);
-the loops that send DATA and remembered HEADERS write octets themselves with :func:`frame_head`.
+Strategy: frame objects are for rare frames and for observers (``-v``, tests); the loops that send
+DATA and cached HEADERS write octets directly with :func:`frame_head`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def frame_head(length: int, frame_type: int, flags: int) -> bytes:
 
 
 def frame(frame_type: int, flags: int, stream_id: int, payload: bytes) -> bytes:
-    """A whole frame."""
+    """The octets of a whole frame."""
     return _HEAD.pack(len(payload) << 8 | frame_type, flags, stream_id) + payload
 
 
 @dataclass(slots=True, kw_only=True)
 class PriorityFields:
-    """RFC 7540 section 5.3 signals: parsed to be shown and ignored (RFC 9113 section 5.3.2)."""
+    """The priority signals of RFC 7540 section 5.3: shown, but ignored (RFC 9113 section 5.3.2)."""
 
     dependency: int
     weight: int
@@ -51,7 +51,7 @@ class PriorityFields:
 
 @dataclass(slots=True, kw_only=True)
 class Data:
-    """Section 6.1."""
+    """DATA (RFC 9113 section 6.1)."""
 
     stream_id: int
     flags: int = 0
@@ -65,7 +65,7 @@ class Data:
 
 @dataclass(slots=True, kw_only=True)
 class Headers:
-    """Section 6.2."""
+    """HEADERS (RFC 9113 section 6.2)."""
 
     stream_id: int
     flags: int = 0
@@ -81,7 +81,7 @@ class Headers:
 
 @dataclass(slots=True, kw_only=True)
 class Priority:
-    """Section 6.3."""
+    """PRIORITY (RFC 9113 section 6.3)."""
 
     stream_id: int
     flags: int = 0
@@ -93,7 +93,7 @@ class Priority:
 
 @dataclass(slots=True, kw_only=True)
 class RstStream:
-    """Section 6.4."""
+    """RST_STREAM (RFC 9113 section 6.4)."""
 
     stream_id: int
     flags: int = 0
@@ -105,7 +105,7 @@ class RstStream:
 
 @dataclass(slots=True, kw_only=True)
 class Settings:
-    """Section 6.5.  ``entries`` keeps order and repetitions."""
+    """SETTINGS (RFC 9113 section 6.5).  ``entries`` keeps order and repetitions."""
 
     stream_id: int = 0
     flags: int = 0
@@ -118,7 +118,7 @@ class Settings:
 
 @dataclass(slots=True, kw_only=True)
 class PushPromise:
-    """Section 6.6."""
+    """PUSH_PROMISE (RFC 9113 section 6.6)."""
 
     stream_id: int
     flags: int = 0
@@ -133,7 +133,7 @@ class PushPromise:
 
 @dataclass(slots=True, kw_only=True)
 class Ping:
-    """Section 6.7."""
+    """PING (RFC 9113 section 6.7)."""
 
     stream_id: int = 0
     flags: int = 0
@@ -145,7 +145,7 @@ class Ping:
 
 @dataclass(slots=True, kw_only=True)
 class GoAway:
-    """Section 6.8."""
+    """GOAWAY (RFC 9113 section 6.8)."""
 
     stream_id: int = 0
     flags: int = 0
@@ -160,7 +160,7 @@ class GoAway:
 
 @dataclass(slots=True, kw_only=True)
 class WindowUpdate:
-    """Section 6.9."""
+    """WINDOW_UPDATE (RFC 9113 section 6.9)."""
 
     stream_id: int
     flags: int = 0
@@ -172,7 +172,7 @@ class WindowUpdate:
 
 @dataclass(slots=True, kw_only=True)
 class Continuation:
-    """Section 6.10."""
+    """CONTINUATION (RFC 9113 section 6.10)."""
 
     stream_id: int
     flags: int = 0
@@ -184,7 +184,7 @@ class Continuation:
 
 @dataclass(slots=True, kw_only=True)
 class AltSvc:
-    """RFC 7838 section 4."""
+    """ALTSVC (RFC 7838 section 4)."""
 
     stream_id: int = 0
     flags: int = 0
@@ -198,7 +198,7 @@ class AltSvc:
 
 @dataclass(slots=True, kw_only=True)
 class Origin:
-    """RFC 8336 section 2."""
+    """ORIGIN (RFC 8336 section 2)."""
 
     stream_id: int = 0
     flags: int = 0
@@ -211,7 +211,7 @@ class Origin:
 
 @dataclass(slots=True, kw_only=True)
 class PriorityUpdate:
-    """RFC 9218 section 7.1."""
+    """PRIORITY_UPDATE (RFC 9218 section 7.1)."""
 
     stream_id: int = 0
     flags: int = 0
@@ -225,7 +225,7 @@ class PriorityUpdate:
 
 @dataclass(slots=True, kw_only=True)
 class Unknown:
-    """A frame of a type that this side does not know (section 5.5): to be ignored."""
+    """A frame of unknown type (RFC 9113 section 5.5), which must be ignored."""
 
     frame_type: int
     stream_id: int
@@ -265,7 +265,7 @@ def _priority_octets(signal: PriorityFields) -> bytes:
 
 
 def _unpadded(name: str, flags: int, payload: bytes) -> tuple[bytes, int]:
-    """Content without padding, and the octets that padding took (sections 6.1 and 6.2)."""
+    """The content without padding, and the octets of padding (sections 6.1 and 6.2)."""
     if not flags & r.PADDED:
         return payload, 0
     if not payload:
@@ -462,7 +462,7 @@ PARSERS: Final[dict[int, Callable[[int, int, bytes], Frame]]] = {
 
 
 def parse(frame_type: int, flags: int, stream_id: int, payload: bytes) -> Frame:
-    """The frame, or a :class:`ConnectionViolation` or :class:`StreamViolation`."""
+    """Parse a frame.  Raises :class:`ConnectionViolation` or :class:`StreamViolation`."""
     parser = PARSERS.get(frame_type)
     if parser is None:
         return Unknown(frame_type=frame_type, stream_id=stream_id, flags=flags, payload=payload)

@@ -1,8 +1,8 @@
 """Header blocks as they arrive: HEADERS or PUSH_PROMISE, and CONTINUATION (RFC 9113 section 4.3).
 
-Contract: :class:`HeaderBlocks` owns the block that is open and the state of the decoder.  Every
-block is decoded, also those of streams that are refused, reset or ignored: the dynamic table is
-shared by all.
+Contract: :class:`HeaderBlocks` owns the open block and the state of the decoder.  Every block is
+decoded, even those of streams that are refused, reset or ignored, because all share the dynamic
+table.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from h2static.http2.registry import ErrorCode
 from h2static.http2.service import Endpoint
 from hpacktools.codec import DecodedBlock, FieldLimitError, HPACKError
 
-#: A frame that a header block begins with.
+#: A frame that begins a header block.
 Opening: TypeAlias = Headers | PushPromise
 
 
 class OpenBlock:
-    """A header block whose END_HEADERS has not come."""
+    """A header block whose END_HEADERS has not arrived."""
 
     __slots__ = ("fragments", "frames", "octets", "opening", "started", "stream_id")
 
@@ -47,12 +47,12 @@ class HeaderBlocks:
         self._sections = endpoint.sections
         self._observer = observer
         self._turn = turn
-        #: The block that is not complete.
+        #: The incomplete block, if any.
         self.open: OpenBlock | None = None
         self.state: DecoderState = endpoint.sections.start(r.INITIAL_HEADER_TABLE_SIZE)
 
     def check_order(self, frame_type: int, stream_id: int) -> None:
-        """Raise for a frame that must not come now, by its header alone."""
+        """Raise for a frame that is not allowed now, judging by its header alone."""
         block = self.open
         if block is None:
             # "If a CONTINUATION frame is received … without being preceded by a HEADERS … frame,
@@ -69,14 +69,15 @@ class HeaderBlocks:
             )
 
     def begin(self, opening: Opening) -> bytes | None:
-        """The block that ``opening`` begins, if it is whole with that."""
+        """Begin a block with ``opening``; returns it if it is already complete."""
         if opening.flags & r.END_HEADERS:
             return opening.fragment
         self.open = OpenBlock(opening, self._turn.now)
         return None
 
     def go_on(self, frame: Continuation) -> tuple[Opening, bytes] | None:
-        """The frame that began the open block and the whole block, if it is whole now."""
+        """Continue the open block; returns its first frame and the whole block if it is
+        complete."""
         block = self.open
         assert block is not None  # check_order
         block.frames += 1
@@ -93,7 +94,7 @@ class HeaderBlocks:
         return block.opening, b"".join(block.fragments)
 
     def decode(self, opening: Opening, block: bytes) -> DecodedBlock:
-        """What a whole block holds.  Raises :class:`ConnectionViolation`."""
+        """Decode a complete block.  Raises :class:`ConnectionViolation`."""
         observer = self._observer
         try:
             decoded, self.state = self._sections.decode(self.state, block)
@@ -115,10 +116,10 @@ class HeaderBlocks:
         self.state = self._sections.acknowledged(self.state, table_size)
 
     def restart(self, now: float) -> None:
-        """The block that is open has time from ``now`` on: we did not read."""
+        """Restart the open block's deadline at ``now``, because we were not reading."""
         if self.open is not None:
             self.open.started = now
 
     def move_to(self, state: DecoderState) -> None:
-        """A remembered block was decoded to ``state``."""
+        """Set the decoder to ``state``, after a cached block."""
         self.state = state

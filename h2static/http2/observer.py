@@ -1,4 +1,4 @@
-"""Those who look at every frame, and those who are told of errors."""
+"""Observers of frames, and reports of errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from h2static.http2.frames import Frame
 
 
 class Observer(Protocol):
-    """Looks at every frame (``-v``); its presence switches the memories off."""
+    """Sees every frame (``-v``); its presence turns the caches off."""
 
     def received(self, frame: Frame) -> None:
         """A frame has arrived and was parsed."""
@@ -22,7 +22,7 @@ class Observer(Protocol):
         """A header block was decoded; called before :meth:`received` of its HEADERS frame."""
 
     def sent(self, frame: Frame, fields: Sequence[Field] = (), note: str = "") -> None:
-        """A frame has entered the output; ``note`` says what HEADERS are."""
+        """A frame has entered the output; ``note`` describes HEADERS."""
 
     def stream_closed(self, stream_id: int) -> None:
         """Both sides have ended the stream, or it was reset."""
@@ -31,6 +31,6 @@ class Observer(Protocol):
         """The peer broke a rule; ``stream_id`` is 0 for a connection error."""
 
 
-#: Is told each stream error, for the error log: RST_STREAM has no room for a reason.  Unlike an
+#: Called for each stream error, for the error log: RST_STREAM has no room for a reason.  Unlike an
 #: :class:`Observer` it changes nothing else.
 Report: TypeAlias = Callable[[StreamViolation], None]

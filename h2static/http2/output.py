@@ -1,12 +1,12 @@
-"""Octets on their way to the socket, as pieces.
+"""The octets waiting for the socket, as pieces.
 
-Contract: frames are appended as lists of pieces that are never copied together here.  The driver
-sends a prefix of :attr:`Output.pieces` and says how much with :meth:`Output.advance`.  A stream
-counts as open until its last octet was handed to the kernel; :attr:`Output.ends` holds where each
-finished stream ended, so ``len(output.ends)`` is how many have not got that far.
+Contract: frames are appended as lists of pieces, which are never joined here.  The driver sends a
+prefix of :attr:`Output.pieces` and reports its length with :meth:`Output.advance`.  A stream counts
+as open until its last octet was passed to the kernel; :attr:`Output.ends` contains the end position
+of each finished stream, so ``len(output.ends)`` is the number of those not fully sent.
 
-Strategy: almost always everything is sent at once and everything is cleared at once; the walk over
-the pieces is for the short write only.
+Strategy: almost always everything is sent and cleared in one step; walking over the pieces is only
+for short writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bisect import bisect_right
 
 
 class Output:
-    """What one connection has still to send."""
+    """The octets that one connection has yet to send."""
 
     __slots__ = ("emptied", "ends", "mapped", "octets", "pieces", "sent")
 
@@ -26,7 +26,7 @@ class Output:
         self.pieces: list[bytes | memoryview] = []
         #: Octets appended since the output was last empty.
         self.octets = 0
-        #: Octets of them that were sent.
+        #: How many of them were sent.
         self.sent = 0
         #: Whether pieces among them are mappings, which nobody in this process may look at.
         self.mapped = False
@@ -65,7 +65,7 @@ class Output:
         del self.ends[: bisect_right(self.ends, self.sent)]
 
     def clear(self) -> None:
-        """The connection is lost: nothing of this will be sent."""
+        """Drop everything: the connection is lost."""
         self.mapped = False
         self.pieces = []
         self.ends = []

@@ -1,4 +1,4 @@
-"""How a connection begins: the preface of both ends (RFC 9113 section 3.4)."""
+"""The beginning of a connection: the prefaces of both ends (RFC 9113 section 3.4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from h2static.http2.sender import Sender
 from h2static.http2.service import Endpoint
 from h2static.http2.settings import announced
 
-#: How other protocols begin, and what the owner of the server is to know.
+#: The first octets of other protocols, and a hint for the owner of the server.
 _OTHERS: Final = (
     # A TLS record with a handshake message (RFC 8446 section 5.1).
     ((b"\x16",), ": TLS on a cleartext port"),
@@ -24,7 +24,7 @@ _OTHERS: Final = (
 
 
 def send_preface(role: Role, endpoint: Endpoint, sender: Sender, content: Content) -> None:
-    """Send ours: settings, and the window that the peer gets."""
+    """Send our preface: settings, and the peer's window."""
     if role is Role.CLIENT:
         sender.output.append(r.PREFACE)
     sender.emit(Settings(entries=announced(endpoint.settings, endpoint.limits, role)))
@@ -32,9 +32,9 @@ def send_preface(role: Role, endpoint: Endpoint, sender: Sender, content: Conten
 
 
 def has_preface(data: bytes) -> bool:
-    """Whether ``data``, the first octets of a client, hold its preface as a whole.
+    """Whether ``data``, the first octets of a client, contain its complete preface.
 
-    Raises :class:`ConnectionViolation` when they are something else.
+    Raises :class:`ConnectionViolation` if they are something else.
     """
     # "Clients and servers MUST treat an invalid connection preface as a connection error of type
     # PROTOCOL_ERROR" (3.4).

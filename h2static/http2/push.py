@@ -1,8 +1,9 @@
-"""Promises: a server's PUSH_PROMISE and what becomes of it (RFC 9113 section 8.4).
+"""Server push: PUSH_PROMISE and the promised streams (RFC 9113 section 8.4).
 
-Contract: :meth:`Push.deliver` asks a response's hints what is to go along with it, and reserves the
-promised streams: "the server SHOULD send PUSH_PROMISE frames prior to sending any frames that
-reference the promised responses" (section 8.4.1).  Pushed responses bring nothing along.
+Contract: :meth:`Push.delivery` asks a response's hints what to deliver with it, and
+:meth:`Push.promise` reserves the promised streams: "the server SHOULD send PUSH_PROMISE
+frames prior to sending any frames that reference the promised responses" (section 8.4.1).  Pushed
+responses have no pushes of their own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _NOTHING = Delivery()
 
 
 class Push:
-    """What one connection promises."""
+    """The pushes of one connection."""
 
     __slots__ = ("_limits", "_peer", "_sender", "_shutdown", "_streams", "_turn", "seen")
 
@@ -37,18 +38,18 @@ class Push:
         *,
         hints: bool,
     ) -> None:
-        """``hints``: responses may have hints, so what the client asks for is remembered."""
+        """``hints``: whether responses may have hints, so that requests must be remembered."""
         self._limits = limits
         self._peer = peer
         self._sender = sender
         self._streams = streams
         self._shutdown = shutdown
         self._turn = turn
-        #: What the client was promised or has asked for.
+        #: What the client was promised or has requested.
         self.seen = Seen() if hints else None
 
     def asked(self, request: Request) -> None:
-        """What the client asks for itself need not be pushed any more."""
+        """Note a request: what the client requests itself need not be pushed."""
         if self.seen is not None:
             self.seen.add(request.authority, request.path)
 
@@ -64,14 +65,14 @@ class Push:
 
     @property
     def _free_streams(self) -> int:
-        """How many streams may still be promised."""
+        """How many more streams may be promised."""
         limit = self._peer.max_concurrent_streams
         if limit is None:
             limit = self._limits.promised_streams
         return min(limit, self._limits.promised_streams) - self._streams.own
 
     def possible(self, parent: Stream) -> bool:
-        """Whether a promise on ``parent`` reaches the client; pushed responses make none."""
+        """Whether a promise on ``parent`` can reach the client; not on pushed responses."""
         return (
             self._peer.push_enabled
             and parent.id % 2 == 1
@@ -80,7 +81,7 @@ class Push:
         )
 
     def delivery(self, stream: Stream, response: Response) -> Delivery:
-        """What goes along with ``response``."""
+        """What to deliver with ``response``, according to its hints."""
         if self.seen is None or response.hints is None or stream.id % 2 == 0:
             return _NOTHING
         client = PushClient(
@@ -108,7 +109,7 @@ class Push:
             urgency=promise.urgency,
         )
         stream.advance(Input.SEND_PUSH_PROMISE)
-        # Nothing comes on a promised stream.
+        # The client sends nothing on a promised stream.
         stream.whole = True
         self._streams.add_own(stream)
         section = (

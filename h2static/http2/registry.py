@@ -1,7 +1,7 @@
-"""The registries of RFC 9113 (and 7838, 8336, 8441, 9218): codes, names, constants, nothing else.
+"""The registries of RFC 9113 (and 7838, 8336, 8441, 9218): only codes, names and constants.
 
 Frame types, flags and settings are plain ints, because they are compared in the frame loop;
-their names are tables for those who print them.
+tables give their names for printing.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ SETTING_NAMES: Final[dict[int, str]] = {
 
 
 class ErrorCode(enum.IntEnum):
-    """RFC 9113 section 7."""
+    """The error codes of RFC 9113 section 7."""
 
     NO_ERROR = 0x00
     PROTOCOL_ERROR = 0x01
@@ -105,7 +105,7 @@ class ErrorCode(enum.IntEnum):
 
 
 def error_name(code: int) -> str:
-    """``PROTOCOL_ERROR`` …, or ``UNKNOWN`` (RFC 9113 section 7: unknown codes are legal)."""
+    """The name of an error code, or ``UNKNOWN`` (RFC 9113 section 7: unknown codes are legal)."""
     try:
         return ErrorCode(code).name
     except ValueError:

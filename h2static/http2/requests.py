@@ -1,12 +1,12 @@
-"""A server's streams: requests as they arrive, and what applications answer (RFC 9113 section 8).
+"""A server's streams: incoming requests and the applications' responses (RFC 9113 section 8).
 
-Contract: :meth:`Requests.headers` takes whole header blocks: requests and trailers.  Each request
-is recalled or handled, exactly once, when its field section is there.  :class:`Requests` is the
-:class:`~h2static.http2.stream.StreamOwner` of a server's streams: what applications ask of an
-exchange is done here, at once within a turn, otherwise in the next one.
+Contract: :meth:`Requests.headers` takes complete header blocks: requests and trailers.  Each
+request is recalled or handled, exactly once, when its field section is complete.  :class:`Requests`
+is the :class:`~h2static.http2.stream.StreamOwner` of a server's streams: it carries out the
+applications' calls to exchanges, immediately within a turn, otherwise in the next one.
 
-A response that comes before the request's content is whole is held until then, unless it is early,
-a sink takes the content, or the client waits to be told whether to send any.
+A response that arrives before the request's content is complete is held until then, unless it is
+early, a sink takes the content, or the client waits for permission to send it.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from h2static.http2.stream import Input, State, Stream, step
 from h2static.http2.streams import Streams
 from hpacktools.codec import DecodedBlock
 
-#: What HEADERS make of an idle stream, without END_STREAM and with it.
+#: The state of an idle stream after HEADERS, without and with END_STREAM.
 _OPENED = step(State.IDLE, Input.RECEIVE_HEADERS, 0)
 _WHOLE = step(_OPENED, Input.RECEIVE_END_STREAM, 0)
 
 
 class Requests:
-    """See the module."""
+    """The requests of one server connection."""
 
     __slots__ = (
         "_blocks", "_budgets", "_observer", "_peer", "_push", "_replay", "_reports", "_sender",
@@ -72,7 +72,7 @@ class Requests:
         observer: Observer | None,
     ) -> None:
         self._service = service
-        #: Who is at the other end.
+        #: The client of the connection.
         self.client = client
         self._turn = turn
         self._peer = peer
@@ -81,21 +81,21 @@ class Requests:
         self._budgets = budgets
         self._blocks = blocks
         self._push = push
-        # Whoever looks is to see every frame; and without memories everything goes the plain way.
+        # An observer must see every frame; and without caches everything takes the plain path.
         self._replay = replay if observer is None and service.sections.enabled else None
         self._reports = reports
         self._observer = observer
-        #: What receives the content of requests.
+        #: Receives the content of requests.
         self.content = Content(
             service, streams, sender, budgets, ended=self._content_ended, excess=self._excess
         )
-        #: Work for threads, by stream.
+        #: Jobs for threads, by stream.
         self.jobs: deque[tuple[int, Job]] = deque()
 
     # ------------------------------------------------------------------ what arrives
 
     def headers(self, frame: Headers, block: bytes) -> None:
-        """A whole header block has come: a request or trailers.  Raises a violation."""
+        """Process a complete header block: a request or trailers.  Raises a violation."""
         stream_id = frame.stream_id
         end_stream = bool(frame.flags & r.END_STREAM)
         stream = self._streams.open.get(stream_id)
@@ -115,7 +115,7 @@ class Requests:
         if not self._admits(stream_id):
             return
         if decoded.truncated:
-            # RFC 6585 section 5: 431.  The dynamic table is right, the connection goes on.
+            # RFC 6585 section 5: 431.  The dynamic table is in sync, so the connection continues.
             self._budgets.glitch(self._service.limits.oversized_section_glitches)
             self._reports.limit(stream_id, "header section too large (431)")
             self._answer_refused(stream_id, 431, unread(decoded), end_stream=end_stream)
@@ -148,7 +148,7 @@ class Requests:
         self._open(stream_id, head, end_stream=end_stream)
 
     def _admits(self, stream_id: int) -> bool:
-        """See :meth:`~h2static.http2.streams.Streams.admit`."""
+        """Call :meth:`~h2static.http2.streams.Streams.admit`, and report an ignored request."""
         is_new = stream_id >= self._streams.next_peer_id
         if self._streams.admit(stream_id):
             return True
@@ -157,19 +157,19 @@ class Requests:
         return False
 
     def promise(self, frame: PushPromise, block: bytes) -> None:
-        """PUSH_PROMISE, which a client cannot send."""
+        """Refuse PUSH_PROMISE, which a client must not send."""
         # "A client cannot push.  Thus, servers MUST treat the receipt of a PUSH_PROMISE frame as a
         # connection error of type PROTOCOL_ERROR" (8.4).
         raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE from a client")
 
     def reset(self, stream: Stream, code: int) -> None:
-        """RST_STREAM has come: nobody waits for the response."""
+        """Process RST_STREAM: the client no longer wants the response."""
 
     def goaway(self, frame: GoAway) -> None:
-        """GOAWAY has come: the client opens no more streams, and finishes those that are open."""
+        """Process GOAWAY: the client opens no more streams, and finishes those that are open."""
 
     def settings_changed(self) -> None:
-        """The client's SETTINGS have come; nothing of a server waits for them."""
+        """Process the client's SETTINGS; a server has nothing waiting for them."""
 
     def _trailers(self, stream: Stream, decoded: DecodedBlock, *, end_stream: bool) -> None:
         stream.advance(Input.RECEIVE_HEADERS)
@@ -221,25 +221,25 @@ class Requests:
         stream.state = _WHOLE if end_stream else _OPENED
         stream.whole = end_stream
         if settings.initial_window_size == 0 and not end_stream:
-            # Nothing is to be sent before a request was accepted; this one is.
+            # The client may send nothing before a request is accepted; this one is.
             self.content.open_window(stream)
         self._streams.add(stream)
         self._push.asked(head.request)
         return stream
 
     def handle(self, stream_id: int, head: RequestHead) -> None:
-        """Have the application handle a request that is whole and was admitted."""
+        """Have the application handle a complete, admitted request."""
         self._service.application.handle(self._new_stream(stream_id, head, end_stream=True))
 
     def _answer_refused(
         self, stream_id: int, status: int, request: Request, *, end_stream: bool
     ) -> None:
-        """Answer a request that does not get as far as the application."""
+        """Answer a request that does not reach the application."""
         stream = self._new_stream(stream_id, RequestHead(request=request), end_stream=end_stream)
         self._respond(stream, self._service.application.refuse(status, request), at_once=True)
 
     def _open(self, stream_id: int, head: RequestHead, *, end_stream: bool) -> None:
-        """A request: recall its response, or have it handled."""
+        """Begin a request: recall its response, or have the application handle it."""
         service = self._service
         request = head.request
         response = service.recalled.get(request)
@@ -258,7 +258,7 @@ class Requests:
     # ------------------------------------------------------------------ what applications ask
 
     def respond(self, stream: Stream, response: Response) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.respond`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.respond`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.respond(stream, response))
         elif not (stream.gone or stream.response or stream.held_response):
@@ -266,14 +266,14 @@ class Requests:
             self._respond(stream, response)
 
     def inform(self, stream: Stream, status: int, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.inform`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.inform`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.inform(stream, status, fields))
         elif not stream.gone and stream.response is None and stream.id % 2:
             self._sender.informational(stream, status, fields)
 
     def accept(self, stream: Stream, sink: Sink) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.accept`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.accept`."""
         if stream.gone:
             sink.abandon()
         elif not self._turn.active:
@@ -289,14 +289,14 @@ class Requests:
             self.content.accept(stream, sink)
 
     def resume(self, stream: Stream) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.resume`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.resume`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.resume(stream))
         elif not stream.gone and stream.paused:
             self.content.resume(stream)
 
     def work(self, stream: Stream, job: Job) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.work`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.work`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.work(stream, job))
         elif not (stream.gone or stream.working or stream.response or stream.held_response):
@@ -304,7 +304,7 @@ class Requests:
             self.jobs.append((stream.id, job))
 
     def abort(self, stream: Stream, reason: str) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.abort`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.abort`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.abort(stream, reason))
         elif not stream.gone and not stream.complete:
@@ -319,7 +319,7 @@ class Requests:
                 self._streams.reset(stream.id, ErrorCode.INTERNAL_ERROR)
 
     def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.tunnel`."""
         if stream.gone:
             sink.abandon()
         elif not self._turn.active:
@@ -344,7 +344,7 @@ class Requests:
         return not stream.gone and not stream.complete and self._push.possible(stream)
 
     def push(self, stream: Stream, request: Request) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.push`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.push`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.push(stream, request))
         elif self.may_push(stream):
@@ -352,7 +352,7 @@ class Requests:
             self._answer_promise(self._push.promise(stream, promise))
 
     def finish_job(self, stream_id: int, outcome: Outcome | None) -> None:
-        """A job was done, or has failed (``None``); the stream may be gone."""
+        """Deliver a job's outcome (``None`` if it failed); the stream may be gone."""
         stream = self._streams.open.get(stream_id)
         if stream is None or not stream.working:
             return
@@ -365,10 +365,10 @@ class Requests:
             outcome.handle(stream)
 
     def failed(self, stream: Stream, violation: StreamViolation) -> None:
-        """The stream is about to be reset; what its application hears is that it is lost."""
+        """The stream is about to be reset; its application is notified that it is lost."""
 
     def over(self, stream: Stream) -> None:
-        """The stream is over: no thread works for it any more."""
+        """The stream is over: drop its job."""
         self._drop_job(stream)
         if stream.withheld_connection or stream.withheld:
             self.content.closed(stream)
@@ -389,13 +389,13 @@ class Requests:
             )
 
     def input_ended(self, stream: Stream) -> None:
-        """The client sends nothing more, and the request is not whole: its content broke off."""
+        """The client sends nothing more, but the request is incomplete: abandon its content."""
         sink, stream.sink = stream.sink, None
         if sink is not None:
             sink.abandon()
 
     def _drop_job(self, stream: Stream) -> None:
-        """Nobody waits for the stream's job any more."""
+        """Drop the stream's job: its result is no longer needed."""
         if stream.working:
             stream.working = False
             left = [one for one in self.jobs if one[0] != stream.id]
@@ -403,29 +403,29 @@ class Requests:
             self.jobs.extend(left)
 
     def pending(self, stream: Stream) -> bool:
-        """Whether a response may still go out though the client sends nothing more."""
-        # What a thread works on, or an application whose request is whole.
+        """Whether a response may still be sent although the client sends nothing more."""
+        # A job in a thread, or an application with a complete request.
         return stream.working or stream.waiting or (stream.whole and stream.response is None)
 
     def sent(self, stream: Stream) -> None:
         """The response has ended before the request's content has."""
         if stream.sink is not None:
-            # Whoever took it has said everything; what still comes is thrown away.
+            # The response is complete; content that still arrives is discarded.
             self.content.discard(stream)
 
     # ------------------------------------------------------------------ responses
 
     def _respond(self, stream: Stream, response: Response, *, at_once: bool = False) -> None:
-        """Send the final response, now or when the request's content is there."""
+        """Send the final response, now or when the request's content is complete."""
         if response.refusal is not None:
             text = refusal_text(self.client, stream.request, response.status, response.refusal)
             self._reports.refusal(stream.id, text)
         response = fitting(stream.request, response)
         if stream.request.method == b"CONNECT":
-            # Such a request has no content: what the client has to say follows the response.
+            # Such a request has no content: the client's octets follow the response.
             at_once = True
             if response.status < 300:
-                # RFC 9110 section 9.3.6, RFC 8441 section 5: it would say that the tunnel is there.
+                # RFC 9110 section 9.3.6, RFC 8441 section 5: it would mean that the tunnel exists.
                 self._reports.error(
                     stream.id, ErrorCode.INTERNAL_ERROR, f"{response.status} without a tunnel"
                 )
@@ -444,10 +444,10 @@ class Requests:
             self.content.discard(stream)
 
     def _send(self, stream: Stream, response: Response) -> None:
-        """Send ``response`` with what its hints come to.
+        """Send ``response`` with the delivery of its hints.
 
-        In the order that makes it useful: promises, informational response, the response's field
-        section, those of the promised responses, then content by priority.
+        The order makes them useful: promises, informational response, the response's field section,
+        those of the promised responses, then content by priority.
         """
         stream.held_response = None
         delivery = self._push.delivery(stream, response)
@@ -459,7 +459,7 @@ class Requests:
         try:
             self._sender.respond(stream, response, extra=delivery.fields, at_once=at_once)
         except OSError as error:
-            # The body cannot be opened, and nothing of the response was sent.
+            # The body cannot be opened; nothing of the response has been sent.
             self._reports.error(
                 stream.id, ErrorCode.INTERNAL_ERROR, f"cannot read the body: {error}"
             )
@@ -469,7 +469,7 @@ class Requests:
             self._answer_promise(one)
 
     def _answer_promise(self, stream: Stream) -> None:
-        """Answer a request that was made on the client's behalf."""
+        """Answer a request made on the client's behalf."""
         application = self._service.application
         response = application.recall(stream.request)
         if response is None:
@@ -478,20 +478,20 @@ class Requests:
             self._respond(stream, response)
 
     def _content_ended(self, stream: Stream) -> None:
-        """The request's content is whole; the state table has moved already."""
+        """The request's content is complete; the stream's state has already advanced."""
         if stream.state is State.CLOSED:
             output = self._sender.output
             if len(output):
-                # The end of its response may be among what was not sent.
+                # The end of its response may be among the unsent octets.
                 output.ends.append(output.octets)
             self._streams.close(stream)
         elif stream.held_response is not None:
             self._send(stream, stream.held_response)
 
     def _excess(self, stream: Stream) -> None:
-        """More content than anybody wants: the response goes out and the rest is declined."""
+        """Too much unwanted content: send the response and decline the rest."""
         if stream.held_response is not None:
-            # The request was never whole, so that what was to answer it is not its answer.
+            # The request never became complete, so its response does not apply.
             refusal = self._service.application.refuse(413, stream.request)
             self._reports.limit(stream.id, "content too large (413)")
             self._send(stream, refusal)

@@ -1,7 +1,6 @@
-"""Which end of a connection we are: all that client and server do not have in common in one table.
+"""The role of an endpoint: all differences between client and server in one table.
 
-Contract: parts that need to know ask a :class:`Role`; none of them asks what it *is*, but what
-follows from it.
+Contract: parts query the properties of a :class:`Role`, never which role it *is*.
 """
 
 from __future__ import annotations
@@ -10,15 +9,16 @@ import enum
 
 
 class Role(enum.Enum):
-    """RFC 9113 section 1."""
+    """The roles of RFC 9113 section 1."""
 
     CLIENT = 1
     SERVER = 0
 
     @property
     def own_parity(self) -> int:
-        """Streams that this end opens: "Streams initiated by a client MUST use odd-numbered stream
-        identifiers; those initiated by the server MUST use even-numbered" (section 5.1.1)."""
+        """Parity of streams that this end opens: "Streams initiated by a client MUST use
+        odd-numbered stream identifiers; those initiated by the server MUST use even-numbered"
+        (section 5.1.1)."""
         return self.value
 
     @property

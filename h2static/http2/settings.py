@@ -1,8 +1,8 @@
 """Settings of both ends (RFC 9113 section 6.5, RFC 8441 section 3, RFC 9218 section 2.1).
 
-Contract: :class:`LocalSettings` is how this end speaks, :func:`announced` what its SETTINGS frame
-says of that.  :class:`PeerSettings` is what the other end has said; it checks each value and owns
-it.  Settings that nobody knows are ignored.
+Contract: :class:`LocalSettings` is the configuration of this end, :func:`announced` its SETTINGS
+frame.  :class:`PeerSettings` holds and checks the settings received from the other end.  Unknown
+settings are ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
 from h2static.http2.windows import ReceiveWindow
 
-#: Setting -> smallest value, largest value, code when it is outside.
+#: Setting -> smallest value, largest value, error code for other values.
 RULES: Final[dict[int, tuple[int, int, ErrorCode]]] = {
     # "Any value other than 0 or 1 MUST be treated as a connection error of type PROTOCOL_ERROR".
     r.SETTINGS_ENABLE_PUSH: (0, 1, ErrorCode.PROTOCOL_ERROR),
@@ -51,47 +51,47 @@ def check_setting(identifier: int, value: int) -> None:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class LocalSettings:
-    """How this end speaks HTTP/2; the options of the command line that concern it."""
+    """The configuration of this end, including the related command-line options."""
 
     #: Our SETTINGS_HEADER_TABLE_SIZE in octets; ``None``: not sent.
     header_table_size: int | None = None
-    #: A size that is announced in the same frame before that one, as if the table had been made
-    #: smaller in between (RFC 7541 section 4.2); ``None``: none is.
+    #: A size announced before that one in the same frame, as if the table had been made smaller in
+    #: between (RFC 7541 section 4.2); ``None``: none is.
     passing_header_table_size: int | None = None
     #: The encoder's table is the smaller of this and what the peer allows.
     encoder_header_table_size: int = r.INITIAL_HEADER_TABLE_SIZE
-    #: Streams that the peer may have open; a client's bounds what it is promised.
+    #: Streams that the peer may have open; for a client this limits promised streams.
     max_concurrent_streams: int = 100
     #: Our SETTINGS_INITIAL_WINDOW_SIZE in octets; ``None``: not sent; 0: opened by WINDOW_UPDATE
-    #: for each request that is accepted.
+    #: for each accepted request.
     initial_window_size: int | None = None
     connection_window_size: int = r.INITIAL_WINDOW_SIZE
-    #: What the windows of streams and of the connection may grow to; 0: they keep their size.
+    #: Largest size to which windows of streams and of the connection may grow; 0: they do not grow.
     largest_stream_window: int = 0
     largest_connection_window: int = 0
-    #: Streams that a client opens before the server has said how many it takes: "It is recommended
+    #: Streams that a client opens before it knows the server's limit: "It is recommended
     #: that this value be no smaller than 100" (6.5.2).
     assumed_streams: int = 100
     #: Octets of padding added to each HEADERS, DATA and PUSH_PROMISE frame, Pad Length included.
     padding: int = 0
     #: A client's SETTINGS_ENABLE_PUSH; a server sends none.
     enable_push: bool = False
-    #: A server's SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441): extended CONNECT is understood.
+    #: A server's SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441): whether it supports extended CONNECT.
     enable_connect_protocol: bool = False
 
     @property
     def stream_window_size(self) -> int:
-        """Octets that a stream's window has at its widest."""
+        """The initial size of a stream's window in octets."""
         # An initial window of 0 is opened to the usual size.
         return self.initial_window_size or r.INITIAL_WINDOW_SIZE
 
     def stream_window(self, left: int) -> ReceiveWindow:
-        """The window of a new stream, in which ``left`` octets may come now."""
+        """The window of a new stream, which currently allows ``left`` octets."""
         return ReceiveWindow(left, self.stream_window_size, most=self.largest_stream_window)
 
 
 def announced(settings: LocalSettings, limits: Limits, role: Role) -> tuple[tuple[int, int], ...]:
-    """The entries of the SETTINGS frame that our preface is (RFC 9113 section 3.4)."""
+    """The entries of the SETTINGS frame in our preface (RFC 9113 section 3.4)."""
     entries = [
         (r.SETTINGS_MAX_CONCURRENT_STREAMS, settings.max_concurrent_streams),
         (r.SETTINGS_MAX_HEADER_LIST_SIZE, limits.soft_list_size),
@@ -112,7 +112,7 @@ def announced(settings: LocalSettings, limits: Limits, role: Role) -> tuple[tupl
 
 
 class PeerSettings:
-    """What the peer has said of itself; initial values until then (RFC 9113 section 6.5.2)."""
+    """The peer's settings; initial values until they arrive (RFC 9113 section 6.5.2)."""
 
     __slots__ = (
         "acknowledged",
@@ -125,25 +125,25 @@ class PeerSettings:
     )
 
     def __init__(self) -> None:
-        #: The first SETTINGS frame has come.
+        #: Whether the first SETTINGS frame has arrived.
         self.received = False
-        #: Our SETTINGS frame was acknowledged.
+        #: Whether our SETTINGS frame was acknowledged.
         self.acknowledged = False
-        #: GOAWAY has come: the peer opens no more streams, or takes none any more.
+        #: Whether GOAWAY has arrived: the peer opens, or accepts, no more streams.
         self.leaving = False
         self.push_enabled = True
-        #: ``None``: no limit was said.
+        #: ``None``: the peer set no limit.
         self.max_concurrent_streams: int | None = None
-        #: RFC 8441: a server understands extended CONNECT.
+        #: RFC 8441: whether a server supports extended CONNECT.
         self.connect_protocol = False
         #: ``None`` before the first SETTINGS frame; it cannot change after it.
         self.no_rfc7540_priorities: int | None = None
 
     def apply(self, identifier: int, value: int, role: Role) -> None:
-        """Take one entry, whose sender is the other end of ``role``.
+        """Apply one entry sent by the other end of ``role``.
 
-        SETTINGS_HEADER_TABLE_SIZE and SETTINGS_INITIAL_WINDOW_SIZE are checked here and carried out
-        by the sender, whose numbers they change.  Raises :class:`ConnectionViolation`.
+        SETTINGS_HEADER_TABLE_SIZE and SETTINGS_INITIAL_WINDOW_SIZE are checked here and applied
+        by the sender, whose state they change.  Raises :class:`ConnectionViolation`.
         """
         check_setting(identifier, value)
         if identifier == r.SETTINGS_ENABLE_PUSH:

@@ -21,7 +21,7 @@ SHUTDOWN_PING: Final = b"h2static"
 
 
 class Shutdown:
-    """How far the end has come."""
+    """The progress of a graceful shutdown."""
 
     __slots__ = ("_sender", "_streams", "_turn", "since")
 
@@ -29,11 +29,11 @@ class Shutdown:
         self._sender = sender
         self._streams = streams
         self._turn = turn
-        #: When the first GOAWAY was sent; ``None`` before.
+        #: Time at which the first GOAWAY was sent; ``None`` before.
         self.since: float | None = None
 
     def begin(self) -> None:
-        """Ask the peer to leave; has an effect once."""
+        """Ask the peer to leave; only the first call has an effect."""
         if self.since is not None:
             return
         self.since = self._turn.now
@@ -41,7 +41,7 @@ class Shutdown:
         self._sender.emit(Ping(opaque=SHUTDOWN_PING))
 
     def acknowledged(self) -> None:
-        """A round trip has passed: no stream is on its way that does not know of the shutdown."""
+        """A round trip has passed: any stream still in transit was opened despite the shutdown."""
         streams = self._streams
         if self.since is None or streams.refusing:
             return

@@ -1,13 +1,13 @@
-"""Stream states (RFC 9113 section 5.1) and what is kept of an open stream.
+"""Stream states (RFC 9113 section 5.1), and the state of an open stream.
 
-Contract: :data:`TRANSITIONS` is the whole truth about which frame a peer may send in which state,
-and about what we send that moves a stream on, for both roles.  DATA leaves a stream where it is,
-and a stream that we reset is forgotten.  :meth:`Stream.advance` moves a stream along the table.  A
-stream that is neither idle nor closed has a :class:`Stream`; the connection knows the closed and
-the idle ones by their identifiers alone.
+Contract: :data:`TRANSITIONS` defines completely which frame a peer may send in which state, and
+which of our frames change the state, for both roles.  DATA does not change the state, and a stream
+that we reset is dropped.  :meth:`Stream.advance` moves a stream along the table.  A stream that is
+neither idle nor closed has a :class:`Stream`; the connection knows closed and idle ones only by
+their identifiers.
 
-A stream of a server is the :class:`~h2static.http.exchange.Exchange` of its request: there is no
-further object.  What it is asked for as such is done by its :class:`StreamOwner`.
+A server's stream is the :class:`~h2static.http.exchange.Exchange` of its request: there is no other
+object.  Its :class:`StreamOwner` carries out the calls.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from h2static.http2.windows import ReceiveWindow
 
 
 class State(enum.IntEnum):
-    """RFC 9113 section 5.1."""
+    """The stream states of RFC 9113 section 5.1."""
 
     IDLE = 0
     RESERVED_LOCAL = 1
@@ -39,7 +39,7 @@ class State(enum.IntEnum):
 
 
 class Input(enum.IntEnum):
-    """What can happen to a stream.  END_STREAM is an input of its own, after its frame."""
+    """The events of a stream.  END_STREAM is a separate event after its frame."""
 
     RECEIVE_HEADERS = 0
     RECEIVE_DATA = 1
@@ -53,7 +53,7 @@ class Input(enum.IntEnum):
 
 
 class Wrong(enum.Enum):
-    """What an input is that the state forbids: scope and code."""
+    """The error for an event that the state forbids: scope and code."""
 
     #: "receiving any frame other than HEADERS or PRIORITY on a stream in this state MUST be treated
     #: as a connection error of type PROTOCOL_ERROR" (idle; likewise reserved).
@@ -69,7 +69,7 @@ class Wrong(enum.Enum):
 _IN, _ST = Input, State
 Outcome: TypeAlias = State | Wrong
 
-#: state -> input -> next state or error; an input that is missing is our own misuse.
+#: State -> event -> next state or error; a missing event is our own misuse.
 TRANSITIONS: Final[dict[State, dict[Input, Outcome]]] = {
     _ST.IDLE: {
         _IN.RECEIVE_HEADERS: _ST.OPEN,
@@ -133,7 +133,7 @@ _OUTCOMES: Final = [[TRANSITIONS[state].get(event) for event in Input] for state
 
 
 def step(state: State, event: Input, stream_id: int) -> State:
-    """The state after ``event``; raises a violation, or :class:`Misuse` for what we may not do."""
+    """The state after ``event``; raises a violation, or :class:`Misuse` for our own mistakes."""
     outcome = _OUTCOMES[state][event]
     if outcome is None:
         raise Misuse(f"stream {stream_id}: {event.name} in state {state.name}")
@@ -147,38 +147,38 @@ def step(state: State, event: Input, stream_id: int) -> State:
 
 
 class StreamOwner(Protocol):
-    """Carries out what an application asks of a stream."""
+    """Carries out an application's calls to a stream."""
 
     @property
     def client(self) -> Client:
-        """Who is at the other end."""
+        """The client of the connection."""
 
     def respond(self, stream: Stream, response: Response) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.respond`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.respond`."""
 
     def inform(self, stream: Stream, status: int, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.inform`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.inform`."""
 
     def accept(self, stream: Stream, sink: Sink) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.accept`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.accept`."""
 
     def resume(self, stream: Stream) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.resume`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.resume`."""
 
     def work(self, stream: Stream, job: Job) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.work`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.work`."""
 
     def abort(self, stream: Stream, reason: str) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.abort`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.abort`."""
 
     def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.tunnel`."""
 
     def may_push(self, stream: Stream) -> bool:
         """See :attr:`h2static.http.exchange.Exchange.may_push`."""
 
     def push(self, stream: Stream, request: Request) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.push`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.push`."""
 
 
 class Stream:
@@ -238,7 +238,7 @@ class Stream:
         urgency: int = DEFAULT_URGENCY,
         incremental: bool = DEFAULT_INCREMENTAL,
     ) -> None:
-        """``window``: for what the peer sends on the stream."""
+        """``window``: the receive window of the stream."""
         self.id = stream_id
         self.opened_at = now
         self.state = State.IDLE
@@ -246,59 +246,60 @@ class Stream:
         self.owner = owner
         self.urgency = urgency
         self.incremental = incremental
-        #: Whether the scheduler has it; the scheduler's alone.
+        #: Whether the stream is in the scheduler; only the scheduler sets it.
         self.queued = False
         # --- receiving content
         self.window = window
         self.received = 0
-        #: What a Content-Length field says.
+        #: The value of the Content-Length field, if any.
         self.content_length: int | None = None
-        #: The client waits for 100 (Continue) or a final response (RFC 9110 section 10.1.1).
+        #: Whether the client waits for 100 (Continue) or a final response (RFC 9110 section
+        #: 10.1.1).
         self.expects_continue = False
         self.sink: Sink | None = None
-        #: The sink has had enough.
+        #: Whether the sink is full.
         self.paused = False
-        #: Content that came before anybody said what is to become of it.
+        #: Content that arrived before it was decided what happens to it.
         self.early_content: list[bytes] = []
-        #: Octets whose credit is held back: of the stream's window, of the connection's.
+        #: Octets whose credit is withheld: from the stream's window, from the connection's.
         self.withheld = 0
         self.withheld_connection = 0
-        #: The peer has sent END_STREAM, and the trailers that came with it.
+        #: Whether the peer has sent END_STREAM, and the trailers with it.
         self.whole = False
         self.trailers: Fields = ()
-        #: It carries another protocol: the request of it was granted (section 8.5, RFC 8441).
+        #: Whether it is a tunnel for another protocol (section 8.5, RFC 8441).
         self.tunneled = False
         # --- sending content
-        #: The final response, once its field section was sent.
+        #: The final response, once its field section has been sent.
         self.response: Response | None = None
-        #: The final response, while the request's content is still to come.
+        #: The final response, while the request's content is incomplete.
         self.held_response: Response | None = None
         self.send_window = send_window
         self.body: memoryview | None = None
         self.reader: BodyReader | None = None
         #: The same, where its content may be mapped.
         self.mapper: MappedReader | None = None
-        #: ``Output.emptied`` when content last entered the output.
+        #: The value of ``Output.emptied`` when content last entered the output.
         self.entered_at = -1
         self.offset = 0
-        #: Octets of the body still to send; ``None`` while it is unknown how many.
+        #: Octets of the body still to send; ``None`` if unknown.
         self.remaining: int | None = 0
         self.sent = 0
         #: As :attr:`h2static.http.journal.Finished.delivered`.
         self.delivered: tuple[str, ...] = ()
-        #: The reader would block.
+        #: Whether the reader would block.
         self.waiting = False
-        #: A job of the stream waits for a thread, or is being done.
+        #: Whether a job of the stream is waiting for a thread or running.
         self.working = False
         # --- progress
-        #: When progress was last counted, of which direction, how much had been moved by then, and
-        #: how much content by all streams together (:attr:`Sender.content`).
+        #: Time at which progress was last measured, its direction, the octets moved by then, and
+        #: the content sent by all streams together (:attr:`Sender.content`).
         self.progress_time = now
         self.progress_sending = False
         self.progress_octets = 0
         self.progress_content = 0
         # --- the end
-        #: The stream is closed, reset, or lost with its connection.
+        #: Whether the stream is closed, reset, or lost with its connection.
         self.gone = False
         self._lost: list[Callable[[], None]] = []
 
@@ -312,7 +313,7 @@ class Stream:
         return self.response is not None and self.remaining == 0
 
     def release(self) -> None:
-        """The stream is over: give back what it holds.  Safe to call twice."""
+        """The stream is over: release its resources.  Safe to call twice."""
         if self.gone:
             return
         self.gone = True
@@ -333,48 +334,48 @@ class Stream:
 
     @property
     def client(self) -> Client:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.client`."""
         return self.owner.client
 
     def respond(self, response: Response) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.respond`."""
         self.owner.respond(self, response)
 
     def inform(self, status: int, fields: Fields = ()) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.inform`."""
         self.owner.inform(self, status, fields)
 
     def accept(self, sink: Sink) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.accept`."""
         self.owner.accept(self, sink)
 
     def resume(self) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.resume`."""
         self.owner.resume(self)
 
     def work(self, job: Job) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.work`."""
         self.owner.work(self, job)
 
     def abort(self, reason: str) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.abort`."""
         self.owner.abort(self, reason)
 
     def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.tunnel`."""
         self.owner.tunnel(self, sink, body, fields)
 
     @property
     def may_push(self) -> bool:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.may_push`."""
         return self.owner.may_push(self)
 
     def push(self, request: Request) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.push`."""
         self.owner.push(self, request)
 
     def when_lost(self, callback: Callable[[], None]) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.when_lost`."""
         if not self.gone:
             self._lost.append(callback)
         elif not self.complete:

@@ -1,11 +1,11 @@
-"""The streams of a connection: those that are open, and what is known of all others.
+"""The streams of a connection: open ones, and the state of all others.
 
-Contract: :class:`Streams` owns which identifiers were used, which streams are open, which were
-reset by us, and which were promised (RFC 9113 section 5.1.1).  An open stream is in
-:attr:`Streams.open`; :meth:`Streams.state_of_absent` says what every other identifier stands for,
-from a few numbers.  Streams leave by :meth:`Streams.close`, which gives back what they hold.
+Contract: :class:`Streams` knows which identifiers were used, which streams are open, which we have
+reset, and which were promised (RFC 9113 section 5.1.1).  An open stream is in :attr:`Streams.open`;
+:meth:`Streams.state_of_absent` derives the state of every other identifier from a few numbers.
+Streams are removed by :meth:`Streams.close`, which releases their resources.
 
-Assumes: everything that is sent on a stream goes through the sender.
+Assumes that everything sent on a stream goes through the sender.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from h2static.http2.stream import Input, State, Stream, step
 
 
 class Streams:
-    """See the module."""
+    """The streams of one connection."""
 
     __slots__ = (
         "_budgets", "_idle_gaps", "_limits", "_maximum", "_observer", "_over",
@@ -43,8 +43,8 @@ class Streams:
         observer: Observer | None,
         over: Callable[[Stream], None],
     ) -> None:
-        """``maximum``: streams of the peer that may be open; ``over`` is called with each stream
-        that is, before it is released."""
+        """``maximum``: streams that the peer may have open; ``over`` is called with each stream
+        that has ended, before it is released."""
         self._role = role
         self._own_parity = role.own_parity
         self._limits = limits
@@ -57,15 +57,15 @@ class Streams:
         #: The next stream that the peer may open, and the next one that we may open or promise.
         self.next_peer_id = role.first_peer_id
         self.next_own_id = role.first_own_id
-        #: How many of the open ones are our own.
+        #: Number of open streams that are our own.
         self.own = 0
-        #: The last stream of the peer that was or will be processed (section 6.8).
+        #: The peer's last stream that was or will be processed (section 6.8).
         self.last_processed = 0
-        #: Our final GOAWAY was sent: streams that the peer opens are ignored.
+        #: Whether our final GOAWAY was sent: new streams of the peer are ignored.
         self.refusing = False
-        #: Streams of the peer that were processed.
+        #: Number of the peer's streams that were processed.
         self.requests = 0
-        #: Ranges of the peer's stream ids that were skipped: (first, last).
+        #: Ranges of skipped stream IDs of the peer: (first, last).
         self._idle_gaps: deque[tuple[int, int]] = deque(maxlen=limits.idle_gaps)
         #: Streams that we reset, in order; their late frames are ignored.
         self._reset: dict[int, None] = {}
@@ -77,7 +77,7 @@ class Streams:
     # ------------------------------------------------------------------ streams that begin
 
     def admit(self, stream_id: int) -> bool:
-        """Whether HEADERS on a stream that is not open open it (sections 5.1.1 and 5.1.2).
+        """Whether HEADERS open a stream that is not open (sections 5.1.1 and 5.1.2).
 
         False: the frame is ignored.  Raises a violation.
         """
@@ -97,14 +97,14 @@ class Streams:
             step(State.CLOSED, Input.RECEIVE_HEADERS, stream_id)
         self._use(stream_id)
         if self.refusing:
-            # Not processed, as the final GOAWAY said; the client knows (6.8).
+            # Not processed, as announced in the final GOAWAY (6.8).
             self._budgets.glitch()
             return False
         occupied = len(self.open) + len(self._sender.output.ends)
         # "An endpoint that receives a HEADERS frame that causes its advertised concurrent stream
         # limit to be exceeded MUST treat this as a stream error of type PROTOCOL_ERROR or
         # REFUSED_STREAM" (5.1.2).  The latter says that nothing was processed, so that the client
-        # may try again (8.7).
+        # may retry (8.7).
         if occupied - self.own >= self._maximum:
             raise StreamViolation(
                 stream_id, ErrorCode.REFUSED_STREAM, "more than SETTINGS_MAX_CONCURRENT_STREAMS"
@@ -112,7 +112,7 @@ class Streams:
         return True
 
     def admit_promise(self, stream_id: int) -> None:
-        """A promised stream is reserved by the peer (section 6.6).  Raises a violation."""
+        """Reserve a stream promised by the peer (section 6.6).  Raises a violation."""
         # "The promised stream identifier MUST be a valid choice for the next stream sent by the
         # sender"; "A receiver MUST treat the receipt of a PUSH_PROMISE that promises an illegal
         # stream identifier as a connection error of type PROTOCOL_ERROR" (6.6).
@@ -123,7 +123,7 @@ class Streams:
         self._use(stream_id)
 
     def absent_promise(self, parent_id: int) -> None:
-        """PUSH_PROMISE on a stream that is not open: legal where we have reset it (6.6)."""
+        """Process PUSH_PROMISE on a stream that is not open: legal if we have reset it (6.6)."""
         if not self._was_reset(parent_id):
             raise ConnectionViolation(
                 ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE on a stream that is not open"
@@ -131,7 +131,7 @@ class Streams:
         self._budgets.glitch()
 
     def _use(self, stream_id: int) -> None:
-        """The peer uses ``stream_id``, and none below it any more (section 5.1.1)."""
+        """The peer uses ``stream_id``, so all unused lower ones are closed (section 5.1.1)."""
         if stream_id > self.next_peer_id:
             self._idle_gaps.append((self.next_peer_id, stream_id - 2))
         self.next_peer_id = stream_id + 2
@@ -142,18 +142,18 @@ class Streams:
             del pending[skipped]
 
     def add(self, stream: Stream) -> None:
-        """A stream of the peer is open and will be processed."""
+        """Add an open stream of the peer, which will be processed."""
         if self.pending_priorities:
             update = self.pending_priorities.pop(stream.id, None)
             if update is not None:
-                # RFC 9218 section 7: a PRIORITY_UPDATE outweighs the field.
+                # RFC 9218 section 7: a PRIORITY_UPDATE takes precedence over the field.
                 stream.urgency, stream.incremental = update
         self.open[stream.id] = stream
         self.last_processed = stream.id
         self.requests += 1
 
     def processed(self, stream_id: int) -> None:
-        """``stream_id`` is a stream that was not merely ignored."""
+        """Note that ``stream_id`` was processed, not merely ignored."""
         self.last_processed = stream_id
 
     @property
@@ -162,41 +162,41 @@ class Streams:
         return self.next_own_id < r.MAXIMUM_STREAM_ID
 
     def next_own(self) -> int:
-        """The identifier for a stream of our own, which is used with that."""
+        """Take the next identifier for a stream of our own."""
         stream_id = self.next_own_id
         self.next_own_id += 2
         return stream_id
 
     def add_own(self, stream: Stream) -> None:
-        """A stream of our own is open or reserved."""
+        """Add a stream of our own, open or reserved."""
         self.own += 1
         self.open[stream.id] = stream
 
     def refuse(self) -> None:
-        """Our final GOAWAY goes out: ignore streams that the peer opens from now on."""
+        """Our final GOAWAY is being sent: ignore streams that the peer opens from now on."""
         self.refusing = True
 
     def replayed(self, next_peer_id: int, count: int) -> None:
-        """The remembered path has answered ``count`` requests up to this identifier."""
+        """The fast path has answered ``count`` requests up to this identifier."""
         self.next_peer_id = next_peer_id
         self.last_processed = next_peer_id - 2
         self.requests += count
 
     def used(self, stream_id: int) -> None:
-        """The next stream of the peer, which may be opened, is about to be."""
+        """The peer is about to open its next stream, ``stream_id``, which is allowed."""
         self.next_peer_id = stream_id + 2
 
     def answered(self, stream_id: int) -> None:
-        """A stream that was admitted needs none: its response went out with that."""
+        """An admitted request needs no stream, because its response was sent immediately."""
         self.last_processed = stream_id
         self.requests += 1
 
     # ------------------------------------------------------------------ streams that are not open
 
     def absent(self, stream_id: int, event: Input) -> None:
-        """A frame for a stream that is not open has no effect, where it is legal.
+        """Process a frame for a stream that is not open: no effect if it is legal.
 
-        Raises what the state table says of an idle or a closed stream.
+        Raises the error in the state table for an idle or closed stream.
         """
         if self._was_reset(stream_id):
             # "An endpoint that sends a RST_STREAM frame … MUST ignore frames that it receives on
@@ -206,12 +206,12 @@ class Streams:
             # Our final GOAWAY said that the stream will not be processed (6.8).
             return
         else:
-            # What the table allows on a closed stream has no effect: WINDOW_UPDATE and RST_STREAM
-            # cross with the end of every response, and each has a budget of its own.
+            # Frames that the table allows on a closed stream have no effect: WINDOW_UPDATE and
+            # RST_STREAM cross with the end of every response, and each has its own budget.
             step(self.state_of_absent(stream_id), event, stream_id)
 
     def state_of_absent(self, stream_id: int) -> State:
-        """Idle or closed, for a stream id without a stream (section 5.1.1)."""
+        """The state, idle or closed, of a stream ID without a stream (section 5.1.1)."""
         if not self._is_of_peer(stream_id):
             return State.CLOSED if stream_id < self.next_own_id else State.IDLE
         if stream_id >= self.next_peer_id:
@@ -224,17 +224,17 @@ class Streams:
         return State.CLOSED
 
     def _was_reset(self, stream_id: int) -> bool:
-        """Whether we may have reset the stream: frames that were on their way are discarded."""
+        """Whether we may have reset the stream: frames that were in transit are discarded."""
         if stream_id in self._reset:
             return True
-        # Below what is forgotten nobody can tell: rather ignore what might have been an error than
+        # For forgotten identifiers this is unknown: rather ignore a possible error than
         # end a connection for frames that were sent before RST_STREAM arrived (section 5.1).
         return (
             stream_id <= self._reset_forgotten and self.state_of_absent(stream_id) is State.CLOSED
         )
 
     def is_own(self, stream_id: int) -> bool:
-        """Whether a stream is one that this end opens."""
+        """Whether this end opens streams with such an identifier."""
         return stream_id % 2 == self._own_parity
 
     def _is_of_peer(self, stream_id: int) -> bool:
@@ -243,7 +243,7 @@ class Streams:
     # ------------------------------------------------------------------ priorities
 
     def prioritize(self, stream_id: int, urgency: int, incremental: bool) -> None:
-        """PRIORITY_UPDATE (RFC 9218 section 7.1).  Raises a violation."""
+        """Process PRIORITY_UPDATE (RFC 9218 section 7.1).  Raises a violation."""
         stream = self.open.get(stream_id)
         if stream is not None:
             self._sender.scheduler.reprioritize(stream, urgency, incremental)
@@ -267,7 +267,7 @@ class Streams:
     # ------------------------------------------------------------------ streams that end
 
     def reset(self, stream_id: int, code: ErrorCode) -> None:
-        """Send RST_STREAM and forget the stream, whose late frames will be ignored."""
+        """Send RST_STREAM and drop the stream; its late frames will be ignored."""
         self._sender.reset(stream_id, code)
         remembered = self._reset
         remembered[stream_id] = None
@@ -280,7 +280,7 @@ class Streams:
             self.close(stream)
 
     def close(self, stream: Stream) -> None:
-        """The stream is closed."""
+        """Remove a closed stream, and release its resources."""
         if stream.queued:
             self._sender.scheduler.remove(stream)
         self._over(stream)
@@ -291,7 +291,7 @@ class Streams:
             self._observer.stream_closed(stream.id)
 
     def release(self) -> None:
-        """All streams end here, without a frame."""
+        """End all streams without sending a frame."""
         streams, self.open = list(self.open.values()), {}
         self.own = 0
         for stream in streams:
@@ -299,7 +299,7 @@ class Streams:
             stream.release()
 
     def books(self) -> dict[str, float]:
-        """The numbers kept of streams that are not open, for comparison."""
+        """The numbers about streams that are not open, for comparison in tests."""
         return {
             "pending priorities": len(self.pending_priorities),
             "reset streams": len(self._reset),

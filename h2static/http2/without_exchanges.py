@@ -1,7 +1,7 @@
-"""What a client's streams cannot do: they are no exchanges, though they are the same streams.
+"""Refusing exchange calls on a client's streams, which are not exchanges.
 
-Contract: the base class of those who own a client's streams; whoever answers on one has made a
-mistake, and gets :class:`~h2static.http2.errors.Misuse`.
+Contract: the base class for owners of a client's streams; answering on one is a mistake and raises
+:class:`~h2static.http2.errors.Misuse`.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from h2static.http2.stream import Stream
 
 
 class WithoutExchanges:
-    """See the module."""
+    """An owner of streams that refuses all exchange calls."""
 
     __slots__ = ()
 
     def respond(self, stream: Stream, response: Response) -> None:
-        """A client does not respond."""
+        """Raise :class:`Misuse`: a client does not respond."""
         raise Misuse("a client's stream is not an exchange")
 
     def inform(self, stream: Stream, status: int, fields: Fields) -> None:
-        """A client does not respond."""
+        """Raise :class:`Misuse`: a client does not respond."""
         raise Misuse("a client's stream is not an exchange")
 
     def accept(self, stream: Stream, sink: Sink) -> None:
-        """What comes has a receiver from the beginning."""
+        """Raise :class:`Misuse`: a response has a receiver from the beginning."""
         raise Misuse("a client's stream is not an exchange")
 
     def resume(self, stream: Stream) -> None:
-        """A call is resumed."""
+        """Raise :class:`Misuse`: resume the call instead."""
         raise Misuse("a client's stream is not an exchange")
 
     def work(self, stream: Stream, job: Job) -> None:
-        """A client does not respond."""
+        """Raise :class:`Misuse`: a client does not respond."""
         raise Misuse("a client's stream is not an exchange")
 
     def abort(self, stream: Stream, reason: str) -> None:
-        """A call is canceled."""
+        """Raise :class:`Misuse`: cancel the call instead."""
         raise Misuse("a client's stream is not an exchange")
 
     def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
-        """The content of a request whose protocol was granted is the tunnel."""
+        """Raise :class:`Misuse`: a granted request's content is the tunnel."""
         raise Misuse("a client's stream is not an exchange")
 
     def may_push(self, stream: Stream) -> bool:
@@ -52,5 +52,5 @@ class WithoutExchanges:
         return False
 
     def push(self, stream: Stream, request: Request) -> None:
-        """As above."""
+        """Raise :class:`Misuse`: a client cannot push (RFC 9113 section 8.4)."""
         raise Misuse("a client's stream is not an exchange")

@@ -1,15 +1,15 @@
 """Files, their versions, and the rules by which they are served.
 
-Contract: this package knows neither HTTP/2 nor an event loop.  It reads files, and nothing else: no
-sockets, no clock (the time is a function that it is given), no threads (blocking jobs go to a
-function that it is given).  It holds an application
-(:class:`h2static.http.exchange.Application`), which may be asked without an engine.
+Contract: this package depends neither on HTTP/2 nor on an event loop.  It only reads files: no
+sockets, no clock (the time is a function argument), no threads (blocking jobs go to a function
+argument).  It contains an application (:class:`h2static.http.exchange.Application`), which can be
+used without an engine.
 
-Strategy: :class:`Site` looks up remembered responses (``response_cache``); what is not remembered
-is made by ``builder``, from what was set up once (``setup``): it opens files safely (``files``),
-reads small ones (``contents``) and puts the response together (``representation``).  Octets that
-are sent are shared (``octets``) or read from their file (``bodies``).  Everything else is a pure
-function with its own module.
+Strategy: :class:`Site` looks up cached responses (``response_cache``).  ``builder`` creates the
+others, using what was set up once (``setup``): it opens files safely (``files``), reads small ones
+(``contents``) and builds the response (``representation``).  Content is shared (``octets``) or read
+from its file while being sent (``bodies``).  Everything else is pure functions in modules of their
+own.
 """
 
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ _HOMES = {"EtagSource": "config", "SiteConfig": "config", "Site": "site"}
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is asked for: the supervisor answers no requests."""
+    """Load a public name on first use: the supervisor does not answer requests."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

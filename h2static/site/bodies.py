@@ -1,23 +1,23 @@
 """Bodies that are read from a file while they are sent.
 
-Contract: a :class:`FileBody` is made of pieces of one open file and of octets in between (the
-headings of a multipart body).  Its readers never block: they read what the page cache holds, and
-have the rest fetched by the ``submit`` they were given.  They return what the file had when the
-response was prepared or fail: a file that was truncated ends early, one that was rewritten in place
-raises ``OSError``.  A file that grew, as logs do, is sent up to its old length, and so is one of
-which only the change time is another: its mode or its links changed, or it was rewritten and its
-date put back.  Both count as rewritten unless samples of what was there, the file's first octets
-and the last that were sent, are still in their place.
+Contract: a :class:`FileBody` consists of pieces of one open file and octets in between (the part
+headers of a multipart body).  Its readers never block: they read from the page cache, and have the
+rest fetched by the given ``submit``.  They return the file's content as of the time when the
+response was prepared, or fail: a truncated file ends early, one rewritten in place raises
+``OSError``.  A file that grew, like a log, is sent up to its old length.  So is one of which only
+the change time differs: its mode or links changed, or it was rewritten and its date restored.  Both
+count as rewritten unless samples (the file's first octets and the last ones sent) are still in
+place.
 
-What :meth:`FileReader.read` returns may be a view of the reader's own buffer, as
-:attr:`FileReader.reuses_buffer` says: it is valid until the next ``read``.  A buffer that is used
-again is filled a fifth faster than a new one; as peers decide how many readers there are, the
-octets that all of them keep are bounded, and the rest do with new ones.
+:meth:`FileReader.read` may return a view of the reader's own buffer, as
+:attr:`FileReader.reuses_buffer` says; it is valid until the next ``read``.  Reusing a buffer is a
+fifth faster than filling a new one.  Because peers decide how many readers there are, the octets of
+kept buffers are limited; further readers use new ones.
 
-Strategy: ``preadv`` with ``RWF_NOWAIT`` where the system has it.  A file that was once read from
-the page cache from its start to its end is mapped for those who may take mappings: the kernel
-copies from the cache to the socket then, and not to a buffer of ours first.  What was rewritten
-in place meanwhile may leave in such a piece, but the end of the response never does.
+Strategy: ``preadv`` with ``RWF_NOWAIT`` if the system has it.  Once a whole file has been read from
+the page cache, it is mapped for those who accept mappings: the kernel then copies from the cache
+straight to the socket, without a buffer of ours in between.  If the file is rewritten in place
+meanwhile, such a piece may carry new octets, but the end of the response is never sent.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import Piece, piece_length
 
-#: Runs a job in another thread; may run it at once.
+#: Runs a job in another thread, or possibly immediately.
 Submit: TypeAlias = Callable[[Callable[[], None]], None]
 
-#: The most that one read returns: a socket takes less at a time, and it is held per reader.
+#: Maximum size of one read: a socket takes less at a time, and each reader holds this much.
 READ_SIZE = 256 * 1024
 
-#: What is read at the end of a file in any case, and only then is known to be what it was: a DATA
-#: frame of the usual size.
+#: Octets at the end of a file that are always read, once it is known that the file is unchanged: a
+#: DATA frame of the usual size.
 LEAST_READ = 16 * 1024
 #: Fewer octets are not worth a mapping.
 LEAST_MAPPED = 64 * 1024
 
-#: Octets of a sample: enough to tell what was written anew from what is as it was.
+#: Octets of a sample: enough to tell rewritten content from unchanged content.
 SAMPLE_SIZE = 512
 
 
 @dataclass(slots=True, kw_only=True)
 class FileAccess:
-    """How the files of a site are read while they are sent: what all readings share."""
+    """Shared by all readers of a site's files."""
 
-    #: Runs what would block.
+    #: Runs jobs that would block.
     submit: Submit
     limits: SiteLimits = DEFAULTS
-    #: Octets of the buffers that readings keep now.
+    #: Octets of the buffers that readers currently keep.
     kept: int = 0
     #: Pages of this thread that had to be fetched from a disk, when that was last looked at.
     faults: int = -1
 
 
-# Absent on macOS: there every read goes through ``submit``.
+# Absent on macOS, where every read goes through ``submit``.
 _NO_WAIT: int | None = getattr(os, "RWF_NOWAIT", None)
-#: The medium would block, or the file system cannot tell.
+#: Errors meaning that the medium would block, or that the file system cannot tell.
 _WOULD_BLOCK = (errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -78,7 +78,7 @@ def major_faults() -> int:
 def read_without_waiting(
     descriptor: int, buffer: bytearray | memoryview, offset: int
 ) -> int | None:
-    """Read into ``buffer`` what can be had at once; ``None`` when that is nothing.
+    """Read into ``buffer`` what is available immediately; ``None`` if nothing is.
 
     Returns the number of octets, 0 at the end of the file.  Raises ``OSError``.
     """
@@ -93,9 +93,9 @@ def read_without_waiting(
 
 
 def take_sample(handle: FileHandle, version: FileVersion) -> bytes:
-    """The first octets of the file in state ``version``, which vouch for it when it grows.
+    """The first octets of the file in state ``version``, to recognize it later if it grows.
 
-    Empty when they cannot be had at once, or when it is in another state by now.
+    Empty if they are not available immediately, or if the file has changed since.
     """
     sample = bytearray(SAMPLE_SIZE)
     try:
@@ -106,22 +106,22 @@ def take_sample(handle: FileHandle, version: FileVersion) -> bytes:
 
 
 def _wait_for_writers(descriptor: int) -> None:
-    """Return when no write to the file is under way.
+    """Wait until no write to the file is in progress.
 
-    Looking for data takes the lock that a write holds, on ext4, btrfs, tmpfs and overlays of them;
-    on others it returns at once.
+    Seeking for data takes the lock held by a write on ext4, btrfs, tmpfs and overlays of them;
+    on others it returns immediately.
     """
     with contextlib.suppress(OSError):
         os.lseek(descriptor, 0, getattr(os, "SEEK_DATA", os.SEEK_SET))
 
 
 def _is_nameless(handle: FileHandle) -> bool:
-    """Whether its name was given to another file, which is a change of this one as well."""
+    """Whether its name now belongs to another file, which also changes this one's change time."""
     return os.fstat(handle.descriptor).st_nlink == 0
 
 
 class FileBody:
-    """A body of pieces of one file."""
+    """A body that consists of pieces of one file."""
 
     __slots__ = ("_access", "_pieces", "_sample", "_version", "handle", "length")
 
@@ -133,8 +133,8 @@ class FileBody:
         access: FileAccess,
         sample: bytes = b"",
     ) -> None:
-        """``version`` is what the response says of the file, ``sample`` its first octets then."""
-        #: The file, open as long as anybody holds this.
+        """``version``: the file's state in the response; ``sample``: its first octets then."""
+        #: The file, open as long as this body exists.
         self.handle = handle
         self._version = version
         self._pieces = pieces
@@ -143,16 +143,16 @@ class FileBody:
         self.length: int | None = sum(map(piece_length, pieces))
 
     def open(self) -> FileReader:
-        """Start a reading."""
+        """Start reading."""
         return FileReader(self.handle, self._version, self._pieces, self._access, self._sample)
 
     def same_as(self, other: FileBody) -> bool:
-        """Whether ``other`` gives the same octets of the same state of the same file."""
+        """Whether ``other`` has the same octets of the same state of the same file."""
         return self._version == other._version and self._pieces == other._pieces
 
 
 class FileReader:
-    """One reading of a :class:`FileBody`."""
+    """Reads a :class:`FileBody` once; a :class:`h2static.http.bodies.BodyReader`."""
 
     __slots__ = (
         "_access",
@@ -184,27 +184,27 @@ class FileReader:
         self._version = version
         self._pieces = pieces
         self._access = access
-        #: Index of the current piece, and octets of it that were returned.
+        #: Index of the current piece, and how many of its octets have been returned.
         self._position = 0
         self._offset = 0
         self._buffer: memoryview | None = None
-        #: Octets that were read by another thread, for the current place in the file.
+        #: Octets read by another thread, for the current position in the file.
         self._fetched: bytes | None = None
         self._error: OSError | None = None
         self._wanted = READ_SIZE
         #: Whether anything had to be waited for.
         self._waited = False
-        #: Looks in a row that showed another time and the same size.
+        #: Number of consecutive checks that found a different time but the same size.
         self._looks = 0
-        #: Samples of what was there, each with its place in the file: octets from before or of the
-        #: first reading, and the last that were returned.
+        #: Samples with their positions in the file: octets from before or from the first read, and
+        #: the last ones returned.
         self._first = (0, sample)
         self._last = (0, sample)
-        #: Whether what was returned last is valid only until the next ``read``.
+        #: Whether the last result is valid only until the next ``read``.
         self.reuses_buffer = False
 
     def read(self, size: int) -> bytes | memoryview | None:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.read`."""
         self.reuses_buffer = False
         handle = self._handle
         if handle is None or size <= 0:
@@ -280,7 +280,7 @@ class FileReader:
         return bytes(last)
 
     def _read_file(self, handle: FileHandle, offset: int, wanted: int) -> bytes | memoryview | None:
-        """Up to ``wanted`` octets of the file; ``None`` when they must be waited for."""
+        """Up to ``wanted`` octets of the file; ``None`` if they are not available yet."""
         fetched = self._fetched
         data: bytes | memoryview
         if fetched is not None:
@@ -316,9 +316,9 @@ class FileReader:
         return data
 
     def _samples_stay(self, handle: FileHandle) -> bool:
-        """Whether what was returned is still in the file, as far as can be told without waiting.
+        """Whether the returned octets are still in the file, as far as that shows without waiting.
 
-        Without a sample nothing can vouch for the octets that are there now.
+        Without a sample the current octets cannot be trusted.
         """
         if not self._first[1]:
             return False
@@ -330,7 +330,7 @@ class FileReader:
         return True
 
     def _room(self, size: int) -> memoryview:
-        """A buffer for ``size`` octets, kept for the next read if there is room for that."""
+        """A buffer for ``size`` octets, kept for the next read if the limit allows."""
         if self._buffer is not None and len(self._buffer) >= size:
             return self._buffer[:size]
         self._drop_buffer()
@@ -347,7 +347,7 @@ class FileReader:
             self._buffer = None
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.wait`."""
         self._waited = True
         handle, piece = self._handle, self._pieces[self._position]
         if handle is None or isinstance(piece, bytes):
@@ -357,7 +357,7 @@ class FileReader:
 
         def fetch() -> None:
             if self._handle is None:
-                return  # nobody waits any more
+                return  # the reader was closed
             if grows:
                 _wait_for_writers(handle.descriptor)
             try:
@@ -369,11 +369,11 @@ class FileReader:
         self._access.submit(fetch)
 
     def trailers(self) -> Fields:
-        """Files have none."""
+        """No trailers: files have none."""
         return ()
 
     def close(self) -> None:
-        """Let go of the file.  A read in flight keeps it open until it ends."""
+        """Release the file.  A read in progress keeps it open until it ends."""
         self._handle = None
         self._drop_buffer()
         self._fetched = None

@@ -1,9 +1,9 @@
-"""From the cache key of a request to a response, by looking at the files.
+"""Building a response for a request's cache key from the files.
 
-Contract: a :class:`ResponseBuilder` looks at everything once, remembers nothing and changes nothing
-that another thread could miss; it may be used in any thread.  A :class:`BuiltResponse` says what
-the response depends on, and which contents were read on the way.  Without ``blocking`` it raises
-:class:`~h2static.site.errors.WouldBlockError` rather than read what is not in the page cache.
+Contract: a :class:`ResponseBuilder` checks everything once, caches nothing and changes no shared
+state; it may be used in any thread.  A :class:`BuiltResponse` lists what the response depends on,
+and the contents read on the way.  Without ``blocking`` it raises
+:class:`~h2static.site.errors.WouldBlockError` instead of reading what is not in the page cache.
 
 Errors have two sources: :class:`~h2static.site.errors.SiteError` (rules of HTTP and of the site)
 and ``OSError`` (the file system).
@@ -53,33 +53,33 @@ from h2static.site.sources import FileSource, FoundContent
 from h2static.site.translations import Translation, translate
 from h2static.site.variants import Variants, inner_name
 
-#: The methods of RFC 9110 section 9.3 and RFC 5789: known, so 405 and not 501.
+#: The methods of RFC 9110 section 9.3 and RFC 5789: known, so they get 405, not 501.
 KNOWN_METHODS = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 )
-#: What a site that falls through responds where it has nothing: for wrappers to know, not to send.
+#: Response of a site that falls through if it has no file: a signal for wrappers, never sent.
 ABSENT: Final = Response(status=404, fields=(SERVER_FIELD, (b"content-length", b"0")))
 
-#: The same object each time: what is made of it is remembered.
+#: The same object each time, so that data derived from it is cached.
 _NO_NETLIFY: Final = NetlifyRules()
 
 
 @dataclass(slots=True, kw_only=True)
 class BuiltResponse:
-    """A response and what it was made of."""
+    """A response and what it was built from."""
 
     response: Response
     dependencies: Dependencies
-    #: Whether it would be the same with any other query.
+    #: Whether any other query would give the same response.
     any_query: bool = False
-    #: Whether more had a say than its dependencies: it is not to be remembered for long.
+    #: Whether it depends on more than its dependencies, so it must not be cached for long.
     brief: bool = False
     #: Contents that were read or used.
     contents: list[FileContent] = field(default_factory=list)
 
 
 class ResponseBuilder:
-    """The making of one response: what was asked, and what was found on the way."""
+    """Builds one response: the request, and what was found on the way."""
 
     def __init__(self, setup: Setup, cache_key: CacheKey, *, blocking: bool) -> None:
         now = setup.clock()
@@ -92,15 +92,15 @@ class ResponseBuilder:
         self.source = FileSource(setup.shared, self.dependencies, now, blocking=blocking)
         self.netlify = _NO_NETLIFY if setup.netlify is None else setup.netlify.rules
         self.rules = setup.rules(self.netlify)
-        #: Whether a query would change nothing.
+        #: Whether the query has no influence.
         self.any_query = False
-        #: Whether pages or the time of day had a say; an If-Range date is strong some time later.
+        #: Whether pages or the time of day had an influence; an If-Range date becomes strong later.
         self.brief = cache_key.if_range is not None
-        #: The decoded path of the request, for rules; as sent until it is decoded.
+        #: The decoded path of the request, for rules; undecoded at first.
         self.path = cache_key.path.partition(b"?")[0]
 
     def finish(self, response: Response) -> BuiltResponse:
-        """``response`` with what was found on the way."""
+        """``response`` together with what was found on the way."""
         return BuiltResponse(
             response=response,
             dependencies=self.dependencies,
@@ -110,10 +110,10 @@ class ResponseBuilder:
         )
 
     def build(self) -> BuiltResponse:
-        """The response from the files as they are now.
+        """Build the response from the current files.
 
-        Raises :class:`~h2static.site.errors.ChangedError` when a file changed meanwhile, and
-        :class:`~h2static.site.errors.WouldBlockError` where that is not allowed.
+        Raises :class:`~h2static.site.errors.ChangedError` if a file changes meanwhile, and
+        :class:`~h2static.site.errors.WouldBlockError` if it would block and must not.
         """
         try:
             with self.setup.walk(self.dependencies) as walk:
@@ -126,7 +126,7 @@ class ResponseBuilder:
         return self.finish(response)
 
     def _answer_to(self, error: SiteError) -> Response:
-        """The response for what was found to be wrong."""
+        """The response for an error found while building."""
         if self.setup.falls_through and error.status == 404:
             return ABSENT
         return self.error(error)
@@ -145,7 +145,7 @@ class ResponseBuilder:
         if method in READ_METHODS:
             return self._read(walk, self.setup.target(path))
         if self.setup.falls_through and path != b"*":
-            # Whether it is ours comes before what can be done with it.
+            # First check whether the path is ours, then the method.
             target = self.setup.target(path)
             self._check_presence(walk, target, directory=target.directory)
         if method == b"OPTIONS":
@@ -173,7 +173,7 @@ class ResponseBuilder:
         try:
             return self._serve(walk, target)
         except OSError as error:
-            # Absent is absent, however it was found out.
+            # Treat every kind of absence in the same way.
             if not is_absent(error):
                 raise
             spa = self.setup.spa
@@ -189,10 +189,10 @@ class ResponseBuilder:
         return Lookup(self.setup.lookup_rules, walk, self._variants(walk).alone)
 
     def _is_page(self, target: Target) -> bool:
-        """Whether a path may be one that a single-page application routes by itself.
+        """Whether a single-page application may route this path itself.
 
-        A missing script or image is missing, and so is what an application fetches: HTML in its
-        place would only hide the fault.
+        Missing scripts and images, and missing data that an application fetches, are 404: HTML in
+        their place would only hide the error.
         """
         name = target.names[-1] if target.names else b""
         media_types = self.setup.media_types
@@ -201,7 +201,7 @@ class ResponseBuilder:
         return wants_page(self.cache_key.accept, self.cache_key.sec_fetch_dest, self.limits)
 
     def _rewritten(self, target: Target, *, directory: bool) -> Response:
-        """301 to another way of writing the path; relative to the host, query kept."""
+        """301 to the normalized path, relative to the host, keeping the query."""
         location = encode_path(target.base + target.names, directory=directory)
         if target.query is not None:
             location += b"?" + target.query
@@ -209,8 +209,8 @@ class ResponseBuilder:
 
     def _redirect(self, status: int, location: bytes) -> Response:
         """A redirection to ``location``, without content."""
-        # A 301 may be stored for ever (RFC 9110 section 15.4.2) unless it is told otherwise; what
-        # is a folder today is a file tomorrow.
+        # A 301 may be stored forever (RFC 9110 section 15.4.2) unless it says otherwise; what
+        # is a folder today may be a file tomorrow.
         head = dict([SERVER_FIELD])
         head[b"cache-control"] = REVALIDATE
         head[b"content-length"] = b"0"
@@ -218,11 +218,11 @@ class ResponseBuilder:
         return Response(status=status, fields=with_rules(head, self.rules.fields(self.path)))
 
     def _follow(self, walk: Walk, match: Match) -> Response:
-        """The response that a rule of ``_redirects`` asks for."""
+        """The response that a rule in ``_redirects`` demands."""
         status = match.redirect.status
         if status in REDIRECT_STATUSES:
             return self._redirect(status, match.target)
-        # What a client put in the place of a placeholder must not lead out of the rule's folder.
+        # A client's value for a placeholder must not lead out of the rule's folder.
         target = self.setup.target(match.target.partition(b"#")[0], dot_segments=False)
         return self._file(walk, self._lookup(walk).file(target.names), status)
 
@@ -236,9 +236,9 @@ class ResponseBuilder:
         return self._listing(walk, found, target)
 
     def _check_presence(self, walk: Walk, target: Target, *, directory: bool) -> None:
-        """Raise the ``OSError`` of what is absent, if others answer for it.
+        """Raise the ``OSError`` of an absent file, if another application answers for it.
 
-        ``directory``: whether the path has a slash at its end, as it is or as it is going to be.
+        ``directory``: whether the path ends with a slash, now or after normalization.
         """
         if self.setup.falls_through:
             self._lookup(walk).resolve(target.names, directory=directory)
@@ -258,10 +258,10 @@ class ResponseBuilder:
         """The list of a folder's files, as HTML or JSON."""
         if not self.blocking:
             raise WouldBlockError
-        # The files' sizes and dates change without a change of the folder.
+        # Sizes and dates of files change without a change to the folder.
         self.dependencies.settled = False
         after = read_after(target.query, self.limits)
-        # Who edits the site looks at few lists, and has the pictures beside them.
+        # During development there are few lists, and the pictures are local.
         view = read_view(target.query, self.limits, thumbnails=self.setup.config.lenient)
         listing = read_listing(
             walk,
@@ -276,7 +276,7 @@ class ResponseBuilder:
         media_type = b"text/html; charset=utf-8"
         if prefers_json(self.cache_key.accept, self.limits):
             form, media_type = listing_json, b"application/json"
-        # Who reads it knows the folder by its whole path.
+        # Readers identify the folder by its whole path.
         listing = replace(listing, names=target.base + listing.names)
         octets = self.setup.lists.octets(listing, form, after=after)
         fields = self.rules.fields(self.path)
@@ -304,8 +304,8 @@ class ResponseBuilder:
                 self.setup.languages, accepted, found, lookup, self.dependencies
             )
         folder, names, place = translation.file
-        # Rules of ``_redirects`` may look at the query; nothing else of a file does.  A failure may
-        # be that of a query.
+        # Rules in ``_redirects`` may use the query; nothing else about a file does.  A failure may
+        # depend on a query.
         self.any_query = status == 200 and self.setup.netlify is None
         name = names[-1]
         cache_control, file_path, stored = REVALIDATE, None, None
@@ -318,7 +318,7 @@ class ResponseBuilder:
                 cache_control = IMMUTABLE
             file_path = join_path(self.setup.base + names, directory=False)
             stored = self.rules.stored_coding(file_path)
-        #: The file without any coding, where there is one.
+        #: The file without any coding, if there is one.
         plain: OpenFile | None = None
         vary = b"accept-encoding"
         if not isinstance(place, OpenFile):
@@ -332,7 +332,7 @@ class ResponseBuilder:
             if len(variants) == 1:
                 vary = b""
         else:
-            # Who asks for it by this name knows in what coding it is stored.
+            # A client that requests this name knows in what coding it is stored.
             coding, vary, name = stored, b"", inner_name(name)
             source = self.source.content(place)
             # RFC 9110 section 8.8.3.3: with another coding it is another representation.
@@ -374,12 +374,12 @@ class ResponseBuilder:
     def _compressed(
         self, compression: Compression, source: FoundContent
     ) -> tuple[bytes, FoundContent]:
-        """The coding that ``source`` is sent in, and its content in that coding."""
+        """The coding in which to send ``source``, and its content in that coding."""
         coding = compression.choose(self.cache_key.accept_encoding)
         if coding is None:
             return IDENTITY, source
         if source.etag.startswith(b"W/"):
-            # It may change at this moment.
+            # The file may be changing right now.
             self.brief = True
             return IDENTITY, source
         octets = compression.find(source.etag, coding)
@@ -388,7 +388,7 @@ class ResponseBuilder:
                 raise WouldBlockError
             whole = self.source.whole(source)
             octets = compression.make(source.etag, coding, whole, self.now)
-            # Next time there may be room.
+            # There may be room next time.
             self.brief |= isinstance(octets, Unknown)
         if not isinstance(octets, bytes):
             return IDENTITY, source
@@ -407,21 +407,21 @@ class ResponseBuilder:
         return media_types.of(name, beginning)
 
     def _choose(self, variants: dict[bytes, OpenFile]) -> bytes:
-        """The coding to send.  Raises :class:`SiteError` for 406."""
+        """Choose the coding to send.  Raises :class:`SiteError` for 406."""
         accepted = self.cache_key.accept_encoding
         sizes = {coding: file.version.size for coding, file in variants.items()}
         if IDENTITY in variants:
             return choose_coding(accepted, sizes, self.limits)
         coding = choose_alone(accepted, sizes, self.limits)
         if coding is None:
-            # RFC 9110 section 15.5.7; a cache must not give it to those who accept.
+            # RFC 9110 section 15.5.7; caches must not give this to clients that accept the coding.
             raise SiteError(406, (b"vary", b"accept-encoding"))
         return coding
 
     def _hints(
         self, planner: PushPlanner, plain: OpenFile | None, media_type: bytes
     ) -> PushHints | None:
-        """What the page will need."""
+        """The hints for the resources that the page will need."""
         if (
             plain is None
             or not media_type.startswith(b"text/html")
@@ -454,13 +454,13 @@ class ResponseBuilder:
         return self.default_error(error)
 
     def _error_file(self, lookup: Lookup, names: Names) -> FoundFile:
-        """The owner's page for an error: one without a folder is looked for in the folder of what
-        was asked for, and in those above, as sections of a site have pages of their own."""
+        """The owner's page for an error: one without a folder is searched in the folder of the
+        request and those above it, because sections of a site may have their own pages."""
         if len(names) > 1:
             return lookup.owners_file(names)
         folders = tuple(self.path.split(b"/")[1:-1])
         base = self.setup.base
-        # Of a path that could not be read not even the base is sure.
+        # For an unreadable path not even the base is certain.
         folders = folders[len(base) :] if folders[: len(base)] == base else ()
         if not all(folders) or b"." in folders or b".." in folders or b"\0" in self.path:
             folders = ()
@@ -485,13 +485,13 @@ class ResponseBuilder:
             fields=(*error.fields, *self.rules.fields(self.path)),
         )
         response = prepare(self.cache_key, representation, self.now, error.status)
-        # Whatever the content of such a request is, it does not change the answer.
+        # The content of such a request does not affect the answer.
         response.early = error.status in (405, 501)
         return response
 
 
 def _forbids_coding(fields: Sequence[Field]) -> bool:
-    """Whether the owner says ``no-transform``, or names a coding that the file has already."""
+    """Whether the owner set ``no-transform``, or the file already has a content coding."""
     return any(
         (name == b"cache-control" and b"no-transform" in value.lower())
         or name == b"content-encoding"

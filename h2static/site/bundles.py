@@ -1,25 +1,25 @@
-"""Which files a build tool wrote under names that change with their content.
+"""Recognizing files that a build tool wrote under names that change with their content.
 
-Contract: :meth:`Bundles.lasts` says whether the file at a path may be stored for ever, and where
-its names do not tell, :meth:`Bundles.is_named` does.  The name must carry a hash
-(:mod:`h2static.site.hashednames`), and the site's own pages and manifests are asked, those in the
-file's folder and in the folders above it:
+Contract: :meth:`Bundles.lasts` says whether the file at a path may be stored forever; if its name
+does not tell, :meth:`Bundles.is_named` decides.  The name must contain a hash
+(:mod:`h2static.site.hashednames`), and the site's own pages and manifests, in the file's folder and
+the folders above it, must confirm it:
 
-- A script or style sheet lasts when its hash is named by a page, by a manifest or by a script that
-  these name, or when it lies beside one that a page names (chunks are named by scripts only).
-  Where pages name no scripts or style sheets at all, as with an application that writes its pages
-  itself, the name alone decides.
-- A font, picture or recording lasts when a manifest names its hash, or a script or style sheet that
-  has a hash itself; or when a page names it and it lies beside such a script.  The name alone never
-  decides: ``scan-A4B5C6D7.png`` may be anything.
-- Where the look of a name leaves open whether a hash or a word stands in it
-  (``lazy4-e_OWJUAi.js``), the file lasts when a page or such a script names it whole, in a folder
-  where scripts with a hash lie.
-- ``_next/static`` (Next.js) and ``_app/immutable`` (SvelteKit) hold nothing else, by contract.
+- A script or style sheet is permanent if a page, a manifest or a script that these name contains
+its
+  hash, or if it is in the same folder as one that a page names (only scripts name chunks).  If
+  pages name no scripts or style sheets at all, as with an application that generates its pages, the
+  name alone decides.
+- A font, picture or recording is permanent if its hash is named by a manifest, or by a script or
+  style sheet that has a hash itself; or if a page names it and it is in the same folder as such a
+  script.  The name alone never decides: ``scan-A4B5C6D7.png`` may be anything.
+- If a name may contain either a hash or a word (``lazy4-e_OWJUAi.js``), the file is permanent if a
+  page or such a script contains its full name, in a folder with hashed scripts.
+- ``_next/static`` (Next.js) and ``_app/immutable`` (SvelteKit) contain nothing else, by contract.
 
-What a page says is remembered as long as the page is the same.  A response does not depend on it,
-and holds until it is forgotten, which is soon: who is no longer named was named once, and who is
-not yet named is asked for again until then.  Both are on the cheap side.
+The names in a page are cached as long as the page is unchanged.  A response does not depend on
+them, and stays valid until it is dropped, which is soon: a file that is no longer named was named
+once, and one that is not yet named is requested again until then.  Both errors are cheap.
 
 Blocking: reads pages and scripts, once for each version of them, within the bounds of
 :class:`~h2static.site.limits.SiteLimits`.
@@ -55,7 +55,7 @@ _Value = TypeVar("_Value")
 
 #: Folders that frameworks reserve for files whose content never changes.
 _RESERVED = ((b"_next", b"static"), (b"_app", b"immutable"))
-#: What tools write about the files that they wrote: vite, Create React App, Django, Laravel, gulp,
+#: Manifests that tools write about their output: vite, Create React App, Django, Laravel, gulp,
 #: Angular, Propshaft.
 _MANIFESTS: tuple[Names, ...] = (
     (b".vite", b"manifest.json"),
@@ -67,56 +67,56 @@ _MANIFESTS: tuple[Names, ...] = (
     (b"ngsw.json",),
     (b".manifest.json",),
 )
-#: Where a name of a file ends; what stands before it is looked at backwards, so that a megabyte
-#: without a dot costs one pass.
+#: The end of a file name; the text before it is scanned backward, so that a megabyte without a dot
+#: costs one pass.
 _END_OF_NAME = re.compile(
     rb"\.(?:m?js|cjs|css|wasm|map|woff2?|ttf|otf|eot|svg|png|jpe?g|gif|webp|avif|ico|cur|mp[34]"
     rb"|webm|ogg|wav|flac|aac|m4a|opus|glb|gltf)(?![A-Za-z0-9_])"
 )
 _NOT_IN_REFERENCE = re.compile(rb"[^A-Za-z0-9_~@%+./-]")
-#: A reference is at most this long: a folder or two and a name.
+#: Maximum length of a reference: a folder or two and a name.
 _REFERENCE = 300
-#: References of one file that are looked at: bundles have thousands.
+#: References examined per file: bundles have thousands.
 _REFERENCES = 16_384
 #: webpack's runtime names chunks by a table: ``{787:"8fcdcd9b"}``.
 _LONE_HASH = re.compile(rb"[\"'`]([0-9a-f]{8,128})[\"'`]")
-#: Folders of a reference that may belong to where the site is mounted, not to its files.
+#: Folders of a reference that may belong to the site's mount point, not to its files.
 _MOUNT_DEPTH = 4
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class _Text:
-    """What one file names."""
+    """The file names in one file."""
 
-    #: Whether there is a script or style sheet among it, and whether one of them has a hash.
+    #: Whether a script or style sheet is among them, and whether one of these has a hash.
     names_code: bool
     names_hashed_code: bool
-    #: The scripts and style sheets that may have a hash, as they are written.
+    #: The scripts and style sheets that may have a hash, as written.
     code: tuple[bytes, ...]
-    #: The hashes of everything that has one.
+    #: All hashes in names.
     hashes: frozenset[bytes]
-    #: The names, without folders, of everything that may have one.
+    #: The names, without folders, of all files that may have a hash.
     names: frozenset[bytes]
-    #: What stands alone and would be a hash in a name.
+    #: Words that would be a hash in a name.
     lone_hashes: frozenset[bytes]
 
 
 @dataclass(slots=True, kw_only=True)
 class _Witness:
-    """What a page or manifest says, with the scripts that it names."""
+    """The names in a page or manifest, and in the scripts that it names."""
 
     #: Whether it names a script or style sheet.
     names_code: bool
-    #: The hashes that it names, and those that are named by what a tool wrote.
+    #: The hashes that it names, and those named by output of a tool.
     hashes: frozenset[bytes] = frozenset()
     by_tools: set[bytes] = field(default_factory=set)
-    #: The names of everything that may have a hash, whoever names it.
+    #: The names of all files that may have a hash, from any source.
     names: set[bytes] = field(default_factory=set)
     #: The folders of named scripts and style sheets that have a hash.
     folders: set[Names] = field(default_factory=set)
 
     def proves(self, folder: Names, name: bytes, digest: bytes | None, kind: Kind) -> bool:
-        """Whether a tool wrote the file ``name`` in ``folder``."""
+        """Whether this proves that a tool wrote the file ``name`` in ``folder``."""
         beside = folder in self.folders
         if digest is None:
             return beside and name in self.names
@@ -128,7 +128,7 @@ class _Witness:
 
 
 class Bundles:
-    """What is known of a site's bundles; may be used by any thread."""
+    """Knowledge about a site's bundles; may be used by any thread."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Bundles:
         self._root = root
         self._walk = walk
         pages: dict[Names, bool] = {(index,): False, (b"index.html",): False}
-        #: Where to ask in each folder, and whether tools alone write there.
+        #: Files to consult in each folder, and whether only tools write them.
         self._places = tuple((pages | dict.fromkeys(_MANIFESTS, True)).items())
         self._limits = limits
         self._witnesses: dict[tuple[bytes, FileVersion], _Witness] = {}
@@ -150,9 +150,9 @@ class Bundles:
 
     @staticmethod
     def lasts(names: Names) -> bool | None:
-        """Whether the file at ``names`` will never have another content.
+        """Whether the file at ``names`` will never change.
 
-        ``None``: its names do not tell; :meth:`is_named` asks pages.
+        ``None``: its names do not tell; :meth:`is_named` consults pages.
         """
         folder, name = names[:-1], names[-1]
         if kind_of(name) is None:
@@ -162,7 +162,7 @@ class Bundles:
         return None if may_have_hash(name) else False
 
     def is_named(self, names: Names, *, blocking: bool) -> bool:
-        """Whether the file at ``names``, which may have a hash, will never have another content.
+        """Whether the file at ``names``, which may have a hash, will never change.
 
         Raises :class:`WouldBlockError` unless ``blocking``.
         """
@@ -195,9 +195,9 @@ class Bundles:
                 yield known
 
     def _hear(self, names: Names, length: int, *, by_tool: bool) -> _Witness:
-        """What the page or manifest at ``names`` says.
+        """Read the page or manifest at ``names``.
 
-        The last ``length`` of them are its name in the folder that it speaks of.
+        The last ``length`` of them are its name in the folder that it describes.
         """
         with self._walk(Dependencies(0)) as walk:
             root = walk.root()
@@ -208,7 +208,7 @@ class Bundles:
             text = self._text(file)
             witness = _Witness(names_code=text.names_code, names=set(text.names))
             is_tool = self._follow(walk, folder, text.code, witness)
-            # Otherwise nobody here writes hashes: a web app's manifest names icons, and a page may
+            # Otherwise no tool here writes hashes: a web app's manifest names icons, and a page may
             # name anything.
             if not (is_tool or text.names_hashed_code):
                 return _Witness(names_code=text.names_code)
@@ -222,8 +222,8 @@ class Bundles:
     def _follow(
         self, walk: Walk, folder: Folder, references: tuple[bytes, ...], witness: _Witness
     ) -> bool:
-        """Note what the scripts and style sheets name that are named in ``folder``, and those that
-        they name, and so on.  Returns whether one names another with a hash."""
+        """Collect the names in scripts and style sheets named in ``folder``, in those that they
+        name, and so on.  Returns whether one of them names another with a hash."""
         seen: set[bytes] = set()
         named = deque((folder, reference) for reference in references)
         octets = 0
@@ -248,7 +248,7 @@ class Bundles:
         return is_tool
 
     def _named_by_hash(self, folder: Folder, hashes: frozenset[bytes]) -> Iterator[bytes]:
-        """The scripts and style sheets in ``folder`` that a table of hashes stands for."""
+        """The scripts and style sheets in ``folder`` that a table of hashes refers to."""
         if not hashes:
             return
         try:
@@ -264,7 +264,7 @@ class Bundles:
                 yield name
 
     def _text(self, file: OpenFile) -> _Text:
-        """What ``file`` names."""
+        """The names in ``file``."""
         known = self._texts.get(file.version)
         if known is None:
             try:
@@ -277,14 +277,14 @@ class Bundles:
 
 
 def _keep(memory: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:
-    """Remember ``value``; a memory that is full begins anew."""
+    """Cache ``value``; a full cache is cleared first."""
     if len(memory) >= most:
         memory.clear()
     memory[key] = value
 
 
 def _step(walk: Walk, folder: Folder, names: Names) -> Folder | OpenFile | None:
-    """What is at ``names`` below ``folder``, if anything."""
+    """The file or folder at ``names`` below ``folder``, if any."""
     place: Folder | OpenFile = folder
     try:
         for name in names:
@@ -301,10 +301,10 @@ def _parts(reference: bytes) -> Names:
 
 
 def _folders(page_folder: Names, reference: bytes) -> Iterator[Names]:
-    """The folders that ``reference`` in a page of ``page_folder`` may mean.
+    """The folders that ``reference`` in a page in ``page_folder`` may refer to.
 
-    What an absolute one begins with may be a host and the path under which the site is mounted; one
-    folder at least stays.
+    An absolute reference may begin with a host and the site's mount path; at least one
+    folder remains.
     """
     folder = _parts(reference)[:-1]
     yield (*page_folder, *folder)
@@ -315,7 +315,7 @@ def _folders(page_folder: Names, reference: bytes) -> Iterator[Names]:
 
 
 def _find(walk: Walk, folder: Folder, reference: bytes) -> OpenFile | None:
-    """The file that ``reference`` in a file of ``folder`` names."""
+    """The file that ``reference`` in a file in ``folder`` refers to."""
     names = _parts(reference)
     for start in range(min(len(names), _MOUNT_DEPTH)):
         for place in (folder, walk.root()):
@@ -326,7 +326,7 @@ def _find(walk: Walk, folder: Folder, reference: bytes) -> OpenFile | None:
 
 
 def _parse(text: bytes) -> _Text:
-    """What ``text`` names."""
+    """The file names in ``text``."""
     names_code = names_hashed_code = False
     code: dict[bytes, None] = {}
     hashes = set[bytes]()
@@ -355,7 +355,7 @@ def _parse(text: bytes) -> _Text:
 
 
 def _references(text: bytes) -> Iterable[bytes]:
-    """What looks like the URL or name of a file in ``text``, without its host."""
+    """Everything in ``text`` that looks like a file's URL or name, without its host."""
     for match in islice(_END_OF_NAME.finditer(text), _REFERENCES):
         before = text[max(0, match.start() - _REFERENCE) : match.end()]
         yield _NOT_IN_REFERENCE.split(before)[-1]

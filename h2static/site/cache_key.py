@@ -1,7 +1,7 @@
-"""What an answer depends on besides the files.
+"""The parts of a request that affect the response.
 
-Contract: two requests with equal :class:`CacheKey` get the same answer from the same files.  What
-is not in here (cookies, user agents, ``:scheme``) never changes an answer.
+Contract: two requests with equal :class:`CacheKey` get the same response from the same files.
+Everything else (cookies, user agents, ``:scheme``) never affects a response.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from h2static.site.languages import Languages
 
 
 class CacheKey(NamedTuple):
-    """Method, path and the negotiated fields of a request; fields are ``None`` when absent."""
+    """Method, path and negotiated fields of a request; absent fields are ``None``."""
 
     method: bytes
     path: bytes
@@ -37,10 +37,10 @@ _POSITIONS = {name: position for position, name in enumerate(_NAMES)}
 class CacheKeys:
     """The cache keys of one site's requests.
 
-    ``accept``: some response depends on what the client accepts; ``destination``: on what it is
-    for (a page, a script).  Browsers send another Accept for a picture than for a page: it counts
-    only where something depends on it.  So it is with languages, of which only the preference
-    counts.
+    ``accept``: whether some response depends on Accept; ``destination``: whether one depends on the
+    purpose (a page, a script).  Browsers send different Accept fields for pictures and pages, so
+    the field is included only if something depends on it.  The same applies to languages, of which
+    only the preference is included.
     """
 
     __slots__ = ("_languages", "_positions")

@@ -1,23 +1,23 @@
-"""Whether anything may have changed since it was looked at, for all files at once.
+"""Detecting whether anything has changed since it was checked, for all files together.
 
-Contract: while :meth:`ChangeWatch.silent` says yes, every file and folder that
-:meth:`ChangeWatch.watch` has taken is as it was, and so is the way from ``/`` to the root: no look
-at any of them would show anything else.  It is asked once for each batch of requests and costs one
-system call, where a look costs one for each file.
+Contract: while :meth:`ChangeWatch.silent` returns true, every file and folder passed to
+:meth:`ChangeWatch.watch` is unchanged, and so is the path from ``/`` to the root: checking any of
+them would show nothing new.  It is called once per batch of requests and costs one system call,
+while checking costs one per file.
 
-Two kinds of change give no notice: writing through a memory mapping (of which the file's own times
-tell nothing either, but for the first write) and mounting something over a folder.  So silence
-ends every :data:`RENEWAL_SECONDS` all the same, and everything is looked at once.  Where that is
-much, it ends less often, so that looking takes a hundredth of the time, but after
-:data:`LONGEST_RENEWAL_SECONDS` at the latest.
+Two kinds of change cause no notification: writing through a memory mapping (which does not even
+change the file's times, except for the first write), and mounting something over a folder.  So
+silence ends every :data:`RENEWAL_SECONDS` in any case, and everything is checked once.  If there
+is much to check, silence lasts longer, so that checking takes one percent of the time, but never
+longer than :data:`LONGEST_RENEWAL_SECONDS`.
 
-Assumption: the kernel of this machine makes all changes.  What lies on other file systems than
-:data:`LOCAL_FILE_SYSTEMS` is not watched, and where there is no inotify nothing is: looking goes on
-as if this module did not exist.
+Assumption: the kernel of this machine makes all changes.  Files on file systems other than
+:data:`LOCAL_FILE_SYSTEMS` are not watched, and without inotify nothing is: checking continues as if
+this module did not exist.
 
-Strategy: the names below the root are proven by the watches of their folders.  The root's own path
-is proven by watching every folder and link on the way to it; when something happens to one of them
-the way is found anew.
+Strategy: watches on folders prove the names below the root.  The root's own path is proven by
+watching every folder and link on it; when something happens to one of them, the path is followed
+again.
 """
 
 from __future__ import annotations
@@ -44,27 +44,27 @@ from h2static.site.inotify import (
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.mounts import file_system_of
 
-#: Silence is believed for so long.  What inotify cannot see is seen after that.
+#: How long silence is trusted.  Changes that inotify misses are seen after that.
 RENEWAL_SECONDS = 0.05
-#: The same where many files are watched.
+#: The same if many files are watched.
 LONGEST_RENEWAL_SECONDS = 0.5
-#: What is watched costs so much time to look at, of which a hundredth may be spent.
+#: What it takes to check one file, and the share of the time (1/100) that checking may take.
 _LOOK_SECONDS = 7e-6
 _SHARE = 100
-#: File systems that only this machine's kernel changes.  (Changing the layers below an overlay is
+#: File systems changed only by this machine's kernel.  (Changing the layers below an overlay is
 #: forbidden while it is mounted.)
 LOCAL_FILE_SYSTEMS = frozenset(
     {"bcachefs", "btrfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "overlay", "squashfs"}
     | {"tmpfs", "xfs", "zfs"}
 )
 
-#: Numbers of watches are not negative.
+#: "No watch"; real watch numbers are not negative.
 NO_WATCH = -1
 
 _ITSELF = ATTRIB | MOVE_SELF | DELETE_SELF
 _FILE_EVENTS = _ITSELF | MODIFY
 _FOLDER_EVENTS = _ITSELF | CREATE | DELETE | MOVED_FROM | MOVED_TO
-#: On the way to the root, only what happens to the next name on it is of interest.
+#: On the path to the root, only events about the next name matter.
 _WAY_EVENTS = _ITSELF | DELETE | MOVED_FROM | DONT_FOLLOW
 
 
@@ -72,19 +72,19 @@ class ChangeWatch:
     """The watches of one site; used by one thread."""
 
     def __init__(self, root: bytes, limits: SiteLimits = DEFAULTS) -> None:
-        """``root``: an absolute path, whose links are followed."""
+        """``root``: an absolute path; its links are followed."""
         self._limits = limits
         self.root = root
         self._inotify: Inotify | None = None
-        #: Whether there is an inotify to ask: ``None`` until the first watch is wanted.
+        #: Whether inotify is available: ``None`` until the first watch is needed.
         self._works: bool | None = None
         self._most = 0
-        #: How often each watch is in use: two names may be one file.
+        #: Reference count of each watch: two names may be one file.
         self._uses: dict[int, int] = {}
-        #: The watches on the way to the root, and the names that they are watched for; empty when
-        #: the way is not known.
+        #: The watches on the path to the root, with the names they watch for; empty if
+        #: the path is not known.
         self._way: dict[int, set[bytes]] = {}
-        #: When silence last ended by itself.
+        #: Time at which silence last expired.
         self._renewed = -RENEWAL_SECONDS
         #: And how long it lasts.
         self._rest = RENEWAL_SECONDS
@@ -92,13 +92,13 @@ class ChangeWatch:
 
     @property
     def size(self) -> int:
-        """Files and folders that are watched."""
+        """The number of watched files and folders."""
         return len(self._uses)
 
     def silent(self, now: float) -> bool:
-        """Whether all that is watched is as it was at the last call.
+        """Whether everything watched is unchanged since the last call.
 
-        ``now``: seconds since any epoch.  A clock that is set back ends the silence, too.
+        ``now``: seconds since any epoch.  Setting the clock back also ends the silence.
         """
         inotify = self._inotify
         if inotify is None:
@@ -116,16 +116,16 @@ class ChangeWatch:
         self._renewed = now
         rest = len(self._uses) * _LOOK_SECONDS * _SHARE
         self._rest = min(max(rest, RENEWAL_SECONDS), LONGEST_RENEWAL_SECONDS)
-        # The number of a device may be another file system's by now.
+        # A device number may now belong to another file system.
         self._local.clear()
         if not self._way:
             self._find_way()
         return False
 
     def watch(self, descriptor: int, device: int, *, folder: bool) -> int:
-        """Watch an open file or folder, which may be open for its path only.
+        """Watch an open file or folder, which may be opened with O_PATH.
 
-        The caller looks at it once more afterward: silence says that nothing happens from now on.
+        The caller checks it once more afterward: silence means that nothing happens from now on.
         Returns the number for :meth:`release`, or :data:`NO_WATCH`.
         """
         if self._works is None:
@@ -136,7 +136,7 @@ class ChangeWatch:
         if not self._is_local(descriptor, device):
             return NO_WATCH
         try:
-            # The very file, whatever its name stands for by now.
+            # This file itself, whatever its name refers to by now.
             path = b"/proc/self/fd/%d" % descriptor
             watch = inotify.add(path, _FOLDER_EVENTS if folder else _FILE_EVENTS)
         except OSError:
@@ -171,11 +171,11 @@ class ChangeWatch:
         return known
 
     def _take(self, events: list[Event]) -> bool:
-        """Whether one of ``events`` concerns us."""
+        """Whether one of ``events`` is relevant."""
         changed = False
         for event in events:
             if event.mask & UNMOUNT:
-                # Watches have ended whose files may come back: look as if there were none.
+                # Watches have ended whose files may return: check everything.
                 self._give_up()
                 return True
             if event.watch in self._way and self._is_on_the_way(event):
@@ -185,11 +185,11 @@ class ChangeWatch:
         return changed
 
     def _give_up(self) -> None:
-        """Go on as if there were no notices."""
+        """Continue without notifications."""
         self._inotify = None
         self._way.clear()
 
-    # ------------------------------------------------------------------ the way to the root
+    # ------------------------------------------------------------------ the path to the root
 
     def _is_on_the_way(self, event: Event) -> bool:
         return not event.name or event.name in self._way[event.watch]
@@ -202,7 +202,7 @@ class ChangeWatch:
         self._way.clear()
 
     def _find_way(self) -> None:
-        """Watch every folder and link that the root's path leads through, but not the root."""
+        """Watch every folder and link on the root's path, but not the root itself."""
         assert self._inotify is not None
         try:
             self._follow(self._inotify)
@@ -210,7 +210,7 @@ class ChangeWatch:
             self._forget_way()
 
     def _follow(self, inotify: Inotify) -> None:
-        """Each name is watched before it is looked up, so that no change is missed."""
+        """Follow the path; watch each name before looking it up, so that no change is missed."""
         names = deque(self.root.split(b"/"))
         place = b"/"
         links = 0

@@ -1,16 +1,16 @@
-"""Which precompressed files a folder holds, so that absent ones are not looked for.
+"""Caching which precompressed files a folder contains, to avoid looking for absent ones.
 
-Contract: :meth:`CodedNames.of` knows the names in a folder that end like precompressed files, or
-says that it does not.  What it knows is as sure as looking each of them up: it holds for one
-version of the folder, and the caller has just seen the folder in that version.  A name that comes
-or goes makes another version, and only folders that have settled are read, so that no change is
-hidden in a tick of the clock.
+Contract: :meth:`CodedNames.of` returns the names in a folder with suffixes of precompressed files,
+or says that it does not know them.  Its answer is as reliable as looking up each name: it is valid
+for one version of the folder, and the caller has just seen the folder in that version.  A name that
+appears or disappears makes a new version, and only settled folders are read, so no change can hide
+within a tick of the clock.
 
-Strategy: most files have no siblings, and three look-ups that fail cost more than the file itself.
-A folder is read once in a version, in another thread, when some files have been asked for in it.
+Strategy: most files have no siblings, and three failing lookups cost more than the file itself.  A
+folder is read once per version, in another thread, after a few files have been requested from it.
 
-May be used by any thread: each step leaves the dictionary whole, and nobody relies on the one
-before.
+May be used by any thread: each step leaves the dictionary consistent and does not rely on earlier
+steps.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _SUFFIXES = tuple(os.fsdecode(suffix) for suffix in CODINGS.values())
 
 
 class _Listed:
-    """What is known of a folder in one version."""
+    """The knowledge about a folder in one version."""
 
     __slots__ = ("looks", "names", "version")
 
     def __init__(self, version: FileVersion) -> None:
         self.version = version
-        #: How often it was asked for; -1 when it was or is being read.
+        #: How often it was requested; -1 if it has been or is being read.
         self.looks = 0
-        #: ``None``: not known.
+        #: The names; ``None`` if not known.
         self.names: frozenset[bytes] | None = None
 
 
 class CodedNames:
-    """The memory of one site; see the module."""
+    """The names of precompressed files in a site's folders."""
 
     def __init__(
         self, submit: Callable[[Callable[[], None]], object], limits: SiteLimits = DEFAULTS
@@ -53,7 +53,7 @@ class CodedNames:
         self._by_path: dict[bytes, _Listed] = {}
 
     def of(self, folder: Folder, settled_before: int) -> frozenset[bytes] | None:
-        """The names in ``folder`` of files in a content coding; ``None``: not known.
+        """The names of precompressed files in ``folder``; ``None`` if not known.
 
         ``settled_before``: see :class:`h2static.site.files.Dependencies`.
         """
@@ -71,18 +71,18 @@ class CodedNames:
         return known.names
 
     def release(self) -> None:
-        """Forget everything."""
+        """Clear the cache."""
         self._by_path.clear()
 
     def _read(self, path: bytes, known: _Listed) -> None:
-        """Find out what the folder at ``path`` holds.  Blocks."""
+        """Read the folder at ``path``.  Blocks."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             return
         try:
-            # The very folder, as it was: whatever the path led through, and whatever happens in it
-            # while it is read.
+            # The same folder in the same version, whatever the path led through and whatever
+            # happens in it while it is being read.
             if version_of(os.fstat(descriptor)) == known.version:
                 names = self._names(descriptor)
                 if version_of(os.fstat(descriptor)) == known.version:
@@ -93,7 +93,7 @@ class CodedNames:
             close_descriptor(descriptor)
 
     def _names(self, descriptor: int) -> frozenset[bytes] | None:
-        """The names in a folder; ``None`` where there are too many."""
+        """The names in a folder; ``None`` if there are too many."""
         names: list[bytes] = []
         most = self._limits.listed_entries
         with os.scandir(descriptor) as entries:

@@ -1,18 +1,18 @@
-"""Compressing what has no compressed sibling, while it is served.
+"""Compressing files without a compressed sibling while serving them.
 
-Contract: :class:`Compression` says for which files that is worth while, in which coding a client is
-to get one, and gives the compressed octets: those that it remembers, or new ones.  The same content
-in the same coding is compressed once while it is remembered.  Where there is no room, or where so
-much was compressed in short time that it must be somebody's intention, there is ``None``, and the
-file is sent as it is.
+Contract: :class:`Compression` says which files are worth compressing and which coding a client
+should get, and provides the compressed octets, cached or new.  The same content in the same coding
+is compressed only once while it is cached.  If there is no room, or if so much was compressed in a
+short time that it looks like an attack, it returns :data:`UNKNOWN`, and the file is sent
+uncompressed.
 
-Assumes: a tag stands for one content; :meth:`Compression.make` is called where blocking is allowed,
-in any thread.
+Assumes that a tag identifies one content, and that :meth:`Compression.make` is called where
+blocking is allowed, in any thread.
 
-Strategy: fast settings.  Brotli at 5 is within some per cent of what build tools reach in a
-hundredth of their time.  Threads take turns (``alone``): one processor's time is the most that
-compressing takes, and a bucket of octets bounds it over time.  Looking something up takes no turn:
-each step on the dictionary is whole by itself, and nobody relies on the one before.
+Strategy: fast settings.  Brotli at level 5 comes within a few percent of build tools in a hundredth
+of their time.  Threads take turns (``alone``), so compressing takes at most the time of one
+processor, and a bucket of octets limits it over time.  Lookups take no turn: each step on the
+dictionary is atomic and does not rely on earlier steps.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from h2static.site.list_memory import ANYHOW, Alone
 from h2static.site.negotiation import IDENTITY, choose_coding
 from h2static.site.octets import OctetCount
 
-#: What can be asked for, the preferred ones first.
+#: The supported codings, preferred ones first.
 COMPRESSIONS: Final = ("br", "zstd", "gzip")
-#: Types outside ``text/`` whose content is text, or whose format leaves out to compress.
+#: Types outside ``text/`` whose content is text, or whose format has no compression.
 _COMPRESSIBLE = frozenset(
     (
         b"application/javascript",
@@ -60,15 +60,15 @@ _SUFFIXES = (b"+json", b"+xml", b"+text")
 
 
 class Coder(NamedTuple):
-    """A way to compress."""
+    """A compression method."""
 
     compress: Callable[[bytes], bytes]
-    #: What decides about its octets: with another version they may be others.
+    #: Identifies the output: another version may produce different octets.
     version: str
 
 
 class Unknown:
-    """That a content was not compressed yet."""
+    """The type of :data:`UNKNOWN`: the content has not been compressed yet."""
 
 
 UNKNOWN: Final = Unknown()
@@ -78,7 +78,7 @@ def is_compressible(media_type: bytes) -> bool:
     """Whether content of this type is likely to become much smaller."""
     plain = media_type.partition(b";")[0].strip().lower()
     return (
-        # Events and multiparts have parts that somebody waits for.
+        # Event streams and multiparts have parts that must arrive without delay.
         (plain.startswith(b"text/") and plain != b"text/event-stream")
         or plain in _COMPRESSIBLE
         or plain.endswith(_SUFFIXES)
@@ -86,9 +86,9 @@ def is_compressible(media_type: bytes) -> bool:
 
 
 def available_coders(names: Sequence[str]) -> dict[bytes, Coder]:
-    """The coders of ``names`` for which there is a library, in the order of preference.
+    """The coders among ``names`` whose library is installed, in order of preference.
 
-    Brotli and Zstandard are those of the extra ``compress``.
+    Brotli and Zstandard come with the extra ``compress``.
     """
     makers = {"br": _brotli, "zstd": _zstandard, "gzip": _gzip}
     found: dict[bytes, Coder] = {}
@@ -102,7 +102,7 @@ def available_coders(names: Sequence[str]) -> dict[bytes, Coder]:
 
 def _gzip() -> Coder:
     def compress(octets: bytes) -> bytes:
-        # 31: the format of gzip; without a date, so that equal content gives equal octets.
+        # 31 selects the gzip format; without a date, so that equal content gives equal octets.
         return zlib.compress(octets, 6, 31)
 
     return Coder(compress, f"6 {zlib.ZLIB_RUNTIME_VERSION}")
@@ -128,14 +128,14 @@ def _zstandard() -> Coder | None:
         return None
 
     def compress(octets: bytes) -> bytes:
-        # Compressors are not for several threads at once.
+        # Compressors must not be shared between threads.
         return zstandard.ZstdCompressor(level=9).compress(octets)
 
     return Coder(compress, f"9 {'.'.join(map(str, zstandard.ZSTD_VERSION))}")
 
 
 class Compression:
-    """What is compressed, and what is remembered of it."""
+    """Compresses content and caches the results."""
 
     def __init__(
         self,
@@ -146,17 +146,17 @@ class Compression:
         """``alone``: see :class:`~h2static.site.list_memory.ListMemory`."""
         self._coders = coders
         self._limits = limits
-        # The first of those that a client likes as much is the smallest by this.
+        # Makes the first of equally preferred codings the smallest.
         self._order = {coding: place for place, coding in enumerate(coders)}
         self._order[IDENTITY] = len(coders)
-        #: What goes into a tag: equal tags mean equal octets.
+        #: Part of the entity tag: equal tags mean equal octets.
         self._marks = {
             coding: blake2b(coder.version.encode(), digest_size=3).hexdigest().encode("ascii")
             for coding, coder in coders.items()
         }
         self._count = OctetCount()
         self._kept = 0
-        #: By tag and coding, the last used at the end; ``None``: it is not smaller.
+        #: By tag and coding, most recently used last; ``None`` if the result was not smaller.
         self._made: OrderedDict[tuple[bytes, bytes], bytes | None] = OrderedDict()
         self._alone = alone
         self._budget = float(limits.compress_burst)
@@ -164,30 +164,30 @@ class Compression:
 
     @property
     def kept(self) -> int:
-        """Octets that are remembered."""
+        """Octets in the cache."""
         return self._kept
 
     @property
     def held(self) -> int:
-        """Octets that are remembered or that streams still hold."""
+        """Octets in the cache or still held by streams."""
         return self._count.held
 
     def applies(self, media_type: bytes, size: int) -> bool:
-        """Whether a file of this type and of ``size`` octets is compressed at all."""
+        """Whether to compress files of this type with ``size`` octets at all."""
         limits = self._limits
         return limits.compress_least <= size <= limits.compress_most and is_compressible(media_type)
 
     def choose(self, accept_encoding: bytes | None) -> bytes | None:
-        """The coding for a client; ``None``: none."""
+        """The coding for a client; ``None`` if it accepts none."""
         coding = choose_coding(accept_encoding, self._order, self._limits)
         return None if coding == IDENTITY else coding
 
     def tag(self, etag: bytes, coding: bytes) -> bytes:
-        """The strong entity tag of what has ``etag`` without a coding."""
+        """The strong entity tag of the compressed form of content with ``etag``."""
         return etag[:-1] + b"-" + coding + self._marks[coding] + b'"'
 
     def find(self, etag: bytes, coding: bytes) -> bytes | Unknown | None:
-        """What is remembered; ``None``: compressing does not help."""
+        """The cached octets; ``None`` if compressing does not help, or :data:`UNKNOWN`."""
         key = etag, coding
         try:
             made = self._made[key]
@@ -197,9 +197,9 @@ class Compression:
         return made
 
     def make(self, etag: bytes, coding: bytes, octets: bytes, now: float) -> bytes | Unknown | None:
-        """Compress ``octets``, which ``etag`` stands for; ``now`` in seconds of any clock.
+        """Compress ``octets``, the content of ``etag``; ``now`` in seconds of any clock.
 
-        :data:`UNKNOWN`: not now.
+        Returns ``None`` if it does not help, :data:`UNKNOWN` if it is not possible now.
         """
         with self._alone:
             known = self.find(etag, coding)
@@ -211,7 +211,7 @@ class Compression:
             return self._keep((etag, coding), compressed, len(octets))
 
     def _may(self, size: int, now: float) -> bool:
-        """Whether so many octets may be compressed; they are taken from the budget."""
+        """Whether ``size`` octets may be compressed now; takes them from the budget."""
         limits = self._limits
         passed = 0.0 if self._filled is None else max(0.0, now - self._filled)
         self._filled = now

@@ -1,8 +1,8 @@
 """Conditional requests (RFC 9110 section 13).
 
 Contract: pure functions from the precondition fields of a request and the validators of the
-selected representation to what is to be done.  They are asked only where the answer without them
-would be 200 (RFC 9110 section 13.2.1).
+selected representation to a verdict.  They are called only if the response would otherwise be 200
+(RFC 9110 section 13.2.1).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from h2static.site.cache_key import CacheKey
 #: RFC 9110 section 8.8.3: ``entity-tag = [ weak ] opaque-tag``.
 _TAG = rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _ENTITY_TAG = re.compile(_TAG)
-#: A list (section 5.6.1), empty items allowed.  Something else matches nothing: guessing where a
-#: tag begins in it could find one that is not there.
+#: A list (section 5.6.1) with optional empty items.  Anything else matches nothing: guessing where
+#: a tag begins could find one that is not there.
 _ENTITY_TAGS = re.compile(rb"[ \t,]*" + _TAG + rb"(?:[ \t]*,[ \t,]*" + _TAG + rb")*[ \t,]*")
-#: A date is a strong validator once the second that it names is surely over (section 8.8.2.2).
+#: A date is a strong validator once its second is certainly over (section 8.8.2.2).
 STRONG_DATE_AGE = 2
 
 
 class Verdict(Enum):
-    """What the preconditions of a request lead to."""
+    """The result of evaluating a request's preconditions."""
 
     PROCEED = "proceed"
     NOT_MODIFIED = "304"
@@ -34,24 +34,24 @@ class Verdict(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Validators:
-    """What tells one state of a representation from another."""
+    """The data that distinguish one state of a representation from another."""
 
     #: Entity tag with its quotes, perhaps weak.
     etag: bytes
-    #: Last modification in seconds since 1970; ``None`` where there is none to tell.
+    #: Last modification in seconds since 1970; ``None`` if there is no meaningful one.
     modified: int | None
-    #: When a file was last changed in any way; later than :attr:`modified` where the latter was
-    #: set.  ``None``: not later.
+    #: Time of a file's last change of any kind; later than :attr:`modified` if that was set.
+    #: ``None``: not later.
     changed: int | None = None
-    #: Whether the second of :attr:`modified` names one content (RFC 9110 section 8.8.2.2).
+    #: Whether the second of :attr:`modified` identifies one content (RFC 9110 section 8.8.2.2).
     strong_date: bool = False
 
     def unchanged_since(self, date: int) -> bool:
-        """Whether it is still what it was at ``date``, if there is a modification date.
+        """Whether it is unchanged since ``date``, if there is a modification date.
 
-        That is the date that a client was given, or one after the last change of any kind.  One
-        in between tells of nothing: a file that was put back in an older version, with the date of
-        that, was modified before ``date`` and is another one than was there then.
+        True for the date that a client was given, or a date after the last change of any kind.  A
+        date in between proves nothing: a file restored to an older version with its old date was
+        modified before ``date``, but differs from the one that existed then.
         """
         assert self.modified is not None
         changed = self.modified if self.changed is None else max(self.modified, self.changed)

@@ -1,8 +1,8 @@
-"""What a site is told before it starts.
+"""The configuration of a site.
 
-Contract: a :class:`SiteConfig` holds plain, parsed values and can be pickled.  Files that it names
-are read by :class:`h2static.site.Site`, which raises ``ValueError`` or ``OSError`` for what is
-wrong with them.
+Contract: a :class:`SiteConfig` contains plain, parsed values and can be pickled.
+:class:`h2static.site.Site` reads the files that it names, and raises ``ValueError`` or ``OSError``
+for errors in them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from h2static.site.hints.rules import PushRule
 from h2static.site.patterns import Pattern
 from h2static.site.rules import CacheRule, ErrorPage, HeaderRule
 
-#: Content of small files that a worker holds: the files of most sites altogether.
+#: Octets of small files that a worker caches: enough for all files of most sites.
 DEFAULT_CACHE_SIZE = 64 * 1024 * 1024
 
 
 class EtagSource(StrEnum):
-    """What entity tags are made of."""
+    """The source of entity tags."""
 
     #: The content of small files; size and modification time of large ones.
     AUTO = "auto"
@@ -29,16 +29,16 @@ class EtagSource(StrEnum):
 
 
 class HintSource(StrEnum):
-    """Where hints come from besides the rules."""
+    """The source of hints in addition to the rules."""
 
-    #: From style sheets, scripts, fonts and preload links that a page names itself.
+    #: From the style sheets, scripts, fonts and preload links in the page itself.
     AUTO = "auto"
     OFF = "off"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class SiteConfig:
-    """The options of a site; attributes are named like the options."""
+    """The options of a site; attributes have the names of the options."""
 
     #: The folder to serve; an absolute path, or one relative to the working directory.
     root: str
@@ -46,17 +46,17 @@ class SiteConfig:
     index: str = "index.html"
     #: Answer a folder without index with a list of its files.
     listing: bool = False
-    #: Names with a dot in front that are served and listed like others; everything below a folder
-    #: of such a name is.
+    #: Names that start with a dot and are served and listed like others; everything below a folder
+    #: with such a name is included.
     dot_names: tuple[Pattern, ...] = ()
-    #: Paths in which ``%2F`` separates names as a slash does.
+    #: Paths in which ``%2F`` separates names like a slash.
     encoded_slash: tuple[Pattern, ...] = ()
-    #: Codings in which files are sent that have no compressed sibling.
+    #: Codings for files without a compressed sibling.
     compress: tuple[str, ...] = ()
     #: Answer ``/about`` with ``about.html``; ``netlify`` does so, too.
     clean_urls: bool = False
-    #: Languages of variants such as ``page.de.html``; the first is that of files without one.
-    #: Empty: such names mean nothing.
+    #: Languages of variants such as ``page.de.html``; the first is that of files without a tag.
+    #: Empty: such names have no special meaning.
     languages: tuple[str, ...] = ()
     #: Let symbolic links lead out of the root.
     follow_symlinks: bool = False
@@ -77,20 +77,20 @@ class SiteConfig:
     #: Read ``_headers`` and ``_redirects`` in the root, and answer 404 with ``404.html``.
     netlify: bool = False
     etag: EtagSource = EtagSource.AUTO
-    #: Rules of ``-p``: what a page needs, pushed or hinted at.
+    #: Rules of ``-p``: resources of a page to push or hint.
     push: tuple[PushRule, ...] = ()
-    #: JSON file with more of them.
+    #: JSON file with more rules.
     push_rules: str | None = None
-    #: How what the rules name is delivered.
+    #: How the targets of rules are delivered.
     push_mode: PushMode = PushMode.AUTO
-    #: Where rules come from besides: read from the pages, or nowhere.
+    #: Additional source of rules: the pages, or none.
     hints: HintSource = HintSource.OFF
     #: Let clients remember in a cookie what they were pushed.
     push_cookie: bool = False
-    #: Octets of file content that a worker holds in memory.
+    #: Octets of file content that a worker caches in memory.
     cache_size: int = DEFAULT_CACHE_SIZE
-    #: For those who edit the site: start with broken ``_headers``, ``_redirects`` and push rules,
-    #: and say so among the warnings.
+    #: For development: start with broken ``_headers``, ``_redirects`` and push rules,
+    #: and report them as warnings.
     lenient: bool = False
 
     @property

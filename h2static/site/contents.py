@@ -1,20 +1,19 @@
 """The content of small files, in memory.
 
-Contract: :class:`Contents` remembers content and entity tag by file version, within a bound of
-octets.  What it returns was read from the descriptor that its version comes from; the length is
-always the length of what was read.  An entry is trusted only when its file had settled when it
-was read (:data:`h2static.site.files.SETTLING_NANOSECONDS`); of others the octets are used again
-when a new reading gives the same.
+Contract: :class:`Contents` caches content and entity tag by file version, within a limit of octets.
+Content was read from the descriptor that its version comes from; the length is always the length of
+what was read.  An entry is trusted only if its file had settled when it was read
+(:data:`h2static.site.files.SETTLING_NANOSECONDS`); the octets of others are reused if reading again
+gives the same.
 
-Which files are small depends on their size only, so that every machine gives a file the same
+Which files are small depends only on their size, so that every machine gives a file the same
 entity tag.
 
-Bounds: the octets that somebody holds, be it this cache, a response or a stream that sends one,
-are at most those of the cache and ``SiteLimits.passing_octets``; each thread that reads may be one
-file above.
+Limits: the octets held by this cache, responses and streams are at most those of the cache plus
+``SiteLimits.passing_octets``; each reading thread may exceed that by one file.
 
 Strategy: :meth:`Contents.find`, :meth:`Contents.hold` and :func:`read_content` only read;
-:meth:`Contents.remember` writes and is called by one thread.  Reading may thus happen in any thread
+:meth:`Contents.remember` writes and is called by one thread.  So reading can happen in any thread
 without a lock.
 """
 
@@ -32,7 +31,7 @@ from h2static.site.files import FileHandle, FileVersion
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import OctetCount
 
-#: 96 bits: two contents with one tag do not happen by chance.
+#: 96 bits: two contents never get the same tag by chance.
 DIGEST_SIZE = 12
 #: Octets digested at a time.
 _CHUNK = 256 * 1024
@@ -40,29 +39,29 @@ _CHUNK = 256 * 1024
 
 @dataclass(slots=True, kw_only=True)
 class FileContent:
-    """What a file held in one version."""
+    """The content of a file in one version."""
 
     version: FileVersion
     #: Strong entity tag, quotes included (RFC 9110 section 8.8.3).
     etag: bytes
-    #: ``None`` when it was only digested, or was dropped to make room.
+    #: The octets; ``None`` if they were only digested, or were dropped to make room.
     octets: bytes | None
-    #: Whether the version surely stands for this content.
+    #: Whether the version certainly identifies this content.
     settled: bool
 
 
 def entity_tag(digest: bytes) -> bytes:
-    """A strong entity tag from a digest."""
+    """A strong entity tag made from a digest."""
     return b'"' + urlsafe_b64encode(digest) + b'"'
 
 
 def content_tag(octets: bytes) -> bytes:
-    """The strong entity tag of a content."""
+    """The strong entity tag of some content."""
     return entity_tag(blake2b(octets, digest_size=DIGEST_SIZE).digest())
 
 
 class Contents:
-    """The contents of files by version; the least recently used make room."""
+    """The contents of files by version; the least recently used are evicted."""
 
     def __init__(self, limit: int, limits: SiteLimits = DEFAULTS) -> None:
         """``limit``: octets of content to keep in memory."""
@@ -74,29 +73,29 @@ class Contents:
 
     @property
     def kept(self) -> int:
-        """Octets of content that are kept here."""
+        """Octets of content in this cache."""
         return self._kept
 
     @property
     def held(self) -> int:
-        """Octets of content that were read and that anybody holds, here or elsewhere."""
+        """Octets of content that are held here or elsewhere."""
         return self._count.held
 
     def has_room(self, size: int) -> bool:
-        """Whether ``size`` octets more may be held."""
+        """Whether ``size`` more octets may be held."""
         return self._count.held + size <= self._limit + self._limits.passing_octets
 
     def find(self, version: FileVersion) -> FileContent | None:
-        """What is known of a file in ``version``."""
+        """The cached content of a file in ``version``, if any."""
         content = self._by_file.get((version.device, version.inode))
         if content is not None and content.settled and content.version == version:
             return content
         return None
 
     def hold(self, content: FileContent) -> FileContent:
-        """``content``, just read, with octets that count: those of before where they are the same.
+        """``content``, just read, with octets that are counted; equal earlier octets are reused.
 
-        Without octets where there is no room for them.
+        Without octets if there is no room for them.
         """
         octets = content.octets
         assert octets is not None
@@ -111,7 +110,7 @@ class Contents:
         )
 
     def remember(self, content: FileContent) -> bool:
-        """Keep ``content``, or note that it was used.
+        """Cache ``content``, or note that it was used.
 
         Returns whether octets were dropped to make room.
         """
@@ -134,22 +133,22 @@ class Contents:
         return True
 
     def forget(self) -> None:
-        """Forget everything; octets live on while somebody sends them."""
+        """Clear the cache; octets stay alive while they are being sent."""
         self._by_file.clear()
         self._kept = 0
 
     def _make_room(self) -> None:
-        """Drop the octets of the least recently used; their tags stay.
+        """Drop the octets of the least recently used contents; their tags stay.
 
-        More than the newest needs: whoever holds the octets elsewhere forgets them all, and should
-        not have to do so for every file.
+        Drops more than the newest content needs: other holders of octets drop all of theirs, and
+        should not have to do so for every file.
         """
         target = self._limit - self._limit // 8
         for key, content in self._by_file.items():
             if content.octets is None:
                 continue
             self._kept -= len(content.octets)
-            # A new object: another thread may be using the old one.
+            # A new object, because another thread may be using the old one.
             self._by_file[key] = replace(content, octets=None)
             if self._kept <= target:
                 break
@@ -165,7 +164,7 @@ def read_content(
 ) -> FileContent:
     """Read a small file and digest it.
 
-    ``settled_before``: a file that changed later (ctime in nanoseconds) may change again unseen.
+    ``settled_before``: a file changed after this (ctime in nanoseconds) may change again unnoticed.
     Raises :class:`WouldBlockError` unless ``blocking``, and ``OSError``.
     """
     for _ in range(limits.read_attempts):
@@ -203,7 +202,7 @@ def _read(handle: FileHandle, size: int, *, blocking: bool) -> bytes:
 def digest_content(
     handle: FileHandle, version: FileVersion, settled_before: int, *, blocking: bool
 ) -> FileContent:
-    """Digest a file of any size without holding it.
+    """Digest a file of any size without keeping its content.
 
     Raises :class:`WouldBlockError` unless ``blocking``, and ``OSError``.
     """

@@ -1,4 +1,4 @@
-"""How the parts of a site say that an answer is an error, and what errors of the system mean."""
+"""Errors inside a site, and the meaning of system errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 
 from h2static.http.messages import Field
 
-#: What the file system's refusals mean to a client; other errors are 500.
+#: Statuses for errors of the file system; other errors are 500.
 _STATUS_OF_ERROR = {
     errno.ENOENT: 404,
     errno.ENOTDIR: 404,
@@ -20,20 +20,20 @@ _STATUS_OF_ERROR = {
     errno.ENFILE: 503,
     errno.ENOMEM: 503,
 }
-#: Errors that come from a folder's entries alone, and so last as long as its version.
+#: Errors that depend only on a folder's entries, and so last as long as its version.
 _LASTING_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 class WouldBlockError(Exception):
-    """Going on needs a medium that would block: to be done in another thread."""
+    """Continuing would block on a medium: it must happen in another thread."""
 
 
 class ChangedError(Exception):
-    """A file is no longer what it was a moment ago: start over."""
+    """A file has changed since a moment ago: start over."""
 
 
 class SiteError(Exception):
-    """The answer is an error response.
+    """The response is an error.
 
     ``status`` is 400 to 599; ``fields`` belong to that status (Allow, Content-Range).  ``refusal``:
     see :attr:`h2static.http.messages.Response.refusal`.
@@ -47,13 +47,13 @@ class SiteError(Exception):
 
 
 def site_error(error: OSError) -> SiteError:
-    """What a client is told of ``error``; what is there and cannot be read is a refusal."""
+    """The error response for ``error``; it is a refusal if the file exists but is unreadable."""
     status = _STATUS_OF_ERROR.get(error.errno or 0, 500)
     return SiteError(status, refusal=None if status == 404 else error.strerror or str(error))
 
 
 def is_absent(error: OSError) -> bool:
-    """Whether ``error`` says that there is nothing."""
+    """Whether ``error`` means that the file does not exist."""
     return _STATUS_OF_ERROR.get(error.errno or 0) == 404
 
 

@@ -1,23 +1,24 @@
 """What the times of a file prove, and what they do not.
 
-Contract: a modification time can be set to anything, and tools that build reproducibly do so: Nix,
-Bazel, Jib, OSTree and buildpacks write one constant (0, 1, 1980-01-01) into every file,
-``SOURCE_DATE_EPOCH``, ``tar --mtime`` and ``rsync -t`` what they are told.  A change time (ctime)
-is the kernel's own: every change of content, size or name sets it, and nobody can set it back.  So
+Contract: a modification time can be set to anything, and reproducible builds do so: Nix, Bazel,
+Jib, OSTree and buildpacks write one constant (0, 1, 1980-01-01) into every file;
+``SOURCE_DATE_EPOCH``, ``tar --mtime`` and ``rsync -t`` write a given time.  A change time (ctime)
+is set by the kernel: every change of content, size or name updates it, and it cannot be set back.
+So
 
-- :func:`changes_show` says whether equal versions of a file surely have equal content;
-- :func:`date_is_strong` says whether the date of a file names its content (RFC 9110 section
+- :func:`changes_show` says whether equal versions of a file certainly have equal content;
+- :func:`date_is_strong` says whether the date of a file identifies its content (RFC 9110 section
   8.8.2.2);
-- :meth:`ModificationDates.of` gives the date for Last-Modified, or ``None`` where the time says
-  nothing: a client that knows nothing else would be told for ever that nothing has changed.
+- :meth:`ModificationDates.of` gives the date for Last-Modified, or ``None`` if the time is
+  meaningless: a client without another validator would otherwise never see a change.
 
-A time says nothing when it is from before the web, or midnight of a day (UTC) to the nanosecond, or
-when it was set, has no fraction of a second, and is the same all over the tree: that of a folder on
-the way to the file, or of most files beside it.  A wrong "says nothing" costs a client a date that
-has an entity tag as well.
+A time is meaningless if it is older than the web, or exactly midnight (UTC) to the nanosecond; or
+if it was set, has no fraction of a second, and is the same all over the tree: that of a folder on
+the path to the file, or of most files next to it.  A wrong "meaningless" only costs a client a
+date, and it still has an entity tag.
 
 Assumption: the clock of the file system does not go back.  File systems without change times
-(squashfs, erofs, ISO 9660, FAT) show the modification time in their place.
+(squashfs, erofs, ISO 9660, FAT) report the modification time instead.
 """
 
 from __future__ import annotations
@@ -33,31 +34,31 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 
 SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400 * SECOND
-#: 1990-01-01: no page of the web is older.  npm writes 1985, yarn 1984, zip and Gradle 1980.
+#: 1990-01-01: no web page is older.  npm writes 1985, yarn 1984, zip and Gradle 1980.
 _WEB: Final = 631_152_000 * SECOND
-#: Between a file's last octet and the end of what is done to it after that: renaming it into its
-#: place, setting its mode.
+#: Time between a file's last octet and the last operation on it, such as renaming it into place or
+#: setting its mode.
 _FINISHING: Final = SECOND
 
 
 def is_meaningless(time: int) -> bool:
-    """Whether ``time``, in nanoseconds since 1970, is one that nobody measured."""
+    """Whether ``time``, in nanoseconds since 1970, is not a real time of writing."""
     return time < _WEB or time % _DAY == 0
 
 
 def was_set(version: FileVersion) -> bool:
-    """Whether somebody set the modification time, as copying with dates does."""
+    """Whether the modification time was set explicitly, as when copying with dates."""
     return not 0 <= version.changed - version.modified <= _FINISHING
 
 
 def changes_show(version: FileVersion) -> bool:
-    """Whether every change of the content makes another version: whether it has a change time."""
+    """Whether every change of the content makes a new version, that is, it has a change time."""
     in_its_place = version.changed == version.modified and version.changed % SECOND == 0
     return not (in_its_place or is_meaningless(version.changed))
 
 
 def date_is_strong(version: FileVersion) -> bool:
-    """Whether the second in which the file was modified names its content.
+    """Whether the second in which the file was modified identifies its content.
 
     RFC 9110 section 8.8.2.2: a date is strong if the server "reliably knows that the associated
     representation did not change twice during the second covered by the presented validator".  The
@@ -72,11 +73,11 @@ class ModificationDates:
 
     def __init__(self, limits: SiteLimits = DEFAULTS) -> None:
         self._limits = limits
-        #: By the version of a folder: the time that most of its files have in common, if any.
+        #: By the version of a folder: the time that most of its files share, if any.
         self._common: dict[FileVersion, int | None] = {}
 
     def of(self, file: OpenFile, *, blocking: bool) -> int | None:
-        """The modification time in nanoseconds since 1970; ``None`` where it says nothing.
+        """The modification time in nanoseconds since 1970; ``None`` if it is meaningless.
 
         Raises :class:`WouldBlockError` unless ``blocking``.
         """
@@ -84,8 +85,8 @@ class ModificationDates:
         time = version.modified
         if is_meaningless(time):
             return None
-        # Files that were written within one tick of the clock have one time as well; what sets
-        # times counts in seconds.
+        # Files written within one tick of the clock also share a time; but tools that set
+        # times use whole seconds.
         if time % SECOND == 0 and was_set(version):
             folder: Folder | None = file.folder
             while folder is not None:
@@ -114,9 +115,9 @@ class ModificationDates:
 
 
 def _common_time(folder: Folder, most: int) -> int | None:
-    """The modification time that half of the files in ``folder`` have, and at least two.
+    """The modification time shared by half of the files in ``folder``, and at least two.
 
-    Looks at ``most`` entries.  Raises ``OSError``.
+    Checks at most ``most`` entries.  Raises ``OSError``.
     """
     with entries_of(folder) as entries:
         found = [entry.stat(follow_symlinks=False) for entry in islice(entries, most)]

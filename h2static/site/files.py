@@ -1,18 +1,18 @@
-"""Opening files below a root, and knowing which state of a file was opened.
+"""Opening files below a root, and recording their state.
 
 Contract: :class:`Walk` opens regular files and folders by name, one name at a time, and never
-leaves the root: not by ``..``, not by a symbolic link, and not when folders are exchanged for links
-in between.  Everything that is said of a file comes from its descriptor.  FIFOs, devices and
-sockets are not opened.  What was looked at is recorded in a :class:`Dependencies`.
+leaves the root: not by ``..``, not by a symbolic link, and not if folders are swapped for links in
+between.  All data about a file come from its descriptor.  FIFOs, devices and sockets are not
+opened. Everything checked is recorded in a :class:`Dependencies`.
 
-Strategy: each name is opened relative to the descriptor of its folder with ``O_NOFOLLOW``, so that
-only this module follows links: it reads them and walks their target, name by name, from the folder
-they are in.  A target above the root is followed when it comes back into the root.
+Strategy: each name is opened relative to the descriptor of its folder with ``O_NOFOLLOW``, so only
+this module follows links: it reads them and walks their target, name by name, from the folder they
+are in.  A target above the root is followed if it leads back into the root.
 
-Folders stay open between walks (:class:`OpenFolders`): where a name still stands for the very
-folder that is open, it need not be opened again.  What a folder is like is looked at each time.
+Folders stay open between walks (:class:`OpenFolders`): if a name still refers to the folder that is
+open, it need not be opened again.  The state of a folder is checked each time.
 
-Blocking: opening and ``stat`` may wait for a disk; they are done by the caller's thread.
+Blocking: opening and ``stat`` may wait for a disk; they happen in the caller's thread.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 #: dependencies: the clocks of file systems tick in steps of up to two seconds (FAT).
 SETTLING_NANOSECONDS = 2_000_000_000
 
-# Absent on macOS; there a folder must be readable to be passed through.
+# Absent on macOS, where a folder must be readable to be traversed.
 _PATH_ONLY: int = getattr(os, "O_PATH", 0)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | _PATH_ONLY
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-#: What ``open`` says when a name is no longer what ``stat`` said.
+#: Errors of ``open`` if a name is no longer what ``stat`` reported.
 _CHANGED_KIND = (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.ENXIO)
 
 
 class FileVersion(NamedTuple):
     """One state of one file; two equal versions have the same content and attributes.
 
-    That is as true as the change time is; see :mod:`h2static.site.file_times`.
+    This is as reliable as the change time; see :mod:`h2static.site.file_times`.
     """
 
     device: int
@@ -52,28 +52,28 @@ class FileVersion(NamedTuple):
     size: int
     #: mtime in nanoseconds.
     modified: int
-    #: ctime in nanoseconds.  Nobody can set it back, unlike mtime.
+    #: ctime in nanoseconds.  Unlike mtime, it cannot be set back.
     changed: int
 
 
 def version_of(status: os.stat_result) -> FileVersion:
-    """The version that a ``stat`` call saw."""
+    """The version in the result of a ``stat`` call."""
     return FileVersion(
         status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
     )
 
 
 class Dependencies:
-    """The files and folders that an answer depends on, as they were when they were looked at."""
+    """The files and folders that a response depends on, as they were when checked."""
 
     __slots__ = ("settled", "settled_before", "versions")
 
     def __init__(self, now: float) -> None:
         #: ctime, in nanoseconds, before which a file has settled.
         self.settled_before = int(now * 1e9) - SETTLING_NANOSECONDS
-        #: By absolute path; ``None`` for what is absent.
+        #: Versions by absolute path; ``None`` for an absent file.
         self.versions: dict[bytes, FileVersion | None] = {}
-        #: Whether looking at :attr:`versions` again will show every change.
+        #: Whether checking :attr:`versions` again will show every change.
         self.settled = True
 
     def note(self, path: bytes, version: FileVersion | None) -> None:
@@ -82,12 +82,12 @@ class Dependencies:
             self.settled = False
 
     def is_settled(self, version: FileVersion | None) -> bool:
-        """Whether a later change of ``version`` is sure to make another version."""
+        """Whether any later change certainly makes a new version."""
         return version is None or version.changed < self.settled_before
 
 
 class FileHandle:
-    """An open descriptor, shared by responses and readers; the last to let go of it closes it."""
+    """An open descriptor, shared by responses and readers; closed with the last reference."""
 
     __slots__ = ("__weakref__", "_mapping", "cached", "descriptor")
 
@@ -98,7 +98,7 @@ class FileHandle:
         self._mapping: mmap.mmap | None = None
 
     def version(self) -> FileVersion:
-        """The file's state now."""
+        """The file's current state."""
         return version_of(os.fstat(self.descriptor))
 
     def mapping(self) -> mmap.mmap:
@@ -133,17 +133,17 @@ class OpenFile(NamedTuple):
 
     handle: FileHandle
     version: FileVersion
-    #: Where it was found, links resolved.
+    #: Its path with links resolved.
     path: bytes
-    #: The folder that it is in; valid until the walk ends.
+    #: The folder that contains it; valid until the walk ends.
     folder: Folder
 
 
 class Folder(NamedTuple):
-    """A folder that a walk is in; valid until the walk ends."""
+    """A folder reached by a walk; valid until the walk ends."""
 
     descriptor: int
-    #: Links resolved, but for those in the path of the root.
+    #: Its path with links resolved, except those in the path of the root.
     path: bytes
     #: ``None`` for the root.
     parent: Folder | None
@@ -151,11 +151,11 @@ class Folder(NamedTuple):
 
 
 class OpenFolders:
-    """Folders that are kept open for later walks; may be used by any thread.
+    """Folders kept open for later walks; may be used by any thread.
 
-    A folder is known by its path and is the same as long as the path leads to the same inode, whose
-    number nobody else gets while it is open.  Each step leaves the dictionary whole, and nobody
-    relies on the one before.
+    A folder is identified by its path and is the same as long as the path leads to the same inode,
+    whose number is not reused while it is open.  Each step leaves the dictionary consistent and
+    does not rely on earlier steps.
     """
 
     __slots__ = ("_by_path", "_most")
@@ -165,26 +165,26 @@ class OpenFolders:
         self._by_path: dict[bytes, tuple[int, int, FileHandle]] = {}
 
     def find(self, path: bytes, status: os.stat_result) -> FileHandle | None:
-        """The folder that ``status`` was found for at ``path``, if it is open."""
+        """The open folder with ``status`` at ``path``, if there is one."""
         known = self._by_path.get(path)
         if known is None or known[0] != status.st_ino or known[1] != status.st_dev:
             return None
         return known[2]
 
     def keep(self, path: bytes, status: os.stat_result, handle: FileHandle) -> None:
-        """Keep the folder at ``path`` open, in the place of another one or of the oldest."""
+        """Keep the folder at ``path`` open, replacing an earlier one or the oldest."""
         self._by_path[path] = status.st_ino, status.st_dev, handle
         if len(self._by_path) > self._most:
             with contextlib.suppress(StopIteration, RuntimeError):
                 self._by_path.pop(next(iter(self._by_path)), None)
 
     def release(self) -> None:
-        """Let go of all; walks that are in one keep it open until they end."""
+        """Release all folders; walks keep theirs open until they end."""
         self._by_path.clear()
 
 
 class Walk:
-    """One way through the tree; a context manager that lets go of the folders it was in."""
+    """A walk through the tree; a context manager that releases the folders at its end."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Walk:
         folders: OpenFolders | None = None,
         limits: SiteLimits = DEFAULTS,
     ) -> None:
-        """``root`` is an absolute path, whose links are always followed.
+        """``root`` is an absolute path; its own links are always followed.
 
         ``follow_symlinks`` lets links lead out of the root.  ``folders``: those of earlier walks
         with the same root and the same ``follow_symlinks``.
@@ -221,7 +221,7 @@ class Walk:
         self._handles.clear()
 
     def root(self) -> Folder:
-        """The root as it is now.  Raises ``OSError``."""
+        """The root in its current state.  Raises ``OSError``."""
         if self._root is None:
             path = self._root_path
             try:
@@ -234,10 +234,10 @@ class Walk:
         return self._root
 
     def step(self, folder: Folder, name: bytes) -> Folder | OpenFile:
-        """What ``name`` is in ``folder``.
+        """Open ``name`` in ``folder``.
 
-        Raises ``FileNotFoundError`` for what is absent, for links out of the root and for what is
-        neither a regular file nor a folder; other ``OSError`` as the system has them.
+        Raises ``FileNotFoundError`` for absent names, for links out of the root and for anything
+        that is neither a regular file nor a folder; other ``OSError`` as the system reports them.
         """
         path = join(folder.path, name)
         for _ in range(self._limits.step_attempts):
@@ -273,15 +273,16 @@ class Walk:
         raise FileNotFoundError(errno.ENOENT, "not a regular file")
 
     def peek(self, folder: Folder, name: bytes) -> FileVersion | None:
-        """The version of a file that would be served; ``None`` for a folder that would be.
+        """The version of a servable file; ``None`` for a servable folder.
 
-        Opens nothing but what links lead through.  Raises ``OSError`` like :meth:`step`.
+        Opens only folders that links lead through.  Raises ``OSError`` like :meth:`step`.
         """
         status = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=not self._no_follow)
         if stat.S_ISREG(status.st_mode):
             return version_of(status)
         if stat.S_ISLNK(status.st_mode):
-            # A walk of its own: its folders are closed, and its links are counted, one by one.
+            # A separate walk, so that its folders are closed and its links are counted
+            # individually.
             with Walk(
                 self._root_path,
                 self._dependencies,
@@ -296,25 +297,25 @@ class Walk:
         return None
 
     def _look(self, folder: Folder, name: bytes, path: bytes) -> os.stat_result:
-        """What ``name`` is; that it is absent is part of the version of its folder."""
+        """The status of ``name``; its absence is covered by the version of its folder."""
         follow = not self._no_follow
         try:
             return os.stat(name, dir_fd=folder.descriptor, follow_symlinks=follow)
         except FileNotFoundError:
             if follow:
-                # A link to nowhere: its target may appear without a change of this folder.
+                # A dangling link: its target may appear without a change to this folder.
                 self._dependencies.note(path, None)
             raise
 
     def _enter(self, descriptor: int, path: bytes, parent: Folder | None) -> Folder:
-        """Go into a folder that was opened just now."""
+        """Enter a folder that was just opened."""
         handle = FileHandle(descriptor)
         status = os.fstat(descriptor)
         self._open_folders.keep(path, status, handle)
         return self._in(handle, path, parent, status)
 
     def _again(self, path: bytes, parent: Folder | None, status: os.stat_result) -> Folder | None:
-        """Go into the folder of ``status``, if it is open."""
+        """Enter the folder with ``status``, if it is open."""
         handle = self._open_folders.find(path, status)
         return None if handle is None else self._in(handle, path, parent, status)
 
@@ -322,7 +323,7 @@ class Walk:
         self, handle: FileHandle, path: bytes, parent: Folder | None, status: os.stat_result
     ) -> Folder:
         self._handles.append(handle)
-        # Looked at before any name in it: a change from now on makes another version.
+        # Checked before any name in it: any change from now on makes a new version.
         version = version_of(status)
         self._dependencies.note(path, version)
         return Folder(handle.descriptor, path, parent, version)
@@ -355,9 +356,9 @@ class Walk:
         below = join(self._root_path, b"")
         if path.startswith(below) and b".." not in path.split(b"/"):
             return self._pursue(self.root(), path[len(below) :])
-        # What the path outside the root leads through may change unseen.
+        # The part of the path outside the root may change unnoticed.
         self._dependencies.settled = False
-        # What is resolved here is only a guess of names: they are walked like any others.
+        # The result is only a guess of names, which are walked like any others.
         real, root = os.path.realpath(path), os.path.realpath(self._root_path)
         if real != root and not real.startswith(join(root, b"")):
             raise FileNotFoundError(errno.ENOENT, "a symbolic link leaves the root")

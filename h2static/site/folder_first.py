@@ -1,9 +1,9 @@
-"""A folder in front of an application: files first, everything else is the application's.
+"""A folder in front of an application: files first, everything else goes to the application.
 
-Contract: what the site has an answer for is answered by the folder, errors included; only what is
-absent from it goes to the application, whatever the method.
+Contract: the folder answers for everything it contains, including errors; only requests for absent
+files go to the application, whatever the method.
 
-Assumes: the site falls through (:class:`h2static.site.site.Site`).
+Assumes that the site falls through (:class:`h2static.site.site.Site`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from h2static.site.site import Site
 
 
 class FolderFirst(Several):
-    """See the module."""
+    """An application that answers from a folder first, then from another application."""
 
     def __init__(self, site: Site, application: Application) -> None:
         self._site = site
@@ -24,20 +24,20 @@ class FolderFirst(Several):
         super().__init__((site, application))
 
     def look(self, request: Request) -> Response | ResponseJob:
-        """As the site: :data:`~h2static.site.builder.ABSENT` for what is the application's."""
+        """The site's response; :data:`~h2static.site.builder.ABSENT` if the application answers."""
         return ABSENT if request.protocol else self._site.look(request)
 
     def forget(self) -> None:
-        """Have the site forget its responses."""
+        """Drop the site's cached responses."""
         self._site.forget()
 
     def recall(self, request: Request) -> Response | None:
-        """What the folder recalls, or the application for what the folder has not."""
+        """Recall the folder's response, or the application's if the folder has no file."""
         known = self._site.recall(request)
         return self._application.recall(request) if known is ABSENT else known
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         found = self.look(request)
         if isinstance(found, Response):
@@ -51,11 +51,11 @@ class FolderFirst(Several):
             exchange.work(lambda: self._outcome(request, job()))
 
     def _outcome(self, request: Request, found: Response) -> Outcome:
-        """What comes of what the folder has ``found``."""
+        """The outcome for the folder's response ``found``."""
         if found is ABSENT:
             return Handover(self._application.handle)
         return Handover(self._site.echo) if self._site.echoes(request) else found
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """As the folder."""
+        """Refuse as the folder does."""
         return self._site.refuse(status, request)

@@ -1,30 +1,30 @@
-"""Names that carry a digest of their content, as build tools write them.
+"""Names that contain a digest of the file's content, as written by build tools.
 
-Contract: :func:`content_hash` finds in a name what may be a digest of the file's content.  It looks
-at the name alone: whether the file may be stored for ever is decided by
-:mod:`h2static.site.bundles`, which also asks who names it.  A wrong yes shows users an old file for
-a year, a wrong no costs one conditional request; so names that a person or a database may have
-given are not taken for hashes, and some hashes are missed.
+Contract: :func:`content_hash` finds the part of a name that may be a digest of the file's content.
+It uses only the name; :mod:`h2static.site.bundles`, which also checks which files refer to it,
+decides whether the file may be stored forever.  A wrong yes shows users an old file for a year, a
+wrong no costs one conditional request.  So names that a person or a database may have chosen are
+not taken for hashes, and some hashes are missed.
 
-A digest stands behind a name and a separator, before the extensions, in a file of a kind that build
-tools write (:func:`kind_of`):
+A digest follows a name and a separator, before the extensions, in a file of a kind that build tools
+write (:func:`kind_of`):
 
 - webpack: ``main.8e1f2a3b4c5d6e7f8a9b.js``: hexadecimal digits; so do Parcel, Angular, Next.js,
   Hugo, Rails and Django (``app.0a1b2c3d4e5f.css``).
 - esbuild: ``app-RDVPDRLU.js``: 8 characters of base 32 in upper case.
 - vite and rollup: ``index-BmX3h2_a.js``, ``entry.BmX3h2_a.js``: 8 characters of base 64 for URLs.
 
-A name that is nothing but a digest (``0bc83cb571cd1c50ba6f3e8a78ef1346.png``) is an identifier as
-often as not.  So are 24 hexadecimal digits (MongoDB), 13 (PHP) and the digits of a UUID, and what
-is data (JSON, documents, archives) was named by a program that keeps it up to date.
+A name that is only a digest (``0bc83cb571cd1c50ba6f3e8a78ef1346.png``) is just as often an
+identifier.  So are 24 hexadecimal digits (MongoDB), 13 (PHP) and the digits of a UUID.  Data files
+(JSON, documents, archives) were named by a program that keeps them up to date.
 
-Strategy: a hash is what falls into more runs of letters, digits and capitals than names do.
-Names of scripts and style sheets rarely shout, so there capitals that nobody can pronounce are a
-hash as well.  Measured with 2000 files of vite 8, rollup 4 and esbuild 0.28: 73 % of base 64, 87 %
-of base 32 in scripts and 55 % elsewhere are found (91 % of 8 and all of 20 hexadecimal digits).  Of
-184 000 names of files on a developer's machine, none was taken for base 32 or base 64 wrongly; of
-14 000 identifiers with capitals and eight characters, which no file need be called like, 1 % of
-base 64 would be.
+Strategy: a hash is a word with more runs of letters, digits and capitals than names have.  Names of
+scripts and style sheets rarely use all capitals, so there unpronounceable capitals also count as a
+hash.  Measured with 2000 files of vite 8, rollup 4 and esbuild 0.28: 73 % of base 64, 87 % of base
+32 in scripts and 55 % elsewhere are found (91 % of 8 and all of 20 hexadecimal digits).  Of 184 000
+file names on a developer's machine, none was wrongly taken for base 32 or base 64; of 14 000
+identifiers with capitals and eight characters, which are hardly ever file names, 1 % would be taken
+for base 64.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-#: Lengths that tools write: MD4, MD5, SHA-1, SHA-2 and xxHash, whole or cut.
+#: Lengths that tools write: MD4, MD5, SHA-1, SHA-2 and xxHash, whole or truncated.
 _HEXADECIMAL = re.compile(
     rb"[0-9a-f]{8}|[0-9a-f]{10}|[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{32}"
     rb"|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}"
 )
-#: A UUID is made by chance, not of the content.  Without hyphens (RFC 9562: version 4 or 7, variant
-#: 8 to b) one in 32 MD5 looks like one.
+#: A UUID is random, not a digest.  Without hyphens (RFC 9562: version 4 or 7, variant 8 to b), one
+#: in 32 MD5 digests looks like one.
 _UUID = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _BARE_UUID = re.compile(rb"[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}")
 #: Runs of letters and of digits: ``face2024``, ``20240115b`` and ``CHAPTER2`` have two.
 _RUN = re.compile(rb"[A-Za-z]+|[0-9]+")
 _DIGEST_RUNS = 3
 _BASE32 = re.compile(rb"[A-Z2-7]{8}")
-#: ``P4EDITOR`` and ``MAN3PAGE`` have three runs, and the vowels of words.
+#: ``P4EDITOR`` and ``MAN3PAGE`` have three runs, and vowels like words.
 _VOWEL = re.compile(rb"[AEIOU]")
 _BASE64 = re.compile(rb"(?!0x)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_-]{8}")
 _BASE64_OR_32 = re.compile(rb"(?=.*[A-Za-z])[A-Za-z0-9_-]{8}")
 #: A digit, or a capital that is not the first letter.
 _UNLIKE_WORDS = re.compile(rb"[0-9]|.[A-Z]")
 #: Words, abbreviations and numbers in a name: ``UserList`` and ``FreeRTOS`` have two, ``MIPS32r2``
-#: has four, as most of what is random has.
+#: has four, like most random strings.
 _WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _RANDOM_WORDS = 4
 #: Characters of the hashes of vite, rollup and esbuild.
@@ -63,11 +63,11 @@ _LONGEST = 255
 
 
 class Kind(Enum):
-    """What a build tool writes."""
+    """The kind of a build tool's output file."""
 
-    #: Written by tools; ``.js.map`` too.
+    #: Written by tools; includes ``.js.map``.
     CODE = auto()
-    #: Written by tools, and by everybody else.
+    #: Written by tools and by people.
     ASSET = auto()
 
 
@@ -81,7 +81,7 @@ _KINDS = {
 
 
 def kind_of(name: bytes) -> Kind | None:
-    """What kind of a build tool's files one called ``name`` may be; ``None``: it is data."""
+    """The kind of build output that ``name`` may be; ``None`` if it is data."""
     stem, _, extension = name.rpartition(b".")
     return _KINDS.get(extension) if stem else None
 
@@ -111,9 +111,9 @@ def content_hash(name: bytes) -> bytes | None:
 
 
 def may_have_hash(name: bytes) -> bool:
-    """Whether ``name`` has what may be a hash, or a word with capitals in it.
+    """Whether ``name`` contains something that may be a hash, or a word with capitals.
 
-    Says little by itself, but enough of a file that a build tool's own script names.
+    Weak evidence by itself, but enough for a file named by a build tool's own script.
     """
     kind = kind_of(name)
     if kind is None or len(name) > _LONGEST:
@@ -122,7 +122,7 @@ def may_have_hash(name: bytes) -> bool:
 
 
 def _is_loose(part: bytes) -> bool:
-    """Whether ``part`` ends with eight characters of base 64 that are no common word."""
+    """Whether ``part`` ends with eight characters of base 64 that are not a common word."""
     last = part[-_SHORT:]
     if part != last and not (len(part) > _SHORT + 1 and part[-_SHORT - 1 : -_SHORT] == b"-"):
         return False
@@ -130,12 +130,12 @@ def _is_loose(part: bytes) -> bool:
 
 
 def hash_alone(text: bytes) -> bool:
-    """Whether ``text`` is the digest that stands in some name of a script or style sheet."""
+    """Whether ``text`` could be the digest in the name of a script or style sheet."""
     return _is_hexadecimal(text) or _is_short_hash(text, code=True)
 
 
 def _is_hexadecimal(text: bytes) -> bool:
-    """Whether ``text`` is a digest in hexadecimal, and neither a number nor a word nor a UUID."""
+    """Whether ``text`` is a hexadecimal digest, and not a number, a word or a UUID."""
     return (
         bool(_HEXADECIMAL.fullmatch(text))
         and len(_RUN.findall(text)) >= _DIGEST_RUNS
@@ -144,7 +144,7 @@ def _is_hexadecimal(text: bytes) -> bool:
 
 
 def _is_short_hash(text: bytes, *, code: bool) -> bool:
-    """Whether ``text`` is a hash of eight characters, and neither a number nor words."""
+    """Whether ``text`` is a hash of eight characters, and not a number or words."""
     if _BASE32.fullmatch(text):
         runs = len(_RUN.findall(text))
         unpronounceable = len(_VOWEL.findall(text)) < 2 and not text.isdigit()

@@ -1,11 +1,11 @@
-"""Linux's notices of changes to files, inotify(7), which the standard library does not offer.
+"""Linux's change notifications for files, inotify(7), which the standard library lacks.
 
-Contract: :class:`Inotify` watches files and folders and tells what happened to them.  The kernel
-puts a notice into the queue before the system call that made the change returns, so that
-:meth:`Inotify.pending` sees every change that was finished before it was called.  What inotify does
-not see: writing through a memory mapping, and what another machine does to a shared file system.
+Contract: :class:`Inotify` watches files and folders and reports what happens to them.  The kernel
+queues a notification before the system call that made the change returns, so
+:meth:`Inotify.pending` sees every change completed before it is called.  inotify does not see
+writes through a memory mapping, or changes by another machine to a shared file system.
 
-Strategy: three functions of the C library, called by their names.
+Strategy: three functions of the C library, called through ctypes.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ _EVENT = struct.Struct("iIII")
 
 
 class Event(NamedTuple):
-    """Something that happened."""
+    """An inotify event."""
 
-    #: The number of the watch; -1 when the queue was full and events were lost.
+    #: The number of the watch; -1 if the queue was full and events were lost.
     watch: int
     mask: int
-    #: In a folder that is watched: the name that it happened to; otherwise empty.
+    #: For a watched folder: the name affected; otherwise empty.
     name: bytes
 
 
 class Inotify:
-    """A queue of notices; closed when it is collected."""
+    """A queue of notifications; closed when it is garbage collected."""
 
     def __init__(self) -> None:
-        """Raises ``OSError`` where there is no inotify, or no more of them."""
+        """Raises ``OSError`` if inotify is not available, or its limit is reached."""
         self._descriptor = -1
         library = ctypes.CDLL(None, use_errno=True)
         try:
@@ -72,9 +72,9 @@ class Inotify:
             close_descriptor(self._descriptor)
 
     def add(self, path: bytes, mask: int) -> int:
-        """Watch what ``path`` names.  Returns the number of the watch, one for each file.
+        """Watch the file at ``path``.  Returns the number of the watch, one per file.
 
-        Raises ``OSError``, for example when the user has too many watches.
+        Raises ``OSError``, for example if the user has too many watches.
         """
         return _checked(self._add(self._descriptor, path, mask | MASK_ADD))
 
@@ -83,14 +83,14 @@ class Inotify:
         self._remove(self._descriptor, watch)
 
     def pending(self) -> int:
-        """Octets of what :meth:`read` has to tell; costs one system call."""
+        """Octets available to :meth:`read`; costs one system call."""
         ioctl(self._descriptor, FIONREAD, self._waiting)
         return self._waiting[0]
 
     def read(self, octets: int) -> list[Event]:
-        """What has happened, up to what was pending; the kernel bounds its queue (16 384 events).
+        """Read ``octets`` of events; the kernel limits its queue (16 384 events).
 
-        Less than everything would not do: what concerns the caller may stand last.
+        Read everything that is pending: the relevant event may be the last one.
         """
         try:
             data = os.read(self._descriptor, octets)
@@ -108,7 +108,7 @@ class Inotify:
 
 
 def _checked(result: int) -> int:
-    """``result``, if it is not the C library's sign of an error."""
+    """``result``; raises ``OSError`` if the C library signals an error."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

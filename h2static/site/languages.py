@@ -1,12 +1,11 @@
-"""Pages in several languages: ``page.de.html`` beside ``page.html`` (RFC 9110 section 12.5.4).
+"""Pages in several languages: ``page.de.html`` next to ``page.html`` (RFC 9110 section 12.5.4).
 
-Contract: :class:`Languages` knows in which languages a site has variants of its files, and which of
-them a client prefers.  A file whose name has no language in it is in the first one.  Nothing here
-looks at files.
+Contract: :class:`Languages` knows the languages of a site's variants, and which of them a client
+prefers.  A file without a language in its name is in the first one.  Nothing here accesses files.
 
-Strategy: what browsers send differs in many ways that make no difference to a site with three
-languages.  :meth:`Languages.preference` therefore reduces it to the languages of the site in the
-client's order, and only that is part of what an answer depends on.
+Strategy: browsers' Accept-Language fields differ in many ways that do not matter to a site with
+three languages.  So :meth:`Languages.preference` reduces the field to the site's languages in the
+client's order, and only that is part of the cache key.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from h2static.site.negotiation import parse_weights
 
 #: RFC 4647 section 2.1: language-range; a tag has one or more subtags of up to eight characters.
 _TAG: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
-#: More than this are a typing mistake, and each is one more name to look for beside a file.
+#: More than this must be a mistake, and each means one more name to look for next to a file.
 MOST_LANGUAGES: Final = 32
 
 
 def parse_languages(text: str) -> tuple[str, ...]:
-    """Tags, separated by commas.  Raises ``ValueError`` with one line."""
+    """Parse comma-separated tags.  Raises ``ValueError`` with a one-line message."""
     tags = tuple(tag.strip() for tag in text.split(","))
     for tag in tags:
         if not _TAG.fullmatch(tag):
@@ -48,17 +47,17 @@ class Languages:
     __slots__ = ("_known", "_limits", "_lower", "tags")
 
     def __init__(self, tags: Sequence[str], limits: SiteLimits = DEFAULTS) -> None:
-        """``tags``: as the owner writes them, in names of files too; the first is that of files
-        without one."""
+        """``tags``: as the owner writes them, including in file names; the first is that of files
+        without a tag."""
         self.tags: Final = tuple([tag.encode("ascii") for tag in tags])
         self._lower = tuple([tag.lower() for tag in self.tags])
         self._limits = limits
-        #: Preferences by field value.
+        #: Cached preferences by field value.
         self._known: dict[bytes, bytes] = {}
 
     def preference(self, accept_language: bytes | None) -> bytes | None:
-        """A value of Accept-Language that says the same of the languages of the site, and nothing
-        of others; ``None``: it does not say, or none is acceptable.
+        """An equivalent Accept-Language value with only the site's languages; ``None`` if there is
+        no field, or none of them is acceptable.
         """
         if accept_language is None:
             return None
@@ -73,9 +72,9 @@ class Languages:
         return found or None
 
     def order(self, accept_language: bytes | None) -> tuple[bytes, ...]:
-        """The languages of the site that are acceptable, the preferred one first.
+        """The acceptable languages of the site, preferred ones first.
 
-        Equal weights are in the order in which the client names them, as browsers list what their
+        Languages with equal weights are in the client's order, as browsers list what their
         users prefer.
         """
         if accept_language is None:
@@ -85,27 +84,27 @@ class Languages:
         for number, (tag, lower) in enumerate(zip(self.tags, self._lower, strict=True)):
             best = _match(lower, ranges)
             if best is not None and ranges[best]:
-                # Of two that one range stands for, the one that it names.
+                # Of two languages matched by one range, the one that it names comes first.
                 ranked.append((-ranges[best], list(ranges).index(best), best != lower, number, tag))
         return tuple([tag for *_, tag in sorted(ranked)])
 
     def of(self, name: bytes) -> bytes | None:
-        """The language in the name of a file: ``de`` of ``page.de.html``."""
+        """The language in the name of a file: ``de`` in ``page.de.html``."""
         parts = name.rsplit(b".", 2)
         return parts[1] if len(parts) == 3 and parts[0] and parts[1] in self.tags else None
 
     def variant(self, name: bytes, tag: bytes) -> bytes | None:
-        """The name of the file beside ``name`` in the language ``tag``; ``None``: there is none."""
+        """The name of the variant of ``name`` in the language ``tag``; ``None`` if it has none."""
         stem, dot, extension = name.rpartition(b".")
         return b"%b.%b.%b" % (stem, tag, extension) if stem and dot and extension else None
 
 
 def _match(tag: bytes, ranges: dict[bytes, int]) -> bytes | None:
-    """The range of a client that says how much ``tag`` is wanted, all in lower case.
+    """The client's range that determines the weight of ``tag``, all in lower case.
 
-    The most specific one: the tag itself or a longer one (who asks for ``de-AT`` reads ``de``:
-    RFC 4647 section 3.4), then a shorter one (``de`` stands for ``de-AT`` too: section 3.3.1), then
-    any.
+    The most specific one: the tag itself or a longer one (a client that wants ``de-AT`` accepts
+    ``de``: RFC 4647 section 3.4), then a shorter one (``de`` also matches ``de-AT``: section
+    3.3.1), then any.
     """
     if tag in ranges:
         return tag

@@ -1,13 +1,13 @@
-"""Lists of folders as octets: each is made once while its folder is as it was.
+"""Folder lists as octets, cached as long as the folder is unchanged.
 
-Contract: :meth:`ListMemory.octets` gives equal lists the same object, whoever sends them, as long
-as it is kept.  Kept are the last ones up to ``SiteLimits.kept_lists`` octets; with those that
-streams still hold they are at most ``SiteLimits.held_lists``, and what is beyond that is refused.
+Contract: :meth:`ListMemory.octets` gives equal lists the same object, for all streams, as long as
+it is cached.  The cache holds the latest lists up to ``SiteLimits.kept_lists`` octets; including
+those that streams still hold, there are at most ``SiteLimits.held_lists``, and more are refused.
 
-Strategy: lists are made in several threads.  Each step on the dictionary is whole by itself, and
-nobody relies on the one before: at worst a list is made twice, or dropped too early.  Where the
-program that owns the threads says how (``alone``), they take turns at what takes most of the room
-and nothing but computing: what many ask for at once is made by the first one.
+Strategy: lists are rendered in several threads.  Each step on the dictionary is atomic and does not
+rely on earlier steps: at worst a list is rendered twice, or dropped too early.  If the program that
+owns the threads provides ``alone``, they take turns in rendering, which takes most of the memory
+and only computes: a list that many request at the same time is rendered by the first.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ from h2static.site.listing import Listing
 from h2static.site.octets import HeldOctets, OctetCount
 from h2static.site.paths import Names
 
-#: Makes octets of a list: the same for the same list.
+#: Renders a list as octets: the same for the same list.
 Form: TypeAlias = Callable[[Listing], bytes | bytearray]
-#: What threads enter to be alone.
+#: A context that one thread at a time can enter.
 Alone: TypeAlias = AbstractContextManager[object]
-#: For programs whose threads need not take turns, as there is one.
+#: For programs with a single thread, which need not take turns.
 ANYHOW: Final[Alone] = nullcontext()
-#: Of which folder a list is, after which name it begins, and how it is written.
+#: Identifies a list: its folder, the name after which it begins, and its form.
 ListKey: TypeAlias = tuple[Names, bytes, Form]
 
 
 class _KeptList(NamedTuple):
-    #: Of what the list says.
+    #: Digest of the list's contents.
     digest: bytes
     octets: HeldOctets
 
 
 class ListMemory:
-    """The lists of one site."""
+    """The cached lists of one site."""
 
     def __init__(self, limits: SiteLimits, alone: Alone = ANYHOW) -> None:
         """``alone`` is entered by one thread at a time."""
         self._limits = limits
         self._alone = alone
         self._count = OctetCount()
-        #: The last used at the end.
+        #: Most recently used last.
         self._lists: dict[ListKey, _KeptList] = {}
 
     @property
     def held(self) -> int:
-        """Octets of lists that somebody holds."""
+        """Octets of lists held by the cache or by streams."""
         return self._count.held
 
     def octets(self, listing: Listing, form: Form, *, after: bytes = b"") -> bytes:
-        """``listing``, which begins behind ``after``, in ``form``.
+        """Render ``listing``, which begins after the name ``after``, in ``form``.
 
-        Raises :class:`SiteError` with 503 where too many octets are held.
+        Raises :class:`SiteError` with 503 if too many octets are held.
         """
         with self._alone:
             return self._octets((listing.names, after, form), listing)
@@ -85,16 +85,16 @@ class ListMemory:
             excess -= len(item.octets)
 
     def settle(self) -> None:
-        """See :meth:`h2static.site.octets.OctetCount.settle`."""
+        """Call :meth:`h2static.site.octets.OctetCount.settle`."""
         self._count.settle()
 
     def forget(self) -> None:
-        """Keep no lists; what streams hold stays with them."""
+        """Clear the cache; streams keep the lists that they hold."""
         self._lists.clear()
 
 
 def _digest(listing: Listing) -> bytes:
-    """What tells lists of one folder apart."""
+    """A digest that distinguishes lists of one folder."""
     digest = blake2b(b"%d" % listing.left_out, digest_size=16)
     for packed in listing.packed:
         digest.update(b"%d\0%b" % (len(packed), packed))

@@ -1,6 +1,6 @@
-"""How somebody wants to see a list of files: in which order, and which of them.
+"""The requested view of a file list: its order and filter.
 
-Contract: :func:`read_view` takes what it understands of a query, and ignores the rest.
+Contract: :func:`read_view` uses the parameters of a query that it knows, and ignores the rest.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl
 
 from h2static.site.limits import DEFAULTS, SiteLimits
 
-#: Parameters of the query.
+#: Names of query parameters.
 SORT: Final = "sort"
 FILTER: Final = "filter"
-#: What lists are sorted by; the first one is the order without a word about it.
+#: The orders of lists; the first one is the default.
 ORDERS: Final = ("name", "size", "date")
 
 
@@ -26,19 +26,19 @@ class ListView:
     #: One of :data:`ORDERS`.
     sort: str = ORDERS[0]
     descending: bool = False
-    #: What names have in them, in lower case; empty: anything.
+    #: Text that names must contain, in lower case; empty: any name.
     filter: str = ""
     #: Whether pictures are shown.
     thumbnails: bool = False
 
     @property
     def order(self) -> str:
-        """The order as the query has it."""
+        """The order in the form of the query parameter."""
         return f"-{self.sort}" if self.descending else self.sort
 
 
 def parameters(query: bytes | None, limits: SiteLimits = DEFAULTS) -> Mapping[bytes, bytes]:
-    """The parameters of a query; none where there are too many."""
+    """The parameters of a query; empty if there are too many."""
     if not query:
         return {}
     try:
@@ -51,7 +51,7 @@ def parameters(query: bytes | None, limits: SiteLimits = DEFAULTS) -> Mapping[by
 def read_view(
     query: bytes | None, limits: SiteLimits = DEFAULTS, *, thumbnails: bool = False
 ) -> ListView:
-    """The view that the query of a request asks for."""
+    """The view requested by a query."""
     found = parameters(query, limits)
     order = found.get(SORT.encode(), b"").decode("latin-1")
     sort = order.removeprefix("-")

@@ -1,19 +1,19 @@
 """Lists of the files in a folder, as a page and as JSON.
 
-Contract: what is listed is what would be served, and nothing that would be is missing: no names
-that are not public, nothing that is neither a regular file nor a folder, no link out of the root,
-nothing that may not be read.  Folders come first, then files, each sorted as a person would.  Names
-from the file system are escaped for where they stand, whatever octets they are made of.
+Contract: a list contains exactly what would be served: no names that are not public, nothing but
+regular files and folders, no links out of the root, nothing unreadable.  Folders come first, then
+files, each sorted as a person would.  Names from the file system are escaped for their context,
+whatever octets they contain.
 
-A list has a bounded number of entries.  What comes after them, in the order of the names' octets,
-is in the list that :attr:`Listing.next` asks for: each name is in one of them, whatever comes and
-goes meanwhile.
+A list has a limited number of entries.  The following ones, in octet order of the names, are in the
+list that :attr:`Listing.next` requests: each name is in exactly one list, even if files appear and
+disappear meanwhile.
 
-Programs read lists, too: those that mirror folders and those that look for files by pattern.  A
-link is the encoded name and nothing else, as nginx and others write it.
+Programs also read lists: those that mirror folders and those that search for files by pattern.  A
+link is just the encoded name, as in nginx and other servers.
 
-Blocking: reads the folder and the attributes of all its files.  What is made of it takes little
-more room than the result.
+Blocking: reads the folder and the attributes of all its files.  Rendering takes little more memory
+than the result.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ from h2static.site.paths import Names, encode_name, encode_path
 DEFAULT_VIEW: Final = ListView()
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _NUMBER = re.compile(r"[0-9]+")
-#: Whether an entry is a folder, its size and its date.
+#: Format of a packed entry: whether it is a folder, its size and its date.
 _NUMBERS = struct.Struct("?qq")
-#: The parameter of a query that says after which name a list begins, as its link has it.
+#: The query parameter with the name (encoded as in its link) after which a list begins.
 AFTER = "after"
-#: Each octet of a name may take three; file systems end names at 255.
+#: Each octet of a name may take three; file systems limit names to 255.
 _LONGEST_LINK = 3 * 255
-#: Rows that are encoded at once.
+#: Rows encoded in one step.
 _ROWS = 256
-#: With so many entries a list gets a field to filter them.
+#: From this many entries on, a list has a filter field.
 _WORTH_A_FILTER = 12
-#: Octets of a picture that is shown beside its name.
+#: Largest picture shown next to its name, in octets.
 _LARGEST_PICTURE = 2 << 20
-#: Rights are those of the process as it is now, where the system can tell.
+#: Check access with the effective IDs of the process, if the system supports that.
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
@@ -74,7 +74,7 @@ class Entry(NamedTuple):
         return encode_name(self.name) + ("/" if self.is_folder else "")
 
     def pack(self) -> bytes:
-        """The same in a fourth of the room."""
+        """The entry in a packed form that takes a quarter of the memory."""
         return _NUMBERS.pack(self.is_folder, self.size, self.modified) + self.name
 
 
@@ -84,32 +84,32 @@ def _unpack(packed: bytes) -> Entry:
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Listing:
-    """What a folder contains."""
+    """The contents of a folder."""
 
     #: Names from the root to the folder.
     names: Names
-    #: Each as :meth:`Entry.pack` gives it, in the order of the names' octets: this is what there is
-    #: of a large list while it is made, in several threads at once.
+    #: Packed by :meth:`Entry.pack`, in octet order of the names: this is the memory that a large
+    #: list takes while it is rendered, possibly in several threads.
     packed: Sequence[bytes]
-    #: Entries that come after these.
+    #: Number of entries after these.
     left_out: int = 0
-    #: The query that asks for them; empty when there are none.
+    #: The query that requests them; empty if there are none.
     next: str = ""
 
     def entries(self, view: ListView = DEFAULT_VIEW) -> Iterator[Entry]:
         """The entries, folders first, each sorted as a person would, or as ``view`` says."""
-        # Where they are equal they stay in the order of their octets.
+        # Equal ones stay in octet order.
         packed = sorted(self.packed, key=_order, reverse=view.descending and view.sort == "name")
         if view.sort != "name":
             place = 1 if view.sort == "size" else 2
             packed.sort(key=lambda one: _NUMBERS.unpack_from(one)[place], reverse=view.descending)
-        # Again: folders come first whatever the order is.
+        # Sort again, because folders come first in any order.
         packed.sort(key=lambda one: not _NUMBERS.unpack_from(one)[0])
         return map(_unpack, packed)
 
 
 def read_after(query: bytes | None, limits: SiteLimits = DEFAULTS) -> bytes:
-    """The name after which a list is to begin, by the query of the request; empty: at the first."""
+    """The name after which a list begins, from the request's query; empty: from the start."""
     return unquote_to_bytes(parameters(query, limits).get(AFTER.encode(), b""))
 
 
@@ -123,8 +123,8 @@ def read_listing(
     wanted: str = "",
     limits: SiteLimits = DEFAULTS,
 ) -> Listing:
-    """The list of ``folder`` from the first name after ``after`` on, of names with ``wanted`` in
-    them, whatever their case.
+    """The list of ``folder``, from the first name after ``after`` on, of names that contain
+    ``wanted``, without regard to case.
 
     Raises ``OSError``.
     """
@@ -159,7 +159,7 @@ def _read_names(
     try:
         with os.scandir(descriptor) as iterator:
             for item in iterator:
-                # A descriptor gives names as text; the octets are behind it.
+                # Listing a descriptor gives names as text; convert them back to octets.
                 name = os.fsencode(item.name)
                 if wanted and wanted not in text_of(name).casefold():
                     continue
@@ -177,7 +177,7 @@ def _read_names(
 
 
 def _packed_entry(walk: Walk, folder: Folder, name: bytes) -> bytes:
-    """What is listed for ``name``; empty for what would not be served."""
+    """The packed entry of ``name``; empty if it would not be served."""
     try:
         version = walk.peek(folder, name)
         if version is None:
@@ -194,23 +194,23 @@ def _packed_entry(walk: Walk, folder: Folder, name: bytes) -> bytes:
 
 
 def _order(packed: bytes) -> str:
-    """Folders first; then without regard to case, and numbers by their value."""
+    """Sort key: folders first; then without regard to case, and numbers by value."""
     entry = _unpack(packed)
     text = _NUMBER.sub(_by_value, text_of(entry.name).casefold())
     return f"0{text}" if entry.is_folder else f"1{text}"
 
 
 def _by_value(number: re.Match[str]) -> str:
-    """A number so that the larger one comes later: behind the count of its digits.
+    """A number as a sort key: preceded by the count of its digits, so that larger numbers follow.
 
-    NUL: no name has it, and what ends here comes before what goes on as text.
+    NUL does not occur in names, and makes a name that ends here precede one that continues.
     """
     digits = number[0].lstrip("0")
     return f"\0{chr(len(digits))}{digits}"
 
 
 def text_of(name: bytes) -> str:
-    """A name for people: octets that are not UTF-8 are replaced."""
+    """A name as text for people: octets that are not UTF-8 are replaced."""
     return name.decode("utf-8", "replace")
 
 
@@ -278,12 +278,12 @@ td.size::before,td.date::before{display:none}
 
 @dataclass(slots=True, frozen=True)
 class ListPage:
-    """Makes the page of a list, as a view shows it; pages of equal views are alike."""
+    """Renders the page of a list in a view; equal views give equal pages."""
 
     view: ListView = DEFAULT_VIEW
 
     def __call__(self, listing: Listing) -> bytearray:
-        """The list as a page."""
+        """Render the list as a page."""
         view = self.view
         title = text_of(b"/" + b"".join(name + b"/" for name in listing.names))
         head, tail = page_around(title, _STYLE)
@@ -306,8 +306,8 @@ listing_page = ListPage()
 
 
 def _form(listing: Listing, view: ListView) -> str:
-    """The beginning of the form that orders and filters, without script."""
-    # What the return key presses is the first button.
+    """The beginning of the form that sorts and filters without a script."""
+    # The return key presses the first button.
     start = f'<form><button name="{SORT}" value="{view.order}" hidden></button>\n'
     if not view.filter and len(listing.packed) < _WORTH_A_FILTER:
         return start
@@ -319,7 +319,7 @@ def _form(listing: Listing, view: ListView) -> str:
 
 
 def _heads(view: ListView) -> str:
-    """The heads of the columns; each orders by it, or the other way round."""
+    """The column headers; each sorts by its column, or in reverse."""
     made = []
     for order, text in zip(ORDERS, ("Name", "Size", "Modified (UTC)"), strict=True):
         other, mark = order, ""
@@ -334,7 +334,7 @@ def _heads(view: ListView) -> str:
 
 def _notes(listing: Listing, view: ListView) -> str:
     if listing.left_out:
-        # No link: programs that read lists would take it for a file.
+        # A button, because programs that read lists would take a link for a file.
         name, _, value = listing.next.removeprefix("?").partition("&")[0].partition("=")
         button = f'<button name="{name}" value="{unquote_to_bytes(value).decode()}">Show</button>'
         return f"<p>{listing.left_out} more not shown. {button}</p>\n"
@@ -347,8 +347,8 @@ def _notes(listing: Listing, view: ListView) -> str:
 
 def _trail(names: Names) -> str:
     """The path as a heading, each folder a link."""
-    # Not "/": fsspec, which pandas and others list with, takes that for the folder itself and finds
-    # it in itself.  Browsers and crawlers ask for "/".
+    # Not "/": fsspec, which pandas and others use, would take that for an entry of the folder.
+    # Browsers and crawlers normalize it to "/".
     parts = ['<a href="/.">/</a>' if names else "<span>/</span>"]
     for position, name in enumerate(names, 1):
         text = escape(text_of(name))
@@ -377,7 +377,7 @@ def _row(entry: Entry, view: ListView) -> str:
     )
 
 
-#: Kinds of files, as the style sheet calls them, by extension.
+#: Kinds of files, named as in the style sheet, by extension.
 _KINDS = {
     "i": "apng avif bmp gif ico jpeg jpg jxl png svg tif tiff webp",
     "v": "aac avi flac m4a m4v mkv mov mp3 mp4 mpeg mpg oga ogg ogv opus wav webm",

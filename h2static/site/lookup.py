@@ -1,13 +1,13 @@
-"""From names to what is served for them: a file, a folder without an index, or another address.
+"""Mapping names to a file, a folder without an index, or another address.
 
-Contract: :meth:`Lookup.resolve` says what a request for these names gets; :meth:`Lookup.file` what
-a rule that names them gets.  Hidden names (:mod:`h2static.site.names`) are absent.  Absence and
-whatever else the system says is raised as ``OSError``.
+Contract: :meth:`Lookup.resolve` returns what a request for these names gets; :meth:`Lookup.file`
+what a rule with these names gets.  Hidden names (:mod:`h2static.site.names`) are absent.  Absence
+and other system errors are raised as ``OSError``.
 
-Where addresses are written without ``.html``, the file decides about the slash: ``about.html`` is
-at ``/about``, ``about/index.html`` at ``/about/``, and who asks for the other one is sent there.
-Where a folder lies beside a page of its name, ``/about`` is the page and ``/about/`` the folder.
-A file called ``about`` goes before the page, and the page before a lone ``about.gz``.
+With clean URLs, the file determines the slash: ``about.html`` is at ``/about``,
+``about/index.html`` at ``/about/``, and requests for the other form are redirected.  If there is
+both a folder and a page of the same name, ``/about`` is the page and ``/about/`` the folder.  A
+file called ``about`` takes precedence over the page, and the page over a lone ``about.gz``.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from h2static.site.paths import Names
 
 _PAGE_SUFFIX = b".html"
 
-#: Siblings by coding of a file that is not there itself.
+#: Siblings, by coding, of a file that does not exist itself.
 Siblings: TypeAlias = dict[bytes, OpenFile]
-#: Finds them for a name in a folder; empty where there are none.
+#: Finds them for a name in a folder; empty if there are none.
 FindSiblings: TypeAlias = Callable[[Folder, bytes], Siblings]
 
 
 class FoundFile(NamedTuple):
-    """A file that is served."""
+    """A file to serve."""
 
-    #: What it is in.
+    #: The folder that contains it.
     folder: Folder
-    #: From the root to the file.
+    #: The names from the root to the file.
     names: Names
     file: OpenFile | Siblings
 
 
 class Elsewhere(NamedTuple):
-    """What was asked for has an address with, or without, a slash at its end."""
+    """The requested file has its address with, or without, a final slash."""
 
     directory: bool
 
 
-#: What a request leads to; a :class:`Folder` is one without an index, to be listed.
+#: The result of a request; a :class:`Folder` has no index and is to be listed.
 Found: TypeAlias = FoundFile | Elsewhere | Folder
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class LookupRules:
-    """How names are looked up in a site."""
+    """The rules for looking up names in a site."""
 
     public: PublicNames
     #: The file that is served for a folder.
@@ -64,23 +64,23 @@ class LookupRules:
 
 
 def no_siblings(folder: Folder, name: bytes) -> Siblings:
-    """What only a sibling could answer for is absent."""
+    """No siblings: a name without a file is absent."""
     return {}
 
 
 class Lookup:
-    """Looks for names on one walk."""
+    """Looks up names in one walk."""
 
     def __init__(
         self, rules: LookupRules, walk: Walk, siblings: FindSiblings = no_siblings
     ) -> None:
-        """``siblings``: may answer for a name that has no file itself."""
+        """``siblings``: finds files that may answer for a name without a file."""
         self._rules = rules
         self._walk = walk
         self._siblings = siblings
 
     def resolve(self, names: Names, *, directory: bool) -> Found:
-        """What a request for ``names`` gets; ``directory``: its path ends with a slash."""
+        """Resolve a request for ``names``; ``directory``: its path ends with a slash."""
         try:
             folder, place = self._find(names)
         except OSError as error:
@@ -89,7 +89,7 @@ class Lookup:
                 raise
             return Elsewhere(directory=False) if directory else page
         if not isinstance(place, Folder):
-            # ``about.gz`` may be anything; a page that is there is what is meant.
+            # ``about.gz`` may be anything; an existing page takes precedence.
             page = None if isinstance(place, OpenFile) else self._page(names)
             if page is not None:
                 return Elsewhere(directory=False) if directory else page
@@ -108,7 +108,7 @@ class Lookup:
             return Elsewhere(directory=False)
 
     def file(self, names: Names) -> FoundFile:
-        """The file that a rule means by ``names``, with or without a slash at its end."""
+        """The file that a rule refers to by ``names``, with or without a final slash."""
         found = self.resolve(names, directory=False)
         if isinstance(found, Elsewhere):
             found = self.resolve(names, directory=True)
@@ -124,10 +124,10 @@ class Lookup:
         return FoundFile(folder, names, place)
 
     def nearest_file(self, folders: Names, name: bytes) -> FoundFile:
-        """The file ``name`` in the innermost of ``folders`` that there is and that has it, or in
-        the root.
+        """The file ``name`` in the innermost existing folder of ``folders`` that has it, or in the
+        root.
 
-        Folders are gone into as far as they exist, once: how long a path is costs nothing.
+        Each folder is entered once, as far as they exist, so long paths cost nothing extra.
         """
         folder = self._walk.root()
         way: list[Folder] = [folder]
@@ -166,9 +166,9 @@ class Lookup:
         return self._follow(names)
 
     def _follow(self, names: Names) -> tuple[Folder, Folder | OpenFile | Siblings]:
-        """What ``names`` lead to, and the folder that the last of them is in.
+        """The file or folder at ``names``, and the folder that contains it.
 
-        Whoever calls it knows that each is one name and no dot segment.
+        The caller guarantees that each is a single name and not a dot segment.
         """
         folder = self._walk.root()
         if not names:
@@ -197,7 +197,7 @@ class Lookup:
         return FoundFile(folder, (*names, index), found)
 
     def _page(self, names: Names) -> FoundFile | None:
-        """The page that is called like ``names`` but for its suffix."""
+        """The page with the name ``names`` plus a suffix."""
         if not (self._rules.clean_urls and names):
             return None
         names = (*names[:-1], names[-1] + _PAGE_SUFFIX)

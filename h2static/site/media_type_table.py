@@ -1,13 +1,13 @@
 """The table of media types: which extension means what.
 
-Contract: text in the format of ``/etc/mime.types``: a type and the extensions that mean it.  A type
-may stand more than once, an extension once.
+Contract: text in the format of ``/etc/mime.types``: a type and its extensions.  A type may occur
+more than once, an extension only once.
 
-Names are those of IANA's registry where there is one, else those that the clients themselves ask
-for (``application/x-xpinstall``, ``application/x-apple-aspen-config``): many act upon the type
-alone and do nothing with ``application/octet-stream``.  ``text/javascript`` is RFC 9239,
-``text/markdown`` RFC 7763.  What people write as ends of names that are no files (``.me``,
-``.com``, ``.net``) is not in here: single-page applications have paths like that.
+Names are those of IANA's registry if there is one, otherwise those that clients require
+(``application/x-xpinstall``, ``application/x-apple-aspen-config``): many act on the type alone and
+ignore ``application/octet-stream``.  ``text/javascript`` is RFC 9239, ``text/markdown`` RFC 7763.
+Common endings of names that are not files (``.me``, ``.com``, ``.net``) are left out, because
+single-page applications have such paths.
 """
 
 from __future__ import annotations

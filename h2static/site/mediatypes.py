@@ -1,13 +1,13 @@
 """Media types by file name.
 
-Contract: :meth:`MediaTypes.of` returns the value of Content-Type for a name, with
-``charset=utf-8`` for text.  The table is in this package, so that every machine gives the same
-answer; ``/etc/mime.types`` is not read.  A file in that format adds to the table.
+Contract: :meth:`MediaTypes.of` returns the Content-Type for a name, with ``charset=utf-8`` for
+text. The table is in this package, so that every machine gives the same result; ``/etc/mime.types``
+is not read.  A file in that format can extend the table.
 
-Two extensions mean two things each: ``.ts`` and ``.mts`` are TypeScript or a transport stream, as
-HLS has them.  There the beginning of the file decides, unless the owner's table knows them.  So it
-does for documents: a browser believes the field more than the document's own ``<meta charset>``,
-so one that says that it is not UTF-8 is sent without.
+Two extensions are ambiguous: ``.ts`` and ``.mts`` are TypeScript or a transport stream, as in HLS.
+The beginning of the file decides, unless the owner's table has the extension.  It also matters for
+documents: a browser trusts the field more than the document's own ``<meta charset>``, so a document
+that declares another charset is sent without one.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.media_type_table import TABLE
 from h2static.site.plain_files import read_text_file
 
-#: RFC 2046 section 4.5.1: what is to be said of octets of which nothing is known.
+#: RFC 2046 section 4.5.1: the type of unknown octets.
 DEFAULT_TYPE = b"application/octet-stream"
 
-#: Whole names that say more than their end does.
+#: Full names that determine the type better than their extension.
 _NAMES = {
     b"apple-app-site-association": b"application/json",
     b"readme": b"text/plain",
@@ -33,14 +33,14 @@ _NAMES = {
     b"dockerfile": b"text/plain",
 }
 
-#: A transport stream (ISO/IEC 13818-1) is packets of 188 octets, which begin with 0x47; cameras put
-#: a time of four octets before each.
+#: A transport stream (ISO/IEC 13818-1) consists of packets of 188 octets that begin with 0x47;
+#: cameras put a four-octet timestamp before each.
 _TRANSPORT_STREAM = b"video/mp2t"
 _SYNC = 0x47
 _PACKETS = ((188, 0), (192, 4))
-#: Packets that are looked at: text has the octet in three of these places one time in a million.
+#: Packets to check: text has the octet in three of these places one time in a million.
 _LOOKED_AT = 3
-#: Octets of a file that :meth:`MediaTypes.of` wants to see: where browsers look for the charset
+#: Octets of a file that :meth:`MediaTypes.of` needs: as many as browsers search for the charset
 #: (HTML, "prescan a byte stream"), which is more than those packets.
 BEGINNING = 1024
 _DOCUMENTS = frozenset((b"html", b"htm", b"shtml"))
@@ -54,7 +54,7 @@ _TYPE = re.compile(rb"[%b]+/[%b]+" % (TOKEN_OCTETS, TOKEN_OCTETS))
 
 
 class MediaTypes:
-    """A table of media types, perhaps with additions from a file."""
+    """A table of media types, optionally extended from a file."""
 
     def __init__(self, additions: dict[bytes, bytes] | None = None) -> None:
         """``additions`` maps extensions in lower case, without a dot, to types."""
@@ -65,14 +65,14 @@ class MediaTypes:
         self._names = {name: _with_charset(type_) for name, type_ in _NAMES.items()}
 
     def depends_on_content(self, name: bytes) -> bool:
-        """Whether :meth:`of` wants to see the beginning of a file called ``name``."""
+        """Whether :meth:`of` needs the beginning of a file called ``name``."""
         extension = name.lower().rpartition(b".")[2]
         return extension in self._two_meanings or extension in _DOCUMENTS
 
     def of(self, name: bytes, beginning: bytes = b"") -> bytes:
         """The Content-Type for a file called ``name``.
 
-        ``beginning``: its first :data:`BEGINNING` octets, or all that it has, where the type
+        ``beginning``: its first :data:`BEGINNING` octets, or all of them, if the type
         depends on them and they are known.
         """
         name = name.lower()
@@ -86,14 +86,14 @@ class MediaTypes:
         return self._names.get(name, DEFAULT_TYPE)
 
     def knows(self, name: bytes) -> bool:
-        """Whether ``name`` ends with an extension of the table."""
+        """Whether ``name`` has an extension in the table."""
         return name.lower().rpartition(b".")[2] in self._types and b"." in name
 
 
 def parse_mime_types(text: str, source: str) -> dict[bytes, bytes]:
-    """Extensions and their types from text in the format of ``/etc/mime.types``.
+    """Parse extensions and their types from text in the format of ``/etc/mime.types``.
 
-    Raises ``ValueError`` with ``source`` and the line where something is not a media type.
+    Raises ``ValueError`` with ``source`` and the line of an invalid media type.
     """
     types: dict[bytes, bytes] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -110,7 +110,7 @@ def parse_mime_types(text: str, source: str) -> dict[bytes, bytes]:
 
 
 def read_mime_types(path: str, limits: SiteLimits = DEFAULTS) -> dict[bytes, bytes]:
-    """:func:`parse_mime_types` of a file; raises ``OSError`` too."""
+    """Apply :func:`parse_mime_types` to a file; also raises ``OSError``."""
     return parse_mime_types(read_text_file(path, limits.mime_types_file), path)
 
 
@@ -126,7 +126,7 @@ def _is_transport_stream(beginning: bytes) -> bool:
 
 
 def _has_other_charset(beginning: bytes) -> bool:
-    """Whether a document says that it is in another charset than UTF-8."""
+    """Whether a document declares a charset other than UTF-8."""
     found = _META_CHARSET.search(beginning)
     return found is not None and found[1].lower() not in _UTF_8
 

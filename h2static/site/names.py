@@ -1,11 +1,11 @@
-"""Which names of a site are public: the one place that decides it.
+"""Deciding which names of a site are public, in this module alone.
 
-Contract: what :meth:`PublicNames.hides` hides is absent, however it is asked for: by a request, by
-the target of a rule, in a list, among suggestions.  A name that is not hidden is safe to look up in
-its folder.  Files that the owner names in an option are the owner's choice and not asked about.
+Contract: names hidden by :meth:`PublicNames.hides` are treated as absent everywhere: in requests,
+targets of rules, lists and suggestions.  A name that is not hidden is safe to look up in its
+folder. Files that the owner names in an option are the owner's choice and not checked.
 
-Strategy: a name is judged by itself and by the folder that it is in, never by what is behind it; so
-a folder's list needs one look at each name.
+Strategy: a name is judged by itself and its folder, never by the file behind it; so a folder's list
+needs one check per name.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ WELL_KNOWN = b".well-known"
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class PublicNames:
-    """The names of a site that are public."""
+    """The rule for which names of a site are public."""
 
-    #: Patterns of names with a dot in front that are public, too.
+    #: Patterns of names with a leading dot that are also public.
     dot_names: Sequence[Pattern] = ()
-    #: Names of files in the root that are for the server alone.
+    #: Names of files in the root that are only for the server.
     private: frozenset[bytes] = frozenset()
 
     def hides(self, folder: Names, name: bytes) -> bool:
@@ -37,7 +37,7 @@ class PublicNames:
         if name[:1] != b".":
             if name in self.private and not folder:
                 return True
-            # No file has such a name, and the system would take it for a path.
+            # No file can have such a name, and the system would treat it as a path.
             return not name or b"/" in name or b"\0" in name
         if name == WELL_KNOWN:
             return False
@@ -53,11 +53,11 @@ class PublicNames:
         path = join_path(names, directory=False)
         if b"/." in path or b"//" in path or b"\0" in path or path.count(b"/") > len(names):
             return any(self.hides(names[:count], name) for count, name in enumerate(names))
-        # As nearly always, and soon seen of a path of thousands of names.
+        # The usual case, quick to check even for a path with thousands of names.
         return names[0] in self.private
 
 
-#: Without any option.
+#: The public names without any option.
 DEFAULT_NAMES: Final = PublicNames()
 
 
@@ -68,9 +68,9 @@ def public_names(config: SiteConfig) -> PublicNames:
 
 
 def parse_dot_names(text: str) -> Pattern:
-    """A pattern of names with a dot in front, such as ``.z*`` or ``/.vite``.
+    """Parse a pattern of names with a leading dot, such as ``.z*`` or ``/.vite``.
 
-    Raises ``ValueError`` for one that means no such name.
+    Raises ``ValueError`` for a pattern that matches no such name.
     """
     pattern = parse_pattern(text)
     name = text[text.rfind("/") + 1 :]

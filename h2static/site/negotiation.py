@@ -1,7 +1,7 @@
 """Proactive negotiation: Accept-Encoding and Accept (RFC 9110 section 12.5).
 
-Contract: pure functions; malformed items of a field are as if they were not there.  Weights are
-thousandths, so that they compare exactly.
+Contract: pure functions; malformed items of a field are ignored.  Weights are in thousandths, so
+that they compare exactly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from h2static.http.grammar import TOKEN_OCTETS
 from h2static.site.limits import DEFAULTS, SiteLimits
 
-#: Precompressed siblings: content coding and the suffix of the file that holds it.  The order
+#: Precompressed siblings: content coding and suffix of the file.  The order
 #: decides between equals.
 CODINGS: dict[bytes, bytes] = {b"br": b".br", b"zstd": b".zst", b"gzip": b".gz"}
 IDENTITY = b"identity"
@@ -47,10 +47,10 @@ def _weight(parameter: bytes) -> int | None:
 def choose_coding(
     accept_encoding: bytes | None, sizes: Mapping[bytes, int], limits: SiteLimits = DEFAULTS
 ) -> bytes:
-    """The content coding to send, of those in ``sizes`` (octets of each; identity is among them).
+    """Choose the content coding to send among those in ``sizes`` (octets of each, with identity).
 
     The highest weight wins, then the fewest octets, then the order of :data:`CODINGS`.  Identity
-    weighs as much as the best coding unless the client says otherwise.  When nothing is
+    weighs as much as the best coding unless the client says otherwise.  If nothing is
     acceptable identity is sent: RFC 9110 section 12.5.3 lets a server do so, and a client that
     refuses everything cannot read an error page either.
     """
@@ -65,10 +65,10 @@ def choose_coding(
 def choose_alone(
     accept_encoding: bytes | None, sizes: Mapping[bytes, int], limits: SiteLimits = DEFAULTS
 ) -> bytes | None:
-    """The content coding to send where there is no identity; ``None`` when none is asked for.
+    """Choose the content coding to send if there is no identity; ``None`` if none is accepted.
 
-    As everywhere here, who says nothing is taken to want no coding: programs that send no
-    Accept-Encoding do not decode either, although RFC 9110 section 12.5.3 would allow any.
+    As everywhere here, a client without Accept-Encoding gets no coding: such programs do not
+    decode, although RFC 9110 section 12.5.3 would allow any coding.
     """
     if accept_encoding is None:
         return None
@@ -90,7 +90,7 @@ def _best(weights: dict[bytes, int], sizes: Mapping[bytes, int]) -> tuple[int, i
 
 
 def prefers_json(accept: bytes | None, limits: SiteLimits = DEFAULTS) -> bool:
-    """Whether a client asks for JSON rather than for HTML; a browser and ``*/*`` do not."""
+    """Whether a client prefers JSON to HTML; browsers and ``*/*`` do not."""
     if accept is None:
         return False
     weights = parse_weights(accept, limits)
@@ -98,17 +98,17 @@ def prefers_json(accept: bytes | None, limits: SiteLimits = DEFAULTS) -> bool:
     return json > 0 and json >= weights.get(b"text/html", 0)
 
 
-#: Values of ``sec-fetch-dest`` (Fetch Metadata) of requests for what is shown as a page.
+#: Values of ``sec-fetch-dest`` (Fetch Metadata) in requests for something shown as a page.
 _PAGES = (b"document", b"iframe", b"frame", b"fencedframe", b"embed", b"object")
 
 
 def wants_page(
     accept: bytes | None, destination: bytes | None, limits: SiteLimits = DEFAULTS
 ) -> bool:
-    """Whether a page would be of use, by ``accept`` and ``sec-fetch-dest``.
+    """Whether the client can use a page, judging by ``accept`` and ``sec-fetch-dest``.
 
-    Who names HTML gets it, whatever it is for: frameworks fetch parts of pages.  Anything (``*/*``)
-    is what browsers accept for scripts and data, too.
+    A client that names HTML gets it for any purpose: frameworks fetch parts of pages.  ``*/*`` does
+    not count, because browsers also send it for scripts and data.
     """
     weights = parse_weights(accept, limits) if accept is not None else {b"*/*": 1000}
     if b"text/html" in weights:

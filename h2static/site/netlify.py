@@ -1,9 +1,9 @@
-"""The files ``_headers`` and ``_redirects`` in the root, as Netlify reads them.
+"""The files ``_headers`` and ``_redirects`` in the root, interpreted as Netlify does.
 
-Contract: :class:`NetlifyFiles` holds what the two files say, and reads them again when they
-change; they are part of what every answer depends on.  Faults at the start raise ``ValueError``
-with file and line.  Faults later are warnings, and what was read before stays in force.  It is a
-fault as well when a file is there and cannot be read; a file that is absent says nothing.
+Contract: :class:`NetlifyFiles` holds the rules of the two files, and rereads them when they change;
+every response depends on them.  Errors at startup raise ``ValueError`` with file and line.  Later
+errors are warnings, and the previous rules stay in force.  An existing file that cannot be read is
+also an error; a missing file means no rules.
 """
 
 from __future__ import annotations
@@ -24,28 +24,29 @@ from h2static.site.rules import HeaderRule, make_header_rule
 
 HEADERS_FILE = b"_headers"
 REDIRECTS_FILE = b"_redirects"
-#: Neither is served or listed.
+#: The names of the two files, which are neither served nor listed.
 FILES = (HEADERS_FILE, REDIRECTS_FILE)
-#: What Netlify does and a field cannot.
+#: Names that Netlify treats specially and that cannot be fields.
 _UNSUPPORTED = {b"basic-auth": "passwords are not supported"}
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class NetlifyRules:
-    """What the two files say."""
+    """The rules of the two files."""
 
     headers: tuple[HeaderRule, ...] = ()
     redirects: Redirects = field(default_factory=Redirects)
-    #: Rules that were left out and files that could not be read, one line each.
+    #: Rules left out and unreadable files, one line each.
     warnings: tuple[str, ...] = ()
 
 
 def parse_headers(
     text: str, source: str, base: Names = ()
 ) -> tuple[tuple[HeaderRule, ...], tuple[str, ...]]:
-    """The rules of a ``_headers`` file, and warnings about those that were left out.
+    """Parse a ``_headers`` file; returns its rules, and warnings about those left out.
 
-    ``base``: below which its folder is served.  Raises ``ValueError`` with ``source`` and line.
+    ``base``: the names below which its folder is served.  Raises ``ValueError`` with ``source`` and
+    line.
     """
     rules: list[HeaderRule] = []
     warnings: list[str] = []
@@ -74,39 +75,39 @@ def parse_headers(
 
 
 class _Known(NamedTuple):
-    """What was read last.
+    """The result of the last read.
 
-    One value, because several threads may be here: what a slower one read of older files must not
-    come to stand for the newer ones.
+    A single value, because several threads may be here: a slower thread's result for older files
+    must not be combined with newer versions.
     """
 
     rules: NetlifyRules
-    #: What the files said when there was no fault in them.
+    #: The rules when the files last had no errors.
     texts: tuple[str, ...] | None
-    #: The versions in which they said it; ``None``: to be read again.
+    #: The versions of the files at that time; ``None``: read them again.
     versions: tuple[FileVersion | None, ...] | None
 
 
 class NetlifyFiles:
-    """The rules of the two files as they are now."""
+    """The current rules of the two files."""
 
     def __init__(self, limits: SiteLimits = DEFAULTS, base: Names = ()) -> None:
-        """``base``: names in front of all paths; the files do not say them."""
+        """``base``: names in front of all paths, which the files do not include."""
         self._limits = limits
         self._base = base
         self._known = _Known(NetlifyRules(), None, None)
 
     @property
     def rules(self) -> NetlifyRules:
-        """The rules as they were read last."""
+        """The rules as of the last read."""
         return self._known.rules
 
     def refresh(
         self, walk: Walk, dependencies: Dependencies, *, strict: bool = False, blocking: bool = True
     ) -> NetlifyRules:
-        """Look at the files, and read them if they changed.
+        """Check the files, and read them if they changed.
 
-        Raises ``ValueError`` for faults when ``strict``, ``OSError`` when there is no root, and
+        Raises ``ValueError`` for errors if ``strict``, ``OSError`` if there is no root, and
         :class:`~h2static.site.contents.WouldBlockError` for large files unless ``blocking``.
         """
         root = walk.root()
@@ -122,7 +123,7 @@ class NetlifyFiles:
             ):
                 raise WouldBlockError
             now = tuple(map(self._read, files, FILES))
-            # A file that has just changed is read for each response until it has settled.
+            # A recently changed file is read for each response until it has settled.
             rules = old if now == texts else self._parse(*now)
             texts = now
         except ValueError as error:
@@ -130,14 +131,14 @@ class NetlifyFiles:
             if strict:
                 raise
             warnings = (str(error),)
-            # Others know the rules by identity.
+            # Other parts identify the rules by identity.
             rules = old if old.warnings == warnings else replace(old, warnings=warnings)
             if isinstance(error, _UnreadableError):
-                # It may be readable the next time without a change of any version.
+                # It may become readable without a change of any version.
                 dependencies.settled = False
                 versions = None
         if versions is not None and not all(map(dependencies.is_settled, versions)):
-            # What has not settled is read again the next time.
+            # A file that has not settled is read again the next time.
             versions = None
         self._known = _Known(rules, texts, versions)
         return rules
@@ -154,16 +155,16 @@ class NetlifyFiles:
 
 
 class _UnreadableError(ValueError):
-    """A file is there and cannot be read."""
+    """A file exists but cannot be read."""
 
     def __init__(self, name: bytes, error: OSError) -> None:
         super().__init__(f"{name.decode()}: {error.strerror}")
 
 
 def _open(walk: Walk, root: Folder, name: bytes) -> OpenFile | None:
-    """One of the files; ``None`` when there is nothing under its name.
+    """Open one of the files; ``None`` if it does not exist.
 
-    Raises ``ValueError`` when it is no file or cannot be opened.
+    Raises ``ValueError`` if it is not a file or cannot be opened.
     """
     found: OpenFile | Folder | None
     try:
@@ -178,17 +179,17 @@ def _open(walk: Walk, root: Folder, name: bytes) -> OpenFile | None:
 
 
 def _is_in_the_way(root: Folder, name: bytes) -> bool:
-    """Whether what was not found is there as something else: a FIFO, a link that leads nowhere."""
+    """Whether the missing file exists as something else: a FIFO, a dangling link."""
     try:
         mode = os.lstat(name, dir_fd=root.descriptor).st_mode
     except OSError:
         return False
-    # A regular file has come just now.
+    # A regular file has appeared just now.
     return not stat.S_ISREG(mode)
 
 
 def _read(file: OpenFile | None, name: bytes, limit: int) -> str:
-    """What a file says; empty when there is none.  Raises ``ValueError``."""
+    """The text of a file; empty if there is none.  Raises ``ValueError``."""
     if file is None:
         return ""
     try:

@@ -1,10 +1,10 @@
-"""Octets in memory that responses share, and how many of them there are.
+"""Octets in memory that responses share, and counting them.
 
-Contract: :class:`HeldOctets` count from when they are made until nobody holds them any more, be it
-a cache, a response or a view that waits for a socket.  An :class:`OctetBody` sends pieces of octets
-without copying them: any number of its readings take no more room than one.
+Contract: :class:`HeldOctets` are counted from their creation until the last reference is gone, be
+it a cache, a response or a view waiting for a socket.  An :class:`OctetBody` sends pieces of octets
+without copying them: any number of readers take no more memory than one.
 
-Octets may be made and dropped in any thread.
+Octets may be created and dropped in any thread.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import TypeAlias
 from h2static.http.fields import Fields
 from h2static.site.ranges import Span
 
-#: Octets as they are, or a span of what a body is made of.
+#: Literal octets, or a span of a body's content.
 Piece: TypeAlias = bytes | Span
 
 
 def piece_length(piece: Piece) -> int:
-    """Octets of ``piece``."""
+    """The length of ``piece`` in octets."""
     return len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]
 
 
 class HeldOctets(bytes):
-    """Octets that tell when nobody holds them any more."""
+    """Octets that report when the last reference to them is gone."""
 
-    # A ``bytes``, because a view of one keeps it: what waits for the socket still counts.
+    # A ``bytes`` subclass, because a view keeps it alive: octets waiting for a socket still count.
     _released: Callable[[int], None]
 
     @classmethod
     def of(cls, octets: bytes | bytearray, released: Callable[[int], None]) -> HeldOctets:
-        """A copy of ``octets``; ``released`` is told their number in the end, in any thread."""
+        """A copy of ``octets``; ``released`` gets their number at the end, in any thread."""
         made = cls(octets)
         made._released = released
         return made
@@ -43,29 +43,29 @@ class HeldOctets(bytes):
 
 
 class OctetCount:
-    """How many octets are held."""
+    """Counts the octets that are held."""
 
     def __init__(self) -> None:
         self._sum = 0
-        # Octets are made and dropped in any thread, and the collector may drop them in the middle
-        # of a line: changes are left here by one step that cannot be divided.
+        # Octets are created and dropped in any thread, and the collector may drop them in the
+        # middle of a line: each change is added here in one atomic step.
         self._changes: deque[int] = deque()
 
     @property
     def held(self) -> int:
-        """Octets that somebody holds now.
+        """Octets that are currently held.
 
         One change may be missing while another thread settles.
         """
         return self._sum + sum(tuple(self._changes))
 
     def hold(self, octets: bytes | bytearray) -> HeldOctets:
-        """A copy of ``octets`` that counts."""
+        """A copy of ``octets`` that is counted."""
         self._changes.append(len(octets))
         return HeldOctets.of(octets, self._drop)
 
     def settle(self) -> None:
-        """Add up what has changed; called by one thread, now and then."""
+        """Add up the changes; called by one thread from time to time."""
         while self._changes:
             self._sum += self._changes.popleft()
 
@@ -74,12 +74,12 @@ class OctetCount:
 
 
 class OctetBody:
-    """A body of pieces of octets that it shares; a :class:`h2static.http.bodies.Body`."""
+    """A :class:`h2static.http.bodies.Body` made of pieces of shared octets."""
 
     __slots__ = ("_pieces", "length", "octets")
 
     def __init__(self, octets: bytes | bytearray, pieces: tuple[Piece, ...]) -> None:
-        """``octets`` are not changed any more."""
+        """``octets`` must not be changed afterward."""
         self.octets = octets
         self._pieces = pieces
         self.length: int | None = sum(map(piece_length, pieces))
@@ -89,27 +89,27 @@ class OctetBody:
         return OctetReader(self.octets, self._pieces)
 
     def same_as(self, other: OctetBody) -> bool:
-        """Whether ``other`` gives the same octets."""
+        """Whether ``other`` has the same octets."""
         return self._pieces == other._pieces and self.octets == other.octets
 
 
 class OctetReader:
-    """One reading of an :class:`OctetBody`; a :class:`h2static.http.bodies.BodyReader`."""
+    """Reads an :class:`OctetBody` once; a :class:`h2static.http.bodies.BodyReader`."""
 
     __slots__ = ("_octets", "_offset", "_pieces", "_position")
 
-    #: What is returned is a view of what stays as it is.
+    #: The pieces are views of immutable octets.
     reuses_buffer = False
 
     def __init__(self, octets: bytes | bytearray, pieces: tuple[Piece, ...]) -> None:
         self._octets = octets
         self._pieces = pieces
-        #: Index of the current piece, and octets of it that were returned.
+        #: Index of the current piece, and how many of its octets have been returned.
         self._position = 0
         self._offset = 0
 
     def read(self, size: int) -> bytes | memoryview:
-        """See :class:`h2static.http.bodies.BodyReader`; never waits."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.read`; never waits."""
         pieces = self._pieces
         while self._position < len(pieces):
             piece = pieces[self._position]
@@ -124,11 +124,11 @@ class OctetReader:
         return b""
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """There is nothing to wait for."""
+        """Never called: there is nothing to wait for."""
         wake()
 
     def trailers(self) -> Fields:
-        """Files have none."""
+        """No trailers: files have none."""
         return ()
 
     def close(self) -> None:

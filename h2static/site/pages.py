@@ -1,8 +1,8 @@
-"""The server's own pages: one look for errors and listings, light and dark, without script.
+"""The server's own pages: one design for errors and listings, light and dark, without scripts.
 
-Contract: :func:`page` makes a complete HTML document; it loads nothing (no script, image, font or
-style sheet) and escapes its title.  What else comes from a request or a file system is escaped by
-who writes it into the page's content.
+Contract: :func:`page` creates a complete HTML document; it loads nothing (no script, image, font or
+style sheet) and escapes its title.  The caller escapes all other text from a request or a file
+system in the page's content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from html import escape
 
 from h2static.site.negotiation import IDENTITY, choose_coding
 
-#: What the status codes of this server mean (RFC 9110 section 15, RFC 6585, RFC 5842).
+#: Names of this server's status codes (RFC 9110 section 15, RFC 6585, RFC 5842).
 REASONS = {
     301: "Moved Permanently",
     302: "Found",
@@ -44,7 +44,7 @@ REASONS = {
     508: "Loop Detected",
 }
 
-#: One sentence for a person who sees the page; other codes have none.
+#: One sentence for people who see the page; other codes have none.
 _EXPLANATIONS = {
     400: "The server does not understand this request.",
     403: "The file exists, but the server is not allowed to read it.",
@@ -79,13 +79,13 @@ a:hover{text-decoration:underline}
 
 
 def page(title: str, content: str, style: str = "") -> bytes:
-    """A document with ``content`` as the inside of its body; ``style`` is added to the look."""
+    """A document with ``content`` inside its body; ``style`` is added to the style sheet."""
     head, tail = page_around(title, style)
     return head + content.encode("utf-8", "replace") + tail
 
 
 def page_around(title: str, style: str = "") -> tuple[bytes, bytes]:
-    """What stands before and after the content of a :func:`page`."""
+    """The parts before and after the content of a :func:`page`."""
     head = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
@@ -105,7 +105,7 @@ p{margin:0;color:var(--dim)}
 
 
 def error_page(status: int) -> bytes:
-    """The default page for a response with ``status``; it repeats nothing of the request."""
+    """The default page for ``status``; it repeats nothing from the request."""
     reason = REASONS.get(status, "Error")
     explanation = _EXPLANATIONS.get(status, "")
     content = f'<main>\n<p class="status">{status}</p>\n<h1>{reason}</h1>\n'
@@ -115,7 +115,7 @@ def error_page(status: int) -> bytes:
 
 
 class ErrorPages:
-    """The default pages, each made and compressed once."""
+    """The default pages, each rendered and compressed once."""
 
     def __init__(self) -> None:
         self._pages: dict[tuple[int, bool], bytes] = {}
@@ -136,7 +136,7 @@ class ErrorPages:
         if octets is None:
             octets = error_page(status)
             if compressed:
-                # No time of compression: every worker makes the same octets.
+                # Without a timestamp, so that every worker produces the same octets.
                 octets = gzip.compress(octets, mtime=0)
             self._pages[status, compressed] = octets
         return octets

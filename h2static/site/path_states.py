@@ -1,12 +1,12 @@
-"""What is known of the paths that responses depend on, and when that is proven.
+"""The state of the paths that responses depend on, and whether it is proven.
 
-Contract: a :class:`PathState` says in which version a path was last seen, and whether looking again
-would show nothing else: it was looked at in the current batch, or it is watched and nothing has
-happened to anything that is watched since it was looked at (:mod:`h2static.site.change_watch`).
+Contract: a :class:`PathState` says in which version a path was last seen, and whether checking
+again would show the same: it was checked in the current batch, or it is watched and nothing has
+happened to anything watched since it was checked (:mod:`h2static.site.change_watch`).
 
-A file that was found unchanged is kept open without access (O_PATH): that its folder is the same
-says that the name still stands for it, and its own change time says that it has not changed, for
-half of what looking it up by name costs.  Its watch is that of the open file, not of a name.
+A file found unchanged is kept open without access (O_PATH): an unchanged folder proves that the
+name still refers to it, and its own change time that it has not changed, at half the cost of
+looking it up by name.  Its watch is on the open file, not on a name.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from h2static.site.change_watch import NO_WATCH, ChangeWatch
 from h2static.site.files import FileVersion, version_of
 from h2static.site.limits import SiteLimits
 
-#: Linux: a descriptor that refers to a file and needs no right to read it; elsewhere there is none.
+#: Linux: opens a descriptor that refers to a file without needing read access; absent elsewhere.
 _O_PATH: int = getattr(os, "O_PATH", 0)
-#: No watch was asked for yet; or it was, and there is none.
+#: States of a watch: not requested yet; requested, but not available.
 UNTRIED: Final = -1
 UNWATCHED: Final = -2
 
 
 class Epoch:
-    """The batch that is being answered, and since when nothing has happened."""
+    """The current batch, and the batch since which nothing has happened."""
 
     __slots__ = ("batch", "change_watch", "held_files", "limits", "since")
 
     def __init__(self, change_watch: ChangeWatch | None, limits: SiteLimits) -> None:
-        """``change_watch``: ``None`` where names may lead through places that nobody watches."""
+        """``change_watch``: ``None`` if names may lead through places that are not watched."""
         self.change_watch = change_watch
         self.limits = limits
-        #: Files that are kept open now to prove that they are unchanged.
+        #: Number of files kept open to prove that they are unchanged.
         self.held_files = 0
         self.batch = 1
-        #: The first batch after the last change: what is watched and was looked at since is proven.
+        #: The first batch after the last change: watched paths checked since then are proven.
         self.since = 1
 
     def begin(self, now: float) -> None:
@@ -51,7 +51,7 @@ class Epoch:
 
 
 class PathState:
-    """A path and the version that was last seen there."""
+    """A path and the version last seen there."""
 
     __slots__ = (
         "__weakref__",
@@ -67,31 +67,31 @@ class PathState:
     )
 
     def __init__(self, path: bytes, folder: PathState | None, epoch: Epoch) -> None:
-        """``folder``: the state of the folder that holds the path's last name, if known."""
+        """``folder``: the state of the folder that contains the path's last name, if known."""
         self.path = path
         self.version: FileVersion | None = None
-        #: The batch in which it was last looked at.
+        #: The batch in which it was last checked.
         self.batch = 0
         self.folder = folder
-        #: The file itself, while its name is proven by its folder.
+        #: The open file itself, while its folder proves its name.
         self.descriptor = -1
         self.folder_version: FileVersion | None = None
         #: The file's change time in nanoseconds.
         self.changed = -1
         self.epoch = epoch
-        #: The number of its watch, or one of the two below.
+        #: The number of its watch, or one of the two constants above.
         self.watch = UNTRIED
 
     def __del__(self) -> None:
         self.release()
 
     def is_proven(self) -> bool:
-        """Whether looking again would show nothing else."""
+        """Whether checking again would show the same."""
         epoch = self.epoch
         return self.batch >= (epoch.since if self.watch >= 0 else epoch.batch)
 
     def look(self) -> None:
-        """See what is there now."""
+        """Check the current version."""
         self.batch = self.epoch.batch
         version = self.version
         folder = self.folder
@@ -101,7 +101,7 @@ class PathState:
                 folder.look()
             if self.watch == UNTRIED and folder.watch >= 0:
                 self.watch = self._watched(self.descriptor, is_folder=False)
-            # Any change of octets, name, mode or length sets the change time, which nobody can set
+            # Any change of octets, name, mode or length sets the change time, which cannot be set
             # back.
             if folder.version is self.folder_version and self._is_unchanged():
                 return
@@ -130,14 +130,14 @@ class PathState:
             self._watch_folder(version)
 
     def _is_unchanged(self) -> bool:
-        """Whether the file that is kept open is as it was; an error of the system shows nothing."""
+        """Whether the open file is unchanged; false if the system reports an error."""
         try:
             return fstat(self.descriptor).st_ctime_ns == self.changed
         except OSError:
             return False
 
     def _hold(self, folder: PathState, version: FileVersion) -> None:
-        """Keep the file open if it is what its name stands for in its folder as it is now."""
+        """Keep the file open if its name currently refers to it in its folder."""
         if _O_PATH == 0 or self.epoch.held_files >= self.epoch.limits.held_files:
             return
         if not folder.is_proven():
@@ -154,7 +154,7 @@ class PathState:
         self.changed = version.changed
         if folder.watch >= 0:
             self.watch = self._watched(descriptor, is_folder=False)
-        # A link, or another file since: its name is looked up each time.
+        # A link, or a different file by now: look up its name each time.
         if not _is_in(descriptor, version):
             self.release()
 
@@ -171,7 +171,7 @@ class PathState:
             return
         try:
             self.watch = self._watched(descriptor, is_folder=True)
-            # From now on nothing happens unseen; until now nothing has.
+            # Nothing has happened until now, and from now on nothing happens unnoticed.
             if not _is_in(descriptor, version):
                 self.release()
         finally:
@@ -186,7 +186,7 @@ class PathState:
         return UNWATCHED if watch == NO_WATCH else watch
 
     def release(self) -> None:
-        """Let go of the watch and of the file; the next look is by name."""
+        """Release the watch and the file; the next check is by name."""
         if self.watch >= 0:
             assert self.epoch.change_watch is not None
             self.epoch.change_watch.release(self.watch)
@@ -198,7 +198,7 @@ class PathState:
 
 
 def _is_in(descriptor: int, version: FileVersion) -> bool:
-    """Whether an open file is in state ``version``; an error of the system shows nothing."""
+    """Whether an open file is in state ``version``; false if the system reports an error."""
     try:
         return version_of(fstat(descriptor)) == version
     except OSError:

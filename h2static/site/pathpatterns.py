@@ -1,7 +1,7 @@
-"""Path patterns of ``_headers`` and ``_redirects``: placeholders and splats.
+"""Path patterns in ``_headers`` and ``_redirects``: placeholders and splats.
 
-Contract: ``/news/:year/*`` is true of ``/news/2004/a/b`` and captures ``year`` and ``splat``.  A
-slash at the end does not count.  Matching takes time linear in path and pattern.  A
+Contract: ``/news/:year/*`` matches ``/news/2004/a/b`` and captures ``year`` and ``splat``.  A final
+slash is ignored.  Matching takes time linear in path and pattern.  A
 :class:`PatternIndex` finds the few of many patterns that a path may match.
 """
 
@@ -16,7 +16,7 @@ from h2static.site.paths import Names, split_path
 from h2static.site.patterns import Matcher, Pattern, parse_pattern
 
 _PLACEHOLDER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
-#: What ``*`` captures is called so.
+#: The name of the text captured by ``*``.
 SPLAT = "splat"
 
 
@@ -24,15 +24,15 @@ SPLAT = "splat"
 class PathPattern:
     """A compiled pattern."""
 
-    #: Names before the first ``*``: octets to be equal to, or the name of a placeholder.
+    #: Names before the first ``*``: literal octets, or the name of a placeholder.
     names: tuple[bytes | str, ...]
-    #: What the rest is compared with; ``None`` when there is no ``*``.
+    #: The pattern for the rest; ``None`` if there is no ``*``.
     rest: Pattern | None
 
     def capture(self, names: Names) -> dict[str, str] | None:
-        """What the placeholders stand for in a decoded path; ``None``: no match.
+        """The values of the placeholders for a decoded path; ``None`` if it does not match.
 
-        Percent-encoded: a slash that is part of a name stays so.
+        Values are percent-encoded, so that a slash within a name stays part of it.
         """
         count = len(self.names)
         if len(names) < count or (self.rest is None and len(names) > count):
@@ -51,7 +51,7 @@ class PathPattern:
         return captured
 
     def matches(self, path: bytes) -> bool:
-        """Whether the decoded ``path`` is one that the pattern means."""
+        """Whether the pattern matches the decoded ``path``."""
         return self.capture(split_path(path)) is not None
 
     @property
@@ -62,7 +62,7 @@ class PathPattern:
 
 
 def parse_path_pattern(text: str, base: Names = ()) -> PathPattern:
-    """A pattern from its text, which starts with a slash, for paths below ``base``.
+    """Parse a pattern, which must start with a slash, for paths below ``base``.
 
     Raises ``ValueError``.
     """
@@ -86,11 +86,11 @@ def parse_path_pattern(text: str, base: Names = ()) -> PathPattern:
 
 
 class PatternIndex:
-    """Finds, of many patterns, those that a path may match."""
+    """Finds the few of many patterns that a path may match."""
 
     def __init__(self, patterns: Iterable[Matcher]) -> None:
-        #: Numbers of the patterns: of those that mean one path, by its names; of those whose first
-        #: name is known, by that; of all others.
+        #: Numbers of the patterns: those for a single path, by its names; those with a literal
+        #: first name, by that; all others.
         self._paths: dict[tuple[bytes | str, ...], list[int]] = {}
         self._first_names: dict[bytes, list[int]] = {}
         self._others: list[int] = []
@@ -105,7 +105,7 @@ class PatternIndex:
                 self._first_names.setdefault(first, []).append(number)
             else:
                 self._others.append(number)
-        #: The most that :meth:`candidates` gives for any path.
+        #: The maximum number of :meth:`candidates` for any path.
         self.most = len(self._others) + sum(
             max(map(len, numbers.values()), default=0)
             for numbers in (self._paths, self._first_names)

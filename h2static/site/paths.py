@@ -1,20 +1,20 @@
 """Request paths: from the octets of ``:path`` to names of files.
 
 Contract: :func:`parse_target` decodes a path exactly once and returns names that are safe to look
-up one by one: none is empty, ``.``, ``..`` or has NUL in it.  For any other path it raises
-``SiteError`` with the status to answer.  Nothing here touches a file system, and names stay octets:
-no encoding is assumed, no Unicode is normalized.  Which of the names are public is for
-:mod:`h2static.site.names` to say.
+up one by one: none is empty, ``.``, ``..`` or contains NUL.  For any other path it raises
+``SiteError`` with the response status.  Nothing here accesses a file system, and names stay octets:
+no encoding is assumed, and Unicode is not normalized.  :mod:`h2static.site.names` decides which
+names are public.
 
-Paths that are equivalent by RFC 3986 name the same: percent-encoded octets are decoded (section
-6.2.2.2), then dot segments are removed (section 6.2.2.3), as some clients (apt) leave that to the
-server.  A path that climbs above the root is none.  ``//`` is no equivalent of ``/``, and gets
-another address.
+Paths that are equivalent by RFC 3986 lead to the same file: percent-encoded octets are decoded
+(section 6.2.2.2), then dot segments are removed (section 6.2.2.3), because some clients (apt) leave
+that to the server.  A path above the root is invalid.  ``//`` is not equivalent to ``/``, and is
+redirected.
 
-Strategy: split first, decode then.  An encoded slash therefore stays part of a name, which no file
-can have, unless the owner says that it separates names.  Dot segments are removed from the text of
-a path, so what a link leads to has no say in it.  What is looked at name by name is what needs to
-be: a path may be made of thousands.
+Strategy: first split, then decode.  So an encoded slash stays part of a name, which no file can
+have, unless the owner says that it separates names.  Dot segments are removed from the text of a
+path, so links do not affect that.  Only what is necessary is done name by name, because a path may
+have thousands.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ from h2static.site.patterns import Pattern
 #: Decoded names from the root to a file or folder.
 Names: TypeAlias = tuple[bytes, ...]
 
-#: To be searched for.
+#: For use with ``search``.
 _FORBIDDEN = re.compile(rb"[^%b]" % TARGET_OCTETS)
-#: A percent sign that begins no encoded octet.
+#: A percent sign that does not begin an encoded octet.
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(rb"%2[Ff]")
-#: What :func:`encode_path` leaves as it is: RFC 3986 ``pchar`` without the percent sign.
+#: Octets that :func:`encode_path` does not encode: RFC 3986 ``pchar`` without the percent sign.
 _SAFE = "!$&'()*+,;=:@-._~"
 
 
 @dataclass(slots=True, kw_only=True)
 class Target:
-    """What a path names."""
+    """The target of a path."""
 
-    #: Decoded; empty for the root itself.
+    #: The decoded names; empty for the root itself.
     names: Names
     #: Whether the path ends with a slash.
     directory: bool
-    #: False when the path had empty names in it (``//``) and should be written differently.
+    #: False if the path had empty names (``//``) and should be written differently.
     canonical: bool
-    #: What follows ``?``, as sent; ``None`` without ``?``.
+    #: The query after ``?``, as sent; ``None`` without ``?``.
     query: bytes | None
-    #: Names in front of :attr:`names`, where a site is served below a path.
+    #: Names in front of :attr:`names`, if a site is served below a path.
     base: Names = ()
 
     @property
     def path(self) -> bytes:
-        """The decoded path, ``/`` first: what the patterns of rules are compared with."""
+        """The decoded path with a leading ``/``, for the patterns of rules."""
         return join_path(self.base + self.names, directory=self.directory)
 
 
@@ -73,13 +73,13 @@ def parse_target(
 ) -> Target:
     """Decode ``:path`` in origin form.
 
-    ``encoded_slash``: paths in which ``%2F`` separates names as a slash does; a dot segment between
-    such slashes is none, since a client could not have removed it.
+    ``encoded_slash``: paths in which ``%2F`` separates names like a slash; dot segments between
+    such slashes are not removed, because a client could not have removed them.
 
-    ``dot_segments``: whether the path may have any.
+    ``dot_segments``: whether the path may contain any.
 
-    Raises ``SiteError``: 400 for what is no path (RFC 9113 section 8.3.1, RFC 3986), 404 for dot
-    segments that lead above the root or may not be there, 414 for paths that are too long.
+    Raises ``SiteError``: 400 for an invalid path (RFC 9113 section 8.3.1, RFC 3986), 404 for dot
+    segments that lead above the root or are not allowed, 414 for a path that is too long.
     """
     if len(path) > limits.path:
         raise SiteError(414, refusal=f"path longer than {limits.path} octets")
@@ -98,7 +98,7 @@ def parse_target(
             raise SiteError(404)
         path, climbs = remove_dot_segments(path)
         if climbs:
-            # Nobody means the root by that.
+            # This cannot mean the root.
             raise SiteError(404)
         target = _split(path, query_or_none)
     if (
@@ -113,9 +113,9 @@ def parse_target(
 
 
 def below(target: Target, base: Names) -> Target:
-    """``target`` as a site that is served below ``base`` sees it.
+    """``target`` as seen by a site that is served below ``base``.
 
-    Raises ``SiteError`` (404) for what is not below it.
+    Raises ``SiteError`` (404) if it is not below it.
     """
     count = len(base)
     if target.names[:count] != base:
@@ -124,7 +124,7 @@ def below(target: Target, base: Names) -> Target:
     return Target(
         names=names,
         directory=target.directory or not names,
-        # The root is written with a slash at its end.
+        # The root is written with a final slash.
         canonical=target.canonical and (bool(names) or target.directory),
         query=target.query,
         base=base,
@@ -155,7 +155,7 @@ def _split(path: bytes, query: bytes | None) -> Target:
 
 
 def is_no_query(octets: bytes) -> bool:
-    """Whether ``octets`` cannot stand behind the ``?`` of a path."""
+    """Whether ``octets`` cannot be the query of a path."""
     return _FORBIDDEN.search(octets) is not None
 
 
@@ -165,20 +165,20 @@ def join_path(names: Names, *, directory: bool) -> bytes:
 
 
 def split_path(path: bytes) -> Names:
-    """The names of a decoded path; a slash in a name is taken for one between names."""
+    """The names of a decoded path; every slash counts as a separator."""
     return tuple(filter(None, path.split(b"/")))
 
 
 def encode_path(names: Names, *, directory: bool) -> bytes:
-    """The path of ``names`` as it is written in a URI: ASCII, ``/`` first, never ``//``."""
+    """The path of ``names`` in URI form: ASCII, with a leading ``/``, never ``//``."""
     encoded = tuple(quote_from_bytes(name, safe=_SAFE).encode("ascii") for name in names)
     return join_path(encoded, directory=directory)
 
 
 def encode_name(name: bytes) -> str:
-    """``name`` as a relative reference that needs nothing around it: only unreserved characters.
+    """``name`` as a relative reference that is safe in any context: only unreserved characters.
 
-    A colon could be the end of a scheme (RFC 3986 section 4.2); a quotation mark, an apostrophe and
-    an ampersand would be entities in HTML, which many programs that read lists do not know.
+    A colon could end a scheme (RFC 3986 section 4.2); quotation marks, apostrophes and ampersands
+    would be entities in HTML, which many programs that read lists do not decode.
     """
     return quote_from_bytes(name, safe="")

@@ -1,8 +1,8 @@
-"""Patterns of paths, as an owner writes them.
+"""Path patterns in options and rules.
 
-Contract: a pattern that starts with ``/`` is compared with the whole decoded path; another one with
-its last name.  ``*`` stands for any octets, slashes among them; everything else stands for itself.
-Matching takes time linear in path and pattern, whatever the two are.
+Contract: a pattern that starts with ``/`` is matched with the whole decoded path; any other one
+with its last name.  ``*`` matches any octets, including slashes; everything else is literal.
+Matching always takes time linear in path and pattern.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Protocol
 
 @dataclass(slots=True, frozen=True)
 class Pattern:
-    """A compiled pattern; see the module."""
+    """A compiled pattern."""
 
     text: str
-    #: What stands between the stars.
+    #: The literal parts between the stars.
     parts: tuple[bytes, ...]
 
     def matches(self, path: bytes) -> bool:
@@ -30,7 +30,7 @@ class Pattern:
         if not (path.startswith(first) and path.endswith(last)):
             return False
         position, end = len(first), len(path) - len(last)
-        # The leftmost place for each part leaves the most room for the next one.
+        # The leftmost match of each part leaves the most room for the next one.
         for part in middle:
             position = path.find(part, position, end)
             if position < 0:
@@ -47,7 +47,7 @@ class Matcher(Protocol):
 
 
 def parse_pattern(text: str) -> Pattern:
-    """A pattern from its text."""
+    """Parse a pattern.  Raises ``ValueError`` with a one-line message."""
     if not text:
         raise ValueError("the pattern is empty")
     if "/" in text and not text.startswith("/"):

@@ -1,10 +1,10 @@
-"""Reading the owner's files: configurations and rules, which are text of a modest size.
+"""Reading the owner's files: configurations and rules, which are short text files.
 
-Contract: :func:`read_text_file` reads a regular file and waits for nobody: a FIFO under the name of
-a file, which another program may never write to, is an error like any other.  Every text that an
-owner writes goes through :func:`decode_text`, wherever it was read from: UTF-8, with or without the
-byte order mark that some editors write, lines ending with ``\\n``, ``\\r\\n`` or ``\\r``.  What is
-no such text is refused with one line that says where.
+Contract: :func:`read_text_file` reads a regular file and never blocks: a FIFO in place of a file,
+to which another program may never write, is an error.  All text that an owner writes goes through
+:func:`decode_text`, whatever its source: UTF-8, with or without the byte order mark that some
+editors write, with lines ending in ``\\n``, ``\\r\\n`` or ``\\r``.  Anything else is refused with a
+one-line message that includes the position.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class TextFileError(ValueError):
-    """A file is not text that can be used; the message is one line."""
+    """A file is not usable text; the message is one line."""
 
 
 def read_text_file(path: str | os.PathLike[str], limit: int) -> str:
     """The text of a file of at most ``limit`` octets; lines end with ``\\n``.
 
-    Raises :class:`TextFileError`, and ``OSError``, also for what is no regular file.
+    Raises :class:`TextFileError`, and ``OSError``, also if it is not a regular file.
     """
     with open_regular_file(path) as file:
         octets = file.read(limit + 1)
@@ -32,10 +32,10 @@ def read_text_file(path: str | os.PathLike[str], limit: int) -> str:
 
 
 def decode_text(octets: bytes, source: str, limit: int) -> str:
-    """The text that ``octets`` are; lines end with ``\\n``.
+    """Decode ``octets`` as text; lines end with ``\\n``.
 
-    Whoever read them read one octet more than ``limit`` if there was one; ``source`` is what
-    messages call them.  Raises :class:`TextFileError`.
+    To detect a file that is too long, the caller must read up to ``limit`` + 1 octets.  ``source``
+    is the file's name in messages.  Raises :class:`TextFileError`.
     """
     if len(octets) > limit:
         raise TextFileError(f"{source}: longer than {limit} octets")
@@ -57,5 +57,5 @@ def _with_line_ends(text: str) -> str:
 
 
 def _line(before: str) -> int:
-    """The number of the line that stands after ``before``."""
+    """The number of the line that follows ``before``."""
     return _with_line_ends(before).count("\n") + 1

@@ -2,12 +2,12 @@
 
 Contract: :func:`parse_ranges` turns a Range field and a length into the parts to send: in
 ascending order, disjoint, inside the representation.  It takes linear time (and a sort of at most
-``SiteLimits.many_ranges`` items), and no ranges make a response longer than the representation, but
-for the headings of its parts.  :func:`multipart` says what stands between the parts.
+``SiteLimits.many_ranges`` items), and no ranges make a response longer than the representation plus
+the headers of its parts.  :func:`multipart` creates the octets between the parts.
 
-Programs that know which blocks of a file they lack (zsync, zchunk) ask for hundreds at a time.  So
-many are given where they make the response smaller, headings included; then they are worth what
-they cost.
+Programs that know which blocks of a file they lack (zsync, zchunk) request hundreds at a time.
+That many are allowed if they make the response smaller, including part headers, because then they
+are worth the cost.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import TypeAlias
 
 from h2static.site.limits import DEFAULTS, SiteLimits
 
-#: First octet and the octet after the last one.
+#: Offset of the first octet, and of the octet after the last one.
 Span: TypeAlias = tuple[int, int]
 
-#: As long as boundaries are.
+#: A placeholder as long as a boundary.
 _BOUNDARY = bytes(32)
 # No file has a place that takes more digits, and long ones take long to read.
 _RANGE = re.compile(rb"([0-9]{0,100})-([0-9]{0,100})")
@@ -30,12 +30,12 @@ _RANGE = re.compile(rb"([0-9]{0,100})-([0-9]{0,100})")
 def parse_ranges(
     value: bytes, length: int, limits: SiteLimits = DEFAULTS, *, media_type: bytes = b""
 ) -> tuple[Span, ...] | None:
-    """The spans of a representation of ``length`` octets that ``value`` asks for.
+    """Parse ``value``, a Range field for a representation of ``length`` octets, into spans.
 
-    ``media_type`` stands in the heading of each part, if there are several.
+    ``media_type`` is in the header of each part, if there are several.
 
     ``None``: ignore the field and send the whole representation (RFC 9110 section 14.2).
-    An empty tuple: nothing that was asked for exists, 416.
+    An empty tuple: no requested range is satisfiable (416).
     """
     unit, equals, text = value.partition(b"=")
     if unit.strip().lower() != b"bytes" or not equals or len(value) > limits.range_field:
@@ -60,14 +60,14 @@ def parse_ranges(
         elif last:
             start, stop = max(length - int(last), 0), length
             if int(last) and not length:
-                # A suffix of an empty representation is satisfiable and has no way to be written.
+                # A suffix of an empty representation is satisfiable but cannot be expressed.
                 return None
         else:
             return None
         if start < stop:
             spans.append((start, stop))
     if len(spans) > 1 and _octets(spans) > length:
-        # Only overlapping ranges add up to more than there is: section 14.2 lets a server ignore
+        # Only overlapping ranges add up to more than the whole: section 14.2 lets a server ignore
         # "many small ranges" and "overlapping ranges".
         return None
     merged = _merge(spans)
@@ -85,7 +85,7 @@ def _octets(spans: Sequence[Span]) -> int:
 
 
 def _merge(spans: list[Span]) -> tuple[Span, ...]:
-    """``spans`` in ascending order, overlapping and touching ones made one."""
+    """``spans`` in ascending order, with overlapping and adjacent ones merged."""
     merged: list[Span] = []
     for start, stop in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -98,10 +98,11 @@ def _merge(spans: list[Span]) -> tuple[Span, ...]:
 def multipart(
     spans: Sequence[Span], length: int, media_type: bytes, boundary: bytes
 ) -> list[bytes | Span]:
-    """The parts of a multipart/byteranges content (RFC 9110 section 14.6) and what is between them.
+    """The parts of multipart/byteranges content (RFC 9110 section 14.6), with delimiters between
+    them.
 
-    ``length`` is that of the representation, ``media_type`` its own.  As RFC 2046 section 5.1.1 has
-    it, a delimiter begins with CRLF; the first one may do without, but zsync looks for it.
+    ``length`` and ``media_type`` are those of the representation.  As RFC 2046 section 5.1.1
+    says, a delimiter begins with CRLF; the first one could omit it, but zsync expects it.
     """
     pieces: list[bytes | Span] = []
     for span in spans:

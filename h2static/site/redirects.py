@@ -1,10 +1,9 @@
 """The ``_redirects`` file: redirects and rewrites, in Netlify's format.
 
-Contract: :func:`parse_redirects` reads lines of ``from [name=value]... to [status[!]]`` and
-raises ``ValueError`` with source and line for what is wrong.  Rules that a server without
-Netlify's network behind it cannot follow (conditions such as ``Country=``, other domains, proxies)
-are left out, and a warning says so.  :meth:`Redirects.find` returns the first rule that a request
-meets.
+Contract: :func:`parse_redirects` reads lines of ``from [name=value]... to [status[!]]`` and raises
+``ValueError`` with source and line for errors.  Rules that need Netlify's network (conditions such
+as ``Country=``, other domains, proxies) are left out with a warning.  :meth:`Redirects.find`
+returns the first rule that matches a request.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from h2static.site.pathpatterns import PathPattern, PatternIndex, parse_path_pat
 from h2static.site.paths import Names
 
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
-#: Statuses with which another file of the site is served.
+#: Statuses with which a different file of the site is served.
 REWRITE_STATUSES = (200, 404, 410)
 
 _STATUS = re.compile(r"([0-9]{3})(!?)", re.ASCII)
@@ -30,31 +29,31 @@ _SAFE_IN_TARGET = "/%:?#[]@!$&'()*+,;=~"
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Redirect:
-    """One rule."""
+    """One rule of a ``_redirects`` file."""
 
     pattern: PathPattern
-    #: Parameters that the query must have: a value, or (with ``:``) the name of a placeholder.
+    #: Required query parameters: a value, or (with ``:``) the name of a placeholder.
     query: tuple[tuple[str, str], ...]
-    #: Path or URL with placeholders; ASCII.
+    #: The target path or URL, with placeholders; ASCII.
     target: str
     status: int
-    #: Whether the rule counts where there is a file.
+    #: Whether the rule applies even if there is a file.
     force: bool
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Match:
-    """A rule that a request meets."""
+    """A rule that matches a request."""
 
     redirect: Redirect
-    #: The target with its placeholders filled in: ASCII, a path or a URL.
+    #: The target with its placeholders filled in: a path or URL in ASCII.
     target: bytes
 
 
 def parse_redirects(
     text: str, source: str, base: Names = ()
 ) -> tuple[tuple[Redirect, ...], tuple[str, ...]]:
-    """The rules of a file, and warnings about those that were left out.
+    """Parse a file; returns its rules, and warnings about those left out.
 
     ``base``: below which its folder is served; the paths in it do not say so.  Raises
     ``ValueError``.
@@ -77,7 +76,7 @@ def parse_redirects(
 
 
 def _parse_rule(words: list[str], base: Names) -> Redirect | str:
-    """The rule of one line, or the reason why it is left out."""
+    """Parse one line; returns the rule, or the reason why it is left out."""
     origin, *others = words
     parameters: list[tuple[str, str]] = []
     while others and not others[0].startswith("/") and not _URL.match(others[0]):
@@ -114,7 +113,7 @@ def _parse_rule(words: list[str], base: Names) -> Redirect | str:
     _check_references(target, parameters, pattern)
     target = quote(target, safe=_SAFE_IN_TARGET)
     if base and not _URL.match(target):
-        # No octet of it looks like a placeholder then.
+        # Then no octet of it looks like a placeholder.
         target = "".join(f"/{quote_from_bytes(name, safe='')}" for name in base) + target
     return Redirect(
         pattern=pattern,
@@ -133,7 +132,7 @@ def _check_references(target: str, parameters: list[tuple[str, str]], pattern: P
 
 
 class Redirects:
-    """All rules of a site, in their order."""
+    """All rules of a site, in order."""
 
     def __init__(self, rules: Sequence[Redirect] = ()) -> None:
         self._rules = tuple(rules)
@@ -141,13 +140,13 @@ class Redirects:
 
     @property
     def most(self) -> int:
-        """How many rules a request may have to be compared with."""
+        """The maximum number of rules that a request may have to be matched with."""
         return self._index.most
 
     def find(
         self, names: Names, query: bytes | None, limits: SiteLimits = DEFAULTS
     ) -> Match | None:
-        """The first rule that the ``names`` of a path and the ``query`` as sent meet."""
+        """The first rule that matches the ``names`` of a path and the ``query`` as sent."""
         for number in self._index.candidates(names):
             redirect = self._rules[number]
             captured = redirect.pattern.capture(names)
@@ -164,9 +163,9 @@ class Redirects:
 def _capture_query(
     redirect: Redirect, query: bytes | None, captured: dict[str, str], limits: SiteLimits
 ) -> bool:
-    """Whether the query has the parameters of the rule; adds what they stand for.
+    """Whether the query has the rule's parameters; adds the values of placeholders.
 
-    A query with more parameters than there may be matches no rule that names one.
+    A query with more parameters than the limit matches no rule with parameters.
     """
     if not redirect.query:
         return True
@@ -188,7 +187,7 @@ def _capture_query(
 
 
 def _fill(target: str, captured: dict[str, str]) -> bytes:
-    """The target with what was captured in the place of its name."""
+    """The target with placeholders replaced by captured values."""
 
     def replacement(match: re.Match[str]) -> str:
         return captured.get(match[1], match[0])

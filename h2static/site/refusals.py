@@ -1,6 +1,6 @@
-"""Error pages without a site: for servers of applications that serve no folder.
+"""Error pages without a site, for servers that serve applications but no folder.
 
-Contract: :class:`Refusals` is an application that has nothing, and refuses as a site does.
+Contract: :class:`Refusals` is an application without content that refuses requests as a site does.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from h2static.site.rules import REVALIDATE
 
 
 class Refusals(Lifecycle):
-    """See the module."""
+    """An application that answers 404 for everything."""
 
     def __init__(self) -> None:
         self._pages = ErrorPages()
 
     def recall(self, request: Request) -> Response | None:
-        """Nothing."""
+        """Recall nothing."""
         return None
 
     def handle(self, exchange: Exchange) -> None:
-        """404 for everything."""
+        """Answer with 404."""
         exchange.respond(self.refuse(404, exchange.request))
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.refuse`."""
         octets, _ = self._pages.get(status, None)
         fields = (
             SERVER_FIELD,

@@ -1,8 +1,8 @@
 """From a representation to a response: validators, preconditions, ranges and fields.
 
-Contract: every response with the content of a resource is made by :func:`prepare`, so that HEAD,
-304, 206 and 412 cannot differ from the 200 they stand for.  A content is asked for octets only when
-they are sent; its length and entity tag are known before.
+Contract: :func:`prepare` creates every response with the content of a resource, so that HEAD, 304,
+206 and 412 are always consistent with the corresponding 200.  The octets of the content are read
+only when they are sent; its length and entity tag are known before.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from h2static.site.octets import OctetBody, Piece, piece_length
 from h2static.site.ranges import Span, content_range, multipart, parse_ranges, unsatisfied_range
 
 NOSNIFF: Field = (b"x-content-type-options", b"nosniff")
-#: Fields of a 200 that a 304 repeats (RFC 9110 section 15.4.5), besides those that rules set.
+#: Fields of a 200 that a 304 repeats (RFC 9110 section 15.4.5), in addition to those set by rules.
 _IN_NOT_MODIFIED = frozenset((b"server", b"cache-control", b"etag", b"vary"))
 
 
@@ -34,18 +34,18 @@ class Content(Protocol):
     """The octets of a representation."""
 
     def body(self, pieces: Sequence[Piece]) -> bytes | Body:
-        """``pieces`` of the content and octets in between, one after the other."""
+        """A body of ``pieces`` of the content and octets in between, one after another."""
 
 
 @dataclass(slots=True, kw_only=True)
 class OctetContent:
-    """A content in memory."""
+    """Content in memory."""
 
     octets: bytes
     limits: SiteLimits = DEFAULTS
 
     def body(self, pieces: Sequence[Piece]) -> bytes | OctetBody:
-        """See :class:`Content`.  Parts are not copied, unless they are small."""
+        """Implement :meth:`Content.body`.  Parts are not copied, unless they are small."""
         if pieces == [(0, len(self.octets))]:
             return self.octets
         if sum(map(piece_length, pieces)) > self.limits.free_octets:
@@ -58,14 +58,14 @@ class OctetContent:
 
 @dataclass(slots=True, kw_only=True)
 class FileBodyContent:
-    """The content of a file that is read while it is sent."""
+    """The content of a file, read while it is sent."""
 
     handle: FileHandle
     version: FileVersion
     access: FileAccess
 
     def body(self, pieces: Sequence[Piece]) -> bytes | FileBody:
-        """See :class:`Content`."""
+        """Implement :meth:`Content.body`."""
         if not any(map(piece_length, pieces)):
             return b""
         sample = take_sample(self.handle, self.version)
@@ -74,28 +74,28 @@ class FileBodyContent:
 
 @dataclass(slots=True, kw_only=True)
 class Representation:
-    """What a resource is at present, for one way of negotiating it."""
+    """The current representation of a resource for one result of negotiation."""
 
     content: Content
     #: Octets of the content.
     length: int
     media_type: bytes
     cache_control: bytes
-    #: ``None`` where nothing tells its states apart (error pages).
+    #: ``None`` if nothing distinguishes its states (error pages).
     validators: Validators | None = None
     #: ``None`` for identity.
     coding: bytes | None = None
-    #: ``None`` where nobody has said.
+    #: The language; ``None`` if unknown.
     language: bytes | None = None
-    #: Names of fields that the choice depends on; empty when there was none.
+    #: Names of fields that the choice depends on; empty if there was no choice.
     vary: bytes = b""
-    #: Whether parts of it can be had.
+    #: Whether ranges are supported.
     ranges: bool = False
-    #: Fields that rules set.
+    #: Fields set by rules.
     fields: Sequence[Field] = ()
 
     def head(self) -> dict[bytes, bytes]:
-        """The fields of a complete response, in their order."""
+        """The fields of a complete response, in order."""
         fields = dict([SERVER_FIELD])
         fields[b"cache-control"] = self.cache_control
         if self.coding is not None:
@@ -125,7 +125,7 @@ def prepare(
 ) -> Response:
     """The response to a GET or HEAD request.
 
-    Raises :class:`SiteError` for 412 and 416, and what the content raises.
+    Raises :class:`SiteError` for 412 and 416, and the errors of the content.
     """
     if status == 200 and representation.validators is not None:
         verdict = evaluate(cache_key, representation.validators, now)
@@ -150,15 +150,15 @@ def prepare(
 
 
 def with_rules(head: dict[bytes, bytes], fields: Sequence[Field]) -> tuple[Field, ...]:
-    """``head`` with what rules set: in its place where it was there, otherwise at the end."""
+    """``head`` with the fields set by rules: existing ones in place, others at the end."""
     for name, value in fields:
-        # Two sources may each know of a choice that a cache must know of.
+        # Both sources may name fields that caches must consider.
         head[name] = join_vary(head.get(name, b""), value) if name == b"vary" else value
     return tuple(head.items())
 
 
 def join_vary(first: bytes, second: bytes) -> bytes:
-    """Two Vary values as one, each name once."""
+    """Two Vary values combined, each name once."""
     names: dict[bytes, bytes] = {}
     for item in (first + b"," + second).split(b","):
         name = item.strip(b" \t")
@@ -168,7 +168,7 @@ def join_vary(first: bytes, second: bytes) -> bytes:
 
 
 def _not_modified(representation: Representation) -> Response:
-    """304, as RFC 9110 section 15.4.5 has it: "MUST generate any of the following header fields
+    """The 304 of RFC 9110 section 15.4.5: "MUST generate any of the following header fields
     that would have been sent in a 200 (OK) response": Cache-Control, ETag, Vary and others."""
     head = representation.head()
     kept = {name: value for name, value in head.items() if name in _IN_NOT_MODIFIED}
@@ -200,7 +200,7 @@ def _requested_spans(
 def _partial(
     representation: Representation, spans: tuple[Span, ...], validators: Validators
 ) -> Response:
-    """206 with one part, or with several as multipart/byteranges (RFC 9110 section 15.3.7)."""
+    """A 206 with one part, or several as multipart/byteranges (RFC 9110 section 15.3.7)."""
     head = representation.head()
     pieces: list[Piece] = list(spans)
     if len(spans) == 1:
@@ -224,10 +224,10 @@ def _partial(
 
 
 def _media_type(representation: Representation) -> bytes:
-    """What rules say it is, or else its own."""
+    """The media type set by rules, or else its own."""
     return dict(representation.fields).get(b"content-type", representation.media_type)
 
 
 def _boundary(etag: bytes, spans: tuple[Span, ...]) -> bytes:
-    """A boundary that no content has in it, unless it was made with this one in mind."""
+    """A boundary that does not occur in content, unless that was created with it in mind."""
     return blake2b(repr((etag, spans)).encode("ascii"), digest_size=16).hexdigest().encode("ascii")

@@ -1,12 +1,12 @@
-"""Rules that an owner writes: patterns of paths and what is set for them.
+"""The owner's rules: path patterns and the fields set for them.
 
-Contract: the parsers take text as it is written on the command line or in a TOML file and raise
-``ValueError`` with one clear line.  Both the path of the request and that of the file that answers
-it count, so that ``*.html`` is true of ``/`` when ``index.html`` answers.
+Contract: the parsers take text as written on the command line or in a TOML file and raise
+``ValueError`` with a clear one-line message.  Both the path of the request and that of the file
+that answers it are matched, so ``*.html`` applies to ``/`` if ``index.html`` answers.
 
-A rule for Content-Encoding is no field like others: it says how the octets of a file are stored, as
-those of ``game.wasm.gz``, which an application asks for by that name.  Only the file counts, and no
-error, redirect or list has it.  ``.svgz`` needs no rule.
+A rule for Content-Encoding is special: it says how the octets of a file are stored, for example
+``game.wasm.gz``, which an application requests by that name.  Only the file's path is matched, and
+errors, redirects and lists never get the field.  ``.svgz`` needs no rule.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REVALIDATE = b"no-cache"
 #: RFC 8246: for names whose content never changes.
 IMMUTABLE = b"public, max-age=31536000, immutable"
 
-#: What is the protocol's to say, or would make a response a lie.
+#: Fields that the protocol controls, or that could make a response false.
 RESERVED_FIELDS = frozenset(
     (
         *("accept-ranges", "connection", "content-length", "content-range"),
@@ -37,17 +37,17 @@ RESERVED_FIELDS = frozenset(
 
 
 CONTENT_ENCODING = b"content-encoding"
-#: What a file may be stored in (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
+#: Content codings in which a file may be stored (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
 _STORED_CODINGS = frozenset((b"gzip", b"br", b"zstd", b"deflate", b"compress", b"identity"))
 _GZIP = b"gzip"
-#: The registration of image/svg+xml: a file with this extension is SVG in gzip, of which HTTP tells
-#: in Content-Encoding.  Without it no browser shows one.
+#: By the registration of image/svg+xml, a file with this extension is gzipped SVG, which HTTP
+#: indicates in Content-Encoding.  Without it no browser shows the file.
 _GZIP_BY_NAME = b".svgz"
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class CacheRule:
-    """Cache-Control for the paths of a pattern."""
+    """Cache-Control for paths that match a pattern."""
 
     pattern: Pattern
     value: bytes
@@ -55,7 +55,7 @@ class CacheRule:
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class HeaderRule:
-    """A field for the paths of a pattern; it replaces one of the same name."""
+    """A field for paths that match a pattern; it replaces one of the same name."""
 
     pattern: Matcher
     name: bytes
@@ -64,14 +64,14 @@ class HeaderRule:
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class ErrorPage:
-    """A file below the root that is the body of responses with a status."""
+    """A file below the root that is the body of responses with a certain status."""
 
     status: int
     file: str
 
 
 def parse_cache_rule(text: str) -> CacheRule:
-    """``PATTERN=VALUE``, such as ``/assets/*=max-age=3600``."""
+    """Parse ``PATTERN=VALUE``, such as ``/assets/*=max-age=3600``."""
     pattern, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"{text!r} is not a cache rule: expected 'PATTERN=VALUE'")
@@ -79,7 +79,7 @@ def parse_cache_rule(text: str) -> CacheRule:
 
 
 def parse_header_rule(text: str) -> HeaderRule:
-    """``PATTERN:Name: value``, such as ``*.html:X-Frame-Options: DENY``."""
+    """Parse ``PATTERN:Name: value``, such as ``*.html:X-Frame-Options: DENY``."""
     pattern, colon, field = text.partition(":")
     name, second_colon, value = field.partition(":")
     if not (colon and second_colon):
@@ -89,7 +89,7 @@ def parse_header_rule(text: str) -> HeaderRule:
 
 
 def make_header_rule(pattern: Matcher, name_text: str, value_text: str, source: str) -> HeaderRule:
-    """A rule from the text of a field's name and value; ``source`` is named in errors."""
+    """Create a rule from a field's name and value; ``source`` is named in errors."""
     name = parse_field_name(name_text, source)
     value = parse_field_value(value_text, source)
     if name == CONTENT_ENCODING:
@@ -104,7 +104,7 @@ def make_header_rule(pattern: Matcher, name_text: str, value_text: str, source: 
 
 
 def parse_error_page(text: str) -> ErrorPage:
-    """``STATUS=FILE``, such as ``404=errors/missing.html``."""
+    """Parse ``STATUS=FILE``, such as ``404=errors/missing.html``."""
     status, equals, file = text.partition("=")
     if not equals or re.fullmatch("[45][0-9][0-9]", status, re.ASCII) is None:
         raise ValueError(
@@ -114,7 +114,7 @@ def parse_error_page(text: str) -> ErrorPage:
 
 
 def parse_site_file(text: str) -> str:
-    """A file below the root, written with or without a leading slash."""
+    """Parse the path of a file below the root, with or without a leading slash."""
     names = text.removeprefix("/").split("/")
     if "\0" in text or any(name in ("", ".", "..") for name in names):
         raise ValueError(f"{text!r} is not a file in the root")
@@ -122,7 +122,7 @@ def parse_site_file(text: str) -> str:
 
 
 def parse_field_name(text: str, source: str) -> bytes:
-    """A field name that a rule may set, in lower case; ``source`` is named in errors."""
+    """Parse a field name that a rule may set, to lower case; ``source`` is named in errors."""
     name = text.strip().lower()
     if LOWER_CASE_NAME.fullmatch(name.encode("latin-1", "replace")) is None:
         raise ValueError(f"{source!r}: {text.strip()!r} is not a field name")
@@ -132,7 +132,7 @@ def parse_field_name(text: str, source: str) -> bytes:
 
 
 def parse_field_value(text: str, source: str) -> bytes:
-    """A field value without white space around it; ``source`` is named in errors."""
+    """Parse a field value, without surrounding white space; ``source`` is named in errors."""
     value = text.strip(" \t")
     try:
         octets = value.encode("utf-8", "surrogateescape")
@@ -153,40 +153,40 @@ class Rules:
         header: Sequence[HeaderRule] = (),
         netlify: Sequence[HeaderRule] = (),
     ) -> None:
-        """``netlify``: the rules of a ``_headers`` file.  The others overrule them."""
+        """``netlify``: the rules of a ``_headers`` file, which the others override."""
         self._cache = tuple(cache)
         self._header = tuple(rule for rule in header if rule.name != CONTENT_ENCODING)
         self._netlify = tuple(rule for rule in netlify if rule.name != CONTENT_ENCODING)
-        #: How files are stored; the last that matches counts.
+        #: How files are stored; the last match applies.
         self._codings = tuple(
             rule for rule in (*netlify, *header) if rule.name == CONTENT_ENCODING
         )[::-1]
         self._index = PatternIndex(rule.pattern for rule in self._netlify)
-        #: How many rules a request may have to be compared with.
+        #: The number of rules that a request must be matched with.
         self.most = len(self._cache) + len(header) + self._index.most
 
     def stored_coding(self, file_path: bytes) -> bytes | None:
-        """The content coding in which a file is stored; ``None``: in none that is told."""
+        """The content coding in which a file is stored; ``None`` if no rule names one."""
         for rule in self._codings:
             if rule.pattern.matches(file_path):
                 return None if rule.value == b"identity" else rule.value
         return _GZIP if file_path.lower().endswith(_GZIP_BY_NAME) else None
 
     def fields(self, path: bytes, file_path: bytes | None = None) -> tuple[Field, ...]:
-        """The fields to set for a request of ``path``, each name once.
+        """The fields to set for a request for ``path``, each name once.
 
-        ``file_path`` is that of the file that answers it.  Without one (errors, redirects, lists)
-        no rule sets Cache-Control: what is missing today may be there tomorrow.
+        ``file_path``: the path of the file that answers it.  Without one (errors, redirects, lists)
+        no rule sets Cache-Control: a file that is missing today may exist tomorrow.
         """
         paths = (path,) if file_path is None else (path, file_path)
         values: dict[bytes, bytes] = {}
         numbers = self._index.candidates(split_path(path)) if self._netlify else ()
         for number in numbers:
             rule = self._netlify[number]
-            # Netlify knows the path of the request only.
+            # Netlify uses only the path of the request.
             if rule.pattern.matches(path):
                 before = values.get(rule.name)
-                # Netlify joins what several blocks say of one field.
+                # Netlify joins the values that several blocks set for one field.
                 values[rule.name] = rule.value if before is None else before + b", " + rule.value
         for cache_rule in self._cache:
             if any(map(cache_rule.pattern.matches, paths)):

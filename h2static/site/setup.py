@@ -1,8 +1,8 @@
-"""What a site needs to respond, made once of its configuration.
+"""Everything a site needs for its responses, created once from its configuration.
 
-Contract: a :class:`Setup` that was made is complete: what the configuration names was there and
-without faults.  Of what changes later, files for Netlify and push rules are read again.  Any thread
-may use it.
+Contract: a :class:`Setup` is complete: all files named in the configuration existed and had no
+errors.  Of the files that change later, Netlify's files and push rules are reread.  Any thread may
+use it.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ UPLOAD_METHODS = (b"POST", b"PUT")
 if TYPE_CHECKING:
     from h2static.site.compression import Compression
 
-#: The page that Netlify answers with where there is no file.
+#: The page that Netlify sends if there is no file.
 NETLIFY_NOT_FOUND = (b"404.html",)
 
 
 class Setup:
-    """What a site needs to respond; immutable but for files that it re-reads when they change."""
+    """Everything a site needs for its responses; immutable except for files that it rereads."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class Setup:
         base: Names = (),
         neighbours: Sequence[Names] = (),
     ) -> None:
-        """``root`` is ``config.root`` as an absolute path, ``look``: what a promised request will
-        get.
+        """``root``: ``config.root`` as an absolute path.  ``look``: gives the response to a
+        promised request.
 
         ``alone``: see :class:`~h2static.site.list_memory.ListMemory`.  ``falls_through``: as for
         :class:`~h2static.site.site.Site`.  ``base``: names in front of all paths.  ``neighbours``:
-        below which other sites serve.
+        paths below which other sites serve.
 
-        Raises ``ValueError`` or ``OSError`` for faults in files that the configuration names.
+        Raises ``ValueError`` or ``OSError`` for errors in files that the configuration names.
         """
         self.config = config
         self.root = root
@@ -110,8 +110,8 @@ class Setup:
         self.coded_names = CodedNames(access.submit, limits)
         self._open_folders = OpenFolders(limits)
         self.bundles = Bundles(root, self.walk, self.lookup_rules.index, limits)
-        #: Files that count whatever their names are, since options name them or the server reads
-        #: them, and the folders on the way to them.
+        #: Files that matter whatever their names are, because options name them or the server reads
+        #: them, and the folders on the path to them.
         self._named = {
             names[:count]
             for names in (
@@ -132,8 +132,8 @@ class Setup:
                 self.netlify.refresh(walk, Dependencies(clock()), strict=not config.lenient)
 
     def _has_file(self, path: bytes) -> bool:
-        """Whether an encoded path leads to something that is served; what others serve is theirs
-        to know."""
+        """Whether an encoded path leads to something that is served; true for paths of other
+        sites."""
         try:
             if self._is_elsewhere(path):
                 return True
@@ -154,7 +154,8 @@ class Setup:
         return not serving or max(serving, key=len) != self.base
 
     def target(self, path: bytes, *, dot_segments: bool = True) -> Target:
-        """What a path names here; raises as :func:`~h2static.site.paths.parse_target`."""
+        """The target of a path in this site; raises as
+        :func:`~h2static.site.paths.parse_target`."""
         target = parse_target(
             path,
             self.limits,
@@ -164,8 +165,8 @@ class Setup:
         return below(target, self.base) if self.base else target
 
     def _check_file(self, walk: Walk, file: str, option: str) -> None:
-        """Raise ``ValueError`` unless ``file``, which ``option`` names, is one below the root; a
-        lenient site may get it later."""
+        """Raise ``ValueError`` unless ``file``, named by ``option``, exists below the root; for a
+        lenient site it may appear later."""
         names = _site_names(file)
         try:
             found = Lookup(self.lookup_rules, walk).owners_file(names)
@@ -175,12 +176,12 @@ class Setup:
             if found.names == names:
                 return
         if self.config.lenient:
-            # A build that goes on makes it.
+            # A build in progress may create it.
             return
         raise ValueError(f"{option}: {file}: no such file in the root")
 
     def concerns(self, names: Names) -> bool:
-        """Whether any response may change with what is at ``names`` or below."""
+        """Whether a change at ``names`` or below may affect any response."""
         return names in self._named or not self.public.hides_way(names)
 
     def walk(self, dependencies: Dependencies) -> Walk:
@@ -194,13 +195,13 @@ class Setup:
         )
 
     def release(self) -> None:
-        """Forget lists, and let go of folders; what is in use comes back."""
+        """Drop cached lists, and release folders; those in use come back."""
         self.lists.forget()
         self.coded_names.release()
         self._open_folders.release()
 
     def rules(self, netlify: NetlifyRules) -> Rules:
-        """All rules, with those of the ``_headers`` file as it is now."""
+        """All rules, including those of the current ``_headers`` file."""
         known = self._rules
         if known is None or known[0] is not netlify:
             config = self.config
@@ -209,8 +210,7 @@ class Setup:
         return known[1]
 
     def refresh_netlify(self) -> None:
-        """Read the files for Netlify again if they changed; without a root they say what they
-        said."""
+        """Reread Netlify's files if they changed; without a root, their previous rules stay."""
         if self.netlify is None:
             return
         dependencies = Dependencies(self.clock())
@@ -218,12 +218,12 @@ class Setup:
             self.netlify.refresh(walk, dependencies)
 
     def warnings(self) -> tuple[str, ...]:
-        """What was left out of the owner's files, one line each."""
+        """Warnings about the owner's files, one line each."""
         netlify = () if self.netlify is None else self.netlify.rules.warnings
         return (*netlify, *self.push_source.warnings)
 
     def notices(self) -> tuple[str, ...]:
-        """What the owner may want to know besides, one line each."""
+        """Further notices for the owner, one line each."""
         return self.unused_siblings.lines()
 
     def allow(self) -> Field:
@@ -235,7 +235,7 @@ class Setup:
 def _compression(config: SiteConfig, limits: SiteLimits, alone: Alone) -> Compression | None:
     if not config.compress:
         return None
-    # Libraries that only this needs.
+    # Libraries needed only here.
     from h2static.site.compression import Compression, available_coders
 
     return Compression(available_coders(config.compress), limits, alone)

@@ -1,14 +1,14 @@
-"""The content of an opened file, with what tells its states apart.
+"""The content of an opened file, with its validators.
 
 Contract: :meth:`FileSource.content` gives a file's content, length and entity tag, all from its
-descriptor, and :meth:`FileSource.validators` its dates besides.  Small files come from memory or
-are read whole; large ones are read while they are sent.  A file whose entity tag is known is not
-read before its octets are wanted.
+descriptor; :meth:`FileSource.validators` adds its dates.  Small files come from memory or are read
+whole; large ones are read while they are sent.  A file with a known entity tag is not read before
+its octets are needed.
 
-The tag of a small file is made of its content, so that every machine gives the same.  That of a
-large one is made of its size, its inode, and its times, among them the change time, which nobody
-can set: it is the same for every worker and after a restart, and another on another machine.  Where
-there is no change time it is made of the content.
+The tag of a small file is a digest of its content, so it is the same on every machine.  That of a
+large one is based on its size, inode and times, including the change time, which cannot be set: it
+is the same for every worker and after a restart, but differs between machines.  Without a change
+time, it is a digest of the content.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _WEAK = b"W/"
 
 @dataclass(slots=True, kw_only=True)
 class Shared:
-    """What all responses of a site read from."""
+    """The sources shared by all responses of a site."""
 
     contents: Contents
     access: FileAccess
-    #: Whether the tags of large files are made of their content.
+    #: Whether the tags of large files are digests of their content.
     digest_all: bool
     dates: ModificationDates
-    #: Open files that are read while they are sent, shared by all responses and readings of the
+    #: Open files that are read while they are sent, shared by all responses and readers of the
     #: same version.
     open_files: WeakValueDictionary[FileVersion, FileHandle] = field(
         default_factory=WeakValueDictionary
@@ -57,7 +57,7 @@ class Shared:
 
 @dataclass(slots=True, kw_only=True)
 class FoundContent:
-    """The content of a file, which is read when it is wanted."""
+    """The content of a file, which is read when it is needed."""
 
     content: Content
     length: int
@@ -67,12 +67,12 @@ class FoundContent:
 
 
 class FileSource:
-    """The reading for one response."""
+    """Reads the files for one response."""
 
     def __init__(
         self, shared: Shared, dependencies: Dependencies, now: float, *, blocking: bool
     ) -> None:
-        """Without ``blocking``, what would wait for a disk raises ``WouldBlockError``."""
+        """Without ``blocking``, waiting for a disk raises ``WouldBlockError`` instead."""
         self._shared = shared
         self._dependencies = dependencies
         self._now = now
@@ -98,12 +98,12 @@ class FileSource:
         elif known.settled:
             content = _UnreadContent(self, file, etag)
         else:
-            # There was no room.  It may change without a visible change of its version.
+            # There was no room.  The file may change without a visible change of its version.
             content, etag = self.from_file(file), _WEAK + etag
         return FoundContent(content=content, length=length, etag=etag, file=file)
 
     def validators(self, found: FoundContent) -> Validators:
-        """What tells the state of ``found`` from others."""
+        """The validators of the state of ``found``."""
         version = found.file.version
         time = self._shared.dates.of(found.file, blocking=self._blocking)
         # RFC 9110 section 8.8.2.1: "MUST NOT generate a Last-Modified date that is later than the
@@ -116,7 +116,7 @@ class FileSource:
         )
 
     def octets(self, file: OpenFile) -> bytes:
-        """The octets of a small file; nothing is kept for this."""
+        """The octets of a small file, without caching."""
         known = self._shared.contents.find(file.version)
         if known is None or known.octets is None:
             known = self._read_octets(file)
@@ -124,9 +124,9 @@ class FileSource:
         return known.octets
 
     def whole(self, found: FoundContent) -> bytes:
-        """The octets of ``found``, whatever their number; nothing is kept.  Blocks.
+        """The octets of ``found``, whatever their number, without caching.  Blocks.
 
-        Raises :class:`ChangedError` when they are others by now.
+        Raises :class:`ChangedError` if they have changed by now.
         """
         if isinstance(found.content, OctetContent):
             return found.content.octets
@@ -144,7 +144,7 @@ class FileSource:
         return content.octets
 
     def part(self, file: OpenFile, start: int, size: int) -> bytes:
-        """Up to ``size`` octets of ``file`` from ``start`` on; few, and nothing is kept."""
+        """Up to ``size`` octets of ``file`` from ``start`` on; for small sizes, without caching."""
         if self._blocking:
             return file.handle.read(size, start)
         buffer = bytearray(size)
@@ -167,14 +167,14 @@ class FileSource:
                     file.handle, version, self._dependencies.settled_before, blocking=self._blocking
                 )
             self.used.append(known)
-            # What is sent is read again.
+            # The octets are read again for sending.
             etag = known.etag if known.settled else _WEAK + known.etag
         else:
             etag = _version_tag(version, settled=settled)
         return FoundContent(content=self.from_file(file), length=version.size, etag=etag, file=file)
 
     def _read(self, file: OpenFile) -> FileContent:
-        """The content as it is now, with octets if there is room."""
+        """The current content, with octets if there is room."""
         return self._shared.contents.hold(self._read_octets(file))
 
     def _read_octets(self, file: OpenFile) -> FileContent:
@@ -185,14 +185,14 @@ class FileSource:
             blocking=self._blocking,
             limits=self._shared.access.limits,
         )
-        # It may have changed while it was read: the version is that of the content.
+        # It may have changed while being read: use the version of the content.
         self._dependencies.note(file.path, content.version)
         return content
 
     def load(self, file: OpenFile, etag: bytes) -> bytes | None:
         """The octets of a small file whose tag was known without them, if there is room.
 
-        Raises :class:`ChangedError` when they are others.
+        Raises :class:`ChangedError` if they have changed.
         """
         if not self._shared.contents.has_room(file.version.size):
             return None
@@ -207,10 +207,10 @@ def _version_tag(version: FileVersion, *, settled: bool) -> bytes:
     """The entity tag of a file in ``version``; equal tags mean equal content.
 
     RFC 9110 section 8.8.1: a validator that may stay the same when the content changes is weak.  It
-    is never that of the settled version, not even weakly: what changes within one tick of the clock
-    would be "not modified" for ever.
+    never equals that of the settled version, not even weakly: otherwise a change within one tick of
+    the clock would be "not modified" forever.
     """
-    # No device: its number may be another after a restart.
+    # Without the device, whose number may differ after a restart.
     text = b"%x %x %x %x" % (version.size, version.modified, version.changed, version.inode)
     if settled:
         return entity_tag(blake2b(text, digest_size=DIGEST_SIZE).digest())
@@ -218,7 +218,7 @@ def _version_tag(version: FileVersion, *, settled: bool) -> bytes:
 
 
 class _UnreadContent:
-    """The content of a small file whose tag is known and whose octets are not in memory."""
+    """The content of a small file with a known tag, whose octets are not in memory."""
 
     def __init__(self, source: FileSource, file: OpenFile, etag: bytes) -> None:
         self._source = source
@@ -226,7 +226,7 @@ class _UnreadContent:
         self._etag = etag
 
     def body(self, pieces: Sequence[Piece]) -> bytes | Body:
-        """See :class:`h2static.site.representation.Content`."""
+        """Implement :meth:`h2static.site.representation.Content.body`."""
         if list(pieces) == [(0, self._file.version.size)]:
             octets = self._source.load(self._file, self._etag)
             if octets is not None:

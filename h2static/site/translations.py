@@ -1,8 +1,8 @@
-"""Which of the files in several languages a client gets: ``page.html`` or ``page.de.html``.
+"""Choosing among files in several languages: ``page.html`` or ``page.de.html``.
 
-Contract: :func:`translate` looks beside a file that was found for those in other languages, and
-chooses.  A client that accepts none of them gets the first language rather than an error (RFC 9110
-section 12.5.4 recommends it, since people read more languages than they configure).
+Contract: :func:`translate` looks for variants of a file in other languages, and chooses one.  A
+client that accepts none of them gets the first language rather than an error (RFC 9110 section
+12.5.4 recommends this, because people read more languages than they configure).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from h2static.site.lookup import FoundFile, Lookup
 
 
 class Translation(NamedTuple):
-    """A file in the language that was chosen."""
+    """A file in the chosen language."""
 
     file: FoundFile
-    #: ``None``: nobody has said.
+    #: The language; ``None`` if unknown.
     language: bytes | None
     #: Whether there was a choice.
     chosen: bool
@@ -31,7 +31,7 @@ def translate(
     lookup: Lookup,
     dependencies: Dependencies,
 ) -> Translation:
-    """What stands for ``found``."""
+    """The variant to send for ``found``."""
     folder, names, _ = found
     own = languages.of(names[-1])
     if own is not None:
@@ -46,7 +46,7 @@ def translate(
         except FileNotFoundError:
             continue
         except OSError:
-            # As if it were not there, for now.
+            # Treat it as absent for now.
             dependencies.settled = False
     if not there:
         return Translation(found, None, chosen=False)

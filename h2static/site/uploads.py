@@ -1,12 +1,12 @@
-"""``--echo-upload``: the content of a request comes back as the content of its response.
+"""``--echo-upload``: returns the content of a request as the content of its response.
 
-Contract: an :class:`EchoUpload` takes octets as they come, holds a little of them in memory and the
-rest in a temporary file without a name, and answers with them.  One upload and all uploads of a
-worker together are bounded, and count until nobody holds their octets any more, which is when the
-response was sent; what does not fit is answered with 413.  The octets come back as
-``application/octet-stream``: whatever was sent, a browser does not run it.
+Contract: an :class:`EchoUpload` takes octets as they arrive, holds a few of them in memory and the
+rest in an unnamed temporary file, and responds with them.  Each upload, and all uploads of a worker
+together, are limited; they count until their octets are released after the response was sent.
+Uploads beyond the limits get 413.  The response is ``application/octet-stream``, so that a browser
+does not execute it, whatever was sent.
 
-Blocking: writing to the temporary file may wait for a disk; as a rule the page cache takes it.
+Blocking: writing to the temporary file may wait for a disk; usually the page cache takes it.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from h2static.site.rules import REVALIDATE
 
 @dataclass(slots=True, kw_only=True)
 class UploadBudget:
-    """What the uploads of a worker may hold, and what they do."""
+    """The limits for a worker's uploads, and their current use."""
 
     limits: SiteLimits = DEFAULTS
-    #: Octets held now, in memory and in files.
+    #: Octets currently held, in memory and in files.
     held: int = 0
     held_in_memory: int = 0
     held_files: int = 0
 
     def release_octets(self, count: int) -> None:
-        """``count`` octets that were sent from memory are held no more."""
+        """Release ``count`` octets that were sent from memory."""
         self.held -= count
         self.held_in_memory -= count
 
 
 class _SpooledHandle(FileHandle):
-    """A temporary file, which counts until it is closed."""
+    """A temporary file, counted until it is closed."""
 
     __slots__ = ("_budget", "_size")
 
@@ -73,23 +73,23 @@ class EchoUpload:
         refuse: Callable[[int, Request], Response],
         access: FileAccess,
     ) -> None:
-        """``refuse`` makes the response for a status; see ``Application.refuse``."""
+        """``refuse`` creates the response for a status; see ``Application.refuse``."""
         self._exchange = exchange
         self._budget = budget
         self._refuse = refuse
         self._access = access
         self._size = 0
-        #: What is in memory; empty once there is a file.
+        #: The octets in memory; empty once there is a file.
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
-        #: Was answered: what still comes is dropped.
+        #: Whether there is a response; later octets are dropped.
         self._over = False
 
     def receive(self, data: bytes) -> bool:
         """Take ``data``.
 
-        Responds with 413 when it is too much, with 503 when there are too many uploads, with 500
-        when the disk does not take it.
+        Responds with 413 if it is too much, with 503 if there are too many uploads, with 500 if
+        writing to disk fails.
         """
         if not self._over:
             refusal = self._keep(data)
@@ -110,7 +110,7 @@ class EchoUpload:
         self._exchange.respond(response)
 
     def abandon(self) -> None:
-        """Give back what the upload holds."""
+        """Release the upload's resources."""
         self._over = True
         self._budget.held -= self._size
         self._size = 0
@@ -118,7 +118,7 @@ class EchoUpload:
         if self._file is not None:
             self._budget.held_files -= 1
             with contextlib.suppress(OSError):
-                # What a full disk did not take is tried once more here.
+                # Closing retries what a full disk did not take.
                 self._file.close()
             self._file = None
 
@@ -128,7 +128,7 @@ class EchoUpload:
         self._exchange.respond(replace(response, refusal=reason, prepared=False))
 
     def _keep(self, data: bytes) -> tuple[int, str] | None:
-        """Keep ``data``; status and reason of the refusal where that cannot be."""
+        """Store ``data``; returns the status and reason of a refusal if that is not possible."""
         budget, limits = self._budget, self._budget.limits
         size = self._size + len(data)
         if size > limits.upload:
@@ -156,7 +156,7 @@ class EchoUpload:
         return None
 
     def _move_to_file(self) -> IO[bytes]:
-        """A file with what is in memory."""
+        """Create a file with the octets in memory."""
         file = self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by abandon
         self._budget.held_files += 1
         file.write(self._memory)
@@ -179,7 +179,7 @@ class EchoUpload:
 
     def _in_memory(self) -> bytes:
         octets = HeldOctets.of(self._memory, self._budget.release_octets)
-        # From here on they count for that object.
+        # From here on that object counts them.
         self._size = 0
         self._memory.clear()
         return octets
@@ -187,7 +187,7 @@ class EchoUpload:
     def _spooled(self, file: IO[bytes]) -> Body:
         file.flush()
         handle = _SpooledHandle(os.dup(file.fileno()), self._budget, self._size)
-        # From here on octets and file count for the handle.
+        # From here on the handle counts the octets and the file.
         self._size, size = 0, self._size
         self._file = None
         file.close()

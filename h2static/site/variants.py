@@ -1,14 +1,14 @@
-"""The ways in which a file can be sent: as it is, or as one of its precompressed siblings.
+"""The variants of a file: uncompressed, or one of its precompressed siblings.
 
-Contract: :class:`Variants` finds the siblings of a file, ``app.js.br`` beside ``app.js``, that may
-stand for it, and those of a name that has no file itself: a lone ``page.html.gz`` answers for
-``page.html``.  Siblings that may not are counted, so that their owner hears of them.
+Contract: :class:`Variants` finds the usable siblings of a file, such as ``app.js.br`` next to
+``app.js``, and those of a name without a file: a lone ``page.html.gz`` answers for ``page.html``.
+Unusable siblings are counted, so that their owner can be notified.
 
-A sibling that is older than its original was made of an earlier one, unless the two were copied:
-copying gives files the time of the copy, in any order.  So it may be older by
-:data:`COPY_NANOSECONDS`.  Where a sibling in gzip is that little older, its last octets say whether
-it holds what its original holds (RFC 1952 section 2.3.1: length and CRC-32); where it does not,
-something was changed right after compressing, and no older sibling is used.
+A sibling older than its original was made from an earlier version, unless the two were copied:
+copying sets the times of the copies, in any order.  So a sibling may be older by
+:data:`COPY_NANOSECONDS`.  If a gzip sibling is older by at most that, its last octets show whether
+it has the content of its original (RFC 1952 section 2.3.1: length and CRC-32); if not, the original
+was changed right after compressing, and no older sibling is used.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.negotiation import CODINGS, IDENTITY
 from h2static.site.sources import FileSource
 
-#: The files of one folder are copied within seconds, also by several programs at once and over a
-#: network.  Somebody who edits a file after compressing it takes longer.
+#: The files of one folder are copied within seconds, even by several programs at the same time and
+#: over a network.  Editing a file after compressing it takes longer.
 COPY_NANOSECONDS: Final = 10_000_000_000
 
 _SUFFIXES = tuple(CODINGS.values())
-#: What ends the names of files that are stored compressed; the last is Unity's, in whatever coding
-#: the build was set to.
+#: Suffixes of files that are stored compressed; the last one is Unity's, with whatever coding the
+#: build uses.
 _STORED_SUFFIXES = (*_SUFFIXES, b".gzip", b".unityweb")
 _GZIP = b"gzip"
 #: RFC 1952: a file begins with these octets, and ends with CRC-32 and length, each four octets.
@@ -40,12 +40,12 @@ _GZIP_SHORTEST = 18
 
 
 def has_siblings(name: bytes) -> bool:
-    """Whether files with other contents of the same may lie beside one called ``name``."""
+    """Whether a file called ``name`` may have precompressed siblings."""
     return not name.endswith(_SUFFIXES)
 
 
 def inner_name(name: bytes) -> bytes:
-    """What a file called ``name`` would be called if it were not stored compressed."""
+    """The name that the compressed file ``name`` would have uncompressed."""
     for suffix in _STORED_SUFFIXES:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
@@ -53,34 +53,34 @@ def inner_name(name: bytes) -> bytes:
 
 
 class UnusedSiblings:
-    """The siblings that are there and not used; may be used by any thread.
+    """Records existing siblings that are not used; may be used by any thread.
 
-    Each step leaves the dictionary whole, and nobody relies on the one before.
+    Each step leaves the dictionary consistent and does not rely on earlier steps.
     """
 
     def __init__(self, root: bytes, limits: SiteLimits = DEFAULTS) -> None:
         """``root``: an absolute path."""
         self._root = root
         self._limits = limits
-        #: Why, by path: by how many nanoseconds they are older; ``None``: they hold something else.
+        #: Reasons by path: by how many nanoseconds it is older; ``None``: its content differs.
         self._reasons: dict[bytes, int | None] = {}
 
     def note(self, path: bytes, older: int | None) -> None:
-        """The sibling at ``path`` is not used."""
+        """Record that the sibling at ``path`` is not used."""
         if path in self._reasons or len(self._reasons) < self._limits.unused_siblings:
             self._reasons[path] = older
 
     def forget(self, path: bytes) -> None:
-        """The sibling at ``path`` is used, or is there no more."""
+        """Remove the record of the sibling at ``path``, which is used or gone."""
         self._reasons.pop(path, None)
 
     def forget_absent(self, folder: Folder, name: bytes) -> None:
-        """There is no sibling ``name`` in ``folder``."""
+        """Remove the record of the sibling ``name`` in ``folder``, which does not exist."""
         if self._reasons:
             self.forget(join(folder.path, name))
 
     def lines(self) -> tuple[str, ...]:
-        """How many there are and why, for their owner."""
+        """Lines for the owner: how many siblings are not used, and why."""
         reasons = self._reasons.copy()
         older = {path: by for path, by in reasons.items() if by is not None}
         other = [path for path, by in reasons.items() if by is None]
@@ -99,7 +99,7 @@ class UnusedSiblings:
         return tuple(lines)
 
     def survey(self) -> None:
-        """Look for siblings that are too old, in as many files as the limits say.  Blocks."""
+        """Search for outdated siblings, up to the limit of files.  Blocks."""
         left = self._limits.surveyed_files
         folders = [self._root]
         while folders and left > 0:
@@ -147,7 +147,7 @@ def _duration(nanoseconds: int) -> str:
 
 
 class Variants:
-    """The finding of siblings for one response."""
+    """Finds the siblings for one response."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class Variants:
         self._limits = limits
 
     def of(self, folder: Folder, name: bytes, original: OpenFile) -> dict[bytes, OpenFile]:
-        """The file ``name`` in ``folder`` by content coding: identity and what counts besides."""
+        """The variants of the file ``name`` in ``folder`` by content coding, including identity."""
         variants = {IDENTITY: original}
         if not has_siblings(name):
             return variants
@@ -192,7 +192,7 @@ class Variants:
         return variants
 
     def alone(self, folder: Folder, name: bytes) -> dict[bytes, OpenFile]:
-        """What lies beside ``name``, by content coding."""
+        """The siblings of ``name``, which has no file itself, by content coding."""
         siblings: dict[bytes, OpenFile] = {}
         if not has_siblings(name):
             return siblings
@@ -214,7 +214,7 @@ class Variants:
         return siblings
 
     def _may_be_made_of(self, packed: OpenFile, original: OpenFile) -> bool:
-        """Whether nothing in ``packed`` says that it holds something else than ``original``."""
+        """Whether ``packed`` may have been made from ``original``, as far as it shows."""
         size = packed.version.size
         if size < _GZIP_SHORTEST or self._source.part(packed, 0, 2) != _GZIP_MAGIC:
             return True

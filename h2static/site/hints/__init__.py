@@ -1,1 +1,1 @@
-"""What a page needs next: push rules, page scans, and how they are delivered."""
+"""Hints for the resources a page needs next: push rules, page scans, and their delivery."""

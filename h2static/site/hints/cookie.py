@@ -1,9 +1,9 @@
-"""A cookie that tells which pushed files a client has.
+"""A cookie that records which pushed files a client has.
 
-Contract: a :class:`CookieDigest` is a set of file versions in the size of a cookie.  What was
-added is always found again; what was not is found wrongly in :data:`CAPACITY` of :data:`SPACE`
-cases when the digest is full (1 in 512), and costs one push that is not made.  No cookie, whatever
-a client writes into it, raises or takes more than :data:`MAX_COOKIE` octets to read.
+Contract: a :class:`CookieDigest` is a set of file versions that fits into a cookie.  Added versions
+are always found; others are found wrongly in :data:`CAPACITY` of :data:`SPACE` cases if the digest
+is full (1 in 512), which only suppresses a push.  No cookie, whatever a client writes into it,
+raises an exception, and at most :data:`MAX_COOKIE` octets of it are read.
 
 Strategy: a Golomb-Rice coded set, as h2o's CASPER does: each version is hashed to a number, and
 the differences between the sorted numbers are written as a quotient in unary and a remainder in
@@ -19,22 +19,22 @@ from hashlib import blake2b
 
 COOKIE_NAME = b"h2static-push"
 
-#: Numbers that a version can have.
+#: Number of possible hash values of a version.
 SPACE = 2**16
-#: Versions in a digest; a site that pushes more starts its digest anew.
+#: Versions in a digest; a site that pushes more starts a new digest.
 CAPACITY = 128
-#: Best for CAPACITY numbers out of SPACE: the mean difference is 2**9.
+#: Optimal for CAPACITY numbers out of SPACE: the mean difference is 2**9.
 _REMAINDER_BITS = 9
 
 #: Octets of a cookie's value that are read: a full digest has at most 128 numbers of 12 bits in
 #: base64.
 MAX_COOKIE = 512
-#: Seconds that a client keeps the cookie: longer than that its cache will have dropped the files.
+#: Seconds that a client keeps the cookie: by then its cache will have dropped the files.
 MAX_AGE = 30 * 24 * 3600
 
 
 class CookieDigest:
-    """Versions that a client was sent; immutable."""
+    """The versions that a client was sent; immutable."""
 
     __slots__ = ("_numbers",)
 
@@ -69,7 +69,7 @@ class CookieDigest:
             bits.append("1" * quotient + f"0{remainder:0{_REMAINDER_BITS}b}")
             before = number
         text = "".join(bits)
-        # Ones at the end begin a number that never comes: they are read as nothing.
+        # Trailing ones begin a number that never ends, so they are read as nothing.
         text += "1" * (-len(text) % 8)
         octets = int(text or "0", 2).to_bytes(len(text) // 8, "big")
         return urlsafe_b64encode(octets).rstrip(b"=")
@@ -81,13 +81,13 @@ class CookieDigest:
 
 
 def _number(path: bytes, etag: bytes) -> int:
-    """The number of a version: uniform over :data:`SPACE`, the same in every process."""
+    """The hash value of a version: uniform over :data:`SPACE`, the same in every process."""
     digest = blake2b(path + b"\0" + etag.removeprefix(b"W/"), digest_size=8).digest()
     return int.from_bytes(digest, "big") % SPACE
 
 
 def read_digest(cookie: bytes | None) -> CookieDigest | None:
-    """The digest in a Cookie field; ``None`` without one, empty when it cannot be read."""
+    """The digest in a Cookie field; ``None`` if there is none, empty if it is unreadable."""
     if cookie is None:
         return None
     for pair in cookie.split(b";"):
@@ -98,7 +98,7 @@ def read_digest(cookie: bytes | None) -> CookieDigest | None:
 
 
 def _decode(value: bytes) -> list[int]:
-    """The numbers in a cookie's value; none where it is damaged."""
+    """The numbers in a cookie's value; empty if it is damaged."""
     if len(value) > MAX_COOKIE:
         return []
     try:

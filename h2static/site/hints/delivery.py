@@ -1,16 +1,17 @@
-"""Which of a response's targets are delivered, and how: PUSH_PROMISE, 103 Early Hints or Link.
+"""Choosing which of a response's targets to deliver, and how: PUSH_PROMISE, 103 Early Hints or
+Link.
 
-Contract: :meth:`PushHints.deliver` decides from what the rules name, the request, the status, the
-client and what its connection has seen.  A target is delivered in one way at most, and in none
-where it would be worth nothing: it is no file any more, or the client has its version by the cookie
+Contract: :meth:`PushHints.deliver` decides from the rules, the request, the status, the client and
+what its connection has seen.  A target is delivered in at most one way, and not at all if that is
+useless: the file is gone, or the client has its version according to the cookie
 (:mod:`h2static.site.hints.cookie`).  A hint in an informational response is repeated in the final
-one, which RFC 8297 section 2 says it announces.
+response, which it announces according to RFC 8297 section 2.
 
-Assumes that pushed requests bring no hints along: pushes do not recur.
+Assumes that pushed requests have no hints of their own: pushes do not cascade.
 
-Strategy: what can be known before a request (link-values, which targets a path has) is prepared in
-:class:`PushHints`, which the site attaches to a response; the rest is a few comparisons, and for
-each promise one look at the response that it will get.
+Strategy: everything known before a request (link-values, the targets of a path) is prepared in
+:class:`PushHints`, which the site attaches to a response.  The rest is a few comparisons, and one
+lookup of the response for each promise.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 #: See :meth:`h2static.site.site.Site.look`.
 Look: TypeAlias = Callable[[Request], Response | ResponseJob]
 
-#: Fields of a request that its promises have too: they choose between representations.  Cookie and
+#: Fields copied from a request to its promises, because they select representations.  Cookie and
 #: authorization are never among them: a promise must not carry what the client did not send for it.
 COPIED_FIELDS = frozenset({b"accept-encoding", b"accept-language", b"user-agent"})
 
@@ -49,7 +50,7 @@ _CONDITIONAL_FIELDS = frozenset(
 
 
 class PushMode(StrEnum):
-    """``--push-mode``: what may be used, the first that the client can take."""
+    """``--push-mode``: the ways that may be used; the first that the client supports is used."""
 
     AUTO = "auto"
     PUSH = "push"
@@ -68,12 +69,12 @@ NOTHING: Final = Delivery()
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class PushPolicy:
-    """How a site delivers hints: the same for all of them."""
+    """How a site delivers all of its hints."""
 
     mode: PushMode = PushMode.AUTO
     #: ``--push-cookie``: let clients remember what they were pushed.
     cookie: bool = False
-    #: What a promised request will get.
+    #: Gives the response to a promised request.
     look: Look
     limits: SiteLimits = DEFAULTS
 
@@ -82,17 +83,17 @@ class PushPolicy:
 class PushHints:
     """The targets of a response: the site's :class:`h2static.http.hints.Hints`.
 
-    Shared by all requests that get the response; what depends on the request is in the conditions.
+    Shared by all requests with that response; the conditions cover what depends on the request.
     """
 
     entries: tuple[Entry, ...]
     policy: PushPolicy
 
     def deliver(self, request: Request, status: int, client: PushClient) -> Delivery:
-        """See :class:`h2static.http.hints.Hints`.
+        """Implement :meth:`h2static.http.hints.Hints.deliver`.
 
-        Only 200 brings anything along: what redirects, is missing, in part or not modified shows
-        that the targets are not wanted or are there.
+        Only 200 delivers anything: after a redirect, an error, a partial or a not modified response
+        the targets are not needed, or the client already has them.
         """
         mode = self.policy.mode
         if status != 200 or mode is PushMode.OFF or request.method not in (b"GET", b"HEAD"):
@@ -103,7 +104,7 @@ class PushHints:
         promised, linked = _divide(targets, request.authority, room, self.policy, client)
         promises, versions = self._promises(promised, request, client)
         fields: Fields = ((b"link", b", ".join(linked)),) if linked else ()
-        # RFC 8297 section 3: clients of HTTP/1.1 may take an informational response for the final
+        # RFC 8297 section 3: HTTP/1.1 clients may mistake an informational response for the final
         # one.
         is_early = mode in _MAY_HINT and client.multiplexed and navigation
         early = fields if is_early and request.method == b"GET" else ()
@@ -124,10 +125,10 @@ class PushHints:
     def _promises(
         self, targets: Sequence[PushTarget], parent: Request, client: PushClient
     ) -> tuple[tuple[Promise, ...], list[tuple[bytes, bytes]]]:
-        """Promises of ``targets``, without what turns out to be worth nothing.
+        """Promises of ``targets``, without those that turn out to be useless.
 
-        With them come paths and entity tags of those whose version is known.  A response that has
-        to wait for a medium has none yet: its file was there at start.
+        Also returns the paths and entity tags of those with a known version.  A response that must
+        wait for a medium has no known version yet.
         """
         if not targets:
             return (), []
@@ -151,7 +152,7 @@ class PushHints:
 
 
 def is_navigation(request: Request) -> bool:
-    """Whether a browser asks for the page of a tab, or somebody asks who says nothing about it.
+    """Whether a browser requests a tab's page, or the client does not say what it requests.
 
     Hints for frames, prefetches of scripts and the like are ignored by browsers (Fetch Metadata:
     ``sec-fetch-mode: navigate`` is sent for frames too, with another ``sec-fetch-dest``).
@@ -168,7 +169,7 @@ def is_first_visit(request: Request) -> bool:
 
 
 def promised_request(parent: Request, target: PushTarget) -> Request:
-    """The request that promising ``target`` stands for.
+    """The request for a promise of ``target``.
 
     RFC 9113 section 8.4: "Promised requests MUST be safe (see Section 9.2.1 of [HTTP]) and
     cacheable (see Section 9.2.3 of [HTTP])."
@@ -184,13 +185,13 @@ def promised_request(parent: Request, target: PushTarget) -> Request:
 
 
 def _room_for_promises(request: Request, policy: PushPolicy, client: PushClient) -> int | None:
-    """How many promises may be made; ``None`` where pushes are out of the question."""
+    """How many promises may be made; ``None`` if pushes are not possible at all."""
     if (
         policy.mode in _MAY_PUSH
         and client.multiplexed
         and client.push_enabled
         # RFC 9113 section 8.4: "Pushed responses are always associated with an explicit request";
-        # one without content of its own, or for a part of it, needs no others.
+        # one that is not a plain GET, or is conditional, needs no pushes.
         and request.method == b"GET"
         and not any(name in _CONDITIONAL_FIELDS for name, _ in request.fields)
         and not client.seen.full
@@ -206,7 +207,7 @@ def _divide(
     policy: PushPolicy,
     client: PushClient,
 ) -> tuple[list[PushTarget], list[bytes]]:
-    """``targets`` to be promised, and link-values of others."""
+    """The ``targets`` to promise, and the link-values of the others."""
     may_link, most = policy.mode in _MAY_LINK, policy.limits.link
     promised: list[PushTarget] = []
     linked: list[bytes] = []
@@ -225,7 +226,7 @@ def _divide(
 
 
 def _etag_of(response: Response) -> bytes:
-    """The entity tag of ``response``; empty without one."""
+    """The entity tag of ``response``; empty if it has none."""
     return next((value for name, value in response.fields if name == b"etag"), b"")
 
 

@@ -1,8 +1,8 @@
-"""``h2static push-rules FOLDER``: the rules that pages imply, as a file to start from.
+"""``h2static push-rules FOLDER``: writes the rules that pages imply, as a starting point.
 
-Contract: :func:`rules_of_folder` returns JSON that :mod:`h2static.site.hints.rule_files` reads: one
-rule for each page that needs something, sorted by path.  Blocking; symbolic links and hidden names
-are left alone; never more pages than ``SiteLimits.exported_pages``.
+Contract: :func:`rules_of_folder` returns JSON for :mod:`h2static.site.hints.rule_files`: one
+rule for each page with targets, sorted by path.  Blocking; symbolic links and hidden names
+are skipped; at most ``SiteLimits.exported_pages`` pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def rules_of_folder(
 ) -> str:
     """JSON text with the push rules for the pages below ``root``.
 
-    Raises ``OSError`` when ``root`` is no folder that can be read, ``ValueError`` when it has too
+    Raises ``OSError`` if ``root`` is not a readable folder, ``ValueError`` if it has too
     many pages.
     """
     rules = []
@@ -60,12 +60,12 @@ def _pages(root: bytes) -> Iterator[bytes]:
 
 
 def _is_plain_file(path: bytes) -> bool:
-    """Whether ``path`` is a regular file: opening a FIFO would wait for somebody who writes."""
+    """Whether ``path`` is a regular file: opening a FIFO would wait for a writer."""
     return stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def _written(target: PushTarget) -> str | dict[str, str]:
-    """A target as a rule has it: only what would not be filled in anyway."""
+    """A target in the form of a rule, without values that would be filled in anyway."""
     plain = make_target(target.url)
     written = {"href": target.url}
     if target.relation is Relation.MODULE_PRELOAD:

@@ -1,15 +1,16 @@
-"""What a page needs, read from its HTML.
+"""Finding the resources that a page needs in its HTML.
 
 Contract: :func:`targets_in` returns the style sheets, scripts, module scripts, fonts and preload
-links that a page refers to, in the order of the page and each once, with the attributes that decide
-how a browser fetches them.  It never raises for any content, and looks at a bounded part of it.
+links that a page refers to, in page order and each once, with the attributes that determine how a
+browser fetches them.  It never raises for any content, and reads a limited part of it.
 
-Strategy: a scanner that looks at every octet once cuts the page into tags and raw text, as a
-browser does; the few tags that matter go to the standard library's parser, which knows attributes
-and character references.  It is not given whole pages, because it takes minutes for some malformed
-ones (measured: 128 KiB of ``<a`` without an end, 117 s).  What a browser would not fetch at once
-(templates, ``noscript``, ``nomodule``, alternate style sheets, data blocks) is left out.  Style
-sheets inside the page are searched for ``@import`` and ``@font-face``; files are not opened.
+Strategy: a scanner that visits every octet once splits the page into tags and raw text, as a
+browser does; the few relevant tags go to the standard library's parser, which handles attributes
+and character references.  That parser never gets whole pages, because it takes minutes for some
+malformed ones (measured: 128 KiB of ``<a`` without an end, 117 s).  Resources that a browser would
+not fetch immediately (templates, ``noscript``, ``nomodule``, alternate style sheets, data blocks)
+are left out.  Inline style sheets are searched for ``@import`` and ``@font-face``; files are not
+opened.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from h2static.site.hints.targets import (
 )
 from h2static.site.limits import DEFAULTS, SiteLimits
 
-#: Any origin that no page names: URLs that still have it after resolving are of this site.
+#: An origin that no page uses: URLs that still have it after resolving belong to this site.
 _HERE = "https://h2static.invalid"
 
 _CLASSIC_SCRIPTS = frozenset(
@@ -43,7 +44,7 @@ _CLASSIC_SCRIPTS = frozenset(
     }
 )
 #: Elements whose content is text up to their end tag (HTML standard, 13.2.5.2 to 13.2.5.4);
-#: ``noscript`` is one for browsers that run scripts.
+#: ``noscript`` is one of them in browsers that run scripts.
 _RAW_TEXT = frozenset(
     {
         b"iframe",
@@ -57,12 +58,12 @@ _RAW_TEXT = frozenset(
         b"xmp",
     }
 )
-#: Tags that are parsed; all others are passed over.
+#: Tags that are parsed; all others are skipped.
 _PARSED = frozenset({b"base", b"link", b"script"})
-#: Media that every screen has: no reason to leave the decision to the client.
+#: Media that every screen matches, so the client need not decide.
 _ALWAYS_MEDIA = frozenset({"", "all", "screen"})
 
-# Bounded repetitions: a page may not make them quadratic.
+# Bounded repetitions, so that a page cannot make them quadratic.
 _FONT_FACE = re.compile(r"@font-face\s{0,20}\{([^}]{0,2000})\}", re.IGNORECASE)
 _IMPORT = re.compile(
     r"""@import\s{1,20}(?:url\(\s{0,20})?["']?([^"')\s;]{1,2048})["']?\s{0,20}\)?\s{0,20};""",
@@ -77,7 +78,8 @@ Attributes = dict[str, str]
 
 
 def targets_in(html: bytes, page: str, limits: SiteLimits = DEFAULTS) -> tuple[PushTarget, ...]:
-    """The targets of the page ``html`` that is served at the path ``page`` (encoded, no query)."""
+    """The targets of the page ``html``, which is served at the path ``page`` (encoded, no
+    query)."""
     reader = _Reader(page, limits)
     templates = 0
     for tag, text, content in _elements(html[: limits.html]):
@@ -90,18 +92,18 @@ def targets_in(html: bytes, page: str, limits: SiteLimits = DEFAULTS) -> tuple[P
         elif tag == b"style":
             reader.read_style(content.decode("utf-8", "replace"))
         elif tag in _PARSED and len(text) <= limits.html_tag:
-            # Nothing is left of the tag before: a script's would make the parser wait for its end,
-            # and one that the parser takes for unfinished would be read again with every other.
+            # Reset after each tag: a script tag would make the parser wait for its end, and a tag
+            # that the parser considers unfinished would be parsed again with every other one.
             reader.reset()
             reader.feed(text.decode("utf-8", "replace"))
     return tuple(reader.targets.values())
 
 
 def _elements(text: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Tags of a page in their order: name, the tag itself, and the raw text that belongs to it.
+    """The tags of a page in order: name, the tag itself, and its raw text.
 
-    The name of an end tag begins with a slash.  Whatever has no end takes the rest of the page, as
-    in a browser, so that nothing is looked at twice.
+    The name of an end tag begins with a slash.  Anything without an end takes the rest of the page,
+    as in a browser, so that nothing is visited twice.
     """
     lower = text.lower()
     position = text.find(b"<")
@@ -134,11 +136,11 @@ def _elements(text: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _end_of_tag(text: bytes, position: int) -> int:
-    """The position behind the tag that ``position`` is in; 0 when it has no end."""
+    """The position after the tag at ``position``; 0 if it has no end."""
     while (match := _TAG_PART.search(text, position)) is not None:
         if match[0] == b">":
             return match.end()
-        # A quoted value, opened by "=" and a quotation mark, may have ">" in it.
+        # A quoted value, opened by "=" and a quotation mark, may contain ">".
         position = text.find(match[0][-1:], match.end()) + 1
         if not position:
             return 0
@@ -146,7 +148,7 @@ def _end_of_tag(text: bytes, position: int) -> int:
 
 
 class _Reader(HTMLParser):
-    """Collects targets from the tags that it is fed, one at a time."""
+    """Collects targets from the tags that it is fed one at a time."""
 
     def __init__(self, page: str, limits: SiteLimits) -> None:
         self._limits = limits
@@ -157,7 +159,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Read one tag."""
-        # The first of two attributes with the same name counts (HTML standard, 13.2.5.33).
+        # The first of two attributes with the same name applies (HTML standard, 13.2.5.33).
         attributes = {name: (value or "").strip() for name, value in reversed(attrs)}
         if tag == "base" and "href" in attributes and not self._base_seen:
             self._base_seen = True
@@ -172,11 +174,11 @@ class _Reader(HTMLParser):
         self.handle_starttag(tag, attrs)
 
     def read_style(self, text: str) -> None:
-        """Search the content of a style element."""
+        """Search the content of a style element for targets."""
         for match in _IMPORT.finditer(text):
             self._add(match[1], {}, Destination.STYLE, blocking=True)
         for face in _FONT_FACE.finditer(text):
-            # A browser takes the first format that it knows, and the best one is written first.
+            # A browser uses the first format that it supports, and the best one is listed first.
             url = _FONT_URL.search(face[1])
             if url is not None:
                 self._add(url[1], {}, Destination.FONT)
@@ -236,12 +238,12 @@ class _Reader(HTMLParser):
                 limits=self._limits,
             )
         except ValueError:
-            # A URL or attribute that cannot be sent in a field: the browser will find it itself.
+            # A URL or attribute that cannot be sent in a field: leave it to the browser.
             return
         self.targets.setdefault(target.url, target)
 
     def _resolve(self, written: str) -> str | None:
-        """``written`` as an absolute URL; ``None`` for what is not fetched by HTTP."""
+        """``written`` as an absolute URL; ``None`` if it is not fetched over HTTP."""
         try:
             url = urljoin(self._base, written.strip().replace("\\", "/"))
             return url if urlsplit(url).scheme in ("http", "https") else None

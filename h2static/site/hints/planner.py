@@ -1,10 +1,10 @@
-"""The push rules of a running site: which hints a file's response gets.
+"""The push rules of a running site, which determine the hints of a file's response.
 
 Contract: :class:`PushPlanner` gives the :class:`~h2static.site.hints.delivery.PushHints` of a
 response from the rules and, with ``--hints auto``, from the page itself.  ``None`` means that there
-are none, which is the usual case and is found out by one look-up.
+are none, which is the usual case and takes one lookup.
 
-Strategy: a page is read once for each version; what was found is kept for a bounded number of
+Strategy: a page is read once for each version; the results are cached for a limited number of
 pages.
 """
 
@@ -28,15 +28,15 @@ from h2static.site.hints.rules import (
 )
 from h2static.site.limits import DEFAULTS, SiteLimits
 
-#: What is read from a page counts for those who look at it, not for what fetches it in passing.
+#: Hints read from a page apply only to navigations, not to programs that fetch the page.
 _NAVIGATION = Condition(navigation=True)
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class PushConfig:
-    """Everything about pushes that was decided before a server starts."""
+    """The configuration of pushes, fixed before a server starts."""
 
-    #: ``-p`` and ``--push-rules``, in the order in which they were written.
+    #: Rules from ``-p`` and ``--push-rules``, in the order in which they were written.
     rules: tuple[PushRule, ...] = ()
     #: ``--push-mode``.
     mode: PushMode = PushMode.AUTO
@@ -52,7 +52,7 @@ class PushPlanner:
     def __init__(self, config: PushConfig, look: Look, limits: SiteLimits = DEFAULTS) -> None:
         """``look``: see :class:`~h2static.site.hints.delivery.PushPolicy`.
 
-        Raises ``ValueError`` for more rules than there may be.
+        Raises ``ValueError`` for more rules than the limit.
         """
         self._policy = PushPolicy(mode=config.mode, cookie=config.cookie, look=look, limits=limits)
         self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else (), limits)
@@ -61,13 +61,13 @@ class PushPlanner:
 
     @property
     def active(self) -> bool:
-        """False when no response can have hints."""
+        """Whether any response can have hints."""
         return self._from_html or bool(self._rules.rules)
 
     def drop_missing(self, exists: Callable[[bytes], bool]) -> list[str]:
-        """Drop targets that name no file; return a line about each, to be reported at start.
+        """Drop targets without a file; returns one line about each, to report at startup.
 
-        ``exists`` is told an encoded path without query.
+        ``exists`` gets an encoded path without query.
         """
         gone = self._rules.missing(exists)
         self._rules = self._rules.without(gone)
@@ -79,14 +79,14 @@ class PushPlanner:
         """The hints of a 200 response.
 
         ``path``: the request's, decoded, without query.  ``version``: the file's entity tag.
-        ``read_html``: the page's octets; ``None`` when it is no HTML.
+        ``read_html``: gives the page's octets; ``None`` if it is not HTML.
         """
         if not self._from_html or read_html is None:
             entries = self._rules.entries_for(path)
             return self._hints(entries) if entries else None
         key = (path, version)
-        # Several threads may be here: each step leaves the memory whole, and nobody relies on the
-        # one before.
+        # Several threads may be here: each step leaves the cache consistent and does not rely on
+        # earlier steps.
         if key in self._pages:
             return self._pages.get(key)
         hints = self._pages[key] = self._read_page(path, read_html())
@@ -95,7 +95,7 @@ class PushPlanner:
         return hints
 
     def _read_page(self, path: bytes, html: bytes) -> PushHints | None:
-        """What the rules say, and then what they left out of the page."""
+        """The targets of the rules, followed by those in the page that the rules do not name."""
         entries: list[Entry] = list(self._rules.entries_for(path))
         named = {target.url for condition, target in entries if condition == ALWAYS}
         entries.extend(

@@ -1,13 +1,13 @@
 """Push rules from JSON files: this project's rules, and push manifests.
 
 Contract: :func:`read_push_rules` returns rules or raises :class:`PushFileError`, whose message is
-complete: the file, the place in it, what was expected there and what was found.  The place is a
-line and column where the text is no JSON, and a JSON path where the JSON says something wrong.
+complete: the file, the position in it, what was expected there and what was found.  The position is
+a line and column if the text is not JSON, and a JSON path if the JSON has invalid content.
 
 Strategy: text → JSON → JSON Schema (2020-12) → rules.  The schemas are in the package; the
-validator is imported only when a file is read.  Which format a file has is seen by its shape: rules
-have a ``rules`` member, a manifest of several pages has objects of objects, of one page objects of
-plain values.
+validator is imported only when a file is read.  The format of a file is recognized by its shape:
+rules have a ``rules`` member, a manifest for several pages has objects of objects, one for a single
+page has objects of plain values.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from h2static.site.plain_files import TextFileError, read_text_file
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-#: A JSON value: its type is what the schema decides.
+#: A JSON value; the schema determines its type.
 Json = Any
 
-#: The page of a manifest that names none: the one that a site begins with.
+#: The page of a manifest that names none: a site's start page.
 _FIRST_PAGE = "index.html"
 
 
 class PushFileError(ValueError):
-    """A file with push rules that cannot be used; the message is one line."""
+    """An unusable file of push rules; the message is one line."""
 
 
 def load_push_rules(file: str | Path, limits: SiteLimits = DEFAULTS) -> tuple[PushRule, ...]:
     """Read the rules in ``file``.
 
-    Raises :class:`PushFileError`, or ``OSError`` when the file cannot be read.
+    Raises :class:`PushFileError`, or ``OSError`` if the file cannot be read.
     """
     try:
         text = read_text_file(file, limits.rule_file)
@@ -58,7 +58,7 @@ def load_push_rules(file: str | Path, limits: SiteLimits = DEFAULTS) -> tuple[Pu
 
 
 def read_push_rules(text: str, file: str, limits: SiteLimits = DEFAULTS) -> tuple[PushRule, ...]:
-    """The rules in ``text``; ``file`` is what messages call it.
+    """The rules in ``text``; ``file`` is its name in messages.
 
     Raises :class:`PushFileError`.
     """
@@ -83,7 +83,7 @@ def _read_document(document: Json, file: str, limits: SiteLimits) -> tuple[PushR
 
 
 def _read_json(text: str, file: str) -> Json:
-    """``text`` as JSON (RFC 8259), where a name stands once in an object."""
+    """Parse ``text`` as JSON (RFC 8259) without duplicate names in objects."""
 
     def unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         members = dict(pairs)
@@ -106,12 +106,12 @@ def _read_json(text: str, file: str) -> Json:
     except PushFileError:
         raise
     except ValueError as error:
-        # A number of more digits than Python converts.
+        # A number with more digits than Python converts.
         raise PushFileError(f"{file}: cannot be parsed: {error}") from None
 
 
 def _validate(document: Json, schema_name: str, definition: str | None, file: str) -> None:
-    """Raise :class:`PushFileError` for the place where ``document`` departs from the schema."""
+    """Raise :class:`PushFileError` for the place where ``document`` violates the schema."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
@@ -124,13 +124,13 @@ def _validate(document: Json, schema_name: str, definition: str | None, file: st
         raise PushFileError(f"{file}: {error.json_path}: {_expectation(error)}")
 
 
-#: JSON's names for the types of Python's values.
+#: JSON's names for the types of Python values.
 _TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
 
 def _expectation(error: ValidationError) -> str:
-    """What was expected and what was found, in words of JSON."""
-    # Whatever the document and the schema have at that place.
+    """What was expected and what was found, in JSON terms."""
+    # The values of the document and the schema at that place.
     value: Any = error.instance
     wanted: Any = error.validator_value
     found = _shown(value)
@@ -163,7 +163,7 @@ def _expectation(error: ValidationError) -> str:
             return error.message
 
 
-#: The patterns of the schemas in words.
+#: The patterns of the schemas, in words.
 _PATTERNS = {
     "^[/*][^?#]*$": "a path that starts with / or * and has no query",
     "^(/|https?://)": "a path that starts with /, or an http or https URL",
@@ -173,7 +173,7 @@ _PATTERNS = {
 
 
 def _shown(value: Json) -> str:
-    """A JSON value for a message: short ones in full, of others the type."""
+    """A JSON value for a message: in full if short, otherwise its type."""
     text = json.dumps(value)
     return text if len(text) <= 40 else _TYPES.get(type(value), "a number")
 

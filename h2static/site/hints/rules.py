@@ -1,8 +1,8 @@
-"""Push rules: which targets a response for a path brings along.
+"""Push rules: the targets that belong to a response for a path.
 
-Contract: :class:`PushRules` answers, for the decoded path of a request without its query, which
-targets the rules name, in the order of the rules and each once.  Rules are immutable; what a user
-wrote wrongly raised ``ValueError`` before there was a rule.
+Contract: :class:`PushRules` returns, for the decoded path of a request without its query, the
+targets that the rules name, in rule order and each once.  Rules are immutable and valid: invalid
+input raises ``ValueError`` when a rule is created.
 
 Strategy: rules without wildcards are found in a dictionary; the few others are tried in turn.
 """
@@ -20,11 +20,11 @@ from h2static.site.patterns import Pattern, parse_pattern
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Condition:
-    """What must hold besides the path; ``None`` means that it does not matter."""
+    """Conditions in addition to the path; ``None`` means that it does not matter."""
 
     #: Whether the request must be a top-level navigation, or must not be one.
     navigation: bool | None = None
-    #: Whether the client must be here for the first time, or must have been here before.
+    #: Whether this must be the client's first visit, or must not be.
     first_visit: bool | None = None
 
     def holds(self, *, navigation: bool, first_visit: bool) -> bool:
@@ -41,22 +41,22 @@ class PushRule:
 
     #: Decoded path; with ``pattern`` as :func:`h2static.site.patterns.parse_pattern` reads it.
     path: str
-    #: Whether ``*`` in ``path`` stands for other characters than itself.
+    #: Whether ``*`` in ``path`` is a wildcard.
     pattern: bool = False
     condition: Condition = ALWAYS
     targets: tuple[PushTarget, ...]
 
 
-#: What a rule adds to a response: a target and when it counts.
+#: What a rule adds to a response: a target and its condition.
 Entry = tuple[Condition, PushTarget]
 
 
 def parse_push_option(text: str, limits: SiteLimits = DEFAULTS) -> PushRule:
-    """The rule in ``PATH=TARGET[,TARGET...]``, the argument of ``-p`` as nghttpd has it.
+    """Parse ``PATH=TARGET[,TARGET...]``, the argument of ``-p`` as in nghttpd.
 
     ``PATH`` is compared as it is written; a target may have a query.
 
-    Raises ``ValueError`` with one line that says what is wrong.
+    Raises ``ValueError`` with a one-line message.
     """
     path, equals, targets = text.partition("=")
     if not equals:
@@ -74,7 +74,7 @@ def parse_push_option(text: str, limits: SiteLimits = DEFAULTS) -> PushRule:
 
 
 def decode_path(path: str) -> str:
-    """A path without its percent-encoding; octets that are no UTF-8 as surrogates."""
+    """A path without percent-encoding; octets that are not UTF-8 become surrogates."""
     octets = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
     return octets.decode("utf-8", "surrogateescape")
 
@@ -83,7 +83,7 @@ class PushRules:
     """All rules of a server."""
 
     def __init__(self, rules: Iterable[PushRule] = (), limits: SiteLimits = DEFAULTS) -> None:
-        """Raises ``ValueError`` for more rules than there may be, or a wrong pattern."""
+        """Raises ``ValueError`` for more rules than the limit, or an invalid pattern."""
         self._limits = limits
         self.rules = tuple(rules)
         if len(self.rules) > limits.rules:
@@ -98,7 +98,7 @@ class PushRules:
                 self._exact.setdefault(path, []).append(number)
 
     def entries_for(self, path: bytes) -> tuple[Entry, ...]:
-        """Targets for the decoded ``path``, each once, without the path itself."""
+        """The targets for the decoded ``path``, each once, without the path itself."""
         numbers = self._exact.get(path, [])
         if self._patterns:
             matching = [number for number, pattern in self._patterns if pattern.matches(path)]
@@ -112,10 +112,10 @@ class PushRules:
         return tuple(found)
 
     def missing(self, exists: Callable[[bytes], bool]) -> list[tuple[PushRule, PushTarget]]:
-        """Targets of this origin that name no file, with the rules that name them.
+        """Targets of this origin without a file, with the rules that name them.
 
-        ``exists`` says whether a ``:path`` without query leads to a file; it is asked once for
-        each path.
+        ``exists`` says whether a ``:path`` without query leads to a file; it is called once per
+        path.
         """
         known: dict[bytes, bool] = {}
         found = []
@@ -142,10 +142,10 @@ class PushRules:
 
 
 def names_path(target: PushTarget, path: bytes) -> bool:
-    """Whether ``target`` is the resource at the decoded ``path``: a page does not bring itself."""
+    """Whether ``target`` is the resource at the decoded ``path``: a page does not push itself."""
     return unquote_to_bytes(target.url.partition("?")[0]) == path
 
 
 def describe_missing(gone: Iterable[tuple[PushRule, PushTarget]]) -> list[str]:
-    """One line for each of what :meth:`PushRules.missing` returned."""
+    """One line for each result of :meth:`PushRules.missing`."""
     return [f"push rule for {rule.path}: {target.url} does not exist" for rule, target in gone]

@@ -1,11 +1,11 @@
-"""Where the push rules of a site come from, and what becomes of them when that changes.
+"""The source of a site's push rules, and rereading it when it changes.
 
-Contract: :attr:`PushSource.planner` plans the hints of responses.  A site that serves the world
-reads its rules once, and faults in them are raised.  With ``lenient`` faults become warnings, and
-:meth:`PushSource.refresh` looks whether the file, or what its targets name, is another by now; what
-was read before stays in force while a file is broken.
+Contract: :attr:`PushSource.planner` plans the hints of responses.  In production a site reads its
+rules once, and errors in them are raised.  With ``lenient``, errors become warnings, and
+:meth:`PushSource.refresh` checks whether the file, or a file named by its targets, has changed;
+while a file is broken, its last valid rules stay in force.
 
-Assumes: one thread at a time makes and refreshes; others read the attributes at any time.
+Assumes that one thread at a time creates and refreshes; others may read the attributes at any time.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from h2static.site.hints.rule_files import load_push_rules
 from h2static.site.hints.rules import PushRule, PushRules
 from h2static.site.limits import DEFAULTS, SiteLimits
 
-#: What tells states of a file apart; ``None``: there is none.
+#: Identifies a state of a file; ``None`` if it does not exist.
 _FileState: TypeAlias = tuple[int, int, int, int, int] | None
 
 
 class PushSource:
-    """The push rules of one site as they are now."""
+    """The current push rules of one site."""
 
     def __init__(
         self,
@@ -35,11 +35,11 @@ class PushSource:
         look: Look,
         limits: SiteLimits = DEFAULTS,
     ) -> None:
-        """``exists`` tells whether an encoded path without query leads to a file.
+        """``exists`` says whether an encoded path without query leads to a file.
 
         ``look``: see :class:`~h2static.site.hints.delivery.PushPolicy`.
 
-        Raises ``ValueError`` or ``OSError`` for faults, unless the configuration is lenient.
+        Raises ``ValueError`` or ``OSError`` for errors, unless the configuration is lenient.
         """
         self._config = config
         self._exists = exists
@@ -48,9 +48,9 @@ class PushSource:
         self._state: _FileState = None
         self._from_file: tuple[PushRule, ...] = ()
         self._fault: tuple[str, ...] = ()
-        #: ``None`` when no response can have hints.
+        #: The planner; ``None`` if no response can have hints.
         self.planner: PushPlanner | None = None
-        #: What is left out or cannot be used, one line each.
+        #: Rules that are left out or unusable, one line each.
         self.warnings: tuple[str, ...] = ()
         if config.push_rules is not None:
             self._read_file(config.push_rules)
@@ -59,10 +59,10 @@ class PushSource:
             self.planner = planner if planner.active else None
 
     def refresh(self, *, look_at_targets: bool) -> bool:
-        """Read the rules again if their file changed; whether there is another planner now.
+        """Reread the rules if their file changed; returns whether there is a new planner.
 
-        ``look_at_targets``: find out as well whether files that the rules name have come or gone.
-        Blocks.
+        ``look_at_targets``: also check whether files named by the rules have appeared or
+        disappeared. Blocks.
         """
         file = self._config.push_rules
         changed = file is not None and _state_of(file) != self._state
@@ -79,8 +79,8 @@ class PushSource:
         return True
 
     def _read_file(self, file: str) -> None:
-        """Take the rules of ``file``; where it is broken, those of before stay."""
-        # Before it is read: what is written meanwhile makes another state.
+        """Read the rules of ``file``; if it is broken, the previous ones stay."""
+        # Taken before reading: a write in the meantime makes a different state.
         self._state = _state_of(file)
         try:
             rules = load_push_rules(file, self._limits)
@@ -94,7 +94,7 @@ class PushSource:
             self._from_file, self._fault = rules, ()
 
     def _plan(self) -> tuple[PushPlanner, tuple[str, ...]]:
-        """A planner for the rules as they are, and what there is to say about them."""
+        """A planner for the current rules, and the warnings about them."""
         config = self._config
         planner = PushPlanner(
             PushConfig(

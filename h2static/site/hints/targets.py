@@ -1,12 +1,12 @@
-"""Push targets: what a client will want, prepared for every way of telling it.
+"""Push targets: resources that a client will need, prepared for every way of delivery.
 
-Contract: a :class:`PushTarget` is complete when it is made.  It has the ``:path`` of a PUSH_PROMISE
-(RFC 9113 section 8.4), the link-value of a Link field (RFC 8288 section 3), and what decides the
-order of sending.  All of it is ASCII and safe to send, whatever a user's file said; what cannot be
-made safe raises ``ValueError`` with one line that says why.
+Contract: a :class:`PushTarget` is complete when it is created.  It has the ``:path`` of a
+PUSH_PROMISE (RFC 9113 section 8.4), the link-value of a Link field (RFC 8288 section 3), and the
+data for the order of sending.  All of it is ASCII and safe to send, whatever a user's file
+contains; anything unsafe raises ``ValueError`` with a one-line message.
 
-Strategy: a URL is normalized once, here.  What is not said (``as``, ``crossorigin``) follows from
-the file's extension, because a preload that differs from the later fetch in either is made twice.
+Strategy: a URL is normalized once, here.  Missing values (``as``, ``crossorigin``) follow from the
+file's extension, because a browser fetches a preload again if either differs from the later fetch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from h2static.site.limits import DEFAULTS, SiteLimits
 #: Lowest and highest urgency (RFC 9218 section 4.1); lower numbers come first.
 _MIN_URGENCY, _MAX_URGENCY = 0, 7
 
-#: RFC 3986: unreserved, sub-delims, what a path and a query have besides, and escapes.
+#: RFC 3986: unreserved, sub-delims, further characters of a path and a query, and escapes.
 _NOT_URL = re.compile(rb"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
 #: RFC 9110 section 5.6.4, without characters outside ASCII.
 _QUOTABLE = re.compile(r"[\t\x20-\x7e]*")
@@ -44,14 +44,14 @@ class Destination(StrEnum):
 
 
 class Relation(StrEnum):
-    """``rel`` of a Link: module scripts are fetched by other rules than classic ones."""
+    """``rel`` of a Link: module scripts are fetched by different rules than classic ones."""
 
     PRELOAD = "preload"
     MODULE_PRELOAD = "modulepreload"
 
 
 class CrossOrigin(StrEnum):
-    """``crossorigin`` of the fetch to come; without it the fetch is no CORS request."""
+    """``crossorigin`` of the fetch to come; without it the fetch is not a CORS request."""
 
     ANONYMOUS = "anonymous"
     USE_CREDENTIALS = "use-credentials"
@@ -65,7 +65,7 @@ class FetchPriority(StrEnum):
     AUTO = "auto"
 
 
-#: Browsers preload these only (HTML standard, "preload destination"); a Link for others is noise.
+#: Browsers preload only these (HTML standard, "preload destination"); a Link for others is useless.
 _PRELOADED = frozenset(
     {
         Destination.FETCH,
@@ -76,7 +76,7 @@ _PRELOADED = frozenset(
         Destination.TRACK,
     }
 )
-#: Fetched in CORS mode even from the own origin: a preload without it would not be used.
+#: Fetched in CORS mode even from the same origin: a preload without it would not be used.
 _ALWAYS_CORS = frozenset({Destination.FONT, Destination.FETCH})
 
 _BY_EXTENSION = {
@@ -97,7 +97,7 @@ _BY_EXTENSION = {
 
 
 def normalise_url(text: str, limits: SiteLimits = DEFAULTS) -> str:
-    """``text`` as it is sent: percent-encoded, without dot segments and fragment.
+    """Normalize a URL for sending: percent-encoded, without dot segments and fragment.
 
     A path of this site begins with ``/``; ``http:``, ``https:`` and ``//host`` name other origins.
 
@@ -128,13 +128,13 @@ def normalise_url(text: str, limits: SiteLimits = DEFAULTS) -> str:
 
 
 def _encode(text: str) -> str:
-    """Percent-encode what RFC 3986 does not allow, also ``%`` where it begins no escape."""
+    """Percent-encode what RFC 3986 does not allow, including ``%`` if it begins no escape."""
     octets = text.encode("utf-8", "surrogateescape")
     return _NOT_URL.sub(lambda match: b"%%%02X" % match[0][0], octets).decode("ascii")
 
 
 def _without_dot_segments(path: str) -> str:
-    """RFC 3986 section 5.2.4; never leaves the root.  Slashes in a row become one."""
+    """Remove dot segments (RFC 3986 section 5.2.4), never leaving the root; merge slashes."""
     if "/." not in path and "//" not in path:
         return path
     resolved = posixpath.normpath("/" + path.lstrip("/"))
@@ -143,7 +143,7 @@ def _without_dot_segments(path: str) -> str:
 
 
 def destination_of(url: str) -> Destination | None:
-    """What a URL's extension says of its use; ``None`` where it says nothing."""
+    """The destination that a URL's extension implies; ``None`` if none."""
     return _BY_EXTENSION.get(_extension(url))
 
 
@@ -153,7 +153,7 @@ def _extension(url: str) -> str:
 
 
 def _parameter(name: str, value: str) -> str:
-    """A parameter of a link-value, quoted where it is no token (RFC 8288 section 3)."""
+    """A parameter of a link-value, quoted if it is not a token (RFC 8288 section 3)."""
     if TOKEN.fullmatch(value.encode("latin-1", "replace")):
         return f"; {name}={value}"
     if not _QUOTABLE.fullmatch(value):
@@ -164,26 +164,26 @@ def _parameter(name: str, value: str) -> str:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class PushTarget:
-    """One thing that a client will want after a response.
+    """A resource that a client will need after a response.
 
-    Made by :func:`make_target`, which fills in what was not said.
+    Created by :func:`make_target`, which fills in missing values.
     """
 
-    #: As :func:`normalise_url` returns it.
+    #: The URL, normalized by :func:`normalise_url`.
     url: str
     destination: Destination | None = None
     relation: Relation = Relation.PRELOAD
     crossorigin: CrossOrigin | None = None
     fetchpriority: FetchPriority = FetchPriority.AUTO
-    #: Media type; a client that cannot use it does not preload.
+    #: Media type; a client that does not support it does not preload.
     type: str | None = None
-    #: Media query; only the client can tell whether it holds, so such a target is never pushed.
+    #: Media query; only the client can evaluate it, so such a target is never pushed.
     media: str | None = None
     #: Subresource Integrity metadata; a preload without it would be fetched again.
     integrity: str | None = None
-    #: Whether the page waits for it before it is drawn.
+    #: Whether it blocks rendering of the page.
     blocking: bool = False
-    #: The link-value; empty where browsers would ignore it.
+    #: The link-value; empty if browsers would ignore it.
     link: bytes = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -191,7 +191,7 @@ class PushTarget:
 
     @property
     def path(self) -> bytes:
-        """``:path`` of a promise; meaningful only where :attr:`pushable` is true."""
+        """``:path`` of a promise; meaningful only if :attr:`pushable` is true."""
         return self.url.encode("ascii")
 
     @property
@@ -199,14 +199,14 @@ class PushTarget:
         """Whether it may be pushed at all.
 
         RFC 9113 section 8.4: "The server MUST include a value in the ":authority" pseudo-header
-        field for which the server is authoritative": only targets of the own origin are.
+        field for which the server is authoritative": that is, only targets of the same origin.
         """
         return self.url.startswith("/") and not self.url.startswith("//") and self.media is None
 
     def urgency(self, parent: int) -> int:
-        """The urgency of a push beside its parent's (RFC 9218 section 4.1).
+        """The urgency of a push relative to its parent's (RFC 9218 section 4.1).
 
-        What blocks rendering comes before the parent's content, all else after it, images last.
+        Render-blocking targets come before the parent's content, others after it, images last.
         """
         offset = -1 if self.blocking else 2 if self.destination is Destination.IMAGE else 1
         offset += {FetchPriority.HIGH: -1, FetchPriority.LOW: 1, FetchPriority.AUTO: 0}[
@@ -234,7 +234,7 @@ class PushTarget:
             )
             if value is not None
         ]
-        # After the parts were made: parameters are checked also where no link comes of them.
+        # After building the parts: parameters are checked even if there is no link.
         is_preloaded = module or self.destination in _PRELOADED
         return "".join(parts).encode("ascii") if is_preloaded else b""
 
@@ -252,7 +252,7 @@ def make_target(
     blocking: bool | None = None,
     limits: SiteLimits = DEFAULTS,
 ) -> PushTarget:
-    """A target with what was not said filled in from its URL.
+    """Create a target, filling in missing values from its URL.
 
     Raises ``ValueError`` for a URL or parameter that cannot be sent.
     """

@@ -1,1 +1,1 @@
-"""Generated header blocks for decoders, differences between their verdicts, smallest cases."""
+"""Fuzzing decoders with generated header blocks: compare verdicts and minimize the cases."""

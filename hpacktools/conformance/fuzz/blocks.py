@@ -1,9 +1,9 @@
-"""Connections made by chance: legal blocks, odd ones, and ones that break a rule.
+"""Random connections: legal blocks, unusual ones, and ones that break a rule.
 
 Contract: the same seed gives the same connections, on every platform and with every version of
-Python.  A connection ends with the first block that this project's decoder refuses, since behind
-that there is no table.  Blocks are kept in pieces, one for each representation, so that a smaller
-case can be looked for.
+Python.  A connection ends with the first block that this project's decoder refuses, because no
+table is defined after an error.  Blocks are stored in pieces, one for each representation, so that
+cases can be minimized.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from hpacktools.codec import (
 )
 from hpacktools.codec.huffman import encode as huffman_encode
 
-#: Blocks of one connection at most.
+#: Maximum number of blocks in one connection.
 _BLOCKS: Final = 8
 #: Values of SETTINGS_HEADER_TABLE_SIZE: edges of prefixes and tables (octets).
 _SETTINGS: Final = (0, 1, 31, 32, 33, 64, 100, 256, 1000, 4096, 4097, 8192, 65536)
-#: Lengths at the edges of integers (RFC 7541 section 5.1), and short ones, which are more often.
+#: Lengths at the edges of integers (RFC 7541 section 5.1), and short ones, which are more frequent.
 _LENGTHS: Final = (0, 1, 1, 2, 3, 3, 5, 8, 14, 15, 30, 31, 62, 63, 126, 127, 128, 129, 300)
 _NAMES: Final = (b"a", b"b", b"x-a", b"cookie", b"accept", b":path", b"x-request-id")
 #: Codes of 5 to 30 bits (RFC 7541 appendix B).
@@ -46,7 +46,7 @@ class Block:
     """A header block, and the settings that take effect before it."""
 
     sizes: tuple[int, ...]
-    #: One for each representation, or for what stands in its place.
+    #: One for each representation, or for the octets that replace it.
     pieces: tuple[bytes, ...]
 
     @property
@@ -61,22 +61,22 @@ Connection = tuple[Block, ...]
 
 @dataclass(slots=True, kw_only=True)
 class Read:
-    """What this project's decoder makes of a connection."""
+    """The result of this project's decoder for a connection."""
 
-    #: Each block that it accepts.
+    #: The blocks that it accepts, decoded.
     accepted: list[DecodedBlock]
-    #: Why it refuses the one behind them; ``None`` where there is none.
+    #: The error in the block after them; ``None`` if it accepts all blocks.
     error: HPACKError | None = None
 
 
 class Generator:
-    """Makes connections from a seed."""
+    """Generates connections from a seed."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311  # it has to be the same each time
+        self._random = random.Random(seed)  # noqa: S311  # must be reproducible
 
     def connections(self) -> Iterator[tuple[Connection, Read]]:
-        """Connections without an end, each with what this project's decoder makes of it."""
+        """An endless series of connections, each with the result of this project's decoder."""
         while True:
             yield self._connection()
 
@@ -105,9 +105,9 @@ class Generator:
         return tuple(blocks), ours
 
     def _pieces(self, decoder: Decoder) -> Iterator[bytes]:
-        """A block that is legal for the most part."""
+        """The pieces of a block that is legal in most cases."""
         yield from self._updates(decoder)
-        # Insertions are counted as if all fitted: a reference to what went is one error more.
+        # Count insertions as if all fit: a reference to an evicted entry is one more kind of error.
         last = FIRST_DYNAMIC_INDEX - 1 + len(decoder.table.entries)
         for _ in range(self._random.choice((0, 1, 1, 2, 3, 5, 8))):
             chance = self._random.random()
@@ -124,7 +124,7 @@ class Generator:
                 yield self._update(decoder)
 
     def _updates(self, decoder: Decoder) -> Iterator[bytes]:
-        """Size updates as the settings ask for them, and at times others."""
+        """The size updates that the settings require, and sometimes others."""
         if decoder.required is not None and self._random.random() < 0.9:
             yield self._integer(decoder.required, 5, 0x20)
             if decoder.allowed != decoder.required and self._random.random() < 0.7:
@@ -165,7 +165,7 @@ class Generator:
             return bytes((first | (1 << prefix) - 1,)) + self._random.choice(_OVERFLOWS)
         octets = encode_integer(value, prefix, first)
         if chance < 0.02 and len(octets) > 1:
-            # Redundant octets of zero: legal, as far as an implementation takes so many.
+            # Redundant zero octets: legal, but implementations may limit their number.
             zeros = self._random.choice((1, 2, 3, 5, 10))
             octets = octets[:-1] + bytes((octets[-1] | 0x80,)) + b"\x80" * (zeros - 1) + b"\x00"
         return octets
@@ -176,7 +176,7 @@ class Generator:
         coded = huffman_encode(octets)
         chance = self._random.random()
         if chance < 0.006:
-            # Padding of more than 7 bits, EOS, other padding, a code that is cut.
+            # Padding of more than 7 bits, EOS, wrong padding, a truncated code.
             coded += self._random.choice((b"\xff", b"\xff\xff\xff\xff", b"\xfe", b"\x00"))
         elif chance < 0.012 and coded:
             coded = coded[:-1] + bytes((coded[-1] & self._random.choice((0xFE, 0xF0, 0x00)),))
@@ -191,7 +191,7 @@ class Generator:
         return bytes(self._random.choices(_LETTERS, k=length))
 
     def _damaged(self, block: Block) -> Block:
-        """The block with octets changed, lost, or more of them."""
+        """The block with some octets changed, removed or inserted."""
         octets = bytearray(block.octets)
         for _ in range(self._random.choice((1, 1, 2))):
             place = self._random.randrange(len(octets) + 1)
@@ -208,7 +208,7 @@ class Generator:
 
 
 def read(connection: Connection) -> Read:
-    """Decode a connection up to the first block that is refused."""
+    """Decode a connection up to the first refused block."""
     decoder = Decoder()
     found = Read(accepted=[])
     for block in connection:

@@ -1,4 +1,4 @@
-"""What a search found: as text, as JSON, as stories of the corpus format."""
+"""The results of a search as text, as JSON and as stories in the corpus format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .search import Found, Group
 
 
 def counts(group: Group, level: str) -> bool:
-    """Whether a group makes the search fail."""
+    """Whether a group of this level makes the search fail."""
     return LEVELS.index(group.difference.level) <= LEVELS.index(level)
 
 
@@ -47,7 +47,7 @@ def _group(number: int, group: Group, found: Found, *, level: str, colour: bool)
     aside = "" if counts(group, level) else ", not counted"
     yield f"{number}. {title(group)} [{difference.level}{aside}], {group.count} connections"
     if group.alone and len(group.decoders) == len(found.decoders):
-        yield "   hpacktools stands alone: it may be the one that is wrong"
+        yield "   all other decoders disagree with hpacktools, so hpacktools may be wrong"
     yield printable(f"   {difference.detail}")
     renderer = Renderer(colour=colour)
     for position, (block, explanation) in enumerate(_explained(group.connection)):
@@ -60,7 +60,7 @@ def _group(number: int, group: Group, found: Found, *, level: str, colour: bool)
 
 
 def title(group: Group) -> str:
-    """One sentence: who does what."""
+    """One sentence: the decoders and what they do."""
     names = " and ".join(group.decoders)
     what = group.difference.verdict.value
     if group.alone:
@@ -70,7 +70,7 @@ def title(group: Group) -> str:
 
 
 def block_sizes(connection: Connection, position: int) -> tuple[int, ...]:
-    """The settings before a block."""
+    """The values of SETTINGS_HEADER_TABLE_SIZE that take effect before a block."""
     return connection[position].sizes
 
 
@@ -89,7 +89,7 @@ def _explained(connection: Connection) -> Iterator[tuple[bytes, Explanation]]:
 
 
 def to_json(found: Found, *, level: str, seconds: float) -> Object:
-    """The groups; ``story`` is the smallest case in the corpus format."""
+    """The groups as JSON; ``story`` is the smallest case in the corpus format."""
     return {
         "seed": found.seed,
         "decoders": list[JSON](found.decoders),
@@ -125,7 +125,7 @@ def _group_to_json(group: Group) -> JSON:
 
 
 def story(group: Group) -> Object:
-    """The smallest case as a vector: what hpacktools does is what is expected."""
+    """The smallest case as a story that expects the behavior of hpacktools."""
     ours = read(group.connection)
     decoder = Decoder()
     cases: list[JSON] = []
@@ -166,8 +166,10 @@ def story(group: Group) -> Object:
 
 
 def write_stories(found: Found, folder: Path) -> list[Path]:
-    """Write the smallest cases below ``folder``, where ``hpack-conformance negative`` finds them;
-    returns the files.  Raises ``OSError``."""
+    """Write the smallest cases below ``folder`` as stories for ``hpack-conformance negative``.
+
+    Returns the files.  Raises ``OSError``.
+    """
     written = []
     for number, group in enumerate(found.groups, 1):
         document = story(group)

@@ -1,7 +1,7 @@
-"""Searching for differences: connections are made, decoders asked, differences grouped.
+"""The search for differences: generate connections, run the decoders, group the differences.
 
-Contract: the decoders are co-processes and get connections in batches.  Of each group of
-differences one connection is kept and made smaller at the end.
+Contract: the decoders are co-processes and get connections in batches.  For each group of
+differences, one connection is kept, and minimized at the end.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .blocks import Connection, Generator, Read, read
 from .smallest import smallest
 from .verdicts import Difference, cases_of, compare, crash
 
-#: Connections that a decoder gets at once.
+#: Connections in a batch.
 _BATCH: Final = 64
-#: A decoder that was silent for so many connections is asked no more: each costs the time limit.
+#: A decoder that did not answer for this many connections is dropped: each costs the time limit.
 _SILENT: Final = 5
 
 
@@ -30,33 +30,33 @@ _SILENT: Final = 5
 class Group:
     """Differences of one kind."""
 
-    #: The decoders that differ from this project's in this way, for the same connections.
+    #: The decoders that differ from this project's in this way on the same connections.
     decoders: tuple[str, ...]
     difference: Difference
-    #: The smallest connection that shows it.
+    #: The smallest connection that shows the difference.
     connection: Connection
-    #: Connections that show it.
+    #: Number of connections that show the difference.
     count: int = 1
-    #: Whether it is that a decoder gives no answer: each trial would cost the time limit.
+    #: Whether the difference is a missing answer: each trial would cost the time limit.
     silent: bool = False
 
     @property
     def alone(self) -> bool:
-        """Whether this project's decoder stands alone against several others."""
+        """Whether several decoders disagree with this project's."""
         return len(self.decoders) > 1
 
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What a search found."""
+    """The results of a search."""
 
     decoders: tuple[str, ...]
     seed: int
-    #: Blocks and connections that were decoded, and blocks among them that we refuse.
+    #: Numbers of decoded blocks and connections, and of blocks that this project's decoder refuses.
     blocks: int = 0
     connections: int = 0
     refused: int = 0
-    #: Why decoders could not be asked: decoder -> what they said, with how often.
+    #: Decoder and its reason for skipping connections -> the number of these connections.
     skipped: dict[tuple[str, str], int] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
 
@@ -69,9 +69,9 @@ def search(
     blocks: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Found:
-    """Ask ``decoders`` about at least ``blocks`` blocks made from ``seed``.
+    """Run ``decoders`` on at least ``blocks`` blocks generated from ``seed``.
 
-    ``progress`` is told how many blocks are done.
+    ``progress`` is called with the number of blocks done.
     """
     found = Found(decoders=tuple(decoders), seed=seed)
     groups: dict[tuple[tuple[str, ...], tuple[str, str, str]], Group] = {}
@@ -102,7 +102,7 @@ def search(
 def _ask(
     commands: Commands, decoder: str, stories: Sequence[Sequence[Case]]
 ) -> list[Answer | CommandError]:
-    """The answers to a batch; if one of them is an error, each is asked for by itself."""
+    """The answers to a batch; if one of them is an error, each story is run separately."""
     try:
         return list[Answer | CommandError](commands.decode_all(decoder, stories))
     except CommandError:
@@ -110,7 +110,9 @@ def _ask(
         silent = 0
         for story in stories:
             if silent >= _SILENT:
-                answers.append(Answer(cases=[], skipped="not asked: it was silent too often"))
+                answers.append(
+                    Answer(cases=[], skipped="not run: too many connections without an answer")
+                )
                 continue
             try:
                 answers.append(commands.decode(decoder, story))
@@ -127,7 +129,7 @@ def _judge(
     ours: Read,
     answers: dict[str, Answer | CommandError],
 ) -> None:
-    """Compare the answers to one connection with ours, and note what differs."""
+    """Compare the answers for one connection with ours, and record the differences."""
     found.connections += 1
     found.blocks += len(connection)
     found.refused += ours.error is not None
@@ -142,7 +144,7 @@ def _judge(
         else:
             difference = compare(connection, ours, answer)
         if difference is not None:
-            # Decoders that refuse for reasons in other words still say the same.
+            # The wording of a reason does not make a different kind of refusal.
             same = (difference.verdict.value, difference.block, difference.level)
             differences.setdefault(same, []).append((decoder, difference))
     for pairs in differences.values():
@@ -167,11 +169,11 @@ def _octets(connection: Connection) -> int:
 
 
 def _reduce(commands: Commands, group: Group, silences: Counter[str]) -> None:
-    """Make the connection of a group smaller, unless trials make a decoder silent too often, which
+    """Minimize the connection of a group; stop if a decoder fails to answer too many trials, which
     ``silences`` counts."""
 
     def difference_of(connection: Connection) -> Difference | None:
-        """What the first decoder of the group makes of it, if all of them differ alike."""
+        """The first decoder's difference, if all decoders of the group differ in the same way."""
         first: Difference | None = None
         ours = read(connection)
         if any(silences[decoder] >= _SILENT for decoder in group.decoders):

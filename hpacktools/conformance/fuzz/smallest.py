@@ -1,8 +1,8 @@
-"""Making a case that shows a difference smaller.
+"""Minimizing a case that shows a difference.
 
-Contract: the result shows the same kind of difference, and nothing can be left out of it any more
-that is tried here: a block, a setting, a representation, some octets.  The number of trials is
-bounded.
+Contract: the result shows the same kind of difference, and removing any single part that is tried
+here (a block, a setting, a representation, some octets) would lose it, unless the bound on the
+number of trials ends the search first.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 
 from .blocks import Block, Connection
 
-#: Connections that are tried for one difference at most.
+#: Maximum number of connections tried for one difference.
 TRIALS: Final = 1500
 
 
 def smallest(connection: Connection, shows: Callable[[Connection], bool]) -> Connection:
-    """The smallest connection found for which ``shows`` is true, as it is for ``connection``."""
+    """The smallest connection found for which ``shows`` is true; it must be for ``connection``."""
     trials = 0
     found = True
     while found:
@@ -35,7 +35,7 @@ def smallest(connection: Connection, shows: Callable[[Connection], bool]) -> Con
 
 
 def _smaller(connection: Connection) -> Iterator[Connection]:
-    """Connections with something less, the largest parts first."""
+    """Connections with one part removed, the largest parts first."""
     for number in reversed(range(len(connection))):
         yield connection[:number] + connection[number + 1 :]
     for number, block in enumerate(connection):
@@ -55,7 +55,7 @@ def _smaller_blocks(block: Block) -> Iterator[Block]:
 
 
 def _smaller_octets(octets: bytes) -> Iterator[bytes]:
-    """Octets that are left out; where a string may begin, its length with them."""
+    """``octets`` with some removed; where a string may begin, with its length adjusted."""
     width = len(octets) // 2
     while width:
         for start in range(0, len(octets) - width + 1, max(1, width // 2)):

@@ -1,8 +1,8 @@
-"""Where decoders judge a connection in different ways, and what kind of difference it is.
+"""Differences between decoders' verdicts on a connection, and their kinds.
 
-Contract: a difference has a key that stays the same while a case is made smaller, and a level
-(:data:`hpacktools.stories.LEVELS`): what no sentence demands, or what an implementation may limit,
-is told apart from what breaks a rule.
+Contract: a difference has a key that stays the same while a case is minimized, and a level
+(:data:`hpacktools.stories.LEVELS`), which separates broken rules from behavior that no rule
+requires or that an implementation may limit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .blocks import Connection, Read
 
 
 class Verdict(StrEnum):
-    """What a decoder does that this project's does not."""
+    """How a decoder differs from this project's."""
 
     ACCEPTS = "accepts"
     REFUSES = "refuses"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
     CRASHES = "crashes"
 
 
-#: Beginning of a reason of ours -> the level of the rule.
+#: Beginning of a reason of this project's decoder -> the level of the rule.
 _LEVELS: Final = (
     ("more than 2 dynamic table size updates", "advice"),
     ("a dynamic table size update after a field", "advice"),
@@ -42,7 +42,7 @@ _LEVELS: Final = (
     # RFC 7541 5.1: "Different limits can be set for each of the different uses of integers".
     ("an integer has more than", "limits"),
 )
-#: Bits of the prefix of the integer that a representation begins with.
+#: Representation -> bits of the prefix of its first integer.
 _PREFIXES: Final = {
     Kind.INDEXED: 7,
     Kind.WITH_INDEXING: 6,
@@ -54,25 +54,25 @@ _PREFIXES: Final = {
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Difference:
-    """One decoder against this project's."""
+    """A difference between a decoder and this project's."""
 
     verdict: Verdict
-    #: The reason of the one that refuses, without its numbers.
+    #: The reason for the refusal, from the decoder that refuses, without numbers.
     reason: str
     level: str
-    #: The first block that is judged in different ways.
+    #: The first block with different verdicts.
     block: int
-    #: What the other decoder said or did, in full.
+    #: The full description of the difference, such as the reason for a refusal.
     detail: str
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What differences of one kind have in common."""
+        """The properties that differences of one kind share."""
         return (self.verdict.value, self.level, self.reason)
 
 
 def cases_of(connection: Connection) -> list[Case]:
-    """A connection as cases for a command."""
+    """Convert a connection to cases for a command."""
     return [
         Case(
             number=number,
@@ -87,7 +87,7 @@ def cases_of(connection: Connection) -> list[Case]:
 
 
 def crash(message: str, connection: Connection) -> Difference:
-    """The difference of a command that did not answer as it must."""
+    """The difference for a command that crashed or gave no valid answer."""
     return Difference(
         verdict=Verdict.CRASHES,
         reason=without_numbers(message),
@@ -98,7 +98,7 @@ def crash(message: str, connection: Connection) -> Difference:
 
 
 def compare(connection: Connection, ours: Read, answer: Answer) -> Difference | None:
-    """The first difference between what we read and an answer, if there is one."""
+    """The first difference between our result and an answer; ``None`` if they agree."""
     for number, (decoded, result) in enumerate(zip(ours.accepted, answer.cases, strict=False)):
         for verdict, detail in (
             (Verdict.READS, same_fields(result, decoded.fields)),
@@ -130,7 +130,7 @@ def compare(connection: Connection, ours: Read, answer: Answer) -> Difference | 
 
 
 def without_numbers(text: str) -> str:
-    """A reason that is the same for other octets: quotations and numbers are left out."""
+    """``text`` without quotations and numbers, so that it is the same for other octets."""
     text = re.sub(r"b?'[^']*'|b?\"[^\"]*\"", "…", text.splitlines()[0] if text else "")
     return re.sub(r"\b(?:0x[0-9a-fA-F]+|\d+)\b", "N", text)[:160]
 
@@ -143,7 +143,7 @@ def _level_of_acceptance(error: HPACKError) -> str:
 
 
 def _level_of_refusal(connection: Connection, number: int) -> str:
-    """``limits`` where a longer integer than need be may be what the decoder refused."""
+    """``limits`` if the decoder may have refused an unnecessarily long integer, else ``must``."""
     decoder = Decoder()
     for block in connection[: number + 1]:
         for size in block.sizes:

@@ -219,7 +219,7 @@ class TestSearch:
         result = fuzz("--decoder", "sleep 300")
         assert result.code == 1
         assert "no answer within N s" in result.out
-        assert "it was silent too often" in result.out
+        assert "too many connections without an answer" in result.out
 
     def test_against_two_it_may_be_ours_that_is_wrong(self, tmp_path: Path) -> None:
         wrong = (
@@ -231,7 +231,7 @@ class TestSearch:
         arguments = ("--decoder", adapter(one, wrong), "--decoder", adapter(two, wrong))
         (found,) = differences(*arguments)
         assert len(found["decoders"]) == 2
-        assert "hpacktools stands alone" in fuzz(*arguments).out
+        assert "all other decoders disagree with hpacktools" in fuzz(*arguments).out
 
     @replaces_a_function
     @pytest.mark.parametrize(("level", "code"), [("limits", 0), ("advice", 1)])

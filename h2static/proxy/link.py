@@ -226,7 +226,7 @@ class Link:
                     # The rest belongs to another protocol.
                     self._turned(self)
             elif wire.is_truncated and not isinstance(engine, RawConnection):
-                # TLS announces the end of a connection: without that, content that ends with it is truncated.
+                # Without close_notify, content that ends with the connection is truncated.
                 # Protocols after an Upgrade have an end of their own.
                 engine.lose("the upstream ended TLS without close_notify")
             else:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 class StoreKind(StrEnum):
-    """Who reads a store, and so what changes it."""
+    """The kinds of stores, which differ in the tool that changes them."""
 
     #: A folder of the system with one file for each certificate (Linux).
     ANCHORS = "anchors"
@@ -33,7 +33,7 @@ class StoreKind(StrEnum):
 class Store:
     """One place that certificates are trusted in."""
 
-    #: Who trusts what is in it.
+    #: The programs that use the store.
     who: str
     kind: StoreKind
     place: Path

@@ -30,11 +30,11 @@ from h2static.server.relay import Relay
 class Admitted(NamedTuple):
     """A client that gets a connection."""
 
-    #: The id that it had chosen at first, where it comes back from a Retry.
+    #: The connection ID that it chose at first, if it returns after a Retry.
     original: bytes | None
 
 
-#: What an admission comes to: a connection, an answer, or nothing.
+#: The result of an admission: a connection, a response, or nothing.
 Verdict = Admitted | bytes | None
 _NOTHING: Final = None
 
@@ -59,7 +59,7 @@ class Admission:
         self._on_retrying = on_retrying
         self._tokens = RetryTokens(worker.key)
         self._retrying = False
-        #: Answers that may still be given in this second.
+        #: Responses that may still be sent in this second.
         self._answers = 0
         self._second = -1
 
@@ -134,7 +134,7 @@ class Admission:
         return stateless_reset(reset_token(self._worker.key, header.destination), len(data))
 
     def _may_answer(self, now: float) -> bool:
-        """Whether one more packet may be sent to somebody of whom nothing is known."""
+        """Whether one more packet may be sent to an unknown peer."""
         if int(now) != self._second:
             self._second = int(now)
             self._answers = self._limits.stateless_packets

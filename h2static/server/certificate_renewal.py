@@ -26,7 +26,7 @@ MakeContext = Callable[[KeyPair, ListenConfig], ssl.SSLContext]
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class _Renewed:
-    """What was made of new files."""
+    """The contexts made from new files."""
 
     contexts: tuple[tuple[Certificates, ssl.SSLContext], ...]
     names: frozenset[str]

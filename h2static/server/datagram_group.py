@@ -50,7 +50,7 @@ class DatagramGroup:
         self._steer()
 
     def settle(self) -> None:
-        """Every socket has somebody who reads it."""
+        """Every socket has a reader."""
         self.settled = len(self.sockets)
 
     def revert(self) -> None:
@@ -109,7 +109,7 @@ def _bind(family: int, address: tuple[object, ...], *, join: bool) -> socket.soc
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         one.bind(address)
         if _SPREADS and not join:
-            # Afterward: whoever else has the port, the bind fails.
+            # Afterward, so that the bind fails if another process has the port.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except BaseException:
         one.close()

@@ -59,7 +59,7 @@ class DatagramSocket:
         self.socket = one
         self.descriptor = one.fileno()
         self.place = place
-        #: What the system did not take.
+        #: Datagrams that the system did not accept.
         self._waiting: deque[tuple[list[bytes], Path]] = deque()
         self._joins = False
         self._ancillary = 0
@@ -88,7 +88,7 @@ class DatagramSocket:
     # ------------------------------------------------------------------ reading
 
     def read(self, most: int) -> list[tuple[bytes, Path]]:
-        """Datagrams that have come, about ``most`` at most."""
+        """Received datagrams, about ``most`` at most."""
         found: list[tuple[bytes, Path]] = []
         receive, ancillary = self.socket.recvmsg, self._ancillary
         while len(found) < most:
@@ -149,7 +149,7 @@ class DatagramSocket:
         return stop
 
     def flush(self) -> None:
-        """Send what waits, as far as the system takes it."""
+        """Send waiting datagrams, as far as the system accepts them."""
         waiting = self._waiting
         while waiting:
             pieces, path = waiting[0]

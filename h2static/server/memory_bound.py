@@ -57,7 +57,7 @@ class MemoryBound:
 
 
 def resident_octets() -> int:
-    """Resident memory of this process; where the system does not say, its maximum."""
+    """Resident memory of this process; if unknown, its maximum."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * resource.getpagesize()

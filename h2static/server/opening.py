@@ -112,7 +112,7 @@ class Opener:
         if chosen in offered:
             return READABLE, self._engine(link, chosen, now)
         if link.hello.protocols is None:
-            # It may have offered others: they are not to be answered.
+            # It may have offered others, which must not be accepted.
             return READABLE, Refusal(
                 b"", "malformed ALPN extension from the client (RFC 7301 section 3.2)"
             )
@@ -122,7 +122,7 @@ class Opener:
         return READABLE, Refusal(HTTP1_REFUSED, problem)
 
     def _look_at_hello(self, link: Link) -> ClientHello | None:
-        """What the client offers; ``None``: more has to come first.  Raises :class:`Closed`.
+        """The client's offer; ``None``: more octets are required.  Raises :class:`Closed`.
 
         Nothing is taken from the socket: OpenSSL reads it.
         """
@@ -180,7 +180,7 @@ class Opener:
             secure=link.tls is not None,
             local=_local_address(link.socket),
         )
-        # A PROXY header may have named somebody who is none.
+        # A PROXY header may have named a client without an address.
         if link.proxies is not None and link.proxies.include(link.address):
             client.proxies = link.proxies
         opening = Opening(

@@ -66,7 +66,7 @@ class Pool:
             self._executor.submit(self._run, work)
         except RuntimeError as error:
             if self._closed:
-                return  # nobody waits for it any more
+                return  # its result is not needed any longer
             # No thread could be added; the work is in the queue of those that there are.
             text = f"{error}: waiting for the existing threads"
             self.post(lambda: self._report(text))
@@ -74,7 +74,7 @@ class Pool:
     def _run(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # whatever it is, it must be told
+        except Exception as error:  # whatever it is, it must be reported
             text = f"{type(error).__name__}: {error}"
             self.post(lambda: self._report(text))
 
@@ -102,7 +102,7 @@ class Pool:
 
     def heed_wakeup(self) -> None:
         """:attr:`wakeup` is readable: :meth:`run_posted` is to be called next."""
-        # What cannot be read stays readable.
+        # If reading fails, it stays readable.
         with contextlib.suppress(OSError):
             while len(self.wakeup.recv(4096)) == 4096:
                 pass
@@ -111,12 +111,12 @@ class Pool:
 
     def run_posted(self) -> None:
         """Run what was posted by now; in the loop's thread."""
-        # What these post in turn waits for the next round.
+        # Functions that these post wait for the next round.
         for _ in range(len(self._posted)):
             self._posted.popleft()()
 
     def close(self) -> None:
-        """Wait for nobody: what runs ends by itself."""
+        """Close without waiting: running work ends by itself."""
         self._closed = True
         self._executor.shutdown(wait=False, cancel_futures=True)
         for one in (self._signal, self.wakeup):

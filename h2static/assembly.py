@@ -264,7 +264,7 @@ def make_applications(
 ) -> Served:
     """The site, applications, and what ``config`` asks for around them, imported only then.
 
-    ``page``: what ``--open`` opens in a browser.  ``tells``: whether this worker speaks for all:
+    ``page``: the URL for ``--open``.  ``tells``: whether this worker speaks for all:
     in dev mode to the person at the terminal, otherwise of files that will not be sent as one might
     expect.  ``error_log``: where applications' errors go, standard error by default.  ``objects``,
     ``restart``: as for :func:`assemble`.  ``label``, ``lifespans``: as for

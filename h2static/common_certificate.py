@@ -73,7 +73,7 @@ def renewing(
 
 
 def certificate_reporter(error_log: ErrorLog, *, tells: bool) -> Callable[[str], None]:
-    """What is told of renewed certificates; ``tells``: whether it says so."""
+    """Reports renewed certificates; ``tells``: whether this process reports."""
 
     def report(text: str) -> None:
         if tells:

@@ -31,7 +31,7 @@ class HostConfig:
 
     #: As :func:`h2static.http.host_names.parse_host_name` gives them; a wildcard is one label.
     names: tuple[str, ...]
-    #: Serves those who ask for a name that nobody has.
+    #: Serves requests for unknown names.
     default: bool = False
     #: Without a root no folder is served.
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))

@@ -39,7 +39,7 @@ class Host:
         self.names = tuple(names)
         self.application = application
         self.lifecycle = lifecycle_of(application)
-        #: The last batch that it was told of.
+        #: The last batch that it was notified of.
         self.batch = -1
 
 
@@ -49,7 +49,7 @@ class Hosts(Several):
     __slots__ = ("batch", "default", "every", "names")
 
     def __init__(self, every: Sequence[Host], default: Host | None) -> None:
-        """``default``: has the names that nobody has; ``None``: nobody does."""
+        """``default``: serves unknown names; ``None``: there is no default."""
         super().__init__(one.application for one in every)
         self.every = tuple(every)
         self.default = default
@@ -80,7 +80,7 @@ class HostRouter(Lifecycle):
         self._known: dict[bytes, Host | None] = {}
 
     def choose(self, authority: bytes) -> Host | None:
-        """Whose ``authority`` is; ``None``: nobody's who is reached here."""
+        """The host of ``authority``; ``None``: none that is reached here."""
         try:
             host = self._known[authority]
         except KeyError:
@@ -99,7 +99,7 @@ class HostRouter(Lifecycle):
         name = host_of(authority)
         host = self._hosts.names.find(name)
         if host is None:
-            # The name is nobody's: whatever certificate was shown, it is the default's to answer.
+            # The name is unknown: the default answers, whatever the certificate.
             name, host = "", self._hosts.default
         if host is not None and not self._reaches(host, name):
             host = None

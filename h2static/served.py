@@ -29,7 +29,7 @@ class Served:
     on_stopping: Callable[[], None]
     #: What the application takes beside requests: ``websocket``, or nothing.
     protocols: frozenset[bytes] = frozenset()
-    #: To be told why applications that were to start again have not.
+    #: Called with the reason if applications failed to restart.
     on_not_restarted: Callable[[str], None] = lambda text: None
     #: Applications that have to start.
     hosted: tuple[Hosted, ...] = ()

@@ -147,7 +147,7 @@ class EnginesByCertificate:
     """The engines of one port; see :class:`h2static.server.entrance.Engines`."""
 
     def __init__(self, certificates: Certificates, by_pair: dict[KeyPair, Engines]) -> None:
-        """``by_pair``: the first one is for those who name nobody."""
+        """``by_pair``: the first one is for clients without a server name."""
         self._certificates = certificates
         self._by_pair = by_pair
         self._every = tuple(by_pair.values())
@@ -303,7 +303,7 @@ class VirtualHosts:
     # ------------------------------------------------------------------ certificates
 
     def _pairs_at(self, listen: ListenConfig) -> tuple[KeyPair, ...]:
-        """The pairs that are shown at ``listen``; the first one to those who name nobody."""
+        """The pairs for ``listen``; the first one is for clients without a server name."""
         config = self._config
         if listen.no_tls:
             return ()
@@ -430,7 +430,7 @@ class VirtualHosts:
     ) -> Application:
         """Leads to what ``reaches`` allows, which may change with the names of ``pair``."""
         if not self._config.hosts:
-            # One site: nobody has to tell it of batches but those who tell the whole.
+            # One site: it is notified of batches with the whole.
             (host,) = self._hosts.every
             return self._outer(host.application)
         router = HostRouter(self._hosts, self._nobody, reaches)

@@ -95,7 +95,7 @@ class WrittenPipe(Pipe):
     ) -> None:
         """Send ``pieces`` and then ``trailers``, as fast as the connection takes them.
 
-        An error of ``pieces`` is told to ``failed``, and the request breaks off.
+        An error of ``pieces`` is passed to ``failed``, and the request is cut off.
         """
         try:
             async for piece in pieces:

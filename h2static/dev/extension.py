@@ -113,7 +113,7 @@ class DevExtension(Wrapper):
         return ()
 
     def tell_problem(self, text: str) -> None:
-        """Show why what has changed is not served; nobody is there who would look."""
+        """Show why a change is not served; without live reload there is no page to show it."""
 
     def start(self) -> None:
         """Open the page."""

@@ -1,4 +1,4 @@
-"""One end of an HTTP/2 connection that tells what happens; see :mod:`h2static.h2`.
+"""One end of an HTTP/2 connection that reports events; see :mod:`h2static.h2`.
 
 Strategy: an adapter.  On a server's side every request is handled by telling of it, and the
 exchange waits in :class:`_Incoming` for what the caller says; on a client's side :class:`_Answer`
@@ -292,7 +292,7 @@ class Connection:
 
 
 class _Relay:
-    """A server's application: it tells of each request."""
+    """A server's application: it reports each request as an event."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -321,7 +321,7 @@ class _Incoming:
         self.exchange = stream
 
     def begin(self) -> None:
-        """Tell of the request."""
+        """Report the request."""
         connection, stream = self._connection, self.exchange
         connection.begin_receiving(stream.id, self)
         connection.tell(RequestReceived(stream_id=stream.id, request=stream.request))
@@ -339,7 +339,7 @@ class _Incoming:
         self._connection.tell(MessageEnded(stream_id=self._stream_id, trailers=trailers))
 
     def abandon(self) -> None:
-        """See :class:`h2static.http.bodies.Sink`; ``_lost`` tells of it."""
+        """See :class:`h2static.http.bodies.Sink`; ``_lost`` reports it."""
 
     def resume(self) -> None:
         """What came was used."""
@@ -411,6 +411,6 @@ class _Answer:
             self._call.resume()
 
     def cancel(self, code: ErrorCode) -> None:
-        """Nobody waits for the response."""
+        """The response is not needed."""
         if isinstance(self._call, Call):
             self._call.cancel(code)

@@ -1,4 +1,4 @@
-"""What happens on a connection, as :mod:`h2static.h2` tells it."""
+"""The events of a connection in :mod:`h2static.h2`."""
 
 from __future__ import annotations
 

@@ -37,13 +37,13 @@ class Store:
     who: str
     kind: StoreKind
     place: Path
-    #: For :attr:`StoreKind.ANCHORS`: what makes the system read the folder anew.
+    #: For :attr:`StoreKind.ANCHORS`: the command that makes the system re-read the folder.
     refresh: tuple[str, ...] = ()
     #: Whether it is there; otherwise it can be made.
     exists: bool = True
 
 
-#: Linux: where distributions keep what they trust, and what reads it anew.
+#: Linux: where distributions keep trusted certificates, and the command that re-reads them.
 _ANCHORS = (
     ("/usr/local/share/ca-certificates", ("update-ca-certificates",)),
     ("/etc/pki/ca-trust/source/anchors", ("update-ca-trust", "extract")),

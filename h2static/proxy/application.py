@@ -64,7 +64,7 @@ class ProxyApplication(Lifecycle):
         limits: ProxyLimits = DEFAULT_LIMITS,
     ) -> None:
         """``refuse`` makes the responses if no upstream responds; ``report`` takes lines
-        for the error log; ``dev``: pages tell which upstream is down, and come back with it."""
+        for the error log; ``dev``: error pages name the upstream, and reload when it is back."""
         self.config = config
         self.limits = limits
         self.refuse_plainly = refuse

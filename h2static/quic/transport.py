@@ -65,7 +65,7 @@ class PingAcknowledged:
 
 @dataclass(slots=True, kw_only=True)
 class Terminated:
-    """The connection is over, and nothing is to be sent any more."""
+    """The connection is over, and nothing more will be sent."""
 
     code: int
     reason: str

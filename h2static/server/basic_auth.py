@@ -236,7 +236,7 @@ class BasicAuthApplication(Wrapper):
         return own < self._limits.password_checks_of_client
 
     def _is_known(self, request: Request) -> bool:
-        # A promise is made with the response to somebody who may see it (RFC 9113 section 8.4), and
+        # A promise is made with the response to an authenticated client (RFC 9113 section 8.4), and
         # carries no field that the client did not send for it.
         if request.promised:
             return True

@@ -57,7 +57,7 @@ class PairRenewal:
         report: Callable[[str], None],
     ) -> None:
         """Have a thread look.  ``use`` is called when a new certificate is to be used, with the
-        names that it is for; no names where nobody has to choose by them."""
+        names that it covers; no names if they do not select anything."""
 
         def take(renewed: _Renewed) -> None:
             for certificates, context in renewed.contexts:

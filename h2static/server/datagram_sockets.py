@@ -97,7 +97,7 @@ class DatagramSocket:
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
-                # Of a datagram that was sent: there is nobody to tell, and it was told by now.
+                # The error of an earlier datagram: there is no one to report it to.
                 break
             size = 0
             local = b""

@@ -50,7 +50,7 @@ class LinkTable:
         self.opening.pop(link, None)
 
     def finish(self, link: DatagramLink) -> None:
-        """Nobody is served on the link any more."""
+        """The link is done."""
         if link.over:
             return
         link.over = True

@@ -409,7 +409,7 @@ class Datagrams:
     # ------------------------------------------------------------------ the end
 
     def stop_accepting(self) -> None:
-        """Nobody is accepted any more; those who are there go on."""
+        """Accept no more connections; existing ones continue."""
         self._draining = True
 
     def drain(self) -> None:
@@ -438,14 +438,14 @@ class Datagrams:
             link.socket.write(link.transport.datagrams_to_send(self.now))
 
     def close_sockets(self) -> None:
-        """Give everything back; nothing is read or sent any more."""
+        """Release everything; nothing is read or sent after that."""
         for entrance in self._entrances.values():
             entrance.socket.close()
         if self._relay is not None:
             self._relay.close()
 
     def _finish(self, link: DatagramLink) -> None:
-        """Nobody is served on the link any more: its numbers are kept, late packets are taken."""
+        """The link is done: keep its counters, and accept late packets."""
         if link.over:
             return
         table, engine = self._table, link.engine

@@ -48,7 +48,7 @@ from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # Large modules that not every server needs.
     from h2static.logs.access import AccessLog
     from h2static.server.datagram_entrance import DatagramEngines, DatagramParts
     from h2static.server.datagrams import Datagrams

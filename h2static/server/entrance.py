@@ -17,7 +17,7 @@ from h2static.http.messages import Client
 from h2static.server.engine import Engine
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.frames import FrameLog
 
 #: Protocols by their names in ALPN (RFC 7301 section 6), and as logs write their versions.

@@ -25,7 +25,7 @@ from h2static.server.poller import READABLE
 from h2static.server.timers import Timed
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.frames import FrameLog
 
 #: Pieces of one ``sendmsg``: the system's limit is 1024 (more is EMSGSIZE).

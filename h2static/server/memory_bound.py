@@ -30,7 +30,7 @@ class MemoryBound:
         resident: Callable[[], int] | None = None,
     ) -> None:
         """``limit``: octets.  ``shrink`` gives memory back.  ``replace`` is told how many octets
-        are resident; ``None``: nobody can take over, and memory is given back whenever it is time.
+        are resident; ``None``: there is no successor, and caches are emptied whenever it is time.
         ``rest_seconds``: for so long giving back has to help.  ``resident``: how many octets are,
         if not asked of the system.
         """

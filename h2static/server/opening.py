@@ -33,7 +33,7 @@ from h2static.server.poller import READABLE, WRITABLE
 from h2static.server.trusted_proxies import take_header
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.frames import FrameLog
 
 #: What OpenSSL's reasons mean for an operator.
@@ -155,7 +155,7 @@ class Opener:
 
         Returns what is for the engine, once it is known, and the engine.  ``last``: no more is
         waited for.  SETTINGS wait for these octets, also where only HTTP/2 is spoken: a client of
-        HTTP/1.1 takes what comes before the 505 for nonsense and shows nobody the text.
+        An HTTP/1.1 client does not understand the octets before the 505, and shows no text.
         """
         data, link.buffer = link.buffer + data, b""
         offered = link.entrance.engines.protocols

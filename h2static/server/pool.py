@@ -32,7 +32,7 @@ class Pool:
     def __init__(
         self, report: Callable[[str], None], threads: int = DEFAULT_LIMITS.threads
     ) -> None:
-        """``report`` is told, in the loop's thread, what went wrong in a submitted function.
+        """``report`` gets the errors of submitted functions, in the loop's thread.
 
         Raises ``OSError`` or ``RuntimeError`` where the system gives no sockets or no thread.
         """
@@ -42,7 +42,7 @@ class Pool:
         self._signal.setblocking(False)
         self.wakeup.setblocking(False)
         #: An octet is on its way.
-        self._signalled = False
+        self._signaled = False
         #: The loop's thread, and how it is told that it posted something itself.
         self._thread: int | None = None
         self._posted_here: Callable[[], None] = self.wake
@@ -83,8 +83,8 @@ class Pool:
         self._posted.append(action)
         if threading.get_ident() == self._thread:
             self._posted_here()
-        elif not self._signalled:
-            self._signalled = True
+        elif not self._signaled:
+            self._signaled = True
             self.wake()
 
     def wake(self) -> None:
@@ -95,10 +95,10 @@ class Pool:
             except BlockingIOError:
                 return  # the buffer is full: a wake-up is on its way
             except OSError:
-                # Closed, and nobody is left to wake; or the kernel had no memory for the octet.
+                # Closed, and there is no loop to wake; or the kernel had no memory for the octet.
                 continue
             return
-        self._signalled = False
+        self._signaled = False
 
     def heed_wakeup(self) -> None:
         """:attr:`wakeup` is readable: :meth:`run_posted` is to be called next."""
@@ -107,7 +107,7 @@ class Pool:
             while len(self.wakeup.recv(4096)) == 4096:
                 pass
         # Last: an octet that is sent from here on is still there to be read.
-        self._signalled = False
+        self._signaled = False
 
     def run_posted(self) -> None:
         """Run what was posted by now; in the loop's thread."""

@@ -22,7 +22,7 @@ from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.memory_bound import MemoryBound, resident_octets
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # Large modules that not every server needs.
     from h2static.logs.access import AccessLog
 
 
@@ -117,7 +117,7 @@ class Server:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve; returns after :meth:`stop` or :meth:`force`, or when canceled.
 
-        ``task_status`` is told once everything that may fail has begun.
+        ``task_status`` is notified once everything that may fail has started.
         """
         try:
             for one in self._lifecycles:

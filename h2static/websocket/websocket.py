@@ -37,7 +37,7 @@ _NEVER: Final = float("inf")
 
 
 def _nobody() -> None:
-    """Nobody waits."""
+    """Do nothing."""
 
 
 class WebSocket:
@@ -152,7 +152,7 @@ class WebSocket:
         return self._room
 
     def wait_for_room(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called once when there is room, or no use of it any more."""
+        """Call ``wake`` once when there is room, or the WebSocket is closed."""
         if self._room or self.closed is not None:
             wake()
         else:
@@ -305,7 +305,7 @@ class WebSocket:
             pipe.end()
 
     def _look(self) -> None:
-        """See what has come, and tell whoever waits for it."""
+        """Process input, and wake the waiting reader."""
         connection = self._connection
         assert connection is not None
         if connection.closed is not None and self.closed is None:

@@ -187,8 +187,8 @@ LOGS = (
         metavar="FORMAT",
         what="log format",
         default=LogFormat.COMBINED,
-        help="Format of the access log: combined, vhost (combined with host and port in front), json,"
-        " or brief (for people).",
+        help="Format of the access log: combined, vhost (combined with host and port in front),"
+        " json, or brief (for people).",
     ),
     file_option(
         name="error-log",

@@ -72,8 +72,8 @@ class HostRouter(Lifecycle):
         nobody: Application,
         reaches: Callable[[Host, str], bool] = lambda host, name: True,
     ) -> None:
-        """``nobody`` refuses what is for no host.  ``reaches``: whether connections of this kind
-        reach a host by a name that it has; by no name, as the default."""
+        """``nobody`` refuses requests without a host.  ``reaches``: whether connections of this
+        kind reach a host by one of its names; by an empty name, as the default."""
         self._hosts = hosts
         self._nobody = nobody
         self._reaches = reaches

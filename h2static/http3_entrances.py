@@ -95,8 +95,8 @@ class Identities:
         self._of = {pair: _load(pair) for pair in pairs}
 
     def renew(self) -> None:
-        """Take what is in the files now; what cannot be used is left as it was, which whoever
-        watches the files has reported."""
+        """Reload the certificates; one that cannot be used stays unchanged, which the watcher of
+        the files reports."""
         for pair in self._of:
             with contextlib.suppress(StartError):
                 self._of[pair] = _load(pair)

@@ -83,8 +83,8 @@ def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
 
 
 def opened_host(config: Config) -> tuple[HostConfig | None, str | None]:
-    """Whom a browser on this machine is opened for, and the name to ask for; no host: the site
-    without a name; no name: any that is nobody's will do."""
+    """The host to open in a browser on this machine, and the name to request; no host: the main
+    site; no name: any unknown name will do."""
     default = next((one for one in config.hosts if one.default), None)
     if config.has_main or default is not None:
         return default, None

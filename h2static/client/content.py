@@ -78,8 +78,8 @@ class WrittenPipe(Pipe):
         self._room.set()
 
     async def put(self, piece: bytes) -> bool:
-        """Send ``piece``, and wait until there is room for another one; false once nobody takes
-        any."""
+        """Send ``piece``, and wait until there is room for another one; false once the reader is
+        gone."""
         if self.closed:
             return False
         self._room = anyio.Event()

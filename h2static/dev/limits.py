@@ -14,8 +14,8 @@ class DevLimits:
     """Limits of one worker in dev mode.  Times are seconds, sizes octets."""
 
     # --- documents with the live-reload client in them
-    #: Larger documents are sent unchanged: each must be read and rewritten as a whole, and nobody
-    #: edits a page of this size by hand.
+    #: Larger documents are sent unchanged: each must be read and rewritten as a whole, and pages of
+    #: this size are not edited by hand.
     document: int = 32 << 20
     #: Documents rewritten in the loop's thread, which takes about 20 µs per KiB: clients control
     #: for how many authorities a document is rewritten.

@@ -22,7 +22,7 @@ _UNASKED = (
     b"/apple-touch-icon-precomposed.png",
     b"/.well-known/appspecific/com.chrome.devtools.json",
 )
-#: With a path of so many characters and "2 pushes" behind it a line has 80.
+#: With a path of this many characters and "2 pushes" after it, a line has 80.
 _PATH_WIDTH = 22
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"

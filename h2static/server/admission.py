@@ -74,8 +74,8 @@ class Admission:
         now: float,
         opening: int,
     ) -> Verdict:
-        """What becomes of a datagram for no connection; ``opening``: so many have not shown that
-        they are where they say."""
+        """Decide on a datagram without a connection; ``opening``: the number of clients with an
+        unvalidated address."""
         library = entrance.library
         if header.version is None:
             return self._lost(entrance, header, data, path, now)

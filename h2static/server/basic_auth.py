@@ -297,7 +297,7 @@ class BasicAuthApplication(Wrapper):
 
 
 def _busy(request: Request) -> Response:
-    """More passwords wait than anybody types."""
+    """Too many passwords are waiting to be checked."""
     text = b"503 Service Unavailable: too many passwords are being checked.\n"
     fields = (
         SERVER_FIELD,

@@ -33,8 +33,8 @@ class Certificates:
         names: Iterable[tuple[str, KeyPair]],
         make: MakeContext,
     ) -> None:
-        """``pairs``: the first one is for those who name nobody.  ``names``: whose pair is shown to
-        whom.  Raises :class:`~h2static.errors.StartError`."""
+        """``pairs``: the first one is for clients without a server name.  ``names``: the pairs by
+        server name.  Raises :class:`~h2static.errors.StartError`."""
         self._first = pairs[0]
         self._names = HostNames(names)
         self._contexts: dict[KeyPair, ssl.SSLContext] = {}

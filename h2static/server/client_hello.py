@@ -70,7 +70,7 @@ class _Octets:
 def read_client_hello(octets: bytes) -> ClientHello | int:
     """The offer in the ClientHello at the start of ``octets``.
 
-    A number: so many octets of the connection have to be there, more than there are.
+    A number: this many octets of the connection are required, more than were given.
     """
     message = b""
     position = 0

@@ -222,8 +222,8 @@ class Connections:
                 self.guarded(link, self._wait_to_write)
             return False
         if not data and (link.eof or (phase is _SNIFF and not link.buffer)):
-            # Nothing was asked; or the end was read before, this is a hang-up, and nobody is left
-            # to take anything.
+            # There was no request; or the end was read before, this is a hang-up, and no peer is
+            # left to read anything.
             self._close(link)
             return False
         if phase is _LINGER:

@@ -35,7 +35,7 @@ class DatagramEngine(Protocol):
 
     @property
     def closing(self) -> bool:
-        """Nothing is processed any more; the transport may have something to say."""
+        """Nothing more is processed; the transport may still have output."""
 
     @property
     def has_content(self) -> bool:

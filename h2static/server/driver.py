@@ -205,10 +205,9 @@ class Driver:
             self._datagrams.drain()
 
     def release(self) -> None:
-        """Have engines forget what they remember of seconds that are over.
+        """Make engines drop cached responses of past seconds.
 
-        They do so by themselves as soon as somebody asks for something; a deleted file takes its
-        place on the disk meanwhile.
+        They do so by themselves at the next request; until then a deleted file occupies disk space.
         """
         self._shared.date.tick(time.time())
         for release in self._releases:

@@ -23,8 +23,8 @@ class Worked(Protocol):
 
     @property
     def jobs(self) -> deque[tuple[int, Job]]:
-        """Work for threads, by stream; each is taken out when a thread begins with it, and dropped
-        by the engine when nobody waits for it any more."""
+        """Work for threads, by stream; a job is removed when a thread starts it, and dropped by the
+        engine when its result is no longer needed."""
 
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         """A job of ``jobs`` was done, or failed (``None``); the stream may be closed."""

@@ -1,6 +1,6 @@
 """Files with secrets: private keys and their passwords.
 
-Contract: :func:`check` refuses a world-writable secret: whoever replaces it can impersonate the
+Contract: :func:`check` refuses a world-writable secret: a user who replaces it can impersonate the
 server.  A world-readable secret is used, with a warning from :func:`warnings`: Kubernetes and
 Docker provide secrets with modes 0644 and 0444 on read-only mounts, and a container seldom has
 other users.  ``Config.insecure_key`` is for file systems that show the same mode for every file: it

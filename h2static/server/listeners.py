@@ -101,8 +101,8 @@ class Listener:
         self.settled = len(self.sockets)
 
     def revert(self) -> None:
-        """Close what :meth:`extend` opened: nobody will accept there, and who is sent there by the
-        kernel would wait for ever."""
+        """Close what :meth:`extend` opened: no worker will accept there, and clients that the
+        kernel assigned to these sockets would wait forever."""
         if self.datagrams is not None:
             self.datagrams.revert()
         while len(self.sockets) > self.settled:
@@ -169,7 +169,7 @@ def begin_listening(one: socket.socket) -> None:
 def open_listeners(config: Config, slots: int) -> list[Listener]:
     """Open the sockets of every address of ``config`` for ``slots`` workers.
 
-    In dev mode the next port that is free will do where nobody asked for one.  Raises
+    In dev mode, the next free port will do if the user chose none.  Raises
     :class:`~h2static.errors.StartError`.
     """
     if config.dev and not config.port_given and not config.listens:

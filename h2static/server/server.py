@@ -151,11 +151,11 @@ class Server:
             await _each([one.shut_down for one in self._hosted])
 
     async def stop(self, *, delay: float, grace: float) -> None:
-        """Stop as a good neighbor.
+        """Stop gracefully.
 
-        The health check turns 503 at once; after ``delay`` seconds no connection is accepted any
-        more and clients get GOAWAY (RFC 9113 section 6.8, two steps); what they had asked for is
-        finished within ``grace`` seconds.
+        The health check turns 503 immediately; after ``delay`` seconds no more connections are
+        accepted, and clients get GOAWAY (RFC 9113 section 6.8, two steps); their requests finish
+        within ``grace`` seconds.
         """
         self._on_stopping()
         if delay:

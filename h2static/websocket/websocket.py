@@ -169,8 +169,8 @@ class WebSocket:
             connection.close(code, reason)
             self._due = now + self._limits.close_seconds
             self._flush()
-            # Nothing more of what the client sends is passed on, and its close frame may be behind
-            # what nobody has taken.
+            # The client's messages are no longer delivered, and its close frame may come after
+            # messages that were not taken.
             self._messages.clear()
             self.held = 0
             if self._full:
@@ -264,8 +264,8 @@ class WebSocket:
                 break
         if not self._room and connection.output and connection.can_send:
             # RFC 6455 section 5.5.3: an endpoint that has not answered previous pings "MAY elect to
-            # send a Pong frame for only the most recently processed Ping frame".  While nobody has
-            # closed there is nothing else to answer.
+            # send a Pong frame for only the most recently processed Ping frame".  Before the close
+            # there is nothing else to answer.
             self._pong = connection.output[-1]
             connection.output.clear()
         elif connection.output or connection.over:

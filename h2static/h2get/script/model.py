@@ -162,7 +162,7 @@ class Alive:
 
 @dataclass(slots=True, kw_only=True)
 class Pause:
-    """Do nothing for so many seconds."""
+    """Pause for some seconds."""
 
     line: int
     seconds: float

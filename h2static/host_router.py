@@ -62,7 +62,7 @@ class Hosts(Several):
 
 
 class HostRouter(Lifecycle):
-    """See the module; its lifecycle is that of all hosts."""
+    """Routes requests to hosts by name; its lifecycle is that of all hosts."""
 
     __slots__ = ("_hosts", "_known", "_nobody", "_reaches")
 

@@ -223,7 +223,7 @@ def assemble_hosts(
 
 
 class VirtualHosts:
-    """See the module."""
+    """Applications, certificates and entrances of several hosts and ports."""
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ Speak: TypeAlias = Callable[["AsgiApplication", Exchange], None]
 
 
 class AsgiApplication(Lifecycle):
-    """See the module."""
+    """Serves an ASGI application."""
 
     def __init__(
         self,

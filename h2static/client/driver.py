@@ -59,7 +59,7 @@ def _nothing(*_: object) -> None:
 
 
 class Driver:
-    """See the module."""
+    """Drives the engine and the wire of one connection."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ _REFUSAL_SECONDS: Final = 2.0
 
 
 class Tunnel:
-    """See the module."""
+    """A tunnel through the server: send octets, and iterate over received ones."""
 
     def __init__(self, response: Response, pipe: WrittenPipe) -> None:
         #: The response that granted the tunnel, with its fields.

@@ -107,7 +107,7 @@ class Offer:
 
 
 class WebSocket:
-    """See the module."""
+    """A client's WebSocket: send messages, and iterate over received ones."""
 
     def __init__(self, tunnel: Tunnel, connection: Connection, subprotocol: str | None) -> None:
         """``connection`` and ``subprotocol``: as they were granted."""

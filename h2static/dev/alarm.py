@@ -27,7 +27,7 @@ class _Entry:
 
 
 class Alarm:
-    """See the module."""
+    """Runs delayed actions in a thread."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()

@@ -143,7 +143,7 @@ class DevApplication(Wrapper):
         self.tell_problems()
 
     def release(self) -> None:
-        """As the site."""
+        """Empty the caches."""
         super().release()
         self._forget()
 

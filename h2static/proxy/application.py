@@ -52,7 +52,7 @@ class WorkerLoop:
 
 
 class ProxyApplication(Lifecycle):
-    """See the module."""
+    """Forwards requests to the upstreams of one prefix."""
 
     def __init__(
         self,

@@ -56,7 +56,7 @@ class Loop(Protocol):
 
 
 class Link:
-    """See the module."""
+    """One connection to an upstream."""
 
     __slots__ = (
         "_active", "_asked", "_descriptor", "_ended", "_events", "_limits", "_loop", "_more",

@@ -83,7 +83,7 @@ class Timed(Protocol):
 
 
 class Relay:
-    """See the module; an :class:`~h2static.proxy.upstream.Asker` and a receiver of responses."""
+    """Forwards one request.  An :class:`~h2static.proxy.upstream.Asker`, receives responses."""
 
     __slots__ = (
         "_attempts",

@@ -79,7 +79,7 @@ Event: TypeAlias = (
 
 
 class Transport(Protocol):
-    """See the module."""
+    """The interface to a QUIC connection."""
 
     # ------------------------------------------------------------------ for the driver
 

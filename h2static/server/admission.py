@@ -40,7 +40,7 @@ _NOTHING: Final = None
 
 
 class Admission:
-    """See the module."""
+    """Decides on datagrams without a connection."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ def http3_at(port: int) -> bytes:
 
 
 class AltSvcApplication(Wrapper):
-    """See the module."""
+    """Adds ``alt-svc`` to the responses of the wrapped application."""
 
     __slots__ = ("_field", "_rewriter")
 

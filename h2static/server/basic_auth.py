@@ -203,7 +203,7 @@ class BasicAuthApplication(Wrapper):
         super().stop()
 
     def handle(self, exchange: Exchange) -> None:
-        """As the application inside, once the password is known to be right."""
+        """Pass the request to the wrapped application once the password is verified."""
         request = exchange.request
         if self._is_known(request):
             self._inner.handle(exchange)

@@ -33,7 +33,7 @@ class _Renewed:
 
 
 class PairRenewal:
-    """See the module."""
+    """Watches one pair, and renews it on all its ports."""
 
     def __init__(
         self, config: Config, pair: KeyPair, listens: Sequence[ListenConfig], make: MakeContext

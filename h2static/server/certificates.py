@@ -25,7 +25,7 @@ MakeContext: TypeAlias = Callable[[KeyPair], ssl.SSLContext]
 
 
 class Certificates:
-    """See the module."""
+    """Selects the TLS context of a port by server name."""
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class NamedApplications:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class DatagramEntrance:
-    """See the module."""
+    """An entrance for HTTP/3."""
 
     socket: DatagramSocket
     library: Library

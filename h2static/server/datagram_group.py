@@ -34,7 +34,7 @@ _LONG, _SHORT = 6, 1
 
 @dataclass(slots=True, kw_only=True)
 class DatagramGroup:
-    """See the module."""
+    """The datagram sockets at one address."""
 
     sockets: list[socket.socket]
     #: How many of the sockets are for good, see :meth:`extend`.

@@ -86,7 +86,7 @@ class DatagramEngine(Protocol):
 
 
 class DatagramLink(Timed):
-    """See the module."""
+    """One HTTP/3 client of a worker."""
 
     __slots__ = (
         "engine", "ids", "log", "opened_at", "over", "peer", "queued", "socket", "transport",

@@ -50,7 +50,7 @@ _NEVER: Final = errno.EIO
 
 
 class DatagramSocket:
-    """See the module."""
+    """A non-blocking datagram socket with batched reads and writes."""
 
     __slots__ = ("_ancillary", "_joins", "_waiting", "descriptor", "place", "socket")
 

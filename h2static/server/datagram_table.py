@@ -12,7 +12,7 @@ from h2static.server.datagram_link import DatagramLink
 
 
 class LinkTable:
-    """See the module."""
+    """The HTTP/3 links of a worker by connection ID, with their counters."""
 
     def __init__(self) -> None:
         self.every: dict[DatagramLink, None] = {}

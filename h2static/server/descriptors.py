@@ -21,7 +21,7 @@ React: TypeAlias = Callable[[int], None]
 
 
 class Descriptors:
-    """See the module."""
+    """Watched descriptors and their callbacks."""
 
     __slots__ = ("_closed", "_poller", "_watched", "noticed")
 

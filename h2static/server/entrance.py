@@ -66,7 +66,7 @@ EnginesByContext: TypeAlias = Callable[[ssl.SSLContext], Engines]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Entrance:
-    """See the module."""
+    """A listening socket with its engines and application."""
 
     #: Listens; the driver closes it.
     socket: socket.socket

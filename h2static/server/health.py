@@ -53,7 +53,7 @@ class HealthApplication(Wrapper):
         return self._inner.recall(request)
 
     def handle(self, exchange: Exchange) -> None:
-        """As :meth:`recall`: other methods are for the application inside."""
+        """As :meth:`recall`: the wrapped application answers other methods."""
         request = exchange.request
         response = None
         if request.path.partition(b"?")[0] == self._path:

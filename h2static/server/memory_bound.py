@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 
 class MemoryBound:
-    """See the module."""
+    """Enforces ``--max-memory``."""
 
     def __init__(
         self,

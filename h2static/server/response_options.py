@@ -20,7 +20,7 @@ from h2static.http.wrapper import WrappedExchange, Wrapper
 
 
 class ResponseOptions(Wrapper):
-    """Changes every response of the application inside."""
+    """Changes every response of the wrapped application."""
 
     __slots__ = ("_early", "_for_head", "_for_others", "_no_content_length", "_trailers")
 

@@ -41,7 +41,7 @@ def _nobody() -> None:
 
 
 class WebSocket:
-    """See the module."""
+    """A server's WebSocket."""
 
     __slots__ = (
         "_awaits_pong", "_connection", "_due", "_exchange", "_full", "_heard", "_input_ended",

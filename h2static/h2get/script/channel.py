@@ -27,7 +27,7 @@ _SPLIT_SECONDS = 0.001
 
 
 class Channel:
-    """See the module."""
+    """A connection of a script."""
 
     def __init__(self, name: str, wire: Wire, told: Callable[[str, str, object], None]) -> None:
         """``told`` gets everything sent (``>``) and received (``<``)."""

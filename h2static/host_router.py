@@ -34,7 +34,7 @@ class Host:
     __slots__ = ("application", "batch", "label", "lifecycle", "names")
 
     def __init__(self, label: str, names: Sequence[str], application: Application) -> None:
-        """``label``: how logs call it; ``names``: none for the site that has no name."""
+        """``label``: its name in logs; ``names``: none for the main site."""
         self.label = label
         self.names = tuple(names)
         self.application = application
@@ -92,7 +92,7 @@ class HostRouter(Lifecycle):
         return host
 
     def forget(self) -> None:
-        """What is reached may have changed."""
+        """The reachable hosts may have changed."""
         self._known.clear()
 
     def _decide(self, authority: bytes) -> Host | None:
@@ -110,7 +110,7 @@ class HostRouter(Lifecycle):
         return host
 
     def recall(self, request: Request) -> Response | None:
-        """What the host recalls."""
+        """The host's recalled response."""
         host = self.choose(request.authority)
         return None if host is None else host.application.recall(request)
 
@@ -124,7 +124,7 @@ class HostRouter(Lifecycle):
             host.application.handle(exchange)
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """What the host says; where there is none, what says nothing of any host."""
+        """The host's refusal; without a host, one that reveals nothing about hosts."""
         host = None if request is None else self.choose(request.authority)
         return (self._nobody if host is None else host.application).refuse(status, request)
 

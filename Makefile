@@ -2,7 +2,7 @@
 #
 #   make serve         h2static --no-tls -v 8080 ./www
 #   make quick         the tests that are over in half a minute: run it after every change
-#   make check         what CI runs: format-check, lint, types, test
+#   make check         what CI runs: format-check, lint, types, docs, test
 #   make test          all tests, on all processors; ARGS="tests/site -x" and the like
 #   make coverage      the tests of what is tested in process, with branch coverage and its floor
 #   make lint          ruff, and schemas for the files of CI, forms and containers
@@ -33,6 +33,8 @@
 #                      signs what there are keys for; ARGS=--draft builds and tries only
 #   make recipes       the recipes of docs/recipes.md with real builds, the heavy ones too
 #   make compare-dev   dev servers of others and ours: every cell of the table in docs/
+#   make docs          the documentation as a site, into .docs/
+#   make docs-serve    the same at port 8000, built again when a page changes
 #   make clean         remove what these targets made
 
 VENV ?= .venv
@@ -58,12 +60,12 @@ SOURCES := h2static hpacktools tests benchmarks adapters docs release
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .NOTPARALLEL:
-.PHONY: serve quick test coverage compiled test-compiled check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn manifests notes release recipes compare-dev clean
+.PHONY: serve quick test coverage compiled test-compiled check format format-check lint types corpus matrix conformance bench ratios footprint fuzz soak large-counts autobahn manifests notes release recipes compare-dev docs docs-serve clean
 
 serve: $(VENV)/.project
 	$(BIN)/h2static --no-tls -v $(PORT) $(ROOT)
 
-check: format-check lint types test
+check: format-check lint types docs test
 
 format-check: $(VENV)/.tools
 	$(BIN)/ruff format --check $(SOURCES)
@@ -116,11 +118,11 @@ $(COMPILED)/.project: $(COMPILED_SOURCES) $(VENV)/.pip
 	@touch $@
 
 # A copy of what is not installed, with links to what is: from within the repository Python would
-# import the sources.
+# import the sources.  Times are copied in full: what is served depends on them.
 test-compiled: $(COMPILED)/.project
 	@rm -rf $(COMPILED)/tree && mkdir $(COMPILED)/tree
 	@git ls-files -z --cached --others --exclude-standard -- ':!h2static' ':!hpacktools' \
-		| tar --null -T - -cf - | tar -xf - -C $(COMPILED)/tree
+		| tar --format=posix --null -T - -cf - | tar -xf - -C $(COMPILED)/tree
 	@for package in h2static hpacktools; do \
 		ln -s "$$($(COMPILED)/venv/bin/python -c \
 			'import sysconfig; print(sysconfig.get_path("platlib"))')/$$package" $(COMPILED)/tree; \
@@ -200,8 +202,17 @@ release: $(VENV)/.project
 	@$(PIP) install --group release
 	$(BIN)/python -m release $(ARGS)
 
+# What a theme of another line says of itself is no warning about these pages.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+docs: $(VENV)/.tools
+	$(MKDOCS) build --quiet --strict
+
+docs-serve: $(VENV)/.tools
+	$(MKDOCS) serve --dev-addr 127.0.0.1:8000
+
 clean:
-	rm -rf $(VENV) dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak .autobahn .recipes adapters/build
+	rm -rf $(VENV) dist .docs .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .soak .autobahn .recipes adapters/build
 
 # The environment: made once, and brought up to date when pyproject.toml changes.  Its pip is
 # renewed first, because an old one knows no dependency groups.

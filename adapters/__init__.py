@@ -1,1 +1,1 @@
-"""Small programs that turn HPACK codecs of others into co-processes of hpack-conformance."""
+"""Small programs that run other HPACK codecs as co-processes of hpack-conformance."""

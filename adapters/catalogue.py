@@ -1,7 +1,7 @@
-"""The codecs for which there is an adapter, and how each is built and started.
+"""The codecs that have an adapter, and how to build and start each.
 
 Contract: :func:`prepare` returns a command for ``hpack-conformance --co-process`` with the version
-of its codec, or says what is missing.  What it builds is in ``adapters/build``.
+of its codec, or says what is missing.  It builds into ``adapters/build``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parent
 BUILD: Final = FOLDER / "build"
-#: Where Debian puts what is written in Java, and in Go.
+#: Where Debian installs Java libraries, and Go packages.
 JARS: Final = Path("/usr/share/java")
 GO_PATH: Final = Path("/usr/share/gocode")
 #: Exit code of an adapter whose codec is not installed.
@@ -28,12 +28,12 @@ _TIMEOUT: Final = 300
 
 
 class AbsentError(Exception):
-    """A codec, or the language that it is written in, is not installed; the text is the remedy."""
+    """A codec or its language is not installed; the message is the remedy."""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Adapter:
-    """One codec."""
+    """The adapter of one codec."""
 
     name: str
     language: str
@@ -41,15 +41,15 @@ class Adapter:
     program: str
     #: How to install the codec.
     install: str
-    #: What is started, after what it is started with.
+    #: The command line: the program first, then its arguments.
     words: tuple[str, ...]
-    #: Files without which there is no codec: jars, a folder of sources.
+    #: Files that the codec needs: jars, a folder of sources.
     files: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Prepared:
-    """An adapter that can be started."""
+    """An adapter that is ready to start."""
 
     adapter: Adapter
     command: str
@@ -154,9 +154,9 @@ ADAPTERS: Final = (
 
 
 def prepare(adapter: Adapter) -> Prepared:
-    """Build an adapter where it has to be built, and ask for the version of its codec.
+    """Build an adapter if necessary, and query the version of its codec.
 
-    Raises :class:`AbsentError`, and ``subprocess.CalledProcessError`` when it is broken.
+    Raises :class:`AbsentError`, and ``subprocess.CalledProcessError`` if it is broken.
     """
     if shutil.which(adapter.program) is None or not all(map(Path.exists, adapter.files)):
         raise AbsentError(adapter.install)
@@ -179,13 +179,13 @@ def prepare(adapter: Adapter) -> Prepared:
 
 
 def _prepare_java(adapter: Adapter) -> Prepared:
-    """Compile an adapter."""
+    """Compile a Java adapter."""
     (main,) = adapter.words
     classes = BUILD / "java"
     path = os.pathsep.join(map(str, (classes, *adapter.files)))
     sources = [FOLDER / "java/Adapter.java", FOLDER / f"java/{main.rpartition('.')[2]}.java"]
     _build(["javac", "-nowarn", "-cp", path, "-d", str(classes), *map(str, sources)])
-    # The Java machine is started once, and shall not take all processors to compile.
+    # The JVM starts once, and must not use all processors to compile.
     words = ["java", "-XX:+UseSerialGC", "-cp", path, main]
     return Prepared(adapter=adapter, command=shlex.join(words), version=_debian_version(adapter))
 
@@ -205,8 +205,8 @@ def _build(words: list[str], **environment: str) -> None:
 
 
 def _debian_version(adapter: Adapter) -> str:
-    """The codec with the version of its Debian package, the last one that is to be installed."""
-    version = "of unknown version"
+    """The codec with the version of its Debian package, the last one in the list to install."""
+    version = "(unknown version)"
     if shutil.which("dpkg-query") is not None:
         query = ["dpkg-query", "-W", "-f", "${Version}", adapter.install.split()[-1]]
         done = subprocess.run(  # noqa: S603  # a fixed query
@@ -217,7 +217,7 @@ def _debian_version(adapter: Adapter) -> str:
 
 
 def available() -> Iterator[tuple[Adapter, Prepared | None]]:
-    """Every adapter, and how it is started; ``None`` where its codec is not installed."""
+    """Every adapter with the way to start it; ``None`` if its codec is not installed."""
     for adapter in ADAPTERS:
         try:
             yield adapter, prepare(adapter)

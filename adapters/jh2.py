@@ -14,7 +14,7 @@ if IN_PYTHON:
     sys.argv.remove("--python")
 
 try:
-    # Not imported by name: the package has no types, and checks do not install it.
+    # Imported dynamically: the package has no types, and the checks do not install it.
     MODULE = import_module("jh2.hpack.hpack" if IN_PYTHON else "jh2._hazmat")
     ERRORS = import_module("jh2.hpack.exceptions" if IN_PYTHON else "jh2._hazmat")
 except ImportError:
@@ -22,7 +22,7 @@ except ImportError:
 
 
 class Codec:
-    """See :class:`adapters.protocol.Codec`."""
+    """The codec of jh2, as a :class:`adapters.protocol.Codec`."""
 
     def __init__(self) -> None:
         self._decoder = MODULE.Decoder(max_header_list_size=2**30)

@@ -1,7 +1,7 @@
-"""``make matrix``: every adapter through ``negative`` and ``run``, as Markdown and as a page.
+"""``make matrix``: run every adapter through ``negative`` and ``run``; write Markdown and HTML.
 
-Contract: one command makes ``docs/hpack-matrix.md`` and ``docs/hpack-matrix.html``.  Codecs that
-are not installed are named with the way to install them; nothing in the tables is about them.
+Contract: one command generates ``docs/hpack-matrix.md`` and ``docs/hpack-matrix.html``.  Codecs
+that are not installed are not in the tables, but listed with the command to install them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FOLDER: Final = Path(__file__).resolve().parent.parent / "docs"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all adapters, or those that are named, and write both files."""
+    """Run all adapters, or those named, and write both files."""
     options = argparse.ArgumentParser(prog="make matrix", description=__doc__)
     options.add_argument("names", nargs="*", help="adapters (default: all)")
     options.add_argument("--folder", default=FOLDER, type=Path, help="where to write the files")

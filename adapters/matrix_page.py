@@ -39,7 +39,7 @@ details { background: var(--panel); border: 1px solid var(--line); border-radius
 code { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 abbr { text-decoration: none; border-bottom: 1px dotted var(--soft); cursor: help; }
 """
-#: Failures that are shown of one codec.
+#: Failures shown for one codec.
 _SHOWN: Final = 60
 
 
@@ -54,19 +54,18 @@ def _parts(codecs: Sequence[Codec], absent: Sequence[tuple[str, str]]) -> Iterat
     yield f"<title>HPACK codecs</title><style>{_STYLE}</style></head><body>"
     yield "<h1>HPACK codecs through hpack-conformance</h1>"
     yield (
-        '<p class="soft">Stories that passed, of those that were run. Failures at <em>advice</em> '
-        "break no rule; a crash (†) is a failure, also where the block must be refused. "
-        "Decoding the corpus says nothing about refusing: compare the columns.</p>"
+        '<p class="soft">Stories that passed, of those that ran. Failures at <em>advice</em> break '
+        "no rule; a crash (†) is a failure, even if the block must be refused. Decoding the corpus "
+        "says nothing about refusing: compare the columns.</p>"
     )
     yield "<h2>Vectors</h2>"
     yield from _vectors(codecs)
     yield "<h2>The corpus</h2>"
     yield (
-        '<p class="soft">Blocks decoded, blocks encoded and decoded back, octets of blocks for an '
+        '<p class="soft">Blocks decoded, blocks encoded and decoded back, octets of blocks per '
         "octet of names and values, and blocks encoded while the table size changes. Ratios in "
-        "parentheses are those of encoders some of whose blocks do not decode to the same; one "
-        "story (117 blocks) has pseudo-header fields behind others, which some encoders put "
-        "first.</p>"
+        "parentheses are those of encoders with blocks that decode to something else; one story "
+        "(117 blocks) has pseudo-header fields after others, which some encoders put first.</p>"
     )
     yield from _corpus(codecs)
     for suite, title in SUITES.items():

@@ -1,4 +1,4 @@
-"""What the matrix says of codecs, before it is text: groups, cells, sums."""
+"""The contents of the matrix before formatting: groups, cells, sums."""
 
 from __future__ import annotations
 
@@ -11,56 +11,56 @@ from typing import Final
 from hpacktools.conformance.results import Outcome
 from hpacktools.stories import LEVELS, load_story
 
-#: Suites of ``negative``, with what a story of it is for.
+#: Suites of ``negative``, with the purpose of their stories.
 SUITES: Final = {
     "accept": "to be accepted",
     "refuse": "to be refused",
     "encoder": "to be encoded",
 }
-#: How a crash is told in an outcome: see :mod:`hpacktools.conformance.external`.
+#: How an outcome reports a crash; see :mod:`hpacktools.conformance.external`.
 _CRASHES: Final = ("crashed: ", "killed by ", "ended with exit code ", "no answer within ")
 
 
 @dataclass(slots=True, kw_only=True)
 class Codec:
-    """What one codec did."""
+    """The results of one codec."""
 
     name: str
     version: str
     language: str
-    #: Stories of ``negative``.
+    #: Outcomes of ``negative``.
     vectors: list[Outcome] = field(default_factory=list)
-    #: Stories of ``run``; empty without a corpus.
+    #: Outcomes of ``run``; empty without a corpus.
     corpus: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Cell:
-    """How a codec did in some stories."""
+    """A codec's results in some stories."""
 
     run: int
     failed: int
-    #: Those of the failed in which the codec crashed.
+    #: Number of failed stories in which the codec crashed.
     crashed: int
     skipped: int
 
     def text(self) -> str:
-        """``67/67``, with what was skipped or crashed."""
+        """``67/67``, with the number of crashes."""
         if not self.run:
             return "-"
         text = f"{self.run - self.failed}/{self.run}"
         return f"{text} ({self.crashed} crashed)" if self.crashed else text
 
     def brief(self) -> str:
-        """A point where all passed, else how many did not; a dagger where it crashed."""
+        """A dot if all passed, otherwise the number of failures, with a dagger for crashes."""
         if not self.run:
             return "-"
         return f"{self.failed}{'†' if self.crashed else ''}" if self.failed else "·"
 
 
 def cell(outcomes: Iterable[Outcome], chosen: Callable[[Outcome], bool]) -> Cell:
-    """The stories that are chosen."""
+    """The results of the chosen stories."""
     those = [each for each in outcomes if chosen(each)]
     run = [each for each in those if not each.skipped]
     failed = [each for each in run if each.failures]
@@ -78,7 +78,7 @@ def group_of(outcome: Outcome) -> str:
 
 
 def groups(codecs: Sequence[Codec], suite: str) -> list[str]:
-    """The groups of stories of a suite, in order."""
+    """The groups of stories in a suite, in order."""
     names = {group_of(each) for codec in codecs for each in codec.vectors if each.suite == suite}
     return sorted(names)
 
@@ -90,7 +90,7 @@ def levels(codecs: Sequence[Codec], suite: str) -> list[str]:
 
 
 def meaning(folder: Path, group: str) -> str:
-    """What the stories of a group have in common: the description of the first."""
+    """The description of a group: that of its first story."""
     for path in sorted(folder.glob(f"*/{group}_*.json")):
         return load_story(path).description.partition(": ")[2]
     return ""
@@ -107,7 +107,7 @@ def corpus_cells(codec: Codec) -> tuple[str, str, str, str]:
     length = sum(each.input_length for each in plain)
     ratio = f"{sum(each.output_length for each in plain) / length:.4f}" if length else "-"
     if any(each.failures for each in plain):
-        # Of blocks that say something else.
+        # The ratio of blocks that decode to something else.
         ratio = f"({ratio})"
     return (_blocks(decoded), _blocks(plain), ratio, _blocks(changed))
 

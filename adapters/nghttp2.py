@@ -67,7 +67,7 @@ for _function, _result, _arguments in (
 
 
 class RefusedError(Exception):
-    """What the library returns an error for."""
+    """The library returned an error for a block or a list."""
 
 
 def _check(code: int) -> int:
@@ -77,7 +77,7 @@ def _check(code: int) -> int:
 
 
 class Codec:
-    """See :class:`adapters.protocol.Codec`."""
+    """The codec of nghttp2, as a :class:`adapters.protocol.Codec`."""
 
     def __init__(self) -> None:
         self._inflater, self._deflater = _POINTER(), _POINTER()

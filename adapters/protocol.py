@@ -1,9 +1,9 @@
 """The co-process protocol of hpack-conformance, for adapters in Python.
 
-Contract: :func:`serve` reads a JSON object a line from standard input and writes one for each but
-``{"reset": true}``, flushed.  A case with ``wire`` is decoded, one with ``fields`` encoded; its
-``header_table_sizes`` come first.  What the codec raises for a block is an ``error``, any other
-exception a ``crash``.
+Contract: :func:`serve` reads one JSON object per line from standard input and answers each, except
+``{"reset": true}``, with one line, flushed.  It decodes a case with ``wire`` and encodes one with
+``fields``, after applying its ``header_table_sizes``.  An exception that the codec raises for a
+block becomes an ``error``, any other a ``crash``.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ class Codec(Protocol):
     """Both directions of one connection."""
 
     def decoder_setting(self, size: int) -> None:
-        """SETTINGS_HEADER_TABLE_SIZE, which the other side has acknowledged."""
+        """Apply our SETTINGS_HEADER_TABLE_SIZE (octets), which the other side has acknowledged."""
 
     def decode(self, block: bytes) -> tuple[list[Field], Collection[int]]:
-        """The fields, and the positions of those that came never indexed."""
+        """Decode a block: the fields, and the positions of never-indexed ones."""
 
     def encoder_setting(self, size: int) -> None:
-        """SETTINGS_HEADER_TABLE_SIZE of the other side."""
+        """Apply the other side's SETTINGS_HEADER_TABLE_SIZE (octets)."""
 
     def encode(self, fields: Sequence[Field], sensitive: Collection[int]) -> bytes:
-        """The header block."""
+        """Encode the fields as a header block."""
 
 
 def absent(reason: str) -> NoReturn:
-    """Say that the codec is not installed."""
+    """Report that the codec is not installed, and exit."""
     sys.stderr.write(f"{reason}\n")
     raise SystemExit(ABSENT)
 
@@ -44,7 +44,7 @@ def absent(reason: str) -> NoReturn:
 def serve(
     version: str, connection: Callable[[], Codec], refusals: tuple[type[Exception], ...]
 ) -> None:
-    """Answer until the input ends; with ``--version`` only say what codec this is."""
+    """Answer until the input ends; with ``--version`` only print the codec's version."""
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{version}\n")
         return
@@ -60,14 +60,14 @@ def serve(
             answer = {"error": f"{type(error).__name__}: {error}"}
         except (KeyboardInterrupt, SystemExit):
             raise
-        # A panic in Rust is no Exception.  A fault of the codec is told, not hidden behind an exit.
+        # A panic in Rust is not an Exception.  Report a bug in the codec instead of exiting.
         except BaseException as error:
             answer = {"crash": f"{type(error).__name__}: {error}"}
         sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
         sys.stdout.flush()
 
 
-# JSON, which mypy does not know the shape of.
+# JSON, whose shape mypy does not know.
 def _answer(codec: Codec, case: dict[str, Any]) -> dict[str, Any]:
     decoding = "wire" in case
     for size in case.get("header_table_sizes", ()):

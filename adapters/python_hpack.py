@@ -14,10 +14,10 @@ except ImportError:
 
 
 class Codec:
-    """See :class:`adapters.protocol.Codec`."""
+    """The codec of python-hpack, as a :class:`adapters.protocol.Codec`."""
 
     def __init__(self) -> None:
-        # Limits on the length of a header list are not what is tested.
+        # Limits on the length of a header list are not tested here.
         self._decoder = hpack.Decoder(max_header_list_size=2**30)
         self._encoder = hpack.Encoder()
 

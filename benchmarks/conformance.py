@@ -1,8 +1,8 @@
-"""``make conformance``: ``h2get conformance`` against every server, as a table in ``docs/``.
+"""``make conformance``: run ``h2get conformance`` against every server; results go to ``docs/``.
 
-Promise: one command runs each server that is installed, one after the other, and writes
-``docs/conformance.md``; servers that are not installed are named with what to install.  The exit
-code is 1 when h2static breaks a MUST.
+Contract: one command runs each installed server, one after the other, and writes
+``docs/conformance.md``; servers that are not installed are listed with the command to install them.
+The exit code is 1 if h2static breaks a MUST.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from h2static.h2get.conformance import run_cases, shipped_cases
 from h2static.h2get.script.run import Result, Verdict
 
 TARGET: Final = Path(__file__).resolve().parent.parent / "docs/conformance.md"
-#: Seconds that an answer may take; servers on this machine that say nothing by then say nothing.
+#: Seconds to wait for an answer; a local server that has not answered by then never will.
 _SECONDS: Final = 3.0
-#: Cases at the same time.
+#: Number of concurrent cases.
 _JOBS: Final = 4
 
 _MARKS: Final = {
@@ -40,31 +40,31 @@ _MARKS: Final = {
 _HEAD: Final = """\
 # HTTP/2 conformance of eight servers
 
-`make conformance` runs `h2get conformance` against each server and writes this page. All speak
-cleartext HTTP/2 with prior knowledge, as Debian or PyPI has them, with few settings
+`make conformance` runs `h2get conformance` against each server and writes this page. All servers
+use cleartext HTTP/2 with prior knowledge, in the versions of Debian or PyPI, with few settings
 (`benchmarks/configuration/`). Each case expects the frame that the RFC names, with its error code
-and its last stream; that the same connection, after stream errors, or another one, after connection
-errors, lives on; and nothing that is forbidden.
+and last stream; that the same connection (after stream errors) or another one (after connection
+errors) survives; and that nothing forbidden arrives.
 
-| word | what it means |
+| word | meaning |
 |---|---|
 | ok | the server does what the RFC says |
-| **fails** | it does something else; in *italics* where the RFC says SHOULD or RECOMMENDED |
-| widened | it makes a stream error a connection error with the right code: allowed (RFC 9113 \
+| **fails** | it does something else; in *italics* if the RFC says SHOULD or RECOMMENDED |
+| widened | it turns a stream error into a connection error with the right code: allowed (RFC 9113 \
 section 5.4.1), but other streams end with it |
 | silent | it closes the connection without the GOAWAY that the RFC says it SHOULD send |
-| n/a | the case is about something that the server does not offer |
+| n/a | the server does not offer the tested feature |
 
 hypercorn, granian and uvicorn serve a small application
-(`benchmarks/configuration/application.py`): what is said of methods and conditions is that
-application's.
+(`benchmarks/configuration/application.py`), which is responsible for the results on methods and
+conditions.
 
 """
 
 
 @dataclass(slots=True, kw_only=True)
 class Column:
-    """A server and what its cases have come to."""
+    """A server and the results of its cases."""
 
     name: str
     version: str
@@ -93,7 +93,7 @@ def measure(peer: Peer) -> Column:
 
 
 def markdown(columns: Sequence[Column], absent: Sequence[tuple[str, str]]) -> str:
-    """The page."""
+    """The page in Markdown."""
     names = [column.name for column in columns]
     lines = [_HEAD.rstrip(), "", "## In short", ""]
     lines += [_row(["", *names]), _row(["---", *["---"] * len(names)])]
@@ -151,7 +151,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all servers, or those that are named, and write the page."""
+    """Run all servers, or those named, and write the page."""
     options = argparse.ArgumentParser(prog="make conformance", description=__doc__)
     options.add_argument("names", nargs="*", help="servers (default: all)")
     options.add_argument("--output", default=TARGET, type=Path, help="where to write the page")

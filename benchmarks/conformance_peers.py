@@ -1,10 +1,10 @@
-"""The servers whose conformance is compared, and how each is started without TLS.
+"""The servers whose conformance is compared, and how to start each without TLS.
 
-Promise: :func:`running` yields the URL of a resource that GET gets with 200 and some content, and
-ends what it has started.  A server that is not there raises :class:`Absent`, with what to install.
+Contract: :func:`running` yields the URL of a resource with a 200 and some content, and stops
+everything it started.  A missing server raises :class:`Absent`, which says what to install.
 
-Strategy: the programs of Debian are looked for in ``PATH``, those of PyPI beside the interpreter,
-where ``make conformance`` installs the dependency group ``peers``.
+Strategy: Debian's programs are searched in ``PATH``, those from PyPI next to the interpreter, where
+``make conformance`` installs the dependency group ``peers``.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _Command = Callable[[int, Path], list[str]]
 
 
 class Absent(Exception):
-    """A server is not installed; the text says how it would be."""
+    """A server is not installed; the message is the command to install it."""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Peer:
-    """A server; see the module."""
+    """A server to compare, and how to find and start it."""
 
     name: str
-    #: The program and what installs it.
+    #: The program, and the command that installs it.
     program: str
     install: str
-    #: The words that make it tell its version; for servers of PyPI, whose version is asked of their
+    #: The arguments that print its version; for servers from PyPI, whose version comes from
     #: metadata, the packages.
     version: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Peer:
     command: _Command
 
     def version_line(self) -> str:
-        """Its name and version, in a line."""
+        """Its name and version, in one line."""
         if self.packages:
             return ", ".join(f"{name} {metadata.version(name)}" for name in self.packages)
         done = subprocess.run(
@@ -65,7 +65,7 @@ class Peer:
 
 
 def _filled(name: str, port: int, folder: Path) -> str:
-    """A configuration file with its places filled in; its path."""
+    """Fill in a configuration template; returns the path of the file."""
     root_user = "user root;" if name == "nginx.conf" else "user: root"
     text = (CONFIGURATION / name).read_text()
     for key, value in {
@@ -142,16 +142,16 @@ PEERS: Final[tuple[Peer, ...]] = (
 
 @contextmanager
 def running(peer: Peer, folder: Path) -> Iterator[str]:
-    """Run ``peer`` as long as the block lasts; ``folder`` is its own.
+    """Run ``peer`` while the block lasts, with ``folder`` for its files.
 
-    Raises :class:`Absent`, and :class:`~benchmarks.peers.PeerFailed` when it does not listen.
+    Raises :class:`Absent`, and :class:`~benchmarks.peers.PeerFailed` if it does not listen.
     """
     program = peer.find()
     port = free_port()
     root = folder / "www"
     root.mkdir()
     (root / "file").write_bytes(b"a line of text that is good for nothing but its length\n" * 4_000)
-    # h2o and nginx may serve as another user than the one who starts them.
+    # h2o and nginx may run as a different user than the one who starts them.
     for path in (folder, root):
         path.chmod(0o755)
     log = folder / "log"

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from docs import generate_configuration as configuration
 from docs import generate_h2get_reference as h2get
 from docs.roff import item, roff
 from h2static.command.command_line import build_parser
@@ -293,6 +294,7 @@ def main() -> None:
     for name, text in resources().items():
         folder.joinpath(name).write_text(text, encoding="utf-8")
     Path(TABLE).write_text(table(), encoding="utf-8")
+    Path(configuration.PAGE).write_text(configuration.page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""The table of limits in ``docs/security.md``, made from the code.
+"""The table of limits in ``docs/security.md``, generated from the code.
 
-Contract: ``python -m docs.generate_security``, run in a checkout, replaces what stands between the
-two marks of the page.  A test compares the page with :func:`page`, so that it cannot go stale.
+Contract: ``python -m docs.generate_security``, run in a checkout, replaces the text between the two
+marks of the page.  A test compares the page with :func:`page`, so it cannot become stale.
 
 Strategy: every ``limits.py`` in the packages is found by its name and read twice: imported, for the
-defaults, and parsed, for the ``#:`` comments above each limit, which are its reasons.  What the
-code does not say in a form that a program could read, the unit and the reaction, is in
-``docs/limit_reactions.toml``.
+defaults, and parsed, for the ``#:`` comments above each limit, which are its reasons.  The unit and
+the reaction, which a program cannot read from the code, are in ``docs/limit_reactions.toml``.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ PAGE = ROOT / "docs/security.md"
 BEGIN = "<!-- limits: python -m docs.generate_security -->\n"
 END = "<!-- end of limits -->\n"
 
-#: What the packages are, in the order in which a request meets them; others come after these.
+#: Titles of the packages, in the order in which a request reaches them; others follow.
 _TITLES = {
     "server": "The loop: connections, TLS, threads",
     "http": "Every protocol",
@@ -44,11 +43,11 @@ _KIB, _MIB = 1 << 10, 1 << 20
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Limit:
-    """One row."""
+    """One row of the table."""
 
     name: str
     default: str
-    #: Empty where ``limit_reactions.toml`` has none.
+    #: Empty if ``limit_reactions.toml`` has none.
     unit: str
     reaction: str
     reason: str
@@ -68,7 +67,8 @@ def packages() -> dict[str, Path]:
 
 
 def limits_of(package: str, path: Path) -> Iterator[Limit]:
-    """The rows of one file, in its order; limits that are objects have rows where they belong."""
+    """The rows of one file, in file order; limits that are objects have rows in their own
+    package."""
     reactions = tomllib.loads((ROOT / "docs/limit_reactions.toml").read_text(encoding="utf-8"))
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     text = path.read_text(encoding="utf-8")
@@ -106,7 +106,7 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.AnnAssign]]:
 
 
 def _default(owner: object, name: str) -> object:
-    """The value of ``name``; what depends on the machine is ``...``."""
+    """The value of ``name``; ``...`` if it depends on the machine."""
     for field in dataclasses.fields(owner) if isinstance(owner, type) else ():
         if field.name == name:
             if field.default is not dataclasses.MISSING:
@@ -118,7 +118,7 @@ def _default(owner: object, name: str) -> object:
 
 
 def _comment(lines: list[str], index: int) -> str:
-    """The ``#:`` lines above line ``index``, as one."""
+    """The ``#:`` lines above line ``index``, joined."""
     above = []
     while index and (match := re.fullmatch(r" *#: (.*)", lines[index - 1])):
         above.append(match[1])
@@ -128,9 +128,9 @@ def _comment(lines: list[str], index: int) -> str:
 
 def _written(value: object, unit: str) -> str:
     if value is ...:
-        return "by the system's limits"
+        return "depends on system limits"
     if value is None:
-        return "by the table's size"
+        return "depends on table capacity"
     assert isinstance(value, int | float)
     if unit.startswith("octets") and value >= _KIB:
         for size, name in ((_MIB, "MiB"), (_KIB, "KiB")):
@@ -145,7 +145,7 @@ def table() -> str:
     for package, path in packages().items():
         place = path.relative_to(ROOT).as_posix()
         parts.append(f"### {_TITLES.get(package, package)}\n\n[`{place}`](../{place})\n")
-        parts.append("| limit | default | unit | when it is reached | reason |")
+        parts.append("| limit | default | unit | reaction | reason |")
         parts.append("|---|---:|---|---|---|")
         before = ""
         for limit in limits_of(package, path):
@@ -162,7 +162,7 @@ def _cell(text: str) -> str:
 
 
 def page(text: str) -> str:
-    """``text`` of the page with the tables of today.  Raises ``ValueError`` without its marks."""
+    """``text`` of the page with the current tables.  Raises ``ValueError`` if a mark is missing."""
     begin = text.index(BEGIN) + len(BEGIN)
     return f"{text[:begin]}\n{table()}\n{text[text.index(END) :]}"
 

@@ -1,4 +1,4 @@
-"""A tutorial server on h2static.h2: it answers each request with the request's fields as JSON.
+"""A tutorial server with h2static.h2 that answers each request with the request's fields as JSON.
 
 python examples/h2_server.py 8080
 curl --http2-prior-knowledge http://127.0.0.1:8080/hello

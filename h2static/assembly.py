@@ -41,6 +41,7 @@ from h2static.server.driver import SPIN_SECONDS, Driver
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.pool import Pool
+from h2static.server.processors import usable_processors
 from h2static.server.server import Parts, Server
 from h2static.site import Site
 from h2static.site.refusals import Refusals
@@ -168,6 +169,7 @@ def assemble(
             proxy_protocol=config.proxy_protocol,
             # Applications have tasks in this loop, which would wait during the spinning.
             spin=0.0 if served.hosted else spin,
+            busy_wait=config.workers <= usable_processors(),
             limits=limits,
             datagrams=http3,
         )

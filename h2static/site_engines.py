@@ -102,6 +102,8 @@ class SiteEngines:
         limits = http2_limits if http2_limits is not None else Http2Limits()
         settings = _settings(config, limits, connect_protocol=bool(protocols))
         hints = any(one.may_have_hints for one in config.sites)
+        # TLS, and dumps of what is sent, look at every octet.
+        maps = not secure and not config.hexdump
         self._service: Service = make_service(
             http2_application,
             settings,
@@ -112,6 +114,7 @@ class SiteEngines:
             blocks=None if beside is None else beside._service.blocks,
             hints=hints,
             origins=origins,
+            maps=maps,
         )
         #: For a trusted proxy, which may have been asked by another scheme.
         self._proxied: Service | None = None
@@ -124,6 +127,7 @@ class SiteEngines:
                 schemes=frozenset((b"http", b"https")),
                 blocks=self._service.blocks,
                 hints=hints,
+                maps=maps,
             )
 
     def make(self, protocol: str, opening: Opening) -> Engine:

@@ -1,10 +1,11 @@
 """JSON-driven HPACK tools and the HPACK codec they share with h2static.
 
 For one connection: :class:`Deflater` and :class:`Inflater`.  For stories of the http2jp corpus:
-:class:`Story` and :func:`load_story`.  For a block whose bytes puzzle: :func:`explain`.  The codec
-itself is :mod:`hpacktools.codec`.
+:class:`Story` and :func:`load_story`.  To see what each octet of a block means: :func:`explain`.
+The codec itself is :mod:`hpacktools.codec`.
 
-The names are loaded on first use, because h2static, which needs the codec only, imports this too.
+The names are loaded on first use, because h2static also imports this module and needs only the
+codec.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The strategy ``best``: the whole story is known, so choose what to index by search.
+"""The strategy ``best``: knowing the whole story, search for the best choice of fields to index.
 
 Contract: :func:`plan_cases` gives a representation for every field of a story.  It is
 deterministic: the same story and effort give the same octets on every machine.
 
 Strategy, in stages: a first guess by dynamic programming (:mod:`hpacktools.best_guess`), single
-changes with their exact cost and some annealing (:mod:`hpacktools.best_search`), and with much
-effort whole windows decided anew (:mod:`hpacktools.best_windows`).  The smallest choice seen is
-returned.
+changes with their exact cost and some annealing (:mod:`hpacktools.best_search`), and with high
+effort, new decisions for whole windows (:mod:`hpacktools.best_windows`).  The smallest choice seen
+is returned.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .stories import Case
 from .strategies import DEFAULT_EFFORT, without_credentials
 from .table_model import Model, build_model
 
-#: Prices, in octets written for an octet inserted, for which a first guess is made.
+#: Prices, in octets written per octet inserted, for each of which a first guess is made.
 _PRICES: Final = (
     0.0,
     0.01,
@@ -47,11 +47,11 @@ _ROUNDS: Final = 8
 _FEW_ROUNDS: Final = 5
 #: The first temperature of annealing in octets; see :mod:`hpacktools.best_search`.
 _WARM: Final = 1.5
-#: From this effort on windows are decided anew: they take long, and find more.
+#: From this effort on, windows are decided again: that takes long but finds more.
 _MUCH: Final = 10
 #: Walks of annealing before that.
 _WALKS_BEFORE: Final = 5
-#: Walks that only improve; most stories need fewer, and the first three gain nearly all.
+#: Walks that only improve; most stories need fewer, and the first three gain almost everything.
 _GREEDY_WALKS: Final = 8
 _FEW_WALKS: Final = 3
 

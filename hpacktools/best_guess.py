@@ -1,11 +1,11 @@
 """The first stage of the strategy ``best``: decisions by dynamic programming.
 
-Contract: :func:`first_guess` gives a choice for a whole story; :func:`decide` decides a stretch of
-it against a clock that is given.
+Contract: :func:`first_guess` gives a choice for a whole story; :func:`decide` decides part of it
+for a given clock.
 
-Strategy: measure time in octets inserted, by which an entry lives as long as the table is large.
-When that clock is given, each field can be decided for itself, from its last occurrence to its
-first, with a price for every octet inserted; then the clock follows from the decisions.
+Strategy: measure time in octets inserted; on that clock, an entry lives as long as the table is
+large.  For a given clock each field can be decided independently, from its last occurrence to its
+first, with a price for every octet inserted; the decisions then give a new clock.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .table_model import NEVER, Course, Model, State, follow
 
 #: How much of each new clock goes into the next.
 _DAMPING: Final = 0.3
-#: A first clock: what comes again within this many occurrences is inserted.
+#: For the first clock: a field that recurs within this many occurrences is inserted.
 _NEAR: Final = 300
 
 
 def first_guess(model: Model, prices: Sequence[float], rounds: int) -> list[bool]:
-    """The best of the first stage."""
+    """The best choice of the first stage."""
     best: list[bool] = []
     best_cost = NEVER
     unknown = Course.unknown(len(model.occurrences))
@@ -67,12 +67,12 @@ def decide(
     price: float,
     noise: Sequence[float] = (),
 ) -> list[bool]:
-    """The cheapest choice from ``start`` to ``stop`` if the table's clock were ``clock``, an octet
-    inserted costing ``price``.
+    """The cheapest choice from ``start`` to ``stop``, given the table's ``clock`` and the ``price``
+    of an octet inserted.
 
-    ``costs`` has for each position from ``stop`` on the least cost of its field from there on, if
-    the table lacks it; that of the positions before is put in.  ``noise`` is added to the cost of
-    the insertions, in order.
+    ``costs`` contains, for each position from ``stop`` on, the least cost of its field from there
+    on if the field is not in the table; this function fills in the positions before.  ``noise`` is
+    added to the cost of the insertions, in order.
     """
     end = len(model.occurrences)
     following = model.following

@@ -1,12 +1,12 @@
-"""The second stage of the strategy ``best``: a choice improved one decision at a time.
+"""The second stage of the strategy ``best``: improving a choice one decision at a time.
 
 Contract: a :class:`Search` holds a choice with its exact course and remembers the best one seen.
 The same model and choice give the same search on every machine.
 
 Strategy: walk through the story, change one decision, follow the changed course with its exact cost
-until it joins the old one, keep what is smaller.  In annealing changes for the worse are kept
-sometimes, ever more rarely, and many come with a second one that restores the balance of the table:
-the insertion moves to the next occurrence of the field, or takes the place of one nearby.
+until it joins the old one, and keep the smaller one.  Annealing sometimes keeps a change for the
+worse, but less and less often.  Many of its changes come in pairs, to keep the table's balance: the
+insertion moves to the next occurrence of the field, or replaces one nearby.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Final
 
 from .table_model import NEVER, Course, Model, State, follow
 
-#: At the last temperature of annealing, in octets, a change for the worse by that much is kept with
+#: The last temperature of annealing, in octets: a change for the worse by this much is kept with
 #: probability 1/e.
 _COLD: Final = 0.3
-#: Of the changes in annealing, this share moves an insertion to or from the next occurrence of the
-#: field, and this share exchanges it with one among so many positions behind.
+#: Of the changes in annealing: the share that moves an insertion to or from the next occurrence of
+#: the field, the share that swaps it with another one, and within how many later positions.
 _MOVED: Final = 0.3
 _EXCHANGED: Final = 0.5
 _NEARBY: Final = 24
@@ -40,13 +40,13 @@ class Search:
         self.cost, self.course = follow(model, choice, State(), 0, unknown)
         self.best = choice.copy()
         self.best_cost = self.cost
-        #: Whether changes come with a second one.
+        #: Whether to pair changes with a second one.
         self.paired = False
         # Seeded: the result is the same every time.
         self.random = random.Random(7541)  # noqa: S311  # chance in a search, not a secret
 
     def anneal(self, hot: float, walks: int, greedy_walks: int) -> None:
-        """Cool down from the temperature ``hot`` in so many walks, then only improve."""
+        """Cool down from the temperature ``hot`` in ``walks`` walks, then only improve."""
         if walks:
             self.paired = True
             cooling = (_COLD / hot) ** (1 / walks)
@@ -64,7 +64,7 @@ class Search:
                 break
 
     def restore(self) -> None:
-        """Go on from the best choice."""
+        """Continue from the best choice."""
         self.choice = self.best.copy()
         unknown = Course.unknown(len(self.choice))
         self.cost, self.course = follow(self.model, self.choice, State(), 0, unknown)
@@ -81,8 +81,8 @@ class Search:
             state.step(model, place, self.choice[place])
 
     def _is_worth_a_try(self, place: int, field: int, state: State) -> bool:
-        """Whether a change can be of use: the field or its name comes again, or it is one to be
-        taken back, or the literal is shorter with indexing and there is room."""
+        """Whether a change can help: the field or its name recurs, or the change undoes an
+        insertion, or the literal is shorter with indexing and there is room."""
         model = self.model
         return (
             self.choice[place]
@@ -95,7 +95,7 @@ class Search:
         )
 
     def _try_change(self, place: int, state: State, temperature: float) -> None:
-        """Change the decision at ``place`` and keep that if it is good enough."""
+        """Change the decision at ``place`` and keep the change if it is good enough."""
         allowed = -0.5
         if temperature:
             allowed = -temperature * math.log(1.0 - self.random.random())
@@ -109,10 +109,10 @@ class Search:
     def accept(
         self, place: int, state: State, before: list[bool], allowed: float, hopeless: int
     ) -> None:
-        """Keep what is changed in ``choice`` from ``place`` on, where the table is ``state``, if it
-        costs no more than ``allowed`` octets more; else restore what was there ``before``.
+        """Keep the changes in ``choice`` from ``place`` on, where the table is ``state``, if they
+        cost at most ``allowed`` octets more; otherwise restore the decisions ``before``.
 
-        A course that costs ``hopeless`` octets more than that is given up.
+        A course that costs ``hopeless`` octets more than that is abandoned early.
         """
         excess, course = follow(
             self.model, self.choice, state, place, self.course, allowed + hopeless
@@ -122,7 +122,7 @@ class Search:
             return
         stop = place + len(course.octets)
         if stop < place + len(before):
-            # The courses have joined here: what is changed behind had no part in this.
+            # The courses have joined here: changes further on had no effect.
             self.choice[stop : place + len(before)] = before[stop - place :]
         self.course.octets[place:stop] = course.octets
         self.course.inserted[place:stop] = course.inserted
@@ -133,7 +133,7 @@ class Search:
             self.best = self.choice.copy()
 
     def _second(self, place: int) -> int:
-        """The position of a decision to change together with that at ``place``, or ``NEVER``."""
+        """The position of a decision to change together with the one at ``place``, or ``NEVER``."""
         chance = self.random.random()
         if chance < _MOVED:
             again = self.model.following[place]
@@ -144,8 +144,8 @@ class Search:
         return NEVER
 
     def _other_miss(self, place: int, start: int) -> int:
-        """The first position from ``start`` on, not far, that decides about another field than
-        that of ``place``, or ``NEVER``."""
+        """The first nearby position from ``start`` on that decides about a different field than
+        ``place`` does, or ``NEVER``."""
         occurrences, free, octets = self.model.occurrences, self.model.free, self.course.octets
         for other in range(start, min(start + _NEARBY, len(occurrences))):
             if octets[other] > 1 and free[other] and occurrences[other] != occurrences[place]:

@@ -1,13 +1,13 @@
-"""The third stage of the strategy ``best``: decide a whole window of a story anew.
+"""The third stage of the strategy ``best``: decide a whole window of a story again.
 
 Contract: :func:`anneal_windows` improves a search (:class:`hpacktools.best_search.Search`) as far
-as so many walks through the story get.
+as the given number of walks through the story allows.
 
-Strategy: single changes end where every way down leads over a long way up, because what the table
-holds at any time hangs together.  So a stretch of the story, some ten to some hundred occurrences,
-is decided anew as a whole, as the first guess decides: by dynamic programming against the clock of
-the present course, with a price and with noise drawn by chance.  The changed course is followed
-with its exact cost and kept if it is smaller, or by the rule of annealing.
+Strategy: single changes get stuck in local minima, because the entries in the table at any time
+depend on one another.  So a window of the story, ten to a few hundred occurrences, is decided again
+as a whole, in the same way as the first guess: by dynamic programming against the clock of the
+current course, with a random price and random noise.  The changed course is followed with its exact
+cost and kept if it is smaller, or by the rule of annealing.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from .best_guess import clock_of, decide
 from .best_search import Search
 from .table_model import State
 
-#: Temperatures in octets, at first and at last.
+#: First and last temperature, in octets.
 _HOT: Final = 6.0
 _COLD: Final = 0.2
-#: Occurrences in a window, at least and at most; as many windows for each size in octaves.
+#: Minimum and maximum number of occurrences in a window; every octave of sizes is equally likely.
 _NARROW: Final = 15
 _WIDE: Final = 400
-#: Prices in octets written for an octet inserted, up to this.
+#: Upper limit of the price, in octets written per octet inserted.
 _HIGHEST_PRICE: Final = 0.4
-#: Price for what is beyond the window, from and to.
+#: Range of the price for occurrences beyond the window.
 _PRICES_BEYOND: Final = (0.03, 0.3)
-#: Standard deviations, in octets, of the noise that an insertion is judged with.
+#: Standard deviations, in octets, of the noise on the cost of an insertion.
 _NOISES: Final = (0.0, 0.0, 3.0, 8.0)
-#: A changed course that costs this many octets more than allowed is given up.
+#: A changed course that costs this many octets more than allowed is abandoned.
 _HOPELESS: Final = 150
 
 
 def anneal_windows(search: Search, walks: int) -> None:
-    """Walk through the story ``walks`` times, ever colder."""
+    """Walk through the story ``walks`` times with falling temperature."""
     # Seeded: the result is the same every time.
     chance = Random(7541)  # noqa: S311  # chance in a search, not a secret
     cooling = (_COLD / _HOT) ** (1 / max(walks - 1, 1))
@@ -48,11 +48,11 @@ def anneal_windows(search: Search, walks: int) -> None:
 
 
 def _walk(search: Search, temperature: float, chance: Random) -> None:
-    """Decide windows anew from the beginning of the story to its end, one at each miss."""
+    """Decide windows again from the beginning of the story to its end, one at each miss."""
     model = search.model
     end = len(model.occurrences)
     clock = clock_of(model, search.course.inserted)
-    # What a field costs from each position on, by the clock as it is now.
+    # The cost of a field from each position on, by the current clock.
     beyond = [0.0] * end
     decide(model, clock, beyond, 0, end, chance.uniform(*_PRICES_BEYOND))
     octaves = math.log(_WIDE / _NARROW)

@@ -1,15 +1,16 @@
-"""What no HPACK encoder can go below: a lower bound of the octets of a story.
+"""A lower bound for the octets of a story, for any HPACK encoder.
 
-Contract: :func:`lower_bound` gives a number of octets that every encoder needs at least whose table
-holds ``limit`` octets at most, however it chooses and whatever it knows.  It needs ``scipy``, which
-only the dependency group ``benchmark`` brings; :class:`NoSolverError` says so.
+Contract: :func:`lower_bound` gives the number of octets that every encoder needs at least if its
+table holds at most ``limit`` octets, whatever it chooses and however much it knows in advance.  It
+needs ``scipy``, which only the dependency group ``benchmark`` installs; :class:`NoSolverError` says
+so.
 
-Strategy: interval packing as a linear programme.  A field that comes again may have stayed in the
-table since it came last, which saves its literal for one octet of index and takes the size of its
-entry during that time; at every moment what stays fits into the table.  A field that did not stay
-costs a literal, whose name is an index of one octet from the second time on.  Whatever an encoder
-does is such a packing, so the best one, with fractions of entries allowed, is a bound.  It leaves
-out that a table evicts the oldest entry and no other: the true optimum is somewhere above.
+Strategy: interval packing as a linear program.  A field that recurs may have stayed in the table
+since its last occurrence; that replaces its literal by an index of one octet, and occupies the size
+of its entry in the meantime; at every moment the entries that stay must fit into the table.  A
+field that did not stay costs a literal, whose name is an index of one octet from the second time
+on.  Every encoder produces such a packing, so the best packing, with fractions of entries allowed,
+is a bound.  It ignores that a table can evict only its oldest entry, so the true optimum is higher.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from .stories import Case
 from .strategies import without_credentials
 from .table_model import NEVER, Model, build_model
 
-#: What is taken off a solution before it is rounded up, for the error of floating point.
+#: Subtracted from a solution before it is rounded up, to allow for floating-point error.
 _TOLERANCE: Final = 1e-4
 
 
 class NoSolverError(Exception):
-    """scipy is missing; the text says how to get it."""
+    """scipy is missing; the message says how to install it."""
 
 
 def lower_bound(
     cases: Sequence[Case], *, limit: int = DEFAULT_TABLE_SIZE, huffman: bool = True
 ) -> int:
-    """Octets that the header blocks of ``cases``, which all have fields, need at least.
+    """The minimum octets for the header blocks of ``cases``, which must all have fields.
 
-    ``limit`` is the largest table, in octets, that the encoder keeps.  Credentials are never
+    ``limit`` is the largest table, in octets, that the encoder uses.  Credentials are never
     indexed, as :func:`hpacktools.strategies.never_indexed` says.  Size updates are not counted.
     Raises :class:`NoSolverError`.
     """
@@ -50,15 +51,15 @@ def lower_bound(
 
 
 def _costs(model: Model) -> tuple[list[int], list[int]]:
-    """For each position the least octets of a literal there, and what is saved at the next position
-    of the same field if it stays until then."""
+    """For each position the least octets of a literal there, and the octets saved at the next
+    position of the same field if it stays in the table until then."""
     named: set[int] = set()
     literals = []
     for field, free in zip(model.occurrences, model.free, strict=True):
         name = model.name[field]
         literal = model.with_indexing[field] if free else model.without_indexing[field]
         if name in named:
-            # The name is an index of one octet at least.
+            # The name is an index of at least one octet.
             literal -= model.name_octets[name]
         elif name >= 0:
             named.add(name)
@@ -78,8 +79,8 @@ def _costs(model: Model) -> tuple[list[int], list[int]]:
 def _saved(model: Model, places: list[int], savings: list[int]) -> int:
     """The most octets that can be saved, rounded up.
 
-    Variables: for each of ``places`` the share of its field that stays until it comes next, then
-    for each position the octets that stay from there to the next.
+    Variables: for each of ``places`` the share of its field that stays until its next occurrence,
+    then for each position the octets that stay from there to the next.
     """
     try:
         from scipy.optimize import linprog
@@ -107,7 +108,7 @@ def _saved(model: Model, places: list[int], savings: list[int]) -> int:
         add(place, first + place, 1.0)
         if place:
             add(place, first + place - 1, -1.0)
-    # Between a position and the next, the table is cut at times.
+    # Between two positions the table may be cut.
     capacity = [
         min(model.maximum[place], model.cut[place + 1] if place + 1 < count else NEVER)
         for place in range(count)
@@ -121,6 +122,6 @@ def _saved(model: Model, places: list[int], savings: list[int]) -> int:
         method="highs",
     )
     if not result.success:
-        raise NoSolverError(f"the linear programme was not solved: {result.message}")
-    # What is saved is a whole number of octets, so the bound may be rounded up.
+        raise NoSolverError(f"could not solve the linear program: {result.message}")
+    # Savings are whole octets, so the bound can be rounded up.
     return math.floor(-float(result.fun) + _TOLERANCE)

@@ -1,7 +1,7 @@
 """Encoding: :class:`Deflater` for one connection, :func:`story_deflater` for a known story,
 :func:`deflate_case` for JSON.
 
-The class offers what nghttp2's Python bindings offered as ``HDDeflater``.
+The class offers the interface of ``HDDeflater`` in nghttp2's former Python bindings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .stories import Case
 from .strategies import DEFAULT_EFFORT, STRATEGIES, Strategy, encode_naively, never_indexed
 
 if TYPE_CHECKING:
-    # Needed for a look ahead only.
+    # Needed only for lookahead.
     from .lookahead import LookAhead
 
 _WITH_INDEXING = Representation.WITH_INDEXING
@@ -47,20 +47,20 @@ class Deflater:
         huffman: bool = True,
         lookahead: bool = False,
     ) -> None:
-        """``table_size``: the largest dynamic table that the encoder keeps, in octets.
+        """``table_size``: the largest dynamic table that the encoder uses, in octets.
 
-        ``strategy`` is a name of :data:`hpacktools.strategies.STRATEGIES` or ``naive``.
-        ``lookahead``: :meth:`deflate` is told of field sections that follow; the strategy is
-        ``default`` then.  Raises ``ValueError`` for other strategies (``best`` needs a whole story:
-        :func:`story_deflater`) and for what is no table size.
+        ``strategy`` is a name in :data:`hpacktools.strategies.STRATEGIES` or ``naive``.  With
+        ``lookahead``, :meth:`deflate` gets the field sections that follow; the strategy must then
+        be ``default``.  Raises ``ValueError`` for other strategies (``best`` needs a whole story:
+        :func:`story_deflater`) and for an invalid table size.
         """
         if strategy != "naive" and strategy not in STRATEGIES:
-            raise ValueError(f"no strategy {strategy!r} for single field sections")
+            raise ValueError(f"the strategy {strategy!r} cannot encode single field sections")
         self._encoder = Encoder(table_size)
         self._strategy = strategy
         self._choose = None if strategy == "naive" else STRATEGIES[strategy]()
         if lookahead and strategy != "default":
-            raise ValueError(f"the strategy {strategy!r} does not look ahead")
+            raise ValueError(f"the strategy {strategy!r} does not support lookahead")
         self._lookahead: LookAhead | None = None
         if lookahead:
             from .lookahead import LookAhead
@@ -72,14 +72,14 @@ class Deflater:
 
     @property
     def table(self) -> DynamicTable:
-        """The dynamic table as it is after the last block."""
+        """The dynamic table after the last block."""
         return self._encoder.table
 
     def change_table_size(self, size: int) -> None:
         """The peer's SETTINGS_HEADER_TABLE_SIZE is now ``size`` octets.
 
-        The next block begins with the size updates that this needs (RFC 7541 section 4.2).  Raises
-        ``ValueError`` for what is no value of the setting.
+        The next block begins with the size updates that this requires (RFC 7541 section 4.2).
+        Raises ``ValueError`` for an invalid value of the setting.
         """
         self._encoder.change_maximum(size)
 
@@ -91,19 +91,21 @@ class Deflater:
     ) -> bytes:
         """Encode a field section; names and values are octets.
 
-        ``sensitive`` are the positions of fields that are never to be indexed (RFC 7541 section
-        7.1.3), beside the credentials that :func:`~hpacktools.strategies.never_indexed` finds.
-        ``upcoming`` are the field sections that follow, as far as they are known; only with
-        ``lookahead`` they matter.  Raises ``TypeError`` for a name or value that is not ``bytes``
-        and ``ValueError`` for a position where no field is; nothing has changed then.
+        ``sensitive``: positions of fields that must never be indexed (RFC 7541 section 7.1.3), in
+        addition to the credentials that :func:`~hpacktools.strategies.never_indexed` finds.
+        ``upcoming``: the field sections that follow, as far as they are known; used only with
+        ``lookahead``.  Raises ``TypeError`` for a name or value that is not ``bytes`` and
+        ``ValueError`` for a position without a field; the encoder is unchanged in both cases.
         """
         headers = [(name, value) for name, value in headers]
         for position, (name, value) in enumerate(headers):
             if type(name) is not bytes or type(value) is not bytes:
                 # The value may be a secret.
-                raise TypeError(f"name and value of field {position} are not bytes")
+                raise TypeError(f"field {position}: name and value must be bytes")
         if sensitive and not set(sensitive) <= set(range(len(headers))):
-            raise ValueError(f"sensitive are {list(sensitive)}, of {len(headers)} fields")
+            raise ValueError(
+                f"sensitive positions {list(sensitive)} are not all among the {len(headers)} fields"
+            )
         secret = never_indexed(headers, sensitive, self._strategy)
         if self._choose is None:
             plan = [
@@ -122,7 +124,7 @@ class Deflater:
         return self.deflate_planned(headers, plan)
 
     def deflate_planned(self, headers: Sequence[Field], plan: Sequence[Representation]) -> bytes:
-        """Encode a field section whose representations are decided."""
+        """Encode a field section whose representations have been decided."""
         self.never_indexed = tuple(
             position for position, each in enumerate(plan) if each is _NEVER_INDEXED
         )
@@ -133,10 +135,10 @@ class Deflater:
 def _plan(
     headers: Sequence[Field], secret: Collection[int], table: DynamicTable, choose: Strategy
 ) -> list[Representation]:
-    """The representation of each field by ``choose``, for a block that finds ``table``."""
+    """The representation of each field by ``choose``, for a block encoded against ``table``."""
     maximum = table.maximum
-    # The size of the table, never too low: what an insertion evicts is not looked up, so once
-    # the table has overflowed it counts as full until the end of the block.
+    # An upper bound of the table's size: evictions are not tracked, so once the table has
+    # overflowed it counts as full until the end of the block.
     size = table.size
     held = table.lookup().fields
     added = set()
@@ -160,7 +162,7 @@ def _plan(
 
 
 class _PlannedDeflater(Deflater):
-    """Encodes the field sections that a plan was made for, in order."""
+    """Encodes, in order, the field sections for which a plan was made."""
 
     def __init__(
         self, table_size: int, plans: Iterable[Sequence[Representation]], *, huffman: bool
@@ -174,12 +176,12 @@ class _PlannedDeflater(Deflater):
         sensitive: Collection[int] = (),
         upcoming: Sequence[Sequence[Field]] = (),
     ) -> bytes:
-        """Encode the next field section as planned; the plan knows what is sensitive."""
+        """Encode the next field section as planned; the plan already covers sensitive fields."""
         return self.deflate_planned(list(headers), next(self._plans))
 
 
 class _LookingDeflater(Deflater):
-    """Encodes the field sections of a story, of each of which some that follow are known."""
+    """Encodes the field sections of a story, knowing some that follow."""
 
     def __init__(
         self, table_size: int, cases: Sequence[Case], count: int, *, huffman: bool
@@ -195,7 +197,7 @@ class _LookingDeflater(Deflater):
         sensitive: Collection[int] = (),
         upcoming: Sequence[Sequence[Field]] = (),
     ) -> bytes:
-        """Encode the next field section of the story."""
+        """Encode the next field section of the story, with those that follow in view."""
         self._next += 1
         known = self._sections[self._next : self._next + self._count]
         return super().deflate(headers, sensitive, known)
@@ -210,21 +212,21 @@ def story_deflater(
     effort: int = DEFAULT_EFFORT,
     lookahead: int = 0,
 ) -> Deflater:
-    """An encoder of the story ``cases`` with any strategy, ``best`` included.
+    """An encoder for the story ``cases`` with any strategy, including ``best``.
 
-    ``best`` reads the cases now, with ``effort`` walks of annealing; the field sections to encode
-    must be theirs, in order.  With ``lookahead`` the strategy ``default`` knows of each field
-    section so many that follow; those to encode must be theirs too.  Else nobody looks at
-    ``cases``. ``table_size`` in octets as for :class:`Deflater`.  Raises ``ValueError`` for an
-    unknown strategy, and for another than ``default`` with ``lookahead``.
+    ``best`` reads the cases now, with ``effort`` annealing walks; then encode exactly these field
+    sections, in order.  With ``lookahead`` the strategy ``default`` knows that many field sections
+    in advance; again, encode exactly these.  Otherwise ``cases`` is not used.  ``table_size`` in
+    octets as for :class:`Deflater`.  Raises ``ValueError`` for an unknown strategy, and for
+    ``lookahead`` with a strategy other than ``default``.
     """
     if lookahead:
         if strategy != "default":
-            raise ValueError(f"the strategy {strategy!r} does not look ahead")
+            raise ValueError(f"the strategy {strategy!r} does not support lookahead")
         return _LookingDeflater(table_size, cases, lookahead, huffman=huffman)
     if strategy != "best":
         return Deflater(table_size, strategy=strategy, huffman=huffman)
-    # Needed by this strategy only, and slow to import.
+    # Needed only by this strategy, and slow to import.
     from .best import plan_cases
 
     plans = plan_cases(cases, limit=table_size, huffman=huffman, effort=effort)
@@ -238,9 +240,9 @@ def deflate_case(
     dump_table: bool = False,
     number_key: str = "seq",
 ) -> Object:
-    """Encode ``case``, whose settings come first; returns the case that ``hpack-deflate`` writes.
+    """Apply the settings of ``case`` and encode it; returns the case that ``hpack-deflate`` writes.
 
-    Members in the order of nghttp2's ``deflatehd``; ``number_key`` is ``seq`` or ``seqno``.
+    Members are in the order of nghttp2's ``deflatehd``; ``number_key`` is ``seq`` or ``seqno``.
     """
     assert case.fields is not None
     for size in case.table_sizes:

@@ -1,10 +1,10 @@
-"""The standard descriptors, which whoever starts a program may have closed.
+"""The standard descriptors, which may be closed when a program starts.
 
-Contract: after :func:`open_missing` descriptors 0, 1 and 2 are open, here and in programs that are
-started from here.
+Contract: after :func:`open_missing`, descriptors 0, 1 and 2 are open, in this process and its
+children.
 
-Assumes: called before the program opens anything that it keeps.  What it opens otherwise gets the
-lowest free number: a socket or a file would be taken for standard output or standard error.
+Assumes that it is called before the program opens anything that it keeps.  Otherwise a socket or a
+file would get the lowest free number and be taken for standard output or standard error.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import sys
 
 
 def open_missing() -> frozenset[int]:
-    """Open the null device in place of each standard descriptor that is closed; which those were.
+    """Open the null device for each standard descriptor that is closed; returns their numbers.
 
-    What Python made of them stays: ``sys.stdin``, ``sys.stdout`` or ``sys.stderr`` is ``None``.
+    The Python streams are unchanged: ``sys.stdin``, ``sys.stdout`` or ``sys.stderr`` is ``None``.
     """
     missing: set[int] = set()
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest number that is free: those below are open by now.
+            # The lowest free number: those below are open by now.
             opened = os.open(os.devnull, os.O_RDWR)
             assert opened == descriptor
             os.set_inheritable(descriptor, True)
@@ -32,9 +32,9 @@ def open_missing() -> frozenset[int]:
 
 
 def complete_streams() -> frozenset[int]:
-    """Do so, and have Python's standard streams lead there; which were closed.
+    """Like :func:`open_missing`, and also open Python's standard streams on the null device.
 
-    Nobody reads what goes to those.
+    Returns the numbers of the descriptors that were closed.  Output to them is discarded.
     """
     closed = open_missing()
     if sys.stdin is None:

@@ -1,7 +1,7 @@
-"""What a header block says, representation by representation.
+"""Explaining a header block, representation by representation.
 
 Contract: :func:`explain` agrees with :func:`hpacktools.codec.decode_block` about every block: the
-same fields, the same table, the same error.  It takes more time and keeps more.
+same fields, the same table, the same error.  It takes more time and memory.
 """
 
 from __future__ import annotations
@@ -42,29 +42,29 @@ class Step:
     """One representation of a block."""
 
     kind: Kind
-    #: Where it begins in the block, and its octets.
+    #: Its offset in the block, and its octets.
     offset: int
     octets: bytes
     #: The index of the field or of the name; ``None`` for a literal name and for a size update.
     index: int | None = None
     #: The field; ``None`` for a size update.
     field: Field | None = None
-    #: Whether the string is Huffman-coded; ``None`` where it is not in the block.
+    #: Whether the string is Huffman-coded; ``None`` if it is not in the block.
     name_huffman: bool | None = None
     value_huffman: bool | None = None
     #: The new maximum, in octets, of a size update.
     maximum: int | None = None
-    #: Whether the field is in the table afterwards because of this representation.
+    #: Whether this representation inserted the field into the table.
     inserted: bool = False
-    #: What left the table, oldest first, as far as it is known.
+    #: The entries evicted, oldest first, as far as they are known.
     evicted: tuple[Field, ...] = ()
-    #: The table afterwards.
+    #: The table after this representation.
     table: DynamicTable
 
 
 @dataclass(slots=True, kw_only=True)
 class Explanation:
-    """A block with its representations, up to the first error if there is one."""
+    """A block with its representations, up to the first error, if any."""
 
     block: bytes
     steps: list[Step]
@@ -89,13 +89,13 @@ def explain(
     allowed: int = DEFAULT_TABLE_SIZE,
     required: int | None = None,
 ) -> Explanation:
-    """Explain ``block`` (RFC 7541 sections 3.2 and 6).  Never raises for a block.
+    """Explain ``block`` (RFC 7541 sections 3.2 and 6).  Never raises, whatever the octets.
 
     ``allowed`` and ``required`` are as for :func:`hpacktools.codec.decode_block`.  Raises
-    ``TypeError`` for a block that is not ``bytes``.
+    ``TypeError`` if ``block`` is not ``bytes``.
     """
     if not isinstance(block, bytes):
-        raise TypeError(f"a block is bytes, not {type(block).__name__}")
+        raise TypeError(f"a block must be bytes, not {type(block).__name__}")
     error = None
     end = len(block)
     try:
@@ -109,10 +109,10 @@ def explain(
         try:
             step, table = _step(block, position, table)
         except HPACKError:
-            # The representation in which the error lies: ``error`` says what is wrong.
+            # The representation with the error; ``error`` has the reason.
             break
         position += len(step.octets)
-        # An error behind the beginning of a representation belongs to that representation.
+        # An error past the start of a representation belongs to that representation.
         if error is not None and position > error.offset:
             break
         steps.append(step)
@@ -214,7 +214,7 @@ def step_to_json(step: Step) -> Object:
 
 
 def explanation_to_json(explanation: Explanation) -> Object:
-    """``representations`` and, where there is one, ``error``."""
+    """The JSON members ``representations`` and, if there is an error, ``error``."""
     steps: list[JSON] = [step_to_json(step) for step in explanation.steps]
     result: Object = {"representations": steps}
     if explanation.error is not None:

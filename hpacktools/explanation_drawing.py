@@ -1,4 +1,4 @@
-"""The life of a dynamic table as a drawing: a column for each case, a row for each entry."""
+"""The life of a dynamic table as a drawing: one column per case, one row per entry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ svg.life .full { fill: var(--with); opacity: .3; } svg.life .most { fill: none;
 .key span { margin-right: 1.2rem; white-space: nowrap; } .key svg { vertical-align: middle; }
 """
 
-#: Entries and cases that are drawn.
+#: Maximum numbers of entries and cases drawn.
 _ENTRIES_SHOWN: Final = 400
 _CASES_SHOWN: Final = 600
 #: Measures in pixels.
@@ -34,17 +34,17 @@ _AXIS: Final = 24
 _WIDEST: Final = 34.0
 _NARROWEST: Final = 5.0
 _DRAWING: Final = 840.0
-#: Every how many cases one is numbered, and how far apart the numbers are at least.
+#: Intervals between numbered cases, and the least distance between numbers in pixels.
 _STEPS: Final = (1, 2, 5, 10, 20)
 _APART: Final = 28
-#: Characters of a label.
+#: Maximum length of a label in characters.
 _TEXT: Final = 42
 
 
 def draw(story: ExplainedStory) -> Iterator[str]:
-    """The drawing with its key."""
+    """The drawing with its legend."""
     if not story.entries:
-        yield '<p class="soft">Nothing was inserted.</p>'
+        yield '<p class="soft">No entries were inserted.</p>'
         return
     cases = min(len(story.cases), _CASES_SHOWN)
     entries = [entry for entry in story.entries if entry.inserted < cases][:_ENTRIES_SHOWN]
@@ -115,11 +115,11 @@ def _fullness(story: ExplainedStory, cases: int, width: float) -> Iterator[str]:
         yield f'<path class="most" d="{"".join(most)}"/>'
     label = f'<text class="soft" x="{_LABEL - 8}" text-anchor="end" y='
     yield f'{label}"14">{top} octets</text>'
-    yield f'{label}"{_PLOT}">size of the table</text>'
+    yield f'{label}"{_PLOT}">table size</text>'
 
 
 def _grid(cases: int, width: float, height: int) -> Iterator[str]:
-    """A line and a number every so many cases."""
+    """Grid lines and numbers at regular intervals of cases."""
     step = next(step for step in _STEPS if width * step >= _APART)
     y = _PLOT + 15
     for case in range(0, cases, step):
@@ -134,8 +134,8 @@ def _life(entry: Entry, y: float, cases: int, width: float) -> Iterator[str]:
     end = cases if entry.evicted is None else min(entry.evicted, cases)
     start = _middle(entry.inserted, width)
     stop = _LABEL + width * cases if end >= cases else _middle(end, width)
-    fate = "still there" if entry.evicted is None else f"evicted in case {entry.evicted}"
-    uses = f"used {len(entry.uses)} times, its name alone {len(entry.name_uses)} times"
+    fate = "still in the table" if entry.evicted is None else f"evicted in case {entry.evicted}"
+    uses = f"used {len(entry.uses)} times, only its name {len(entry.name_uses)} times"
     yield f"<g><title>{escape(text)}\n{entry.size} octets, inserted in case {entry.inserted}, "
     yield f"{fate}; {uses}</title>"
     label = text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"

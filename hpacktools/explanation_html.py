@@ -1,11 +1,11 @@
-"""Explained blocks and the life of their dynamic table as one self-contained page, without script.
+"""Explained blocks and the life of their dynamic table as one self-contained page without scripts.
 
-Contract: :func:`render` gives a page that loads nothing, works without script, follows the reader's
-choice of light or dark, and in which whatever a peer sent is text.
+Contract: :func:`render` gives a page that loads nothing, works without scripts and follows the
+reader's choice of light or dark.  Everything that a peer sent is shown as text.
 
-Strategy: the table's life is a drawing with a column for each case and a row for each entry.  In a
-block the octets of a representation and its row in the list beside it light up together: the style
-sheet has a rule for each position up to :data:`_LINKED`.
+Strategy: the table's life is a drawing with one column per case and one row per entry.  In a block,
+the octets of a representation and its row in the list light up together: the style sheet has a rule
+for each position up to :data:`_LINKED`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .explanation_drawing import draw
 from .explanation_text import shown, what
 from .table_life import ExplainedStory
 
-#: Representations of a block that light up with their octets.
+#: Number of representations per block that light up with their octets.
 _LINKED: Final = 64
-#: Cases that are shown in full, and those of them that are open at first.
+#: Number of cases shown in full, and how many of them start open.
 _CASES_SHOWN: Final = 200
 _CASES_OPEN: Final = 2
-#: Octets of one string that are shown.
+#: Octets shown of one string.
 _OCTETS_SHOWN: Final = 96
 
 _STYLE: Final = """
@@ -79,7 +79,7 @@ _CLASSES: Final = {
     Kind.NEVER_INDEXED: "never",
     Kind.SIZE_UPDATE: "update",
 }
-#: Bits of the integer that each kind begins with (RFC 7541 section 6).
+#: Prefix bits of the integer that each kind begins with (RFC 7541 section 6).
 _PREFIXES: Final = {
     Kind.INDEXED: 7,
     Kind.WITH_INDEXING: 6,
@@ -90,7 +90,7 @@ _PREFIXES: Final = {
 
 
 def render(stories: Sequence[tuple[ExplainedStory, int | None]]) -> str:
-    """The page about ``stories``, each with the lower bound of its octets where that is known."""
+    """The page about ``stories``, each with the lower bound of its octets, if known."""
     return "\n".join(_parts(stories)) + "\n"
 
 
@@ -105,7 +105,7 @@ def _parts(stories: Sequence[tuple[ExplainedStory, int | None]]) -> Iterator[str
     yield f"<title>HPACK explained</title><style>{_STYLE}{DRAWING_STYLE}{lit}</style></head><body>"
     yield "<h1>HPACK explained</h1>"
     yield (
-        '<p class="soft">Header blocks octet by octet, and what became of each entry of the '
+        '<p class="soft">Header blocks octet by octet, and the life of each entry in the '
         "dynamic table (RFC 7541).</p>"
     )
     for number, (story, bound) in enumerate(stories):
@@ -121,7 +121,7 @@ def _story(number: int, story: ExplainedStory, bound: int | None) -> Iterator[st
     yield "<h3>The life of the dynamic table</h3>"
     yield from draw(story)
     yield "<h3>Blocks</h3>"
-    yield '<p class="soft">Point at octets, or follow them, to see what they stand for. '
+    yield '<p class="soft">Point at octets, or click them, to see what they represent. '
     yield ", ".join(f'<b class="{_CLASSES[kind]}">{kind}</b>' for kind in Kind) + ".</p>"
     for position, (title, explanation) in enumerate(story.cases[:_CASES_SHOWN]):
         is_open = " open" if position < _CASES_OPEN else ""
@@ -132,7 +132,7 @@ def _story(number: int, story: ExplainedStory, bound: int | None) -> Iterator[st
             yield from _case(f"s{number}c{position}", explanation)
     left = len(story.cases) - _CASES_SHOWN
     if left > 0:
-        yield f'<p class="soft">{left} more are not shown here.</p>'
+        yield f'<p class="soft">{left} more cases are not shown.</p>'
 
 
 def _facts(story: ExplainedStory, bound: int | None) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _facts(story: ExplainedStory, bound: int | None) -> Iterator[str]:
     yield _fact("never used", f"{len(wasted)}", f"entries, {octets} octets of table")
     yield "</dl>"
     if bound is None:
-        yield '<p class="soft">The lower bound is shown where scipy is installed and the whole '
+        yield '<p class="soft">The lower bound is shown if scipy is installed and the whole '
         yield "connection is known.</p>"
 
 
@@ -177,7 +177,7 @@ def _case(anchor: str, explanation: Explanation) -> Iterator[str]:
     if rest:
         yield f'<span class="bad">{_hex(rest)}</span>'
     yield '</p><div class="scroll"><table><thead><tr><th>at</th><th>octets</th><th>field</th>'
-    yield "<th>what it does</th></tr></thead><tbody>"
+    yield "<th>effect</th></tr></thead><tbody>"
     for number, step in enumerate(explanation.steps):
         yield f'<tr id="{anchor}r{number}" class="{_linked(number)}">'
         yield f'<td class="at">{step.offset}</td>'
@@ -205,7 +205,7 @@ def _hex(octets: bytes) -> str:
 
 
 def _octets(step: Step) -> str:
-    """The octets of a representation with its parts: index, length of a string, string."""
+    """The octets of a representation, split into index, string length and string."""
     octets = step.octets
     _, end = decode_integer(octets, 0, _PREFIXES[step.kind])
     parts = [_part("first octets: kind and index", octets[:end])]

@@ -1,6 +1,6 @@
-"""An explained block as text for people, coloured on request.
+"""An explained block as text for people, in color on request.
 
-Octets of the peer's are escaped, so that no control character reaches the terminal.
+Octets from the peer are escaped, so that no control character reaches the terminal.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _DIM: Final = "2"
 _BOLD: Final = "1"
 _RED: Final = "1;31"
 
-#: Octets in one line; the rest of a long representation is counted, not shown.
+#: Octets shown of one representation; the rest of a long one is only counted.
 _OCTETS_SHOWN: Final = 64
 _OCTETS_PER_LINE: Final = 16
-#: Characters of a value that are shown.
+#: Characters shown of a value.
 _TEXT_SHOWN: Final = 200
 
 
 def escape(octets: bytes) -> str:
-    """``octets`` for a terminal: what is not printable ASCII as ``\\xNN``."""
+    """``octets`` for a terminal, with everything but printable ASCII as ``\\xNN``."""
     return "".join(
         chr(octet) if 0x20 <= octet < 0x7F and octet != 0x5C else f"\\x{octet:02x}"
         for octet in octets
@@ -40,7 +40,7 @@ def escape(octets: bytes) -> str:
 
 
 def shown(octets: bytes) -> str:
-    """``octets`` for people: escaped, and cut where they are many."""
+    """``octets`` for people: escaped, and shortened if there are many."""
     if octets is UNKNOWN:
         return "(unknown)"
     if len(octets) <= _TEXT_SHOWN:
@@ -49,7 +49,7 @@ def shown(octets: bytes) -> str:
 
 
 class Renderer:
-    """Renders explained blocks; ``colour`` uses ANSI sequences."""
+    """Renders explained blocks; ``colour`` adds ANSI color sequences."""
 
     def __init__(self, *, colour: bool) -> None:
         self._colour = colour
@@ -58,7 +58,7 @@ class Renderer:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour and text else text
 
     def render(self, title: str, explanation: Explanation) -> str:
-        """The whole block, with a last line feed."""
+        """The whole block, ending with a line feed."""
         return "\n".join(self._lines(title, explanation)) + "\n"
 
     def render_heading(self, name: str, context: str) -> str:
@@ -67,7 +67,7 @@ class Renderer:
         return self._paint(text, _BOLD) + "\n"
 
     def render_undecoded(self, title: str, reason: str) -> str:
-        """One line in the place of a block that cannot be explained."""
+        """One line in place of a block that cannot be explained."""
         return f"{self._paint(title, _BOLD)} {self._paint(printable(reason), _RED)}\n"
 
     def _lines(self, title: str, explanation: Explanation) -> Iterator[str]:
@@ -108,7 +108,7 @@ class Renderer:
             yield "         " + self._paint(change, _DIM)
 
     def _change(self, step: Step) -> str:
-        """What the representation did to the table."""
+        """The effect of the representation on the table."""
         parts = []
         if step.kind is Kind.WITH_INDEXING:
             assert step.field is not None
@@ -117,7 +117,7 @@ class Renderer:
                 least = "at least " if step.field[0] is UNKNOWN else ""
                 parts.append(f"inserted at {FIRST_DYNAMIC_INDEX}, {least}{size} octets")
             else:
-                parts.append(f"not inserted: {size} octets are more than the table holds")
+                parts.append(f"not inserted: {size} octets exceed the table's maximum size")
         if step.evicted:
             parts.append("evicted " + ", ".join(map(_brief, step.evicted)))
         if parts:
@@ -126,11 +126,11 @@ class Renderer:
 
 
 def _size(table: DynamicTable) -> str:
-    """The size and the maximum, as far as they are known."""
+    """The table's size and maximum, as far as they are known."""
     size = sum(map(entry_size, known_entries(table)))
     maximum = known_maximum(table)
     if maximum is None:
-        return f"{size} octets known of an unknown maximum"
+        return f"{size} known octets, maximum unknown"
     return f"{size} of {maximum} octets"
 
 
@@ -141,7 +141,7 @@ def _brief(field: Field) -> str:
 
 
 def what(step: Step) -> str:
-    """The kind, where the name comes from, and how strings are coded."""
+    """The kind, the source of the name, and the coding of the strings."""
     if step.kind is Kind.SIZE_UPDATE:
         return f"{step.kind}: the table holds at most {step.maximum} octets"
     parts = [str(step.kind)]

@@ -1,6 +1,6 @@
 """Decoding: :class:`Inflater` for one connection, :func:`inflate_case` for JSON.
 
-The class offers what nghttp2's Python bindings offered as ``HDInflater``.
+The class offers the interface of ``HDInflater`` in nghttp2's former Python bindings.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Inflater:
     def __init__(self, *, from_the_middle: bool = False) -> None:
         """``from_the_middle``: the connection was already in use before the first block.
 
-        Names and values that were inserted before are :data:`~hpacktools.unknown.UNKNOWN` then, and
-        any table size is permitted, because nobody knows what the settings were.
+        Names and values inserted earlier are then :data:`~hpacktools.unknown.UNKNOWN`, and any
+        table size is permitted, because the settings are not known.
         """
         self._decoder = Decoder()
         self.from_the_middle = from_the_middle
@@ -35,7 +35,7 @@ class Inflater:
 
     @property
     def table(self) -> DynamicTable:
-        """The dynamic table as it is after the last block."""
+        """The dynamic table after the last block."""
         return self._decoder.table
 
     @property
@@ -45,15 +45,15 @@ class Inflater:
 
     @property
     def required(self) -> int | None:
-        """The size, in octets, that the next block must begin by going down to, if any."""
+        """The size, in octets, to which the next block must begin by reducing the table, if any."""
         return self._decoder.required
 
     def change_table_size(self, size: int) -> None:
         """The encoder has acknowledged SETTINGS_HEADER_TABLE_SIZE ``size`` (octets).
 
         If its table is larger, the next block must begin with a size update (RFC 7541 section 4.2).
-        Raises ``ValueError`` for what is no value of the setting.  From the middle it changes
-        nothing: whether the encoder's table was larger is not known.
+        Raises ``ValueError`` for an invalid value of the setting.  With ``from_the_middle`` this
+        has no effect, because the size of the encoder's table is not known.
         """
         if not self.from_the_middle:
             self._decoder.change_allowed(size)
@@ -61,11 +61,11 @@ class Inflater:
     def inflate(self, block: bytes | bytearray | memoryview) -> list[Field]:
         """Decode a whole header block; names and values are octets.
 
-        Raises :class:`~hpacktools.codec.HPACKError`; the table is lost then, and every later block
-        raises too.  Raises ``TypeError`` for what has no octets.
+        Raises :class:`~hpacktools.codec.HPACKError`; then the table is lost, and every later block
+        raises too.  Raises ``TypeError`` for an argument that is not bytes-like.
         """
         if type(block) is not bytes:
-            # Entries of the table are parts of the block: they must not change with it.
+            # Table entries are slices of the block: they must not change if the buffer does.
             block = bytes(memoryview(block))
         return list(self._decode(block).fields)
 
@@ -82,10 +82,10 @@ def inflate_case(
     dump_table: bool = False,
     number_key: str = "seq",
 ) -> Object:
-    """Decode ``case``, whose settings come first; returns the case that ``hpack-inflate`` writes.
+    """Apply the settings of ``case`` and decode it; returns the case that ``hpack-inflate`` writes.
 
-    Members in the order of nghttp2's ``inflatehd``; ``header_table_size`` is there when the maximum
-    of the table changed.  Raises :class:`~hpacktools.codec.HPACKError`.
+    Members are in the order of nghttp2's ``inflatehd``; ``header_table_size`` is present if the
+    maximum of the table changed.  Raises :class:`~hpacktools.codec.HPACKError`.
     """
     assert case.wire is not None
     for size in case.table_sizes:

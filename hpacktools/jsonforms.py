@@ -1,11 +1,11 @@
 """Fields, tables and documents as JSON, in the form that nghttp2's tools and the corpus use.
 
-Names and values are octets, JSON strings are text.  A string stands for its UTF-8 octets.  A field
-that is not UTF-8 has an approximation in ``headers`` (U+FFFD for what cannot be decoded), and its
-octets beside it: ``"octets": {"3": {"name": HEX, "value": HEX}}`` for the field at position 3.  In
-a dumped table ``name_hex`` and ``value_hex`` say the same.  Names and values that a decoder from
-the middle of a connection cannot know are ``?``, and ``unknown`` says where.  Other tools ignore
-these members.
+Names and values are octets; JSON strings are text.  A string represents its UTF-8 octets.  A field
+that is not UTF-8 has an approximation in ``headers`` (U+FFFD for octets that cannot be decoded),
+and its octets next to it: ``"octets": {"3": {"name": HEX, "value": HEX}}`` for the field at
+position 3.  In a dumped table ``name_hex`` and ``value_hex`` do the same.  Names and values that
+are unknown because decoding began in the middle of a connection are ``?``, and ``unknown`` says
+where.  Other tools ignore these members.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .unknown import PLACEHOLDER, UNKNOWN, known_entries, known_maximum, unknown
 
 
 class ShapeError(ValueError):
-    """JSON that is not what it should be.
+    """JSON of the wrong shape.
 
     ``path`` is the JSON path of the place (``$.cases[1].wire``), ``reason`` says what is wrong.
     """
@@ -37,7 +37,7 @@ class ShapeError(ValueError):
 
 
 def text_of(octets: bytes) -> str:
-    """``octets`` as text; U+FFFD for what is not UTF-8, ``?`` for what is not known."""
+    """``octets`` as text: U+FFFD for invalid UTF-8, ``?`` for unknown octets."""
     if octets is UNKNOWN:
         return PLACEHOLDER
     return octets.decode("utf-8", "replace")
@@ -55,10 +55,10 @@ def is_utf8(octets: bytes) -> bool:
 
 
 def fields_from_json(headers: list[JSON], octets: JSON, path: str) -> tuple[Field, ...]:
-    """The fields of a header list of the right shape.
+    """The fields of a header list that has the right shape.
 
-    ``octets`` is the member of that name or ``None``; ``path`` is where the case is.  Raises
-    :class:`ShapeError` when ``octets`` names a position beyond the list.
+    ``octets`` is the member of that name or ``None``; ``path`` is the JSON path of the case.
+    Raises :class:`ShapeError` if ``octets`` names a position beyond the list.
     """
     fields = []
     for header in headers:
@@ -69,7 +69,7 @@ def fields_from_json(headers: list[JSON], octets: JSON, path: str) -> tuple[Fiel
     if octets is not None:
         assert isinstance(octets, dict)
         for position, field in octets.items():
-            # A number of any length would take long to convert.
+            # Converting a number of unlimited length would take too long.
             if len(position) > 9 or int(position) >= len(fields):
                 raise ShapeError(f"{path}.octets.{position}", "there is no such header")
             assert isinstance(field, dict)
@@ -81,7 +81,7 @@ def fields_from_json(headers: list[JSON], octets: JSON, path: str) -> tuple[Fiel
 
 
 def fields_to_json(fields: Iterable[Field]) -> tuple[list[JSON], Object]:
-    """``headers`` and ``octets`` of a field section; ``octets`` is empty where all is UTF-8."""
+    """``headers`` and ``octets`` of a field section; ``octets`` is empty if all is UTF-8."""
     headers: list[JSON] = []
     octets: Object = {}
     for name, value in fields:
@@ -146,8 +146,8 @@ def _object(members: list[tuple[str, JSON]]) -> Object:
 
 
 def find_repeated(value: JSON, path: str) -> ShapeError | None:
-    """What to say of the first object in ``value``, which is at ``path``, that has a member twice;
-    ``None`` where there is no such object."""
+    """The error for the first object in ``value``, which is at ``path``, with a duplicate member;
+    ``None`` if there is no such object."""
     if isinstance(value, Repeated):
         return ShapeError(path, f"has the member {value.member!r} twice")
     places: Iterable[tuple[str, JSON]] = ()
@@ -167,34 +167,34 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def parse(text: str, *, first_line: int = 1) -> JSON:
-    """Parse one JSON document; an object with a member twice is a
+    """Parse one JSON document; an object with a duplicate member becomes a
     :class:`~hpacktools.shapes.Repeated`.
 
-    ``first_line`` is the number of the line that the text begins with.  Raises ``ValueError``,
-    whose text has line and column where they are known.
+    ``first_line`` is the number of the first line of the text.  Raises ``ValueError`` with line and
+    column in the message if they are known.
     """
     document, end = _parse_at(text, 0, first_line)
     if _skip_blanks(text, end) < len(text):
         place = _place(text, _skip_blanks(text, end), first_line)
-        raise ValueError(f"something follows the JSON document: {place}")
+        raise ValueError(f"extra data after the JSON document: {place}")
     return document
 
 
 def parse_all(text: str) -> list[JSON]:
-    """Parse JSON documents that follow one another; at least one."""
+    """Parse a sequence of one or more JSON documents."""
     documents = []
     position = 0
     while True:
         document, position = _parse_at(text, position, 1)
         documents.append(document)
-        # By index: a copy of the rest for each document would take quadratic time.
+        # By index: copying the rest for each document would take quadratic time.
         position = _skip_blanks(text, position)
         if position == len(text):
             return documents
 
 
 def _skip_blanks(text: str, position: int) -> int:
-    """The first position from ``position`` on that is no whitespace."""
+    """The first position from ``position`` on that is not whitespace."""
     blanks = _BLANKS.match(text, position)
     assert blanks is not None
     return blanks.end()
@@ -217,9 +217,9 @@ def _place(text: str, position: int, first_line: int) -> str:
 
 
 def pretty(value: JSON, indent: str = "") -> str:
-    """``value`` with two blanks of indentation, as jansson writes it for nghttp2's tools.
+    """``value`` indented by two spaces, as jansson writes it for nghttp2's tools.
 
-    Numbers with a fraction have 17 digits, text is not escaped beyond need.
+    Numbers with a fraction have 17 digits; text is escaped only where necessary.
     """
     if isinstance(value, str):
         return encode_basestring(value)

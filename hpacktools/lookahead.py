@@ -1,13 +1,13 @@
-"""Planning with a look ahead: some of the field sections that follow are known.
+"""Planning with lookahead: some of the field sections that follow are known.
 
-Contract: a :class:`LookAhead` plans the field sections of one connection in order, each with those
-behind it that are known, as in a burst of responses that wait in a queue.  With none known it
-decides much as the strategy ``default`` does.
+Contract: a :class:`LookAhead` plans the field sections of one connection in order, each with the
+later ones that are already known, such as a burst of responses waiting in a queue.  With none known
+it decides much like the strategy ``default``.
 
-Strategy: how far an entry lives follows from how fast the table has been filling.  A field is
-indexed if what it will save, among the known sections and by chance beyond them, is worth the
-octets that it takes in the table.  The chance is that of its name, learned as ``default`` does, and
-high for a field that comes again within sight.
+Strategy: the lifetime of an entry is estimated from how fast the table has been filling.  A field
+is indexed if its savings, certain ones in the known sections and likely ones beyond them, are worth
+the octets it occupies in the table.  The probability is that of its name, learned as in
+``default``, and high for a field that recurs in the known sections.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _WITH_INDEXING = Representation.WITH_INDEXING
 _WITHOUT_INDEXING = Representation.WITHOUT_INDEXING
 _NEVER_INDEXED = Representation.NEVER_INDEXED
 
-#: How many fields and names are remembered.  What is known to come is worth a longer memory than
-#: that of the strategy ``default``.
+#: How many fields and names are remembered.  Knowing what follows makes a longer memory worthwhile
+#: than in the strategy ``default``.
 REMEMBERED_FIELDS: Final = 512
 REMEMBERED_NAMES: Final = 256
-#: Fields over which the speed is measured at which the table fills.
+#: Number of recent fields used to measure how fast the table fills.
 _MEASURED: Final = 300
-# The following are the best of those tried on the http2jp corpus.
-#: Weight of the past in the account of a name.
+# The best of the values tried on the http2jp corpus.
+#: Weight of the past in a name's average.
 _PAST: Final = 0.9
 #: Octets that must be saved for each octet in the table.
 _PRICE: Final = 0.14
-#: What a field saves beyond sight, in literals: if it comes within sight, and else times the square
-#: of the share of its name's fields that came again.
+#: Expected savings beyond the known sections, in literals: for a field that recurs in them, and for
+#: others, multiplied by the square of the share of its name's fields that recurred.
 _TAIL_SEEN: Final = 1.0
 _TAIL: Final = 0.4
-#: Where more than this part of an entry's life is beyond sight, the rule of ``default`` decides,
-#: with its share.
+#: If more than this part of an entry's life is beyond the known sections, the rule of ``default``
+#: decides, with its share.
 _BEYOND: Final = 0.93
 _SHARE: Final = 0.6
 
@@ -49,13 +49,13 @@ class LookAhead:
     """Plans the field sections of one connection."""
 
     def __init__(self, *, huffman: bool = True) -> None:
-        """``huffman``: whether strings are Huffman-coded where that is shorter."""
+        """``huffman``: whether to Huffman-code strings if that is shorter."""
         self._huffman = huffman
-        #: Fields that came, the last used at the end, with how many times.
+        #: Fields seen, most recently used last, with their counts.
         self._seen: dict[Field, int] = {}
-        #: Name -> share of its fields that had come before.
+        #: Name -> share of its fields that were repeats.
         self._shares: dict[bytes, float] = {}
-        #: Octets inserted by each of the last fields, and their sum.
+        #: Octets inserted by each of the most recent fields, and their sum.
         self._inserted: deque[int] = deque(maxlen=_MEASURED)
         self._octets = 0
 
@@ -68,8 +68,8 @@ class LookAhead:
     ) -> list[Representation]:
         """The representation of each field of ``headers``.
 
-        ``secret`` are the positions of those that are never indexed; ``table`` is the table as the
-        block will find it; ``upcoming`` are the field sections that follow, as far as known.
+        ``secret``: positions of fields that are never indexed.  ``table``: the table before the
+        block.  ``upcoming``: the field sections that follow, as far as they are known.
         """
         places, end = _places([headers, *upcoming])
         held = table.lookup()
@@ -89,7 +89,7 @@ class LookAhead:
             if position in secret:
                 representation = _NEVER_INDEXED
             elif field in held.fields or field in added:
-                # An index, whatever is asked for.
+                # Written as an index, whatever the representation.
                 pass
             else:
                 entry = len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
@@ -111,7 +111,7 @@ class LookAhead:
         return plan
 
     def _saving(self, field: Field, named: bool) -> int:
-        """Octets that an index saves; ``named``: an index can stand for the name alone."""
+        """Octets that an index saves; ``named``: whether an index can represent the name alone."""
         octets = len(encode_string(field[1], self._huffman))
         return octets if named else octets + len(encode_string(field[0], self._huffman))
 
@@ -125,9 +125,9 @@ class LookAhead:
         places: list[int],
         end: int,
     ) -> bool:
-        """Whether the field at ``place`` is worth an entry of so many octets.
+        """Whether the field at ``place`` is worth an entry of ``size`` octets.
 
-        ``places`` are those of the field in all known sections, which end at ``end``.
+        ``places``: the field's positions in all known sections, which end at ``end``.
         """
         life = float("inf")
         if self._octets:
@@ -163,7 +163,8 @@ class LookAhead:
 
 
 def _places(sections: Sequence[Sequence[Field]]) -> tuple[dict[Field, list[int]], int]:
-    """Where each field comes, counting those that the static table lacks, and how many they are."""
+    """The positions of each field, counting only fields not in the static table; and their
+    count."""
     places: dict[Field, list[int]] = {}
     place = 0
     for section in sections:

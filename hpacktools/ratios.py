@@ -1,7 +1,7 @@
-"""How small the blocks of raw stories get: every strategy beside the lower bound.
+"""Compression of raw stories: every strategy compared with the lower bound.
 
-Contract: :func:`measure` gives the octets of one story by each row of the table; :func:`render`
-sums them up as text, :func:`to_json` as JSON.  Ratios are octets of header blocks for an octet of
+Contract: :func:`measure` gives the octets of one story for each row of the table; :func:`render`
+shows the sums as text, :func:`to_json` as JSON.  Ratios are octets of header blocks per octet of
 names and values.
 """
 
@@ -20,27 +20,27 @@ from .shapes import JSON, Object
 from .stories import Case, UnusableError, load_story
 from .strategies import STRATEGIES
 
-#: The row of the bound.
+#: The row with the lower bound.
 BOUND: Final = "lower bound"
-#: Blocks that are known ahead, in the rows about that.
+#: Number of blocks known ahead, in the lookahead rows.
 _LOOKAHEADS: Final = (64, 16, 8, 4)
 
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
-    """Octets of one story, or of several together."""
+    """The octets of one story, or of several together."""
 
     #: Of names and values.
     before: int
-    #: Row -> of header blocks; the bound first.
+    #: Row -> octets of header blocks; the bound first.
     after: dict[str, int]
 
 
 def measure(path: Path, *, table_size: int, effort: int) -> Measured:
     """Measure a raw story with tables of ``table_size`` octets and ``best`` with ``effort`` walks.
 
-    Raises ``OSError``, :class:`~hpacktools.stories.UnusableError` and ``ShapeError`` for what is no
-    raw story, and :class:`~hpacktools.bound.NoSolverError`.
+    Raises ``OSError``, :class:`~hpacktools.stories.UnusableError` and ``ShapeError`` if ``path`` is
+    not a raw story, and :class:`~hpacktools.bound.NoSolverError`.
     """
     story = load_story(path)
     cases = story.cases
@@ -77,7 +77,7 @@ def measure_all(paths: Sequence[Path], *, table_size: int, effort: int, jobs: in
     if jobs <= 1 or len(paths) <= 1:
         stories = list(map(run, paths))
     else:
-        # The longest first, so that none is left over at the end.
+        # Longest first, so that no long story is left over at the end.
         paths = sorted(paths, key=lambda path: -path.stat().st_size)
         with ProcessPoolExecutor(jobs) as pool:
             stories = list(pool.map(run, paths))

@@ -1,12 +1,12 @@
-"""Recognising well-formed JSON by plain code.
+"""Recognizing well-formed JSON with plain code.
 
-Contract: every function here says yes exactly where the JSON Schema of the same name in
-:mod:`hpacktools.schemas` validates (a property test holds them together).  Well-formed input, which
-is nearly all input, therefore never pays for ``jsonschema``; where a function says no, the schema
+Contract: every function here accepts exactly what the JSON Schema of the same name in
+:mod:`hpacktools.schemas` accepts (a property test keeps them in step).  Well-formed input, which is
+nearly all input, therefore never pays for ``jsonschema``; if a function says no, the schema
 explains why.
 
-Quirks of the http2jp corpus are well-formed: ``header_table_size`` may be ``null`` or absent,
-``seqno`` too, and members that nobody knows are ignored.
+Quirks of the http2jp corpus are well-formed: ``header_table_size`` and ``seqno`` may be ``null`` or
+absent, and unknown members are ignored.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from __future__ import annotations
 import re
 from typing import TypeAlias, TypeGuard
 
-#: What ``json`` returns.
+#: A value as ``json`` returns it.
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 #: A JSON object.
 Object: TypeAlias = dict[str, JSON]
 
 
 class Repeated(dict[str, "JSON"]):
-    """An object that has a member twice: nobody can say which of the two counts.
+    """An object with a duplicate member, so that it is unclear which of the two is meant.
 
-    No function here takes it for an object.
+    No function here accepts it as an object.
     """
 
     __slots__ = ("member",)
 
     def __init__(self, members: Object, member: str) -> None:
         super().__init__(members)
-        #: The name of the first member that comes again.
+        #: The name of the first duplicate member.
         self.member = member
 
 
@@ -39,12 +39,12 @@ MAX_SETTING = 2**32 - 1
 
 
 def is_integer(value: JSON, maximum: float = float("inf")) -> bool:
-    """A whole number from 0 to ``maximum``, written as one: ``4096.0`` is none."""
+    """An integer from 0 to ``maximum``, written as one: ``4096.0`` is not accepted."""
     return type(value) is int and 0 <= value <= maximum
 
 
 def is_text(value: JSON) -> bool:
-    """A string that has a UTF-8 form: without lone surrogates."""
+    """A string without lone surrogates, so that it has a UTF-8 form."""
     if type(value) is not str:
         return False
     try:
@@ -62,7 +62,7 @@ def is_hex(value: JSON) -> bool:
         octets = bytes.fromhex(value)
     except ValueError:
         return False
-    # fromhex skips blanks.
+    # fromhex skips spaces.
     return len(value) == 2 * len(octets)
 
 
@@ -72,14 +72,14 @@ _BETWEEN_OCTETS = re.compile(r"[ \t\r\n:]+|0[xX]")
 
 
 def is_wire(value: JSON) -> bool:
-    """A header block: hexadecimal digits, in which octets may be parted by blanks, line feeds and
-    colons and have ``0x`` before them."""
+    """A header block: hexadecimal digits; spaces, line feeds and colons may separate octets, and
+    ``0x`` may precede them."""
     return is_hex(value) or (isinstance(value, str) and _DUMPED.fullmatch(value) is not None)
 
 
 def digits_of_wire(text: str) -> str:
-    """Only the digits of a header block for which :func:`is_wire` holds."""
-    # An "0x" cannot begin within an octet: "x" is no digit.
+    """Only the digits of a header block that :func:`is_wire` accepts."""
+    # "0x" cannot begin inside an octet: "x" is not a digit.
     return text if is_hex(text) else _BETWEEN_OCTETS.sub("", text)
 
 
@@ -118,7 +118,7 @@ def _is_position(text: str) -> bool:
 
 
 def _has_optional_members(case: Object) -> bool:
-    """Whether the members that every kind of case may have are right where they are there."""
+    """Whether the members that any kind of case may have are valid, if present."""
     if "header_table_size" in case:
         size = case["header_table_size"]
         if size is not None and not is_integer(size, MAX_SETTING):

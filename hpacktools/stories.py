@@ -1,10 +1,9 @@
 """Stories and their cases: header lists and header blocks that belong to one connection.
 
-Contract: a :class:`Case` has the right shape and is converted to octets; whoever wants to report
-bad cases one by one reads them with :func:`read_case`, whoever wants a whole story or an error uses
-:func:`load_story`.  The format is that of http2jp/hpack-test-case, with three members more that
-other tools ignore: ``sensitive``, ``octets`` (see :mod:`hpacktools.jsonforms`) and
-``header_table_sizes``.
+Contract: a :class:`Case` has the right shape and is converted to octets.  Use :func:`read_case` to
+report bad cases one by one, :func:`load_story` for a whole story or an error.  The format is that
+of http2jp/hpack-test-case plus three members that other tools ignore: ``sensitive``, ``octets``
+(see :mod:`hpacktools.jsonforms`) and ``header_table_sizes``.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from .shapes import (
     is_text,
 )
 
-#: What a case is read for -> the recogniser of its shape.
+#: Purpose of reading a case -> function that recognizes its shape.
 _RECOGNISERS: dict[str, Callable[[JSON], bool]] = {
     "story": is_story_case,
     "deflate-input": is_deflate_case,
@@ -35,17 +34,17 @@ _RECOGNISERS: dict[str, Callable[[JSON], bool]] = {
 }
 
 
-#: How binding a story is, from the most to the least:
+#: How binding a story is, strictest first:
 #:
 #: - ``must``: the RFC demands it of every decoder or encoder;
-#: - ``settings``: RFC 9113 demands it of an endpoint, whose codec has to know the settings;
-#: - ``limits``: within the RFC an implementation may set its own limit;
-#: - ``advice``: widely done, but no sentence demands it.
+#: - ``settings``: RFC 9113 demands it of an endpoint; the codec must know the settings;
+#: - ``limits``: the RFC lets an implementation set its own limit;
+#: - ``advice``: widely done, but the RFC does not demand it.
 LEVELS: Final = ("must", "settings", "limits", "advice")
 
 
 class UnusableError(ValueError):
-    """Input of which nothing can be used: not JSON, or not a story."""
+    """Input that cannot be used at all: not JSON, or not a story."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,18 +53,18 @@ class Case:
 
     #: ``seqno``, or ``seq``, or the position in the story.
     number: int
-    #: The field section in octets; ``None`` where the case has none.
+    #: The field section in octets; ``None`` if the case has none.
     fields: tuple[Field, ...] | None
-    #: Positions in ``fields`` that are never to be indexed (RFC 7541 section 7.1.3).
+    #: Positions in ``fields`` that must never be indexed (RFC 7541 section 7.1.3).
     sensitive: frozenset[int]
-    #: The header block; ``None`` where the case has none.
+    #: The header block; ``None`` if the case has none.
     wire: bytes | None
     #: Values of SETTINGS_HEADER_TABLE_SIZE (octets) that take effect just before this case, in
-    #: order; empty where it does not change.
+    #: order; empty if it does not change.
     table_sizes: tuple[int, ...]
-    #: The case as it was read.
+    #: The case as JSON, as it was read.
     document: Object
-    #: The frame that the block began with and its stream, of a capture; else empty and 0.
+    #: For a capture, the frame type that began the block and its stream; otherwise empty and 0.
     frame: str = ""
     stream_id: int = 0
 
@@ -74,16 +73,16 @@ class Case:
 class Story:
     """The cases of one direction of one connection, in order."""
 
-    #: Where it comes from, for messages.
+    #: Its origin, for messages.
     name: str
     description: str
-    #: ``request`` or ``response`` where the story says so, else empty.
+    #: ``request`` or ``response`` if the story says so, otherwise empty.
     context: str
     cases: list[Case]
     #: One of :data:`LEVELS`.
     level: str = "must"
-    #: What it asks of a codec beside the RFC: ``settings``, ``several settings``, ``sensitive``,
-    #: ``128 fields``.
+    #: What it requires of a codec beyond the RFC: ``settings``, ``several settings``,
+    #: ``sensitive``, ``128 fields``.
     needs: tuple[str, ...] = ()
 
     @property
@@ -115,7 +114,7 @@ def read_case(document: JSON, position: int, kind: str = "story", root: str = "$
         digits = digits_of_wire(str(document["wire"]))
         wire = bytes.fromhex(digits)
         if digits != document["wire"]:
-            # What is written again is written plainly.
+            # Documents are written back in plain form.
             document = document | {"wire": digits}
     number = document.get("seqno", document.get("seq", position))
     return Case(
@@ -143,7 +142,7 @@ def _table_sizes(document: Object) -> tuple[int, ...]:
 
 
 def _sensitive(document: Object, fields: tuple[Field, ...] | None, path: str) -> frozenset[int]:
-    """The member ``sensitive``: positions, or names that stand for every field of that name."""
+    """The member ``sensitive``: positions, or names, each for every field with that name."""
     members = document.get("sensitive")
     if not members or fields is None:
         return frozenset()
@@ -162,9 +161,9 @@ def _sensitive(document: Object, fields: tuple[Field, ...] | None, path: str) ->
 
 
 def cases_of(document: JSON) -> list[JSON]:
-    """The array ``cases`` of a document, whose items are yet to be read.
+    """The array ``cases`` of a document, with its items still unread.
 
-    Raises :class:`ShapeError` when there is none.
+    Raises :class:`ShapeError` if there is none.
     """
     if not isinstance(document, dict):
         raise ShapeError("$", "the root is not an object")
@@ -179,13 +178,14 @@ def cases_of(document: JSON) -> list[JSON]:
 
 
 def read_text(path: str | PathLike[str]) -> str:
-    """The text of a file.  Raises :class:`UnusableError` like :func:`decode_text`, ``OSError``."""
+    """The text of a file.  Raises ``OSError``, and :class:`UnusableError` as
+    :func:`decode_text`."""
     with open(path, "rb") as file:
         return decode_text(file.read())
 
 
 def decode_text(octets: bytes) -> str:
-    """``octets`` as text that is not blank; a byte order mark is skipped.
+    """``octets`` as non-blank text; a byte order mark is skipped.
 
     Raises :class:`UnusableError`.
     """
@@ -201,8 +201,8 @@ def decode_text(octets: bytes) -> str:
 def load_story(path: str | PathLike[str]) -> Story:
     """Read a story from a file.
 
-    Raises ``OSError`` when it cannot be read, :class:`UnusableError` when it is not JSON, and
-    :class:`~hpacktools.jsonforms.ShapeError` with the JSON path when it has the wrong shape.
+    Raises ``OSError`` if it cannot be read, :class:`UnusableError` if it is not JSON, and
+    :class:`~hpacktools.jsonforms.ShapeError` with the JSON path if it has the wrong shape.
     """
     try:
         document = parse(read_text(path))

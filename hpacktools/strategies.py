@@ -1,9 +1,9 @@
 """Strategies: which fields an encoder puts into its dynamic table.
 
-Contract: :func:`never_indexed` decides for every strategy what is a secret.  A strategy sees the
-other fields of one connection one after another and names a representation for each, without
-knowing what comes.  The strategies that know are elsewhere: ``best``, which knows the whole story,
-in :mod:`hpacktools.best`, and looking ahead in :mod:`hpacktools.lookahead`.
+Contract: :func:`never_indexed` decides for every strategy which fields are secret.  A strategy sees
+the other fields of one connection one after another and chooses a representation for each, without
+knowing what follows.  The strategies that do know are elsewhere: ``best``, which knows the whole
+story, in :mod:`hpacktools.best`, and lookahead in :mod:`hpacktools.lookahead`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NEVER_INDEXED = Representation.NEVER_INDEXED
 #: (name, value, maximum size of the table, its size now; both in octets) -> representation.
 Strategy: TypeAlias = Callable[[bytes, bytes, int, int], Representation]
 
-#: Names whose values nghttp2 does not index: they differ from message to message.
+#: Names whose values nghttp2 does not index, because they differ from message to message.
 NGHTTP2_NOT_INDEXED: Final = frozenset(
     [
         b":path",
@@ -35,9 +35,9 @@ NGHTTP2_NOT_INDEXED: Final = frozenset(
         b"set-cookie",
     ]
 )
-#: A shorter cookie has so few values that compression would help to guess it (RFC 7541 7.1.3).
+#: A cookie shorter than this has so few values that compression helps to guess it (RFC 7541 7.1.3).
 SHORT_COOKIE: Final = 20
-#: Names whose values are credentials, all of them or the short ones.
+#: Names whose values are credentials: always, or if they are short.
 _CREDENTIALS: Final = frozenset([b"authorization", b"proxy-authorization", b"cookie"])
 #: The same by nghttp2's policy.
 _NGHTTP2_CREDENTIALS: Final = frozenset([b"authorization", b"cookie"])
@@ -46,12 +46,12 @@ _NGHTTP2_CREDENTIALS: Final = frozenset([b"authorization", b"cookie"])
 def never_indexed(
     fields: Iterable[Field], listed: Collection[int] = (), strategy: str = "default"
 ) -> frozenset[int]:
-    """The positions of the fields to be written as never-indexed literals.
+    """The positions of the fields to write as never-indexed literals.
 
-    They are those in ``listed`` and, by RFC 7541 section 7.1.3, every credential: authorization,
-    proxy-authorization, and a cookie that is short enough to be guessed.  Names are compared
-    without regard to case, because HTTP/1 text has them in any.  The strategy ``nghttp2`` keeps to
-    that library's own list.
+    These are the positions in ``listed`` and, by RFC 7541 section 7.1.3, every credential:
+    authorization, proxy-authorization, and a cookie short enough to be guessed.  Names are compared
+    without regard to case, because HTTP/1 text may use any.  The strategy ``nghttp2`` follows that
+    library's own list.
     """
     if strategy == "nghttp2":
         found = {
@@ -69,7 +69,7 @@ def never_indexed(
 
 
 def without_credentials(cases: Iterable[Case]) -> list[Case]:
-    """The cases with their credentials among what is sensitive."""
+    """The cases with their credentials marked as sensitive."""
     return [
         replace(case, sensitive=never_indexed(case.fields or (), case.sensitive)) for case in cases
     ]
@@ -80,7 +80,7 @@ def _is_credential(name: bytes, value: bytes) -> bool:
 
 
 def nghttp2() -> Strategy:
-    """The policy of nghttp2: all is indexed but some names and very large entries."""
+    """The policy of nghttp2: index everything except some names and very large entries."""
 
     def choose(name: bytes, value: bytes, maximum: int, size: int) -> Representation:
         large = 4 * (len(name) + len(value) + ENTRY_OVERHEAD) > 3 * maximum
@@ -90,33 +90,33 @@ def nghttp2() -> Strategy:
 
 
 def linear() -> Strategy:
-    """Everything is indexed."""
+    """Index every field."""
     return lambda name, value, maximum, size: _WITH_INDEXING
 
 
 def static() -> Strategy:
-    """Only the static table is used."""
+    """Use only the static table."""
     return lambda name, value, maximum, size: _WITHOUT_INDEXING
 
 
-#: How many fields the default strategy remembers.  A field that came earlier than that is no
-#: longer in a table of 4096 octets; remembering 512 made the corpus 1 % larger.
+#: How many fields the default strategy remembers.  A field seen earlier than that is no longer in a
+#: table of 4096 octets; remembering 512 made the corpus 1 % larger.
 REMEMBERED_FIELDS: Final = 128
-#: How many names it keeps account of: a connection uses a few dozen.
+#: How many names it keeps averages for: a connection uses a few dozen.
 REMEMBERED_NAMES: Final = 256
-#: Weight of the past in the account of a name, and the share of fields that must have come again
-#: for new values to be indexed at first sight.  The best of those tried on the corpus.
+#: Weight of the past in a name's average, and the share of fields that must have recurred for new
+#: values to be indexed at first sight.  The best of the values tried on the corpus.
 _PAST: Final = 0.9
 _SHARE: Final = 0.6
 
 
 def adaptive() -> Strategy:
-    """The default: learn for each name whether its values come again.
+    """The default: learn for each name whether its values recur.
 
-    A field that came before is indexed.  A new one is indexed while most of the recent values of
-    its name had come before; a name starts with full trust.  Any other is indexed too as long as
-    the table is at most half full with it, for there it takes nothing away.  Entries over three
-    quarters of the table are not indexed.
+    A field seen before is indexed.  A new one is indexed if most of the recent values of its name
+    were repeats; a name starts with full trust.  Any other field is also indexed if that leaves the
+    table at most half full, because then it displaces nothing.  Entries larger than three quarters
+    of the table are not indexed.
     """
     seen: dict[tuple[bytes, bytes], None] = {}
     shares: dict[bytes, float] = {}
@@ -127,7 +127,7 @@ def adaptive() -> Strategy:
             return _WITHOUT_INDEXING
         field = (name, value)
         known = field in seen
-        # Both memories keep what was used last at their end.
+        # Both memories keep the most recently used item at their end.
         if known:
             del seen[field]
         elif len(seen) >= REMEMBERED_FIELDS:
@@ -150,10 +150,10 @@ STRATEGIES: Final[dict[str, Callable[[], Strategy]]] = {
     "linear": linear,
     "static": static,
 }
-#: Every name that an option takes; ``naive`` uses no table at all, ``best`` knows the whole story.
+#: All names of the option; ``naive`` uses no table at all, ``best`` knows the whole story.
 STRATEGY_NAMES: Final = (*STRATEGIES, "naive", "best")
-#: Annealing walks of ``best`` when the caller does not say: the raw stories of the http2jp corpus
-#: then take some twenty seconds.
+#: Default number of annealing walks for ``best``: with it the raw stories of the http2jp corpus
+#: take about twenty seconds.
 DEFAULT_EFFORT: Final = 5
 
 

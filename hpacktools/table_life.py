@@ -1,7 +1,7 @@
-"""The life of a dynamic table over a story: insertions, uses, evictions, and what was for nothing.
+"""The life of a dynamic table over a story: insertions, uses, evictions, and wasted entries.
 
-Contract: an :class:`ExplainedStory` is given the explained blocks of one direction in order.  It
-knows every entry that these blocks insert; entries from before are not among them.
+Contract: an :class:`ExplainedStory` gets the explained blocks of one direction in order.  It knows
+every entry that these blocks insert, but not entries inserted earlier.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .unknown import known_entries, known_maximum
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One insertion.  Positions are those of cases in the story."""
+    """One insertion.  Positions are case positions in the story."""
 
     field: Field
     #: Octets in the table.
     size: int
     inserted: int
-    #: Where an index stands for the field, and where one stands for its name; in order.
+    #: Positions where an index represents the field, and where one represents its name; in order.
     uses: list[int] = dataclasses.field(default_factory=list)
     name_uses: list[int] = dataclasses.field(default_factory=list)
-    #: Where it left the table; ``None`` if it is still there at the end.
+    #: Position where it was evicted; ``None`` if it is still in the table at the end.
     evicted: int | None = None
 
     @property
@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(slots=True, kw_only=True)
 class Moment:
-    """The table after a case, in octets."""
+    """The size and the maximum of the table after a case, in octets."""
 
     size: int
     #: ``None`` while it is not known.
@@ -53,7 +53,7 @@ class ExplainedStory:
         self.name = name
         #: ``request``, ``response`` or empty.
         self.context = context
-        #: The title of each case with its explanation, or why there is none.
+        #: The title of each case with its explanation, or the reason why there is none.
         self.cases: list[tuple[str, Explanation | str]] = []
         #: All entries, in the order of insertion.
         self.entries: list[Entry] = []
@@ -63,7 +63,7 @@ class ExplainedStory:
         self._living: deque[Entry] = deque()
 
     def add(self, title: str, explanation: Explanation | str) -> None:
-        """Take the next case."""
+        """Add the next case."""
         position = len(self.cases)
         self.cases.append((title, explanation))
         if isinstance(explanation, str):
@@ -92,7 +92,7 @@ class ExplainedStory:
             self.entries.append(entry)
 
     def explanations(self) -> list[Explanation]:
-        """Those of the cases that were decoded."""
+        """The explanations of the cases that were decoded."""
         return [each for _, each in self.cases if not isinstance(each, str) and not each.error]
 
     def input_length(self) -> int:
@@ -109,12 +109,12 @@ class ExplainedStory:
         return sum(len(explanation.block) for explanation in self.explanations())
 
     def largest_maximum(self) -> int:
-        """The largest table, in octets, that was permitted after any case."""
+        """The largest maximum of the table after any case, in octets."""
         return max((each.maximum for each in self.moments if each.maximum is not None), default=0)
 
     def as_cases(self) -> Sequence[Case]:
-        """The field sections as an encoder would be given them, with a table of the largest maximum
-        from the beginning."""
+        """The field sections as input for an encoder, with a table of the largest maximum from the
+        beginning."""
         sizes: tuple[int, ...] = (self.largest_maximum(),)
         cases = []
         for number, explanation in enumerate(self.explanations()):

@@ -1,13 +1,13 @@
-"""What a story costs under a given choice of fields to index: the exact size, without the octets.
+"""The exact size of a story for a given choice of fields to index, without producing the octets.
 
-Contract: :func:`follow` counts to the octet what :class:`~hpacktools.codec.Encoder` writes for the
-same choice (a test compares them).
+Contract: :func:`follow` counts exactly the octets that :class:`~hpacktools.codec.Encoder` writes
+for the same choice (a test compares them).
 
-Strategy: a story becomes arrays of small integers.  An *occurrence* is a field that no entry of the
-static table equals, in the order of the story; the choice says for each occurrence whether it is to
-be inserted when the table lacks it.  The table is a queue of insertions with a head that moves over
-the evicted ones.  Two courses that inserted the same since before their oldest living entries have
-equal tables: from there on they cost the same, so a changed course is followed only up to there.
+Strategy: a story becomes arrays of small integers.  An *occurrence* is a field that is not in the
+static table, in story order; the choice says for each occurrence whether to insert it if it is not
+in the table.  The table is a queue of insertions with a head that moves past the evicted ones.  Two
+courses have equal tables once they have inserted the same fields since before their oldest live
+entries: from there on they cost the same, so a changed course is followed only up to that point.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .stories import Case
 #: "Never again", as a position.
 NEVER: Final = 2**62
 
-#: Entries inserted since -> octets of an index with 7, 6 and 4 bits of prefix: up to these ages an
-#: index takes one octet less than beyond.
+#: Ages (entries inserted since) up to which an index with a prefix of 7, 6 and 4 bits takes one
+#: octet less than beyond.
 _INDEX_ONE: Final = 126 - FIRST_DYNAMIC_INDEX + 1
 _INDEX_TWO: Final = 127 + 127 - FIRST_DYNAMIC_INDEX + 1
 _NAME_WITH_ONE: Final = 62 - FIRST_DYNAMIC_INDEX + 1
@@ -61,11 +61,11 @@ class Model:
     updates: int
     #: Position -> field.
     occurrences: list[int]
-    #: Position -> position at which the same field comes again, or :data:`NEVER`.
+    #: Position -> next position of the same field, or :data:`NEVER`.
     following: list[int]
     #: Position -> whether it may be inserted: it is not sensitive.
     free: list[bool]
-    #: Position -> largest size of the table, in octets, and what it is cut to before.
+    #: Position -> maximum size of the table, in octets, and the size it is cut to before.
     maximum: list[int]
     cut: list[int]
     #: Field -> size of its entry; octets as a literal with and without indexing, with the name
@@ -99,7 +99,7 @@ class _Builder:
         self.names: dict[bytes, int] = {}
 
     def add(self, field: Field, sensitive: bool, maximum: int, cut: int) -> bool:
-        """Add an occurrence; says whether the table has a part in it."""
+        """Add an occurrence; returns whether the dynamic table matters for it."""
         model = self.model
         if field in STATIC_FIELDS and not sensitive:
             model.fixed += 1
@@ -138,7 +138,7 @@ class _Builder:
 
 
 def build_model(cases: Sequence[Case], *, limit: int, huffman: bool) -> Model:
-    """The model of ``cases`` for an encoder whose table holds ``limit`` octets at most."""
+    """The model of ``cases`` for an encoder whose table holds at most ``limit`` octets."""
     builder = _Builder(huffman)
     model = builder.model
     encoder = Encoder(limit)
@@ -164,7 +164,7 @@ def build_model(cases: Sequence[Case], *, limit: int, huffman: bool) -> Model:
 
 
 class State:
-    """The table before an occurrence: the living insertions and where fields and names are."""
+    """The table before an occurrence: the live insertions, and where fields and names are."""
 
     __slots__ = ("fields", "head", "names", "places", "queue", "used")
 
@@ -180,7 +180,7 @@ class State:
         self.used = 0
 
     def step(self, model: Model, place: int, inserted: bool) -> None:
-        """Go past the occurrence at ``place``, inserting it or not."""
+        """Advance past the occurrence at ``place``, inserting it or not."""
         if inserted:
             field = model.occurrences[place]
             number = len(self.queue)
@@ -193,11 +193,11 @@ class State:
             self.evict(model, model.maximum[place])
 
     def evict(self, model: Model, maximum: int) -> None:
-        """Evict until the table holds ``maximum`` octets at most."""
+        """Evict until the table holds at most ``maximum`` octets."""
         while self.used > maximum:
             field = self.queue[self.head]
             self.used -= model.size[field]
-            # What is evicted is forgotten, so that a copy costs what lives and not what ever lived.
+            # Forget evicted entries, so that a copy costs only as much as the live ones.
             if self.fields[field] == self.head:
                 del self.fields[field]
             self.head += 1
@@ -205,8 +205,8 @@ class State:
 
 @dataclass(slots=True, kw_only=True)
 class Course:
-    """What happens from a position on: for each position its octets, whether it inserted, and the
-    position of the oldest living insertion before it."""
+    """The course from a position on: for each position its octets, whether it inserted, and the
+    position of the oldest live insertion before it."""
 
     octets: list[int]
     inserted: list[bool]
@@ -214,7 +214,7 @@ class Course:
 
     @classmethod
     def unknown(cls, length: int) -> Course:
-        """A course of no cost that no other ever joins."""
+        """A course without cost that no other course ever joins."""
         return cls(octets=[0] * length, inserted=[False] * length, oldest=[-1] * length)
 
 
@@ -229,13 +229,13 @@ def follow(
     """Follow ``choice`` from ``start``, where the table is ``state``, until the course joins
     ``known``, or costs more than ``bound`` octets beyond it, or ends.
 
-    Returns what it costs beyond ``known`` and the course from ``start`` on.
+    Returns its cost relative to ``known`` and the course from ``start`` on.
     """
     occurrences, name_of, size_of = model.occurrences, model.name, model.size
     with_indexing, without_indexing = model.with_indexing, model.without_indexing
     name_octets, maximum, cut = model.name_octets, model.maximum, model.cut
     fields, names = state.fields.copy(), state.names.copy()
-    # Only living insertions are copied; numbers stay what they are.
+    # Only live insertions are copied; their numbers stay the same.
     base, head, used = state.head, state.head, state.used
     queue, places = state.queue[base:], state.places[base:]
     count = base + len(queue)

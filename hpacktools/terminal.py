@@ -1,12 +1,13 @@
-"""Text for a terminal: what files, commands and peers say cannot write to it."""
+"""Escaping text for a terminal, so that files, commands and peers cannot send control
+characters."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """``text`` in one line: what is not printable as ``\\n``, ``\\xNN`` or ``\\uNNNN``.
+    """``text`` on one line, with unprintable characters as ``\\n``, ``\\xNN`` or ``\\uNNNN``.
 
-    The backslash stays as it is: the result is for people, not to be read back.
+    Backslashes are not escaped: the result is for people and cannot be parsed back.
     """
     if text.isprintable():
         return text

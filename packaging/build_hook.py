@@ -25,21 +25,20 @@ PACKAGES = ("h2static", "hpacktools")
 #: 0 is for those who are in a hurry, and build in a quarter of the time.
 OPTIMIZATION = os.environ.get("H2STATIC_OPTIMIZATION", "3")
 
-#: Runs in the copy.  Types are checked by ``make types``, with the stubs that this needs not have.
+#: Runs in the copy.
 _SETUP = """
 import sys
 from mypyc.build import mypycify
 from setuptools import setup
 
-modules = mypycify(
-    ["--ignore-missing-imports", *sys.argv[2:]], opt_level=sys.argv[1], debug_level="0"
-)
+modules = mypycify(sys.argv[2:], opt_level=sys.argv[1], debug_level="0")
 setup(name="compiled", packages=[], ext_modules=modules, script_args=["build_ext", "--inplace"])
 """
 
 
 class CompiledBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # of any builder
-    """See the module.  ``compiled`` and ``interpreted`` are patterns of paths in its settings."""
+    """See the module.  In its settings ``compiled`` and ``interpreted`` are patterns of paths, and
+    ``mypy`` are options."""
 
     PLUGIN_NAME = "custom"
 
@@ -60,7 +59,7 @@ class CompiledBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # of any
         modules = self._modules(tree)
         (tree / "setup.py").write_text(_SETUP)
         done = subprocess.run(  # noqa: S603 -- our own interpreter and program
-            [sys.executable, "setup.py", OPTIMIZATION, *modules],
+            [sys.executable, "setup.py", OPTIMIZATION, *self.config["mypy"], *modules],
             cwd=tree,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

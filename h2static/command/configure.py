@@ -42,6 +42,7 @@ from h2static.config import (
 from h2static.errors import StartError, UsageError
 from h2static.host_config import ListenConfig, MountConfig
 from h2static.proxy.config import ProxyConfig
+from h2static.server.processors import usable_processors
 from h2static.site.compression import COMPRESSIONS
 from h2static.site.config import HintSource, SiteConfig
 from h2static.site.hints.rules import PushRules
@@ -418,8 +419,4 @@ def _root(values: Mapping[str, object]) -> str:
 
 def _workers(count: int) -> int:
     """``count``, or for 0 the number of CPUs that this process may use."""
-    if count:
-        return count
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return count or usable_processors()

@@ -1,7 +1,7 @@
-"""HTTP/2 without I/O, for programs of your own: octets in, events out.
+"""HTTP/2 without I/O, for your own programs: octets in, events out.
 
-A :class:`Connection` is one end of an HTTP/2 connection.  Give it the octets that come from the
-peer, and it returns what happened; tell it what to send, and it has octets for the peer::
+A :class:`Connection` is one end of an HTTP/2 connection.  Pass it the octets from the peer, and it
+returns events; call its methods to send, and it provides octets for the peer::
 
     connection = Connection(SERVER)
     sock.sendall(connection.octets_to_send())
@@ -11,17 +11,17 @@ peer, and it returns what happened; tell it what to send, and it has octets for 
                 connection.respond(event.stream_id, 200, (), b"hello")
         sock.sendall(connection.octets_to_send())
 
-Contract: no method waits, and none raises for anything that a peer can send: what the peer did
-wrong ends the stream or the connection, with the frames that RFC 9113 wants, and an event says so.
-What breaks the rules on this side raises :class:`Misuse`.
+Contract: no method waits, and none raises for anything that a peer can send: an error of the peer
+ends the stream or the connection, with the frames that RFC 9113 demands, and an event reports it.
+Breaking the rules on this side raises :class:`Misuse`.
 
-Flow control works by itself in one direction and by asking in the other.  Content that was received
-counts against the peer's window until :meth:`Connection.acknowledge` says that it was used.
-Content that is to be sent waits here until the peer's windows have room; :meth:`Connection.send`
-says whether to go on, and :class:`RoomAvailable` comes when it said no and there is room again.
+Flow control is automatic in one direction and explicit in the other.  Received content counts
+against the peer's window until :meth:`Connection.acknowledge` says that it was consumed.  Content
+to send waits here until the peer's windows have room; :meth:`Connection.send` returns whether to
+continue, and after false, :class:`RoomAvailable` says when there is room again.
 
-Time is an argument: pass monotonic seconds with each call, or nothing where no deadlines are
-wanted; then call :meth:`Connection.check` about twice a second.
+Time is an argument: pass monotonic seconds with each call, and call :meth:`Connection.check` about
+twice a second; or pass nothing if you do not need deadlines.
 """
 
 from h2static.h2.connection import CLIENT, SERVER, Connection

@@ -1,8 +1,8 @@
 """One end of an HTTP/2 connection that reports events; see :mod:`h2static.h2`.
 
-Strategy: an adapter.  On a server's side every request is handled by telling of it, and the
-exchange waits in :class:`_Incoming` for what the caller says; on a client's side :class:`_Answer`
-receives the response.  Content is held back, octet by octet, until the caller has used it.
+Strategy: an adapter.  On the server side every request becomes an event, and its exchange waits in
+:class:`_Incoming` for the caller's calls; on the client side :class:`_Answer` receives the
+response. Credit for content is withheld until the caller has consumed it.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ from h2static.http2.stream import Stream
 CLIENT = Role.CLIENT
 SERVER = Role.SERVER
 
-#: What one call of :meth:`Connection.octets_to_send` gathers at most, or a little more.
+#: Octets that one call of :meth:`Connection.octets_to_send` returns at most, or slightly more.
 _BUDGET = 262_144
 
 
 class Connection:
-    """One end of an HTTP/2 connection; see the module."""
+    """One end of an HTTP/2 connection (RFC 9113), without I/O; see :mod:`h2static.h2`."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Connection:
         schemes: tuple[bytes, ...] = (b"http", b"https"),
         now: float = 0.0,
     ) -> None:
-        """``schemes``: those that requests to a server may name."""
+        """``schemes``: those that requests to a server may have."""
         settings = settings or LocalSettings()
         limits = limits or Limits()
         self._events: list[Event] = []
@@ -89,7 +89,7 @@ class Connection:
     # ------------------------------------------------------------------ octets
 
     def receive(self, octets: bytes, now: float | None = None) -> list[Event]:
-        """Take octets of the peer; returns what happened, in order."""
+        """Process octets from the peer; returns the resulting events, in order."""
         engine = self._engine
         engine.receive(octets, self._time(now))
         while engine.backlog:
@@ -97,14 +97,14 @@ class Connection:
         return self._take_events()
 
     def receive_eof(self, now: float | None = None) -> list[Event]:
-        """The peer sends no more."""
+        """The peer has closed its direction; returns the resulting events."""
         self._engine.receive_eof(self._time(now))
         return self._take_events()
 
     def octets_to_send(self, now: float | None = None) -> bytes:
-        """The next octets for the peer, which count as sent; empty when there are none.
+        """The next octets for the peer, which then count as sent; empty if there are none.
 
-        Call it until it returns nothing: content comes in portions.
+        Call it until it returns nothing: content is returned in portions.
         """
         engine = self._engine
         self._time(now)
@@ -118,30 +118,30 @@ class Connection:
         return octets
 
     def events(self) -> list[Event]:
-        """What has happened since the last call that returned events."""
+        """The events since the last call that returned events."""
         return self._take_events()
 
     def check(self, now: float) -> list[Event]:
-        """Act on deadlines that have passed; about twice a second."""
+        """Act on deadlines that have passed; call this about twice a second."""
         self._engine.check(self._time(now))
         return self._take_events()
 
     def close(self) -> None:
-        """End gracefully: GOAWAY, then what was accepted is finished (section 6.8)."""
+        """End gracefully: send GOAWAY, then finish accepted streams (RFC 9113 section 6.8)."""
         self._engine.drain(self._now)
 
     @property
     def closed(self) -> bool:
-        """Whether to close the transport once everything was sent."""
+        """Whether to close the transport once everything has been sent."""
         return self._engine.closing
 
     # ------------------------------------------------------------------ messages
 
     def request(self, request: Request, body: bytes = b"", *, more: bool = False) -> int:
-        """Send a request; returns its stream.
+        """Send a request; returns its stream ID.
 
-        ``more``: content follows with :meth:`send`.  Raises :class:`Misuse` where the server takes
-        no more requests now, see :attr:`room_for_requests`.
+        ``more``: content follows with :meth:`send`.  Raises :class:`Misuse` if the server accepts
+        no more requests now; see :attr:`room_for_requests`.
         """
         client = self._client
         if client is None:
@@ -164,7 +164,7 @@ class Connection:
 
     @property
     def room_for_requests(self) -> bool:
-        """Whether the server takes another request now (SETTINGS_MAX_CONCURRENT_STREAMS)."""
+        """Whether the server accepts another request now (SETTINGS_MAX_CONCURRENT_STREAMS)."""
         client = self._client
         if client is None or client.closing or client.peer.leaving or client.eof:
             return False
@@ -182,8 +182,8 @@ class Connection:
     ) -> None:
         """Send the final response to a request; ``more``: content follows with :meth:`send`.
 
-        To a request for a protocol (RFC 8441) 200 with ``more`` grants it: what follows in both
-        directions is that protocol's.  No effect on a stream that has ended meanwhile.
+        For an extended CONNECT (RFC 8441), 200 with ``more`` grants the protocol: content in both
+        directions then belongs to it.  No effect on a stream that has already ended.
         """
         incoming = self._incoming(stream_id)
         if incoming is None:
@@ -202,7 +202,7 @@ class Connection:
             incoming.exchange.respond(Response(status=status, fields=fields, body=pipe))
 
     def inform(self, stream_id: int, status: int, fields: Fields = ()) -> None:
-        """Send a response 1xx before the final one."""
+        """Send an informational response (1xx, except 101) before the final one."""
         if not 100 <= status <= 199 or status == 101:
             raise Misuse(f"{status} is not an informational status code of HTTP/2")
         incoming = self._incoming(stream_id)
@@ -210,24 +210,24 @@ class Connection:
             incoming.exchange.inform(status, fields)
 
     def send(self, stream_id: int, data: bytes) -> bool:
-        """Send content; false when enough is waiting: go on at :class:`RoomAvailable`."""
+        """Send content; returns false if enough is waiting: continue at :class:`RoomAvailable`."""
         pipe = self._sending.get(stream_id)
         return pipe is not None and pipe.receive(data)
 
     def end(self, stream_id: int, trailers: Fields = ()) -> None:
-        """The message is whole."""
+        """End the message, with optional trailers."""
         pipe = self._sending.pop(stream_id, None)
         if pipe is not None:
             pipe.end(trailers)
 
     def acknowledge(self, stream_id: int) -> None:
-        """Everything that came on the stream was used: let the peer send more."""
+        """All content received on the stream was consumed: let the peer send more."""
         receiving = self._receiving.get(stream_id)
         if receiving is not None:
             receiving.resume()
 
     def reset(self, stream_id: int, code: ErrorCode = ErrorCode.CANCEL) -> None:
-        """End a stream at once (section 6.4)."""
+        """End a stream immediately (RFC 9113 section 6.4)."""
         receiving = self._receiving.pop(stream_id, None)
         self._sending.pop(stream_id, None)
         if isinstance(receiving, _Answer):
@@ -259,7 +259,7 @@ class Connection:
         return receiving
 
     def _unblock(self) -> None:
-        """Readings that would block go on when there is more to send."""
+        """Resume blocked readers if there is more to send."""
         engine = self._engine
         blocked = engine.blocked[:]
         engine.blocked.clear()
@@ -278,42 +278,42 @@ class Connection:
         return events
 
     def tell(self, event: Event) -> None:
-        """For the parts of this module."""
+        """Add an event.  Internal."""
         self._events.append(event)
 
     def begin_receiving(self, stream_id: int, receiving: _Incoming | _Answer) -> None:
-        """For the parts of this module."""
+        """Register the receiver of a stream's content.  Internal."""
         self._receiving[stream_id] = receiving
 
     def end_receiving(self, stream_id: int) -> None:
-        """For the parts of this module."""
+        """Remove the receiver of a stream's content.  Internal."""
         self._receiving.pop(stream_id, None)
         self._sending.pop(stream_id, None)
 
 
 class _Relay:
-    """A server's application: it reports each request as an event."""
+    """A server's application: it turns each request into an event."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def recall(self, request: Request) -> Response | None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.recall`."""
         return None
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         # The exchanges of this engine are its streams.
         assert isinstance(exchange, Stream)
         _Incoming(self._connection, exchange).begin()
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.refuse`."""
         return Response(status=status, fields=((b"content-length", b"0"),))
 
 
 class _Incoming:
-    """A request that came, and where its content goes."""
+    """A received request, and the sink of its content."""
 
     def __init__(self, connection: Connection, stream: Stream) -> None:
         self._connection = connection
@@ -321,7 +321,7 @@ class _Incoming:
         self.exchange = stream
 
     def begin(self) -> None:
-        """Report the request."""
+        """Report the request as an event."""
         connection, stream = self._connection, self.exchange
         connection.begin_receiving(stream.id, self)
         connection.tell(RequestReceived(stream_id=stream.id, request=stream.request))
@@ -330,19 +330,19 @@ class _Incoming:
             stream.accept(self)
 
     def receive(self, data: bytes) -> bool:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.receive`."""
         self._connection.tell(DataReceived(stream_id=self._stream_id, data=data))
         return False
 
     def end(self, trailers: Fields) -> None:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.end`."""
         self._connection.tell(MessageEnded(stream_id=self._stream_id, trailers=trailers))
 
     def abandon(self) -> None:
-        """See :class:`h2static.http.bodies.Sink`; ``_lost`` reports it."""
+        """Implement :meth:`h2static.http.bodies.Sink.abandon`; ``_lost`` reports it."""
 
     def resume(self) -> None:
-        """What came was used."""
+        """All content was consumed: give its credit back."""
         self.exchange.resume()
 
     def _lost(self) -> None:
@@ -353,7 +353,7 @@ class _Incoming:
 
 
 class _Answer:
-    """Where a response goes; see :class:`h2static.http.outgoing.ResponseReceiver`."""
+    """Receives a response, as a :class:`h2static.http.outgoing.ResponseReceiver`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -361,7 +361,7 @@ class _Answer:
         self._call: PromisedCall | Call | None = None
 
     def begin(self, stream_id: int, call: Call) -> None:
-        """The request was sent."""
+        """Note the stream and the call of the request that was sent."""
         self._stream_id = stream_id
         self._call = call
         self._connection.begin_receiving(stream_id, self)
@@ -406,11 +406,11 @@ class _Answer:
         return promised
 
     def resume(self) -> None:
-        """What came was used."""
+        """All content was consumed: give its credit back."""
         if self._call is not None:
             self._call.resume()
 
     def cancel(self, code: ErrorCode) -> None:
-        """The response is not needed."""
+        """Cancel the request: the response is no longer wanted."""
         if isinstance(self._call, Call):
             self._call.cancel(code)

@@ -1,4 +1,4 @@
-"""The events of a connection in :mod:`h2static.h2`."""
+"""The events that :mod:`h2static.h2` reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from h2static.http.messages import Request
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class RequestReceived:
-    """A client asks for something; its content follows in :class:`DataReceived`."""
+    """A request from a client; its content follows in :class:`DataReceived`."""
 
     stream_id: int
     request: Request
@@ -19,7 +19,7 @@ class RequestReceived:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class InformationalReceived:
-    """A response 1xx: the final one is still to come."""
+    """An informational response (1xx); the final one is still to come."""
 
     stream_id: int
     status: int
@@ -46,7 +46,7 @@ class PromiseReceived:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class DataReceived:
-    """Content; give its credit back with :meth:`Connection.acknowledge` when it was used."""
+    """Content; call :meth:`Connection.acknowledge` when it was consumed to return its credit."""
 
     stream_id: int
     data: bytes
@@ -54,7 +54,7 @@ class DataReceived:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class MessageEnded:
-    """The peer's message is whole."""
+    """The peer's message is complete."""
 
     stream_id: int
     trailers: Fields
@@ -62,28 +62,28 @@ class MessageEnded:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class RoomAvailable:
-    """:meth:`Connection.send` may go on."""
+    """There is room again: continue with :meth:`Connection.send`."""
 
     stream_id: int
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class StreamEnded:
-    """The stream has ended before its messages were whole: nothing more comes on it."""
+    """The stream has ended before its messages were complete: nothing more arrives on it."""
 
     stream_id: int
     reason: str
-    #: An error code of RFC 9113 section 7, where the peer gave one.
+    #: An error code of RFC 9113 section 7, if the peer sent one.
     code: int | None = None
-    #: The request was not processed and may be sent again (section 8.7).
+    #: The request was not processed and may be retried (RFC 9113 section 8.7).
     may_retry: bool = False
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ConnectionEnded:
-    """Send what there is to send, and close."""
+    """The connection is over: send the remaining octets, and close the transport."""
 
-    #: What was wrong, if anything was.
+    #: The error, if there was one.
     problem: str | None
 
 

@@ -1,1 +1,1 @@
-"""The waist: what protocol engines and applications share (RFC 9110)."""
+"""The waist of the architecture: types and rules shared by engines and applications (RFC 9110)."""

@@ -1,8 +1,8 @@
 """Addresses of clients and proxies: one validated type for all of them.
 
-Contract: an address that a peer or a proxy has named becomes an :data:`IPAddress` here or is
-refused.  What logs and applications see is made from that, so no octet that somebody wrote in the
-place of an address gets any further.  Pure: nothing is looked up.
+Contract: an address given by a peer or a proxy becomes an :data:`IPAddress` here or is refused.
+Logs and applications see only text made from that type, so arbitrary octets in place of an address
+get no further.  Pure: there are no name lookups.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Final, TypeAlias
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
-#: Stands for the peers of Unix domain sockets among the names of networks.
+#: Represents the peers of Unix domain sockets in a list of networks.
 UNIX = "unix"
-#: Addresses whose texts are known: clients come again, and reading one takes longer than all else
-#: that a new connection needs here.
+#: Number of cached address texts: clients return, and parsing an address takes longer than
+#: everything else that a new connection needs here.
 _REMEMBERED: Final = 1_024
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse_address(text: str) -> IPAddress:
-    """The address that ``text`` is the numbers of.
+    """Parse ``text``, a numeric IP address.
 
-    A zone (RFC 4007 section 11) is refused: it names an interface of somebody else's machine, and
-    :mod:`ipaddress` lets it hold any character.  Raises ``ValueError``.
+    A zone (RFC 4007 section 11) is refused: it names an interface of another machine, and
+    :mod:`ipaddress` allows any character in it.  Raises ``ValueError``.
     """
     if "%" in text:
         raise ValueError(f"{text!r} has a zone")
@@ -35,9 +35,9 @@ def parse_address(text: str) -> IPAddress:
 
 
 def unmapped(address: IPAddress) -> IPAddress:
-    """``address``, as IPv4 where it is an IPv4 address in IPv6's form (RFC 4291 section 2.5.5.2).
+    """``address``, with an IPv4-mapped IPv6 address converted to IPv4 (RFC 4291 section 2.5.5.2).
 
-    So a socket that accepts both families names the clients of IPv4.
+    A socket that accepts both families reports IPv4 clients in the mapped form.
     """
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
@@ -45,7 +45,7 @@ def unmapped(address: IPAddress) -> IPAddress:
 
 
 class TrustedProxies:
-    """The peers that are believed about whom they speak for."""
+    """The peers whose statements about their clients are believed."""
 
     __slots__ = ("_networks", "_unix")
 

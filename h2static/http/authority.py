@@ -1,8 +1,8 @@
 """The authority of a request (RFC 9110 section 7.2, RFC 9113 section 8.3.1).
 
-Contract: :func:`authority_problem` says what is wrong with the authority that a request names, for
-every protocol and every application.  Which host it names does not matter here.  A request without
-any, as HTTP/1.0 and HTTP/2 allow, is for whatever there is.
+Contract: :func:`authority_problem` says what is wrong with the authority of a request, for every
+protocol and every application.  Which host it names does not matter here.  A request without an
+authority, which HTTP/1.0 and HTTP/2 allow, is for the default site.
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ from h2static.http.requests import Request
 
 
 class Authorities:
-    """Authorities that were found well formed: a site has few names.
+    """A cache of authorities found to be well-formed: a site has few names.
 
-    At the bound everything is forgotten.
+    When it is full, it is cleared.
     """
 
     __slots__ = ("_known", "_most", "_octets")
 
     def __init__(self, *, most: int = 256, octets: int = 256) -> None:
-        """``most``: names; ``octets``: of each, as many as a host name may have."""
+        """``most``: number of names; ``octets``: length of a name, that of the longest host
+        name."""
         self._most = most
         self._octets = octets
         self._known: set[bytes] = set()
 
     def __len__(self) -> int:
-        """Authorities that are remembered."""
+        """The number of cached authorities."""
         return len(self._known)
 
     def problem(self, request: Request) -> str | None:
-        """As :func:`authority_problem`."""
+        """The result of :func:`authority_problem`, using the cache."""
         authority = request.authority
         hosts = [value for name, value in request.fields if name == b"host"]
         if not hosts and authority in self._known:
@@ -44,7 +45,7 @@ class Authorities:
 
 
 def authority_problem(request: Request) -> str | None:
-    """Why ``request`` names no authority that a client may send; ``None``: nothing is wrong."""
+    """Why the authority of ``request`` is invalid; ``None`` if nothing is wrong."""
     authority = request.authority
     hosts = [value for name, value in request.fields if name == b"host"]
     # RFC 9112 section 3.2: "MUST respond with a 400 (Bad Request) status code to any HTTP/1.1

@@ -1,12 +1,12 @@
 """Rates that a peer may not exceed for long: token buckets.
 
-Contract: a :class:`Budget` begins full.  At a quarter left a connection is asked to leave, at
-nothing left it is closed; what is charged, and how much, is its owner's to say.
+Contract: a :class:`Budget` begins full.  With a quarter left, a connection is asked to leave; with
+nothing left, it is closed.  The owner decides what is charged, and how much.
 """
 
 from __future__ import annotations
 
-#: What :meth:`Budget.spend` says.
+#: Results of :meth:`Budget.spend`.
 WITHIN, LOW, EXHAUSTED = 0, 1, 2
 
 
@@ -24,7 +24,7 @@ class Budget:
 
     @property
     def tokens(self) -> float:
-        """What was left when it was last spent."""
+        """Tokens left after the last :meth:`spend`."""
         return self._tokens
 
     def spend(self, amount: float, now: float) -> int:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-#: By their number less one, as HTTP dates and logs write them.
+#: Month names as HTTP dates and logs write them, indexed by number minus one.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_NUMBERS = {name.encode("ascii"): number for number, name in enumerate(MONTHS, 1)}
 
@@ -36,15 +36,15 @@ _FORMATS = (
     ),
 )  # fmt: skip
 
-#: Dates whose text is remembered: files of a site were written in a few seconds.
+#: Number of cached date texts: the files of a site were written within a few different seconds.
 _REMEMBERED = 1_024
-#: The last second that four digits of a year can write.
+#: The last second whose year has four digits.
 MAX_DATE = 253402300799
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def format_http_date(seconds: int) -> bytes:
-    """``seconds`` as IMF-fixdate; moved into the years 1970 to 9999 where it lies outside."""
+    """``seconds`` as IMF-fixdate, clamped to the years 1970 to 9999."""
     date = datetime.fromtimestamp(min(max(seconds, 0), MAX_DATE), UTC)
     day, month = _DAYS[date.weekday()], MONTHS[date.month - 1]
     return (
@@ -54,9 +54,9 @@ def format_http_date(seconds: int) -> bytes:
 
 
 def parse_http_date(value: bytes, now: float) -> int | None:
-    """The date in ``value``, or ``None`` when it is none.
+    """Parse an HTTP date into seconds since 1970; ``None`` if ``value`` is not one.
 
-    ``now`` decides the century of a year in two digits.
+    ``now`` (seconds since 1970) determines the century of a two-digit year.
     """
     for pattern in _FORMATS:
         match = pattern.fullmatch(value)
@@ -75,7 +75,7 @@ def _seconds(match: re.Match[bytes], now: float) -> int | None:
         year += this_year - this_year % 100
         if year > this_year + 50:
             year -= 100
-    # A second may be 60, a leap second; it counts as the first of the next minute.
+    # A leap second, 60, counts as the first second of the next minute.
     hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"])
     day, month = int(match["day"]), _MONTH_NUMBERS[match["month"]]
     if hour > 23 or minute > 59 or second > 60 or year < 1 or day < 1:
@@ -87,17 +87,17 @@ def _seconds(match: re.Match[bytes], now: float) -> int | None:
 
 
 class DateField:
-    """The value of the Date field for the present second (RFC 9110 section 6.6.1)."""
+    """The value of the Date field for the current second (RFC 9110 section 6.6.1)."""
 
     __slots__ = ("second", "value")
 
     def __init__(self) -> None:
-        #: Seconds since 1970 that :attr:`value` says; -1 before the first tick.
+        #: Seconds since 1970 in :attr:`value`; -1 before the first tick.
         self.second = -1
         self.value = b""
 
     def tick(self, wall_clock: float) -> None:
-        """Time is ``wall_clock`` seconds since 1970; cheap while the second is the same."""
+        """Update to ``wall_clock`` (seconds since 1970); cheap within the same second."""
         second = int(wall_clock)
         if second != self.second:
             self.second = second

@@ -1,4 +1,4 @@
-"""What is wrong with a message, whatever carries it."""
+"""Errors of messages, independent of the protocol version."""
 
 
 class Malformed(Exception):

@@ -1,15 +1,15 @@
-"""Whom a trusted proxy speaks for: X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239).
+"""The client behind a trusted proxy: X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239).
 
-Contract: :func:`origin_of` says who has sent a request and by which scheme, as far as trusted
-proxies tell.  Fields of anybody else are not looked at.
+Contract: :func:`origin_of` says who sent a request and with which scheme, as far as trusted proxies
+report it.  Fields from any other peer are ignored.
 
-Strategy: each proxy adds the address that it was asked from at the right end, so the list is read
-from there: the rightmost address that is no trusted proxy's is the client.  What stands to its left
-was written by that client, who may write anything.  What cannot be read ends the walk, and the
-proxy that passed it on stands for its client.
+Strategy: each proxy appends the address of its own client at the right end, so the list is read
+from there: the rightmost address that is not a trusted proxy's is the client.  Everything to its
+left was written by that client and cannot be trusted.  An unreadable element ends the walk, and the
+proxy that passed it on counts as the client.
 
-X-Forwarded-For counts where both kinds are there, because most proxies write it and pass a
-Forwarded field of their client on.  A proxy that writes Forwarded has to remove X-Forwarded-For.
+X-Forwarded-For takes precedence if both kinds are present, because most proxies write it and pass
+on a Forwarded field from their client.  A proxy that writes Forwarded must remove X-Forwarded-For.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from h2static.http.addresses import IPAddress, parse_address, unmapped
 from h2static.http.limits import FORWARDED_HOPS
 from h2static.http.requests import Client, Request
 
-#: RFC 7239 section 4, ``forwarded-pair`` and what ends it.  Values without quotation marks are
-#: taken in a wider form than a token: many write addresses with ports so.
+#: RFC 7239 section 4: ``forwarded-pair`` and its delimiter.  Unquoted values may be more than a
+#: token, because many proxies write addresses with ports that way.
 _PAIR: Final = re.compile(
     r'[ \t]*(?:([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^ \t",;]*))?[ \t]*([;,]|$)',
     re.ASCII,
 )
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
-#: An IPv4 address or an IPv6 address in brackets, with a port that may be left out.
+#: An IPv4 address or an IPv6 address in brackets, with an optional port.
 _NODE: Final = re.compile(
     r"(?:([0-9.]+)|\[([0-9A-Fa-f]*:[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?", re.ASCII
 )
@@ -37,25 +37,25 @@ _SCHEMES: Final = ("http", "https")
 
 
 class Origin(NamedTuple):
-    """Where a request comes from."""
+    """The origin of a request."""
 
     #: The client's address as numbers; empty for a Unix domain socket.
     host: str
-    #: ``http`` or ``https``, or what else the request names.
+    #: ``http`` or ``https``, or another scheme named by the request.
     scheme: str
 
 
 class _Hop(NamedTuple):
-    """What one proxy says of whom it was asked by."""
+    """What one proxy says about its client."""
 
-    #: ``None``: it does not say, or not in a form that can be read.
+    #: ``None`` if it does not say, or is unreadable.
     address: IPAddress | None
-    #: ``http`` or ``https``; empty: it does not say.
+    #: ``http`` or ``https``; empty if it does not say.
     scheme: str
 
 
 def origin_of(client: Client, request: Request) -> Origin:
-    """Who has sent ``request``, which came on a connection of ``client``."""
+    """The sender of ``request``, which arrived on a connection of ``client``."""
     proxies = client.proxies
     host, scheme = client.host, request.scheme.decode("latin-1")
     if proxies is None:
@@ -72,7 +72,7 @@ def origin_of(client: Client, request: Request) -> Origin:
 
 
 def _hops(request: Request) -> Iterator[_Hop]:
-    """What proxies say, the nearest one first."""
+    """The statements of the proxies, nearest first."""
     addresses = _members(request, b"x-forwarded-for")
     schemes = [_scheme(text) for text in _members(request, b"x-forwarded-proto")]
     last = schemes[-1] if schemes else ""
@@ -81,14 +81,14 @@ def _hops(request: Request) -> Iterator[_Hop]:
             yield _Hop(hop.address, hop.scheme or last)
         yield _Hop(None, last)
         return
-    # One scheme for each address, or the last one for all: most proxies replace the field.
+    # One scheme per address, or the last one for all: most proxies replace the field.
     paired = len(schemes) == len(addresses)
     for text in reversed(addresses):
         yield _Hop(_address(text), schemes.pop() if paired else last)
 
 
 def _members(request: Request, name: bytes) -> list[str]:
-    """The members of the list that all field lines ``name`` are together."""
+    """The members of the list formed by all field lines ``name``."""
     return [
         member
         for key, value in request.fields
@@ -99,8 +99,8 @@ def _members(request: Request, name: bytes) -> list[str]:
 
 
 def _hops_of_forwarded(request: Request) -> Iterator[_Hop]:
-    # Line by line from the last one on: a client's quotation mark that nothing closes must not
-    # swallow what its proxy has added.
+    # Line by line, last one first: an unclosed quotation mark from a client must not swallow what
+    # its proxy added.
     for name, value in reversed(request.fields):
         if name != b"forwarded":
             continue
@@ -112,7 +112,7 @@ def _hops_of_forwarded(request: Request) -> Iterator[_Hop]:
 
 
 def _elements(value: str) -> list[_Hop] | None:
-    """The elements of one Forwarded field line; ``None`` when it is malformed."""
+    """The elements of one Forwarded field line; ``None`` if it is malformed."""
     hops: list[_Hop] = []
     parameters: dict[str, str] = {}
     position = 0
@@ -143,8 +143,8 @@ def _scheme(text: str) -> str:
 
 
 def _address(text: str) -> IPAddress | None:
-    """The address that a node names (RFC 7239 section 6); ``None`` for ``unknown``, for names that
-    hide it, and for everything else."""
+    """The address of a node (RFC 7239 section 6); ``None`` for ``unknown``, for obfuscated names,
+    and for anything else."""
     match = _NODE.fullmatch(text)
     try:
         return unmapped(parse_address(text if match is None else match[1] or match[2]))

@@ -1,7 +1,7 @@
-"""The grammar of HTTP that more than one room needs, each rule once (RFC 9110, RFC 3986).
+"""Grammar rules of HTTP used in several packages, each defined once (RFC 9110, RFC 3986).
 
-Contract: compiled patterns over octets, to be used with ``fullmatch`` unless they say otherwise,
-and a few predicates.  Text (configuration, command line) is checked as its octets in Latin-1.
+Contract: compiled patterns over octets, for use with ``fullmatch`` unless noted otherwise, and a
+few predicates.  Text (configuration, command line) is checked as its Latin-1 octets.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ TOKEN_OCTETS: Final = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 TOKEN: Final = re.compile(rb"[%b]+" % TOKEN_OCTETS)
 #: RFC 9113 section 8.2.1: a field name without upper case letters.
 LOWER_CASE_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-#: RFC 9110 section 5.5: visible octets, with spaces and tabs inside only; not empty.
+#: RFC 9110 section 5.5: visible octets, with spaces and tabs only in between; not empty.
 FIELD_VALUE: Final = re.compile(
     rb"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?"
 )
-#: To be searched for.  RFC 9113 section 8.2.1 forbids NUL, CR and LF; the other control characters
-#: are invalid by RFC 9110 section 5.5 and would end up in logs.
+#: For use with ``search``.  RFC 9113 section 8.2.1 forbids NUL, CR and LF; the other control
+#: characters are invalid by RFC 9110 section 5.5 and would end up in logs.
 BAD_IN_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-#: Octets of a path with its query, on every protocol version.  RFC 3986 section 3.3 leaves out
-#: spaces, control characters and the fragment's ``#``.  Octets from 0x80 are let through: curl and
-#: others send file names as they are.
+#: Octets of a path with its query, in every protocol version.  RFC 3986 section 3.3 excludes
+#: spaces, control characters and the fragment's ``#``.  Octets from 0x80 are allowed: curl and
+#: others send file names unencoded.
 TARGET_OCTETS: Final = rb"\x21\x22\x24-\x7e\x80-\xff"
-#: RFC 9110 section 8.6; 19 digits are below 2**64.
+#: RFC 9110 section 8.6; a number of 19 digits is below 2**64.
 CONTENT_LENGTH: Final = re.compile(rb"[0-9]{1,19}")
 #: RFC 3986 section 3.1.
 SCHEME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*")

@@ -1,9 +1,9 @@
-"""What a client will want after a response, and in which way an engine tells it.
+"""Resources that a client will need after a response, and how an engine announces them.
 
-Contract: an application attaches :class:`Hints` to a response; the engine that sends the response
-asks them, with what it knows of the client, for a :class:`Delivery`, and sends that: PUSH_PROMISE
-(RFC 9113 section 8.4), 103 Early Hints (RFC 8297) and additional fields of the final response.  The
-decision is the application's, the frames are the engine's; neither knows the other.
+Contract: an application attaches :class:`Hints` to a response.  The engine that sends the response
+asks them for a :class:`Delivery`, passing what it knows about the client, and sends it:
+PUSH_PROMISE (RFC 9113 section 8.4), 103 Early Hints (RFC 8297) and additional fields of the final
+response.  The application decides, the engine writes the frames; neither depends on the other.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from h2static.http.fields import Fields
 from h2static.http.priority import DEFAULT_URGENCY
 from h2static.http.requests import Request
 
-#: Paths that are remembered for each connection.  One that has seen more gets no pushes any more:
-#: pushes serve the first pages.  Together they take about 16 KiB.
+#: Paths remembered for each connection.  A connection that has seen more gets no more pushes:
+#: pushes are for the first pages.  Together the paths take about 16 KiB.
 MAX_SEEN: Final = 256
 
 
 class Seen:
-    """What one connection need not be sent again: promised, refused or asked for already."""
+    """What one connection need not get again: resources already pushed, refused or requested."""
 
     __slots__ = ("_hashes",)
 
     def __init__(self) -> None:
-        # Hashes: a collision costs one push that is not made.
+        # Hashes: a collision only suppresses one push.
         self._hashes: set[int] = set()
 
     @property
     def full(self) -> bool:
-        """Whether nothing more can be remembered, and so nothing more be pushed."""
+        """Whether nothing more can be remembered, and therefore nothing more pushed."""
         return len(self._hashes) >= MAX_SEEN
 
     def add(self, authority: bytes, path: bytes) -> None:
@@ -39,7 +39,7 @@ class Seen:
             self._hashes.add(hash((authority, path)))
 
     def __eq__(self, other: object) -> bool:
-        """Whether both have seen the same."""
+        """Whether both have seen the same resources."""
         return isinstance(other, Seen) and self._hashes == other._hashes
 
     __hash__ = None  # type: ignore[assignment]  # it changes
@@ -50,23 +50,23 @@ class Seen:
 
 
 class PushClient(NamedTuple):
-    """What an engine knows of the client that a response goes to."""
+    """What an engine knows about the client that gets a response."""
 
-    #: Whether informational responses and pushes exist here.  RFC 8297 section 3: clients of
-    #: HTTP/1.1 may take an informational response for the final one.
+    #: Whether informational responses and pushes are possible.  RFC 8297 section 3: HTTP/1.1
+    #: clients may mistake an informational response for the final one.
     multiplexed: bool
-    #: What this client was promised or has asked for; deliveries add to it.
+    #: What this client was promised or has requested; deliveries add to it.
     seen: Seen
-    #: SETTINGS_ENABLE_PUSH, and the connection is not about to end.
+    #: Whether SETTINGS_ENABLE_PUSH is on and the connection is not about to end.
     push_enabled: bool = False
-    #: How many streams may still be promised.
+    #: How many more streams may be promised.
     free_streams: int = 0
-    #: RFC 9218 urgency of the stream that the response goes out on.
+    #: RFC 9218 urgency of the response's stream.
     urgency: int = DEFAULT_URGENCY
 
 
 class Promise(NamedTuple):
-    """A request to be made on the client's behalf; the engine has it handled like any other."""
+    """A request to make on the client's behalf; the engine handles it like any other."""
 
     request: Request
     #: RFC 9218 urgency of the promised stream.
@@ -76,15 +76,15 @@ class Promise(NamedTuple):
 class Delivery(NamedTuple):
     """What to send besides a response."""
 
-    #: To be promised before the response, in this order.
+    #: Requests to promise before the response, in this order.
     promises: tuple[Promise, ...] = ()
-    #: Fields of an informational response 103 before the response; empty: none is sent.
+    #: Fields of a 103 response before the final one; empty: none is sent.
     early: Fields = ()
-    #: Fields that the final response gets in addition.
+    #: Fields to add to the final response.
     fields: Fields = ()
 
     def words(self) -> tuple[str, ...]:
-        """What it comes to in a few words, for a log."""
+        """The delivery in a few words, for a log."""
         words = []
         if self.promises:
             words.append(f"{len(self.promises)} {'push' if len(self.promises) == 1 else 'pushes'}")
@@ -96,7 +96,7 @@ class Delivery(NamedTuple):
 
 
 class Hints(Protocol):
-    """The targets of a response, and the rules by which they are delivered."""
+    """The targets of a response, and the rules for delivering them."""
 
     def deliver(self, request: Request, status: int, client: PushClient) -> Delivery:
         """What to send with a response of ``status`` to ``request``.  Never raises."""

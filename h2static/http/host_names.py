@@ -1,9 +1,9 @@
-"""Names of hosts: from an authority to the host that it names, and from a host to whose it is.
+"""Host names: from an authority to its host, and from a host to what belongs to it.
 
-Contract: :func:`host_of` gives one spelling for all that a client may write for a host: lower case,
-no port, no dot at the end, addresses as the standard library writes them.  :class:`HostNames` finds
-what belongs to a host: its own name first, then a wildcard, which stands for exactly one label.
-Names in other scripts are written in A-labels (RFC 5890), as they are on the wire.
+Contract: :func:`host_of` gives one spelling for every way to write a host: lower case, no port, no
+final dot, addresses as the standard library writes them.  :class:`HostNames` finds what belongs to
+a host: first by its exact name, then by a wildcard, which stands for exactly one label.
+Internationalized names are A-labels (RFC 5890), as on the wire.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _T = TypeVar("_T")
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*", re.ASCII)
-#: RFC 1035 section 2.3.4, without the root's octet.
+#: Longest name (RFC 1035 section 2.3.4), without the octet of the root.
 _LONGEST_NAME: Final = 253
 
 
 def parse_host_name(text: str) -> str:
-    """``text`` as :func:`host_of` gives hosts, or a wildcard such as ``*.b.test``.
+    """Normalize a host name as :func:`host_of` does, or a wildcard such as ``*.b.test``.
 
-    Raises ``ValueError`` with one line.
+    Raises ``ValueError`` with a one-line message.
     """
     name = text.lower().removesuffix(".")
     bracketed = name.startswith("[") and name.endswith("]")
@@ -49,7 +49,7 @@ def parse_host_name(text: str) -> str:
 
 
 def host_of(authority: bytes) -> str:
-    """The host that a valid authority names; empty where it names none."""
+    """The host of a valid authority; empty if it has none."""
     host = authority.decode("latin-1").lower()
     if host.startswith("["):
         host = host.partition("]")[0][1:]
@@ -64,7 +64,7 @@ def is_address(host: str) -> bool:
 
 
 def _address(text: str) -> str | None:
-    """``text`` as the one spelling of an IP address; ``None``: it is none."""
+    """``text`` as a normalized IP address; ``None`` if it is not one."""
     if not (":" in text or text[-1:].isdigit()):
         return None
     try:
@@ -74,7 +74,7 @@ def _address(text: str) -> str | None:
 
 
 def matches(pattern: str, host: str) -> bool:
-    """Whether ``pattern``, a name or a wildcard of one label, stands for ``host``."""
+    """Whether ``pattern``, a name or a one-label wildcard, matches ``host``."""
     if not pattern.startswith("*."):
         return pattern == host
     label, dot, rest = host.partition(".")
@@ -82,12 +82,12 @@ def matches(pattern: str, host: str) -> bool:
 
 
 class HostNames(Generic[_T]):
-    """What belongs to which host."""
+    """A mapping from host names and wildcards to values."""
 
     __slots__ = ("_exact", "_wildcards")
 
     def __init__(self, names: Iterable[tuple[str, _T]]) -> None:
-        """``names``: as :func:`parse_host_name` gives them, each once."""
+        """``names``: normalized by :func:`parse_host_name`, each once."""
         self._exact: dict[str, _T] = {}
         self._wildcards: dict[str, _T] = {}
         for name, what in names:
@@ -98,11 +98,11 @@ class HostNames(Generic[_T]):
 
     @property
     def size(self) -> int:
-        """How many names there are."""
+        """The number of names."""
         return len(self._exact) + len(self._wildcards)
 
     def find(self, host: str) -> _T | None:
-        """What belongs to ``host``, as :func:`host_of` gives it; ``None``: nothing does."""
+        """The value for ``host``, normalized by :func:`host_of`; ``None`` if there is none."""
         found = self._exact.get(host)
         if found is None and self._wildcards:
             label, _, rest = host.partition(".")

@@ -1,7 +1,7 @@
-"""What became of each request, for logs: one record for all engines.
+"""The outcome of each request, for logs: one record type for all engines.
 
-Contract: an engine appends a :class:`Finished` to its worker's :data:`Journal` when a response is
-over.  The record carries its client, so that it does not matter who reads it when.
+Contract: an engine appends a :class:`Finished` to its worker's :data:`Journal` when a response has
+ended.  The record includes its client, so it can be read at any later time.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from h2static.http.messages import Client, Request, Response
 
 
 class Finished(NamedTuple):
-    """A response that is over."""
+    """A response that has ended."""
 
     client: Client
     request: Request
     response: Response
-    #: Octets of content that were sent.
+    #: Octets of content sent.
     octets: int
-    #: Seconds, monotonic: the request's head was there, the response was over.
+    #: Monotonic seconds at which the request's head was complete, and at which the response ended.
     started: float
     finished: float
-    #: Whether the server made the request itself (RFC 9113 section 8.4).
+    #: Whether this was a push: the server made the request itself (RFC 9113 section 8.4).
     pushed: bool
     #: Whether the stream ended before the response did.
     aborted: bool
@@ -30,5 +30,5 @@ class Finished(NamedTuple):
     delivered: tuple[str, ...] = ()
 
 
-#: What has finished since the journal was last read; its reader clears it.
+#: Responses finished since the journal was last read; its reader clears it.
 Journal: TypeAlias = list[Finished]

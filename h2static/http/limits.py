@@ -1,35 +1,35 @@
-"""Limits that hold for every protocol, each once, with its reason.
+"""Limits that apply to every protocol, each defined once, with its reason.
 
-Contract: engines take these as the defaults of their own limits, which tests and embedders can
-set.  Times are seconds, sizes octets.
+Contract: engines use these as the defaults of their own limits, which tests and embedders can
+change.  Times are in seconds, sizes in octets.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Fields of one section: beyond this the answer is 431 (RFC 6585 section 5).  Browsers send some
-#: dozen, proxies some more; cookie crumbs count (CVE-2026-49975).
+#: Fields in one section; more are answered with 431 (RFC 6585 section 5).  Browsers send about a
+#: dozen, proxies a few more; each cookie crumb counts as a field (CVE-2026-49975).
 MAX_FIELDS: Final = 256
-#: Octets of a field section: what common servers take, and enough for the largest cookies.
+#: Octets of a field section: as much as common servers accept, and enough for the largest cookies.
 MAX_FIELD_SECTION: Final = 65_536
 #: From the first octet of a header section to its last.
 HEADER_SECONDS: Final = 10.0
 #: A body waits at most this long for its reader, unless the reader takes at least ``STALL_OCTETS``.
 STALL_SECONDS: Final = 60.0
 STALL_OCTETS: Final = 4_096
-#: Content that nobody wants is read and thrown away up to here, so that the client can read its
-#: response; then the stream is reset or the connection closed.
+#: Unwanted content is read and discarded up to this size, so that the client can read its response;
+#: then the stream is reset or the connection closed.
 DISCARDED_CONTENT: Final = 1_048_576
-#: Content must arrive with ``STALL_OCTETS`` in each of these periods.
+#: At least ``STALL_OCTETS`` of content must arrive in each period of this length.
 CONTENT_SECONDS: Final = 60.0
-#: Without a request; nghttpx uses three minutes.
+#: Time without a request; nghttpx uses three minutes.
 IDLE_SECONDS: Final = 180.0
-#: Octets waiting for the socket above which nothing more is read from the peer (h2o's mark).
+#: With more octets than this waiting for the socket, nothing is read from the peer (as in h2o).
 OUTPUT_MARK: Final = 524_288
-#: Octets that all sinks of a worker may have taken and not returned the credit of.  Below it a
-#: stream that is not read holds up itself only; above it, its connection as well.
+#: Octets that all sinks of a worker may hold without returning credit.  Below this limit an unread
+#: stream blocks only itself; above it, also its connection.
 HELD_CONTENT: Final = 67_108_864
-#: Proxies between a client and this server whose words are read: more are no chain but a field that
-#: somebody has made long.
+#: Proxies between a client and this server whose entries are read: a longer list is not a real
+#: chain but an attack.
 FORWARDED_HOPS: Final = 32

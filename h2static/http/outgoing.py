@@ -1,8 +1,8 @@
-"""The conversation of a client about one request; the mirror image of an exchange.
+"""A client's side of one request: the mirror image of an exchange.
 
-Contract: whoever makes a request gives a :class:`ResponseReceiver`, which hears of everything that
-comes back, in order: informational responses, the final response, its content, its end; or that it
-has failed, after which nothing more comes.
+Contract: the maker of a request provides a :class:`ResponseReceiver`, which gets everything that
+comes back, in order: informational responses, the final response, its content, its end; or a
+failure, after which nothing more comes.
 
 Assumes: everything happens in the loop's thread.
 """
@@ -17,29 +17,29 @@ from h2static.http.semantics import ResponseHead
 
 
 class Failure(NamedTuple):
-    """Why there is no whole response."""
+    """The reason why there is no complete response."""
 
     #: One line for people.
     reason: str
     #: The error code of RST_STREAM or GOAWAY, if one of them was the reason (RFC 9113 section 7).
     code: int | None = None
-    #: The peer has not processed the request: it may be sent again on another connection, whatever
-    #: its method (RFC 9113 section 8.7).
+    #: The peer has not processed the request: it may be retried on another connection, whatever its
+    #: method (RFC 9113 section 8.7).
     may_retry: bool = False
 
 
 class Call(Protocol):
-    """A request under way, for whoever receives its response."""
+    """A request in progress, as the receiver of its response sees it."""
 
     def resume(self) -> None:
-        """The receiver, which had enough, takes more."""
+        """The receiver, which was full, takes more."""
 
     def cancel(self) -> None:
-        """The response is not wanted any more; the receiver hears nothing more."""
+        """The response is no longer wanted; the receiver gets no more calls."""
 
 
 class ResponseReceiver(Protocol):
-    """Hears what comes back for a request."""
+    """Gets everything that comes back for a request."""
 
     def inform(self, head: ResponseHead) -> None:
         """An informational response (1xx)."""
@@ -48,16 +48,16 @@ class ResponseReceiver(Protocol):
         """The final response; its content follows, if it has any."""
 
     def receive(self, data: bytes) -> bool:
-        """The next octets of content; as :meth:`h2static.http.bodies.Sink.receive`."""
+        """The next octets of content; returns as :meth:`h2static.http.bodies.Sink.receive`."""
 
     def end(self, trailers: Fields) -> None:
-        """The response is whole."""
+        """The response is complete."""
 
     def fail(self, failure: Failure) -> None:
-        """There will be no whole response."""
+        """The response will not become complete."""
 
     def promise(self, request: Request, stream_id: int, call: Call) -> ResponseReceiver | None:
-        """The server promises a response to ``request`` on a stream of its own, which ``call`` is.
+        """The server pushes a response to ``request`` on its own stream, represented by ``call``.
 
-        ``None``: it is not wanted.
+        Return a receiver for it, or ``None`` to refuse it.
         """

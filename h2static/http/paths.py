@@ -1,6 +1,6 @@
-"""Paths of requests: what is the same whoever answers.
+"""Normalization of request paths, the same for every application.
 
-Contract: :func:`remove_dot_segments` does what a client should have done before it asked.
+Contract: :func:`remove_dot_segments` does what a client should have done before its request.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ _DOT_SEGMENTS: Final = (b".", b"..")
 
 
 def remove_dot_segments(path: bytes) -> tuple[bytes, bool]:
-    """``path``, which has no query, as RFC 3986 section 5.2.4 leaves it; and whether it led above
-    the root, which that section passes over.
+    """Remove dot segments from ``path``, which has no query (RFC 3986 section 5.2.4).
 
-    Encoded dots are dots (section 6.2.2.2), an encoded slash separates no segments.
+    Returns the new path, and whether the old one led above the root, which that section ignores.
+    Encoded dots are dots (section 6.2.2.2); an encoded slash does not separate segments.
     """
     if b"/." not in path and b"/%2" not in path:
         return path, False

@@ -1,13 +1,13 @@
 """A pipe: a :class:`~h2static.http.bodies.Sink` at one end, a Body at the other.
 
-Contract: what is received is read once, in order, by one reader.  The pipe holds ``capacity``
-octets or a little more (the piece that crosses the line is taken whole); above that ``receive``
-says false, and ``on_room`` is called once half of it was read.  A pipe that was abandoned fails its
-reader with ``OSError``, so that a broken message never looks complete.  A reader that closes early
-makes the pipe take no more: ``on_closed`` is called.  Small pieces that wait are read as one, for a
-frame around each would cost more than to copy them.
+Contract: received content is read once, in order, by one reader.  The pipe holds ``capacity``
+octets or slightly more (the piece that exceeds it is taken whole); then ``receive`` returns false,
+and ``on_room`` is called once half of it has been read.  An abandoned pipe makes its reader fail
+with ``OSError``, so that a broken message never looks complete.  If the reader closes early, the
+pipe takes no more and calls ``on_closed``.  Small waiting pieces are read as one, because a frame
+for each would cost more than copying.
 
-Assumes: both ends live in the loop's thread.
+Assumes that both ends are used in the loop's thread.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from collections.abc import Callable
 from h2static.http.bodies import BodyReader
 from h2static.http.fields import Fields
 
-#: Octets that a pipe holds before it asks its writer to wait: one flow-control window.
+#: Octets that a pipe holds before its writer must wait: one flow-control window.
 DEFAULT_CAPACITY = 65_536
-#: Octets of a piece up to which it is joined with others.
+#: Largest piece, in octets, that is joined with others.
 _SMALL = 2_048
-#: Pieces of fewer octets take more memory than that by being pieces; beyond so many octets that
-#: wait, which is where a reader that does not read makes them many, they are joined at once.
+#: Smaller pieces take more memory for overhead than for content.  Once this many octets wait, as
+#: with a reader that does not read, they are joined immediately.
 _TINY = 128
 _MANY = 4_096
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """Default callback that does nothing."""
 
 
 class Pipe:
-    """Content on its way from a writer to one reader; see the module."""
+    """Content in transit from a writer to one reader."""
 
     __slots__ = (
         "_capacity", "_ended", "_failed", "_held", "_on_closed", "_on_room", "_opened", "_pieces",
         "_start", "_starved", "_trailers", "_wake", "closed", "length",
     )  # fmt: skip
 
-    #: Pieces are ``bytes``: each stays as it is.
+    #: Pieces are immutable ``bytes``.
     reuses_buffer = False
 
     def __init__(
@@ -51,38 +51,39 @@ class Pipe:
         on_room: Callable[[], None] = _nothing,
         on_closed: Callable[[], None] = _nothing,
     ) -> None:
-        """``length``: octets that will come, where that is known (:attr:`Body.length`).
+        """``length``: octets to expect, if known (:attr:`Body.length`).
 
-        ``on_room`` is called when a writer that was told to wait may go on; ``on_closed`` when the
-        reader is closed before it has read everything.
+        ``on_room`` is called when a waiting writer may continue; ``on_closed`` when the reader is
+        closed before it has read everything.
         """
         self.length = length
         self._capacity = capacity
         self._on_room = on_room
         self._on_closed = on_closed
         self._pieces: deque[bytes] = deque()
-        #: Octets of the first piece that were read already.
+        #: Octets of the first piece that have already been read.
         self._start = 0
         self._held = 0
-        #: A writer was told to wait.
+        #: Whether the writer is waiting.
         self._starved = False
         self._ended = False
         self._failed = False
         self._opened = False
         self._trailers: Fields = ()
         self._wake: Callable[[], None] | None = None
-        #: The reader reads no more.
+        #: Whether the reader has closed its end.
         self.closed = False
 
     @property
     def held(self) -> int:
-        """Octets that were received and not read."""
+        """Octets received but not yet read."""
         return self._held
 
     # ------------------------------------------------------------------ the writer's end
 
     def receive(self, data: bytes) -> bool:
-        """See :meth:`h2static.http.bodies.Sink.receive`; false as well once nobody reads."""
+        """Implement :meth:`h2static.http.bodies.Sink.receive`; also false once the reader is
+        closed."""
         if self.closed:
             return False
         if data:
@@ -98,13 +99,13 @@ class Pipe:
         return False
 
     def end(self, trailers: Fields = ()) -> None:
-        """See :meth:`h2static.http.bodies.Sink.end`."""
+        """Implement :meth:`h2static.http.bodies.Sink.end`."""
         self._ended = True
         self._trailers = trailers
         self._woken()
 
     def abandon(self) -> None:
-        """See :meth:`h2static.http.bodies.Sink.abandon`; no effect after the end."""
+        """Implement :meth:`h2static.http.bodies.Sink.abandon`; no effect after the end."""
         if not self._ended:
             self._ended = self._failed = True
             self._pieces.clear()
@@ -114,13 +115,13 @@ class Pipe:
     # ------------------------------------------------------------------ the reader's end
 
     def open(self) -> BodyReader:
-        """The one reading that there is."""
+        """The pipe's only reader; open it once."""
         assert not self._opened, "a pipe can be read only once"
         self._opened = True
         return self
 
     def read(self, size: int) -> bytes | None:
-        """See :meth:`h2static.http.bodies.BodyReader.read`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.read`."""
         if self._failed:
             raise OSError("the content was cut off")
         if not self._pieces:
@@ -142,7 +143,7 @@ class Pipe:
         return piece
 
     def _join(self, size: int) -> bytes:
-        """The small pieces at the front, at most ``size`` octets of them."""
+        """Join the small pieces at the front, at most ``size`` octets."""
         pieces, small = self._pieces, []
         while pieces and len(pieces[0]) <= min(_SMALL, size):
             small.append(pieces.popleft())
@@ -150,18 +151,18 @@ class Pipe:
         return b"".join(small)
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """See :meth:`h2static.http.bodies.BodyReader.wait`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.wait`."""
         if self._pieces or self._ended:
             wake()
         else:
             self._wake = wake
 
     def trailers(self) -> Fields:
-        """See :meth:`h2static.http.bodies.BodyReader.trailers`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.trailers`."""
         return self._trailers
 
     def close(self) -> None:
-        """See :meth:`h2static.http.bodies.BodyReader.close`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.close`."""
         if self.closed:
             return
         self.closed = True

@@ -1,6 +1,6 @@
 """Extensible priorities: the ``priority`` field value (RFC 9218 section 4).
 
-Contract: :func:`parse_priority` never fails; what it cannot read is the default, as section 4 asks.
+Contract: :func:`parse_priority` never fails; unreadable values give the default, as section 4 says.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ LOWEST_URGENCY: Final = 7
 
 #: One member of a Structured Fields dictionary (RFC 8941 section 3.2), its parameters ignored.
 _MEMBER = re.compile(rb"([a-z*][a-z0-9_\-.*]*)(?:=([^,;]*))?(?:;[^,]*)?")
-#: Longer values are not worth reading: the two members known take ten octets.
+#: Longer values are not parsed: the two known members take ten octets.
 _MAXIMUM_VALUE: Final = 256
 
 
 def parse_priority(value: bytes) -> tuple[int, bool]:
-    """Urgency (0 to 7, 0 first) and whether the response is to be delivered incrementally.
+    """Urgency (0 to 7, 0 first), and whether to deliver the response incrementally.
 
     "Unknown priority parameters, priority parameters with out-of-range values, or values of
     unexpected types MUST be ignored" (RFC 9218 section 4).

@@ -1,7 +1,7 @@
-"""What the error log is told of a request that is refused.
+"""The error log's line about a refused request.
 
-Contract: whoever refuses a request says why; :func:`refusal_text` is that line, the same for every
-protocol.  It holds octets of the peer: whoever writes it escapes it.
+Contract: :func:`refusal_text` formats the reason for a refusal, in the same way for every protocol.
+The line contains octets from the peer: the log must escape it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from h2static.http.requests import Client, Request
 
 
 def refusal_text(client: Client, request: Request, status: int, reason: str) -> str:
-    """One line: the status, why, of what, and for whom where a trusted proxy has asked."""
+    """One line: status, reason, request, and the client if a trusted proxy made the request."""
     what = b"%b %b" % (request.method, request.path)
     host = origin_of(client, request).host
     behalf = f" (for {host})" if host != client.host else ""

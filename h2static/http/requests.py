@@ -1,6 +1,6 @@
-"""Requests, and who makes them.
+"""Requests and clients.
 
-Contract: plain values; see :mod:`h2static.http.messages`, which gives them together with responses.
+Contract: plain values; :mod:`h2static.http.messages` exports them together with responses.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ Address: TypeAlias = tuple[str, int] | str
 class Request:
     """A request whose field section is valid (RFC 9113 sections 8.2 and 8.3.1).
 
-    What "valid" leaves to the application: whether ``path`` names something, whether the method is
-    known.  An engine hands on no request of which :mod:`h2static.http.authority` has anything to
-    say.
+    The application checks the rest: whether ``path`` names something, and whether the method is
+    known.  An engine never passes on a request whose authority :mod:`h2static.http.authority`
+    rejects.
     """
 
     #: ``GET``, ``HEAD`` …, as sent; methods are case-sensitive.
     method: bytes
-    #: ``http`` or ``https`` as the client wrote it.
+    #: ``http`` or ``https``, as sent by the client.
     scheme: bytes
-    #: ``:authority``, or the Host field where that is absent; empty when the client sent neither.
+    #: ``:authority``, or the Host field if that is absent; empty if the client sent neither.
     authority: bytes
     #: ``:path``: origin form with the query, or ``*``.
     path: bytes
-    #: The field section without pseudo-header fields.  Cookie crumbs (RFC 9113 section 8.2.3) stay
-    #: apart: joined they could take thousands of times the octets that they came in.
+    #: The field section without pseudo-header fields.  Cookie crumbs (RFC 9113 section 8.2.3) are
+    #: not joined: the result could be thousands of times as long as the input.
     fields: Fields
-    #: The same octets will give this very object again: it is worth remembering by identity.
+    #: The same octets will give this object again, so it is worth caching by identity.
     repeats: bool = False
-    #: What the connection or stream is to become: ``:protocol`` of an extended CONNECT (RFC 8441),
-    #: or the token of an accepted Upgrade (RFC 9110 section 7.8); empty for an ordinary request.
+    #: The requested protocol: ``:protocol`` of an extended CONNECT (RFC 8441), or the token of an
+    #: accepted Upgrade (RFC 9110 section 7.8); empty for an ordinary request.
     protocol: bytes = b""
-    #: The request itself says that it is of HTTP/1.0, whatever its connection could speak.
+    #: The request itself is HTTP/1.0, whatever its connection supports.
     old: bool = False
-    #: The server itself makes it on the client's behalf, with a response that the client was given
-    #: (RFC 9113 section 8.4).
+    #: The server itself made the request on the client's behalf, along with another response (RFC
+    #: 9113 section 8.4).
     promised: bool = False
 
     def field(self, name: bytes) -> bytes | None:
-        """The value of the field ``name`` (lower case), repeated lines joined by ``, ``.
+        """The value of the field ``name`` (lower case), with repeated lines joined by ``, ``.
 
-        Cookie crumbs are joined by ``; `` (RFC 9113 section 8.2.3).  ``None`` when the field is
+        Cookie crumbs are joined by ``; `` (RFC 9113 section 8.2.3).  ``None`` if the field is
         absent (RFC 9110 section 5.3).
         """
         values = [value for key, value in self.fields if key == name]
@@ -62,13 +62,13 @@ class Request:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Tls:
-    """What a TLS connection has come to, for applications that want to know."""
+    """Properties of a TLS connection, for applications."""
 
-    #: As RFC 8446 writes it: 0x0304 is TLS 1.3.
+    #: The version as in RFC 8446: 0x0304 is TLS 1.3.
     version: int
-    #: The number of the cipher suite (IANA); ``None``: unknown.
+    #: The number of the cipher suite (IANA); ``None`` if unknown.
     cipher_suite: int | None
-    #: PEM: our certificate; the client's, which was verified, and the name in it (RFC 4514).
+    #: Our certificate and the verified client certificate in PEM, and the latter's name (RFC 4514).
     server_certificate: str | None = None
     client_certificates: tuple[str, ...] = ()
     client_name: str | None = None
@@ -76,20 +76,20 @@ class Tls:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Client:
-    """Who asks: what belongs to a connection and so cannot stand in a shared :class:`Request`."""
+    """The client: data of a connection, which a shared :class:`Request` cannot contain."""
 
-    #: The client's address without its port, as numbers; what the PROXY header of a trusted proxy
-    #: says where there is one.  Empty for a Unix domain socket.
+    #: The client's numeric address without port; taken from a trusted proxy's PROXY header if there
+    #: is one.  Empty for a Unix domain socket.
     host: str = ""
     port: int = 0
-    #: As logs write it: ``HTTP/2.0``, ``HTTP/1.1``.
+    #: The protocol version as in logs: ``HTTP/2.0``, ``HTTP/1.1``.
     version: str
-    #: Whether the connection itself is a TLS connection.
+    #: Whether the connection itself uses TLS.
     secure: bool = False
-    #: The address of ours that the client reached.
+    #: Our address that the client connected to.
     local: Address = ""
-    #: Of a TLS connection, where an application wants to know.
+    #: Details of the TLS connection, if an application needs them.
     tls: Tls | None = None
-    #: ``None``: the client speaks for itself.  Otherwise it is one of these trusted proxies, and
-    #: what its requests say of others is believed (:mod:`h2static.http.forwarded`).
+    #: ``None`` for an ordinary client.  Otherwise the client is one of these trusted proxies, and
+    #: its requests' statements about their origin are believed (:mod:`h2static.http.forwarded`).
     proxies: TrustedProxies | None = None

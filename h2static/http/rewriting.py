@@ -1,13 +1,13 @@
-"""Responses changed the same way each time.
+"""Applying the same change to responses, with a cache.
 
-Contract: the same prepared response gives the same changed object as long as it is remembered, so
-that the memories of an engine, which go by identity, keep working.  Only then is the changed object
-prepared (:attr:`h2static.http.messages.Response.prepared`); every other one says that it is not.
+Contract: the same prepared response gives the same changed object as long as it is cached, so that
+an engine's caches, which use identity, keep working.  Only such an object is marked as prepared
+(:attr:`h2static.http.messages.Response.prepared`).
 
-Assumes: several threads may use it.  What is remembered changes in single operations of a
-dictionary; of two threads that change the same response at once, the first gives the object to
-both.  Octets are counted for a bound, not for a bill: what is counted wrong that way is right again
-when everything is forgotten, which the number of entries enforces.
+Assumes that several threads may use it.  The cache changes in single dictionary operations; if two
+threads change the same response at the same time, both get the first one's object.  The octet count
+serves only as a limit: a miscount by concurrent threads is corrected when the cache is cleared,
+which the number of entries ensures.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Final
 from h2static.http.messages import Response
 from h2static.http.wrapper import Change
 
-#: Responses remembered; a page and what it loads are some dozens.
+#: Cached responses; a page and its resources are a few dozen.
 MAX_REWRITTEN: Final = 1_000
-#: Octets of their bodies, which the application may have dropped already.
+#: Octets of their bodies, which the application's own cache may have dropped already.
 MAX_REWRITTEN_OCTETS: Final = 16 << 20
 
 
 class Rewriter:
-    """Applies a change to whatever an application responds."""
+    """Applies a change to an application's responses."""
 
     __slots__ = ("_change", "_changed", "_max_entries", "_max_octets", "octets")
 
@@ -37,17 +37,17 @@ class Rewriter:
     ) -> None:
         """``change`` is called from any thread and must depend on nothing but the response.
 
-        At most ``entries`` responses, whose bodies are at most ``octets`` octets, are remembered.
+        Caches at most ``entries`` responses, with at most ``octets`` octets of bodies in total.
         """
         self._change = change
         self._max_entries = entries
         self._max_octets = octets
         self._changed: dict[Response, Response] = {}
-        #: Octets of bodies that are remembered.
+        #: Octets of cached bodies.
         self.octets = 0
 
     def __len__(self) -> int:
-        """Responses that are remembered."""
+        """The number of cached responses."""
         return len(self._changed)
 
     def response(self, response: Response) -> Response:
@@ -64,7 +64,7 @@ class Rewriter:
         return changed
 
     def recall(self, response: Response | None) -> Response | None:
-        """The changed object of what an application recalled, if that is prepared as well."""
+        """The changed form of a recalled response, if it is cached and prepared."""
         if response is None:
             return None
         changed = self._changed.get(response)
@@ -73,12 +73,12 @@ class Rewriter:
         return self.response(response) if self._may_hold(response) else None
 
     def forget(self) -> None:
-        """The responses of before will not come any more."""
+        """Clear the cache: earlier responses will not recur."""
         self._changed.clear()
         self.octets = 0
 
     def _may_hold(self, response: Response) -> bool:
-        # One with a file would keep it open, for which the application has a limit of its own.
+        # A file body would stay open; the application has its own limit for those.
         body = response.body
         return response.prepared and isinstance(body, bytes) and len(body) <= self._max_octets
 

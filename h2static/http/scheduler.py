@@ -1,13 +1,13 @@
-"""Which stream sends next (RFC 9218 section 10).
+"""Choosing the stream that sends next (RFC 9218 section 10).
 
 Contract: holds the streams that have something to send and may send it; :meth:`Scheduler.next`
-names the one whose turn it is.  Lower urgency values come first; within one urgency the streams
-that are not incremental are served one after the other in the order of their identifiers, each to
-its end, and the incremental ones take turns with each other and with the first of those.
+returns the one whose turn it is.  Lower urgency values come first.  Within one urgency,
+non-incremental streams are served one after the other in order of their identifiers, each to its
+end; incremental streams take turns with each other and with the first of those.
 
-Strategy: one list a level.  A stream that has had its turn goes to the tail if it is incremental.
-Streams that cannot send (window, disk) are taken out by their owner and put back later, so that
-``next`` is a look at the head.
+Strategy: one list per level.  After its turn, an incremental stream goes to the tail.  The owner
+removes streams that cannot send (window, disk) and adds them again later, so ``next`` only looks at
+the head.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from h2static.http.priority import LOWEST_URGENCY
 
 
 class Schedulable(Protocol):
-    """What the scheduler reads of a stream."""
+    """The attributes of a stream that the scheduler uses."""
 
     id: int
     urgency: int
     incremental: bool
-    #: Whether the stream is in the scheduler; kept by the scheduler alone.
+    #: Whether the stream is in the scheduler; only the scheduler sets it.
     queued: bool
 
 
@@ -39,22 +39,22 @@ class _Level(Generic[S]):
     def __init__(self) -> None:
         self.sequential: deque[S] = deque()
         self.incremental: deque[S] = deque()
-        #: Whether the incremental streams have the next turn.
+        #: Whether the next turn belongs to the incremental streams.
         self.turn = False
 
 
 class Scheduler(Generic[S]):
-    """The streams that are ready to send."""
+    """The queue of streams that are ready to send."""
 
     __slots__ = ("_levels", "count")
 
     def __init__(self) -> None:
         self._levels: list[_Level[S] | None] = [None] * (LOWEST_URGENCY + 1)
-        #: Streams that are queued.
+        #: Number of queued streams.
         self.count = 0
 
     def add(self, stream: S) -> None:
-        """Queue a stream; one that is queued already stays where it is."""
+        """Queue a stream; a queued one stays in its place."""
         if stream.queued:
             return
         level = self._levels[stream.urgency]
@@ -65,7 +65,7 @@ class Scheduler(Generic[S]):
         if stream.incremental:
             level.incremental.append(stream)
             return
-        # Streams come nearly in order: look for the place from the tail.
+        # Streams arrive nearly in order: search for the place from the tail.
         place = len(level.sequential)
         while place and level.sequential[place - 1].id > stream.id:
             place -= 1
@@ -105,7 +105,7 @@ class Scheduler(Generic[S]):
         return None
 
     def turn_taken(self, stream: S) -> None:
-        """``stream``, the one that ``next`` named, has sent a quantum."""
+        """Note that ``stream``, which :meth:`next` returned, has sent a quantum."""
         level = self._levels[stream.urgency]
         assert level is not None
         level.turn = not stream.incremental

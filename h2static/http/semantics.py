@@ -2,10 +2,9 @@
 
 Contract: :func:`validate_request` and :func:`validate_response` turn the decoded fields of a header
 block into a head or raise :class:`~h2static.http.errors.Malformed`; :func:`validate_trailers`
-checks trailers.  All are pure: the same fields give an equal result, so results may be remembered.
-Whether the authority is one that may be asked for is :mod:`h2static.http.authority`'s to say, and
-whether the path names something is the application's.  HTTP/3 has the same rules (RFC 9114 section
-4).
+checks trailers.  All are pure: the same fields give an equal result, so results may be cached.
+:mod:`h2static.http.authority` checks the authority, and the application whether the path names
+something.  HTTP/3 has the same rules (RFC 9114 section 4).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from h2static.http.grammar import (
 from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY, parse_priority
 from h2static.http.requests import Request
 
-#: What cannot be in ``:path``: control characters, space, fragment (RFC 9113 section 8.3.1).
+#: Octets not allowed in ``:path``: control characters, space, fragment (RFC 9113 section 8.3.1).
 _BAD_IN_PATH = re.compile(rb"[^%b]" % TARGET_OCTETS)
 _STATUS = re.compile(rb"[1-5][0-9][0-9]")
 
@@ -42,39 +41,39 @@ _PSEUDO_OF_RESPONSES: Final = frozenset((b":status",))
 _PSEUDO_EXTENDED: Final = _PSEUDO | {b":protocol"}
 
 
-#: Methods and schemes that are known to be well formed.
+#: Methods and schemes known to be well-formed.
 _USUAL_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS"))
 _USUAL_SCHEMES: Final = frozenset((b"http", b"https"))
-#: Fields that the protocol itself reads.
+#: Fields that the protocol itself uses.
 _READ: Final = frozenset((b"content-length", b"priority", b"expect", b"host"))
-#: Field names whose values are somebody's secret (RFC 7541 section 7.1.3): never remembered where
-#: others could profit from it.
+#: Fields whose values are secrets (RFC 7541 section 7.1.3): never cached where other clients could
+#: exploit it.
 SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
 
 
 class CheckedFields:
-    """Fields that were found valid, so that clients of one kind are checked once.
+    """A cache of valid fields, so that fields of similar clients are checked only once.
 
-    Contract: whether a regular field is valid depends on nothing but its name and value; where a
-    pseudo-header field stands counts, so none is in here.  Secrets are not remembered.  At the
-    bound everything is forgotten.
+    Contract: the validity of a regular field depends only on its name and value; that of a
+    pseudo-header field also on its position, so none is cached.  Secrets are not cached.  When the
+    cache is full, it is cleared.
     """
 
     __slots__ = ("_most", "_octets", "found")
 
     def __init__(self, *, most: int = 4096, octets: int = 256) -> None:
-        """``most``: fields, a MiB of them at their largest; ``octets``: of name and value."""
+        """``most``: number of fields, at most one MiB in total; ``octets``: of name and value."""
         self._most = most
         self._octets = octets
-        #: Field -> whether the protocol itself reads it.
+        #: Field -> whether the protocol itself uses it.
         self.found: dict[Field, bool] = {}
 
     def __len__(self) -> int:
-        """Fields that are remembered."""
+        """The number of cached fields."""
         return len(self.found)
 
     def add(self, field: Field, *, is_read: bool) -> None:
-        """``field`` is valid."""
+        """Add ``field``, which is valid; ``is_read``: whether the protocol itself uses it."""
         name, value = field
         if name in SENSITIVE or len(name) + len(value) > self._octets:
             return
@@ -85,7 +84,7 @@ class CheckedFields:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RequestHead:
-    """A request with what the protocol itself reads from its field section."""
+    """A request with the values that the protocol itself uses from its field section."""
 
     request: Request
     #: The Content-Length field, if any.
@@ -102,14 +101,14 @@ class ResponseHead:
 
     #: 100 to 599.
     status: int
-    #: Without pseudo-header fields.
+    #: The field section without pseudo-header fields.
     fields: Fields
     #: The Content-Length field, if any.
     content_length: int | None = None
 
 
 def _shown(name: bytes) -> str:
-    """``name`` in quotation marks, for a reason that people read; all but ASCII is escaped."""
+    """``name`` in quotation marks for a message to people; everything but ASCII is escaped."""
     return repr(name).removeprefix("b")
 
 
@@ -176,7 +175,7 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     if _BAD_IN_PATH.search(path) is not None:
         raise Malformed(":path with a control character, space or fragment")
     # "On requests that contain the :protocol pseudo-header field, the :scheme and :path … MUST also
-    # be included" (RFC 8441 section 4); and whom a tunnel leads to must be said.
+    # be included" (RFC 8441 section 4); and the target of a tunnel must be named.
     if protocol is not None and not pseudo.get(b":authority"):
         raise Malformed("extended CONNECT without :authority")
     if path[0] != 0x2F and not (path == b"*" and method == b"OPTIONS"):
@@ -184,7 +183,7 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
 
 
 def _split_pseudo(fields: Fields, known: frozenset[bytes]) -> tuple[dict[bytes, bytes], int]:
-    """The pseudo-header fields, and how many there are; ``known``: those that may be there."""
+    """The pseudo-header fields, and their number; ``known``: those allowed in this message."""
     pseudo: dict[bytes, bytes] = {}
     for name, value in fields:
         if name[:1] != b":":
@@ -207,10 +206,10 @@ def validate_request(
     connect_protocol: bool = False,
     checked: CheckedFields | None = None,
 ) -> RequestHead:
-    """The request that a first field section carries.
+    """Validate the first field section of a request.
 
     ``end_stream``: no content follows.  ``connect_protocol``: SETTINGS_ENABLE_CONNECT_PROTOCOL was
-    sent, so that ``:protocol`` is known (RFC 8441).  ``checked``: fields that need no other look.
+    sent, so ``:protocol`` is allowed (RFC 8441).  ``checked``: fields that need no further check.
     Raises :class:`Malformed`.
     """
     found = {} if checked is None else checked.found
@@ -225,7 +224,7 @@ def validate_request(
         is_read = found.get(field)
         if is_read is None:
             # "All pseudo-header fields MUST appear in a field block before all regular field lines"
-            # (8.3): a late one fails here, a colon is in no field name.
+            # (8.3): a late one fails here, because a colon is not allowed in a field name.
             _check_field(*field)
             is_read = field[0] in _READ
             if checked is not None:
@@ -244,8 +243,8 @@ def validate_request(
         elif host is None:
             host = value
     _check_pseudo(pseudo)
-    # RFC 9110 section 9.3.6: "A CONNECT request message does not have content": what its length
-    # may say is nothing to hold the octets of a tunnel against.
+    # RFC 9110 section 9.3.6: "A CONNECT request message does not have content": its length must
+    # not limit the octets of a tunnel.
     content_length = None if pseudo[b":method"] == b"CONNECT" else _content_length(lengths)
     # "A request or response is also malformed if the value of a Content-Length header field does
     # not equal the sum of the DATA frame payload lengths" (8.1.1).
@@ -269,7 +268,7 @@ def validate_request(
 
 
 def validate_response(fields: Fields) -> ResponseHead:
-    """The response, informational or final, that a field section carries.
+    """Validate the field section of a response, informational or final.
 
     Raises :class:`Malformed`.
     """
@@ -290,5 +289,6 @@ def validate_response(fields: Fields) -> ResponseHead:
 def validate_trailers(fields: Fields) -> None:
     """Raise :class:`Malformed` unless ``fields`` may be trailers (RFC 9113 section 8.1)."""
     for name, value in fields:
-        # "Trailers MUST NOT include pseudo-header fields" (8.1): a colon is in no field name.
+        # "Trailers MUST NOT include pseudo-header fields" (8.1): a colon is not allowed in a field
+        # name.
         _check_field(name, value)

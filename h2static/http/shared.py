@@ -1,6 +1,6 @@
-"""What all connections of a worker share, whatever they speak.
+"""State shared by all connections of a worker, whatever their protocol.
 
-Contract: one :class:`Shared` a worker, made by whoever assembles it, and told the time by its loop.
+Contract: one :class:`Shared` per worker, created at assembly; the loop keeps its clock up to date.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from h2static.http.journal import Journal
 
 @dataclass(slots=True, kw_only=True)
 class HeldContent:
-    """Octets of content that sinks have taken without returning their credit."""
+    """Counts the octets of content that sinks hold without having returned their credit."""
 
     octets: int = 0
-    #: Above this a connection gets no credit either for what a sink of it holds back.
+    #: Above this, a connection also gets no credit for content that one of its sinks holds.
     limit: int = limits.HELD_CONTENT
 
 
 @dataclass(slots=True, kw_only=True)
 class Shared:
-    """See the module."""
+    """The state that all connections of a worker share."""
 
     date: DateField = field(default_factory=DateField)
-    #: Where finished responses are noted, if anybody reads it.
+    #: The journal of finished responses, if it is read.
     journal: Journal | None = None
     held: HeldContent = field(default_factory=HeldContent)

@@ -1,8 +1,8 @@
-"""The present call of the driver: what time it is, and whether exchanges act at once.
+"""The driver's current call: the time, and whether exchanges act immediately.
 
-Contract: a connection begins a turn when the driver calls it and ends it before it returns.  What
-exchanges are asked for within a turn happens at once; what they are asked for outside of one waits
-until the next turn, which ``notify`` asks the driver for.
+Contract: a connection begins a turn when the driver calls it and ends it before it returns.  Calls
+to exchanges within a turn take effect immediately; calls outside of one wait until the next turn,
+which ``notify`` requests from the driver.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ class Turn:
     __slots__ = ("_notify", "active", "now", "waiting")
 
     def __init__(self, now: float, notify: Callable[[], None]) -> None:
-        """``notify`` is called when there is something to do and no turn."""
-        #: Monotonic seconds, as the driver said last.
+        """``notify`` is called when there is something to do outside of a turn."""
+        #: Monotonic seconds, as of the driver's last call.
         self.now = now
         self.active = False
-        #: What was asked for outside of a turn, in order.
+        #: Actions requested outside of a turn, in order.
         self.waiting: deque[Callable[[], None]] = deque()
         self._notify = notify
 
     def defer(self, action: Callable[[], None]) -> None:
-        """Do ``action`` in the next turn."""
+        """Run ``action`` in the next turn."""
         first = not self.waiting
         self.waiting.append(action)
         if first:
             self._notify()
 
     def give_up(self) -> None:
-        """All streams are gone: what waits has no effect but to abandon sinks."""
+        """All streams are gone: the only remaining effect of waiting actions is to abandon
+        sinks."""
         active, self.active = self.active, True
         while self.waiting:
             self.waiting.popleft()()

@@ -1,12 +1,12 @@
-"""HTTP/1.1 for clients that do not speak HTTP/2: browsers on cleartext, old tools.
+"""HTTP/1.1 for clients without HTTP/2: browsers on cleartext connections, old tools.
 
 Contract: RFC 9112 without I/O: no socket, clock, thread or logging; time is an argument.
-:class:`h2static.http1.connection.ServerConnection` is an :class:`h2static.server.engine.Engine`, as
-the HTTP/2 one is, and talks to the same :class:`h2static.http.exchange.Application`.
+:class:`h2static.http1.connection.ServerConnection` is an :class:`h2static.server.engine.Engine`,
+like the HTTP/2 one, and uses the same :class:`h2static.http.exchange.Application`.
 
-Strategy: octets come in through ``input``, ``head`` and ``content``, which read strictly and repair
-nothing; ``exchange`` is one request and what the application has said about it; ``sender`` and
-``framer`` turn responses into octets; ``connection`` decides what happens next; ``memory`` holds
-what repeats, for all connections of a worker.  The other side is ``client``, with ``response_head``
-in the place of ``head``.
+Strategy: ``input``, ``head`` and ``content`` parse incoming octets strictly and repair nothing;
+``exchange`` is one request and the application's calls for it; ``sender`` and ``framer`` turn
+responses into octets; ``connection`` decides what happens next; ``memory`` caches repeating octets
+for all connections of a worker.  ``client`` is the other side, with ``response_head`` instead of
+``head``.
 """

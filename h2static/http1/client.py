@@ -1,17 +1,16 @@
 """A client's HTTP/1.1 connection, without I/O (RFC 9112).
 
-Contract: the same as :class:`h2static.http2.client.ClientConnection`, for the driver and for those
-who make requests: a :class:`~h2static.http.outgoing.ResponseReceiver` hears what comes back.
-``receive`` never raises for anything that a server can send; what must not be ends the connection,
-and the receiver hears why.  Requests go out one after the other, each when the response to the one
-before is whole.  When a receiver has had enough, nothing more is read until its call is resumed.
+Contract: the same as :class:`h2static.http2.client.ClientConnection`, for the driver and for makers
+of requests: a :class:`~h2static.http.outgoing.ResponseReceiver` gets everything that comes back.
+``receive`` never raises for anything that a server can send; invalid octets end the connection, and
+the receiver gets the reason.  Requests are sent one after the other, each when the previous
+response is complete.  While a receiver is full, nothing more is read until its call is resumed.
 
 A request may ask for another protocol (:meth:`ClientConnection.upgrade`).  If the server grants it,
-:attr:`ClientConnection.switched` becomes true and :meth:`ClientConnection.take_rest` gives what the
-server has sent in the other protocol.
+:attr:`ClientConnection.switched` becomes true and :meth:`ClientConnection.take_rest` returns what
+the server has sent in the other protocol.
 
-Strategy: strict reading with the parts that the server's side has; no pipelining, which servers get
-wrong.
+Strategy: strict parsing with parts of the server side; no pipelining, because servers get it wrong.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ from h2static.http1.sender import READ_SIZE, Sender
 
 
 def nothing() -> None:
-    """Nobody wants to know."""
+    """Default callback that does nothing."""
 
 
 class Call:
-    """A request and where its response goes."""
+    """A request and the receiver of its response."""
 
     __slots__ = ("_connection", "body", "receiver", "request", "upgrade")
 
@@ -55,23 +54,23 @@ class Call:
         self._connection = connection
         self.request = request
         self.body = body
-        #: ``None``: nobody waits any more.
+        #: ``None`` once the response is no longer wanted.
         self.receiver: ResponseReceiver | None = receiver
         #: Fields that ask for another protocol.
         self.upgrade = upgrade
 
     def resume(self) -> None:
-        """The receiver, which had enough, takes more."""
+        """The receiver, which was full, takes more."""
         self._connection.resume(self)
 
     def cancel(self) -> None:
-        """The response is not wanted any more; the receiver hears nothing more."""
+        """The response is no longer wanted; the receiver gets no more calls."""
         self.receiver = None
         self._connection.cancel(self)
 
 
 class ClientConnection:
-    """See the module."""
+    """The client's end of an HTTP/1.1 connection, without I/O."""
 
     __slots__ = (
         "_call", "_content", "_eof", "_incoming", "_limits", "_memory", "_notify", "_observer",
@@ -88,8 +87,8 @@ class ClientConnection:
         observer: HeadObserver | None = None,
         memory: ClientMemory | None = None,
     ) -> None:
-        """``notify`` asks for a turn; ``observer`` sees every header section; ``memory`` is that of
-        all connections to one server."""
+        """``notify`` requests a turn; ``observer`` sees every header section; ``memory`` is shared
+        by all connections to one server."""
         self._limits = limits
         self._memory = memory
         self._notify = notify
@@ -97,25 +96,25 @@ class ClientConnection:
         self._output = Output()
         self._sender = Sender(self._output)
         self._octets = bytearray()
-        #: The request under way, its final response, and what takes that one's content off the
-        #: input; a response that ends with the connection has no such thing.
+        #: The current request, its final response, and the parser of its content; a response that
+        #: ends with the connection has no parser.
         self._call: Call | None = None
         self._incoming: Incoming | None = None
         self._content: Content | None = None
         self._waiting: deque[Call] = deque()
         self._paused = False
-        #: The receiver takes more, and what came meanwhile is still to be processed.
+        #: The receiver takes more, and octets received meanwhile are still to be processed.
         self._resumed = False
-        #: Whether another request may follow.
+        #: Whether another request may follow on this connection.
         self._reusable = True
         self._eof = False
-        #: Readings that would block; the driver takes them out and waits for them.
+        #: Readers that would block; the driver removes them and waits for them.
         self.blocked: list[tuple[int, BodyReader]] = []
         #: Close when nothing is left to send.
         self.closing = False
         #: What the server did wrong.
         self.problem: str | None = None
-        #: The server speaks another protocol from here on.
+        #: The connection has switched to another protocol.
         self.switched = False
 
     # ------------------------------------------------------------------ requests
@@ -127,10 +126,10 @@ class ClientConnection:
         return self._add(Call(self, request, body, receiver, ()))
 
     def upgrade(self, request: Request, receiver: ResponseReceiver, fields: Fields) -> Call:
-        """Send ``request``, which asks with ``fields`` for another protocol.
+        """Send ``request``, which asks for another protocol with ``fields``.
 
-        If the server grants it, the receiver hears of the 101 as of every informational response,
-        and the call is over: whatever comes next comes in the other protocol.
+        If the server grants it, the receiver gets the 101 like any informational response, and the
+        call is over: everything that follows belongs to the other protocol.
         """
         return self._add(Call(self, request, b"", receiver, fields))
 
@@ -140,30 +139,30 @@ class ClientConnection:
         return call
 
     def resume(self, call: Call) -> None:
-        """See :meth:`Call.resume`."""
+        """Implement :meth:`Call.resume`."""
         if call is self._call and self._paused:
             self._paused = False
             self._resumed = True
             self._notify()
 
     def cancel(self, call: Call) -> None:
-        """See :meth:`Call.cancel`: HTTP/1.1 has no way to stop one response but to close."""
+        """Implement :meth:`Call.cancel`: HTTP/1.1 can stop a response only by closing."""
         if call in self._waiting:
             self._waiting.remove(call)
         elif call is self._call:
             self._end("the request was canceled")
 
     def close(self, now: float) -> None:
-        """Nothing more is wanted."""
+        """Close the connection; calls in progress fail."""
         self._end("the connection was closed")
 
     def lose(self, reason: str) -> None:
-        """The transport has failed: receivers hear why."""
+        """The transport has failed: receivers get the ``reason``."""
         self._end(reason)
         self._output.clear()
 
     def abandon(self) -> None:
-        """The connection is over: give back everything."""
+        """The connection is over: release all resources."""
         self.lose("the connection is closed")
 
     # ------------------------------------------------------------------ the driver's side
@@ -175,12 +174,12 @@ class ClientConnection:
 
     @property
     def missing(self) -> int:
-        """Any number of octets is as good."""
+        """Octets worth waiting for: any number is fine."""
         return 0
 
     @property
     def room(self) -> int:
-        """Requests that would go out at once: one, or none."""
+        """Number of requests that could be sent immediately: one or none."""
         return int(self._call is None and not (self.closing or self.switched or self._waiting))
 
     @property
@@ -190,7 +189,7 @@ class ClientConnection:
 
     @property
     def has_content(self) -> bool:
-        """Whether ``pump`` would move something."""
+        """Whether :meth:`pump` would move something."""
         return self._sender.can_move
 
     def pending(self) -> list[bytes | memoryview]:
@@ -198,11 +197,11 @@ class ClientConnection:
         return self._output.pieces
 
     def sent(self, count: int, now: float) -> None:
-        """``count`` octets of ``pending`` were taken by the kernel."""
+        """The kernel took ``count`` octets of :attr:`pending`."""
         self._output.advance(count)
 
     def pump(self, now: float, budget: int) -> None:
-        """Move content of the request into the output until ``budget`` octets wait there."""
+        """Move request content into the output until ``budget`` octets wait there."""
         sender = self._sender
         while sender.can_move and self._output.octets < budget:
             try:
@@ -214,11 +213,11 @@ class ClientConnection:
                 self.blocked.append((0, sender.reader))
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """A reading of ``blocked`` can go on."""
+        """A reader in ``blocked`` can continue."""
         self._sender.blocked = False
 
     def deadline(self) -> float | None:
-        """How long to wait is for those who asked to say."""
+        """No deadlines: the makers of requests decide how long to wait."""
         return None
 
     def check(self, now: float) -> None:
@@ -236,7 +235,7 @@ class ClientConnection:
             self._end_input()
 
     def _process(self) -> None:
-        """Process what came, as far as that goes."""
+        """Process received octets as far as possible."""
         try:
             while self._step():
                 pass
@@ -246,12 +245,12 @@ class ClientConnection:
             self._break(error.reason)
 
     def _pass_on(self, data: bytes) -> bool:
-        """Deliver ``data`` without a copy, where all of it is content; false: it is not."""
+        """Deliver ``data`` without copying if all of it is content; returns false if it is not."""
         call, content = self._call, self._content
         if not data or call is None or self._incoming is None or self._paused or self.switched:
             return False
         if content is None:
-            # It ends with the connection.
+            # The content ends with the connection.
             self._deliver(call, data)
             return True
         if not isinstance(content, KnownLength) or not content.skip(len(data)):
@@ -262,17 +261,17 @@ class ClientConnection:
         return True
 
     def take_turn(self, now: float) -> None:
-        """Go on with what came."""
+        """Continue with received octets."""
         self.receive(b"", now)
 
     def receive_eof(self, now: float) -> None:
-        """The server sends no more."""
+        """The server has closed its direction."""
         self._eof = True
         if not self._paused:
             self._end_input()
 
     def _end_input(self) -> None:
-        """All that came was processed, and nothing more comes."""
+        """All octets have been processed, and no more will arrive."""
         incoming = self._incoming
         if self._call is not None and incoming is not None and incoming.end is End.CLOSE:
             self._finish(())
@@ -280,13 +279,13 @@ class ClientConnection:
             self._end("the server closed the connection")
 
     def take_rest(self) -> bytes:
-        """What came after the response with which the server has :attr:`switched`."""
+        """The octets after the response with which the server :attr:`switched`."""
         rest = bytes(self._octets)
         self._octets.clear()
         return rest
 
     def take_waiting(self) -> list[Call]:
-        """The requests that have not gone out; nothing becomes of them here."""
+        """Remove and return the requests that have not been sent."""
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting
@@ -294,7 +293,7 @@ class ClientConnection:
     # ------------------------------------------------------------------ sending
 
     def _start_next(self) -> None:
-        """Send the next request if there is nothing before it."""
+        """Send the next request if none is in progress."""
         if self.closing or self.switched:
             self._fail_waiting()
             return
@@ -329,7 +328,7 @@ class ClientConnection:
     # ------------------------------------------------------------------ receiving
 
     def _step(self) -> bool:
-        """Process what is next in the input; false when there is nothing to go on with.
+        """Process the next part of the input; returns false if it is incomplete.
 
         Raises BadMessage or BadRequest.
         """
@@ -356,7 +355,7 @@ class ClientConnection:
 
     def _deliver(self, call: Call, data: bytes) -> None:
         if call.receiver is not None and not call.receiver.receive(data):
-            # What says that the message is over still counts.
+            # The octets that end the message are still processed.
             self._paused = True
 
     def _take_head(self, call: Call) -> bool:
@@ -375,7 +374,7 @@ class ClientConnection:
         parse = parse_response if self._memory is None else self._memory.parse
         incoming = parse(section, call.request.method, self._limits)
         receiver = call.receiver
-        assert receiver is not None  # a call that was canceled has ended the connection
+        assert receiver is not None  # a canceled call has ended the connection
         if incoming.head.status < 200:
             if incoming.head.status == 101:
                 self._switch(call, incoming)
@@ -406,13 +405,13 @@ class ClientConnection:
     # ------------------------------------------------------------------ the end
 
     def _finish(self, trailers: Fields) -> None:
-        """The response is whole."""
+        """The response is complete."""
         call, self._call = self._call, None
         self._content = None
         self._paused = False
         whole = self._sender.complete
         if not whole:
-            # RFC 9112 section 9.3: what is left of the request would be taken for the next one.
+            # RFC 9112 section 9.3: the rest of the request would be mistaken for the next one.
             self._sender.close()
         if call is not None and call.receiver is not None:
             call.receiver.end(trailers)
@@ -422,12 +421,12 @@ class ClientConnection:
             self._end("the server accepts no more requests on this connection")
 
     def _break(self, reason: str) -> None:
-        """The server broke the protocol."""
+        """End the connection because the server broke the protocol."""
         self.problem = reason
         self._end(f"protocol error: {reason}")
 
     def _end(self, reason: str) -> None:
-        """Nothing more will come: what has not begun may be tried elsewhere."""
+        """End the connection: calls that have not begun may be retried elsewhere."""
         if self.closing:
             return
         self.closing = True

@@ -1,9 +1,9 @@
-"""What repeats on a client's connections to one server, remembered: heads of both directions.
+"""A cache of heads in both directions, for a client's connections to one server.
 
-Contract: :class:`ClientMemory` gives for the octets of a response's head the very
-:class:`~h2static.http1.response_head.Incoming` that they gave before, and for a request that
-repeats and has no content the octets that it goes out as.  Heads with cookies are somebody's own,
-and never kept.  At the bound everything is forgotten.
+Contract: :class:`ClientMemory` maps the octets of a response's head to the same
+:class:`~h2static.http1.response_head.Incoming` object as before, and a repeated request without
+content to its octets.  Heads with cookies are private and never cached.  When the cache is full, it
+is cleared.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from h2static.http1.response_head import Incoming, parse_response
 
 
 class ClientMemory:
-    """See the module."""
+    """The cached heads of one server."""
 
     __slots__ = ("_incoming", "_largest", "_most", "framed")
 
     def __init__(self, *, most: int = 1_024, largest: int = 4_096) -> None:
-        """``most``: heads in each direction; ``largest``: octets of one that is kept."""
+        """``most``: heads in each direction; ``largest``: maximum size of one, in octets."""
         self._most = most
         self._largest = largest
         self._incoming: dict[tuple[bytes, bytes], Incoming] = {}
-        #: By request; to be looked up only.
+        #: By request; read-only for users.
         self.framed: dict[Request, Framed] = {}
 
     def parse(self, section: bytes, method: bytes, limits: Limits) -> Incoming:
-        """As :func:`~h2static.http1.response_head.parse_response`."""
+        """The result of :func:`~h2static.http1.response_head.parse_response`, using the cache."""
         key = (section, method)
         known = self._incoming.get(key)
         if known is None:
@@ -41,13 +41,13 @@ class ClientMemory:
         return known
 
     def remember(self, request: Request, framed: Framed) -> None:
-        """``request``, which has no content, goes out as ``framed``."""
+        """Cache ``framed`` as the octets of ``request``, which has no content."""
         if request.repeats and len(framed.octets) <= self._largest:
             if len(self.framed) >= self._most:
                 self.framed.clear()
             self.framed[request] = framed
 
     def release(self) -> None:
-        """Forget."""
+        """Clear the cache."""
         self._incoming.clear()
         self.framed.clear()

@@ -1,14 +1,14 @@
-"""An HTTP/1.1 connection, server's side, without I/O (RFC 9112).
+"""The server's end of an HTTP/1.1 connection, without I/O (RFC 9112).
 
 Contract: :class:`ServerConnection` is an engine (``server/engine.py``).  ``receive`` never raises
-for anything that a peer can send; what is wrong with a request becomes a response with
-``connection: close``.  Requests are answered in their order, one at a time (RFC 9112 section
-9.3.2); each is recalled, or else handled exactly once.  Bodies are pulled by ``pump``, and content
-whose sink has had enough stays with the client.  Everything is called from one thread.
+for anything that a peer can send; an invalid request gets a response with ``connection: close``.
+Requests are answered in order, one at a time (RFC 9112 section 9.3.2); each is recalled, or else
+handled exactly once.  ``pump`` pulls from bodies; while a sink is full, content stays with the
+client.  Everything is called from one thread.
 
-Strategy: one exchange at a time.  What the application says is written down there, and done by
-``_settle``: at the end of the call in which it was said, or in the connection's next turn.  A known
-request whose response is prepared needs no exchange: one look-up for each.
+Strategy: one exchange at a time.  It records the application's calls; ``_settle`` carries them out
+at the end of the current call, or in the connection's next turn.  A known request with a prepared
+response needs no exchange: it takes one lookup for each.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Final
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.engine import AnswersLater
 from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.journal import Finished
 from h2static.http.messages import Client, Response
@@ -36,8 +37,8 @@ from h2static.http1.responder import Responder
 from h2static.http1.sender import READ_SIZE, Sender
 
 
-class ServerConnection:
-    """The protocol of one connection; its methods are those of ``Engine``, described there."""
+class ServerConnection(AnswersLater):
+    """The protocol of one connection; implements :class:`h2static.server.engine.Engine`."""
 
     __slots__ = (
         "_acted", "_application", "_chunk_lines_left", "_client", "_exchange", "_input", "_inside",
@@ -46,7 +47,7 @@ class ServerConnection:
         "problem", "write_progress",
     )  # fmt: skip
 
-    #: Nothing here is late for half a second.
+    #: No deadline here is exact to less than half a second.
     slack: Final = 0.5
 
     def __init__(
@@ -64,10 +65,10 @@ class ServerConnection:
         observer: Callable[[Finished], None] | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        """``memory``: what connections of a worker remember together; ``protocols``: what the
-        application may tunnel, in lower case; ``proxied``: the client is a trusted proxy.
-        ``observer`` is told every response that is over, ``report`` why one was given up (else
-        :attr:`problem` says so).
+        """``memory``: the cache shared by the connections of a worker.  ``protocols``: those the
+        application can tunnel, in lower case.  ``proxied``: the client is a trusted proxy.
+        ``observer`` is called for every finished response, ``report`` with the reason when one is
+        given up (otherwise :attr:`problem` has it).
         """
         self._application = application
         self._client = client
@@ -89,9 +90,9 @@ class ServerConnection:
         self._number = 0
         self._chunk_lines_left = 0
         self._now = now
-        #: A call is under way: what the application says is done at its end.
+        #: A call is in progress: the application's calls take effect at its end.
         self._inside = False
-        #: The application has said something that was not done yet.
+        #: The application has made calls that have not taken effect yet.
         self._acted = False
         self.backlog = False
         self.closing = False
@@ -100,21 +101,21 @@ class ServerConnection:
         self.jobs: deque[tuple[int, Job]] = deque()
         self.blocked: list[tuple[int, BodyReader]] = []
         self.write_progress = now
-        #: Octets that the peer took since then.
+        #: Octets that the peer has taken since then.
         self._taken = 0
 
     # ------------------------------------------------------------------ what the driver asks
 
     @property
     def wants_input(self) -> bool:
-        """Whether to read from the socket: no when enough waits, in either direction."""
+        """Whether to read from the socket: not while enough waits in either direction."""
         ended = self.closing or self._persistence.ended or self.backlog
         if ended or self._output.octets >= self._limits.output_mark:
             return False
         exchange = self._exchange
         if exchange is None or exchange.reads_content:
             return True
-        # When a sink has had enough, what the client sends stays in the kernel's buffers.
+        # While a sink is full, the client's octets stay in the kernel's buffers.
         return not exchange.paused and len(self._input.octets) < self._limits.pipelined
 
     @property
@@ -124,17 +125,17 @@ class ServerConnection:
 
     @property
     def at_rest(self) -> bool:
-        """Once the output is sent, there is nothing to do but to wait for input."""
+        """Whether, once the output is sent, the only thing left is to wait for input."""
         return self._exchange is None and self.wants_input
 
     @property
     def output_octets(self) -> int:
-        """Octets that wait for the socket."""
+        """Octets waiting for the socket."""
         return self._output.octets
 
     @property
     def open_streams(self) -> int:
-        """Requests that are not finished."""
+        """Number of unfinished requests."""
         return int(self._exchange is not None)
 
     def pending(self) -> list[bytes | memoryview]:
@@ -145,7 +146,7 @@ class ServerConnection:
         """The kernel has taken ``count`` octets of :meth:`pending`."""
         self._now = now
         self._output.advance(count)
-        # A drip is no progress: somebody may read one octet a minute.
+        # A trickle does not count as progress: a client could read one octet a minute.
         self._taken += count
         if not self._output.octets or self._taken >= self._limits.stall_octets:
             self.write_progress = now
@@ -155,7 +156,7 @@ class ServerConnection:
     # ------------------------------------------------------------------ input
 
     def receive(self, data: bytes, now: float) -> None:
-        """Take octets that the peer sent at time ``now`` (seconds, monotonic)."""
+        """Process octets from the peer, received at time ``now`` (monotonic seconds)."""
         if self.closing:
             return
         exchange = self._exchange
@@ -167,12 +168,12 @@ class ServerConnection:
         self.take_turn(now)
 
     def receive_eof(self, now: float) -> None:
-        """The peer sends no more: answer what is complete, finish what is being answered."""
+        """The peer sends no more: answer complete requests, finish the current response."""
         self._persistence.ended = True
         self.take_turn(now)
 
     def take_turn(self, now: float, known: Head | None = None) -> None:
-        """Begin a ``known`` request, if there is one, and go on with the backlog."""
+        """Begin a ``known`` request, if any, and continue with the backlog."""
         self._now = now
         self._inside = True
         try:
@@ -185,14 +186,14 @@ class ServerConnection:
             self._inside = False
 
     def _act(self) -> None:
-        """The application has said something to the present exchange."""
+        """The application has called the current exchange."""
         self._acted = True
         if not self._inside and not self.backlog:
             self.backlog = True
             self._notify()
 
     def _advance(self, now: float) -> None:
-        """Do everything that the input and the application allow, request by request."""
+        """Do everything that the input and the application allow, one request after another."""
         started = self._number
         self._chunk_lines_left = self._limits.chunk_lines_per_turn
         self.backlog = False
@@ -233,21 +234,21 @@ class ServerConnection:
                 self.closing = True
 
     def _end_input(self) -> None:
-        """No more will come than was used."""
+        """The input has ended, and everything in it has been processed."""
         exchange = self._exchange
         if exchange is None and not self._input.octets:
             self.closing = True
         elif exchange is not None and exchange.tunneled:
-            return  # its application was told, and may have something to say
+            return  # its application was notified, and may make calls
         elif exchange is None or exchange.reads_content:
             self._break("connection closed before the request was complete")
         elif self._sender.blocked and self._sender.endless:
-            # Half-closed clients get the rest of what has an end; events have none, and nothing
-            # else would tell that nobody listens any more.
+            # Half-closed clients get the rest of a finite response; an event stream has no end, and
+            # nothing else would show that the client is gone.
             self._break(None)
 
     def _next_head(self, now: float) -> Head | None:
-        """The next request's header section; ``None`` when it is incomplete, or refused."""
+        """The next request's header section; ``None`` if it is incomplete or refused."""
         self._input.skip_empty_lines()
         octets = self._input.octets
         if not octets:
@@ -260,7 +261,7 @@ class ServerConnection:
             return None
 
     def _begin(self, head: Head, now: float) -> None:
-        """A request is there: recall its response, or have it handled."""
+        """Begin a request: recall its response, or have the application handle it."""
         self._progress.end_head(now)
         self.counters.requests += 1
         self._number += 1
@@ -281,7 +282,7 @@ class ServerConnection:
             self._application.handle(exchange)
 
     def _read_content(self, exchange: Exchange, now: float) -> bool:
-        """Hand the content that came to whoever wants it; false when more must come first."""
+        """Pass received content to its sink; returns false if more must arrive first."""
         content, octets = exchange.content, self._input.octets
         assert content is not None
         before, lines = len(octets), content.lines
@@ -308,7 +309,7 @@ class ServerConnection:
     # ------------------------------------------------------------------ what the application says
 
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
-        """Give the outcome of a job, 500 for one that failed; nobody may wait for it any more."""
+        """Deliver the outcome of a job, 500 if it failed; the exchange may already be over."""
         exchange = self._exchange
         if exchange is None or exchange.number != stream_id:
             return
@@ -322,7 +323,7 @@ class ServerConnection:
         self.take_turn(now)
 
     def _settle(self, exchange: Exchange, now: float) -> None:
-        """Do what the application has said."""
+        """Carry out the application's calls."""
         self._acted = False
         if exchange.renewed:
             exchange.renewed = False
@@ -339,7 +340,7 @@ class ServerConnection:
             self._go_on(exchange, now)
 
     def _go_on(self, exchange: Exchange, now: float) -> None:
-        """Do what comes before the response, then begin it if it is due."""
+        """Do everything that precedes the response, then begin it if it is due."""
         self.jobs += [(exchange.number, job) for job in exchange.jobs]
         exchange.jobs.clear()
         if not self._output.octets:
@@ -349,7 +350,7 @@ class ServerConnection:
         exchange.informs.clear()
         if exchange.sink is not None and not exchange.continued:
             exchange.continued = True
-            # RFC 9110 section 10.1.1: a 100 may be left out once content came.
+            # RFC 9110 section 10.1.1: a 100 may be omitted once content has arrived.
             if exchange.head.expects_continue and not self._input.octets:
                 self._responder.inform(exchange, 100)
         response = exchange.response
@@ -360,14 +361,14 @@ class ServerConnection:
                 response.early
                 or exchange.sink is not None
                 or not exchange.content_left
-                # The client waits for a word, or would send more than anybody reads.
+                # The client is waiting for a response, or would send more than will be read.
                 or self._persistence.is_last(exchange)
             )
         ):
             self._respond(exchange, response, now)
 
     def _respond(self, exchange: Exchange, response: Response | None, now: float) -> None:
-        """Begin a response; 500 instead of ``None``, or of one that cannot be sent."""
+        """Begin a response; 500 in place of ``None`` or of one that cannot be sent."""
         self.jobs.clear()
         try:
             reason = self._responder.respond(exchange, response)
@@ -380,7 +381,7 @@ class ServerConnection:
         self._end_response(exchange)
 
     def _end_response(self, exchange: Exchange) -> None:
-        """If the response is complete and the request is not: read on, or end the connection.
+        """If the response is complete but the request is not: read on, or end the connection.
 
         RFC 9112 section 9.3: "A server MUST read the entire request message body or close the
         connection after sending its response".
@@ -393,7 +394,7 @@ class ServerConnection:
             self.closing = True
 
     def _refuse(self, error: BadRequest, *, head_request: bool = False) -> None:
-        """Answer a request that cannot be understood, and end the connection."""
+        """Answer an invalid request, and end the connection."""
         self.counters.limit_hits += error.status in STATUSES_OF_LIMITS
         self._persistence.draining = True
         self._break(self._responder.decline(self._exchange, error, head_request=head_request))
@@ -434,11 +435,11 @@ class ServerConnection:
         return wait_of(self._exchange, acted=self._acted, sending=sending)
 
     def deadline(self) -> float | None:
-        """When what the connection waits for is late."""
+        """The time at which the connection's current wait ends."""
         return None if self.closing else self._progress.deadline(self._waits_for())
 
     def check(self, now: float) -> None:
-        """End what took too long, if :meth:`deadline` has passed."""
+        """End the wait that took too long, if :meth:`deadline` has passed."""
         self._now = now
         if (deadline := self.deadline()) is None or now < deadline:
             return
@@ -459,35 +460,35 @@ class ServerConnection:
     def drain(self, now: float) -> None:
         """Finish the request that is being answered, then close.
 
-        Of requests that wait, one more is answered: its ``close`` tells that the others were not
-        (RFC 9112 section 9.6).  So is a connection's first, and one that has begun to come.
+        One more waiting request is answered: its ``close`` says that the others were not (RFC 9112
+        section 9.6).  So is the first request of a connection, and one that has begun to arrive.
         """
         self._persistence.draining = True
         self.take_turn(now)
 
     def abandon(self) -> None:
-        """The connection is lost: give back everything."""
+        """The connection is lost: release all resources."""
         self._inside = True
         self._break(self.problem)
         self._output.clear()
         self._inside = False
 
     def _tell(self, reason: str) -> None:
-        """A response was given up, which is not the client's fault; "" was told already."""
+        """Report a response that was given up through no fault of the client; "" was reported."""
         if self._report is None:
             self.problem = reason
         elif reason:
             self._report(reason)
 
     def _break(self, reason: str | None) -> None:
-        """End the connection with what is in the output: the client sees what is not complete."""
+        """End the connection after the current output: the client sees an incomplete response."""
         self.problem = reason
         self._end_exchange()
         self._input.octets.clear()
         self.closing = True
 
     def _end_exchange(self) -> None:
-        """The exchange is over: note it, and give back what it holds."""
+        """The exchange is over: record it, and release its resources."""
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return

@@ -1,12 +1,12 @@
-"""The content of a request: where it ends, and what it is (RFC 9112 sections 6.3 and 7.1).
+"""Parsing the content of a request, and finding its end (RFC 9112 sections 6.3 and 7.1).
 
-Contract: :class:`Content` takes octets off the front of the input and returns the content in them.
-After the last octet of the message it takes nothing more: what follows belongs to the next request.
-The chunked transfer coding is read strictly: chunk sizes are hexadecimal digits, lines end in CRLF,
-extensions and trailers stay below their limits.
+Contract: :class:`Content` removes octets from the front of the input and returns the content in
+them.  After the last octet of the message it takes nothing more: the rest belongs to the next
+request.  The chunked transfer coding is parsed strictly: chunk sizes are hexadecimal digits, lines
+end in CRLF, extensions and trailers stay below their limits.
 
-Strategy: of chunks, the state is a line to come (size, trailer) or a number of octets to come (data
-and the CRLF after it).
+Strategy: within chunks, the state is either an expected line (size, trailer) or a number of
+expected octets (data and the CRLF after it).
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ class Content(Protocol):
 
     @property
     def done(self) -> bool:
-        """Whether the last octet of the message was taken."""
+        """Whether the last octet of the message has been taken."""
 
     @property
     def lines(self) -> int:
-        """Lines of framing that were read so far: what octets cost that are no content."""
+        """Number of framing lines read so far, which is the cost of octets that are not content."""
 
     @property
     def trailers(self) -> Fields:
         """The trailer section, once :attr:`done` (RFC 9110 section 6.5)."""
 
     def take(self, octets: bytearray, lines: int) -> bytes:
-        """Remove what belongs to the message from the front of ``octets``; the content in it.
+        """Remove the message's octets from the front of ``octets``; returns the content in them.
 
-        At most ``lines`` lines of framing are read.  Raises
+        At most ``lines`` framing lines are read.  Raises
         :class:`~h2static.http1.errors.BadRequest`.
         """
 
 
 class KnownLength:
-    """Content whose length was told by Content-Length: more than 0 octets."""
+    """Content with a Content-Length above 0."""
 
     __slots__ = ("_left",)
 
@@ -60,19 +60,19 @@ class KnownLength:
 
     @property
     def done(self) -> bool:
-        """See :class:`Content`."""
+        """Implement :meth:`Content.done`."""
         return not self._left
 
     def take(self, octets: bytearray, lines: int) -> bytes:
-        """See :class:`Content`."""
+        """Implement :meth:`Content.take`."""
         taken = bytes(octets[: self._left])
         del octets[: self._left]
         self._left -= len(taken)
         return taken
 
     def skip(self, count: int) -> bool:
-        """``count`` octets of content were taken elsewhere; false, and not so, if there are fewer
-        left."""
+        """Count ``count`` octets of content as taken elsewhere; returns false, without effect, if
+        fewer are left."""
         if count > self._left:
             return False
         self._left -= count
@@ -80,7 +80,7 @@ class KnownLength:
 
 
 class Endless:
-    """What comes on a connection that was upgraded: octets up to its end."""
+    """The octets on an upgraded connection, up to its end."""
 
     __slots__ = ("done",)
 
@@ -88,11 +88,11 @@ class Endless:
     trailers: Fields = ()
 
     def __init__(self) -> None:
-        #: The client sends no more; set by whoever knows.
+        #: The client sends no more; set from outside.
         self.done = False
 
     def take(self, octets: bytearray, lines: int) -> bytes:
-        """See :class:`Content`."""
+        """Implement :meth:`Content.take`."""
         taken = bytes(octets)
         octets.clear()
         return taken
@@ -108,7 +108,7 @@ class Chunked:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        #: Octets of the chunk's data that are to come, and of the CRLF after it.
+        #: Octets still expected of the chunk's data, and of the CRLF after it.
         self._data_left = 0
         self._extensions = 0
         self._in_trailer = False
@@ -119,7 +119,7 @@ class Chunked:
         self.trailers: Fields = ()
 
     def take(self, octets: bytearray, lines: int) -> bytes:
-        """See :class:`Content`."""
+        """Implement :meth:`Content.take`."""
         pieces: list[bytes] = []
         most = self.lines + lines
         end = 0
@@ -137,14 +137,14 @@ class Chunked:
         return b"".join(pieces)
 
     def _take_data(self, octets: bytearray, start: int, pieces: list[bytes]) -> int:
-        """Chunk data, then the CRLF that ends it."""
+        """Take chunk data, then the CRLF that ends it."""
         left = self._data_left
         available = min(len(octets) - start, left)
         data = max(0, min(available, left - 2))
         if data:
             pieces.append(bytes(octets[start : start + data]))
-        # RFC 9112 section 7.1: chunk-data is followed by CRLF; anything else is another reading of
-        # where the chunk ends.
+        # RFC 9112 section 7.1: chunk-data is followed by CRLF; anything else could be read as
+        # a different end of the chunk.
         found = octets[start + data : start + available]
         if found and found != b"\r\n"[max(0, 2 - left) :][: len(found)]:
             raise BadRequest(400, "chunk data is not followed by CRLF")
@@ -152,7 +152,7 @@ class Chunked:
         return available
 
     def _take_line(self, octets: bytearray, start: int) -> int:
-        """A chunk-size line, or a line of the trailer section."""
+        """Take a chunk-size line, or a line of the trailer section."""
         limits = self._limits
         if self._in_trailer:
             bound = limits.trailer_section - self._trailer_octets

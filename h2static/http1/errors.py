@@ -1,21 +1,21 @@
-"""What can go wrong, by what it means for the client.
+"""Errors, by their consequence for the client.
 
 Contract: :class:`BadRequest` is answered with its status, and ends the connection.
-:class:`BadResponse` comes before the first octet of a response, which is then replaced by 500.
-:class:`Broken` comes after it: the connection is closed, so that the response never looks complete.
-:class:`BadMessage` is a client's: a server has sent what it must not send.
+:class:`BadResponse` is raised before the first octet of a response, which is then replaced by 500.
+:class:`Broken` is raised after it: the connection is closed, so that the response never looks
+complete.  :class:`BadMessage` is raised on the client side: a server sent something invalid.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Statuses that say that a limit of time or of length was crossed.
+#: Statuses for exceeding a limit of time or length.
 STATUSES_OF_LIMITS: Final = (408, 413, 414, 431)
 
 
 class BadRequest(Exception):
-    """A request that is refused with ``status``; ``reason`` is one line for the error log."""
+    """A request to refuse with ``status``; ``reason`` is one line for the error log."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -24,7 +24,7 @@ class BadRequest(Exception):
 
 
 class BadMessage(Exception):
-    """A response that a client cannot take; the text is one line."""
+    """A response that a client cannot accept; the message is one line."""
 
 
 class BadResponse(Exception):
@@ -32,4 +32,4 @@ class BadResponse(Exception):
 
 
 class Broken(Exception):
-    """A response whose rest cannot be sent."""
+    """A response that has begun but cannot be completed."""

@@ -1,14 +1,15 @@
-"""One request on an HTTP/1.1 connection, and what the application has said about it.
+"""One request on an HTTP/1.1 connection, and the application's calls for it.
 
-Contract: :class:`Exchange` is what applications talk to (:class:`h2static.http.exchange.Exchange`).
-It writes down what they say and calls ``act``, which they may cause at any time: the connection
-does it at the end of the call that it is in, or in its next turn.  Nothing has an effect once the
-exchange is :attr:`Exchange.over`.
+Contract: :class:`Exchange` is the interface for applications
+(:class:`h2static.http.exchange.Exchange`).  It records their calls and invokes ``act``;
+applications may call at any time, and the connection carries the calls out at the end of its
+current call, or in its next turn.  Nothing has an effect once the exchange is
+:attr:`Exchange.over`.
 
-Strategy: plain state with one owner for each part: what the application says is written here, what
-becomes of it by :mod:`h2static.http1.connection`.  How the content of a request ends and how a
-response is framed are values (:class:`~h2static.http1.content.Content`,
-:class:`~h2static.http1.framer.Framing`): a tunnel after 101 is a content without an end
+Strategy: plain state with one owner for each part: this class records the application's calls,
+:mod:`h2static.http1.connection` their consequences.  The end of a request's content and the framing
+of a response are values (:class:`~h2static.http1.content.Content`,
+:class:`~h2static.http1.framer.Framing`): a tunnel after 101 is content without an end
 (:class:`~h2static.http1.content.Endless`) and a response that ends with its connection.
 """
 
@@ -30,7 +31,7 @@ _THE_ENGINES_OWN: Final = (100, 101)
 
 
 class Exchange:
-    """See the module; made by the connection."""
+    """One request and its response, created by the connection."""
 
     __slots__ = (
         "_act", "aborted", "begun", "callbacks", "client", "content", "content_ended", "continued",
@@ -47,7 +48,7 @@ class Exchange:
         now: float,
         act: Callable[[], None],
     ) -> None:
-        """``act`` is called when the application has said something."""
+        """``act`` is called after each call of the application."""
         self.number = number
         self.head = head
         self.request: Request = head.request
@@ -55,45 +56,45 @@ class Exchange:
         self.started = now
         self._act = act
 
-        # --- what the application says
-        #: The response, from the moment that it is known.
+        # --- the application's calls
+        #: The response, once it is known.
         self.response: Response | None = None
-        #: Informational responses that were not sent yet.
+        #: Informational responses not sent yet.
         self.informs: list[tuple[int, Fields]] = []
-        #: Where the content goes, until it has ended or is abandoned.
+        #: The sink of the content, until it has ended or is abandoned.
         self.sink: Sink | None = None
-        #: Jobs that the connection was not told of yet.
+        #: Jobs that the connection has not picked up yet.
         self.jobs: list[Job] = []
         #: Why the application gave up.
         self.aborted: str | None = None
         self.callbacks: list[Callable[[], None]] = []
-        #: How often the sink was said to take more.
+        #: How often the sink was resumed.
         self.resumed = 0
-        #: The client has a new period for its content: until now nobody waited for it.
+        #: The client gets a new period for its content, which was not wanted until now.
         self.renewed = False
         #: The application grants the protocol that the request asks for.
         self.tunneled = False
 
-        # --- what has become of it
-        #: The content of the request; ``None`` when it has none.
+        # --- their consequences
+        #: The parser of the request's content; ``None`` if it has none.
         self.content: Content | None = None
         if head.content_length == CHUNKED:
             self.content = Chunked(limits)
         elif head.content_length:
             self.content = KnownLength(head.content_length)
-        #: The content is whole, and its sink was told.
+        #: The content is complete, and its sink has ended.
         self.content_ended = self.content is None
-        #: Octets of content that nobody wanted.
+        #: Octets of unwanted content.
         self.discarded = 0
-        #: The client was told, or has shown, that it need not wait for 100 (Continue).
+        #: The client got, or has shown that it does not need, 100 (Continue).
         self.continued = False
-        #: The sink has had enough for now.
+        #: The sink is full for now.
         self.paused = False
         #: The response's head is in the output.
         self.begun = False
         #: How hints were delivered, in words.
         self.delivered: tuple[str, ...] = ()
-        #: Nothing that the application says has an effect any more.
+        #: The application's calls no longer have an effect.
         self.over = False
         #: It is over, and the client did not get the whole response.
         self.lost = False
@@ -101,14 +102,14 @@ class Exchange:
     # ------------------------------------------------------------------ for the application
 
     def respond(self, response: Response) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.respond`."""
         if self.over or self.response is not None or self.aborted is not None:
             return
         self.response = response
         self._act()
 
     def inform(self, status: int, fields: Fields = ()) -> None:
-        """See :class:`h2static.http.exchange.Exchange`; 101 has no effect either."""
+        """Implement :meth:`h2static.http.exchange.Exchange.inform`; 101 has no effect, either."""
         assert 100 <= status < 200
         # RFC 9110 section 15.2: "a server MUST NOT send a 1xx response to an HTTP/1.0 client."
         if self.over or self.begun or self.response is not None or self.aborted is not None:
@@ -119,7 +120,7 @@ class Exchange:
         self._act()
 
     def accept(self, sink: Sink) -> None:
-        """See :class:`h2static.http.exchange.Exchange`; once for a request."""
+        """Implement :meth:`h2static.http.exchange.Exchange.accept`; once per request."""
         assert self.sink is None
         if self.over or self.response is not None or self.aborted is not None:
             sink.abandon()
@@ -132,7 +133,7 @@ class Exchange:
         self._act()
 
     def resume(self) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.resume`."""
         if self.over:
             return
         self.resumed += 1
@@ -142,21 +143,21 @@ class Exchange:
             self._act()
 
     def work(self, job: Job) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.work`."""
         if self.over or self.response is not None or self.aborted is not None:
             return
         self.jobs.append(job)
         self._act()
 
     def abort(self, reason: str) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.abort`."""
         if self.over or self.aborted is not None:
             return
         self.aborted = reason
         self._act()
 
     def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.tunnel`."""
         if (
             self.over
             or self.response is not None
@@ -173,14 +174,14 @@ class Exchange:
 
     @property
     def may_push(self) -> bool:
-        """See :class:`h2static.http.exchange.Exchange`: HTTP/1.1 has no promises."""
+        """Implement :attr:`h2static.http.exchange.Exchange.may_push`: HTTP/1.1 has no push."""
         return False
 
     def push(self, request: Request) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.push`."""
 
     def when_lost(self, callback: Callable[[], None]) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.when_lost`."""
         if self.lost:
             callback()
         elif not self.over:
@@ -190,12 +191,12 @@ class Exchange:
 
     @property
     def content_left(self) -> bool:
-        """Whether content is to come."""
+        """Whether more content is expected."""
         return self.content is not None and not self.content.done
 
     @property
     def reads_content(self) -> bool:
-        """Whether content is to come, and somebody takes it or has said that nobody will."""
+        """Whether more content is expected and may be read: there is a sink, or it is unwanted."""
         return (
             self.content is not None
             and not self.content.done
@@ -204,11 +205,11 @@ class Exchange:
         )
 
     def is_too_long(self, limits: Limits) -> bool:
-        """Whether the content is longer than what is read for nobody."""
+        """Whether the unwanted content exceeds the limit for discarding."""
         return max(self.head.content_length, self.discarded) > limits.discarded_content
 
     def give(self, data: bytes) -> None:
-        """Hand content to the sink, or throw it away."""
+        """Pass content to the sink, or discard it."""
         self.continued = True
         sink = self.sink
         if sink is None:
@@ -219,7 +220,7 @@ class Exchange:
             self.paused = True
 
     def open_tunnel(self) -> None:
-        """101 is in the output: what the client sends from now on is the tunnel's."""
+        """101 is in the output: from now on the client's octets belong to the tunnel."""
         self.content = Endless()
         self.content_ended = False
 
@@ -229,14 +230,14 @@ class Exchange:
             self.content.done = True
 
     def pass_on(self, data: bytes) -> bool:
-        """Hand what came to the sink of a tunnel, without a copy; false: it is not for one now."""
+        """Pass octets to the sink of a tunnel without copying; false if no tunnel takes them."""
         if self.tunneled and self.reads_content:
             self.give(data)
             return True
         return False
 
     def end_content(self) -> None:
-        """The content is whole."""
+        """The content is complete: end the sink."""
         assert self.content is not None
         sink, self.sink = self.sink, None
         self.paused = False
@@ -245,14 +246,14 @@ class Exchange:
             sink.end(self.content.trailers)
 
     def drop_sink(self) -> None:
-        """The rest of the content will not come, or not be of use."""
+        """Abandon the sink: the rest of the content will not arrive, or is not needed."""
         sink, self.sink = self.sink, None
         self.paused = False
         if sink is not None:
             sink.abandon()
 
     def finish(self, *, lost: bool) -> None:
-        """Nothing has an effect from now on; ``lost``: the response did not become complete."""
+        """End the exchange: calls have no more effect; ``lost``: the response is incomplete."""
         if self.over:
             return
         self.over = True

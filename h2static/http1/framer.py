@@ -1,10 +1,10 @@
-"""How responses are framed: pure functions from messages to octets (RFC 9112 sections 4 to 7).
+"""Framing of responses: pure functions from messages to octets (RFC 9112 sections 4 to 7).
 
-Contract: :func:`frame` decides how the end of a response is told and makes the octets of its head;
-:func:`frame_informational` and :func:`frame_trailers` do the rest.  Nothing that was not checked
-goes out: they raise :class:`~h2static.http1.errors.BadResponse` for a response that would not mean
-to the client what the application meant.  Fields that belong to the connection are the engine's
-own; what an application says there is dropped.
+Contract: :func:`frame` decides how a response's end is signaled and creates the octets of its head;
+:func:`frame_informational` and :func:`frame_trailers` do the rest.  Everything is checked: they
+raise :class:`~h2static.http1.errors.BadResponse` for a response that a client would understand
+differently than the application.  The engine writes the connection's fields itself; an
+application's values for them are dropped.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Framing(Enum):
 
     #: There is no content: the head is the end.
     NONE = "none"
-    #: Content-Length says it.
+    #: By Content-Length.
     LENGTH = "length"
-    #: The last chunk is it.
+    #: By the last chunk.
     CHUNKED = "chunked"
-    #: The connection ends with it.  A client cannot tell that from a response that broke off,
-    #: which is why only HTTP/1.0, which has nothing else, gets it; and what follows 101.
+    #: By the end of the connection.  A client cannot distinguish that from an aborted response, so
+    #: it is used only for HTTP/1.0, which has nothing else, and after 101.
     CLOSE = "close"
 
 
@@ -38,9 +38,9 @@ class Framed(NamedTuple):
 
     octets: bytes
     framing: Framing
-    #: Octets of content that follow; ``None`` when that is not known.
+    #: Octets of content that follow; ``None`` if unknown.
     left: int | None
-    #: No other response follows on this connection.
+    #: Whether this is the last response on the connection.
     last: bool
 
 
@@ -49,7 +49,7 @@ _OWN: Final = CONNECTION_FIELDS | {b"date"}
 #: RFC 9110 section 8.6: "A server MUST NOT send a Content-Length header field in any response with
 #: a status code of 1xx"; RFC 9112 section 6.1 says the same of Transfer-Encoding.
 _NOT_INFORMATIONAL: Final = CONNECTION_FIELDS | {b"content-length"}
-#: Valid names that need no look at each octet.
+#: Known valid names, which need not be checked octet by octet.
 _COMMON_NAMES: Final = frozenset(
     (
         b"accept-ranges", b"age", b"allow", b"alt-svc", b"cache-control", b"content-encoding",
@@ -73,7 +73,7 @@ def frame(
     added: Fields = (),
     last: bool = False,
 ) -> Framed:
-    """The head of ``response``, with the fields ``added`` to its own.
+    """The head of ``response``, including the ``added`` fields.
 
     ``head_request``: it answers HEAD.  ``old``: the client speaks HTTP/1.0.  ``last``: no other
     response follows.  Raises :class:`~h2static.http1.errors.BadResponse`.
@@ -122,7 +122,7 @@ def frame(
 
 
 def frame_upgrade(protocol: bytes, fields: Fields, date: bytes) -> Framed:
-    """The head of a response 101, after which the connection carries ``protocol``.
+    """The head of a 101 response, after which the connection carries ``protocol``.
 
     Raises :class:`~h2static.http1.errors.BadResponse`.
     """
@@ -140,7 +140,8 @@ def frame_upgrade(protocol: bytes, fields: Fields, date: bytes) -> Framed:
 
 
 def frame_informational(status: int, fields: Fields = ()) -> bytes:
-    """An informational response.  Raises :class:`~h2static.http1.errors.BadResponse`."""
+    """The octets of an informational response.  Raises
+    :class:`~h2static.http1.errors.BadResponse`."""
     section, _ = _field_lines(fields, _NOT_INFORMATIONAL, count=False)
     return b"%b%b\r\n" % (_status_line(status), section)
 
@@ -164,9 +165,9 @@ def _status_line(status: int) -> bytes:
 def _field_lines(
     fields: Fields, dropped: frozenset[bytes], *, count: bool
 ) -> tuple[bytes, int | None]:
-    """The lines of ``fields`` but those in ``dropped``, and what Content-Length says.
+    """The lines of ``fields`` except those in ``dropped``, and the Content-Length.
 
-    ``count``: there may be a Content-Length; otherwise it is dropped.
+    ``count``: whether a Content-Length is allowed; otherwise it is dropped.
     """
     declared: int | None = None
     lines = []
@@ -184,8 +185,8 @@ def _field_lines(
         lines.append(b"%b: %b\r\n" % (name, value))
     section = b"".join(lines)
     # RFC 9110 section 5.5: "Field values containing CR, LF, or NUL characters are invalid and
-    # dangerous"; an attacker who gets them in writes responses of his own.  The line ends are all
-    # the control octets that there may be.
+    # dangerous"; an attacker could inject whole responses.  Line ends are the only
+    # control octets allowed.
     if len(section) - len(section.translate(None, CONTROLS)) != 2 * len(lines):
         bad = next(name for name, value in fields if BAD_IN_VALUE.search(value) is not None)
         raise BadResponse(f"{bad.decode('ascii')}: control octet in the value")

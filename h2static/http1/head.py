@@ -1,14 +1,14 @@
-"""The header section of a request: strict reading (RFC 9112 sections 2, 3, 5, 6 and RFC 9110 7).
+"""Strict parsing of a request's header section (RFC 9112 sections 2, 3, 5, 6 and RFC 9110 7).
 
 Contract: :func:`parse_head` takes the octets from the request line to the empty line and returns a
-:class:`Head`, or raises :class:`~h2static.http1.errors.BadRequest` with the status that the client
-is to be told.  What it returns has one reading only: no bare CR or LF, no line folding, one Host,
-one way to find the end of the content.  Recipients that read leniently what another reads strictly
-make request smuggling possible (RFC 9112 section 11.2); so nothing is repaired here.
+:class:`Head`, or raises :class:`~h2static.http1.errors.BadRequest` with the status to send.  Its
+result is unambiguous: no bare CR or LF, no line folding, one Host, one way to find the end of the
+content.  Recipients that parse leniently what others parse strictly make request smuggling possible
+(RFC 9112 section 11.2); so nothing is repaired here.
 
-Strategy: forbidden octets are counted over the whole section, then one pass over the lines,
-which sorts out the few fields that HTTP/1.1 itself reads.  Names that everybody sends are known in
-advance, in both usual spellings; only others are checked octet by octet.
+Strategy: count forbidden octets in the whole section, then make one pass over the lines to collect
+the few fields that HTTP/1.1 itself uses.  Common names are known in advance, in both usual
+spellings; only others are checked octet by octet.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from h2static.http.semantics import SENSITIVE
 from h2static.http1.errors import BadRequest
 from h2static.http1.limits import Limits
 
-#: RFC 9112 section 3.3: a server's fixed authority is that of requests which name none.
+#: RFC 9112 section 3.3: the fixed authority for requests without one.
 DEFAULT_AUTHORITY: Final = b"localhost"
-#: What :attr:`Head.content_length` says when the content comes in chunks.
+#: Value of :attr:`Head.content_length` for chunked content.
 CHUNKED: Final = -1
 
-# A fragment is told apart below.
+# A fragment is detected below.
 _REQUEST_LINE = re.compile(
     rb"([%b]+) ([%b#]+) HTTP/([0-9])\.([0-9])" % (TOKEN_OCTETS, TARGET_OCTETS)
 )
@@ -47,7 +47,7 @@ _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 _ABSOLUTE = re.compile(rb"(%b)://([^/?#]*)([^#]*)" % SCHEME.pattern)
 _SCHEMES: Final = (b"http", b"https")
 
-#: Fields that say how this connection carries a message; HTTP/2 has no such fields either
+#: Fields about how this connection carries a message; HTTP/2 does not have them
 #: (RFC 9113 section 8.2.2).
 CONNECTION_FIELDS: Final = frozenset(
     (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
@@ -64,9 +64,9 @@ NOT_IN_TRAILERS: Final = CONNECTION_FIELDS | {
     b"te",
     b"trailer",
 }
-#: What the same octets ask for depends on where they came in: whether a protocol is offered there.
+#: The meaning of these fields depends on the entrance: whether it offers a protocol.
 _PRIVATE: Final = SENSITIVE | {b"upgrade"}
-#: What :func:`_sort_fields` collects beside the request's own fields.
+#: Fields that :func:`_sort_fields` collects in addition to the request's own.
 _COLLECTED = _PRIVATE | {
     b"connection",
     b"content-length",
@@ -74,10 +74,10 @@ _COLLECTED = _PRIVATE | {
     b"host",
     b"transfer-encoding",
 }
-#: Of these, and of what belongs to the connection, the request knows nothing: Host became
+#: Fields left out of the request: those of the connection, and Host, which becomes
 #: ``Request.authority``.
 _NOT_THE_REQUESTS = CONNECTION_FIELDS | {b"host"}
-#: All that needs more than to be kept.
+#: All fields that need special treatment.
 _SPECIAL = _COLLECTED | _NOT_THE_REQUESTS
 
 _COMMON_NAMES = (
@@ -92,16 +92,16 @@ _COMMON_NAMES = (
     b"upgrade", b"upgrade-insecure-requests", b"user-agent", b"via", b"x-forwarded-for",
     b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"x-requested-with",
 )  # fmt: skip
-#: Valid names in the spellings that clients use, each with its lower case.
+#: Valid names in the spellings that clients use -> their lower case.
 _KNOWN_NAMES: Final = {
     spelling: name for name in _COMMON_NAMES for spelling in (name, name.title(), name.upper())
 }
 
 
-#: Connection options that are the names of no fields, or of fields that are left out anyway.
+#: Connection options that are not field names, or name fields that are left out anyway.
 USUAL_OPTIONS: Final = frozenset((b"close", b"keep-alive", b"upgrade"))
 #: RFC 9110 section 7.6.1: "A sender MUST NOT send a connection option corresponding to a field that
-#: is intended for all recipients of the content"; these were read already, or say who is asked.
+#: is intended for all recipients of the content"; these are already processed, or name the target.
 _FOR_ALL: Final = frozenset((b"content-length", b"expect", b"host", b"te"))
 
 
@@ -110,25 +110,25 @@ class Head:
     """A request whose header section is valid."""
 
     request: Request
-    #: Octets of content; 0 when there is none, :data:`CHUNKED` when chunks tell.
+    #: Octets of content; 0 if there is none, :data:`CHUNKED` if it is chunked.
     content_length: int
     #: The client waits for 100 (Continue) before it sends content (RFC 9110 section 10.1.1).
     expects_continue: bool
-    #: HTTP/1.0: no informational responses, no chunks, no persistence that is not asked for.
+    #: HTTP/1.0: no informational responses, no chunks, persistence only on request.
     old: bool
-    #: The client wants to use the connection again (RFC 9112 section 9.3).
+    #: The client wants to reuse the connection (RFC 9112 section 9.3).
     persistent: bool
-    #: No content comes, and the response is framed as every HTTP/1.1 response to GET is.
+    #: There is no content, and the response is framed like any HTTP/1.1 response to GET.
     plain: bool
-    #: It has credentials, or asks for another protocol: the same octets must not be looked up by
-    #: other connections.
+    #: It has credentials, or asks for another protocol: other connections must not look up the same
+    #: octets.
     private: bool
 
 
 def find_bare_line_end(octets: bytes | bytearray, start: int) -> bool:
-    """Whether ``octets`` from ``start`` on hold what no header section may.
+    """Whether ``octets`` from ``start`` on contain a bare CR or LF, which no header section may.
 
-    Found before the section is complete, so that the sender need not run into a deadline.  A CR at
+    Works before the section is complete, so that the sender is refused without a timeout.  A CR at
     the very end is not judged yet.
     """
     match = _FORBIDDEN.search(octets, start)
@@ -145,16 +145,16 @@ def parse_head(
     proxied: bool = False,
     protocols: frozenset[bytes] = frozenset(),
 ) -> Head:
-    """Read a header section, from its request line to the empty line, both included.
+    """Parse a header section, from the request line to the empty line, both included.
 
-    ``secure``: the connection is a TLS one.  ``proxied``: it is a trusted proxy's, which may have
-    been asked by another scheme.  ``protocols``: what the connection may be upgraded to, in lower
-    case.  Raises :class:`~h2static.http1.errors.BadRequest`.
+    ``secure``: the connection uses TLS.  ``proxied``: it comes from a trusted proxy, whose own
+    client may have used another scheme.  ``protocols``: those the connection may be upgraded to, in
+    lower case.  Raises :class:`~h2static.http1.errors.BadRequest`.
     """
     # RFC 9112 section 2.2: "A recipient of such a bare CR MUST consider that element to be
-    # invalid [...]".  A bare LF may be taken as a line end there; two readings are one too many.
+    # invalid [...]".  A bare LF may be taken as a line end there, which would be ambiguous.
     lines = section[:-4].split(b"\r\n")
-    # A line end is CR and LF: one control octet more or less is one that stands alone.
+    # A line end is CR and LF: any other number of control octets means that one stands alone.
     if len(section) - len(section.translate(None, CONTROLS)) != 2 * len(lines) + 2:
         raise BadRequest(400, "control octet, bare CR or bare LF in the header section")
     if len(lines) - 1 > limits.fields:
@@ -216,8 +216,11 @@ def _parse_request_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, int]
 
 
 def parse_field_line(line: bytes) -> Field:
-    """Name in lower case and value of a field line without its CRLF; control octets in the value
-    are the caller's to find.  Raises :class:`~h2static.http1.errors.BadRequest`."""
+    """Parse a field line without its CRLF: name in lower case, value.
+
+    The caller checks the value for control octets.  Raises
+    :class:`~h2static.http1.errors.BadRequest`.
+    """
     # RFC 9112 section 5.2: "A server that receives an obs-fold in a request message [...] MUST
     # either reject the message by sending a 400 (Bad Request) [...]".
     if line[:1] in (b" ", b"\t"):
@@ -234,7 +237,7 @@ def parse_field_line(line: bytes) -> Field:
 def _sort_fields(lines: list[bytes]) -> tuple[list[Field], dict[bytes, list[bytes]]]:
     """The request's own fields, and the values of those in ``_COLLECTED``.
 
-    ``lines``: the header section's, of which the first is the request line.
+    ``lines``: those of the header section, beginning with the request line.
     """
     fields: list[Field] = []
     collected: dict[bytes, list[bytes]] = {}
@@ -260,9 +263,9 @@ def _sort_fields(lines: list[bytes]) -> tuple[list[Field], dict[bytes, list[byte
 
 
 def parse_trailers(lines: list[bytes], limits: Limits) -> Fields:
-    """Read the lines of a trailer section, without the CRLF of each (RFC 9112 section 7.1.2).
+    """Parse the lines of a trailer section, without their CRLFs (RFC 9112 section 7.1.2).
 
-    Fields that must not stand in trailers are left out (RFC 9110 section 6.5.1).  Raises
+    Fields not allowed in trailers are left out (RFC 9110 section 6.5.1).  Raises
     :class:`~h2static.http1.errors.BadRequest`.
     """
     if len(lines) > limits.fields:
@@ -278,7 +281,7 @@ def parse_trailers(lines: list[bytes], limits: Limits) -> Fields:
 
 
 def _find_host(hosts: list[bytes] | None, minor: int) -> bytes:
-    """The value of Host; :data:`DEFAULT_AUTHORITY` when an HTTP/1.0 client sent none."""
+    """The value of Host; :data:`DEFAULT_AUTHORITY` if an HTTP/1.0 client sent none."""
     # RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any
     # HTTP/1.1 request message that lacks a Host header field and to any request message that
     # contains more than one Host header field line or a Host header field with an invalid field
@@ -329,7 +332,7 @@ def _parse_target(
 
 
 def _find_content_length(collected: dict[bytes, list[bytes]], minor: int) -> int:
-    """How long the content is (RFC 9112 section 6.3)."""
+    """The length of the content, or :data:`CHUNKED` (RFC 9112 section 6.3)."""
     codings = collected.get(b"transfer-encoding", [])
     lengths = collected.get(b"content-length", [])
     if codings:
@@ -350,7 +353,7 @@ def _find_content_length(collected: dict[bytes, list[bytes]], minor: int) -> int
 
 
 def _check_codings(codings: bytes) -> int:
-    """``chunked`` alone is understood."""
+    """Check that ``chunked`` is the only transfer coding."""
     names = [name.strip(b" \t").lower() for name in codings.split(b",")]
     if names == [b"chunked"]:
         return CHUNKED
@@ -378,12 +381,12 @@ def _find_expectation(expectations: list[bytes], minor: int) -> bool:
 
 
 def _find_protocol(values: list[bytes], protocols: frozenset[bytes]) -> bytes:
-    """The protocol that the client prefers of those that are offered, in lower case; empty: none.
+    """The client's preferred protocol among those offered, in lower case; empty if none.
 
     RFC 9110 section 7.8: "A server MAY ignore a received Upgrade header field if it wishes to
     continue using the current protocol"; it "MUST ignore an Upgrade header field that is received
-    in an HTTP/1.0 request", and the request has to be whole before it can be upgraded.  A field
-    that no "upgrade" connection option names was not meant for us.
+    in an HTTP/1.0 request", and a request must be complete before it can be upgraded.  An Upgrade
+    field without an "upgrade" connection option was not meant for us.
     """
     wanted = [name.strip(b" \t") for name in b",".join(values).lower().split(b",")]
     return next((name for name in wanted if name in protocols), b"")

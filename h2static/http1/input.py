@@ -1,10 +1,9 @@
-"""Octets that were received and not yet used, and the requests in them.
+"""Received octets that have not been processed, and the requests in them.
 
-Contract: :meth:`Input.next_head` takes the next request's header section off the front once it is
-complete, or raises :class:`~h2static.http1.errors.BadRequest` as soon as it is clear that it will
-never be a good one.  What it costs to look again is in proportion to what was added.  The same
-octets give the same request again (:mod:`h2static.http1.memory`); those with credentials do so on
-their own connection only.
+Contract: :meth:`Input.next_head` removes the next request's header section from the front once it
+is complete, or raises :class:`~h2static.http1.errors.BadRequest` as soon as it cannot become valid.
+Looking again costs time in proportion to the octets added.  The same octets give the same request
+again (:mod:`h2static.http1.memory`); those with credentials only on their own connection.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from h2static.http1.head import Head, find_bare_line_end, parse_head
 from h2static.http1.limits import Limits
 from h2static.http1.memory import LARGEST_SECTION, Memory
 
-#: Header sections with credentials that a connection remembers: those of a page and its parts.
+#: Header sections with credentials cached per connection: those of a page and its resources.
 _PRIVATE_SECTIONS: Final = 16
 
 
 class Input:
-    """What a client has sent."""
+    """The unprocessed octets of a client."""
 
     __slots__ = (
         "_empty_lines", "_known", "_limits", "_memory", "_private", "_protocols", "_proxied",
@@ -44,18 +43,17 @@ class Input:
         self._proxied = proxied
         self._memory = memory
         self._known = memory.sections(secure=secure, proxied=proxied)
-        #: Sections with credentials; none before the first.
+        #: The cache of sections with credentials; ``None`` before the first.
         self._private: dict[bytes, Head] | None = None
-        #: What was not used yet; content is taken off the front by whoever reads it.
+        #: Unprocessed octets; readers of content remove octets from the front.
         self.octets = bytearray()
         self._searched = 0
         self._empty_lines = 0
 
     def add(self, data: bytes) -> Head | None:
-        """Take octets that came.
+        """Add received octets.
 
-        When they are exactly one request that is known, and nothing else waits, its head is
-        returned at once.
+        If they are exactly one known request, and nothing else is waiting, returns its head.
         """
         if not self.octets:
             head = self._known.get(data)
@@ -80,7 +78,7 @@ class Input:
             self._searched = 0
 
     def next_head(self) -> Head | None:
-        """The next request; ``None``: more must come first.
+        """The next request; ``None`` if it is incomplete.
 
         Raises :class:`~h2static.http1.errors.BadRequest`.
         """
@@ -114,7 +112,7 @@ class Input:
         if not head.private:
             self._memory.remember(section, head, secure=self._secure, proxied=self._proxied)
             return
-        if len(section) > LARGEST_SECTION or head.request.protocol:
+        if not self._memory.enabled or len(section) > LARGEST_SECTION or head.request.protocol:
             return
         if self._private is None:
             self._private = {}
@@ -124,8 +122,10 @@ class Input:
         self._private[section] = head
 
     def _check_incomplete(self) -> None:
-        """Refuse now what more octets cannot mend.  Raises
-        :class:`~h2static.http1.errors.BadRequest`."""
+        """Refuse an incomplete section that more octets cannot make valid.
+
+        Raises :class:`~h2static.http1.errors.BadRequest`.
+        """
         octets = self.octets
         start = max(0, self._searched - 1)
         self._searched = len(octets)

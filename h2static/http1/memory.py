@@ -1,12 +1,12 @@
-"""What repeats, remembered for all connections of a worker: header sections, responses.
+"""A cache of header sections and responses for all connections of a worker.
 
-Contract: :class:`Memory` gives for the octets of a header section the very :class:`Head` that they
-gave before, and for a prepared response the octets that it goes out as.  Nothing here changes an
-octet on the wire.  Sections with credentials are never kept here: they are their connection's.
+Contract: :class:`Memory` maps the octets of a header section to the same :class:`Head` object as
+before, and a prepared response to its octets.  The cache never changes an octet on the wire.
+Sections with credentials are never cached here, but by their connection.
 
-Strategy: a section is kept on second sight, so that those which never come again drive nothing out;
-what is kept longest goes first.  A response's octets hold the Date field, so all of them belong to
-one second.  Only responses whose body is octets are kept: nothing here holds a file open.
+Strategy: a section is cached on second sight, so that sections that never recur evict nothing; the
+oldest is evicted first.  A response's octets contain the Date field, so they are valid for one
+second.  Only responses whose body is octets are cached: nothing here keeps a file open.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from h2static.http1.errors import BadResponse
 from h2static.http1.framer import frame
 from h2static.http1.head import Head
 
-#: Larger sections are not kept: long values differ from client to client.
+#: Larger sections are not cached: long values differ from client to client.
 LARGEST_SECTION: Final = 4_096
-#: Octets of header sections that are kept, and what one costs beside its octets.
+#: Octets of cached header sections, and the overhead of one.
 SECTION_OCTETS: Final = 4 * 1024 * 1024
 _SECTION_OVERHEAD: Final = 2_048
-#: Hashes of sections that were seen once.
+#: Hashes of sections seen once.
 _SIGHTED: Final = 16_384
-#: Octets of responses that are kept for one second, and what one costs beside them.
+#: Octets of responses cached for one second, and the overhead of one.
 RESPONSE_OCTETS: Final = 16 * 1024 * 1024
 _RESPONSE_OVERHEAD: Final = 256
-#: Up to here a body is copied behind its head, so that both leave in one piece.
+#: A body up to this size is appended to its head, so that both are sent as one piece.
 _JOINED: Final = 16_384
 
 
 class Ready(NamedTuple):
-    """A whole response, ready to be sent."""
+    """A complete response, ready to be sent."""
 
-    #: Its octets up to the body, or all of them.
+    #: Its octets before the body, or all of them.
     octets: bytes
-    #: Its body, where that is a piece of its own.
+    #: Its body, if it is a separate piece.
     body: bytes
     #: Octets of content.
     length: int
 
 
 class Memory:
-    """See the module."""
+    """The header sections and responses cached by a worker."""
 
     __slots__ = (
         "_response_limit",
@@ -57,6 +57,7 @@ class Memory:
         "_sections",
         "_shared",
         "_sighted",
+        "enabled",
     )  # fmt: skip
 
     def __init__(
@@ -66,11 +67,15 @@ class Memory:
         section_octets: int = SECTION_OCTETS,
         response_octets: int = RESPONSE_OCTETS,
     ) -> None:
-        """``shared`` tells the date; the others bound what is kept, in octets; 0: nothing."""
+        """``shared`` provides the date; the other arguments limit the cache, in octets (0: off).
+
+        Without sections, connections keep none of their own either.
+        """
         self._shared = shared
+        self.enabled = section_octets > 0
         self._section_limit = section_octets
         self._section_octets = 0
-        #: By what the connection says of a request: whether it is a TLS one, a trusted proxy's.
+        #: By properties of the connection: TLS or not, trusted proxy or not.
         self._sections: dict[tuple[bool, bool], dict[bytes, Head]] = {
             (secure, proxied): {} for secure in (False, True) for proxied in (False, True)
         }
@@ -81,12 +86,12 @@ class Memory:
         self._second = -1
 
     def sections(self, *, secure: bool, proxied: bool) -> dict[bytes, Head]:
-        """What is known, to be looked up only: the scheme of a request is its connection's."""
+        """The known sections, read-only, for connections that give a request the same scheme."""
         return self._sections[secure, proxied]
 
     def remember(self, section: bytes, head: Head, *, secure: bool, proxied: bool) -> None:
-        """Offer what ``section`` means; kept on second sight."""
-        if len(section) > LARGEST_SECTION or not self._section_limit:
+        """Offer the ``head`` of ``section``; cached on second sight."""
+        if len(section) > LARGEST_SECTION or not self.enabled:
             return
         sight = hash((section, secure, proxied))
         if sight not in self._sighted:
@@ -107,7 +112,7 @@ class Memory:
         self._section_octets -= 2 * len(oldest) + _SECTION_OVERHEAD
 
     def ready(self, response: Response) -> Ready | None:
-        """The octets of a prepared response to a plain GET; ``None``: frame it by itself."""
+        """The octets of a prepared response to a plain GET; ``None``: frame it individually."""
         date = self._shared.date
         if date.second != self._second:
             self._responses.clear()
@@ -120,7 +125,7 @@ class Memory:
 
     def _make_ready(self, response: Response, date: bytes) -> Ready | None:
         body = response.body
-        # What comes of hints is decided for each request.
+        # The delivery of hints is decided for each request.
         if not isinstance(body, bytes) or response.hints is not None:
             return None
         try:
@@ -140,6 +145,6 @@ class Memory:
         return ready
 
     def release(self) -> None:
-        """Forget the responses: their bodies take memory."""
+        """Drop the cached responses, because their bodies take memory."""
         self._responses.clear()
         self._response_octets = 0

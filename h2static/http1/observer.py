@@ -1,4 +1,4 @@
-"""Those who look at what a client and a server say to each other in HTTP/1.1."""
+"""Observers of the header sections that a client and a server exchange in HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class HeadObserver(Protocol):
-    """Looks at every header section, as octets."""
+    """Gets every header section, as octets."""
 
     def sent_head(self, section: bytes) -> None:
-        """A request's."""
+        """A request's header section was sent."""
 
     def received_head(self, section: bytes) -> None:
-        """A response's."""
+        """A response's header section was received."""

@@ -1,13 +1,13 @@
-"""Pieces that wait for the socket.
+"""Pieces waiting for the socket.
 
-Contract: pieces leave in the order in which they came; none is copied together with another.
+Contract: pieces are sent in the order in which they were added, without joining them.
 """
 
 from __future__ import annotations
 
 
 class Output:
-    """What is to be sent."""
+    """The queue of pieces to send."""
 
     __slots__ = ("octets", "pieces")
 
@@ -17,12 +17,12 @@ class Output:
         self.octets = 0
 
     def add(self, piece: bytes | memoryview) -> None:
-        """Put a piece of octets behind the others."""
+        """Append a piece of octets."""
         self.pieces.append(piece)
         self.octets += len(piece)
 
     def advance(self, count: int) -> None:
-        """The first ``count`` octets were taken."""
+        """Remove the first ``count`` octets, which were sent."""
         self.octets -= count
         if not self.octets:
             self.pieces.clear()
@@ -36,6 +36,6 @@ class Output:
             self.pieces[0] = memoryview(self.pieces[0])[count:]
 
     def clear(self) -> None:
-        """Nothing will be sent any more."""
+        """Drop everything: nothing more will be sent."""
         self.pieces.clear()
         self.octets = 0

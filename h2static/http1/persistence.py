@@ -1,7 +1,7 @@
 """Whether another request may follow on the connection (RFC 9112 sections 9.3 and 9.6).
 
-Contract: :class:`Persistence` knows what speaks against it, and says of a response, before it
-begins and once it is complete, whether it is the last one.
+Contract: :class:`Persistence` knows the reasons against it, and says before a response begins, and
+once it is complete, whether it is the last one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from h2static.http1.limits import Limits
 
 
 class Persistence:
-    """The end of one connection, as far as it is in sight."""
+    """The reasons for ending one connection."""
 
     __slots__ = ("_input", "_limits", "draining", "ended", "told")
 
@@ -23,12 +23,12 @@ class Persistence:
         self.draining = False
         #: The peer sends no more.
         self.ended = False
-        #: A response has told that it is the last one, which binds.
+        #: A response has announced that it is the last one, which is binding.
         self.told = False
 
     @property
     def in_doubt(self) -> bool:
-        """Whether there is any reason but the request's own to end the connection."""
+        """Whether there is a reason to end the connection other than the request's own."""
         return self.draining or self.ended
 
     def is_last(self, exchange: Exchange) -> bool:
@@ -43,6 +43,6 @@ class Persistence:
             return True
         if not exchange.content_left or exchange.sink is not None:
             return False
-        # RFC 9110 section 10.1.1: who was not told to go on may send the content or not.
+        # RFC 9110 section 10.1.1: without 100, the client may or may not send the content.
         waits = exchange.head.expects_continue and not exchange.continued
         return waits or exchange.is_too_long(self._limits)

@@ -1,10 +1,10 @@
-"""Whether the peer makes progress: what a connection waits for, and until when.
+"""The peer's progress: what a connection waits for, and until when.
 
-Contract: :class:`Progress` is told what happens and gives the deadline; it decides nothing else.
-Times are monotonic seconds.
+Contract: :class:`Progress` is notified of events and gives the deadline; it decides nothing else.
+Times are in monotonic seconds.
 
-Strategy: a period begins with each phase of an exchange, and again once enough octets moved in it,
-in either direction; so a slow peer has all the time that it needs, and a silent one does not.
+Strategy: a period begins with each phase of an exchange, and again once enough octets have moved in
+either direction.  So a slow peer gets all the time it needs, but a silent one does not.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from h2static.http1.limits import Limits
 class Wait(Enum):
     """What a connection waits for."""
 
-    #: The next request, of which nothing has come.
+    #: The next request, of which nothing has arrived.
     REQUEST = "request"
     #: The content of a request.
     CONTENT = "content"
-    #: The socket to take octets.
+    #: The socket, to take octets.
     SOCKET = "socket"
-    #: Nothing that is the peer's: the application works, or a body waits for its medium.
+    #: Not the peer: the application is working, or a body waits for its medium.
     NOBODY = "nobody"
 
 
 def wait_of(exchange: Exchange | None, *, acted: bool, sending: bool) -> Wait:
     """What a connection with this exchange waits for.
 
-    ``acted``: the application has said something that was not done yet.  ``sending``: octets wait
-    for the socket.
+    ``acted``: the application has made calls that have not taken effect yet.  ``sending``: octets
+    wait for the socket.
     """
     if exchange is None:
         return Wait.SOCKET if sending else Wait.REQUEST
     if acted:
         return Wait.NOBODY
-    # In a tunnel nobody is late who says nothing.
+    # Silence in a tunnel is not a delay.
     if exchange.reads_content and not exchange.tunneled:
         return Wait.CONTENT
     return Wait.SOCKET if sending else Wait.NOBODY
@@ -54,22 +54,22 @@ class Progress:
         #: When the period began.
         self.since = now
         self._octets = 0
-        #: When a header section began to come, or the connection: ``None`` between requests.
+        #: When a header section, or the connection, began; ``None`` between requests.
         self._head_since: float | None = now
 
     def restart(self, now: float) -> None:
-        """Something else is waited for from now on."""
+        """Begin a new period: the connection now waits for something else."""
         self.since = now
         self._octets = 0
 
     def count(self, octets: int, now: float) -> None:
-        """So many octets came or were taken."""
+        """Count ``octets`` that arrived or were taken; enough of them begin a new period."""
         self._octets += octets
         if self._octets >= self._limits.stall_octets:
             self.restart(now)
 
     def begin_head(self, now: float) -> None:
-        """Octets of a header section are there."""
+        """A header section has begun to arrive."""
         if self._head_since is None:
             self._head_since = now
 
@@ -85,14 +85,14 @@ class Progress:
         return self._head_since is not None
 
     def hurry(self, now: float) -> None:
-        """The header section that is expected has ``last_word_seconds`` at most from ``now`` on."""
+        """Give the expected header section at most ``last_word_seconds`` from ``now`` on."""
         limits = self._limits
         if self._head_since is not None:
             latest = now - limits.header_seconds + limits.last_word_seconds
             self._head_since = min(self._head_since, latest)
 
     def deadline(self, wait: Wait) -> float | None:
-        """When what is waited for is late; ``None``: never."""
+        """The time at which ``wait`` ends; ``None``: never."""
         limits = self._limits
         if wait is Wait.SOCKET:
             return self.since + limits.stall_seconds

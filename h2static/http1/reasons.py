@@ -1,4 +1,4 @@
-"""Reason phrases, for people who read the octets (RFC 9112 section 4).
+"""Reason phrases, for people who read traces (RFC 9112 section 4).
 
 Contract: clients ignore the phrase, so a status without one gets none.
 """

@@ -1,7 +1,7 @@
-"""How a client's requests are framed: pure functions from messages to octets (RFC 9112 section 3).
+"""Framing of a client's requests: pure functions from messages to octets (RFC 9112 section 3).
 
-Contract: :func:`frame_request` makes the octets of a head, and says how the content ends.  Nothing
-that was not checked goes out.
+Contract: :func:`frame_request` creates the octets of a head, and says how the content ends.
+Everything is checked.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from h2static.http1.errors import BadResponse
 from h2static.http1.framer import Framed, Framing
 from h2static.http1.head import CONNECTION_FIELDS
 
-#: Methods whose requests usually have no content: none is announced (RFC 9110 section 8.6).
+#: Methods that usually have no content: no Content-Length is sent then (RFC 9110 section 8.6).
 _WITHOUT_CONTENT = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"))
 
 
 def frame_request(request: Request, body: bytes | Body, upgrade: Fields = ()) -> Framed:
     """The head of ``request``, ready to be sent (RFC 9112 sections 3 and 6).
 
-    Raises :class:`~h2static.http1.errors.BadResponse` for what must not be sent.
+    Raises :class:`~h2static.http1.errors.BadResponse` for an invalid request.
     """
     lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method, _target(request), _host(request))]
     declared: bytes | None = None

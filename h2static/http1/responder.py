@@ -1,7 +1,7 @@
-"""From a response to its octets, and to the journal.
+"""Converting responses to octets, and recording them in the journal.
 
-Contract: a :class:`Responder` frames what the connection decided to send, and tells of what was
-sent.  When a response is due is the connection's to say.
+Contract: a :class:`Responder` frames the responses that the connection decides to send, and records
+them.  The connection decides when a response is due.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Responder:
         self.sender = sender
 
     def send_prepared(self, request: Request, response: Response, now: float) -> bool:
-        """The whole exchange of a plain request and a response that is remembered; false: frame it.
+        """Answer a plain request with a cached response; returns false if it must be framed.
 
-        To be used only where the connection goes on.
+        Use it only if the connection continues afterward.
         """
         ready = self._memory.ready(response)
         if ready is None:
@@ -73,16 +73,16 @@ class Responder:
         return True
 
     def inform(self, exchange: Exchange, status: int, fields: Fields = ()) -> None:
-        """Send an informational response (RFC 9110 section 15.2); abort for one that is invalid."""
+        """Send an informational response (RFC 9110 section 15.2); abort if it is invalid."""
         try:
             self.sender.output.add(frame_informational(status, fields))
         except BadResponse as error:
             exchange.abort(f"informational response {status}: {error}")
 
     def respond(self, exchange: Exchange, response: Response | None) -> str | None:
-        """Begin a response; 500 instead of ``None``, or of one that cannot be sent.
+        """Begin a response; 500 in place of ``None`` or of one that cannot be sent.
 
-        Returns what the error log is to know: why it cannot, or why the request was refused.
+        Returns the line for the error log: why it cannot, or why the request was refused.
         Raises :class:`~h2static.http1.errors.BadResponse`, with nothing sent, if 500 cannot be sent
         either.
         """
@@ -105,7 +105,7 @@ class Responder:
         return refusal_text(self._client, request, response.status, response.refusal)
 
     def _start_ready(self, exchange: Exchange, response: Response) -> bool:
-        """Begin, and end, a response whose octets are remembered; false: frame it."""
+        """Send a response whose octets are cached; returns false if it must be framed."""
         if not exchange.head.plain or self._persistence.is_last(exchange):
             return False
         ready = self._memory.ready(response)
@@ -119,7 +119,7 @@ class Responder:
         return True
 
     def refuse(self, exchange: Exchange, status: int) -> None:
-        """Begin what the application says to a request that is refused.
+        """Begin the application's response to a refused request.
 
         Raises :class:`~h2static.http1.errors.BadResponse`.
         """
@@ -129,14 +129,14 @@ class Responder:
         if exchange.tunneled:
             self._start_tunnel(exchange, response)
             return
-        # Whoever answers with octets has nothing to say later, and so needs no more content.
+        # A response of octets is complete, so the application needs no more content.
         if isinstance(response.body, bytes):
             exchange.drop_sink()
         request = exchange.request
         added: Fields = ()
         delivered: tuple[str, ...] = ()
         if response.hints is not None:
-            # RFC 8297 section 3: no 103, clients of HTTP/1.1 may take it for the final response.
+            # RFC 8297 section 3: no 103, which HTTP/1.1 clients may mistake for the final response.
             client = PushClient(multiplexed=False, seen=Seen())
             delivery = response.hints.deliver(request, response.status, client)
             added, delivered = delivery.fields, delivery.words()
@@ -155,7 +155,7 @@ class Responder:
         exchange.delivered = delivered
 
     def _start_tunnel(self, exchange: Exchange, response: Response) -> None:
-        # Should this fail, the refusal that follows is an ordinary response.
+        # If this fails, the refusal that follows is an ordinary response.
         exchange.tunneled = False
         date = self._shared.date.value
         framed = frame_upgrade(exchange.request.protocol, response.fields, date)
@@ -165,11 +165,11 @@ class Responder:
         exchange.open_tunnel()
 
     def decline(self, exchange: Exchange | None, error: BadRequest, *, head_request: bool) -> str:
-        """Answer what is no request, or not a whole one, before the connection ends.
+        """Answer an invalid or incomplete request before the connection ends.
 
-        ``head_request``: it is one for HEAD, as far as can be told.  Returns the reason.
+        ``head_request``: its method seems to be HEAD.  Returns the reason.
         """
-        # Had it begun, a second response would be taken for a part of it.
+        # If one has begun, a second response would be taken for part of it.
         if exchange is not None and exchange.begun:
             return error.reason
         try:
@@ -189,7 +189,7 @@ class Responder:
         self.sender.begin(framed, response.body)
 
     def end(self, exchange: Exchange, now: float) -> None:
-        """The exchange is over, and so is the response that it may have: tell of it."""
+        """Record the end of an exchange, and of its response if there is one."""
         complete = exchange.begun and self.sender.complete
         exchange.finish(lost=not complete)
         self.sender.close()

@@ -1,8 +1,8 @@
-"""The header section of a response: strict reading (RFC 9112 sections 2, 4, 5 and 6).
+"""Strict parsing of a response's header section (RFC 9112 sections 2, 4, 5 and 6).
 
-Contract: :func:`parse_response` takes the octets from the status line to the empty line and makes
-an :class:`Incoming` response of them, or raises :class:`~h2static.http1.errors.BadMessage`.  There
-is one reading only: no bare CR or LF, one way to find the end of the content.
+Contract: :func:`parse_response` takes the octets from the status line to the empty line and returns
+an :class:`Incoming` response, or raises :class:`~h2static.http1.errors.BadMessage`.  The result is
+unambiguous: no bare CR or LF, one way to find the end of the content.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 class End(Enum):
     """How the end of a response is found (RFC 9112 section 6.3)."""
 
-    #: It is the end of the header section.
+    #: It ends with the header section.
     HEAD = "head"
     LENGTH = "length"
     CHUNKED = "chunked"
@@ -40,17 +40,17 @@ class End(Enum):
 class Incoming:
     """A response whose header section is valid."""
 
-    #: Without the fields that belong to the connection.
+    #: The fields, without those that belong to the connection.
     head: ResponseHead
     end: End
-    #: The server will take another request on this connection (RFC 9112 section 9.3).
+    #: The server accepts another request on this connection (RFC 9112 section 9.3).
     persistent: bool
-    #: Protocols that the server switches to, or would (RFC 9110 section 7.8); in lower case.
+    #: Protocols that the server switches to, or offers (RFC 9110 section 7.8); in lower case.
     upgrade: tuple[bytes, ...]
 
 
 def parse_response(section: bytes, method: bytes, limits: Limits) -> Incoming:
-    """Read the header section of a response to a ``method`` request, its empty line included.
+    """Parse the header section of a response to a ``method`` request, including its empty line.
 
     Raises :class:`~h2static.http1.errors.BadMessage`.
     """
@@ -91,7 +91,7 @@ def parse_response(section: bytes, method: bytes, limits: Limits) -> Incoming:
 
 
 def _members(fields: list[Field], name: bytes) -> list[bytes]:
-    """The members of the list that the fields ``name`` are, in lower case."""
+    """The members of the list in the fields ``name``, in lower case."""
     values = [value.lower() for key, value in fields if key == name]
     return [part.strip(b" \t") for value in values for part in value.split(b",") if part.strip()]
 
@@ -99,7 +99,7 @@ def _members(fields: list[Field], name: bytes) -> list[bytes]:
 def _find_end(
     fields: list[Field], status: int, method: bytes, *, old: bool
 ) -> tuple[End, int | None]:
-    """How the content ends, and what Content-Length says."""
+    """How the content ends, and the Content-Length."""
     codings = _members(fields, b"transfer-encoding")
     lengths = [
         part.strip(b" \t")
@@ -124,7 +124,7 @@ def _find_end(
     if method == b"HEAD" or status < 200 or status in WITHOUT_CONTENT:
         return End.HEAD, length
     if codings:
-        # Others may be sent only to clients that say so in TE (RFC 9110 section 10.1.4).
+        # Others may be sent only to clients that list them in TE (RFC 9110 section 10.1.4).
         if codings != [b"chunked"]:
             raise BadMessage("a transfer coding other than chunked")
         return End.CHUNKED, None

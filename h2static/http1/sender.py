@@ -1,12 +1,12 @@
-"""The response under way: its octets, and how far its body has been read.
+"""The response being sent: its octets, and how far its body has been read.
 
-Contract: a :class:`Sender` puts one response after the other into its output.  :meth:`Sender.begin`
-starts one that was framed; :meth:`Sender.move` reads a piece of its body, once the output is to be
-filled.  A response that cannot be finished raises :class:`~h2static.http1.errors.Broken`: then no
-octet follows that would make it look complete.
+Contract: a :class:`Sender` puts one response after another into its output.  :meth:`Sender.begin`
+starts a framed response; :meth:`Sender.move` reads a piece of its body when the output has room.
+If a response cannot be finished, it raises :class:`~h2static.http1.errors.Broken`: then no octet
+follows that would make it look complete.
 
-Strategy: pieces go into the output as the reader gave them.  A reader that uses its buffer again
-is not read before its last piece has left.
+Strategy: pieces go into the output as the reader returned them.  A reader that reuses its buffer is
+not read again before its last piece has been sent.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from h2static.http1.errors import BadResponse, Broken
 from h2static.http1.framer import Framed, Framing, frame_trailers
 from h2static.http1.output import Output
 
-#: The most that one read of a body asks for: a socket takes less at a time.
+#: Largest size of one read from a body: a socket takes less at a time.
 READ_SIZE = 262_144
 
 
 class Sender:
-    """See the module."""
+    """Sends the responses of one connection, one at a time."""
 
     __slots__ = (
         "_borrowed", "_framing", "_left", "blocked", "complete", "octets", "output", "reader",
@@ -30,17 +30,17 @@ class Sender:
     def __init__(self, output: Output) -> None:
         self.output = output
         self._framing = Framing.NONE
-        #: Octets of content that are to come, where that is known.
+        #: Octets of content still to come, if known.
         self._left: int | None = 0
-        #: The reading of the body, as long as some of it is left.
+        #: The reader of the body, while some of it is left.
         self.reader: BodyReader | None = None
-        #: The reader waits for its medium.
+        #: Whether the reader waits for its medium.
         self.blocked = False
-        #: The reader's own buffer is in the output.
+        #: Whether the reader's own buffer is in the output.
         self._borrowed = False
-        #: Octets of content that the present response has put into the output.
+        #: Octets of content that the current response has put into the output.
         self.octets = 0
-        #: All of the response is in the output.
+        #: Whether all of the response is in the output.
         self.complete = False
 
     @property
@@ -52,14 +52,14 @@ class Sender:
 
     @property
     def endless(self) -> bool:
-        """Whether nobody knows when the body ends."""
+        """Whether the length of the body is unknown."""
         return self._left is None
 
     def begin(self, framed: Framed, body: bytes | Body) -> None:
         """Put the head of a response into the output, and its body if it is octets.
 
-        Raises :class:`~h2static.http1.errors.BadResponse` when the body cannot be read at all;
-        nothing was sent then.
+        Raises :class:`~h2static.http1.errors.BadResponse` if the body cannot be read at all;
+        then nothing was sent.
         """
         assert self.reader is None
         octets, framing, left, _ = framed
@@ -87,7 +87,7 @@ class Sender:
             self.reader = reader
 
     def put(self, octets: bytes, body: bytes, length: int) -> None:
-        """Put a whole response into the output; ``length``: how much of it is content."""
+        """Put a complete response into the output; ``length``: octets of content in it."""
         assert self.reader is None
         self._framing, self._left = Framing.NONE, 0
         self.octets = length
@@ -105,7 +105,7 @@ class Sender:
         reader, left = self.reader, self._left
         assert reader is not None
         if left is not None:
-            # One octet more than there should be shows a body that is too long.
+            # Asking for one octet too many detects a body that is too long.
             size = min(size, left + 1)
         try:
             data = reader.read(size)
@@ -140,7 +140,7 @@ class Sender:
             self.complete = True
 
     def _end(self, reader: BodyReader) -> None:
-        """The body, whose length was not known, has ended."""
+        """End a body of unknown length."""
         if self._framing is Framing.CHUNKED:
             try:
                 octets = frame_trailers(reader.trailers())
@@ -151,7 +151,7 @@ class Sender:
         self.complete = True
 
     def close(self) -> None:
-        """The body is read no further."""
+        """Stop reading the body."""
         reader, self.reader = self.reader, None
         self.blocked = False
         if reader is not None:

@@ -7,10 +7,14 @@ that follows it says what the peer's table holds.  With the memory off nothing o
 
 Strategy: states are interned as in :mod:`h2static.http2.decoding`.  Everything remembered
 belongs to one second, because the Date field does; with the next one it is forgotten.
-Fields that differ from file to file (etag, content-length, last-modified …) are never put into the
+Fields that differ from file to file (etag, content-length, last-modified …) are not put into the
 table, so that the blocks of different files share one state.  They come last: their octets are the
 same in every state, and what stands before them is the same for most files, so that a second costs
 a file one concatenation.
+While a worker is asked for a few different responses only, these fields do enter the table: a
+repeated response is a tenth of a kilobyte less to send, and a client reads indices faster than
+literals.  The response that is one too many for this second ends that for all connections, because
+tables that differ by what each client asked for share no blocks.
 """
 
 from __future__ import annotations
@@ -50,14 +54,19 @@ _NOT_INDEXED: Final = frozenset(
 #: RFC 7541 section 7.1.3.
 _NEVER_INDEXED: Final = SENSITIVE | {b"set-cookie"}
 _WITHOUT: Final = Representation.WITHOUT_INDEXING
+_WITH: Final = Representation.WITH_INDEXING
+_NEVER: Final = Representation.NEVER_INDEXED
 #: Names of fields that are written so in any case.  All are in the static table: what such a field
 #: is written as does not depend on the dynamic one.
 _BY_NAME: Final = {
     **dict.fromkeys(_NOT_INDEXED, _WITHOUT),
-    **dict.fromkeys(_NEVER_INDEXED, Representation.NEVER_INDEXED),
+    **dict.fromkeys(_NEVER_INDEXED, _NEVER),
 }
 #: Beginnings of responses that are told apart: one for each type and rule.
 _SHAPES: Final = 1_024
+#: Different responses in one second up to which all their fields enter the table: their entries
+#: take less than half of a table of the usual size.
+_FEW: Final = 8
 #: Octets of blocks for one worker and one second.
 DEFAULT_OCTETS: Final = 16 * 1024 * 1024
 _ENTRY_OVERHEAD: Final = 500
@@ -78,13 +87,14 @@ class Shape:
 class Section(Kept):
     """A response's field section but for the Date; kept with the response."""
 
-    __slots__ = ("fields", "literals", "shape")
+    __slots__ = ("fields", "literals", "rest", "shape")
 
-    def __init__(self, fields: Fields, shape: Shape, literals: bytes) -> None:
+    def __init__(self, fields: Fields, shape: Shape, rest: Fields, literals: bytes) -> None:
         #: The response's own.
         self.fields = fields
         self.shape = shape
-        #: The fields that never enter a table, encoded.
+        #: The fields that differ from file to file, and as literals that leave the table alone.
+        self.rest = rest
         self.literals = literals
 
 
@@ -143,7 +153,9 @@ class HeaderBlockMemory:
     """The encoding of responses in one worker."""
 
     __slots__ = (
+        "_asked",
         "_date",
+        "_few",
         "_limit",
         "_octets",
         "_plain",
@@ -177,6 +189,9 @@ class HeaderBlockMemory:
         self._second = date.second
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
         self._shapes: dict[tuple[int, Fields], Shape] = {}
+        #: Different responses of this second, while they are few; whether they may still be.
+        self._asked: set[Response] = set()
+        self._few = True
         self.enabled = enabled
 
     @property
@@ -213,16 +228,58 @@ class HeaderBlockMemory:
         if known is not None:
             return known
         plain = self._plain or response.hints is not None or bool(extra)
-        if extra or not (response.prepared and self.enabled):
+        if extra or not response.prepared:
             octets, after = self.encode(state, self.fields(response, extra))
             return Block(octets, response, after if after is not state else None, plain)
+        # First, because it may forget what states remember.
+        few = self._is_one_of_few(response)
         section = self._section(response)
         octets, after = self._begun(state, section.shape)
-        octets += section.literals
+        if few and after.table.maximum >= r.INITIAL_HEADER_TABLE_SIZE:
+            rest, after = self._encoded_into_table(section.rest, after)
+            octets += rest
+        else:
+            octets += section.literals
         block = Block(octets, response, after if after is not state else None, plain)
         if self._has_room(state, len(octets)):
             state.blocks[response] = block
         return block
+
+    def _is_one_of_few(self, response: Response) -> bool:
+        """Whether all fields of ``response`` may enter the table; it is asked for now."""
+        # A state of a second that is over was replaced before this.
+        if not self._few:
+            if len(self._asked) <= _FEW:
+                # Counted on, for the next second.
+                self._asked.add(response)
+            return False
+        self._asked.add(response)
+        if len(self._asked) <= _FEW:
+            return True
+        self._few = False
+        # What was decided before is not to be seen: with and without memory the octets are equal.
+        for state in self._states.values():
+            state.blocks.clear()
+        return False
+
+    def _encoded_into_table(
+        self, fields: Fields, state: EncoderState
+    ) -> tuple[bytes, EncoderState]:
+        """The fields that differ from file to file, those that may enter the table in it."""
+        octets, table = encode_block(
+            [
+                (
+                    name,
+                    value,
+                    _NEVER
+                    if name in _NEVER_INDEXED
+                    else _fitting(name, value, state.table.maximum),
+                )
+                for name, value in fields
+            ],
+            state.table,
+        )
+        return octets, state if table is state.table else self._shared(table, ())
 
     def _begun(self, state: EncoderState, shape: Shape) -> tuple[bytes, EncoderState]:
         """How blocks of ``shape`` begin in ``state``, and the state after them."""
@@ -260,13 +317,15 @@ class HeaderBlockMemory:
         literals, _ = encode_block(
             [(name, value, _fixed(name, value) or _WITHOUT) for name, value in rest], EMPTY_TABLE
         )
-        section = response.section = Section(fields, shape, literals)
+        section = response.section = Section(fields, shape, rest, literals)
         return section
 
     def release(self) -> None:
         """Forget what belongs to a second that is over, as the next block would."""
         if self._second != self._date.second:
             self._second = self._date.second
+            self._few = len(self._asked) <= _FEW
+            self._asked.clear()
             self._forget()
 
     def _forget(self) -> None:
@@ -349,4 +408,4 @@ def _fitting(name: bytes, value: bytes, maximum: int) -> Representation:
     # An entry of more than three quarters of the table would empty it for itself alone.
     if (len(name) + len(value) + 32) * 4 > maximum * 3:
         return _WITHOUT
-    return Representation.WITH_INDEXING
+    return _WITH

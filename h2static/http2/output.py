@@ -17,7 +17,7 @@ from bisect import bisect_right
 class Output:
     """What one connection has still to send."""
 
-    __slots__ = ("emptied", "ends", "octets", "pieces", "sent")
+    __slots__ = ("emptied", "ends", "mapped", "octets", "pieces", "sent")
 
     def __init__(self) -> None:
         #: How often everything has been sent: pieces of a lower count are gone.
@@ -28,6 +28,8 @@ class Output:
         self.octets = 0
         #: Octets of them that were sent.
         self.sent = 0
+        #: Whether pieces among them are mappings, which nobody in this process may look at.
+        self.mapped = False
         #: For each finished stream the value of :attr:`octets` after its last frame; rising.
         self.ends: list[int] = []
 
@@ -48,6 +50,7 @@ class Output:
             self.pieces = []
             self.ends = []
             self.octets = self.sent = 0
+            self.mapped = False
             return
         pieces = self.pieces
         index = 0
@@ -63,6 +66,7 @@ class Output:
 
     def clear(self) -> None:
         """The connection is lost: nothing of this will be sent."""
+        self.mapped = False
         self.pieces = []
         self.ends = []
         self.octets = self.sent = 0

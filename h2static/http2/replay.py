@@ -21,6 +21,9 @@ Effects that it mirrors; whoever adds one to the plain path adds it here, and to
 
 A stream that is answered here never is: it opens and closes between two frames.
 
+:meth:`Replay.one` is the same for a single request on a connection where nothing else is going on,
+which is what a client sends that waits for each response.
+
 :meth:`Replay.answer` has the same effects for one request that was decoded just now and whose
 response is prepared: what visitors send never repeats, what they get does.
 
@@ -211,6 +214,69 @@ class Replay:
             self._blocks.move_to(decoder)
         self._sender.replayed(count, encoder, window, octets)
         self._streams.replayed(next_id, count)
+
+    def one(self, data: bytes) -> bytes | None:
+        """The response to ``data`` if that is one known request and nothing else is going on.
+
+        What :meth:`run` does for many, without the output: what is returned is sent at once.
+        ``None``, and nothing was done: the request takes any other way.
+        """
+        streams, sender, blocks = self._streams, self._sender, self._blocks
+        next_id = streams.next_peer_id
+        if len(data) <= 9:
+            return None
+        length_type, flags, stream_id = unpack_header(data, 0)
+        if (
+            stream_id != next_id
+            or flags != WHOLE_REQUEST
+            or length_type != (len(data) - 9 << 8) + 1
+            or blocks.open is not None
+            or sender.scheduler.count
+            or sender.output.octets
+            or streams.refusing
+            or not self._peer.received
+            or streams.pending_priorities
+            or next_id >= _LAST_ID
+        ):
+            return None
+        known = blocks.state.known.get(data[9:])
+        if known is None:
+            return None
+        service, request = self._service, known.request
+        if len(streams.open) >= service.settings.max_concurrent_streams:
+            return None
+        response = service.recalled.get(request)
+        if response is None:
+            request.repeats = True
+            response = service.application.recall(request)
+            if response is None:
+                return None
+            service.recalled[request] = response
+        encoder = sender.encoder
+        block = encoder.blocks.get(response) or service.blocks.block(encoder, response)
+        length, window = block.ready, sender.window
+        if length < 0 or length > window or length > sender.initial_window:
+            return None
+        identifier = data[5:9]
+        if length:
+            if known.is_head:
+                return None
+            octets = b"".join((block.head, identifier, block.tail, identifier, block.body))
+        else:
+            octets = b"".join((block.head, identifier, block.tail))
+        if known.state is not None:
+            blocks.move_to(known.state)
+        sender.replayed(1, block.state or encoder, window - length, 0)
+        streams.replayed(next_id + 2, 1)
+        if self._push.seen is not None:
+            self._push.seen.add(request.authority, request.path)
+        journal = service.shared.journal
+        if journal is not None:
+            now = self._turn.now
+            journal.append(
+                Finished(self._client, request, block.response, length, now, now, False, False)
+            )
+        return octets
 
     def answer(self, stream_id: int, request: Request, response: Response) -> bool:
         """Send a prepared ``response`` to a request that is whole and was admitted.

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from h2static.http.bodies import Body, BodyReader
+from h2static.http.bodies import Body, BodyReader, MappedReader
 from h2static.http.fields import Field, Fields
 from h2static.http.messages import Response
 from h2static.http.scheduler import Scheduler
@@ -48,21 +48,10 @@ class Sender:
     """What one connection sends."""
 
     __slots__ = (
-        "_blocks",
-        "_ended",
-        "_limits",
-        "_own_parity",
-        "_padding_size",
-        "blocked",
-        "content",
-        "data_frames",
-        "encoder",
-        "initial_window",
-        "observer",
-        "output",
-        "scheduler",
+        "_blocks", "_ended", "_limits", "_maps", "_own_parity", "_padding_size", "blocked",
+        "content", "data_frames", "encoder", "initial_window", "observer", "output", "scheduler",
         "window",
-    )
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -75,6 +64,7 @@ class Sender:
         self._limits = endpoint.limits
         self._blocks = endpoint.blocks
         self._padding_size = endpoint.settings.padding
+        self._maps = endpoint.maps and observer is None and not self._padding_size
         self._own_parity = role.own_parity
         self._ended = ended
         self.observer = observer
@@ -222,13 +212,15 @@ class Sender:
             self._final_headers(stream, block, r.END_STREAM, extra)
             self._end(stream)
             return
+        # What the remembered path looks at: what is there before the response.
+        has_room = len(self.output) < self._limits.turn_output
         self._final_headers(stream, block, 0, extra)
         if (
             at_once
             and stream.body is not None
             and not self.scheduler.count
             and 0 <= block.ready <= min(stream.send_window, self.window)
-            and len(self.output) < self._limits.turn_output
+            and has_room
         ):
             # What the remembered path does: at once, as one frame.
             self._send_from_memory(stream, block.ready)
@@ -287,8 +279,10 @@ class Sender:
             stream.body = memoryview(body)
             stream.remaining = len(body)
         else:
-            stream.reader = body.open()
+            stream.reader = reader = body.open()
             stream.remaining = body.length
+            if self._maps and isinstance(reader, MappedReader):
+                stream.mapper = reader
 
     def _final_headers(self, stream: Stream, block: Block, flags: int, extra: Fields) -> None:
         fields: Sequence[Field] = ()
@@ -305,7 +299,7 @@ class Sender:
         stream.remaining = 0
         if stream.reader is not None:
             stream.reader.close()
-            stream.reader = None
+            stream.reader = stream.mapper = None
         stream.body = None
         if stream.state is State.CLOSED and stream.id % 2 != self._own_parity:
             # What we open or promise does not count against the peer's streams.
@@ -346,7 +340,7 @@ class Sender:
             if stream.body is not None:
                 self._send_from_memory(stream, allowance)
             else:
-                self._send_from_reader(stream, min(allowance, READ_SIZE))
+                self._send_from_reader(stream, allowance)
 
     def _send_from_memory(self, stream: Stream, allowance: int) -> None:
         body, start = stream.body, stream.offset
@@ -362,7 +356,10 @@ class Sender:
         if remaining is not None and remaining < allowance:
             allowance = remaining
         try:
-            data = reader.read(allowance)
+            mapped = None if stream.mapper is None else stream.mapper.read_mapped(allowance)
+            if mapped is not None:
+                self.output.mapped = True
+            data = reader.read(min(allowance, READ_SIZE)) if mapped is None else mapped
         except OSError as error:
             # The octets that Content-Length promised cannot be had: never a short body that looks
             # complete.
@@ -416,13 +413,16 @@ class Sender:
         output = self.output
         identifier = stream.id.to_bytes(4, "big")
         length = len(content)
-        whole = length - 1 if end else length
-        position = 0
+        # Frames that are full and not the last one, which may be empty.
+        frames = (length - 1 if end and length else length) // DATA_SIZE
+        position = frames * DATA_SIZE
         pieces = output.pieces
-        while position + DATA_SIZE <= whole:
-            pieces += (_FULL_DATA, identifier, content[position : position + DATA_SIZE])
-            position += DATA_SIZE
-        frames = position // DATA_SIZE
+        if frames:
+            full: list[bytes | memoryview] = [_FULL_DATA + identifier] * (2 * frames)
+            full[1::2] = [
+                content[start : start + DATA_SIZE] for start in range(0, position, DATA_SIZE)
+            ]
+            pieces += full
         if position < length or end:
             head = frame_head(length - position, r.DATA, end)
             pieces += (head, identifier, content[position:])

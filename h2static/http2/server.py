@@ -90,6 +90,40 @@ class ServerConnection(Connection):
             or self._error is not None
         )
 
+    @property
+    def mapped(self) -> bool:
+        """See :class:`h2static.server.engine.Engine`."""
+        return self.sender.output.mapped
+
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        """See :class:`h2static.server.engine.Engine`."""
+        replay = self._replay
+        if (
+            replay is None
+            or self.buffer
+            or self.expects_preface
+            or self._backlog
+            or self._error is not None
+            or self.eof
+            or self.closing
+            or self.turn.waiting
+            or self.peer.leaving
+        ):
+            return None
+        self.turn.now = now
+        if self.sender.encoder.second != self.service.blocks.second:
+            self.sender.refresh()
+        octets = replay.one(data)
+        if octets is not None:
+            self._last_receive = self._frame_started = self.write_progress = now
+        return octets
+
+    def not_sent(self, rest: bytes) -> None:
+        """See :class:`h2static.server.engine.Engine`."""
+        output = self.sender.output
+        output.append(rest)
+        output.ends.append(output.octets)
+
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
         """A job was done, or has failed (``None``); the stream may be gone."""
         if self._error is None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from h2static.http.authority import Authorities
 from h2static.http.exchange import Application
+from h2static.http.lifecycle import Lifecycle, lifecycle_of
 from h2static.http.messages import Request, Response
 from h2static.http.serving import misdirected
 from h2static.http.shared import Shared
@@ -34,6 +35,8 @@ class Endpoint:
     sections: FieldSectionMemory
     #: Header blocks of ours.
     blocks: HeaderBlockMemory
+    #: Whether content may be mapped: what is sent goes to the kernel as it is.
+    maps: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,13 +52,22 @@ class Service(Endpoint):
     origins: Sequence[tuple[bytes, ...]] = ()
     #: Who clients have asked for.
     authorities: Authorities = field(default_factory=Authorities)
-    #: The responses that were recalled in this batch.
+    #: The responses that were recalled in this batch, and those of before that last.
     recalled: dict[Request, Response] = field(default_factory=dict)
 
+    #: The application's.
+    lifecycle: Lifecycle = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lifecycle = lifecycle_of(self.application)
+
     def new_batch(self) -> None:
-        """What is processed from here on was read before now."""
-        if self.recalled:
-            self.recalled.clear()
+        """What is processed from here on was read before now; the application was told."""
+        recalled = self.recalled
+        if recalled and (
+            not self.lifecycle.lasting or len(recalled) > self.limits.recalled_responses
+        ):
+            recalled.clear()
 
     def misdirected(self, request: Request) -> tuple[int, str] | None:
         """Status and reason where a well-formed request is for somebody else."""
@@ -63,7 +75,7 @@ class Service(Endpoint):
 
     def release(self) -> None:
         """Forget responses that nobody is being answered with, so that their files are closed."""
-        self.new_batch()
+        self.recalled.clear()
         self.blocks.release()
 
 
@@ -108,11 +120,13 @@ def make_service(
     hints: bool = False,
     origins: Sequence[tuple[bytes, ...]] = (),
     memories: bool = True,
+    maps: bool = False,
 ) -> Service:
     """A service.
 
     ``sections``, ``blocks``: those of another service of the same settings and limits, to share
-    them; ``sections`` of the same schemes, too.  ``memories=False`` is for tests and for ``-v``.
+    them; ``sections`` of the same schemes, too.  ``maps``: whether content may be mapped, see
+    :class:`Endpoint`.  ``memories=False`` is for tests and for ``-v``.
     """
     return Service(
         application=application,
@@ -124,4 +138,5 @@ def make_service(
         schemes=schemes,
         hints=hints,
         origins=origins,
+        maps=maps,
     )

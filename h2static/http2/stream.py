@@ -16,7 +16,7 @@ import enum
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-from h2static.http.bodies import Body, BodyReader, Sink
+from h2static.http.bodies import Body, BodyReader, MappedReader, Sink
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
 from h2static.http.messages import Client, Request, Response
@@ -196,6 +196,7 @@ class Stream:
         "held_response",
         "id",
         "incremental",
+        "mapper",
         "offset",
         "opened_at",
         "owner",
@@ -275,6 +276,8 @@ class Stream:
         self.send_window = send_window
         self.body: memoryview | None = None
         self.reader: BodyReader | None = None
+        #: The same, where its content may be mapped.
+        self.mapper: MappedReader | None = None
         #: ``Output.emptied`` when content last entered the output.
         self.entered_at = -1
         self.offset = 0
@@ -315,7 +318,7 @@ class Stream:
         self.gone = True
         if self.reader is not None:
             self.reader.close()
-            self.reader = None
+            self.reader = self.mapper = None
         sink, self.sink = self.sink, None
         if sink is not None:
             sink.abandon()

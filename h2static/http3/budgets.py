@@ -1,7 +1,7 @@
-"""What a peer may do, but not without end: rates that are charged (RFC 9114 section 10.5).
+"""Rate limits on what a peer may do (RFC 9114 section 10.5).
 
-Contract: as :mod:`h2static.http2.budgets`.  At a quarter left the peer is asked to leave, once; at
-nothing left a :class:`~h2static.http3.errors.ConnectionViolation` is raised.
+Contract: as :mod:`h2static.http2.budgets`.  With a quarter left, the peer is asked to leave, once;
+with nothing left, a :class:`~h2static.http3.errors.ConnectionViolation` is raised.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Budgets:
     def __init__(
         self, limits: Limits, turn: Turn, counters: Counters, leave: Callable[[], None]
     ) -> None:
-        """``leave`` asks the peer to leave; it has an effect once."""
+        """``leave`` asks the peer to leave; only its first call has an effect."""
         self._turn = turn
         self._counters = counters
         self._leave = leave
@@ -32,12 +32,12 @@ class Budgets:
         self._glitches = Budget(limits.glitches_burst, limits.glitches_rate, turn.now)
 
     def reset(self) -> None:
-        """A stream was given up by the peer, or for an error of its."""
+        """Charge a stream that the peer gave up, or that was reset for the peer's error."""
         self._counters.resets += 1
         self._judge(self._resets.spend(1, self._turn.now), "too many streams reset")
 
     def glitch(self, amount: int = 1) -> None:
-        """A frame that asked for nothing."""
+        """Charge a useless frame."""
         self._judge(self._glitches.spend(amount, self._turn.now), "too many useless frames")
 
     def _judge(self, verdict: int, reason: str) -> None:

@@ -2,22 +2,22 @@
 
 Contract, for the driver:
 
-1. Give the transport its datagrams, then call :meth:`ServerConnection.receive`, which takes the
-   events that have come of them; it never raises for anything that a peer can send.
-2. Afterward, and whenever something may have made room, :meth:`ServerConnection.pump` gives
-   content to the transport; then send what the transport has.
-3. While :attr:`ServerConnection.backlog` is true, exchanges were asked for something outside of a
-   turn: call :meth:`ServerConnection.take_turn`.  ``notify`` says when that begins.
-4. ``jobs`` and ``blocked`` name work for a thread; ``finish_job`` and ``unblock`` bring it back.
-5. Call ``check`` when ``deadline()`` has come.  Once ``closing`` is true there is nothing more to
-   process; ``abandon()`` when the connection is lost or over.
+1. Give the transport its datagrams, then call :meth:`ServerConnection.receive`, which processes the
+   resulting events; it never raises for anything that a peer can send.
+2. After that, and whenever there may be new room, :meth:`ServerConnection.pump` passes content to
+   the transport; then send the transport's datagrams.
+3. While :attr:`ServerConnection.backlog` is true, exchanges were called outside of a turn: call
+   :meth:`ServerConnection.take_turn`.  ``notify`` signals when that begins.
+4. ``jobs`` and ``blocked`` list work for threads; ``finish_job`` and ``unblock`` return the
+results.
+5. Call ``check`` when ``deadline()`` has passed.  Once ``closing`` is true there is nothing more to
+   process; call ``abandon()`` when the connection is lost or over.
 
-``now`` is monotonic, in seconds.  The driver calls
-:meth:`~h2static.http3.service.Service.new_batch` before it lets connections process what it has
-read.
+``now`` is in monotonic seconds.  The driver calls
+:meth:`~h2static.http3.service.Service.new_batch` before connections process what it has read.
 
-Strategy: a connection owns its parts, and each part owns the state that it changes; no part knows
-the connection.  Errors are raised by scope and become frames here, and nowhere else.
+Strategy: a connection owns its parts, and each part owns the state that it changes; no part refers
+to the connection.  Errors are raised with a scope and become frames here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ from h2static.quic.transport import (
 
 
 def nothing() -> None:
-    """Nobody wants to know."""
+    """Default callback that does nothing."""
 
 
 class ServerConnection:
-    """See the module."""
+    """The server's end of an HTTP/3 connection, without I/O."""
 
     __slots__ = (
         "_budgets", "_checked", "_control", "_deadlines", "_established", "_last_request",
@@ -82,8 +82,8 @@ class ServerConnection:
         observer: Observer | None = None,
         report: Report | None = None,
     ) -> None:
-        """``notify`` asks for a turn; ``observer`` sees every frame; ``report`` is told each stream
-        error."""
+        """``notify`` requests a turn; ``observer`` sees every frame; ``report`` is called for each
+        stream error."""
         limits = service.limits
         self.transport = transport
         self.client = client
@@ -121,16 +121,16 @@ class ServerConnection:
         self._deadlines = Deadlines(limits, self._sender, transport)
         self._opened_at = self._checked = self._last_request = now
         self._established = False
-        #: When the first GOAWAY was sent.
+        #: Time at which the first GOAWAY was sent.
         self._shutdown_since: float | None = None
-        #: Readings that would block; the driver takes them out and waits for them.
+        #: Readers that would block; the driver removes them and waits for them.
         self.blocked: list[tuple[int, BodyReader]] = self._sender.blocked
-        #: Work for threads, by stream; the driver takes one out when a thread begins with it.
+        #: Jobs for threads, by stream; the driver removes one when a thread starts it.
         self.jobs: deque[tuple[int, Job]] = self._requests.jobs
         self.closing = False
-        #: What the peer did wrong, once it did.
+        #: What the peer did wrong, if anything.
         self.problem: str | None = None
-        #: When the peer was last seen to take octets in earnest, and how many it had taken then.
+        #: Time of the peer's last significant progress, and the octets it had taken by then.
         self.write_progress = now
         self._moved = 0
 
@@ -153,11 +153,11 @@ class ServerConnection:
 
     @property
     def open_streams(self) -> int:
-        """Requests that are not finished."""
+        """Number of unfinished requests."""
         return len(self._streams.open)
 
     def deadline(self) -> float | None:
-        """When :meth:`check` may have something to do at the earliest; ``None``: never."""
+        """The earliest time at which :meth:`check` may have something to do; ``None``: never."""
         if self.closing:
             return None
         if self._streams.open or self._streams.incoming or self._shutdown_since is not None:
@@ -169,7 +169,7 @@ class ServerConnection:
     # ------------------------------------------------------------------ input
 
     def receive(self, now: float) -> None:
-        """Process what the transport has received; never raises for anything that comes."""
+        """Process the transport's events; never raises for anything that a peer can send."""
         self._turn.now = now
         self._guarded(self._perform)
         while not self.closing:
@@ -183,7 +183,7 @@ class ServerConnection:
         self._after()
 
     def take_turn(self, now: float) -> None:
-        """Go on with the backlog."""
+        """Continue with the backlog."""
         self.receive(now)
 
     def _handle(self, event: Event) -> None:
@@ -213,7 +213,7 @@ class ServerConnection:
             self._control.receive(event)
 
     def _on_reset(self, event: StreamReset) -> None:
-        """RESET_STREAM has come."""
+        """Process RESET_STREAM."""
         if self._observer is not None:
             self._observer.reset("recv", event.stream_id, event.code)
         kind = event.stream_id & 0x03
@@ -230,7 +230,7 @@ class ServerConnection:
         self._budgets.reset()
 
     def _on_stopped(self, event: SendingStopped) -> None:
-        """STOP_SENDING has come, and the transport has reset our side."""
+        """Process STOP_SENDING; the transport has already reset our side."""
         if self._observer is not None:
             self._observer.reset("stop", event.stream_id, event.code)
         # "the sender MUST NOT close, and the receiver MUST NOT request that the sender close, the
@@ -248,7 +248,7 @@ class ServerConnection:
         self._give_up()
 
     def _perform(self) -> None:
-        """Do what exchanges were asked for outside of a turn.  Raises ConnectionViolation."""
+        """Carry out calls to exchanges outside of a turn.  Raises ConnectionViolation."""
         waiting = self._turn.waiting
         while waiting:
             action = waiting.popleft()
@@ -260,16 +260,16 @@ class ServerConnection:
     # ------------------------------------------------------------------ output
 
     def pump(self, now: float, budget: int) -> None:
-        """Give content to the transport, about ``budget`` octets at most."""
+        """Pass content to the transport, at most about ``budget`` octets."""
         if not self.closing:
             self._turn.now = now
-            # A body that fails ends its own stream; the others go on.
+            # A failing body ends only its own stream.
             while self._guarded(lambda: self._sender.pump(budget)):
                 pass
             self._after()
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """A reading of ``blocked`` can go on; the stream may be gone."""
+        """A reader in ``blocked`` can continue; its stream may be gone."""
         self._turn.now = now
         stream = self._streams.open.get(stream_id)
         if stream is not None:
@@ -277,7 +277,7 @@ class ServerConnection:
             self._sender.resume(stream)
 
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
-        """A job was done, or has failed (``None``); the stream may be gone."""
+        """Deliver a job's outcome (``None`` if it failed); the stream may be gone."""
         if not self.closing:
             self._turn.now = now
             self._guarded(lambda: self._requests.finish_job(stream_id, outcome))
@@ -290,7 +290,7 @@ class ServerConnection:
         self._requests.over(stream)
 
     def _note_progress(self, now: float) -> None:
-        """A drip is no progress: somebody may read one octet a minute."""
+        """Note the peer's progress.  A trickle does not count: it could read one octet a minute."""
         transport = self.transport
         moved = transport.moved
         if not transport.waits_for_peer or moved - self._moved >= self._limits.stall_octets:
@@ -300,9 +300,9 @@ class ServerConnection:
     # ------------------------------------------------------------------ violations become frames
 
     def _guarded(self, action: Callable[[], None]) -> bool:
-        """Run ``action`` within a turn; what it raises becomes a frame.
+        """Run ``action`` within a turn; violations that it raises become frames.
 
-        Whether a stream was ended, so that the rest of the action is still to be done.
+        Returns whether a stream was ended, in which case the rest of the action remains to be done.
         """
         self._turn.active = True
         try:
@@ -321,16 +321,16 @@ class ServerConnection:
         self._guarded(lambda: self._handle(event))
 
     def _end_stream(self, violation: StreamViolation) -> None:
-        """RESET_STREAM and STOP_SENDING, charged to the budget that rapid resets have.
+        """Send RESET_STREAM and STOP_SENDING, charged to the budget for resets.
 
-        Raises :class:`ConnectionViolation` when the budget is spent.
+        Raises :class:`ConnectionViolation` if the budget is spent.
         """
         self._reports.stream(violation)
         self._streams.reset(violation.stream_id, violation.code)
         self._budgets.reset()
 
     def _end_connection(self, violation: ConnectionViolation) -> None:
-        """CONNECTION_CLOSE, and nothing after it (RFC 9114 section 8)."""
+        """Send CONNECTION_CLOSE, and nothing after it (RFC 9114 section 8)."""
         self._reports.connection(violation)
         self.problem = violation.text
         self.transport.close(violation.code, violation.reason)
@@ -388,7 +388,7 @@ class ServerConnection:
             self._after()
 
     def _begin_shutdown(self) -> None:
-        """Ask the client to leave; has an effect once."""
+        """Ask the client to leave; only the first call has an effect."""
         if self._shutdown_since is None:
             self._shutdown_since = self._turn.now
             # "An endpoint that is attempting to gracefully shut down a connection can send a GOAWAY
@@ -397,13 +397,13 @@ class ServerConnection:
             self.transport.ping()
 
     def _finish_shutdown(self) -> None:
-        """A round trip has passed: no request is on its way that does not know of the shutdown."""
+        """A round trip has passed: any request still in transit was sent despite the shutdown."""
         if self._shutdown_since is not None and not self._streams.refusing:
             self._streams.refusing = True
             self._control.goaway(self._streams.last_processed + 4)
 
     def _after(self) -> None:
-        """A connection that was drained ends with its last request."""
+        """Close a drained connection after its last request."""
         if self.closing or self._streams.open or self.backlog:
             return
         if self._streams.refusing and not self.transport.waits_for_peer:
@@ -411,12 +411,12 @@ class ServerConnection:
             self._give_up()
 
     def _give_up(self) -> None:
-        """Nothing is processed any more."""
+        """Stop processing."""
         self.closing = True
         self._streams.release()
         self._sender.blocked.clear()
         self._turn.give_up()
 
     def abandon(self) -> None:
-        """The connection is lost or over: give back everything."""
+        """The connection is lost or over: release all resources."""
         self._give_up()

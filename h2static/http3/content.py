@@ -1,12 +1,12 @@
-"""Content that clients send: DATA frames to sinks, with credit (RFC 9114 section 4.1).
+"""Content from clients: DATA frames to sinks, with credit (RFC 9114 section 4.1).
 
-Contract: :meth:`Content.data` brings each octet to the stream's sink, and :meth:`Content.credit`
-returns credit for what has come.  That of the stream is held back while its sink has had enough,
-and while nobody has said yet what is to become of the content; the connection's is not, so that a
-stream that is not read holds up itself only — unless all such octets of the worker together are too
-many.  What nobody wants is discarded, up to a limit.
+Contract: :meth:`Content.data` passes each octet to the stream's sink, and :meth:`Content.credit`
+returns credit for received octets.  The stream's credit is withheld while its sink is full, and
+while it is undecided what happens to the content.  The connection's credit is not withheld, so an
+unread stream blocks only itself, unless the worker holds too many such octets altogether.  Unwanted
+content is discarded, up to a limit.
 
-Assumes: ``ended`` carries on when a message is whole; ``excess`` when too much came for nobody.
+Assumes that ``ended`` handles complete messages, and ``excess`` too much unwanted content.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Content:
         self._budgets = budgets
         self._ended = ended
         self._excess = excess
-        #: The connection's window as it is now.
+        #: The connection's current window.
         self._window = service.limits.connection_window
 
-    # ------------------------------------------------------------------ what comes
+    # ------------------------------------------------------------------ receiving
 
     def data(self, stream: Stream, data: bytes) -> None:
-        """Some content.  Raises :class:`~h2static.http3.errors.StreamViolation`."""
+        """Process some content.  Raises :class:`~h2static.http3.errors.StreamViolation`."""
         stream.received += len(data)
         # "A request or response that is defined as having content … is malformed if the value of
         # the Content-Length header field does not equal the sum of the DATA frame lengths" (4.1.2).
@@ -67,7 +67,7 @@ class Content:
             self._excess(stream)
 
     def end(self, stream: Stream) -> None:
-        """The message is whole, with or without trailers."""
+        """The message is complete, with or without trailers."""
         if stream.content_length is not None and stream.received != stream.content_length:
             raise StreamViolation(
                 stream.id, ErrorCode.H3_MESSAGE_ERROR, "less content than content-length"
@@ -80,8 +80,8 @@ class Content:
             self._ended(stream)
 
     def judge(self, stream: Stream | None, octets: int) -> None:
-        """A DATA frame has begun, which is so long: tiny ones ask for nothing."""
-        # A tunnel carries messages of any size, but none in no octets.
+        """A DATA frame of ``octets`` has begun: charge it if it is tiny."""
+        # A tunnel carries messages of any size, but an empty frame is useless.
         if octets < self._limits.tiny_data and (
             stream is None or not octets or not (stream.tunneled or stream.request.protocol)
         ):
@@ -90,8 +90,8 @@ class Content:
     # ------------------------------------------------------------------ credit
 
     def credit(self, stream: Stream | None, stream_id: int, octets: int, content: int) -> None:
-        """``octets`` of a stream have come, ``content`` of which are content that was not given
-        back before; ``stream`` is the request as it is now, if there is one."""
+        """Return credit for ``octets`` of a stream, of which ``content`` are content without
+        returned credit; ``stream`` is the current state of the request, if there is one."""
         held = 0
         if stream is not None and not stream.gone and not stream.whole and _is_held(stream):
             held = content
@@ -108,14 +108,14 @@ class Content:
         self._transport.give_credit(stream_id, octets - held)
 
     def accept(self, stream: Stream, sink: Sink) -> None:
-        """``sink`` takes the content from its first octet on."""
+        """Pass all content to ``sink``, from the first octet on."""
         pieces, stream.early_content = stream.early_content, []
         stream.sink = sink
         for piece in pieces:
             if not sink.receive(piece):
                 stream.paused = True
             if stream.sink is not sink:
-                # Its application has given up meanwhile.
+                # The application has given up in the meantime.
                 return
         if stream.whole:
             stream.sink = None
@@ -124,7 +124,7 @@ class Content:
             self.resume(stream)
 
     def discard(self, stream: Stream) -> None:
-        """Nobody wants the content: what came of it is thrown away, like what is to come."""
+        """The content is unwanted: discard what has arrived and what is still to come."""
         sink, stream.sink = stream.sink, None
         if sink is not None:
             sink.abandon()
@@ -132,7 +132,7 @@ class Content:
         self.resume(stream)
 
     def resume(self, stream: Stream) -> None:
-        """Content is taken again: return what was held back."""
+        """The sink takes content again: return the withheld credit."""
         stream.paused = False
         withheld, withheld_connection = stream.withheld, stream.withheld_connection
         self._give_back(stream)
@@ -142,7 +142,7 @@ class Content:
             self._return_stream(stream, withheld)
 
     def closed(self, stream: Stream) -> None:
-        """The stream is over: what the connection's credit lacks for it comes back."""
+        """The stream is over: return the credit withheld from the connection for it."""
         withheld = stream.withheld_connection
         self._give_back(stream)
         if withheld:
@@ -153,7 +153,7 @@ class Content:
         stream.withheld = stream.withheld_connection = 0
 
     def _return_connection(self, octets: int, *, taken: int) -> None:
-        """``taken``: as many of them were content that somebody took."""
+        """Return credit of the connection; ``taken``: octets that a sink took."""
         grown = min(taken, max(0, self._limits.upload_window - self._window))
         self._window += grown
         self._transport.give_credit(None, octets + grown)
@@ -165,10 +165,10 @@ class Content:
 
 
 def _is_undecided(stream: Stream) -> bool:
-    """Whether nobody has said yet what is to become of the stream's content."""
+    """Whether it is undecided what happens to the stream's content."""
     return stream.sink is None and stream.response is None and stream.held_response is None
 
 
 def _is_held(stream: Stream) -> bool:
-    """Whether credit for the stream's content is held back."""
+    """Whether credit for the stream's content is withheld."""
     return stream.paused or _is_undecided(stream)

@@ -1,8 +1,8 @@
-"""Unidirectional streams of the client: control, QPACK, and others (RFC 9114 section 6.2).
+"""The client's unidirectional streams: control, QPACK, and others (RFC 9114 section 6.2).
 
-Contract: :meth:`Control.receive` takes what comes on them and returns its credit.  Raises
+Contract: :meth:`Control.receive` processes their octets and returns the credit.  It raises
 :class:`~h2static.http3.errors.ConnectionViolation`.  :meth:`Control.open` opens our own control
-stream.  The streams of QPACK are not opened: nothing would be said there.
+stream.  Our QPACK streams are not opened, because we would send nothing on them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CONTROL_FRAMES: Final = (
 #: "If either control stream is closed at any point, this MUST be treated as a connection error of
 #: type H3_CLOSED_CRITICAL_STREAM" (6.2.1); RFC 9204 section 4.2 says so of its streams.
 _CRITICAL: Final = frozenset((r.CONTROL_STREAM, r.QPACK_ENCODER_STREAM, r.QPACK_DECODER_STREAM))
-#: A stream whose type nobody knows.
+#: A stream of unknown type.
 _IGNORED: Final = -1
 
 
@@ -62,7 +62,7 @@ class Control:
         observer: Observer | None,
         prioritize: Callable[[int, int, bool], None],
     ) -> None:
-        """``prioritize`` is told the stream, its urgency, and whether it is incremental."""
+        """``prioritize`` gets the stream, its urgency, and whether it is incremental."""
         self._limits = service.limits
         self._settings = Settings(entries=service.settings)
         self._transport = transport
@@ -71,16 +71,16 @@ class Control:
         self._prioritize = prioritize
         self._qpack = QpackStreams()
         self._reader = FrameReader(dict.fromkeys(_CONTROL_FRAMES, service.limits.control_frame))
-        #: Stream -> its type, once that is known.
+        #: Stream -> its type, once it is known.
         self._kinds: dict[int, int] = {}
-        #: What came of types that are not complete.
+        #: Octets of incomplete stream types.
         self._partial: dict[int, bytes] = {}
         #: Our control stream.
         self._own = -1
         self._largest_push = -1
         self._goaway = r.MAXIMUM_INTEGER
         self.received_settings = False
-        #: The client has sent GOAWAY.
+        #: Whether the client has sent GOAWAY.
         self.leaving = False
 
     # ------------------------------------------------------------------ ours
@@ -94,7 +94,7 @@ class Control:
         self._emit(self._settings)
 
     def goaway(self, stream_id: int) -> None:
-        """Say that requests on ``stream_id`` and later streams are not processed (5.2)."""
+        """Send GOAWAY: requests on ``stream_id`` and later streams are not processed (5.2)."""
         if self._own >= 0:
             self._emit(GoAway(identifier=stream_id))
 
@@ -106,7 +106,7 @@ class Control:
     # ------------------------------------------------------------------ the client's
 
     def receive(self, event: StreamData) -> None:
-        """The next octets of a unidirectional stream."""
+        """Process the next octets of a unidirectional stream."""
         stream_id, data = event.stream_id, event.data
         self._transport.give_credit(None, len(data))
         self._transport.give_credit(stream_id, len(data))
@@ -133,7 +133,7 @@ class Control:
             self.ended(stream_id)
 
     def ended(self, stream_id: int) -> None:
-        """A stream was ended or reset."""
+        """The client ended or reset a stream."""
         kind = self._kinds.pop(stream_id, None)
         self._partial.pop(stream_id, None)
         if kind in _CRITICAL:
@@ -142,7 +142,7 @@ class Control:
             )
 
     def _begin(self, stream_id: int, kind: int) -> int:
-        """The type of a stream is known."""
+        """Begin a stream whose type is now known."""
         if self._observer is not None:
             name = r.STREAM_NAMES.get(kind, f"unknown type 0x{kind:x}")
             self._observer.stream_opened(stream_id, name)
@@ -216,7 +216,7 @@ class Control:
             case CancelPush():
                 # "If a server receives a CANCEL_PUSH frame for a push ID that has not yet been
                 # mentioned by a PUSH_PROMISE frame, this MUST be treated as a connection error of
-                # type H3_ID_ERROR" (7.2.3): nothing is ever promised here.
+                # type H3_ID_ERROR" (7.2.3): this server never pushes.
                 raise ConnectionViolation(ErrorCode.H3_ID_ERROR, "CANCEL_PUSH without a promise")
             case PriorityUpdate():
                 self._on_priority_update(frame)

@@ -1,8 +1,8 @@
 """Deadlines of a connection and of its streams (RFC 9114 section 10.5).
 
-Contract: :class:`Deadlines` says what is late; it acts on nothing.  Progress is octets in a period,
-not "something happened": a drip renews nothing.  In a tunnel nobody is late who says nothing, but
-what is sent to a peer must be taken.
+Contract: :class:`Deadlines` says what is late; it takes no action.  Progress means octets in a
+period, not just activity: a trickle does not extend a deadline.  Silence in a tunnel is not a
+delay, but the peer must take what is sent to it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class Deadlines:
         self._limits = limits
         self._sender = sender
         self._transport = transport
-        #: What the peer had acknowledged of the last octets when that was last found to change.
+        #: How much of the last octets the peer had acknowledged at the last change.
         self._moved = -1
         self._heard_at = 0.0
 
     def is_gone(self, now: float) -> bool:
-        """Whether a peer that is to be left acknowledges nothing of the last octets any more."""
+        """Whether the peer of a closing connection has stopped acknowledging the last octets."""
         moved = self._transport.moved
         if moved != self._moved:
             self._moved, self._heard_at = moved, now
         return now - self._heard_at >= self._limits.farewell_seconds
 
     def declined(self, stream: Stream, now: float) -> bool:
-        """Whether the response is complete, and what the client still sends is of no use."""
+        """Whether the response is complete, so that further content is useless."""
         if not stream.complete or stream.whole or stream.sink is not None:
             return False
         if stream.tunneled:
@@ -54,7 +54,7 @@ class Deadlines:
             return None
         moved = stream.sent if sending else stream.received
         if sending != stream.progress_sending:
-            # Once for each direction: a response begins, and it ends.
+            # Once for each direction: when the response begins, and when it ends.
             stream.progress_sending = sending
             self._begin_period(stream, now, moved)
             return None
@@ -63,7 +63,7 @@ class Deadlines:
             return None
         progress = moved - stream.progress_octets
         if sending and stream.id not in self._sender.without_credit:
-            # The peer lets this stream send: it is another's turn.
+            # The peer allows this stream to send, but it is another stream's turn.
             progress = self._sender.content - stream.progress_content
         if progress >= limits.stall_octets:
             self._begin_period(stream, now, moved)
@@ -72,14 +72,14 @@ class Deadlines:
         return StreamViolation(stream.id, ErrorCode.H3_REQUEST_CANCELLED, reason)
 
     def _begin_period(self, stream: Stream, now: float, moved: int) -> None:
-        """Progress of ``stream`` counts from here on; it has moved ``moved`` octets so far."""
+        """Begin a new period of ``stream``, which has moved ``moved`` octets so far."""
         stream.progress_time = now
         stream.progress_octets = moved
         stream.progress_content = self._sender.content
 
 
 def _waits_for_us(stream: Stream) -> bool:
-    """Whether a stream waits for a disk, a thread, an application, or for events."""
+    """Whether a stream waits for a disk, a thread, an application, or events."""
     if stream.waiting or stream.working or stream.paused:
         return True
     if stream.request.protocol and stream.response is None:

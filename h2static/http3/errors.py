@@ -11,7 +11,7 @@ from h2static.http3.registry import ErrorCode
 
 
 class ProtocolViolation(Exception):
-    """What the peer did wrong: an error code and a reason for people."""
+    """An error of the peer: an error code, and a reason for people."""
 
     def __init__(self, code: ErrorCode, reason: str) -> None:
         super().__init__(reason)
@@ -25,11 +25,11 @@ class ProtocolViolation(Exception):
 
 
 class ConnectionViolation(ProtocolViolation):
-    """A connection error."""
+    """A connection error: it ends the connection."""
 
 
 class StreamViolation(ProtocolViolation):
-    """A stream error, charged to a budget."""
+    """A stream error: it ends the stream and is charged to a budget."""
 
     def __init__(self, stream_id: int, code: ErrorCode, reason: str) -> None:
         super().__init__(code, reason)

@@ -1,10 +1,10 @@
-"""Frames of HTTP/3 (RFC 9114 section 7), out of octets and into them.
+"""Parsing and serializing HTTP/3 frames (RFC 9114 section 7).
 
-Contract: a :class:`FrameReader` follows one stream and gives what is complete of it, however the
-octets are cut: DATA in pieces as they come, other frames as a whole.  A frame that is longer than
-its limit is refused by its header, before its payload is there; types that nobody knows are skipped
-(section 9).  :func:`parse_control` reads what comes on a control stream.  Whether a frame may stand
-where it does is its stream's to say.
+Contract: a :class:`FrameReader` follows one stream and returns complete parts, whatever the pieces
+of octets: DATA in pieces as they arrive, other frames as a whole.  A frame longer than its limit is
+refused by its header, before its payload arrives; unknown types are skipped (section 9).
+:func:`parse_control` parses the frames of a control stream.  The stream decides whether a frame is
+allowed in its place.
 
 Raises :class:`~h2static.http3.errors.ConnectionViolation`.
 """
@@ -23,7 +23,7 @@ from h2static.http3.registry import ErrorCode
 
 @dataclass(slots=True, kw_only=True)
 class Data:
-    """Content (section 7.2.1), as a record for those who look on: its octets are elsewhere."""
+    """Content (section 7.2.1), as a record for observers: its octets are elsewhere."""
 
     length: int
 
@@ -37,35 +37,35 @@ class Headers:
 
 @dataclass(slots=True, kw_only=True)
 class Settings:
-    """How an end wants to be spoken to (section 7.2.4)."""
+    """The settings of an endpoint (section 7.2.4)."""
 
     entries: tuple[tuple[int, int], ...]
 
 
 @dataclass(slots=True, kw_only=True)
 class GoAway:
-    """Requests from this stream on are not processed (section 7.2.6); a push from a client."""
+    """Requests from this stream on are not processed (section 7.2.6); from a client, a push ID."""
 
     identifier: int
 
 
 @dataclass(slots=True, kw_only=True)
 class MaxPushId:
-    """How many promises the client takes (section 7.2.7)."""
+    """The largest push ID that the client accepts (section 7.2.7)."""
 
     identifier: int
 
 
 @dataclass(slots=True, kw_only=True)
 class CancelPush:
-    """A promise is not wanted (section 7.2.3)."""
+    """A push is not wanted (section 7.2.3)."""
 
     identifier: int
 
 
 @dataclass(slots=True, kw_only=True)
 class PriorityUpdate:
-    """Another priority for a stream, or for a push (RFC 9218 section 7.2)."""
+    """A new priority for a stream or a push (RFC 9218 section 7.2)."""
 
     frame_type: int
     identifier: int
@@ -74,7 +74,7 @@ class PriorityUpdate:
 
 @dataclass(slots=True, kw_only=True)
 class Unknown:
-    """A type that nobody knows, which is skipped (section 9)."""
+    """A frame of unknown type, which is skipped (section 9)."""
 
     frame_type: int
     length: int
@@ -85,7 +85,7 @@ Frame: TypeAlias = Data | Headers | ControlFrame | Unknown
 
 
 def frame_head(frame_type: int, length: int) -> bytes:
-    """What stands in front of a payload (section 7.1)."""
+    """The frame header in front of a payload (section 7.1)."""
     return encode_integer(frame_type) + encode_integer(length)
 
 
@@ -116,31 +116,31 @@ def _with_identifier(frame_type: int, identifier: int) -> bytes:
 
 
 class Piece(NamedTuple):
-    """What a :class:`FrameReader` gives."""
+    """A result of :class:`FrameReader`."""
 
     frame_type: int
-    #: DATA: some of its octets, or none where the frame begins; another known frame: its payload;
-    #: one that is skipped or too long: nothing.
+    #: For DATA some of its octets, or none at the beginning of the frame; for another known frame
+    #: its payload; empty for a frame that is skipped or too long.
     data: bytes
-    #: The octets of the whole payload.
+    #: Length of the whole payload in octets.
     length: int
-    #: DATA: the frame begins.
+    #: For DATA: whether the frame begins here.
     first: bool = True
-    #: The frame is longer than its limit: it is skipped, and its stream has to say what follows.
+    #: Whether the frame exceeds its limit: it is skipped, and its stream must handle that.
     too_long: bool = False
 
 
 class FrameReader:
-    """The frames of one stream; see the module."""
+    """Splits the octets of one stream into frames."""
 
     __slots__ = ("_buffer", "_left", "_limits", "_skipping", "_type", "_whole")
 
     def __init__(self, limits: Mapping[int, int]) -> None:
-        """``limits``: the frames that are gathered, and how long each may be, in octets."""
+        """``limits``: types of frames to collect -> maximum length in octets."""
         self._limits = limits
         self._buffer = bytearray()
-        #: Of the frame that is being read: its type, -1 between two frames; octets that are to
-        #: come; whether it is gathered, or skipped.
+        #: The current frame: its type, -1 between two frames; octets still to come; whether it is
+        #: collected or skipped.
         self._type = -1
         self._left = 0
         self._whole = 0
@@ -148,11 +148,11 @@ class FrameReader:
 
     @property
     def partial(self) -> bool:
-        """Whether some of a frame has come and the rest has not."""
+        """Whether a frame has arrived only in part."""
         return bool(self._buffer) or self._type >= 0
 
     def feed(self, data: bytes) -> list[Piece]:
-        """What is complete with ``data``."""
+        """Add ``data``; returns the parts that are now complete."""
         pieces: list[Piece] = []
         position = 0
         if self._type < 0 and self._buffer:
@@ -174,7 +174,7 @@ class FrameReader:
                 return pieces
 
     def _begin(self, data: bytes, position: int, pieces: list[Piece]) -> int | None:
-        """Read a frame's header; where its payload begins, ``None``: more is to come first."""
+        """Read a frame header; returns the start of its payload, ``None`` if it is incomplete."""
         frame_type = decode_integer(data, position)
         length = None if frame_type is None else decode_integer(data, frame_type[1])
         if frame_type is None or length is None:
@@ -198,7 +198,7 @@ class FrameReader:
         return length[1]
 
     def _payload(self, data: bytes, position: int, pieces: list[Piece]) -> int:
-        """Read on in a frame; where it ends, or the octets do."""
+        """Continue a frame; returns where it, or the input, ends."""
         size = min(self._left, len(data) - position)
         part = data[position : position + size]
         self._left -= size
@@ -219,7 +219,7 @@ class FrameReader:
 
 
 def parse_control(frame_type: int, payload: bytes) -> ControlFrame:
-    """A frame of a control stream."""
+    """Parse a frame of a control stream."""
     if frame_type == r.SETTINGS:
         return _settings(payload)
     if frame_type in (r.PRIORITY_UPDATE, r.PRIORITY_UPDATE_PUSH):

@@ -6,7 +6,7 @@ from h2static.http3.registry import MAXIMUM_INTEGER
 
 
 def encode_integer(value: int) -> bytes:
-    """``value`` in as few octets as it takes.  Raises ``ValueError`` beyond 62 bits."""
+    """Encode ``value`` in the shortest form.  Raises ``ValueError`` beyond 62 bits."""
     if value < 0x40:
         return value.to_bytes(1, "big")
     if value < 0x4000:
@@ -19,7 +19,7 @@ def encode_integer(value: int) -> bytes:
 
 
 def decode_integer(octets: bytes | bytearray, position: int) -> tuple[int, int] | None:
-    """The integer at ``position`` and where the next octet is; ``None``: not all of it is there."""
+    """The integer at ``position``, and the position after it; ``None`` if it is incomplete."""
     if position >= len(octets):
         return None
     first = octets[position]

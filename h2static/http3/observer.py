@@ -1,4 +1,4 @@
-"""Those who look at every frame, and those who are told of errors."""
+"""Observers of frames, and reports of errors."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from h2static.http3.frames import Frame
 
 
 class Observer(Protocol):
-    """Looks at every frame (``-v``); its presence switches the memories off."""
+    """Sees every frame (``-v``); its presence turns the caches off."""
 
     def received(self, stream_id: int, frame: Frame, fields: Sequence[Field] = ()) -> None:
-        """A frame has arrived; ``fields``: of HEADERS, decoded."""
+        """A frame has arrived; ``fields``: the decoded fields of HEADERS."""
 
     def sent(
         self, stream_id: int, frame: Frame, fields: Sequence[Field] = (), note: str = ""
     ) -> None:
-        """A frame was given to the transport; ``note`` says what HEADERS are."""
+        """A frame was passed to the transport; ``note`` describes HEADERS."""
 
     def stream_opened(self, stream_id: int, what: str) -> None:
         """A unidirectional stream, or one of an unknown kind, has begun."""
 
     def reset(self, verb: str, stream_id: int, code: int) -> None:
-        """``verb``: ``recv`` or ``send``, RESET_STREAM; ``stop``: the peer reads no further."""
+        """A stream was reset; ``verb``: ``recv`` or ``send`` RESET_STREAM, ``stop``
+        STOP_SENDING."""
 
     def stream_closed(self, stream_id: int) -> None:
         """Both sides have ended the stream, or it was given up."""
@@ -33,5 +34,5 @@ class Observer(Protocol):
         """The peer broke a rule; ``stream_id`` is ``None`` for a connection error."""
 
 
-#: Is told each stream error, for the error log.
+#: Called for each stream error, for the error log.
 Report: TypeAlias = Callable[[str], None]

@@ -1,10 +1,10 @@
-"""What comes on request streams: frames in their order, field sections into requests.
+"""Receiving on request streams: checking the order of frames, turning field sections into requests.
 
-Contract: :meth:`Receiver.receive` takes the next octets of a request stream and returns their
-credit.  Raises :class:`~h2static.http3.errors.ConnectionViolation` or
-:class:`~h2static.http3.errors.StreamViolation`; the credit is returned all the same.
+Contract: :meth:`Receiver.receive` processes the next octets of a request stream and returns their
+credit.  It raises :class:`~h2static.http3.errors.ConnectionViolation` or
+:class:`~h2static.http3.errors.StreamViolation`; the credit is returned in any case.
 
-Strategy: a request that came as a whole, in octets that are known, is one look-up.
+Strategy: a request that arrives as a whole, in known octets, takes one lookup.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Receiver:
         self._observer = observer
 
     def receive(self, event: StreamData) -> None:
-        """The next octets of a request stream; see the module."""
+        """Process the next octets of a request stream, and return their credit."""
         stream_id, data = event.stream_id, event.data
         incoming = self._streams.incoming.get(stream_id)
         if incoming is None:
@@ -95,7 +95,7 @@ class Receiver:
             self._end(stream_id, incoming)
 
     def _known(self, stream_id: int, data: bytes) -> bool:
-        """Answer a whole request in octets that are known; false: it has to be read."""
+        """Answer a whole request in known octets; returns false if it must be parsed."""
         if data[:1] != b"\x01":
             return False
         length = decode_integer(data, 1)
@@ -112,7 +112,7 @@ class Receiver:
     # ------------------------------------------------------------------ frames
 
     def _take(self, stream_id: int, incoming: Incoming, piece: Piece, *, whole: bool) -> None:
-        """A frame, or some octets of DATA; ``whole``: nothing follows."""
+        """Process a frame, or some octets of DATA; ``whole``: nothing follows."""
         if piece.frame_type == r.DATA:
             self._data(stream_id, incoming, piece)
             return
@@ -141,7 +141,7 @@ class Receiver:
             self._requests.content.data(stream, piece.data)
 
     def _head(self, stream_id: int, incoming: Incoming, piece: Piece, *, whole: bool) -> None:
-        """The field section of a request."""
+        """Process the field section of a request."""
         decoded = None if piece.too_long else decode_section(piece.data, self._service.limits)
         if self._observer is not None and decoded is not None:
             self._observer.received(stream_id, Headers(section=piece.data), decoded.fields)
@@ -218,12 +218,12 @@ class Receiver:
 
 
 def _has_secrets(decoded: DecodedSection) -> bool:
-    """Whether others could learn something from how fast the section is read."""
+    """Whether the section has secrets that others could learn from how fast it is parsed."""
     return bool(decoded.never_indexed) or any(name in SENSITIVE for name, _ in decoded.fields)
 
 
 def _unread(decoded: DecodedSection | None) -> Request:
-    """What a 431 answers: only whether it is for HEAD, and so without content, matters."""
+    """The request for a 431; only whether it is HEAD, and so without content, matters."""
     fields = () if decoded is None else decoded.fields
     method = next((value for name, value in fields if name == b":method"), b"GET")
     return Request(method=method, scheme=b"", authority=b"", path=b"/", fields=())

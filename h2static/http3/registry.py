@@ -1,4 +1,4 @@
-"""Code points of HTTP/3 under their names in the RFCs (9114 section 11.2, 9204, 9218, 9220)."""
+"""Code points of HTTP/3 with their names in the RFCs (9114 section 11.2, 9204, 9218, 9220)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FRAME_NAMES: Final[dict[int, str]] = {
     PRIORITY_UPDATE: "PRIORITY_UPDATE",
     PRIORITY_UPDATE_PUSH: "PRIORITY_UPDATE",
 }
-#: Of HTTP/2, which "MUST NOT be sent" (RFC 9114 section 7.2.8): PRIORITY, PING, WINDOW_UPDATE,
+#: HTTP/2 types, which "MUST NOT be sent" (RFC 9114 section 7.2.8): PRIORITY, PING, WINDOW_UPDATE,
 #: CONTINUATION.
 FRAMES_OF_HTTP2: Final = frozenset((0x02, 0x06, 0x08, 0x09))
 
@@ -59,7 +59,7 @@ SETTING_NAMES: Final[dict[int, str]] = {
     ENABLE_CONNECT_PROTOCOL: "SETTINGS_ENABLE_CONNECT_PROTOCOL",
     H3_DATAGRAM: "SETTINGS_H3_DATAGRAM",
 }
-#: RFC 9114 section 7.2.4.1: those of HTTP/2 that have no counterpart.
+#: RFC 9114 section 7.2.4.1: HTTP/2 settings without a counterpart.
 SETTINGS_OF_HTTP2: Final = frozenset((0x00, 0x02, 0x03, 0x04, 0x05))
 
 #: The largest value of a variable-length integer (RFC 9000 section 16).
@@ -69,7 +69,7 @@ MAXIMUM_REQUEST_STREAM: Final = 2**62 - 4
 
 
 class ErrorCode(enum.IntEnum):
-    """RFC 9114 section 8.1 and RFC 9204 section 6."""
+    """The error codes of RFC 9114 section 8.1 and RFC 9204 section 6."""
 
     H3_NO_ERROR = 0x0100
     H3_GENERAL_PROTOCOL_ERROR = 0x0101
@@ -94,7 +94,7 @@ class ErrorCode(enum.IntEnum):
 
 
 def error_name(code: int) -> str:
-    """As the RFC writes it, or the number."""
+    """The RFC's name of an error code, or its number."""
     try:
         return ErrorCode(code).name
     except ValueError:

@@ -1,7 +1,7 @@
-"""Errors and crossed limits, told to those who keep logs.
+"""Reporting errors and exceeded limits for logs.
 
-Contract: :class:`Reports` counts limits that the peer has crossed and tells the connection's report
-and observer; it changes nothing else.
+Contract: :class:`Reports` counts the limits that the peer exceeded and calls the connection's
+report and observer; it changes nothing else.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from h2static.http3.errors import ConnectionViolation, StreamViolation
 from h2static.http3.observer import Observer, Report
 from h2static.http3.registry import ErrorCode
 
-#: What errors say when a bound was crossed, and nothing was malformed.
+#: Error codes for an exceeded limit, when nothing was malformed.
 _CODES_OF_LIMITS = (ErrorCode.H3_EXCESSIVE_LOAD, ErrorCode.H3_REQUEST_CANCELLED)
 
 
 class Reports:
-    """What one connection has to tell."""
+    """The reports of one connection."""
 
     __slots__ = ("_counters", "_observer", "_report")
 
@@ -28,29 +28,29 @@ class Reports:
         self._counters = counters
 
     def stream(self, violation: StreamViolation) -> None:
-        """A stream error: RESET_STREAM cannot carry a reason."""
+        """Report a stream error, because RESET_STREAM cannot carry a reason."""
         self._counters.limit_hits += violation.code in _CODES_OF_LIMITS
         if self._observer is not None:
             self._observer.violation(violation.reason, violation.code, violation.stream_id)
         self._tell(violation.text)
 
     def connection(self, violation: ConnectionViolation) -> None:
-        """A connection error, whose reason goes out with CONNECTION_CLOSE."""
+        """Report a connection error, whose reason is also sent in CONNECTION_CLOSE."""
         self._counters.limit_hits += violation.code in _CODES_OF_LIMITS
         if self._observer is not None:
             self._observer.violation(violation.reason, violation.code, None)
 
     def limit(self, stream_id: int, reason: str) -> None:
-        """A limit was crossed where a response answers it and nothing ends."""
+        """Report an exceeded limit that is answered with a response and ends nothing."""
         self._counters.limit_hits += 1
         self._tell(f"stream {stream_id}: {reason}")
 
     def refusal(self, stream_id: int, reason: str) -> None:
-        """A request was refused without an error of the stream."""
+        """Report a refused request without a stream error."""
         self._tell(f"stream {stream_id}: {reason}")
 
     def error(self, stream_id: int, code: ErrorCode, reason: str) -> None:
-        """An application has given up on a stream."""
+        """Report that an application gave up on a stream."""
         self._tell(f"stream {stream_id}: {code.name}: {reason}")
 
     def _tell(self, text: str) -> None:

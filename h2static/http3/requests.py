@@ -1,12 +1,12 @@
-"""Requests as they arrive, and what applications answer (RFC 9114 section 4).
+"""Requests as they arrive, and the applications' responses (RFC 9114 section 4).
 
-Contract: :meth:`Requests.receive` takes what comes on a request stream.  Each request is recalled
-or handled, exactly once, when its field section is there.  :class:`Requests` is the
-:class:`~h2static.http3.stream.StreamOwner` of all streams: what applications ask of an exchange is
-done here, at once within a turn, otherwise in the next one.
+Contract: :meth:`Requests.receive` processes the octets of a request stream.  Each request is
+recalled or handled, exactly once, when its field section is complete.  :class:`Requests` is the
+:class:`~h2static.http3.stream.StreamOwner` of all streams: it carries out the applications' calls
+to exchanges, immediately within a turn, otherwise in the next one.
 
-A response that comes before the request's content is whole is held until then, unless it is early,
-a sink takes the content, or the client waits to be told whether to send any.
+A response that arrives before the request's content is complete is held until then, unless it is
+early, a sink takes the content, or the client waits for permission to send it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOTHING = Delivery()
 
 
 class Requests:
-    """See the module."""
+    """The requests of one connection."""
 
     __slots__ = (
         "_priorities", "_reports", "_seen", "_sender", "_service", "_streams", "_turn", "client",
@@ -58,26 +58,26 @@ class Requests:
         reports: Reports,
     ) -> None:
         self._service = service
-        #: Who is at the other end.
+        #: The client of the connection.
         self.client = client
         self._turn = turn
         self._streams = streams
         self._sender = sender
         self._reports = reports
         self._seen = Seen() if service.hints else None
-        #: PRIORITY_UPDATE frames whose streams have not come yet.
+        #: PRIORITY_UPDATE frames for streams that have not begun yet.
         self._priorities: dict[int, tuple[int, bool]] = {}
         self.content = Content(
             service, transport, budgets, ended=self._content_ended, excess=self._excess
         )
-        #: Work for threads, by stream.
+        #: Jobs for threads, by stream.
         self.jobs: deque[tuple[int, Job]] = deque()
 
     # ------------------------------------------------------------------ requests that begin
 
     def answer_prepared(self, stream_id: int, request: Request, response: Response) -> bool:
-        """Answer a request that is whole with a response that is prepared, without a stream; false:
-        it has to go the plain way."""
+        """Answer a complete request with a prepared response, without creating a stream; returns
+        false if that is not possible."""
         if not response.prepared or response.hints is not None or self._seen is not None:
             return False
         fits = fitting(request, response)
@@ -93,7 +93,7 @@ class Requests:
         return True
 
     def open(self, stream_id: int, head: RequestHead, *, whole: bool) -> None:
-        """A request that was admitted: recall its response, or have it handled."""
+        """Begin an admitted request: recall its response, or have the application handle it."""
         response = self._service.recall(head.request)
         if (
             response is not None
@@ -111,7 +111,7 @@ class Requests:
         self._respond(stream, response)
 
     def refuse(self, stream_id: int, status: int, request: Request, *, whole: bool) -> None:
-        """Answer a request that does not get as far as the application."""
+        """Answer a request that does not reach the application."""
         stream = self._new_stream(stream_id, RequestHead(request=request), whole=whole)
         self._respond(stream, self._service.application.refuse(status, request), at_once=True)
 
@@ -121,7 +121,7 @@ class Requests:
         stream.whole = whole
         updated = self._priorities.pop(stream_id, None)
         if updated is not None:
-            # RFC 9218 section 7: what a PRIORITY_UPDATE frame says counts more than the field.
+            # RFC 9218 section 7: a PRIORITY_UPDATE frame takes precedence over the field.
             stream.urgency, stream.incremental = updated
         self._streams.add(stream)
         if self._seen is not None:
@@ -129,7 +129,7 @@ class Requests:
         return stream
 
     def prioritize(self, stream_id: int, urgency: int, incremental: bool) -> None:
-        """Another priority for a stream, which may be open, over, or still to come."""
+        """Set the priority of a stream, which may be open, over, or still to come."""
         stream = self._streams.open.get(stream_id)
         if stream is not None:
             self._sender.scheduler.reprioritize(stream, urgency, incremental)
@@ -142,7 +142,7 @@ class Requests:
     # ------------------------------------------------------------------ what applications ask
 
     def respond(self, stream: Stream, response: Response) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.respond`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.respond`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.respond(stream, response))
         elif not (stream.gone or stream.response or stream.held_response):
@@ -150,14 +150,14 @@ class Requests:
             self._respond(stream, response)
 
     def inform(self, stream: Stream, status: int, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.inform`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.inform`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.inform(stream, status, fields))
         elif not stream.gone and stream.response is None:
             self._sender.informational(stream, status, fields)
 
     def accept(self, stream: Stream, sink: Sink) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.accept`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.accept`."""
         if stream.gone:
             sink.abandon()
         elif not self._turn.active:
@@ -173,14 +173,14 @@ class Requests:
             self.content.accept(stream, sink)
 
     def resume(self, stream: Stream) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.resume`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.resume`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.resume(stream))
         elif not stream.gone and stream.paused:
             self.content.resume(stream)
 
     def work(self, stream: Stream, job: Job) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.work`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.work`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.work(stream, job))
         elif not (stream.gone or stream.working or stream.response or stream.held_response):
@@ -188,7 +188,7 @@ class Requests:
             self.jobs.append((stream.id, job))
 
     def abort(self, stream: Stream, reason: str) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.abort`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.abort`."""
         if not self._turn.active:
             self._turn.defer(lambda: self.abort(stream, reason))
         elif not stream.gone and not stream.complete:
@@ -203,7 +203,7 @@ class Requests:
                 self._streams.reset(stream.id, ErrorCode.H3_INTERNAL_ERROR)
 
     def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.tunnel`."""
         if stream.gone:
             sink.abandon()
         elif not self._turn.active:
@@ -223,7 +223,7 @@ class Requests:
                 self.content.discard(stream)
 
     def finish_job(self, stream_id: int, outcome: Outcome | None) -> None:
-        """A job was done, or has failed (``None``); the stream may be gone."""
+        """Deliver a job's outcome (``None`` if it failed); the stream may be gone."""
         stream = self._streams.open.get(stream_id)
         if stream is None or not stream.working:
             return
@@ -236,7 +236,7 @@ class Requests:
             outcome.handle(stream)
 
     def over(self, stream: Stream) -> None:
-        """The stream is over: no thread works for it any more, and its record is complete."""
+        """The stream is over: drop its job, and complete its record."""
         self._drop_job(stream)
         self._sender.forget(stream)
         if stream.withheld_connection or stream.withheld:
@@ -258,7 +258,7 @@ class Requests:
             )
 
     def _drop_job(self, stream: Stream) -> None:
-        """Nobody waits for the stream's job any more."""
+        """Drop the stream's job: its result is no longer needed."""
         if stream.working:
             stream.working = False
             left = [one for one in self.jobs if one[0] != stream.id]
@@ -270,22 +270,22 @@ class Requests:
         if stream.whole:
             self._streams.close(stream)
         elif stream.sink is not None:
-            # Whoever took the content has said everything; what still comes is thrown away.
+            # The response is complete; content that still arrives is discarded.
             self.content.discard(stream)
 
     # ------------------------------------------------------------------ responses
 
     def _respond(self, stream: Stream, response: Response, *, at_once: bool = False) -> None:
-        """Send the final response, now or when the request's content is there."""
+        """Send the final response, now or when the request's content is complete."""
         if response.refusal is not None:
             text = refusal_text(self.client, stream.request, response.status, response.refusal)
             self._reports.refusal(stream.id, text)
         response = fitting(stream.request, response)
         if stream.request.method == b"CONNECT":
-            # Such a request has no content: what the client has to say follows the response.
+            # Such a request has no content: the client's octets follow the response.
             at_once = True
             if response.status < 300:
-                # RFC 9110 section 9.3.6, RFC 9220 section 3: it would say that the tunnel is there.
+                # RFC 9110 section 9.3.6, RFC 9220 section 3: it would mean that the tunnel exists.
                 self._reports.error(
                     stream.id, ErrorCode.H3_INTERNAL_ERROR, f"{response.status} without a tunnel"
                 )
@@ -304,7 +304,7 @@ class Requests:
             self.content.discard(stream)
 
     def _send(self, stream: Stream, response: Response) -> None:
-        """Send ``response`` with what its hints come to."""
+        """Send ``response`` with the delivery of its hints."""
         stream.held_response = None
         delivery = self._delivery(stream, response)
         if delivery.early:
@@ -312,7 +312,7 @@ class Requests:
         try:
             self._sender.respond(stream, response, extra=delivery.fields)
         except OSError as error:
-            # The body cannot be opened, and nothing of the response was sent.
+            # The body cannot be opened; nothing of the response has been sent.
             self._reports.error(
                 stream.id, ErrorCode.H3_INTERNAL_ERROR, f"cannot read body: {error}"
             )
@@ -328,23 +328,23 @@ class Requests:
         return delivery
 
     def _content_ended(self, stream: Stream) -> None:
-        """The request's content is whole."""
+        """The request's content is complete: send a held response."""
         if stream.complete:
             self._streams.close(stream)
         elif stream.held_response is not None:
             self._send(stream, stream.held_response)
 
     def _excess(self, stream: Stream) -> None:
-        """More content than anybody wants: the response goes out and the rest is declined."""
+        """Too much unwanted content: send the response and decline the rest."""
         if stream.held_response is not None:
-            # The request was never whole, so that what was to answer it is not its answer.
+            # The request never became complete, so its response does not apply.
             refusal = self._service.application.refuse(413, stream.request)
             self._reports.limit(stream.id, "content too large (413)")
             self._send(stream, refusal)
         self.decline(stream)
 
     def decline(self, stream: Stream) -> None:
-        """What the client still sends is of no use once the response is complete."""
+        """Decline further content after the response is complete."""
         # "the server MAY abort reading the request stream, send a complete response, and cleanly
         # close the sending part of the stream.  The error code H3_NO_ERROR SHOULD be used when
         # requesting that the client stop sending" (4.1).
@@ -354,7 +354,7 @@ class Requests:
             self._streams.close(stream)
 
     def cancelled(self, stream_id: int) -> None:
-        """The client has given up sending its request."""
+        """The client canceled its request."""
         stream = self._streams.open.get(stream_id)
         if stream is not None and not stream.whole:
             # "When a server receives a request that was cancelled … it SHOULD abort its response
@@ -362,12 +362,12 @@ class Requests:
             self._streams.reset(stream_id, ErrorCode.H3_REQUEST_CANCELLED)
 
     def stopped(self, stream_id: int) -> None:
-        """The client reads the response no further; the transport has reset it."""
+        """The client stopped reading the response; the transport has reset the stream."""
         stream = self._streams.open.get(stream_id)
         if stream is not None:
             self._streams.drop(stream_id, ErrorCode.H3_REQUEST_CANCELLED)
             self._streams.close(stream)
 
     def violated(self, violation: StreamViolation) -> None:
-        """A stream error."""
+        """Process a stream error."""
         self._streams.reset(violation.stream_id, violation.code)

@@ -1,12 +1,12 @@
-"""Field sections, from octets and to octets (RFC 9114 section 4.2, RFC 9204).
+"""Encoding and decoding field sections (RFC 9114 section 4.2, RFC 9204).
 
-Contract: the dynamic tables have no capacity, so that octets mean the same everywhere.
-:class:`SectionMemory` gives for the octets of a request the very
-:class:`~h2static.http.semantics.RequestHead` that they gave before, on whichever connection;
-sections with secrets are never in it.  :class:`ResponseMemory` gives the octets of a prepared
-response again while the second of its ``date`` lasts.  Nothing here changes an octet on the wire.
+Contract: the dynamic tables have no capacity, so octets mean the same everywhere.
+:class:`SectionMemory` maps the octets of a request to the same
+:class:`~h2static.http.semantics.RequestHead` object as before, on any connection; sections with
+secrets are never in it.  :class:`ResponseMemory` caches the octets of a prepared response for the
+second of its ``date``.  The caches never change an octet on the wire.
 
-Strategy: a section is kept on second sight, so that those which never come again drive nothing out.
+Strategy: a section is cached on second sight, so that sections that never recur evict nothing.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from hpacktools.qpack import (
     QPACKConnectionError,
 )
 
-#: Larger sections are not kept: long values differ from client to client.
+#: Larger sections are not cached: long values differ from client to client.
 LARGEST_SECTION: Final = 4_096
-#: Octets of sections that are kept, and what one costs beside its octets.
+#: Octets of cached sections, and the overhead of one.
 SECTION_OCTETS: Final = 4 * 1024 * 1024
 _SECTION_OVERHEAD: Final = 2_048
-#: Hashes of sections that were seen once.
+#: Hashes of sections seen once.
 _SIGHTED: Final = 16_384
-#: Octets of responses that are kept for one second, and what one costs beside them.
+#: Octets of responses cached for one second, and the overhead of one.
 RESPONSE_OCTETS: Final = 16 * 1024 * 1024
 _RESPONSE_OVERHEAD: Final = 256
-#: Larger bodies are not copied behind their heads: the transport copies them once more.
+#: Larger bodies are not appended to their heads, because the transport copies them again.
 _JOINED: Final = 16_384
-#: Fields whose values are somebody's secret: RFC 9204 section 7.1.3.
+#: Fields whose values are secrets (RFC 9204 section 7.1.3).
 _SECRET: Final = frozenset((b"set-cookie", b"proxy-authenticate", b"www-authenticate"))
 
 
 class QpackStreams:
-    """The instruction streams of one connection's client, on which hardly anything is allowed."""
+    """The instruction streams of a connection's client, on which hardly anything is allowed."""
 
     __slots__ = ("_decoder", "_encoder")
 
@@ -81,8 +81,8 @@ def _violation(error: QPACKConnectionError) -> ConnectionViolation:
 
 
 def decode_section(octets: bytes, limits: Limits) -> DecodedSection:
-    """A whole field section.  Raises :class:`~h2static.http3.errors.ConnectionViolation`."""
-    # The frame's limit is for the octets, so that the decoder's own is never reached.
+    """Decode a field section.  Raises :class:`~h2static.http3.errors.ConnectionViolation`."""
+    # The frame's limit bounds the octets, so the decoder's own limit is never reached.
     decoder = Decoder(
         limits=DecoderLimits(list_size=limits.soft_list_size, section=limits.header_block_size)
     )
@@ -96,7 +96,7 @@ def decode_section(octets: bytes, limits: Limits) -> DecodedSection:
 
 
 def encode_section(fields: Fields) -> bytes:
-    """``fields`` as a field section that needs no table but the static one."""
+    """Encode ``fields`` as a field section that uses only the static table."""
     return Encoder(limit=0).encode(
         0,
         [
@@ -113,22 +113,22 @@ def encode_section(fields: Fields) -> bytes:
 
 
 class SectionMemory:
-    """What sections of requests mean, for all connections of a worker; see the module."""
+    """The cache of request field sections, for all connections of a worker."""
 
     __slots__ = ("_limit", "_octets", "_sighted", "checked", "known")
 
     def __init__(self, *, octets: int = SECTION_OCTETS) -> None:
-        """``octets`` bounds what is kept; 0: nothing."""
+        """``octets``: maximum size of the cache; 0 turns it off."""
         self._limit = octets
         self._octets = 0
         self._sighted: set[int] = set()
-        #: Octets of a request without content -> what they mean.
+        #: Octets of a request without content -> its head.
         self.known: dict[bytes, RequestHead] = {}
-        #: Fields that were found valid.
+        #: Fields found to be valid.
         self.checked = CheckedFields()
 
     def remember(self, section: bytes, head: RequestHead) -> None:
-        """Offer what ``section`` means, which has no secrets; kept on second sight."""
+        """Offer the ``head`` of ``section``, which has no secrets; cached on second sight."""
         if len(section) > LARGEST_SECTION or not self._limit:
             return
         sight = hash(section)
@@ -149,19 +149,19 @@ class SectionMemory:
 class Ready(NamedTuple):
     """A prepared response, ready to be sent."""
 
-    #: Its HEADERS, and all of it where its content is short.
+    #: Its HEADERS, and its content if that is short.
     octets: bytes
-    #: Octets of content among them; -1: the content is still to be sent.
+    #: Octets of content among them; -1 if the content must be sent separately.
     length: int
 
 
 class ResponseMemory:
-    """The octets of prepared responses; see the module."""
+    """The cache of the octets of prepared responses."""
 
     __slots__ = ("_date", "_limit", "_octets", "_ready", "_second")
 
     def __init__(self, date: DateField, *, octets: int = RESPONSE_OCTETS) -> None:
-        """``octets`` bounds what is kept; 0: nothing."""
+        """``octets``: maximum size of the cache; 0 turns it off."""
         self._date = date
         self._limit = octets
         self._octets = 0
@@ -169,14 +169,14 @@ class ResponseMemory:
         self._second = -1
 
     def fields(self, response: Response, extra: Fields = ()) -> Fields:
-        """The whole field section of a final response."""
+        """The complete field section of a final response."""
         # RFC 9110 section 6.6.1: an origin server without a clock sends none.
         date: Fields = ((b"date", self._date.value),) if self._date.value else ()
         status = (b":status", b"%d" % response.status)
         return (status, *response.fields[:1], *date, *response.fields[1:], *extra)
 
     def ready(self, response: Response) -> Ready:
-        """``response`` as octets; remembered where it is prepared and its content is octets."""
+        """``response`` as octets; cached if it is prepared and its content is octets."""
         if self._date.second != self._second:
             self.release()
             self._second = self._date.second
@@ -199,6 +199,6 @@ class ResponseMemory:
         return ready
 
     def release(self) -> None:
-        """Forget the responses: their bodies hold memory and files."""
+        """Drop the cached responses, because their bodies hold memory and files."""
         self._ready.clear()
         self._octets = 0

@@ -1,12 +1,12 @@
 """The sending half of a connection: field sections, content, priorities.
 
 Contract: every octet of request streams passes through here.  Content is pulled: it is read only
-when the transport has room for it, that of the connection and that of the stream.  Whose turn it is
+when the transport has room for it, on the connection and on the stream.  The order of streams
 follows RFC 9218 section 10.
 
-Strategy: a response that fits goes out at once when nothing else is queued; everything else passes
-the scheduler.  A stream without credit leaves the scheduler and is looked at again whenever
-something has come from the peer.
+Strategy: a response that fits is sent immediately if nothing else is queued; everything else passes
+through the scheduler.  A stream without credit leaves the scheduler and is checked again whenever
+something arrives from the peer.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from h2static.http3.service import Service
 from h2static.http3.stream import Stream
 from h2static.quic.transport import Transport
 
-#: What one call reads: long enough to be worth a system call.
+#: Size of one read: large enough to be worth a system call.
 READ_SIZE: Final = 65_536
-#: What an incremental stream sends before it is the next one's turn (RFC 9218 section 10).
+#: What an incremental stream sends before the next one's turn (RFC 9218 section 10).
 INCREMENTAL_QUANTUM: Final = 16_384
-#: The header of a DATA frame.
+#: Length of the header of a DATA frame.
 _DATA_HEAD: Final = 9
 
 
 class Sender:
-    """What one connection sends on request streams."""
+    """The sending half of one connection's request streams."""
 
     __slots__ = (
         "_ended", "_observer", "_responses", "_transport", "blocked", "content", "scheduler",
@@ -57,11 +57,11 @@ class Sender:
         self._observer = observer
         self._ended = ended
         self.scheduler: Scheduler[Stream] = Scheduler()
-        #: Streams that wait for the peer's credit.
+        #: Streams waiting for credit from the peer.
         self.without_credit: dict[int, Stream] = {}
-        #: Octets of content that were given to the transport.
+        #: Octets of content passed to the transport.
         self.content = 0
-        #: Readers that would block, for the owner to wait for.
+        #: Readers that would block; the owner waits for them.
         self.blocked: list[tuple[int, BodyReader]] = []
 
     # ------------------------------------------------------------------ field sections
@@ -79,9 +79,9 @@ class Sender:
         self._headers(stream, ((b":status", b"%d" % status), *fields))
 
     def respond(self, stream: Stream, response: Response, *, extra: Fields = ()) -> None:
-        """Send the final field section of ``response`` and let its body follow.
+        """Send the final field section of ``response``, followed by its body.
 
-        Raises ``OSError``, and has done nothing then, when the body cannot be opened.
+        Raises ``OSError``, without having sent anything, if the body cannot be opened.
         """
         empty = _is_empty(response.body)
         if not empty:
@@ -93,7 +93,7 @@ class Sender:
         else:
             ready = self._responses.ready(response)
             if ready.length >= 0 and not self._takes_at_once(stream, ready.length):
-                # What is remembered has the content with it.
+                # Cached octets include the content.
                 self._headers(stream, self._responses.fields(response), end=empty)
             else:
                 self._transport.send(stream.id, ready.octets, end=ready.length >= 0)
@@ -108,7 +108,7 @@ class Sender:
             self.scheduler.add(stream)
 
     def _takes_at_once(self, stream: Stream, octets: int) -> bool:
-        """Whether so much content goes to the transport now, before anybody else's."""
+        """Whether this much content can go to the transport now, ahead of other streams."""
         transport = self._transport
         return not octets or (
             not self.scheduler.count
@@ -117,8 +117,8 @@ class Sender:
         )
 
     def send_prepared(self, stream_id: int, response: Response) -> int:
-        """Send the whole of a prepared response at once; octets of content, -1: it has to go the
-        plain way."""
+        """Send a prepared response as a whole; returns its octets of content, or -1 if that is not
+        possible."""
         ready = self._responses.ready(response)
         length = ready.length
         transport = self._transport
@@ -144,14 +144,14 @@ class Sender:
             stream.remaining = body.length
 
     def _end(self, stream: Stream) -> None:
-        """The stream's last octet was given to the transport."""
+        """The stream's last octet was passed to the transport."""
         self.forget(stream)
         stream.remaining = 0
         stream.close_reader()
         self._ended(stream)
 
     def forget(self, stream: Stream) -> None:
-        """Nothing more is sent on ``stream``."""
+        """Drop ``stream``: nothing more is sent on it."""
         self.scheduler.remove(stream)
         self.without_credit.pop(stream.id, None)
 
@@ -163,10 +163,10 @@ class Sender:
         return self.scheduler.count > 0 and self._transport.room > 0
 
     def pump(self, budget: int) -> None:
-        """Give content to the transport, about ``budget`` octets at most.
+        """Pass content to the transport, at most about ``budget`` octets.
 
-        Raises :class:`~h2static.http3.errors.StreamViolation` when a body fails; to be called again
-        then.
+        Raises :class:`~h2static.http3.errors.StreamViolation` if a body fails; call it again
+        after that.
         """
         transport, scheduler = self._transport, self.scheduler
         before = self.content
@@ -202,8 +202,8 @@ class Sender:
         try:
             data = reader.read(allowance)
         except OSError as error:
-            # The octets that Content-Length promised cannot be had: never a short body that looks
-            # complete.
+            # The octets promised by Content-Length are unavailable: never send a short body that
+            # looks complete.
             raise _broken(stream, f"reading failed: {error}") from error
         if data is None:
             stream.waiting = True
@@ -224,7 +224,7 @@ class Sender:
             self._trailers(stream, trailers)
 
     def _finish(self, stream: Stream, reader: BodyReader) -> None:
-        """The body, whose length was not known, has ended."""
+        """End a body of unknown length."""
         trailers = reader.trailers()
         if trailers:
             self._trailers(stream, trailers)
@@ -259,7 +259,7 @@ class Sender:
             self.scheduler.add(stream)
 
     def look_for_credit(self) -> None:
-        """The peer may have given credit to streams that wait for it."""
+        """Check for new credit for streams that wait for it."""
         room = self._transport.stream_room
         for stream in [one for one in self.without_credit.values() if room(one.id) > 0]:
             self.resume(stream)
@@ -270,5 +270,5 @@ def _broken(stream: Stream, reason: str) -> StreamViolation:
 
 
 def _is_empty(body: bytes | Body) -> bool:
-    """Whether nothing follows the field section."""
+    """Whether there is no content after the field section."""
     return body == b"" if isinstance(body, bytes) else body.length == 0

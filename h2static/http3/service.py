@@ -1,8 +1,8 @@
-"""What connections of a server have in common: an application as one entrance offers it.
+"""Shared by a server's connections: an application as one entrance offers it.
 
-Contract: whoever owns a :class:`Service` calls :meth:`Service.new_batch` after reading what is
-there and before connections process it; a prepared response is recalled once a batch, so that it is
-never older than the request.
+Contract: the owner of a :class:`Service` calls :meth:`Service.new_batch` after reading and before
+connections process what was read.  A prepared response is recalled once per batch, so it is never
+older than the request.
 """
 
 from __future__ import annotations
@@ -21,48 +21,48 @@ from h2static.http3.sections import RESPONSE_OCTETS, SECTION_OCTETS, ResponseMem
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """See the module; made by :func:`make_service`."""
+    """An application as one entrance offers it; created by :func:`make_service`."""
 
     application: Application
     limits: Limits
     shared: Shared
     #: Whether clients may ask for other protocols (RFC 9220).
     connect_protocol: bool
-    #: Whether responses may have hints: then connections remember what clients have asked for.
+    #: Whether responses may have hints; if so, connections remember what clients have requested.
     hints: bool
-    #: Schemes that a request may name (RFC 9114 section 4.3.1).
+    #: Schemes that a request may have (RFC 9114 section 4.3.1).
     schemes: frozenset[bytes]
     sections: SectionMemory
     responses: ResponseMemory
-    #: Who clients have asked for.
+    #: The cache of valid authorities.
     authorities: Authorities = field(default_factory=Authorities)
-    #: The responses that were recalled in this batch.
+    #: The responses recalled in this batch.
     recalled: dict[Request, Response] = field(default_factory=dict)
 
     @property
     def settings(self) -> tuple[tuple[int, int], ...]:
-        """What is announced.  RFC 9204 section 5: capacity and blocked streams are 0 by default."""
+        """Our settings.  RFC 9204 section 5: capacity and blocked streams are 0 by default."""
         entries = [(r.MAX_FIELD_SECTION_SIZE, self.limits.soft_list_size)]
         if self.connect_protocol:
             entries.append((r.ENABLE_CONNECT_PROTOCOL, 1))
         return tuple(entries)
 
     def new_batch(self) -> None:
-        """What is processed from here on was read before now."""
+        """Begin a batch: everything processed from now on has already been read."""
         if self.recalled:
             self.recalled.clear()
 
     def misdirected(self, request: Request) -> tuple[int, str] | None:
-        """Status and reason where a well-formed request is for somebody else."""
+        """Status and reason if a well-formed request is for another server; ``None`` otherwise."""
         return misdirected(request, self.schemes, self.authorities)
 
     def recall(self, request: Request) -> Response | None:
-        """What the application has prepared for ``request``, asked once a batch."""
+        """The application's prepared response to ``request``, recalled once per batch."""
         response = self.recalled.get(request)
         return self.application.recall(request) if response is None else response
 
     def release(self) -> None:
-        """Forget responses that nobody is being answered with, so that their files are closed."""
+        """Drop responses that are not being sent, so that their files are closed."""
         self.new_batch()
         self.responses.release()
 
@@ -77,7 +77,7 @@ def make_service(
     hints: bool = False,
     memories: bool = True,
 ) -> Service:
-    """A service; ``memories=False`` is for tests and for ``-v``."""
+    """Create a service; ``memories=False`` turns the caches off, for tests and for ``-v``."""
     return Service(
         application=application,
         limits=limits,

@@ -1,8 +1,8 @@
-"""Request streams: the order of their frames (RFC 9114 section 4.1), and what is kept of a request.
+"""Request streams: the order of their frames (RFC 9114 section 4.1), and the state of a request.
 
-Contract: :data:`TRANSITIONS` is the whole truth about which frame a client may send when.  A stream
-of which the field section has come is the :class:`~h2static.http.exchange.Exchange` of its request:
-there is no further object.  What it is asked for as such is done by its :class:`StreamOwner`.
+Contract: :data:`TRANSITIONS` defines completely which frame a client may send when.  Once its field
+section has arrived, a stream is the :class:`~h2static.http.exchange.Exchange` of its request: there
+is no other object.  Its :class:`StreamOwner` carries out the calls.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from h2static.http3.registry import ErrorCode
 
 
 class Part(enum.IntEnum):
-    """What has come of a message."""
+    """The part of a message that has arrived."""
 
     NOTHING = 0
     #: Its field section, and perhaps content.
     HEAD = 1
     TRAILERS = 2
-    #: The field section of a CONNECT request: what follows is a tunnel.
+    #: The field section of a CONNECT request: a tunnel follows.
     TUNNEL = 3
 
 
@@ -45,7 +45,7 @@ TRANSITIONS: Final[dict[Part, dict[int, Part]]] = {
     # stream" (4.4).
     Part.TUNNEL: {r.DATA: Part.TUNNEL},
 }
-#: Those that may stand on control streams only, and those that a client never sends.
+#: Frame types allowed only on control streams, and those that a client never sends.
 _ELSEWHERE: Final = frozenset(
     (
         *(r.CANCEL_PUSH, r.SETTINGS, r.GOAWAY, r.MAX_PUSH_ID, r.PUSH_PROMISE),
@@ -56,7 +56,7 @@ _ELSEWHERE: Final = frozenset(
 
 
 def step(part: Part, frame_type: int, stream_id: int) -> Part:
-    """What has come after a frame; raises :class:`~h2static.http3.errors.ConnectionViolation`."""
+    """The part after a frame; raises :class:`~h2static.http3.errors.ConnectionViolation`."""
     following = TRANSITIONS[part].get(frame_type)
     if following is not None:
         return following
@@ -72,36 +72,36 @@ def step(part: Part, frame_type: int, stream_id: int) -> Part:
 
 
 class StreamOwner(Protocol):
-    """Carries out what an application asks of a stream."""
+    """Carries out an application's calls to a stream."""
 
     @property
     def client(self) -> Client:
-        """Who is at the other end."""
+        """The client of the connection."""
 
     def respond(self, stream: Stream, response: Response) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.respond`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.respond`."""
 
     def inform(self, stream: Stream, status: int, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.inform`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.inform`."""
 
     def accept(self, stream: Stream, sink: Sink) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.accept`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.accept`."""
 
     def resume(self, stream: Stream) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.resume`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.resume`."""
 
     def work(self, stream: Stream, job: Job) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.work`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.work`."""
 
     def abort(self, stream: Stream, reason: str) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.abort`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.abort`."""
 
     def tunnel(self, stream: Stream, sink: Sink, body: Body, fields: Fields) -> None:
-        """See :meth:`h2static.http.exchange.Exchange.tunnel`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.tunnel`."""
 
 
 class Stream:
-    """A request whose field section has come."""
+    """A request whose field section has arrived."""
 
     __slots__ = (
         "_lost", "body", "content_length", "delivered", "early_content", "expects_continue", "gone",
@@ -115,14 +115,14 @@ class Stream:
     def __init__(
         self, stream_id: int, head: RequestHead, owner: StreamOwner, *, window: int, now: float
     ) -> None:
-        """``window``: what the client may send without anything being taken, in octets."""
+        """``window``: octets that the client may send before any are consumed."""
         self.id = stream_id
         self.opened_at = now
         self.request: Request = head.request
         self.owner = owner
         self.urgency = head.urgency
         self.incremental = head.incremental
-        #: Whether the scheduler has it; the scheduler's alone.
+        #: Whether the stream is in the scheduler; only the scheduler sets it.
         self.queued = False
         # --- receiving content
         self.window = window
@@ -130,32 +130,32 @@ class Stream:
         self.content_length = head.content_length
         self.expects_continue = head.expects_continue
         self.sink: Sink | None = None
-        #: The sink has had enough.
+        #: Whether the sink is full.
         self.paused = False
-        #: Content that came before anybody said what is to become of it.
+        #: Content that arrived before it was decided what happens to it.
         self.early_content: list[bytes] = []
-        #: Octets whose credit is held back: of the stream, of the connection.
+        #: Octets whose credit is withheld: from the stream, from the connection.
         self.withheld = 0
         self.withheld_connection = 0
-        #: All of the request has come, or nobody waits for the rest.
+        #: Whether the request is complete, or its rest is not needed.
         self.whole = False
         self.trailers: Fields = ()
         self.tunneled = False
         # --- sending content
-        #: The final response, once its field section was sent.
+        #: The final response, once its field section has been sent.
         self.response: Response | None = None
-        #: The final response, while the request's content is still to come.
+        #: The final response, while the request's content is incomplete.
         self.held_response: Response | None = None
         self.body: memoryview | None = None
         self.reader: BodyReader | None = None
         self.offset = 0
-        #: Octets of the body still to send; ``None`` while it is unknown how many.
+        #: Octets of the body still to send; ``None`` if unknown.
         self.remaining: int | None = 0
         self.sent = 0
         self.delivered: tuple[str, ...] = ()
-        #: The reader would block.
+        #: Whether the reader would block.
         self.waiting = False
-        #: A job of the stream waits for a thread, or is being done.
+        #: Whether a job of the stream is waiting for a thread or running.
         self.working = False
         # --- progress
         self.progress_time = now
@@ -168,11 +168,11 @@ class Stream:
 
     @property
     def complete(self) -> bool:
-        """Whether all of the response was given to the transport."""
+        """Whether all of the response has been passed to the transport."""
         return self.response is not None and self.remaining == 0
 
     def close_reader(self) -> None:
-        """The body is read no further."""
+        """Stop reading the body."""
         reader, self.reader = self.reader, None
         self.body = None
         self.waiting = False
@@ -180,7 +180,7 @@ class Stream:
             reader.close()
 
     def release(self) -> None:
-        """The stream is over: give back what it holds.  Safe to call twice."""
+        """The stream is over: release its resources.  Safe to call twice."""
         if self.gone:
             return
         self.gone = True
@@ -198,47 +198,48 @@ class Stream:
 
     @property
     def client(self) -> Client:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.client`."""
         return self.owner.client
 
     def respond(self, response: Response) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.respond`."""
         self.owner.respond(self, response)
 
     def inform(self, status: int, fields: Fields = ()) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.inform`."""
         self.owner.inform(self, status, fields)
 
     def accept(self, sink: Sink) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.accept`."""
         self.owner.accept(self, sink)
 
     def resume(self) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.resume`."""
         self.owner.resume(self)
 
     def work(self, job: Job) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.work`."""
         self.owner.work(self, job)
 
     def abort(self, reason: str) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.abort`."""
         self.owner.abort(self, reason)
 
     def tunnel(self, sink: Sink, body: Body, fields: Fields = ()) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.tunnel`."""
         self.owner.tunnel(self, sink, body, fields)
 
     @property
     def may_push(self) -> bool:
-        """See :class:`h2static.http.exchange.Exchange`: no browser takes promises of HTTP/3."""
+        """Implement :attr:`h2static.http.exchange.Exchange.may_push`: no browser supports HTTP/3
+        push."""
         return False
 
     def push(self, request: Request) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.push`."""
 
     def when_lost(self, callback: Callable[[], None]) -> None:
-        """See :class:`h2static.http.exchange.Exchange`."""
+        """Implement :meth:`h2static.http.exchange.Exchange.when_lost`."""
         if not self.gone:
             self._lost.append(callback)
         elif not self.complete:

@@ -1,9 +1,8 @@
-"""The request streams of one connection: which are open, and which ends they come to.
+"""The request streams of one connection: which are open, and how they end.
 
 Contract: :class:`Streams` has an :class:`Incoming` for each stream on which the client may still
-send, and a :class:`~h2static.http3.stream.Stream` for each request that is not over.  How many
-there may be at once is the transport's to enforce, which counts a stream until its last octet was
-acknowledged.
+send, and a :class:`~h2static.http3.stream.Stream` for each unfinished request.  The transport
+limits their number; it counts a stream until its last octet is acknowledged.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from h2static.http3.registry import ErrorCode
 from h2static.http3.stream import Part, Stream
 from h2static.quic.transport import Transport
 
-#: Of the two lowest bits of a stream's identifier (RFC 9000 section 2.1).
+#: Stream type in the two lowest bits of an identifier (RFC 9000 section 2.1).
 CLIENT_BIDIRECTIONAL: Final = 0x00
 CLIENT_UNIDIRECTIONAL: Final = 0x02
 
 
 class Incoming:
-    """What a client sends on one request stream."""
+    """The client's direction of one request stream."""
 
     __slots__ = ("dropped", "part", "reader", "started")
 
@@ -34,12 +33,12 @@ class Incoming:
         self.reader = FrameReader(limits)
         self.part = Part.NOTHING
         self.started = now
-        #: Nobody wants what comes.
+        #: Whether further octets are discarded.
         self.dropped = False
 
 
 class Streams:
-    """See the module."""
+    """The request streams of one connection."""
 
     __slots__ = (
         "_counters", "_observer", "_over", "_transport", "frame_limits", "incoming",
@@ -54,7 +53,7 @@ class Streams:
         observer: Observer | None,
         over: Callable[[Stream], None],
     ) -> None:
-        """``over`` is told each stream that has come to its end."""
+        """``over`` is called with each stream that has ended."""
         self._transport = transport
         self._counters = counters
         self._observer = observer
@@ -62,13 +61,13 @@ class Streams:
         self.frame_limits = {r.HEADERS: limits.header_block_size}
         self.open: dict[int, Stream] = {}
         self.incoming: dict[int, Incoming] = {}
-        #: The largest stream whose request was looked at; -4: none.
+        #: The largest stream whose request was considered; -4: none.
         self.last_processed = -4
-        #: Requests on later streams are rejected: the final GOAWAY was sent.
+        #: Whether requests on later streams are rejected: the final GOAWAY was sent.
         self.refusing = False
 
     def admit(self, stream_id: int) -> bool:
-        """Whether a request on ``stream_id`` is to be processed; it is rejected otherwise."""
+        """Whether to process a request on ``stream_id``; otherwise it is rejected."""
         # "Requests or pushes with the indicated identifier or greater are rejected" (5.2).
         if self.refusing and stream_id > self.last_processed:
             self.drop(stream_id, ErrorCode.H3_REQUEST_REJECTED)
@@ -79,18 +78,18 @@ class Streams:
         return True
 
     def add(self, stream: Stream) -> None:
-        """A request whose field section has come."""
+        """Add a request whose field section has arrived."""
         self.open[stream.id] = stream
 
     def drop(self, stream_id: int, code: ErrorCode) -> None:
-        """Nobody wants what the client still sends on a stream."""
+        """Discard everything that the client still sends on a stream."""
         incoming = self.incoming.get(stream_id)
         if incoming is not None and not incoming.dropped:
             incoming.dropped = True
             self._transport.stop(stream_id, code)
 
     def close(self, stream: Stream) -> None:
-        """Both messages are whole, or of no use any more."""
+        """Close a stream: both messages are complete, or no longer needed."""
         if self.open.pop(stream.id, None) is None:
             return
         stream.release()
@@ -99,7 +98,7 @@ class Streams:
             self._observer.stream_closed(stream.id)
 
     def reset(self, stream_id: int, code: ErrorCode) -> None:
-        """Give a stream up, in both directions."""
+        """Reset a stream in both directions."""
         stream = self.open.get(stream_id)
         # "an HTTP/3 stream error … abruptly terminates reading and sending" (8).
         self._transport.reset(stream_id, code)
@@ -110,7 +109,7 @@ class Streams:
             self.close(stream)
 
     def release(self) -> None:
-        """The connection is over."""
+        """The connection is over: release all streams."""
         for stream in list(self.open.values()):
             self.close(stream)
         self.incoming.clear()

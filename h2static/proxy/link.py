@@ -56,7 +56,7 @@ class Loop(Protocol):
 
 
 class Link:
-    """One connection to an upstream."""
+    """See the module."""
 
     __slots__ = (
         "_active", "_asked", "_descriptor", "_ended", "_events", "_limits", "_loop", "_more",
@@ -226,8 +226,8 @@ class Link:
                     # The rest belongs to another protocol.
                     self._turned(self)
             elif wire.is_truncated and not isinstance(engine, RawConnection):
-                # Without close_notify, content that ends with the connection is truncated.
-                # Protocols after an Upgrade have an end of their own.
+                # TLS announces the end of a connection: without that, content that ends with it is
+                # truncated.  Protocols after an Upgrade have an end of their own.
                 engine.lose("the upstream ended TLS without close_notify")
             else:
                 engine.receive_eof(now)

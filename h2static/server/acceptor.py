@@ -31,6 +31,12 @@ _OF_THE_CONNECTION: Final = frozenset(
     )
 )
 
+#: Between two ends of one machine nothing is congested, and algorithms that pace (BBR) have a
+#: timer for every 64 KiB, which the sender's processor has to serve.  Linux lets everybody choose
+#: this one.
+_CONGESTION: Final[int | None] = getattr(socket, "TCP_CONGESTION", None)
+_LOOPBACK_CONGESTION: Final = b"reno"
+
 
 class Acceptor(Timed):
     """Accepts connections for a driver; its deadline is the end of the earliest pause."""
@@ -141,6 +147,9 @@ class Acceptor(Timed):
             link.name_peer(parse_address(host.partition("%")[0]), port)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if _CONGESTION is not None and link.address is not None and link.address.is_loopback:
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.IPPROTO_TCP, _CONGESTION, _LOOPBACK_CONGESTION)
         if self._proxies.include(link.address):
             link.proxies = self._proxies
         if link.proxies is not None and self._proxy_protocol is not ProxyProtocol.OFF:

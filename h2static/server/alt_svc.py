@@ -40,6 +40,11 @@ class AltSvcApplication(Wrapper):
         """See :class:`h2static.http.exchange.Application`."""
         return self._rewriter.recall(self._inner.recall(request))
 
+    @property
+    def lasting(self) -> bool:
+        """As the application inside."""
+        return self._lifecycle.lasting
+
     def handle(self, exchange: Exchange) -> None:
         """See :class:`h2static.http.exchange.Application`."""
         self._inner.handle(WrappedExchange(exchange, self._rewriter.response))

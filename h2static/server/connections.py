@@ -64,6 +64,8 @@ class Connections:
         self._background = Background(pool, error_log, self._bring, jobs=limits.jobs)
         #: The time, monotonic, in seconds; set by the loop.
         self.now = 0.0
+        #: Whether several connections had something to do in this round; written likewise.
+        self.crowded = False
         #: By descriptor.
         self.links: dict[int, Link] = {}
         #: Links waiting for a turn, in order.
@@ -245,6 +247,11 @@ class Connections:
         data, link.arrived = link.arrived, b""
         try:
             if data:
+                if link.events == READABLE and not self._console.dumps:
+                    octets = engine.answer_at_once(data, self.now)
+                    if octets is not None:
+                        self._send_at_once(link, engine, octets)
+                        return
                 engine.receive(data, self.now)
             else:
                 link.eof = True
@@ -287,7 +294,7 @@ class Connections:
             octets = engine.output_octets
             count = 0
             if octets:
-                count = link.write(engine.pending(), octets)
+                count = link.write(engine.pending(), octets, mapped=engine.mapped)
                 if count:
                     engine.sent(count, self.now)
             if count == octets:
@@ -297,9 +304,24 @@ class Connections:
                 return
         self._write_turn(link, engine)
 
+    def _send_at_once(self, link: Link, engine: Engine, octets: bytes) -> None:
+        """Send a response that is all there is to do."""
+        length = len(octets)
+        count = link.write([octets], length)
+        if count != length:
+            engine.not_sent(octets[count:])
+            self._write_turn(link, engine)
+            return
+        link.waiting_since = 0.0
+        if not self._timers.looks_by(link, self.now + engine.slack):
+            self._set_deadline(link, engine)
+
     def _write_turn(self, link: Link, engine: Engine) -> None:
         """The long way of :meth:`_write`."""
-        budget = self._limits.turn_output
+        # If other links wait, no large response may delay them for long.
+        budget = most = self._limits.turn_output
+        if not (self.ready or self.crowded):
+            most = self._limits.lone_turn_output
         left = written = 0
         blocked = False
         while True:
@@ -311,7 +333,7 @@ class Connections:
                 more = more and engine.has_content
                 break
             pieces = engine.pending()
-            count = link.write(pieces, octets)
+            count = link.write(pieces, octets, mapped=engine.mapped)
             if not count:
                 blocked = True
                 left = octets
@@ -324,7 +346,7 @@ class Connections:
                 # Sending may have made room for content.
                 more = engine.has_content
                 break
-            if written >= budget:
+            if written >= most:
                 left = octets - count
                 more = engine.has_content
                 break

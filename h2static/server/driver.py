@@ -37,6 +37,7 @@ from h2static.http.shared import Shared
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
 from h2static.server.acceptor import Acceptor
+from h2static.server.busy_wait import BusyWait
 from h2static.server.connections import Connections
 from h2static.server.datagram_link import DatagramLink
 from h2static.server.descriptors import Descriptors
@@ -80,6 +81,7 @@ class Driver:
         trusted_proxies: Sequence[str] = (),
         proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         spin: float = SPIN_SECONDS,
+        busy_wait: bool = False,
         limits: ServerLimits = DEFAULT_LIMITS,
         poller: Poller | None = None,
         datagrams: DatagramParts | None = None,
@@ -88,7 +90,8 @@ class Driver:
 
         ``trusted_proxies``, ``proxy_protocol``: see :class:`~h2static.server.acceptor.Acceptor`.
         ``spin``: seconds to wait in the poller after activity; 0 where other tasks of the event
-        loop matter.  ``poller``: the best of this system unless given.  ``datagrams``: for HTTP/3.
+        loop matter.  ``busy_wait``: whether it may do so without sleeping: a processor is its own.
+        ``poller``: the best of this system unless given.  ``datagrams``: for HTTP/3.
         """
         self._shared = shared
         self._access_log = access_log
@@ -98,6 +101,9 @@ class Driver:
         self._console = console
         self._poller = make_poller() if poller is None else poller
         self._poller.register(pool.wakeup.fileno(), READABLE)
+        self._events = BusyWait(
+            self._poller, limits.events_a_round, limits.busy_wait_seconds if busy_wait else 0
+        )
         #: Descriptors that applications watch with the same poller.
         self.descriptors = Descriptors(self._poller)
         self._timers: Timers[Timed] = Timers(time.monotonic)
@@ -379,7 +385,7 @@ class Driver:
             or self.descriptors.noticed
         ):
             waits = self._connections.ready or self._pool.posted or self._datagrams_wait
-            events = self._poller.poll(0 if waits else spin, self._limits.events_a_round)
+            events = self._events.wait(0 if waits else spin)
             if not events and not waits:
                 return False
             self._begin_round(events)
@@ -391,6 +397,7 @@ class Driver:
         connections = self._connections
         connections.now = time.monotonic()
         connections.handshakes = self._limits.handshakes_a_round
+        connections.crowded = len(events) > 1
         links, read, arrived = connections.links, connections.read, self._arrived
         datagrams = self._datagrams
         if datagrams is not None:

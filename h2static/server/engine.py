@@ -10,6 +10,7 @@ from typing import Protocol
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.engine import AnswersLater
 from h2static.http.engine import Engine as ProtocolEngine
 from h2static.http.exchange import Job, Outcome
 
@@ -69,11 +70,27 @@ class Engine(ProtocolEngine, Worked, Protocol):
     def open_streams(self) -> int:
         """Requests that are not finished."""
 
+    @property
+    def mapped(self) -> bool:
+        """Whether some of :meth:`pending` are mappings of files, which only the kernel may look at;
+        see :class:`h2static.http.bodies.MappedReader`."""
+
+    def answer_at_once(self, data: bytes, now: float) -> bytes | None:
+        """The response to ``data``, when that is one whole request whose response is ready.
+
+        It is to be sent at once; what the socket does not take is given back by :meth:`not_sent`.
+        ``None``, and nothing was done, in any other case: :meth:`receive` the octets.  An engine
+        may always say so.
+        """
+
+    def not_sent(self, rest: bytes) -> None:
+        """The end of what :meth:`answer_at_once` gave, which is still to be sent."""
+
     def drain(self, now: float) -> None:
         """Finish what was accepted, then close."""
 
 
-class Refusal:
+class Refusal(AnswersLater):
     """An engine that sends one message and closes: for clients with another protocol."""
 
     __slots__ = (

@@ -15,6 +15,7 @@ import errno
 import socket
 import ssl
 from enum import IntEnum
+from mmap import mmap
 from typing import TYPE_CHECKING, Final
 
 from h2static.http.addresses import UNIX, IPAddress, TrustedProxies, unmapped
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 _MOST_PIECES: Final = 1_024
 #: Average octets of a piece from which copying them together costs more than naming them.
 _LARGE_PIECE: Final = 1_024
-#: Octets of one TLS write: full records, and little to copy again after a short write.
-_TLS_CHUNK: Final = 131_072
+#: Octets of one TLS write: full records, and not too much to copy again after a short write.
+_TLS_CHUNK: Final = 262_144
 #: The most content of a TLS record (RFC 8446 section 5.1).
 _TLS_RECORD: Final = 16_384
 #: Linux.
@@ -95,6 +96,12 @@ def closed_by(error: OSError) -> Closed:
         reason = getattr(error, "reason", None) or str(error)
         return Closed(f"TLS: {reason}", unusual=unusual)
     return Closed(error.strerror or str(error), unusual=error.errno not in _USUAL)
+
+
+def _without_file(piece: bytes | memoryview) -> bytes | memoryview:
+    """``piece``, or zeros in the place of one that is a mapping of a file."""
+    is_mapping = isinstance(piece, memoryview) and isinstance(piece.obj, mmap)
+    return bytes(len(piece)) if is_mapping else piece
 
 
 class Link(Timed):
@@ -207,8 +214,12 @@ class Link(Timed):
             raise closed_by(error) from error
         return data
 
-    def write(self, pieces: list[bytes | memoryview], octets: int) -> int:
+    def write(self, pieces: list[bytes | memoryview], octets: int, *, mapped: bool = False) -> int:
         """Write a prefix of ``pieces``, which are ``octets`` long; returns the octets written.
+
+        ``mapped``: some may be mappings of files, see :class:`h2static.http.bodies.MappedReader`.
+        Those whose file has lost their octets are replaced by zeros: the frames that they are in
+        have begun, and their stream will be reset.
 
         0 when the socket takes nothing now.  Raises :class:`Closed`.
         """
@@ -218,7 +229,7 @@ class Link(Timed):
             count = len(pieces)
             if count == 1:
                 return self.socket.send(pieces[0])
-            if octets < _LARGE_PIECE * count:
+            if octets < _LARGE_PIECE * count and not mapped:
                 return self.socket.send(b"".join(pieces))
             return self.socket.sendmsg(pieces if count <= _MOST_PIECES else pieces[:_MOST_PIECES])
         except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError):
@@ -227,6 +238,9 @@ class Link(Timed):
             # TLS wants to read before it can write; the poller watches for that anyway.
             return 0
         except OSError as error:
+            if mapped and error.errno == errno.EFAULT:
+                pieces[:] = [_without_file(piece) for piece in pieces]
+                return 0
             raise closed_by(error) from error
 
     def _write_tls(self, pieces: list[bytes | memoryview]) -> int:

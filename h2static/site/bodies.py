@@ -14,7 +14,10 @@ What :meth:`FileReader.read` returns may be a view of the reader's own buffer, a
 again is filled a fifth faster than a new one; as peers decide how many readers there are, the
 octets that all of them keep are bounded, and the rest do with new ones.
 
-Strategy: ``preadv`` with ``RWF_NOWAIT`` where the system has it.
+Strategy: ``preadv`` with ``RWF_NOWAIT`` where the system has it.  A file that was once read from
+the page cache from its start to its end is mapped for those who may take mappings: the kernel
+copies from the cache to the socket then, and not to a buffer of ours first.  What was rewritten
+in place meanwhile may leave in such a piece, but the end of the response never does.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -37,6 +41,12 @@ Submit: TypeAlias = Callable[[Callable[[], None]], None]
 #: The most that one read returns: a socket takes less at a time, and it is held per reader.
 READ_SIZE = 256 * 1024
 
+#: What is read at the end of a file in any case, and only then is known to be what it was: a DATA
+#: frame of the usual size.
+LEAST_READ = 16 * 1024
+#: Fewer octets are not worth a mapping.
+LEAST_MAPPED = 64 * 1024
+
 #: Octets of a sample: enough to tell what was written anew from what is as it was.
 SAMPLE_SIZE = 512
 
@@ -50,12 +60,19 @@ class FileAccess:
     limits: SiteLimits = DEFAULTS
     #: Octets of the buffers that readings keep now.
     kept: int = 0
+    #: Pages of this thread that had to be fetched from a disk, when that was last looked at.
+    faults: int = -1
 
 
 # Absent on macOS: there every read goes through ``submit``.
 _NO_WAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 #: The medium would block, or the file system cannot tell.
 _WOULD_BLOCK = (errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+
+def major_faults() -> int:
+    """Pages that were fetched from a disk for this thread, or this process, since it began."""
+    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_majflt
 
 
 def read_without_waiting(
@@ -150,6 +167,7 @@ class FileReader:
         "_pieces",
         "_position",
         "_version",
+        "_waited",
         "_wanted",
         "reuses_buffer",
     )
@@ -174,6 +192,8 @@ class FileReader:
         self._fetched: bytes | None = None
         self._error: OSError | None = None
         self._wanted = READ_SIZE
+        #: Whether anything had to be waited for.
+        self._waited = False
         #: Looks in a row that showed another time and the same size.
         self._looks = 0
         #: Samples of what was there, each with its place in the file: octets from before or of the
@@ -210,7 +230,54 @@ class FileReader:
             if data is None:
                 return None
         self._offset += len(data)
+        if self._offset == self._version.size and not self._waited and len(self._pieces) == 1:
+            handle.cached = True
         return data
+
+    def read_mapped(self, size: int) -> memoryview | None:
+        """See :class:`h2static.http.bodies.MappedReader`."""
+        handle = self._handle
+        if handle is None or not handle.cached or self._fetched is not None or not self._first[1]:
+            return None
+        if self._position >= len(self._pieces):
+            return None
+        piece = self._pieces[self._position]
+        if isinstance(piece, bytes):
+            return None
+        size = min(size, piece_length(piece) - self._offset - LEAST_READ)
+        if size < LEAST_MAPPED:
+            return None
+        offset = piece[0] + self._offset
+        try:
+            mapping = handle.mapping()
+            if handle.version() != self._version or len(mapping) < offset + size:
+                return None
+            sample = self._sample_of(handle, offset, size)
+        except (OSError, ValueError):
+            handle.cached = False
+            return None
+        if sample is None:
+            handle.cached = False
+            return None
+        self._last = (offset + size - SAMPLE_SIZE, sample)
+        self._offset += size
+        self.reuses_buffer = False
+        return memoryview(mapping)[offset : offset + size]
+
+    def _sample_of(self, handle: FileHandle, offset: int, size: int) -> bytes | None:
+        """The last octets of so many from ``offset`` on, if they are all in the page cache, as far
+        as can be told: a page that is not would hold up the whole process.  Raises ``OSError``."""
+        access, faults = self._access, major_faults()
+        fetched, access.faults = faults > access.faults >= 0, faults
+        first, last = bytearray(1), bytearray(SAMPLE_SIZE)
+        if (
+            fetched
+            or not read_without_waiting(handle.descriptor, first, offset)
+            or read_without_waiting(handle.descriptor, last, offset + size - SAMPLE_SIZE)
+            != SAMPLE_SIZE
+        ):
+            return None
+        return bytes(last)
 
     def _read_file(self, handle: FileHandle, offset: int, wanted: int) -> bytes | memoryview | None:
         """Up to ``wanted`` octets of the file; ``None`` when they must be waited for."""
@@ -281,6 +348,7 @@ class FileReader:
 
     def wait(self, wake: Callable[[], None]) -> None:
         """See :class:`h2static.http.bodies.BodyReader`."""
+        self._waited = True
         handle, piece = self._handle, self._pieces[self._position]
         if handle is None or isinstance(piece, bytes):
             wake()

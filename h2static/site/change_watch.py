@@ -7,7 +7,9 @@ system call, where a look costs one for each file.
 
 Two kinds of change give no notice: writing through a memory mapping (of which the file's own times
 tell nothing either, but for the first write) and mounting something over a folder.  So silence
-ends every :data:`RENEWAL_SECONDS` all the same, and everything is looked at once.
+ends every :data:`RENEWAL_SECONDS` all the same, and everything is looked at once.  Where that is
+much, it ends less often, so that looking takes a hundredth of the time, but after
+:data:`LONGEST_RENEWAL_SECONDS` at the latest.
 
 Assumption: the kernel of this machine makes all changes.  What lies on other file systems than
 :data:`LOCAL_FILE_SYSTEMS` is not watched, and where there is no inotify nothing is: looking goes on
@@ -42,9 +44,13 @@ from h2static.site.inotify import (
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.mounts import file_system_of
 
-#: Silence is believed for so long.  What inotify cannot see is seen after that; looking at a
-#: thousand files costs a millisecond, so that more often would cost more than two in a hundred.
+#: Silence is believed for so long.  What inotify cannot see is seen after that.
 RENEWAL_SECONDS = 0.05
+#: The same where many files are watched.
+LONGEST_RENEWAL_SECONDS = 0.5
+#: What is watched costs so much time to look at, of which a hundredth may be spent.
+_LOOK_SECONDS = 7e-6
+_SHARE = 100
 #: File systems that only this machine's kernel changes.  (Changing the layers below an overlay is
 #: forbidden while it is mounted.)
 LOCAL_FILE_SYSTEMS = frozenset(
@@ -80,6 +86,8 @@ class ChangeWatch:
         self._way: dict[int, set[bytes]] = {}
         #: When silence last ended by itself.
         self._renewed = -RENEWAL_SECONDS
+        #: And how long it lasts.
+        self._rest = RENEWAL_SECONDS
         self._local: dict[int, bool] = {}
 
     @property
@@ -103,9 +111,11 @@ class ChangeWatch:
             return False
         if self._inotify is None:
             return False
-        if 0 <= now - self._renewed < RENEWAL_SECONDS:
+        if 0 <= now - self._renewed < self._rest:
             return bool(self._way) and not changed
         self._renewed = now
+        rest = len(self._uses) * _LOOK_SECONDS * _SHARE
+        self._rest = min(max(rest, RENEWAL_SECONDS), LONGEST_RENEWAL_SECONDS)
         # The number of a device may be another file system's by now.
         self._local.clear()
         if not self._way:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import stat
 from collections.abc import Iterator
@@ -88,14 +89,27 @@ class Dependencies:
 class FileHandle:
     """An open descriptor, shared by responses and readers; the last to let go of it closes it."""
 
-    __slots__ = ("__weakref__", "descriptor")
+    __slots__ = ("__weakref__", "_mapping", "cached", "descriptor")
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        #: Whether the whole file was in the page cache when it was last looked at.
+        self.cached = False
+        self._mapping: mmap.mmap | None = None
 
     def version(self) -> FileVersion:
         """The file's state now."""
         return version_of(os.fstat(self.descriptor))
+
+    def mapping(self) -> mmap.mmap:
+        """The file in memory, as long as it was at the first call.
+
+        Only the kernel may look at it: a file that is truncated has no octets there any more.
+        Raises ``OSError`` or ``ValueError``.
+        """
+        if self._mapping is None:
+            self._mapping = mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ)
+        return self._mapping
 
     def read(self, size: int, start: int = 0) -> bytes:
         """Up to ``size`` octets from ``start`` on, less only at the file's end; may wait for a

@@ -144,6 +144,10 @@ class Site(Lifecycle):
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._survey = survey
         self._has_batches = False
+        #: Whether what was recalled since the last batch began is of watched files alone, and
+        #: whether all of it is still right.
+        self._all_watched = True
+        self._lasting = False
         #: Responses that other threads built and this one has not remembered yet.
         self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
 
@@ -206,7 +210,15 @@ class Site(Lifecycle):
     def new_batch(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`."""
         self._has_batches = True
-        self._epoch.begin(self._clock())
+        epoch = self._epoch
+        epoch.begin(self._clock())
+        self._lasting = self._all_watched and epoch.since < epoch.batch
+        self._all_watched = True
+
+    @property
+    def lasting(self) -> bool:
+        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        return self._lasting
 
     def release(self) -> None:
         """Forget responses that were not used since the last call, and so close the files that they
@@ -237,9 +249,14 @@ class Site(Lifecycle):
             if self.echoes(request):
                 return None
             response = self._responses.find_equal(request, self._keys.of(request))
-            return response if response is not None and response.prepared else None
+            if response is None or not response.prepared:
+                return None
+            self._all_watched = False
+            return response
         epoch = self._epoch
         if known.batch >= (epoch.since if known.watched else epoch.batch) or is_fresh(known, epoch):
+            if not known.watched:
+                self._all_watched = False
             return known.response
         return None
 

@@ -1,12 +1,12 @@
-"""Header blocks out of what people have at hand: frames, hex dumps, logs, packet captures.
+"""Extracting header blocks from frames, hex dumps, logs and packet captures.
 
-Contract: :func:`read_capture` gives the field sections of each direction of each connection in the
-order in which they were sent, with the settings that their encoder has acknowledged in between.
-What is wrong with one block is told in its place; input of which nothing can be used raises
+Contract: :func:`read_capture` gives the field sections of each direction of each connection in
+sending order, with the settings that their encoder acknowledged in between.  A broken block is
+reported in its place; input that cannot be used at all raises
 :class:`~hpacktools.stories.UnusableError`.
 
-Strategy: every form becomes HTTP/2 frames that :mod:`~hpacktools.capture.connection` follows; only
-plain header blocks in hexadecimal digits do not.
+Strategy: every form is converted to HTTP/2 frames, which :mod:`~hpacktools.capture.connection`
+follows; the only exception is plain header blocks in hexadecimal digits.
 """
 
 from .connection import BrokenBlock, Direction, HeaderBlock

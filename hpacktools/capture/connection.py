@@ -1,10 +1,10 @@
-"""Following an HTTP/2 connection far enough to know its header blocks and what binds them.
+"""Following an HTTP/2 connection to find its header blocks and the settings that apply to them.
 
-Contract: :class:`Connection` takes frames of both directions, in any interleaving in which a
-SETTINGS frame comes before its acknowledgement.  A value of SETTINGS_HEADER_TABLE_SIZE binds the
-encoder of the other side from its acknowledgement on (RFC 9113 section 6.5.3); it is noted at the
-next header block of that side.  An acknowledgement of settings that the input lacks permits a table
-of any size: what the encoder may do is not known then.
+Contract: :class:`Connection` takes frames of both directions, interleaved in any way that puts a
+SETTINGS frame before its acknowledgment.  A value of SETTINGS_HEADER_TABLE_SIZE binds the other
+side's encoder from its acknowledgment on (RFC 9113 section 6.5.3); it is recorded with that side's
+next header block.  The acknowledgment of settings that are not in the input permits a table of any
+size, because the limit is then unknown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from .frames import ACK, END_HEADERS, Frame, FrameError, FrameReader, FrameType
 
-#: A table size that permits every other: SETTINGS values have 32 bits.
+#: The largest table size, which permits all others: SETTINGS values have 32 bits.
 ANY_SIZE: Final = 2**32 - 1
 
 _BLOCK_TYPES: Final = frozenset([FrameType.HEADERS, FrameType.PUSH_PROMISE])
@@ -23,19 +23,19 @@ _BLOCK_TYPES: Final = frozenset([FrameType.HEADERS, FrameType.PUSH_PROMISE])
 
 @dataclass(slots=True, kw_only=True)
 class HeaderBlock:
-    """A whole header block."""
+    """A complete header block."""
 
     octets: bytes
-    #: Values of SETTINGS_HEADER_TABLE_SIZE that its encoder acknowledged since the block before.
+    #: Values of SETTINGS_HEADER_TABLE_SIZE that its encoder acknowledged since the previous block.
     table_sizes: tuple[int, ...] = ()
-    #: The frame that it began with and its stream; empty and 0 where no frame is known.
+    #: The frame type that began it and its stream; empty and 0 if no frame is known.
     frame: str = ""
     stream_id: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class BrokenBlock:
-    """What stands in the place of a block that is not whole or whose frames are wrong."""
+    """Placeholder for a block that is incomplete or whose frames are invalid."""
 
     reason: str
     frame: str = ""
@@ -44,29 +44,29 @@ class BrokenBlock:
 
 @dataclass(slots=True, kw_only=True)
 class Direction:
-    """What one side of a connection has sent."""
+    """The header blocks that one side of a connection sent."""
 
-    #: Who speaks to whom, for people; empty where the input does not tell.
+    #: Sender and receiver, for people; empty if the input does not say.
     name: str
-    #: ``request`` for a client's, ``response`` for a server's, empty where it is not known.
+    #: ``request`` for a client's, ``response`` for a server's, empty if unknown.
     context: str = ""
     blocks: list[HeaderBlock | BrokenBlock] = field(default_factory=list)
 
 
 class _Side:
-    """One direction while it is read."""
+    """The state of one direction while it is being read."""
 
     def __init__(self) -> None:
         self.reader = FrameReader()
         self.blocks: list[HeaderBlock | BrokenBlock] = []
-        #: The sizes in each SETTINGS frame that the other side has not acknowledged.
+        #: The table sizes in each SETTINGS frame that the other side has not acknowledged.
         self.unacknowledged: deque[tuple[int, ...]] = deque()
-        #: What binds the next block.
+        #: The table sizes that take effect with the next block.
         self.table_sizes: list[int] = []
-        #: The frame that began the block which is not whole, and its fragments.
+        #: The frame that began the incomplete block, and its fragments.
         self.begun: Frame | None = None
         self.fragments: list[bytes] = []
-        #: Why a fragment of it is not known, if one is not.
+        #: Why a fragment of it is missing, if one is.
         self.lost = ""
 
     def broken(self, reason: str, frame: Frame) -> None:
@@ -79,22 +79,22 @@ class _Side:
 
 
 class Connection:
-    """A connection of which the frames of both directions come, 0 and 1."""
+    """A connection that gets the frames of both directions, 0 and 1."""
 
     def __init__(self, *, from_the_middle: bool = False) -> None:
-        """``from_the_middle``: what was agreed before the input begins is not known."""
+        """``from_the_middle``: settings agreed before the input begins are unknown."""
         self._sides = (_Side(), _Side())
         if from_the_middle:
             for side in self._sides:
                 side.table_sizes.append(ANY_SIZE)
 
     def octets(self, direction: int, octets: bytes) -> None:
-        """``octets`` were sent in ``direction``."""
+        """Add ``octets`` sent in ``direction``."""
         for frame in self._sides[direction].reader.feed(octets):
             self.frame(direction, frame)
 
     def frame(self, direction: int, frame: Frame) -> None:
-        """``frame`` was sent in ``direction``."""
+        """Add a ``frame`` sent in ``direction``."""
         side = self._sides[direction]
         if side.begun is not None:
             # RFC 9113 4.3: "Each field block MUST be transmitted as a contiguous sequence of
@@ -109,12 +109,14 @@ class Connection:
             side.fragments.clear()
             self._fragment(side, frame)
         elif frame.type == FrameType.CONTINUATION:
-            side.broken("a CONTINUATION frame without the beginning of its block", frame)
+            side.broken(
+                "a CONTINUATION frame without a preceding HEADERS or PUSH_PROMISE frame", frame
+            )
         elif frame.type == FrameType.SETTINGS:
             self._settings(direction, frame)
 
     def lost(self, direction: int, frame: Frame, reason: str) -> None:
-        """``frame`` was sent in ``direction``, but its part of a header block is not known."""
+        """Add a ``frame`` sent in ``direction`` whose part of a header block is missing."""
         side = self._sides[direction]
         if frame.type in _BLOCK_TYPES:
             side.begun = frame
@@ -123,7 +125,7 @@ class Connection:
             side.broken(side.lost, frame)
 
     def settings(self, direction: int, table_sizes: tuple[int, ...]) -> None:
-        """A SETTINGS frame with these values of SETTINGS_HEADER_TABLE_SIZE was sent."""
+        """Add a SETTINGS frame with these values of SETTINGS_HEADER_TABLE_SIZE."""
         self._sides[direction].unacknowledged.append(table_sizes)
 
     def _settings(self, direction: int, frame: Frame) -> None:
@@ -131,7 +133,7 @@ class Connection:
             try:
                 self.settings(direction, frame.table_sizes())
             except FrameError:
-                # A connection error, but none of a header block; the sizes are not known.
+                # A connection error, but not in a header block; the sizes are unknown.
                 self.settings(direction, (ANY_SIZE,))
             return
         unacknowledged = self._sides[1 - direction].unacknowledged
@@ -158,22 +160,22 @@ class Connection:
             side.begun = None
 
     def preface_from(self) -> int | None:
-        """The direction that began with the preface of a client, if any did."""
+        """The direction that began with a client's connection preface, if any."""
         return next((number for number in (0, 1) if self._sides[number].reader.preface), None)
 
     def rest(self, direction: int) -> bytes:
-        """The octets of ``direction`` that belong to no whole frame."""
+        """The octets of ``direction`` that do not form a complete frame."""
         return self._sides[direction].reader.rest()
 
     def blocks(self, direction: int) -> list[HeaderBlock | BrokenBlock]:
-        """The blocks of ``direction``, when all has come."""
+        """The blocks of ``direction``, once all input has been added."""
         side = self._sides[direction]
         rest = side.reader.rest()
         if side.begun is not None:
-            side.broken("the input ends within the block", side.begun)
+            side.broken("the input ends inside the block", side.begun)
         elif len(rest) > 3 and rest[3] in _BLOCK_TYPES:
             self._sides[direction].blocks.append(
-                BrokenBlock(reason="the input ends within the frame", frame=_TYPE_NAMES[rest[3]])
+                BrokenBlock(reason="the input ends inside the frame", frame=_TYPE_NAMES[rest[3]])
             )
         return side.blocks
 

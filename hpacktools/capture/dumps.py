@@ -1,11 +1,11 @@
-"""Octets out of hexadecimal text, as people paste it.
+"""Reading octets from pasted hexadecimal text.
 
 Contract: :class:`Dump` takes the lines of one dump.  It reads plain digits in any grouping, with
-blanks, colons, commas, ``0x`` or ``\\x`` between the octets, and the dumps of ``hexdump -C``,
+spaces, colons, commas, ``0x`` or ``\\x`` between the octets, and the dumps of ``hexdump -C``,
 ``xxd``, ``od -A x -t x1`` and Wireshark, with their offsets and their column of text.
 
-Strategy: the offset of a line in a dump says how many octets came before it, so a group of digits
-at the beginning of a line that does say so, and stands apart, is an offset and no data.
+Strategy: the offset of a line in a dump is the number of octets before it.  So a separate group of
+digits at the beginning of a line with just that value is an offset, not data.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-#: A group of digits that stands apart at the beginning of a line.
+#: A separate group of digits at the beginning of a line.
 _OFFSET = re.compile(r"\s*([0-9a-fA-F]{4,16})(?::\s*|\s*$|\s{2,}|\s(?=[0-9a-fA-F]{2}(?:\s|$)))")
 _GROUP = re.compile(r"(\s*)((?:[0-9a-fA-F]{2})+)(?=\s|\||$)")
-#: What may stand between octets, or around them, where there are no offsets.
+#: Separators allowed between and around octets if there are no offsets.
 _AROUND = re.compile(r"0[xX]|\\x|[\s:,;\-{}\[\]()\"'+]+")
 _OCTETS_IN_LINE: Final = 16
 _HALF: Final = 8
-#: More octets than this, which one line of a dump may claim by ``*``, are not believed.
+#: The most octets that a ``*`` in a dump may represent.
 _MOST_REPEATED: Final = 1 << 24
 
 
 class NotHexError(ValueError):
-    """Text that is not hexadecimal digits; the text says what was found."""
+    """Text that is not hexadecimal; the message says what was found."""
 
 
 class Dump:
@@ -34,13 +34,13 @@ class Dump:
 
     def __init__(self) -> None:
         self.octets = bytearray()
-        #: Whether a line has consisted of an offset only, which ends a dump.
+        #: Whether a line consisted of an offset only, which ends a dump.
         self.ended = False
         self._repeated = False
         self._last = b""
 
     def line(self, line: str) -> None:
-        """Take a line.  Raises :class:`NotHexError`."""
+        """Add a line.  Raises :class:`NotHexError`."""
         if line.strip() == "*" and self._last:
             self._repeated = True
             return
@@ -54,7 +54,7 @@ class Dump:
         self._last = row or self._last
 
     def _is_offset(self, offset: int) -> bool:
-        """Whether ``offset`` octets came before this line; fills in those that ``*`` stands for."""
+        """Whether ``offset`` octets precede this line; fills in those that ``*`` represents."""
         missing = offset - len(self.octets)
         if self._repeated and 0 < missing <= _MOST_REPEATED and missing % len(self._last) == 0:
             self.octets += self._last * (missing // len(self._last))
@@ -64,7 +64,7 @@ class Dump:
 
 
 def _row(text: str) -> bytes:
-    """The octets of a line of a dump behind its offset."""
+    """The octets of a line of a dump, after its offset."""
     row = bytearray()
     position = 0
     while len(row) < _OCTETS_IN_LINE:
@@ -72,7 +72,7 @@ def _row(text: str) -> bytes:
         if group is None:
             break
         # The column of text is further away than the next octet; the two halves of a line may be
-        # parted by two blanks.
+        # separated by two spaces.
         apart = len(group[1].expandtabs())
         if row and apart > (2 if len(row) == _HALF else 1):
             break
@@ -82,7 +82,7 @@ def _row(text: str) -> bytes:
 
 
 def digits(text: str) -> bytes:
-    """The octets of text that holds nothing but them.  Raises :class:`NotHexError`."""
+    """The octets of purely hexadecimal text.  Raises :class:`NotHexError`."""
     groups = _AROUND.sub(" ", text)
     try:
         return bytes.fromhex(groups)
@@ -92,12 +92,12 @@ def digits(text: str) -> bytes:
         if not re.fullmatch("[0-9a-fA-F]*", group):
             raise NotHexError(f"{group[:40]!r} is not hexadecimal digits")
         if len(group) % 2:
-            raise NotHexError(f"{group[:40]!r} is an odd number of digits")
+            raise NotHexError(f"{group[:40]!r} has an odd number of digits")
     raise AssertionError("fromhex and the groups disagree")
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, bytes]]:
-    """The dumps in ``lines``, parted by empty ones: the number of the first line, and the octets.
+    """The dumps in ``lines``, separated by empty lines: number of the first line, and octets.
 
     Raises :class:`NotHexError` with the number of the line.
     """

@@ -1,7 +1,7 @@
-"""HTTP/2 frames out of octets (RFC 9113 section 4.1).
+"""Reading HTTP/2 frames (RFC 9113 section 4.1).
 
 Contract: :class:`FrameReader` takes the octets of one direction in pieces of any size and gives
-whole frames.  It does not judge them: which frame may follow which is not decided here.
+complete frames.  It does not validate them or their order.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-#: What a client sends before its first frame (RFC 9113 section 3.4).
+#: The client connection preface (RFC 9113 section 3.4).
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: Octets of a frame's header.
+#: Length of a frame header in octets.
 HEADER_SIZE: Final = 9
-#: The highest type that is registered (ORIGIN has 12, PRIORITY_UPDATE 16).
+#: The highest registered frame type (ORIGIN is 12, PRIORITY_UPDATE 16).
 HIGHEST_TYPE: Final = 0x10
 
 ACK: Final = 0x01
@@ -29,7 +29,7 @@ _SETTING_SIZE: Final = 6
 
 
 class FrameType(enum.IntEnum):
-    """The types that matter to HPACK (RFC 9113 section 6)."""
+    """The frame types that matter to HPACK (RFC 9113 section 6)."""
 
     HEADERS = 0x01
     SETTINGS = 0x04
@@ -38,12 +38,12 @@ class FrameType(enum.IntEnum):
 
 
 class FrameError(ValueError):
-    """A frame whose content is not what its type asks for; the text says why."""
+    """A frame whose content is invalid for its type; the message says why."""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Frame:
-    """One frame; ``type`` is any octet."""
+    """One frame; ``type`` may be any octet."""
 
     type: int
     flags: int
@@ -51,7 +51,7 @@ class Frame:
     payload: bytes
 
     def fragment(self) -> bytes:
-        """The part of the header block in a HEADERS, PUSH_PROMISE or CONTINUATION frame.
+        """The header block fragment in a HEADERS, PUSH_PROMISE or CONTINUATION frame.
 
         Raises :class:`FrameError`.
         """
@@ -60,7 +60,7 @@ class Frame:
         start, end = 0, len(self.payload)
         if self.flags & PADDED:
             if not end:
-                raise FrameError("a padded frame without a pad length")
+                raise FrameError("a padded frame without a Pad Length field")
             start, end = 1, end - self.payload[0]
         if self.type == FrameType.PUSH_PROMISE:
             start += 4
@@ -87,16 +87,16 @@ class Frame:
 
 
 class FrameReader:
-    """Cuts the octets of one direction into frames."""
+    """Splits the octets of one direction into frames."""
 
     def __init__(self) -> None:
         self._octets = bytearray()
         self._started = False
-        #: Whether the octets began with the preface of a client.
+        #: Whether the octets began with a client's connection preface.
         self.preface = False
 
     def feed(self, octets: bytes) -> Iterator[Frame]:
-        """Take ``octets``; gives the frames that are whole now."""
+        """Add ``octets``; yields the frames that are now complete."""
         buffer = self._octets
         buffer += octets
         position = 0
@@ -122,13 +122,13 @@ class FrameReader:
         del buffer[:position]
 
     def rest(self) -> bytes:
-        """What has come of a frame that is not whole."""
+        """The octets of an incomplete frame."""
         return bytes(self._octets)
 
 
 def looks_like_frames(octets: bytes) -> bool:
-    """Whether ``octets`` are a client's preface or frames of known types up to their very end, of
-    which one at least may hold a part of a header block."""
+    """Whether ``octets`` are a client's preface, or complete frames of known types of which at
+    least one may contain part of a header block."""
     if octets.startswith(PREFACE):
         return True
     reader = FrameReader()

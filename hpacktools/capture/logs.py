@@ -1,8 +1,8 @@
-"""Logs with dumped octets: ``h2static --hexdump`` and ``nghttp -v --hexdump``.
+"""Logs with hex dumps: ``h2static --hexdump`` and ``nghttp -v --hexdump``.
 
-Contract: both directions of every connection of a server's log, of which each dump says whose it
-is; of a client's log the direction from the server, whose octets are all that nghttp dumps, with
-the settings that the client says it has sent.
+Contract: a server's log gives both directions of every connection, because each dump names its
+peer.  A client's log gives only the direction from the server, because nghttp dumps nothing else,
+with the settings that the log says the client sent.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .connection import Connection, Direction
 from .dumps import Dump, NotHexError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-#: The line before a dump of h2static's.
+#: The line before each dump in h2static's log.
 _WHOSE = re.compile(r"(recv|send) (\S+)$")
 _DUMPED = re.compile(r"[0-9a-f]{8}(?:  |$)|\*$")
-#: A line of nghttp's log.
+#: Lines of nghttp's log.
 _SENT_SETTINGS = re.compile(r"\[ *[0-9.]+\] send SETTINGS frame <.*flags=0x00")
 _CONNECTED = re.compile(r"\[ *[0-9.]+\] Connected$")
 _TABLE_SIZE = re.compile(r" +\[SETTINGS_HEADER_TABLE_SIZE\(0x01\):([0-9]{1,10})\]$")
@@ -58,7 +58,7 @@ def read_nghttp(lines: Iterable[str], *, from_the_middle: bool) -> list[Directio
             connections.append(Connection(from_the_middle=from_the_middle))
         return connections[-1]
 
-    #: Sizes in the SETTINGS frame that the log is describing.
+    #: Table sizes in the SETTINGS frame that the log is describing.
     sizes: list[int] | None = None
 
     def settle() -> None:
@@ -98,7 +98,7 @@ def read_nghttp(lines: Iterable[str], *, from_the_middle: bool) -> list[Directio
 
 
 def _dumps(lines: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Each dump with the line before it."""
+    """Each dump with the line that precedes it."""
     before = ""
     for line, octets in _lines_and_dumps(lines):
         if octets is None:
@@ -108,7 +108,7 @@ def _dumps(lines: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _lines_and_dumps(lines: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-    """Lines of text, and in the place of the lines of a dump its octets."""
+    """Lines of text, with the lines of a dump replaced by its octets."""
     dump: Dump | None = None
     for number, raw in enumerate(lines, 1):
         line = _COLOUR.sub("", raw).rstrip("\r\n")

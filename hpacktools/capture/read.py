@@ -1,4 +1,4 @@
-"""Reading any form of capture: the one function that knows them all."""
+"""Reading any form of capture with one function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .frames import HIGHEST_TYPE, looks_like_frames
 from .logs import read_hexdump, read_nghttp
 from .tshark import read_tshark
 
-#: The forms, as the option ``--from`` names them, and what they are.
+#: The values of the option ``--from``, and what they mean.
 FORMS: Final = {
     "frames": "raw HTTP/2 octets of one direction",
     "hex": "header blocks or frames in hexadecimal digits, plain or dumped",
@@ -29,10 +29,9 @@ def read_capture(
 ) -> list[Direction]:
     """The directions of the connections in ``octets``.
 
-    ``form`` is one of :data:`FORMS`.  ``peer`` is what the other side of the connection sent, with
-    the form ``frames``: its settings count.  ``from_the_middle``: the input begins when the
-    connection was already in use, so that any table size may have been agreed.  Raises
-    :class:`UnusableError`.
+    ``form`` is one of :data:`FORMS`.  ``peer``, for the form ``frames``, is what the other side of
+    the connection sent: its settings apply.  ``from_the_middle``: the connection was already in use
+    when the input begins, so any table size may have been agreed.  Raises :class:`UnusableError`.
     """
     if form == "frames":
         return [_read_frames(octets, peer, from_the_middle)]
@@ -49,10 +48,10 @@ def _read_frames(octets: bytes, peer: bytes | None, from_the_middle: bool) -> Di
     if not octets:
         raise UnusableError("is empty")
     if octets.startswith(_TLS_HANDSHAKE):
-        raise UnusableError("these are TLS records, not HTTP/2 frames: they are encrypted")
+        raise UnusableError("encrypted TLS records, not HTTP/2 frames")
     # Type is the fourth octet, and the first frame of a connection is a SETTINGS frame.
     if len(octets) > 3 and octets[3] > HIGHEST_TYPE and not octets.startswith(b"PRI * "):
-        raise UnusableError(f"not HTTP/2 frames: the first would be of type {octets[3]}")
+        raise UnusableError(f"not HTTP/2 frames: the first would have type {octets[3]}")
     connection = Connection(from_the_middle=from_the_middle)
     if peer is not None:
         connection.octets(1, peer)

@@ -1,11 +1,11 @@
-"""Packet captures that tshark has dissected: ``tshark -T json``, best with ``-x``.
+"""Packet captures dissected by tshark: ``tshark -T json``, preferably with ``-x``.
 
-Contract: both directions of every TCP connection in which tshark saw HTTP/2, decrypted where it
-could decrypt.  With ``-x`` each frame is there in octets.  Without, a HEADERS frame has its
-fragment in digits, but CONTINUATION and PUSH_PROMISE have theirs as text, in which octets are lost:
-such a block is told to be broken.
+Contract: both directions of every TCP connection in which tshark recognized HTTP/2, decrypted if it
+could decrypt them.  With ``-x`` the octets of each frame are available.  Without it, a HEADERS
+frame has its fragment in hexadecimal, but CONTINUATION and PUSH_PROMISE have theirs as text, in
+which octets are lost: such a block is reported as broken.
 
-tshark writes an object with the same name twice for each layer that comes twice, or an array with
+For a layer that occurs twice, tshark writes a duplicate member, or an array with
 ``--no-duplicate-keys``; both are read.
 """
 
@@ -20,12 +20,12 @@ from hpacktools.stories import UnusableError
 from .connection import Connection, Direction
 from .frames import ACK, PADDED, PRIORITY, Frame, FrameType
 
-#: JSON with its objects as lists of members, since names come twice.
+#: JSON with objects as lists of members, because names may be duplicated.
 _Value: TypeAlias = "_Members | list[_Value] | str | int | float | bool | None"
 
 
 class _Members:
-    """A JSON object whose names may come more than once."""
+    """A JSON object in which names may occur more than once."""
 
     __slots__ = ("pairs",)
 
@@ -33,7 +33,7 @@ class _Members:
         self.pairs = pairs
 
     def all(self, name: str) -> Iterator[_Value]:
-        """The values of ``name``; those of an array one by one."""
+        """The values of ``name``, with the items of an array one by one."""
         for key, value in self.pairs:
             if key == name:
                 if isinstance(value, list):
@@ -45,11 +45,11 @@ class _Members:
         return (value for value in self.all(name) if isinstance(value, _Members))
 
     def text(self, name: str) -> str:
-        """The first text with ``name``, or an empty one."""
+        """The first string with ``name``, or an empty one."""
         return next((value for value in self.all(name) if isinstance(value, str)), "")
 
     def number(self, name: str) -> int:
-        """A number in decimal or, with ``0x``, hexadecimal digits; 0 where there is none."""
+        """A number in decimal or, with ``0x``, hexadecimal digits; 0 if there is none."""
         try:
             return int(self.text(name), 0)
         except ValueError:
@@ -63,7 +63,7 @@ def read_tshark(text: str, *, from_the_middle: bool) -> list[Direction]:
     except (ValueError, RecursionError) as error:
         raise UnusableError(f"not JSON: {error}") from None
     if not isinstance(packets, list):
-        raise UnusableError("not an array of packets, which tshark -T json writes")
+        raise UnusableError("not an array of packets as written by tshark -T json")
     connections = _Connections(from_the_middle)
     for packet in packets:
         if isinstance(packet, _Members):
@@ -80,16 +80,16 @@ def read_tshark(text: str, *, from_the_middle: bool) -> list[Direction]:
 
 
 class _Connections:
-    """The connections of a capture, by the number that tshark gives them."""
+    """The connections of a capture, by tshark's number."""
 
     def __init__(self, from_the_middle: bool) -> None:
         self._from_the_middle = from_the_middle
         self._connections: dict[str, tuple[Connection, list[str]]] = {}
-        #: Who sent what only a client sends.
+        #: The side that sent something only a client sends.
         self._clients: set[tuple[str, str]] = set()
 
     def packet(self, layers: _Members) -> None:
-        """Take the layers of a packet."""
+        """Add the layers of a packet."""
         if not any(layers.objects("http2")):
             return
         tcp = next(layers.objects("tcp"), _Members([]))
@@ -108,7 +108,7 @@ class _Connections:
                     _follow(connection, direction, frame, raw)
 
     def directions(self) -> list[Direction]:
-        """All of them, when every packet has come."""
+        """All directions, once every packet has been added."""
         found = []
         for stream, (connection, sides) in self._connections.items():
             client = next((side for side in sides if (stream, side) in self._clients), None)
@@ -132,7 +132,7 @@ def _address(layers: _Members, end: str) -> str:
 
 
 def _layers(layers: _Members) -> Iterator[tuple[_Members, bytes | None]]:
-    """The HTTP/2 layers of a packet, each with its octets where ``-x`` wrote them."""
+    """The HTTP/2 layers of a packet, each with its octets if ``-x`` wrote them."""
     raw: list[bytes | None] = []
     objects = list(layers.objects("http2"))
     for key, value in layers.pairs:
@@ -152,7 +152,7 @@ def _octets(digits: _Value) -> bytes | None:
 
 
 def _follow(connection: Connection, direction: int, frame: _Members, raw: bytes | None) -> None:
-    """Give a frame to its connection."""
+    """Add a frame to its connection."""
     kind = frame.number("http2.type")
     flags = frame.number("http2.flags")
     payload = b""
@@ -179,7 +179,7 @@ def _follow(connection: Connection, direction: int, frame: _Members, raw: bytes 
                 stream_id=frame.number("http2.streamid"),
                 payload=b"",
             ),
-            "tshark has written it as text, in which octets are lost: use tshark -x",
+            "tshark wrote it as text, which loses octets: use tshark -x",
         )
         return
     connection.frame(

@@ -1,9 +1,9 @@
 """The commands ``hpack-deflate``, ``hpack-inflate`` and ``hpack-conformance``.
 
-Each ``*_main`` returns the exit code: 0 all is well, 1 a case failed, 2 wrong usage, input that
-cannot be used or output that cannot be written, 130 interrupted, 141 the reader of the output went
-away: the last two are what shells say of a program that SIGINT or SIGPIPE has ended.  A command
-imports only what it needs: they start in the time of the interpreter, the codec and argparse.
+Each ``*_main`` returns the exit code: 0 success, 1 a case failed, 2 wrong usage, unusable input or
+output that cannot be written, 130 interrupted, 141 the reader of the output went away.  The last
+two are what shells report for a program that SIGINT or SIGPIPE ended.  A command imports only what
+it needs, so starting one costs no more than the interpreter, the codec and argparse.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-#: Exit codes of a program that SIGINT or SIGPIPE has ended, as shells report them.
+#: Exit codes that shells report for a program ended by SIGINT or SIGPIPE.
 _INTERRUPTED: Final = 130
 _NO_READER: Final = 141
 
@@ -50,8 +50,8 @@ def conformance_main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guard(command: str, run: Callable[[], int]) -> int:
-    """Run a command, which is imported by ``run``; an interruption, and what happens to its
-    standard output, is worth a line at most, never a traceback."""
+    """Run a command, which ``run`` imports.  An interruption or a failing standard output produces
+    one line at most, never a traceback."""
     import io
     import os
     import signal
@@ -61,30 +61,30 @@ def _guard(command: str, run: Callable[[], int]) -> int:
 
     open_missing()
     if sys.stderr is None:
-        # What is said there would go to standard output instead.
+        # Messages would go to standard output instead.
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 -- as long as the process
     if sys.stdout is None:
-        print(f"{command}: standard output: is closed", file=sys.stderr)
+        print(f"{command}: standard output is closed", file=sys.stderr)
         return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Text is for people: a character that their encoding lacks is escaped.
+        # The text is for people: escape characters that their encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             code = run()
         except SystemExit as stop:
-            # argparse ends so, after --help and after a wrong option.
+            # argparse exits this way, after --help and after a wrong option.
             code = stop.code if isinstance(stop.code, int) else 1
         sys.stdout.flush()
     except KeyboardInterrupt:
-        # All is over: who presses it once more need not see how the interpreter is interrupted.
+        # The command is over: a second Ctrl-C must not print a traceback of the interpreter.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         return _INTERRUPTED
     except OSError as error:
-        # What is still buffered has nowhere to go; the interpreter would complain at exit.
+        # Buffered output has nowhere to go; the interpreter would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            # The reader has seen enough.
+            # The reader closed its end.
             return _NO_READER
         print(f"{command}: standard output: {error.strerror or error}", file=sys.stderr)
         return 2

@@ -40,19 +40,21 @@ def parser() -> argparse.ArgumentParser:
         prog=COMMAND,
         allow_abbrev=False,
         formatter_class=HelpFormatter,
-        description="Run HPACK stories against this codec or another.",
-        epilog="Exit status: 0 all passed, 1 something failed that counts (see --level of "
-        "negative and fuzz), 2 unusable files or options.",
+        description="Run HPACK stories against this codec or another one.",
+        epilog="Exit status: 0 all passed, 1 a failure that counts (see --level of negative and "
+        "fuzz), 2 unusable files or options.",
     )
     commands = options.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     _add_run(commands)
     _add_negative(commands)
     fuzzing = _command(
-        commands, "fuzz", "compare decoders with this one on generated blocks, odd and invalid ones"
+        commands,
+        "fuzz",
+        "compare other decoders with this one on generated blocks: valid, odd and invalid",
     )
     fuzz.add_options(fuzzing)
-    # Where an implementation may set a limit, two that differ may both be right.
+    # Implementations may set their own limits, so two that differ may both be right.
     _add_level(fuzzing, default="settings")
     _add_generate(commands)
     _add_bound(commands)
@@ -69,20 +71,20 @@ def _add_run(commands: _Commands) -> None:
     options = _command(
         commands,
         "run",
-        "decode every encoded story of the http2jp corpus and encode every raw one",
+        "decode every encoded story of the http2jp corpus and encode every raw story",
     )
     options.add_argument(
         "corpus",
         type=named,
         nargs="?",
         metavar="CORPUS",
-        help=f"folder of the corpus (default: ${places.VARIABLE}, then the fetched copy)",
+        help=f"corpus folder (default: ${places.VARIABLE}, then the fetched copy)",
     )
     options.add_argument(
         "--effort",
         type=count,
         metavar="N",
-        help="annealing walks of this encoder's strategy best (default: 0)",
+        help="annealing walks for this encoder's strategy best (default: 0)",
     )
     _add_reports(options)
 
@@ -91,29 +93,29 @@ def _add_negative(commands: _Commands) -> None:
     options = _command(
         commands,
         "negative",
-        "run the vectors: what must be refused, what is unusual, Appendix C, what is hard to "
-        "encode",
+        "run the test vectors: invalid blocks, unusual blocks, RFC 7541 Appendix C, and header "
+        "lists that are hard to encode",
     )
     options.add_argument(
         "vectors",
         type=named,
         nargs="?",
         metavar="FOLDER",
-        help="folder of vectors (default: those here)",
+        help="folder of vectors (default: those that come with the source)",
     )
     options.add_argument(
         "--only",
         action="append",
         type=named,
         metavar="WHAT",
-        help="run these stories only: the beginning of a name (n13), a folder or a level; "
-        "may be repeated",
+        help="run only stories whose name starts with WHAT (n13), or whose folder or level it is; "
+        "can be repeated",
     )
     options.add_argument(
         "--several-settings",
         action="store_true",
-        help="the commands read header_table_sizes too: several settings before one case "
-        "(--co-process implies it)",
+        help="the commands also read header_table_sizes, that is, several settings before one "
+        "case (implied by --co-process)",
     )
     _add_level(options)
     _add_reports(options)
@@ -124,37 +126,37 @@ def _add_level(options: argparse.ArgumentParser, default: str = COUNTED) -> None
         "--level",
         choices=LEVELS,
         default=default,
-        help="what counts for the exit status, from this level on down to must: "
-        f"{', '.join(LEVELS)} (default: {default})",
+        help="failures at this level or a stricter one make the exit status 1; levels, strictest "
+        f"first: {', '.join(LEVELS)} (default: {default})",
     )
 
 
 def _add_reports(options: argparse.ArgumentParser) -> None:
-    """What ``run`` and ``negative`` have in common."""
+    """Add the options that ``run`` and ``negative`` share."""
     options.add_argument(
         "--decoder",
         type=named,
         metavar="CMD",
-        help="test this command, which reads wire and writes headers, as inflatehd does",
+        help="test this command; like inflatehd, it reads wire and writes headers",
     )
     options.add_argument(
         "--encoder",
         type=named,
         metavar="CMD",
-        help="test this command, which reads headers and writes wire, as deflatehd does",
+        help="test this command; like deflatehd, it reads headers and writes wire",
     )
     options.add_argument(
         "--co-process",
         action="store_true",
-        help="the commands are started once and answer a line for each line, see "
-        "docs/hpack-conformance.md",
+        help="start each command once; it answers each input line with one line (see "
+        "docs/hpack-conformance.md)",
     )
     options.add_argument("--json", action="store_true", help="write the report as JSON")
     options.add_argument(
-        "--junit", type=named, metavar="FILE", help="write the report as JUnit XML too"
+        "--junit", type=named, metavar="FILE", help="also write the report as JUnit XML"
     )
     options.add_argument(
-        "--html", type=named, metavar="FILE", help="write the report as a page too"
+        "--html", type=named, metavar="FILE", help="also write the report as an HTML page"
     )
     _add_jobs(options)
 
@@ -164,7 +166,7 @@ def _add_jobs(options: argparse.ArgumentParser) -> None:
         "--jobs",
         type=count,
         metavar="N",
-        help="processes (default: one for each core, with --co-process one)",
+        help="number of processes (default: one per core; 1 with --co-process)",
     )
 
 
@@ -175,7 +177,7 @@ def _add_generate(commands: _Commands) -> None:
         "--source",
         type=named,
         metavar="FOLDER",
-        help=f"folder of raw stories (default: {places.RAW} of the corpus)",
+        help=f"folder of raw stories (default: {places.RAW} in the corpus)",
     )
     options.add_argument("--strategy", choices=STRATEGY_NAMES, default="default")
     options.add_argument("--no-huffman", action="store_true")
@@ -183,7 +185,7 @@ def _add_generate(commands: _Commands) -> None:
         "--effort",
         type=count,
         metavar="N",
-        help=f"with --strategy best: annealing walks (default: {DEFAULT_EFFORT})",
+        help=f"annealing walks for --strategy best (default: {DEFAULT_EFFORT})",
     )
 
 
@@ -191,14 +193,14 @@ def _add_bound(commands: _Commands) -> None:
     options = _command(
         commands,
         "bound",
-        "compare this encoder's strategies with what no encoder can go below (needs scipy)",
+        "compare this encoder's strategies with the lower bound for any encoder (needs scipy)",
     )
     options.add_argument(
         "corpus",
         type=named,
         nargs="?",
         metavar="CORPUS",
-        help=f"folder of the corpus (default: ${places.VARIABLE}, then the fetched copy)",
+        help=f"corpus folder (default: ${places.VARIABLE}, then the fetched copy)",
     )
     options.add_argument(
         "-s",
@@ -206,14 +208,14 @@ def _add_bound(commands: _Commands) -> None:
         type=table_size,
         default=DEFAULT_TABLE_SIZE,
         metavar="N",
-        help="octets of the dynamic table (default: %(default)s)",
+        help="dynamic table size in octets (default: %(default)s)",
     )
     options.add_argument(
         "--effort",
         type=count,
         default=DEFAULT_EFFORT,
         metavar="N",
-        help="annealing walks of the strategy best (default: %(default)s)",
+        help="annealing walks for the strategy best (default: %(default)s)",
     )
     options.add_argument("--json", action="store_true", help="write the table as JSON")
     _add_jobs(options)
@@ -228,7 +230,7 @@ def _add_fetch(commands: _Commands) -> None:
         type=named,
         nargs="?",
         metavar="FOLDER",
-        help="where to put it, or a copy to verify (default: a cache folder)",
+        help="where to put the corpus, or an existing copy to verify (default: a cache folder)",
     )
 
 
@@ -240,7 +242,7 @@ def _command(commands: _Commands, name: str, text: str) -> argparse.ArgumentPars
         allow_abbrev=False,
         formatter_class=HelpFormatter,
     )
-    # For what argparse cannot find: options that do not go together.
+    # For conflicts between options, which argparse does not check.
     options.set_defaults(refuse=options.error)
     return options
 
@@ -272,9 +274,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(printable(f"{COMMAND}: {where}{error.strerror or error}"), file=sys.stderr)
         return 2
-    # Not in the block above: what is wrong with standard output is not said there.
+    # Outside the block above, which does not report errors of standard output.
     if getattr(options, "json", False):
-        # JSON is UTF-8 whatever the locale is.  Only a file's name can hold lone surrogates.
+        # JSON is UTF-8 whatever the locale.  Only file names can contain lone surrogates.
         sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     else:
         sys.stdout.write(text)
@@ -286,7 +288,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> tuple[int, str]:
     if options.effort is not None and (options.encoder or options.decoder):
-        options.refuse("--effort is for this encoder, --encoder and --decoder test another codec")
+        options.refuse("--effort applies to this encoder; leave out --encoder and --decoder")
     tasks = corpus_tasks(
         places.find_corpus(options.corpus),
         decoder=options.decoder or "",
@@ -311,13 +313,13 @@ def _negative(options: argparse.Namespace) -> tuple[int, str]:
 def _report(
     options: argparse.Namespace, tasks: list[Task], encoder: str = "", level: str = COUNTED
 ) -> tuple[int, str]:
-    """Run the tasks and write the report into the files that are asked for."""
+    """Run the tasks and write the report to the files requested."""
     for command in (options.decoder, encoder):
         if command:
             check_command(command)
     jobs = options.jobs
     if jobs is None:
-        # One process that answers all is faster than several that have to be started.
+        # One process that answers everything is faster than starting several.
         jobs = 1 if options.co_process else os.cpu_count() or 1
     start = time.monotonic()
     with ended_in_order():
@@ -337,7 +339,7 @@ def _report(
     if options.html:
         from hpacktools.conformance import html
 
-        # Only a file's name can hold lone surrogates, which have no UTF-8 form.
+        # Only file names can contain lone surrogates, which have no UTF-8 form.
         Path(options.html).write_text(html.render(report), encoding="utf-8", errors="replace")
     text = pretty(report.to_json()) + "\n" if options.json else render_text(report)
     return report.exit_code(), text
@@ -350,12 +352,12 @@ def _fuzz(options: argparse.Namespace) -> tuple[int, str]:
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Make the signals that end a program leave the block in order, as Ctrl-C does, so that nothing
-    that runs in it is left behind."""
+    """Make the signals that end a program leave the block cleanly, as Ctrl-C does, so that nothing
+    started inside it keeps running."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
-            # Who ignores one, as nohup does, means it.
+            # A signal that is already ignored (nohup) stays ignored.
             if signal.getsignal(number) is signal.SIG_DFL:
                 before[number] = signal.signal(number, leave)
     try:
@@ -369,7 +371,7 @@ def _version() -> str:
     try:
         return version("h2static")
     except PackageNotFoundError:
-        # Run from a source tree that is not installed.
+        # Running from a source tree that is not installed.
         return "unknown"
 
 
@@ -377,7 +379,7 @@ def _generate(options: argparse.Namespace) -> tuple[int, str]:
     from hpacktools.conformance.generate import write_stories
 
     if options.effort is not None and options.strategy != "best":
-        options.refuse("--effort goes with --strategy best")
+        options.refuse("--effort needs --strategy best")
     if options.source:
         source = Path(options.source)
     else:

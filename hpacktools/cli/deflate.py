@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "-t",
         "--http1text",
         action="store_true",
-        help="the input is HTTP/1 header text: 'name: value' lines, sets parted by empty lines",
+        help="read HTTP/1 header text: 'name: value' lines, an empty line between header lists",
     )
     options.add_argument(
         "-s",
@@ -47,8 +47,8 @@ def parser() -> argparse.ArgumentParser:
         type=table_size,
         default=DEFAULT_TABLE_SIZE,
         metavar="N",
-        help="the peer's SETTINGS_HEADER_TABLE_SIZE before the first case (default: %(default)s); "
-        "a case's own header_table_size comes first",
+        help="the peer's initial SETTINGS_HEADER_TABLE_SIZE (default: %(default)s); a case's own "
+        "header_table_size takes precedence",
     )
     options.add_argument(
         "-S",
@@ -56,38 +56,37 @@ def parser() -> argparse.ArgumentParser:
         type=table_size,
         default=DEFAULT_TABLE_SIZE,
         metavar="N",
-        help="largest table that the encoder keeps (default: %(default)s)",
+        help="largest table the encoder uses (default: %(default)s)",
     )
     options.add_argument(
         "--strategy",
         choices=STRATEGY_NAMES,
         default="default",
-        help="what goes into the dynamic table: default (learns which values come again), nghttp2 "
-        "(its policy), linear (everything), static (nothing), naive (no table at all), best "
-        "(reads the whole story first and searches)",
+        help="what to put into the dynamic table: default (learns which values recur), nghttp2 "
+        "(the policy of that library), linear (everything), static (nothing), naive (uses no "
+        "table at all), best (reads the whole story first and searches)",
     )
     options.add_argument(
         "--effort",
         type=count,
         metavar="N",
-        help="with --strategy best: search with N walks of annealing (default: "
-        f"{DEFAULT_EFFORT}; 0 takes a third of the time, 20 gain 2 or 3 octets in a thousand and "
-        "take minutes)",
+        help=f"annealing walks for --strategy best (default: {DEFAULT_EFFORT}; 0 takes a third of "
+        "the time; 20 save another 0.2 to 0.3 %% and take minutes)",
     )
     options.add_argument(
         "--lookahead",
         type=count,
         default=0,
         metavar="N",
-        help="with --strategy default: plan each case knowing the N cases that follow, as an "
-        "encoder can of a burst of responses",
+        help="with --strategy default: plan each case knowing the next N cases, as an encoder can "
+        "for a burst of responses",
     )
-    options.add_argument("--no-huffman", action="store_true", help="write plain strings only")
+    options.add_argument("--no-huffman", action="store_true", help="do not Huffman-code strings")
     return options
 
 
 class _Run:
-    """One run: options, totals, exit code."""
+    """One run of the command: options, totals, exit code."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -98,7 +97,7 @@ class _Run:
         self.output_length = 0
 
     def source(self, name: str) -> None:
-        """Encode what the file ``name`` holds."""
+        """Encode the contents of the file ``name``."""
         with open_input(name) as stream:
             for connection in self._connections(stream):
                 with self.writer.connection():
@@ -116,7 +115,7 @@ class _Run:
         cases = self._with_setting(cases)
         known: list[Case | BadCase] = []
         if options.strategy == "best" or options.lookahead:
-            # These want to know what follows; for the others the cases come one at a time.
+            # These need to know the cases that follow; the others get one case at a time.
             known = list(cases)
             cases = iter(known)
         deflater = story_deflater(
@@ -146,7 +145,7 @@ class _Run:
             self.writer.case(result)
 
     def _with_setting(self, cases: Iterator[Case | BadCase]) -> Iterator[Case | BadCase]:
-        """The first case says what the setting is, if not itself, then by the option."""
+        """Give the first case the option's setting unless it has one of its own."""
         first = True
         for case in cases:
             if first and isinstance(case, Case):
@@ -157,7 +156,7 @@ class _Run:
             yield case
 
     def report(self) -> None:
-        """The totals, as nghttp2's ``deflatehd`` reports them."""
+        """Print the totals as nghttp2's ``deflatehd`` does."""
         ratio = self.output_length / self.input_length if self.input_length else 0.0
         print(
             f"Overall: input={self.input_length} output={self.output_length} ratio={ratio:.2f}",
@@ -170,13 +169,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     options_parser = parser()
     options = options_parser.parse_args(arguments)
     if options.jsonl and options.strategy == "best":
-        options_parser.error("--strategy best needs the whole story, --jsonl sees one case a time")
+        options_parser.error(
+            "--strategy best needs the whole story, but --jsonl reads one case at a time"
+        )
     if options.effort is not None and options.strategy != "best":
-        options_parser.error("--effort goes with --strategy best")
+        options_parser.error("--effort needs --strategy best")
     if options.lookahead and options.strategy != "default":
-        options_parser.error("--lookahead goes with --strategy default")
+        options_parser.error("--lookahead needs --strategy default")
     if options.lookahead and options.jsonl:
-        options_parser.error("--lookahead needs the cases that follow, --jsonl sees one at a time")
+        options_parser.error(
+            "--lookahead needs the cases that follow, but --jsonl reads one at a time"
+        )
     encoding = _Run(options)
     for name in options.files:
         try:

@@ -15,7 +15,7 @@ from hpacktools.jsonforms import pretty
 
 from .options import count, named
 
-#: What a decoder has for a batch of connections, or for one, in seconds.
+#: Time limit for a decoder, in seconds: for a batch of connections, and for a single one.
 _TIMEOUT: Final = 10.0
 
 
@@ -27,29 +27,29 @@ def add_options(options: argparse.ArgumentParser) -> None:
         required=True,
         type=named,
         metavar="CMD",
-        help="a co-process that decodes, see docs/hpack-conformance.md; may be repeated",
+        help="decoder to compare, a co-process (see docs/hpack-conformance.md); can be repeated",
     )
     options.add_argument(
-        "--seed", type=count, default=0, metavar="N", help="what is generated (default: 0)"
+        "--seed", type=count, default=0, metavar="N", help="seed of the generator (default: 0)"
     )
     options.add_argument(
         "--blocks",
         type=count,
         default=10_000,
         metavar="N",
-        help="how many blocks at least (default: 10000)",
+        help="minimum number of blocks (default: 10000)",
     )
     options.add_argument(
         "--stories",
         type=named,
         metavar="DIR",
-        help="write the smallest case of each difference there, as a story",
+        help="write the smallest case of each difference to this folder, as a story",
     )
     options.add_argument("--json", action="store_true", help="write the report as JSON")
 
 
 def run(options: argparse.Namespace) -> tuple[int, str]:
-    """Search; returns the exit code and what goes to standard output."""
+    """Search for differences; returns the exit code and the text for standard output."""
     from hpacktools.conformance.fuzz import report
     from hpacktools.conformance.fuzz.search import search
 
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> tuple[int, str]:
             sys.stderr.write(f"\r{done} of {options.blocks} blocks\x1b[K")
             sys.stderr.flush()
 
-    # It is started again however often it fails: many blocks may make it.
+    # Restarted however often it fails: many different blocks may crash it.
     with Commands(co_process=True, timeout=_TIMEOUT, tries=math.inf) as commands:
         found = search(
             commands,

@@ -40,43 +40,43 @@ def parser() -> argparse.ArgumentParser:
         dest="form",
         choices=_FORMS,
         default="json",
-        help="what the input is: json (cases, the default), frames (raw HTTP/2 octets of one "
-        "direction), hex (blocks or frames in hexadecimal digits, or a dump), nghttp (a log of "
-        "nghttp -v --hexdump), hexdump (a log of h2static --hexdump), tshark (tshark -T json -x)",
+        help="input format: json (cases; the default), frames (raw HTTP/2 octets of one "
+        "direction), hex (blocks or frames in hexadecimal, or a hex dump), nghttp (log of "
+        "nghttp -v --hexdump), hexdump (log of h2static --hexdump), tshark (tshark -T json -x)",
     )
     options.add_argument(
         "--peer",
         type=named,
         metavar="FILE",
-        help="with --from frames: what the other side sent, whose settings count",
+        help="with --from frames: the octets the other side sent; its settings apply",
     )
     options.add_argument(
         "--from-the-middle",
         action="store_true",
-        help="the input lacks the beginning of the connection: what refers to it is unknown, not "
-        "an error",
+        help="the input starts in the middle of a connection: treat references to earlier entries "
+        "as unknown, not as errors",
     )
     options.add_argument(
         "--explain",
         action="store_true",
-        help="show every representation of each block with its octets, as text",
+        help="show each representation of every block with its octets, as text",
     )
     options.add_argument(
-        "--json", action="store_true", help="with --explain: as JSON instead of text"
+        "--json", action="store_true", help="with --explain: write JSON instead of text"
     )
     options.add_argument(
         "--html",
         action="store_true",
-        help="with --explain: as a page, with the life of the dynamic table",
+        help="with --explain: write an HTML page that also draws the life of the dynamic table",
     )
     options.add_argument(
-        "--color", action="store_true", help="with --explain: colours also without a terminal"
+        "--color", action="store_true", help="with --explain: use colors even without a terminal"
     )
     return options
 
 
 class _Connection:
-    """The cases of one direction, and who sent them, where the input says so."""
+    """The cases of one direction and, where the input says so, who sent them."""
 
     def __init__(self, cases: Iterator[Case | BadCase], name: str = "", context: str = "") -> None:
         self.cases = cases
@@ -84,20 +84,20 @@ class _Connection:
         self.context = context
 
     def head(self) -> Object:
-        """What stands before the cases in JSON."""
+        """The JSON members that precede the cases."""
         members: Object = {"description": self.name, "context": self.context}
         return {key: text for key, text in members.items() if text}
 
 
 class _Run:
-    """One run: options and exit code."""
+    """One run of the command: options and exit code."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.number_key = "seqno" if options.seqno else "seq"
         self.writer = Writer(lines=options.jsonl)
         self.renderer: Renderer | None = None
-        #: What is to be shown on the page.
+        #: The stories to show on the page.
         self.stories: list[ExplainedStory] = []
         if options.explain and not options.json:
             from hpacktools.explanation_text import Renderer
@@ -107,7 +107,7 @@ class _Run:
         self.code = 0
 
     def source(self, name: str) -> None:
-        """Decode what the file ``name`` holds."""
+        """Decode the contents of the file ``name``."""
         with open_input(name) as stream:
             for connection in self._connections(stream):
                 if self.options.html:
@@ -141,7 +141,7 @@ class _Run:
         return Inflater(from_the_middle=self.options.from_the_middle)
 
     def _results(self, name: str, cases: Iterator[Case | BadCase]) -> Iterator[Object]:
-        """The case to write for each case."""
+        """The output case for each input case."""
         inflater = self._inflater()
         failed: int | None = None
         for case in cases:
@@ -191,7 +191,7 @@ class _Run:
     def _explained(
         self, name: str, cases: Iterator[Case | BadCase]
     ) -> Iterator[tuple[str, Explanation | str]]:
-        """The title of each case with its explanation, or why there is none."""
+        """The title of each case with its explanation, or the reason why there is none."""
         inflater = self._inflater()
         failed: int | None = None
         for case in cases:
@@ -236,7 +236,7 @@ class _Run:
         self.stories.append(story)
 
     def write_page(self) -> None:
-        """Write the page, when all sources are read."""
+        """Write the page, once all sources have been read."""
         from hpacktools.bound import NoSolverError, lower_bound
         from hpacktools.explanation_html import render
 
@@ -247,11 +247,11 @@ class _Run:
                 with suppress(NoSolverError):
                     bound = lower_bound(story.as_cases(), limit=story.largest_maximum())
             shown.append((story, bound))
-        # Only a file's name can hold lone surrogates, which have no UTF-8 form.
+        # Only file names can contain lone surrogates, which have no UTF-8 form.
         sys.stdout.buffer.write(render(shown).encode("utf-8", "replace"))
 
     def _lost(self, name: str, case: Case, failed: int) -> str:
-        reason = f"not decoded: the table is lost since case {failed}"
+        reason = f"not decoded: the table was lost in case {failed}"
         self._fail(name, case.number, reason)
         return reason
 
@@ -261,19 +261,19 @@ class _Run:
 
 
 def _refuse(options_parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End the program where options do not go together."""
+    """Exit with a usage error if options conflict."""
     if (options.json or options.color or options.html) and not options.explain:
-        options_parser.error("--json, --html and --color go with --explain")
+        options_parser.error("--json, --html and --color need --explain")
     if options.json and options.html:
-        options_parser.error("--json and --html: choose one")
+        options_parser.error("--json and --html cannot be combined")
     if options.explain and options.dump_header_table:
-        options_parser.error("--explain shows what each block does to the table; leave out -d")
+        options_parser.error("--explain already shows the table after each block; leave out -d")
     if options.explain and options.jsonl and not options.json:
         options_parser.error("--explain --jsonl needs --json")
     if options.jsonl and options.form != "json":
-        options_parser.error("--jsonl reads cases, --from other input")
+        options_parser.error("--jsonl reads JSON cases and cannot be combined with --from")
     if options.peer is not None and options.form != "frames":
-        options_parser.error("--peer goes with --from frames")
+        options_parser.error("--peer needs --from frames")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

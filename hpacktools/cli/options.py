@@ -1,4 +1,4 @@
-"""What the commands' option parsers have in common."""
+"""Parts that the commands' option parsers share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hpacktools.shapes import MAX_SETTING
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """argparse's, without asking ``shutil`` for the width, whose import takes 4 ms."""
+    """argparse's formatter without importing ``shutil``, which takes 4 ms."""
 
     def __init__(self, prog: str) -> None:
         columns = os.environ.get("COLUMNS", "")
@@ -19,7 +19,7 @@ class HelpFormatter(argparse.HelpFormatter):
 def codec_parser(command: str, description: str, done: str) -> argparse.ArgumentParser:
     """The options that ``hpack-deflate`` and ``hpack-inflate`` share.
 
-    ``done`` is what has been done to all cases when the exit status is 0.
+    ``done`` is the participle for the help text: exit status 0 means that all cases were ``done``.
     """
     options = argparse.ArgumentParser(
         prog=command,
@@ -29,41 +29,45 @@ def codec_parser(command: str, description: str, done: str) -> argparse.Argument
         epilog=f"Exit status: 0 all cases {done}, 1 a case failed, 2 unusable input or options.",
     )
     options.add_argument(
-        "files", nargs="*", default=["-"], metavar="FILE", help="input; standard input by default"
+        "files",
+        nargs="*",
+        default=["-"],
+        metavar="FILE",
+        help="input file (default: standard input)",
     )
     options.add_argument(
         "-d",
         "--dump-header-table",
         action="store_true",
-        help="write the dynamic table after each case",
+        help="also write the dynamic table after each case",
     )
     options.add_argument(
-        "--jsonl", action="store_true", help="read and write one case a line, flushed at once"
+        "--jsonl", action="store_true", help="read and write one case per line, without buffering"
     )
-    options.add_argument("--seqno", action="store_true", help="write seqno in the place of seq")
+    options.add_argument("--seqno", action="store_true", help="write seqno instead of seq")
     return options
 
 
 def table_size(text: str) -> int:
-    """The argument of an option: octets, digits only."""
+    """Parse an option's argument: a size in octets, digits only."""
     if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > MAX_SETTING:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MAX_SETTING}")
     return int(text)
 
 
 def count(text: str) -> int:
-    """The argument of an option: a small number, digits only."""
+    """Parse an option's argument: a small number, digits only."""
     if not (text.isascii() and text.isdigit()) or len(text) > 6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 999999")
     return int(text)
 
 
 def named(text: str) -> str:
-    """The argument of an option: a command or a file.
+    """Parse an option's argument: a command or a file.
 
-    An empty one is not taken for none: a variable that is not set would test, without a word,
-    something else than what its user means.
+    An empty argument is an error, not the same as none: with an unset shell variable the command
+    would otherwise silently test something other than what the user meant.
     """
     if not text:
-        raise argparse.ArgumentTypeError("is empty")
+        raise argparse.ArgumentTypeError("must not be empty")
     return text

@@ -1,8 +1,8 @@
-"""Reading cases: documents, one case a line, or HTTP/1 header text.
+"""Reading cases: JSON documents, one case per line, or HTTP/1 header text.
 
 Contract: a connection is an iterator of :class:`~hpacktools.stories.Case` and :class:`BadCase`, in
-order.  What is wrong with one case is a ``BadCase`` and does not end the others; input of which
-nothing can be used raises :class:`~hpacktools.stories.UnusableError`.
+order.  A malformed case becomes a ``BadCase`` and does not affect the others; input that cannot be
+used at all raises :class:`~hpacktools.stories.UnusableError`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from hpacktools.stories import Case, UnusableError, cases_of, decode_text, read_
 
 @dataclass(slots=True, kw_only=True)
 class BadCase:
-    """A case that is not of the right shape."""
+    """A case that does not have the right shape."""
 
     #: Its position, from 0.
     number: int
-    #: JSON path, or the line of a text.
+    #: JSON path, or the line in a text.
     path: str
     reason: str
 
 
 def open_input(name: str) -> AbstractContextManager[BinaryIO]:
-    """The file ``name``, or standard input for ``-``.  Raises :class:`UnusableError`."""
+    """Open the file ``name``, or standard input for ``-``.  Raises :class:`UnusableError`."""
     if name == "-":
         if sys.stdin is None:
             raise UnusableError("is closed")
@@ -44,7 +44,7 @@ def open_input(name: str) -> AbstractContextManager[BinaryIO]:
 
 
 def read_octets(stream: BinaryIO) -> bytes:
-    """All of ``stream``.  Raises :class:`UnusableError`."""
+    """Read all of ``stream``.  Raises :class:`UnusableError`."""
     try:
         return stream.read()
     except OSError as error:
@@ -52,7 +52,7 @@ def read_octets(stream: BinaryIO) -> bytes:
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of ``stream``, each as soon as it is there.  Raises :class:`UnusableError`."""
+    """The lines of ``stream``, each as soon as it arrives.  Raises :class:`UnusableError`."""
     try:
         yield from stream
     except OSError as error:
@@ -60,7 +60,7 @@ def lines_of(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def read_documents(octets: bytes, kind: str) -> list[Iterator[Case | BadCase]]:
-    """The connections in JSON documents that follow one another.
+    """The connections in a sequence of JSON documents.
 
     ``kind`` is ``deflate-input`` or ``inflate-input``.  Raises
     :class:`~hpacktools.stories.UnusableError`.
@@ -85,9 +85,9 @@ def _cases(cases: list[JSON], kind: str) -> Iterator[Case | BadCase]:
 
 
 def read_connections(stream: Iterable[bytes], kind: str) -> Iterator[Iterator[Case | BadCase]]:
-    """Connections, a JSON object on each line: ``{"reset": true}`` ends one and begins the next.
+    """Connections, one JSON object per line: ``{"reset": true}`` ends one and begins the next.
 
-    Each must be read to its end before the next is asked for.  Empty lines do not count.
+    Read each connection to its end before asking for the next.  Empty lines are ignored.
     """
     lines = enumerate(stream, 1)
     ended = False
@@ -114,7 +114,7 @@ def _is_reset(line: bytes) -> bool:
 
 
 def _read_lines(lines: Iterable[tuple[int, bytes]], kind: str) -> Iterator[Case | BadCase]:
-    """One connection in numbered lines."""
+    """One connection, from numbered lines."""
     position = 0
     for number, line in lines:
         if not line.strip():
@@ -135,11 +135,11 @@ def _read_lines(lines: Iterable[tuple[int, bytes]], kind: str) -> Iterator[Case 
 
 
 def read_http1(lines: Iterable[bytes]) -> Iterator[Case | BadCase]:
-    """One connection of HTTP/1 header text: ``name: value``, sets parted by empty lines.
+    """One connection as HTTP/1 header text: ``name: value`` lines, an empty line between lists.
 
-    Lines end with LF or CRLF.  The colon that ends the name is searched from the second octet on,
-    so that pseudo-header fields work; blanks after it are skipped, and so is a byte order mark
-    before the first line.
+    Lines end with LF or CRLF.  The search for the colon that ends the name starts at the second
+    octet, so that pseudo-header fields work.  Blanks after the colon are skipped, and so is a byte
+    order mark before the first line.
     """
     number = 0
     fields: list[Field] = []
@@ -157,7 +157,7 @@ def read_http1(lines: Iterable[bytes]) -> Iterator[Case | BadCase]:
         colon = line.find(b":", 1)
         if colon < 0:
             bad = bad or BadCase(
-                number=number, path=f"line {line_number}", reason="no colon ends a name"
+                number=number, path=f"line {line_number}", reason="missing colon after the name"
             )
             continue
         fields.append((line[:colon], line[colon + 1 :].lstrip(b" \t")))

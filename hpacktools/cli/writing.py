@@ -1,4 +1,4 @@
-"""Writing cases to standard output: in the frame of nghttp2's tools, or one a line."""
+"""Writing cases to standard output: in the JSON document of nghttp2's tools, or one per line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .reading import BadCase
 
 
 class Writer:
-    """Writes the cases of connections; what it wrote is valid JSON whatever a case is."""
+    """Writes the cases of connections.  The output is valid JSON whatever the cases are."""
 
     def __init__(self, *, lines: bool, output: BinaryIO | None = None) -> None:
-        """``lines``: each case is one line, flushed, without a frame around."""
+        """``lines``: write each case as one flushed line, without a surrounding document."""
         self._output = output or sys.stdout.buffer
         self._lines = lines
         self._first = True
 
     @contextmanager
     def connection(self, head: Object | None = None) -> Iterator[None]:
-        """The frame around the cases of one connection, with the members of ``head`` first."""
+        """The JSON document around one connection's cases; the members of ``head`` come first."""
         if self._lines:
             yield
             return
@@ -55,14 +55,14 @@ class Writer:
 
 
 def bad_case(case: BadCase, number_key: str) -> Object:
-    """What is written in the place of a case of the wrong shape."""
+    """The object written in place of a case with the wrong shape."""
     return {number_key: case.number, "error": {"message": case.reason, "path": case.path}}
 
 
 def complain(command: str, source: str, text: str) -> None:
-    """One line on standard error: which command, which file, what is wrong.
+    """Write one line to standard error: which command, which file, what is wrong.
 
-    All of it may be made of what the input holds, and is escaped.
+    Any part may come from the input, so the whole line is escaped.
     """
     name = "standard input" if source == "-" else source
     print(printable(f"{command}: {name}: {text}"), file=sys.stderr)

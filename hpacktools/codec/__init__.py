@@ -1,9 +1,9 @@
 """HPACK (RFC 7541) as pure functions over immutable tables.
 
 :func:`decode_block` and :func:`encode_block` map (table, block) to (fields, table) and back, so
-that results can be remembered; :class:`Decoder` and :class:`Encoder` keep a table for those who
-have one connection to follow.  The static table and the Huffman code come from the ``hpack``
-package; see :mod:`~hpacktools.codec.decode` for what is refused.
+that results can be cached; :class:`Decoder` and :class:`Encoder` keep a table and follow one
+connection.  The static table and the Huffman code come from the ``hpack`` package.
+:mod:`~hpacktools.codec.decode` says what the decoder refuses.
 """
 
 from .decode import NO_LIMITS, DecodedBlock, DecodeLimits, decode_block

@@ -1,11 +1,11 @@
 """Decoding header blocks (RFC 7541 sections 3.2 and 6).
 
-Contract: :func:`decode_block` is a pure function of its arguments.  It accepts every legal block,
-raises a typed error for every other, never anything else, and takes time and memory linear in the
-length of the block (for each octet at most one reference to an entry, which the limits on fields
-and list size bound).
+Contract: :func:`decode_block` is a pure function of its arguments.  It accepts every legal block
+and raises a typed error, and nothing else, for every other.  It takes time and memory linear in the
+length of the block (at most one reference to an entry per octet, bounded by the limits on fields
+and list size).
 
-Assumes that the block is whole: fragments are joined before (RFC 9113 section 4.3).
+Assumes that the block is complete: fragments have been joined (RFC 9113 section 4.3).
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from .table import (
     Whole,
 )
 
-#: Most dynamic table size updates in one block; RFC 7541 section 4.2 never needs more.
+#: Maximum number of dynamic table size updates in one block; RFC 7541 section 4.2 never needs more.
 MAX_SIZE_UPDATES: Final = 2
-#: Octets of name and value up to which a field is looked for among equal ones.
+#: Size of name and value, in octets, up to which equal fields are interned.
 INTERNED_SIZE: Final = 128
-#: As a limit: none.
+#: Value of a limit that means "no limit".
 UNLIMITED: Final = 2**63 - 1
 
 
 @dataclass(slots=True, kw_only=True)
 class DecodeLimits:
-    """How much a block may expand to: numbers of fields, and octets as RFC 9113 6.5.2 counts them
+    """How far a block may expand: in number of fields, and in octets as RFC 9113 6.5.2 counts them
     (name, value and 32 for each field).
 
-    Beyond a soft limit fields are decoded, because the table depends on them, but not kept: the
-    request can be refused while the connection lives on.  Beyond a hard limit decoding stops.
+    Fields beyond a soft limit are decoded, because the table depends on them, but discarded: the
+    request can be refused while the connection survives.  Beyond a hard limit decoding stops.
     """
 
     soft_fields: int = UNLIMITED
@@ -55,13 +55,13 @@ _STATIC: Final[tuple[Whole, ...]] = STATIC_TABLE
 
 
 class DecodedBlock:
-    """What a block decodes to.
+    """The result of decoding a block.
 
-    ``fields`` are in order, as far as the soft limits allow; ``never_indexed`` are the positions in
-    ``fields`` of those that came as never-indexed literals and must be sent on as such (RFC 7541
-    section 6.2.3).  ``table`` is the table afterwards: the same object as before if the block did
-    not change it.  ``truncated`` tells that a soft limit was crossed.  ``field_count`` and
-    ``list_size`` (octets, 32 for each field included) are those of the whole block.
+    ``fields`` are in order, as far as the soft limits allow.  ``never_indexed``: positions in
+    ``fields`` of never-indexed literals, which must be forwarded as such (RFC 7541 section 6.2.3).
+    ``table``: the table after the block, the same object as before if the block did not change it.
+    ``truncated``: whether a soft limit was crossed.  ``field_count`` and ``list_size`` (octets,
+    including 32 for each field) count the whole block.
     """
 
     __slots__ = ("field_count", "fields", "list_size", "never_indexed", "table", "truncated")
@@ -98,14 +98,14 @@ def decode_block(
     ``allowed`` is the SETTINGS_HEADER_TABLE_SIZE, in octets, that the encoder has acknowledged:
     the upper bound of size updates (section 6.3).  ``required``, if given, says that the block must
     begin with a size update to that value or less, because the encoder acknowledged such a setting
-    and its table was larger (section 4.2; RFC 9113 section 4.3.1).  ``interned``, if given, holds
-    fields of at most :data:`INTERNED_SIZE` octets that tables hold: equal ones become one object,
-    for whoever keeps many tables; the caller bounds it.  ``strings``, if given, remembers what
-    Huffman-coded strings mean that are neither never-indexed nor values of secret fields.
+    and its table was larger (section 4.2; RFC 9113 section 4.3.1).  ``interned``, if given, shares
+    equal table entries of at most :data:`INTERNED_SIZE` octets as one object, for callers that keep
+    many tables; the caller bounds its size.  ``strings``, if given, caches decoded Huffman strings,
+    except those of never-indexed literals and values of secret fields.
 
     Raises :class:`BlockError` or :class:`FieldLimitError`.
     """
-    # One function, although it is long: a call for each field would cost as much as the field.
+    # One long function, because a call for each field would cost as much as the field itself.
     end = len(block)
     position = 0
     if required is not None or (end and block[0] & 0xE0 == 0x20):
@@ -166,7 +166,7 @@ def decode_block(
                     name = entries[index - FIRST_DYNAMIC_INDEX][0]
                 else:
                     name = builder.items[FIRST_DYNAMIC_INDEX - 1 - index][0]
-            # 0x10 to 0x1f: never indexed, and so not remembered either.
+            # 0x10 to 0x1f: never indexed, and therefore not cached either.
             if octet & 0xF0 == 0x10 or name in secret:
                 value, position = decode_string(block, position)
             else:
@@ -235,7 +235,7 @@ def _size_updates(
             if maximum > required:
                 raise BlockError(
                     f"the first dynamic table size update is to {maximum}, "
-                    f"more than the {required} that was acknowledged",
+                    f"more than the acknowledged {required}",
                     section="RFC 7541 section 4.2",
                     offset=start,
                 )

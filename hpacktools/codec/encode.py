@@ -1,11 +1,10 @@
 """Encoding header blocks (RFC 7541 section 6).
 
 Contract: :func:`encode_block` is a pure function of its arguments and writes the shortest form of
-what it is asked for: shortest integers, Huffman only where it is shorter, the static table before
-the dynamic one.  What enters the table is the caller's choice, field by field.
+the requested representations: shortest integers, Huffman coding only if it is shorter, the static
+table before the dynamic one.  The caller decides for each field whether it enters the table.
 
-Cost: a field that a table holds is found by one or two dictionary look-ups, however large the
-table.
+Cost: finding a field in a table takes one or two dictionary lookups, however large the table.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from .table import (
 
 
 class Representation(enum.IntEnum):
-    """How a field is to be written (RFC 7541 section 6).
+    """How to write a field (RFC 7541 section 6).
 
-    A field that a table holds is written as an index whatever is asked for, except when it is
-    never to be indexed: that one stays a literal.
+    A field that is in a table is written as an index in any case, unless it must never be indexed:
+    such a field stays a literal.
     """
 
     #: A literal that enters the dynamic table (section 6.2.1).
@@ -51,10 +50,10 @@ _NEVER_INDEXED = int(Representation.NEVER_INDEXED)
 
 
 def needed_size_updates(current: int, smallest: int, final: int) -> tuple[int, ...]:
-    """The size updates with which the next block has to begin (RFC 7541 section 4.2).
+    """The size updates with which the next block must begin (RFC 7541 section 4.2).
 
-    Octets: the table's maximum is ``current``, it may be ``final`` from now on, and ``smallest`` is
-    the least of all that it might have been since the last block, these two included.
+    In octets: ``current`` is the table's maximum, ``final`` its new limit, and ``smallest`` the
+    smallest limit since the last block, these two included.
     """
     if smallest < current and smallest < final:
         return (smallest, final)

@@ -1,9 +1,9 @@
 """Errors of the HPACK codec.
 
 Contract: decoding raises :class:`HPACKError` and nothing else, whatever the octets.  The two
-subclasses differ in what is left afterwards: after a :class:`BlockError` the block was never valid;
-after a :class:`FieldLimitError` it may have been, but it was not read to its end.  In both cases
-the decoder's table no longer matches the encoder's, so the connection cannot go on.
+subclasses differ in meaning: a :class:`BlockError` means that the block is invalid; after a
+:class:`FieldLimitError` it may be valid, but was not read to its end.  In both cases the decoder's
+table no longer matches the encoder's, so the connection cannot continue.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 class HPACKError(Exception):
     """A header block that cannot be decoded.
 
-    ``reason`` says what is wrong, ``section`` where that is laid down (``RFC 7541 section 5.2``),
-    ``offset`` at which octet of the block, counted from 0.
+    ``reason`` says what is wrong, ``section`` names the rule (``RFC 7541 section 5.2``), ``offset``
+    is the octet in the block, counted from 0.
     """
 
     def __init__(self, reason: str, *, section: str, offset: int) -> None:

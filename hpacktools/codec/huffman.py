@@ -3,12 +3,12 @@
 Contract: both directions are linear in the length of the string.  Decoding refuses what section
 5.2 forbids; encoding pads with the first bits of EOS.
 
-Strategy: the code is a binary tree.  A node is written as an integer: the bits that lead to it
-behind a leading 1, so that the root is 1.  The decoder keeps one memory for each inner node: octet
--> (octets decoded, node reached).  Memories fill on demand, because few of the 65 536 pairs ever
-occur and computing all of them takes time at every start; a peer that provokes all costs 8 MiB.
+Strategy: the code is a binary tree.  A node is an integer: a leading 1 followed by the bits that
+lead to it, so the root is 1.  The decoder keeps a cache for each inner node: octet -> (octets
+decoded, node reached).  Caches fill on demand, because few of the 65 536 pairs ever occur and
+computing all of them would slow down every start; a peer that provokes all of them costs 8 MiB.
 The encoder writes codes as text of zeros and ones, which Python converts to an integer in linear
-time when the base is two.
+time because the base is two.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _SYMBOLS = {
 }
 #: Octet -> its code as text.
 _BITS = tuple(f"{REQUEST_CODES[octet]:0{REQUEST_CODES_LENGTH[octet]}b}" for octet in range(256))
-#: Octet -> length of its code, as a translation table: the sum is then one call.
+#: Octet -> length of its code, as a translation table, so that summing takes one call.
 _LENGTHS = bytes(REQUEST_CODES_LENGTH[:256])
 
 
 class _Node(dict[int, tuple[bytes, "_Node"]]):
-    """An inner node of the tree: octet -> what it decodes to and the node that it leads to."""
+    """An inner node of the tree: octet -> the octets it decodes to and the node it leads to."""
 
     __slots__ = ("accepting", "path")
 
@@ -66,7 +66,7 @@ class _Node(dict[int, tuple[bytes, "_Node"]]):
 
 
 class _Dead(_Node):
-    """Where EOS leads to: no octet leads out."""
+    """The node that EOS leads to: no octet leads out of it."""
 
     __slots__ = ()
 
@@ -81,7 +81,7 @@ _root = _nodes[_ROOT]
 
 
 def encoded_length(octets: bytes) -> int:
-    """How many octets ``octets`` take when Huffman-coded."""
+    """The length of ``octets`` in Huffman code, in octets."""
     return (sum(octets.translate(_LENGTHS)) + 7) >> 3
 
 
@@ -98,7 +98,7 @@ def encode(octets: bytes) -> bytes:
 def decode(octets: bytes, offset: int = 0) -> bytes:
     """Decode a Huffman-coded string (RFC 7541 section 5.2).
 
-    Raises :class:`BlockError`; ``offset`` is where the string lies in its block, for the error.
+    Raises :class:`BlockError`; ``offset``, for the error, is the string's position in its block.
     """
     node = _root
     decoded = bytearray()
@@ -111,7 +111,7 @@ def decode(octets: bytes, offset: int = 0) -> bytes:
 
 
 def _error(octets: bytes, offset: int) -> BlockError:
-    """Say what is wrong with a string that did not decode, and where."""
+    """The error for a string that did not decode: what is wrong, and where."""
     node = _root
     for position, octet in enumerate(octets):
         node = node[octet][1]

@@ -1,18 +1,18 @@
 """Integers with a prefix (RFC 7541 section 5.1).
 
-Contract: encoding gives the shortest form.  Decoding accepts any form, also with redundant zero
-octets, up to two limits: a value of 2^32 - 1 and five octets after the prefix.  Every quantity that
-HPACK counts (indices, string lengths, table sizes) fits in 32 bits, and five octets are what the
-largest of them needs; without the second limit a peer could send zeros for ever.
+Contract: encoding gives the shortest form.  Decoding accepts any form, even with redundant zero
+octets, up to two limits: a value of 2^32 - 1 and five octets after the prefix.  Every quantity in
+HPACK (indices, string lengths, table sizes) fits in 32 bits, and the largest needs five octets;
+without the second limit a peer could send zeros forever.
 """
 
 from __future__ import annotations
 
 from .errors import BlockError
 
-#: Largest value that is accepted: SETTINGS_HEADER_TABLE_SIZE has 32 bits, nothing needs more.
+#: Largest accepted value: SETTINGS_HEADER_TABLE_SIZE has 32 bits, and nothing needs more.
 MAX_INTEGER = 2**32 - 1
-#: Most octets after the prefix that are accepted: 5 x 7 bits hold every 32-bit value.
+#: Maximum number of octets after the prefix: 5 x 7 bits hold every 32-bit value.
 MAX_CONTINUATION = 5
 
 
@@ -36,7 +36,7 @@ def encode_integer(value: int, prefix_bits: int, first: int = 0) -> bytes:
 def decode_integer(octets: bytes, offset: int, prefix_bits: int) -> tuple[int, int]:
     """Decode the integer whose prefix is in the octet at ``offset`` (RFC 7541 section 5.1).
 
-    Returns the value and the offset after it.  Raises :class:`BlockError` when the octets end too
+    Returns the value and the offset after it.  Raises :class:`BlockError` if the octets end too
     early or the integer is above one of the limits of this module.
     """
     if offset >= len(octets):
@@ -53,7 +53,10 @@ def decode_integer(octets: bytes, offset: int, prefix_bits: int) -> tuple[int, i
 
 
 def continue_integer(octets: bytes, offset: int, value: int) -> tuple[int, int]:
-    """Decode what follows a prefix of all ones, whose value is ``value``; see above."""
+    """Decode the octets after a prefix of all ones, whose value is ``value``.
+
+    Returns and raises as :func:`decode_integer`.
+    """
     end = len(octets)
     shift = 0
     for position in range(offset, offset + MAX_CONTINUATION):

@@ -1,8 +1,8 @@
 """A decoder and an encoder that keep their table from block to block.
 
-Contract: these follow one direction of one connection.  What SETTINGS_HEADER_TABLE_SIZE says is
-passed in when it takes effect; which size updates that asks for, or permits, is decided here
-(RFC 7541 section 4.2; RFC 9113 section 4.3.1).
+Contract: each follows one direction of one connection.  The caller passes in
+SETTINGS_HEADER_TABLE_SIZE when it takes effect; this module decides which size updates that
+requires or permits (RFC 7541 section 4.2; RFC 9113 section 4.3.1).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ class Decoder:
     __slots__ = ("allowed", "failure", "limits", "required", "table")
 
     def __init__(self, limits: DecodeLimits = NO_LIMITS, allowed: int = DEFAULT_TABLE_SIZE) -> None:
-        """``allowed``: SETTINGS_HEADER_TABLE_SIZE in octets, if other than the default.
+        """``allowed``: SETTINGS_HEADER_TABLE_SIZE in octets, if it is not the default.
 
-        Raises ``ValueError`` for what is no value of the setting.
+        Raises ``ValueError`` for an invalid value of the setting.
         """
         self.table: DynamicTable = EMPTY_TABLE
         self.limits = limits
         self.allowed = DEFAULT_TABLE_SIZE
-        #: The size that the next block must begin by going down to, if any.
+        #: The size to which the next block must begin by reducing the table, if any.
         self.required: int | None = None
-        #: What ended decoding, if anything did.
+        #: The error that ended decoding, if any.
         self.failure: HPACKError | None = None
         self.change_allowed(allowed)
 
     def change_allowed(self, allowed: int) -> None:
         """The encoder has acknowledged SETTINGS_HEADER_TABLE_SIZE ``allowed`` (octets).
 
-        Where that is less than the table's maximum, the next block must begin with a size update.
-        Raises ``ValueError`` for what is no value of the setting.
+        If that is less than the table's maximum, the next block must begin with a size update.
+        Raises ``ValueError`` for an invalid value of the setting.
         """
         self.allowed = checked_size(allowed)
         if allowed < self.table.maximum and (self.required is None or allowed < self.required):
@@ -47,7 +47,7 @@ class Decoder:
     def decode(self, block: bytes) -> DecodedBlock:
         """Decode the next block.
 
-        Raises :class:`~hpacktools.codec.HPACKError`.  After that the table is lost: every later
+        Raises :class:`~hpacktools.codec.HPACKError`.  After an error the table is lost: every later
         block raises too.
         """
         if self.failure is not None:
@@ -56,7 +56,7 @@ class Decoder:
                 section=self.failure.section,
                 offset=0,
             )
-            # Not "from": compiled code does without it.
+            # No "raise ... from": the compiled code does not need it.
             lost.__cause__ = self.failure
             raise lost
         try:
@@ -77,9 +77,9 @@ class Encoder:
     __slots__ = ("_final", "_smallest", "limit", "table")
 
     def __init__(self, limit: int = DEFAULT_TABLE_SIZE) -> None:
-        """``limit``: the largest table, in octets, that this encoder keeps, whatever the peer
+        """``limit``: the largest table, in octets, that this encoder uses, whatever the peer
         allows.  A limit below the default is announced in the first block.  Raises
-        ``ValueError`` for what is no table size."""
+        ``ValueError`` for an invalid table size."""
         self.table: DynamicTable = EMPTY_TABLE
         self.limit = checked_size(limit)
         self._final = DEFAULT_TABLE_SIZE
@@ -89,9 +89,9 @@ class Encoder:
     def change_maximum(self, maximum: int) -> None:
         """The peer's SETTINGS_HEADER_TABLE_SIZE is now ``maximum`` (octets).
 
-        The size updates that this needs are written with the next block: none, the final size, or
-        the smallest and the final one, however many changes came in between.  Raises
-        ``ValueError`` for what is no value of the setting.
+        The next block begins with the size updates that this requires: none, the final size, or the
+        smallest and the final one, however many changes there were.  Raises ``ValueError`` for an
+        invalid value of the setting.
         """
         self._final = min(checked_size(maximum), self.limit)
         self._smallest = min(self._smallest, self._final)

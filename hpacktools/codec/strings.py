@@ -8,10 +8,10 @@ from .integers import continue_integer, encode_integer
 
 
 class StringMemory:
-    """What Huffman-coded strings mean, for whoever decodes blocks of many clients of few kinds.
+    """A cache of decoded Huffman strings, for servers with many similar clients.
 
-    Strings of at most 126 coded octets are remembered, ``most`` of them, half a MiB or less; at the
-    bound everything is forgotten.  ``secret`` names fields whose values must not be (RFC 7541
+    Keeps at most ``most`` strings of at most 126 coded octets, half a MiB or less; when it is full,
+    it starts over empty.  ``secret``: names of fields whose values must not be cached (RFC 7541
     section 7.1).
     """
 
@@ -23,11 +23,11 @@ class StringMemory:
         self._known: dict[bytes, bytes] = {}
 
     def __len__(self) -> int:
-        """Strings that are remembered."""
+        """The number of strings in the cache."""
         return len(self._known)
 
     def decode(self, block: bytes, offset: int) -> tuple[bytes, int]:
-        """As :func:`decode_string`."""
+        """Decode like :func:`decode_string`, using the cache for Huffman-coded strings."""
         start = offset + 1
         coded = block[offset:start]
         if coded < b"\x80" or coded == b"\xff":

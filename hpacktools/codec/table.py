@@ -1,13 +1,13 @@
 """The static table and the dynamic table (RFC 7541 sections 2.3 and 4, Appendix A).
 
-Contract: a :class:`DynamicTable` never changes.  Inserting or resizing gives another one, so that
-(table, block) -> (fields, table) is a pure function whose results can be remembered; equal tables
+Contract: a :class:`DynamicTable` is immutable.  Inserting or resizing gives a new one, so that
+(table, block) -> (fields, table) is a pure function whose results can be cached; equal tables
 compare and hash equal.
 
 Strategy: a block that inserts grows one :class:`TableBuilder` and freezes it once at the end.  The
-builder holds the oldest entry first, appends, and moves a head over what is evicted, so that each
-insertion costs the same however large the table is.  What an encoder needs to find entries by name
-and value is made on first use and travels with the table.
+builder stores the oldest entry first, appends new ones, and moves a head past evicted entries, so
+that each insertion costs the same however large the table is.  The index that an encoder needs to
+find entries by name and value is made on first use and passed on from table to table.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from hpack.table import HeaderTable
 
 #: A field line: name and value.
 Field: TypeAlias = tuple[bytes, bytes]
-#: A field on its way from one place to another as the object that it is: equal fields are shared,
-#: and compiled code takes what it knows to be a pair apart and makes it anew.
+#: The type of a field that must keep its identity, because equal fields are shared: compiled code
+#: unpacks and rebuilds values that it knows to be pairs.
 Whole: TypeAlias = Any
 
-#: Octets that an entry counts beyond its name and value (RFC 7541 section 4.1).
+#: Octets counted for an entry in addition to its name and value (RFC 7541 section 4.1).
 ENTRY_OVERHEAD: Final = 32
 #: SETTINGS_HEADER_TABLE_SIZE until a peer says otherwise (RFC 9113 section 6.5.2).
 DEFAULT_TABLE_SIZE: Final = 4096
@@ -50,15 +50,15 @@ STATIC_NAMES: Final[dict[bytes, int]] = {
 def checked_size(size: int) -> int:
     """``size`` if it is a value of SETTINGS_HEADER_TABLE_SIZE (octets; RFC 9113 section 6.5.2).
 
-    Raises ``ValueError`` for other numbers, ``TypeError`` for what is no whole number.
+    Raises ``ValueError`` for other numbers, ``TypeError`` for anything but an integer.
     """
     if not 0 <= operator.index(size) < 2**32:
-        raise ValueError(f"a table size is from 0 to {2**32 - 1} octets, not {size}")
+        raise ValueError(f"a table size must be from 0 to {2**32 - 1} octets, not {size}")
     return size
 
 
 def entry_size(field: Field) -> int:
-    """What ``field`` counts in a dynamic table, in octets (RFC 7541 section 4.1)."""
+    """The size of ``field`` in a dynamic table, in octets (RFC 7541 section 4.1)."""
     return len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
 
 
@@ -78,9 +78,9 @@ class DynamicTable:
     def __init__(
         self, entries: Iterable[Field] = (), maximum: int = DEFAULT_TABLE_SIZE, *, size: int = -1
     ) -> None:
-        """``size``: the size of ``entries``, from a caller who knows it.
+        """``size``: the size of ``entries``, if the caller knows it.
 
-        Raises ``ValueError`` when the entries do not fit into ``maximum``.
+        Raises ``ValueError`` if the entries do not fit into ``maximum``.
         """
         self.entries = tuple(entries)
         self.maximum = maximum
@@ -107,13 +107,13 @@ class DynamicTable:
         return f"DynamicTable({self.entries!r}, {self.maximum})"
 
     def inserted(self, name: bytes, value: bytes) -> DynamicTable:
-        """This table after an insertion, with what that evicts gone (RFC 7541 section 4.4)."""
+        """This table after an insertion and the evictions it causes (RFC 7541 section 4.4)."""
         builder = TableBuilder(self)
         builder.insert((name, value))
         return builder.frozen()
 
     def resized(self, maximum: int) -> DynamicTable:
-        """This table with another maximum, with what that evicts gone (RFC 7541 section 4.3)."""
+        """This table with another maximum, after the evictions it causes (RFC 7541 section 4.3)."""
         if maximum == self.maximum:
             return self
         entries = self.entries
@@ -125,7 +125,7 @@ class DynamicTable:
         return DynamicTable(entries[:kept], maximum, size=size)
 
     def lookup(self) -> Lookup:
-        """Where the entries are, by field and by name; made on first use.  Not to be changed."""
+        """The entries by field and by name; made on first use.  Must not be changed."""
         found = self._lookup
         if found is None:
             oldest_first = self.entries[::-1]
@@ -153,11 +153,11 @@ class Lookup:
         self.inserted = inserted
 
     def copy(self) -> Lookup:
-        """A copy that can be changed."""
+        """A copy that may be changed."""
         return Lookup(self.fields.copy(), self.names.copy(), self.inserted)
 
     def insert(self, field: Field) -> None:
-        """Enter the newest entry; it hides older ones with its field or name."""
+        """Add the newest entry; it hides older ones with the same field or name."""
         self.fields[field] = self.names[field[0]] = self.inserted
         self.inserted += 1
 
@@ -202,7 +202,7 @@ class TableBuilder:
         self.size = size
 
     def frozen(self) -> DynamicTable:
-        """The table as it now is."""
+        """The current contents as an immutable table."""
         return DynamicTable(self.items[self.head :][::-1], self.maximum, size=self.size)
 
 
@@ -217,7 +217,8 @@ class FindingBuilder(TableBuilder):
 
     def insert(self, field: Whole) -> None:
         head = self.head
-        # Numbers and positions in ``items`` differ by what was evicted before this builder began.
+        # Numbers and positions in ``items`` differ by the entries evicted before this builder
+        # began.
         first = self.lookup.inserted - len(self.items)
         self.lookup.insert(field)
         super().insert(field)

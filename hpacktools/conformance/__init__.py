@@ -1,1 +1,1 @@
-"""Running stories against this codec or another, and saying what came of it."""
+"""Running stories against this codec or another one, and reporting the results."""

@@ -1,8 +1,8 @@
-"""Running a command to its end, or ending it with all that it started.
+"""Running a command to its end, or killing it with all its child processes.
 
-Contract: :func:`run_command` returns what a command wrote and how it ended.  However else it is
-left - no answer in time, too much of an answer, an interruption -, neither the command nor a
-process that it started and that stayed in its session is running afterwards.
+Contract: :func:`run_command` returns the command's output and how it ended.  If it is left in any
+other way (a timeout, too much output, an interruption), neither the command nor any process that
+it started in its session is still running.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
-#: A command that takes longer for one story is stopped, in seconds.
+#: Time limit of a command for one story, in seconds.
 TIMEOUT: Final = 60.0
 #: Octets that a command may write, errors included: a hundred times what the longest story of the
-#: corpus takes with all its tables, and little enough to be kept by every worker at once.
+#: corpus takes with all its tables, and small enough for every worker to keep it in memory.
 OUTPUT_LIMIT: Final = 64 * 2**20
-#: What ends this program, and must not come between starting a command and knowing of it.
+#: Signals that end this program, blocked between starting a command and recording it.
 ENDING_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 #: Octets read or written at once.
 _CHUNK: Final = 2**16
 
 
 class CommandError(Exception):
-    """The command did not do what a decoder or encoder must do."""
+    """The command did not behave as a decoder or encoder must."""
 
 
 class SilentError(CommandError):
-    """The command gave no answer in time."""
+    """The command did not answer in time."""
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Finished:
-    """How a command ended and what it wrote."""
+    """How a command ended and its output."""
 
     #: The exit code, or the negative number of the signal that killed it.
     code: int
@@ -49,8 +49,8 @@ class Finished:
 def run_command(words: Sequence[str], octets: bytes, *, timeout: float = TIMEOUT) -> Finished:
     """Run the command ``words`` with ``octets`` on its standard input.
 
-    ``timeout`` in seconds.  Raises :class:`CommandError` when there is no end in time or too much
-    output, ``OSError`` and ``ValueError`` when the command cannot be started.
+    ``timeout`` in seconds.  Raises :class:`CommandError` if the command does not end in time or
+    writes too much, ``OSError`` and ``ValueError`` if it cannot be started.
     """
     deadline = time.monotonic() + timeout
     with _started(words) as process:
@@ -64,7 +64,7 @@ def run_command(words: Sequence[str], octets: bytes, *, timeout: float = TIMEOUT
 
 @contextmanager
 def uninterrupted() -> Iterator[set[signal.Signals]]:
-    """Let what would end this program wait until the block is left; yields what waited before."""
+    """Block the ending signals until the block is left; yields the signal mask from before."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         yield before  # type: ignore[misc]  # the stubs allow for numbers without a name
@@ -74,7 +74,7 @@ def uninterrupted() -> Iterator[set[signal.Signals]]:
 
 @contextmanager
 def _started(words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a session of its own, which is killed as a whole if the block raises."""
+    """A process in its own session; if the block raises, the whole session is killed."""
     with uninterrupted() as before:
         process = start_process(words, before)
         try:
@@ -89,10 +89,10 @@ def _started(words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def start_process(words: Sequence[str], mask: set[signal.Signals]) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, with three pipes and the signal mask ``mask``.
+    """Start a process in its own session, with three pipes and the signal mask ``mask``.
 
-    The caller holds back what ends this program (:func:`uninterrupted`) until it has noted the
-    process somewhere.  Raises ``OSError`` and ``ValueError``.
+    The caller blocks the ending signals (:func:`uninterrupted`) until it has recorded the process.
+    Raises ``OSError`` and ``ValueError``.
     """
     return subprocess.Popen(  # noqa: S603  # the user asks for this command
         words,
@@ -100,31 +100,31 @@ def start_process(words: Sequence[str], mask: set[signal.Signals]) -> subprocess
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        # A mask survives the start of another program.
+        # A signal mask survives exec.
         preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
     )
 
 
 def kill_process(process: subprocess.Popen[bytes]) -> None:
-    """End a process that nobody has waited for yet, with all that it started in its session."""
-    # Not waited for yet, so that the number is still that of its group.
+    """Kill a process that has not been waited for, with everything in its session."""
+    # Not waited for yet, so the number still belongs to its group.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def close_streams(process: subprocess.Popen[bytes]) -> None:
-    """Close what is still open of its three pipes."""
+    """Close those of its three pipes that are still open."""
     for stream in (process.stdin, process.stdout, process.stderr):
         assert stream is not None
-        # What is left in its buffer has no reader.
+        # Buffered octets have no reader.
         with suppress(BrokenPipeError):
             stream.close()
 
 
 def killer(code: int) -> str:
-    """The signal that ended a process, by its return code or by the exit code of a shell around
-    it; empty where none did."""
+    """The signal that ended a process, from its return code or the exit code of a shell around it;
+    empty if no signal did."""
     number = -code if code < 0 else code - 128
     if code >= 0 and number not in signal.valid_signals():
         return ""
@@ -138,7 +138,7 @@ def killer(code: int) -> str:
 def _converse(
     process: subprocess.Popen[bytes], octets: bytes, deadline: float
 ) -> tuple[bytes, bytes]:
-    """Write ``octets`` and read both outputs to their ends, all at once.
+    """Write ``octets`` and read both outputs to their ends, all at the same time.
 
     Raises ``TimeoutError`` and :class:`CommandError`.
     """
@@ -175,11 +175,11 @@ def _converse(
 
 
 def write_some(stream: IO[bytes], octets: memoryview) -> int:
-    """Write what the pipe takes now; returns how many octets need not be written any more."""
+    """Write what the pipe accepts now; returns how many octets are done with."""
     try:
         return os.write(stream.fileno(), octets[:_CHUNK])
     except BlockingIOError:
         return 0
     except BrokenPipeError:
-        # It reads no further: it has seen enough, or it has ended.
+        # The command closed its input, or it has ended.
         return len(octets)

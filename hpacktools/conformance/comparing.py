@@ -1,7 +1,7 @@
-"""What differs between the answer of a command and what is expected.
+"""Differences between a command's answer and the expected result.
 
-Contract: every function returns a sentence, which is empty where nothing differs.  Fields are
-octets: text that a command writes for what is not UTF-8 counts for nothing, and is not compared.
+Contract: every function returns a sentence, or an empty string if nothing differs.  Fields are
+octets: the text that a command writes for a field that is not UTF-8 is not compared.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hpacktools.shapes import JSON, Object
 
 
 def difference(found: Sequence[Field], expected: Sequence[Field]) -> str:
-    """Where two header lists begin to differ."""
+    """The first difference between two header lists."""
     for position, (one, other) in enumerate(zip(found, expected, strict=False)):
         if one != other:
             return f"field {position} is {one!r}, not {other!r}"
@@ -23,10 +23,10 @@ def difference(found: Sequence[Field], expected: Sequence[Field]) -> str:
 
 
 def same_fields(result: Object, expected: Sequence[Field]) -> str:
-    """What differs between the header list of ``result`` and ``expected``.
+    """The first difference between the header list of ``result`` and ``expected``.
 
-    Fields that are not UTF-8 cannot be compared where the command writes neither ``octets`` nor
-    ``fields``; where it writes ``octets`` for a position, its text there is not compared.
+    Fields that are not UTF-8 cannot be compared if the command writes neither ``octets`` nor
+    ``fields``; if it writes ``octets`` for a position, its text there is not compared.
     """
     pairs = result.get("fields")
     if isinstance(pairs, list):
@@ -58,7 +58,7 @@ def _field(pair: JSON) -> Field:
 
 
 def _is_field(told: JSON, field: Field) -> bool:
-    """Whether a member of ``octets`` has the octets of ``field``."""
+    """Whether a member of ``octets`` matches the octets of ``field``."""
     if not isinstance(told, dict):
         return False
     found = (told.get("name"), told.get("value"))
@@ -69,18 +69,18 @@ def _is_field(told: JSON, field: Field) -> bool:
 
 
 def same_sensitive(result: Object, expected: frozenset[int]) -> str:
-    """What differs in the never-indexed fields.  A command need not tell of them."""
+    """The difference in the never-indexed fields, which a command need not report."""
     found = result.get("sensitive")
     if found is None or found == sorted(expected):
         return ""
-    return f"never indexed are {json.dumps(found)}, not {sorted(expected)}"
+    return f"never-indexed fields are {json.dumps(found)}, not {sorted(expected)}"
 
 
 def same_table(result: Object, expected: Object) -> str:
-    """What differs between the dumped table of ``result`` and ``expected``.
+    """The difference between the dumped table of ``result`` and ``expected``.
 
-    A command need not dump its table, and octets that are not UTF-8 cannot be compared where it
-    does not write ``name_hex`` and ``value_hex``.
+    A command need not dump its table, and octets that are not UTF-8 cannot be compared if it does
+    not write ``name_hex`` and ``value_hex``.
     """
     found = result.get("header_table", expected)
     if isinstance(found, dict):
@@ -97,13 +97,13 @@ def same_table(result: Object, expected: Object) -> str:
 
 
 def _is_entry(found: JSON, wanted: JSON) -> bool:
-    """Whether an entry of a dumped table is the one that is ``wanted``, as far as it tells."""
+    """Whether an entry of a dumped table is the ``wanted`` one, as far as the dump shows."""
     assert isinstance(wanted, dict)
     if not isinstance(found, dict):
         return False
     told = {key for key in ("name", "value") if isinstance(found.get(f"{key}_hex"), str)}
     skipped = told | {key for key in ("name", "value") if f"{key}_hex" in wanted}
-    # Text stands for what is UTF-8 only; the octets of an entry count where they are told.
+    # Text represents UTF-8 only; the octets of an entry are compared where they are given.
     for key in told:
         octets = str(wanted.get(f"{key}_hex", str(wanted[key]).encode().hex()))
         if str(found[f"{key}_hex"]).lower() != octets:

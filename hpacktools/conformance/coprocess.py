@@ -1,9 +1,9 @@
 """A command that is started once and answers line by line.
 
-Contract: :meth:`CoProcess.exchange` writes lines and returns as many as are asked for, while it
-never waits for a command that waits for it: both directions move at once.  It ends in time, with
+Contract: :meth:`CoProcess.exchange` writes lines and returns the requested number of lines.  It
+reads and writes at the same time, so it never deadlocks with the command.  It ends in time, with
 the answers or with :class:`~hpacktools.conformance.command.CommandError`; after an error the
-process is gone.  :meth:`CoProcess.close` leaves nothing running that stayed in its session.
+process is gone.  :meth:`CoProcess.close` leaves nothing running in the command's session.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from .command import (
     write_some,
 )
 
-#: Time that a command has to end after its input ended, in seconds.
+#: Time a command has to exit after its input ended, in seconds.
 _GRACE: Final = 0.5
 #: Octets read at once.
 _CHUNK: Final = 2**16
-#: Octets of the last error output that are kept for messages.
+#: Octets of the latest error output kept for messages.
 _KEPT: Final = 2**14
 
 
@@ -45,8 +45,8 @@ class CoProcess:
     def __init__(self, words: Sequence[str], mask: set[signal.Signals]) -> None:
         """Start the command ``words`` with the signal mask ``mask``.
 
-        The caller holds back what ends this program (:func:`uninterrupted`, which yields the mask)
-        until it has noted the object somewhere.  Raises ``OSError`` and ``ValueError``.
+        The caller blocks the ending signals (:func:`uninterrupted`, which yields the mask) until it
+        has recorded the object.  Raises ``OSError`` and ``ValueError``.
         """
         self._process = start_process(words, mask)
         assert self._process.stdin is not None
@@ -67,7 +67,7 @@ class CoProcess:
         return self._open
 
     def exchange(self, octets: bytes, count: int, *, timeout: float = TIMEOUT) -> list[bytes]:
-        """Write ``octets`` and read ``count`` lines, which are returned without their ends.
+        """Write ``octets`` and read ``count`` lines, returned without their line ends.
 
         ``timeout`` in seconds.  Raises :class:`CommandError`.
         """
@@ -114,24 +114,24 @@ class CoProcess:
                     *whole, self._rest = (self._rest + chunk).split(b"\n")
                     lines += whole
         if len(lines) > count or self._rest:
-            raise CommandError(f"more than the {count} lines of output that it was asked for")
+            raise CommandError(f"more than the {count} requested lines of output")
         return lines
 
     def _check_idle(self, deadline: float) -> None:
-        """Raise for output that nobody asked for: it would be taken for the next answer."""
+        """Raise for unrequested output, which would be taken for the next answer."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdout, selectors.EVENT_READ)
             if selector.select(0):
                 if os.read(self._stdout.fileno(), _CHUNK):
-                    raise CommandError("it wrote more lines than it was asked for")
+                    raise CommandError("it wrote more lines than requested")
                 raise CommandError(self._ended(deadline))
 
     def _ended(self, deadline: float) -> str:
-        """How the command ended, which closed its output: a sentence."""
+        """A sentence that says how the command, which closed its output, ended."""
         try:
             code = self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return "closed its output and went on"
+            return "closed its output but kept running"
         with suppress(BlockingIOError):
             while chunk := os.read(self._stderr.fileno(), _CHUNK):
                 self._errors.extend(chunk)
@@ -141,7 +141,7 @@ class CoProcess:
         return f"{how} before its answer{said}"
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the command: its input ends, and if it does not end by itself it is killed."""
+        """End the command: close its input, and kill it if it does not exit by itself."""
         if not self._open:
             return
         with uninterrupted():
@@ -151,12 +151,12 @@ class CoProcess:
             if not at_once:
                 self._drain()
             if self._process.returncode is None:
-                # Whether it has ended or not: what it started may not have.
+                # Even if it has ended: its child processes may still be running.
                 kill_process(self._process)
             close_streams(self._process)
 
     def _drain(self) -> None:
-        """Give the command a moment to end, which closes its output."""
+        """Wait a moment for the command to exit, which closes its output."""
         deadline = time.monotonic() + _GRACE
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdout, selectors.EVENT_READ)

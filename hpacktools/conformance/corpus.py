@@ -1,4 +1,4 @@
-"""Where stories are: the http2jp corpus, its pinned copy, and this project's vectors."""
+"""Where to find stories: the http2jp corpus, its pinned copy, and this project's vectors."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import Final
 
 REPOSITORY_URL: Final = "https://github.com/http2jp/hpack-test-case"
-#: The commit that numbers in this project's documents are about.
+#: The commit that this project's documents take their numbers from.
 COMMIT: Final = "8a1406e"
-#: Names the folder of a copy.
+#: Environment variable that names the folder of a copy.
 VARIABLE: Final = "HPACK_TEST_CASE"
 #: The folder of raw stories in it.
 RAW: Final = "raw-data"
-#: Stories at that commit, and what :func:`digest` makes of them.
+#: Number of stories at that commit, and their :func:`digest`.
 STORIES: Final = 478
 DIGEST: Final = "bb72c79eac585210de1d2313484be662451d8c9441da13a11ed2a945f9f0e4d6"
 
 #: Folders of this project's vectors for decoders.
 VECTOR_FOLDERS: Final = ("rfc7541", "unusual", "malformed")
-#: The folder of what encoders are tested with.
+#: The folder of vectors for encoders.
 ENCODER: Final = "encoder"
 
 
 class CorpusError(Exception):
-    """There is no usable copy of the corpus; the text says why and what to do."""
+    """There is no usable copy of the corpus; the message says why and what to do."""
 
 
 def cache_folder() -> Path:
@@ -39,7 +39,7 @@ def cache_folder() -> Path:
 
 
 def find_corpus(argument: str | None) -> Path:
-    """The corpus: the argument, or what the variable names, or the fetched copy.
+    """The corpus folder: the argument, the folder in the variable, or the fetched copy.
 
     Raises :class:`CorpusError`.
     """
@@ -49,15 +49,15 @@ def find_corpus(argument: str | None) -> Path:
         if named:
             raise CorpusError(f"{folder}: no such folder")
         raise CorpusError(
-            f"no corpus: run 'hpack-conformance fetch', or name a copy as argument or in {VARIABLE}"
+            f"no corpus: run 'hpack-conformance fetch', or pass a copy as argument or in {VARIABLE}"
         )
     if not any(stories_in(folder)):
-        raise CorpusError(f"{folder}: no folder in it holds a story_*.json")
+        raise CorpusError(f"{folder}: no subfolder contains a story_*.json")
     return folder
 
 
 def stories_in(corpus: Path) -> Iterator[Path]:
-    """All stories of a corpus, folder by folder."""
+    """All stories of a corpus, one folder after another."""
     for folder in sorted(corpus.iterdir()):
         if folder.is_dir():
             yield from sorted(folder.glob("story_*.json"))
@@ -76,11 +76,11 @@ def find_vectors(argument: str | None) -> Path:
         if any((place / folder).is_dir() for folder in (*VECTOR_FOLDERS, ENCODER)):
             return place
     folders = ", ".join((*VECTOR_FOLDERS, ENCODER))
-    raise CorpusError(f"{places[-1]}: has none of the folders {folders}")
+    raise CorpusError(f"{places[-1]}: contains none of the folders {folders}")
 
 
 def digest(corpus: Path) -> tuple[int, str]:
-    """How many stories there are, and a SHA-256 over their names and octets."""
+    """The number of stories, and a SHA-256 digest of their names and octets."""
     sha = hashlib.sha256()
     count = 0
     for path in stories_in(corpus):
@@ -103,14 +103,14 @@ def verify(corpus: Path) -> None:
 def fetch(folder: Path, *, url: str = REPOSITORY_URL, quiet: bool = False) -> None:
     """Clone the corpus at the pinned commit into ``folder`` and verify it.
 
-    Progress goes to standard error, unless ``quiet``.  A copy already there is verified
-    only.  Raises :class:`CorpusError`.
+    Progress goes to standard error, unless ``quiet``.  An existing copy is only verified.  Raises
+    :class:`CorpusError`.
     """
     if folder.exists():
         verify(folder)
         return
     if shutil.which("git") is None:
-        raise CorpusError("git is missing: it clones the corpus")
+        raise CorpusError("git is not installed; it is needed to clone the corpus")
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(folder.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -125,7 +125,7 @@ def fetch(folder: Path, *, url: str = REPOSITORY_URL, quiet: bool = False) -> No
 
 
 def _git(*arguments: str, quiet: bool) -> None:
-    """Run git.  Its progress is shown on one line; of what else it says only an error is kept."""
+    """Run git.  Its progress is shown on one line; of its other output only an error is kept."""
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     last = ""
     shown = False
@@ -150,4 +150,4 @@ def _git(*arguments: str, quiet: bool) -> None:
         sys.stderr.write("\r\x1b[K")
     if running.returncode:
         reason = last or f"exit code {running.returncode}"
-        raise CorpusError(f"the corpus could not be fetched: git {arguments[0]}: {reason}")
+        raise CorpusError(f"could not fetch the corpus: git {arguments[0]}: {reason}")

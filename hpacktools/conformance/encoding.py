@@ -1,8 +1,8 @@
-"""Encoders under test: raw stories, and the vectors that are made to be hard to encode.
+"""Encoders under test: raw stories, and vectors designed to be hard to encode.
 
-Contract: what an encoder wrote is decoded by two decoders: this project's, which knows the rules of
-size updates and says which one a block breaks, and the ``hpack`` package, so that the two codecs of
-this project cannot agree on a mistake.
+Contract: two decoders check an encoder's output.  This project's knows the rules for size updates
+and says which one a block breaks; the ``hpack`` package makes sure that this project's encoder and
+decoder do not share a mistake.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .external import Commands
 from .results import Outcome
 from .task import Task
 
-#: The sizes that the size-changing run of an encoder is given, at one and two thirds of a story.
+#: Table sizes set at one and two thirds of a story, in the run that changes sizes.
 CHANGED_SIZES = (1365, 2730)
 
 
 def encode_story(task: Task, story: Story, outcome: Outcome, commands: Commands) -> None:
-    """Encode every header list and decode it back."""
+    """Encode every header list, decode the result and compare."""
     if not require(story, outcome, wire=False, fields=True):
         return
     cases = list(_with_changes(story.cases)) if task.change_sizes else story.cases
@@ -44,10 +44,10 @@ def encode_story(task: Task, story: Story, outcome: Outcome, commands: Commands)
 
 
 def _decode_back(outcome: Outcome, cases: Sequence[Case], blocks: Iterable[bytes]) -> bool:
-    """Decode blocks, which may end before the cases do, and compare.
+    """Decode blocks, of which there may be fewer than cases, and compare.
 
-    Returns whether all of them could be decoded: behind one that could not there is no table, and
-    all cases from there on have failed.
+    Returns whether all of them could be decoded: after one that could not, the table is lost and
+    all later cases have failed.
     """
     independent = hpack.Decoder(max_header_list_size=2**30)
     strict = Decoder()
@@ -59,7 +59,7 @@ def _decode_back(outcome: Outcome, cases: Sequence[Case], blocks: Iterable[bytes
             strict.change_allowed(size)
         before = Before(strict)
         try:
-            # First ours, which says what rule is broken.
+            # First our decoder, which says which rule is broken.
             decoded = strict.decode(block)
             theirs = [
                 (bytes(name), bytes(value)) for name, value in _decode_raw(independent, block)
@@ -75,7 +75,7 @@ def _decode_back(outcome: Outcome, cases: Sequence[Case], blocks: Iterable[bytes
         elif lost := sorted(case.sensitive - set(decoded.never_indexed)):
             # RFC 7541 6.2.3: "Intermediaries MUST use the same representation for encoding this
             # header field."
-            message = f"the sensitive fields {lost} are no never-indexed literals"
+            message = f"the sensitive fields {lost} are not never-indexed literals"
         if message:
             before.explain_to(outcome.fail(message, case=case.number, wire=block.hex()))
     return True

@@ -1,4 +1,4 @@
-"""What suites have in common: measuring cases, and failures with their blocks explained."""
+"""Shared by the suites: measuring cases, and explaining the blocks of failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .results import Failure, Outcome
 
 
 def require(story: Story, outcome: Outcome, *, wire: bool, fields: bool) -> bool:
-    """Whether every case has what a suite needs; says where not."""
+    """Whether every case has the members a suite needs; notes the first that does not."""
     for position, case in enumerate(story.cases):
         if wire and case.wire is None:
             outcome.problem = f"$.cases[{position}]: 'wire' is missing"
@@ -25,13 +25,13 @@ def require(story: Story, outcome: Outcome, *, wire: bool, fields: bool) -> bool
 
 
 def measure(outcome: Outcome, fields: Sequence[Field], block: bytes) -> None:
-    """Add the lengths of a case, in octets, to what ratios are made of."""
+    """Add the lengths of a case, in octets, to the totals for ratios."""
     outcome.input_length += sum(len(name) + len(value) for name, value in fields)
     outcome.output_length += len(block)
 
 
 class Before:
-    """What a block is explained with: the decoder as it was before."""
+    """The decoder's state before a block, needed to explain the block."""
 
     def __init__(self, decoder: Decoder) -> None:
         self.table = decoder.table
@@ -52,7 +52,7 @@ class Before:
 
 
 def fail_of_command(outcome: Outcome, cases: Sequence[Case], case: Case, message: str) -> None:
-    """Note what a command did with ``case``, with the block explained by our decoder."""
+    """Record a failure of a command in ``case``, with the block explained by our decoder."""
     assert case.wire is not None
     failure = outcome.fail(message, case=case.number, wire=case.wire.hex())
     if failure is None:
@@ -67,13 +67,13 @@ def fail_of_command(outcome: Outcome, cases: Sequence[Case], case: Case, message
         try:
             decoder.decode(each.wire)
         except HPACKError:
-            # Behind a block that must be refused nothing can be explained.
+            # Nothing can be explained after a block that must be refused.
             return
     Before(decoder).explain_to(failure)
 
 
 def fail_undone(outcome: Outcome, count: int) -> None:
-    """Count ``count`` cases, which a failure kept from being run, as failures themselves."""
+    """Count ``count`` cases that a failure prevented from running as failures themselves."""
     if count <= 0:
         return
     were = "case was" if count == 1 else "cases were"
@@ -82,17 +82,17 @@ def fail_undone(outcome: Outcome, count: int) -> None:
 
 
 def fail_missing(outcome: Outcome, cases: Sequence[Case], answer: Answer) -> None:
-    """Count the case that a command refused, if it did, and those behind it as failures."""
+    """Count the case that a command refused, if any, and all later ones as failures."""
     missing = len(cases) - len(answer.cases)
-    # Where all cases were written but the exit code speaks of a refusal, it may be that of a case
-    # that has failed already.
+    # If all cases were written but the exit code reports a refusal, it may be that of a case that
+    # has failed already.
     if answer.refusal and (missing or not outcome.failures):
         fail_refusal(outcome, cases, answer)
         fail_undone(outcome, missing - 1)
 
 
 def fail_refusal(outcome: Outcome, cases: Sequence[Case], answer: Answer) -> None:
-    """Note that a command refused what it must not refuse."""
+    """Record that a command refused a block it must accept."""
     message = f"refused: {answer.refusal}"
     if answer.refused is None:
         outcome.fail(message)

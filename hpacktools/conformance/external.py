@@ -1,27 +1,26 @@
-"""Another implementation in the place of ours: a command that reads and writes the tools' JSON.
+"""Testing another implementation: a command that reads and writes the tools' JSON.
 
-Contract: a command is run in one of two manners.
+Contract: a command runs in one of two ways.
 
-Once for each story, it gets a document with ``cases`` on standard input and writes one to standard
-output, as ``inflatehd`` and ``deflatehd`` do.  As a co-process it gets an object on each line, and
-writes one for each: ``{"reset": true}``, which has no answer, begins a connection, every other line
-is a case, and lines are compact and have their members in the order of :func:`_line`, so that a
-program without a JSON library can find them.
+Once per story, it gets a document with ``cases`` on standard input and writes one to standard
+output, as ``inflatehd`` and ``deflatehd`` do.  As a co-process it gets one object per line and
+answers each with one line: ``{"reset": true}``, which has no answer, begins a connection, and every
+other line is a case.  Lines are compact and have their members in the order of :func:`_line`, so
+that a program without a JSON library can find them.
 
 A decoder gets ``header_table_size`` or ``header_table_sizes``, and ``wire``; an encoder the sizes,
 ``headers`` (with ``octets``) and ``sensitive``, as a co-process also ``fields``: pairs of
 hexadecimal digits.  A decoder answers with ``headers`` (and ``octets``) or with ``fields``, an
-encoder with ``wire``.  In their place stand
+encoder with ``wire``.  It may answer instead with
 
-- ``error``: the block or the list is refused;
-- ``crash``: something went wrong that is no verdict on the block: a failure;
+- ``error``: it refuses the block or the list;
+- ``crash``: something went wrong that is not a verdict on the block: a failure;
 - ``skip``: the codec cannot do what the case asks; the story is not counted.
 
-Run once for each story, it also refuses by an exit code other than 0, whether its output ends
-before the case, in the middle of it, or has every case: such a code says that one of them was
-refused, a short output says which.  A command that is killed by a signal has refused nothing: it
-has crashed.  Shells tell of that by an exit code of 128 plus the signal, so these codes mean the
-same.
+A command that runs once per story can also refuse by an exit code other than 0, whether its output
+ends before the case, in the middle of it, or includes every case: the code says that it refused one
+of them, a short output says which.  A command killed by a signal has not refused anything: it has
+crashed.  Shells report that as exit code 128 plus the signal, so these codes mean the same.
 """
 
 from __future__ import annotations
@@ -43,17 +42,17 @@ from hpacktools.stories import Case
 from .command import TIMEOUT, CommandError, Finished, killer, run_command, uninterrupted
 from .coprocess import CoProcess
 
-#: What error output looks like where an exception ended the program: Python, Java, Node.js,
-#: Ruby, Go, Rust, Perl and Erlang.
+#: Error output of programs that an uncaught exception ended: Python, Java, Node.js, Ruby, Go, Rust,
+#: Perl and Erlang.
 _UNCAUGHT: Final = re.compile(
     r'^Traceback \(most recent call last\)|^Exception in thread "|^    at \S.*:\d+|'
     r"\((?:\w|::)+(?:Error|Exception)\)$|^panic: |^goroutine \d+|^thread '.*' panicked|"
     r" at \S+ line \d+\.$|^escript: exception|^\s+from \S+:\d+:in ",
     re.MULTILINE,
 )
-#: Octets of a command's output that messages quote.
+#: Octets of a command's output quoted in messages.
 _QUOTED: Final = 60
-#: A co-process that failed so often in a row is not started again.
+#: After this many failures in a row a co-process is not restarted.
 TRIES: Final = 3
 
 
@@ -62,32 +61,32 @@ class By(StrEnum):
 
     ERROR = "error"
     EXIT_CODE = "exit code"
-    #: An exit code, and the error output of a program that an exception has ended: perhaps its way
-    #: to refuse, perhaps a fault of its own.
+    #: An exit code with the error output of an uncaught exception: perhaps the program's way to
+    #: refuse, perhaps a bug.
     EXCEPTION = "exception"
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Answer:
-    """What a command wrote."""
+    """A command's answer to the cases of one story."""
 
-    #: The cases of its output, up to the first that it refused.
+    #: The cases in its output, up to the first that it refused.
     cases: list[Object]
-    #: Why it refused a case; empty where it refused none.
+    #: Why it refused a case; empty if it refused none.
     refusal: str = ""
     by: By = By.ERROR
-    #: Position of the refused case; ``None`` where the command does not tell.
+    #: Position of the refused case; ``None`` if the command does not say.
     refused: int | None = None
-    #: Why the command cannot run the story; empty where it did.
+    #: Why the command cannot run the story; empty if it ran it.
     skipped: str = ""
 
 
 class UnusableCommandError(Exception):
-    """A command that cannot be started at all; the text says which and why."""
+    """A command that cannot be started at all; the message says which and why."""
 
 
 def check_command(command: str) -> None:
-    """Find out before anything is run whether ``command`` can be.
+    """Check that ``command`` can be started, before any story runs.
 
     Raises :class:`UnusableCommandError`.
     """
@@ -96,21 +95,21 @@ def check_command(command: str) -> None:
     except ValueError as error:
         raise UnusableCommandError(f"{command}: {error}") from None
     if not words:
-        raise UnusableCommandError(f"{command!r} names no command")
+        raise UnusableCommandError(f"{command!r} does not name a command")
     if shutil.which(words[0]) is None:
         reason = "cannot be executed" if os.path.exists(words[0]) else "command not found"
         raise UnusableCommandError(f"{words[0]}: {reason}")
 
 
 class Commands:
-    """The commands under test; those that run as co-processes are kept until the block is left."""
+    """The commands under test.  Co-processes are kept running until the block is left."""
 
     def __init__(
         self, *, co_process: bool = False, timeout: float = TIMEOUT, tries: float = TRIES
     ) -> None:
-        """``timeout``: how long a co-process has for what it gets at once, in seconds.
+        """``timeout``: time limit of a co-process for one exchange, in seconds.
 
-        ``tries``: one that failed so often in a row is not started again.
+        ``tries``: number of failures in a row after which a co-process is not restarted.
         """
         self._co_process = co_process
         self._tries = tries
@@ -122,34 +121,34 @@ class Commands:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # Who is interrupted has no time to wait for them.
+        # After an interruption, do not wait for them.
         self.close(at_once=kind is not None)
 
     def close(self, *, at_once: bool = False) -> None:
-        """End all co-processes; ``at_once``: give them no time to end by themselves."""
+        """End all co-processes; ``at_once``: kill them without waiting."""
         while self._running:
-            # Taken out when it has ended: an interruption may come in between.
+            # Removed only after it has ended: an interruption may come in between.
             command, process = next(iter(self._running.items()))
             process.close(at_once=at_once)
             del self._running[command]
 
     def decode(self, command: str, cases: Sequence[Case]) -> Answer:
-        """What the decoder ``command`` makes of ``cases``, one connection; each case of the answer
+        """Have the decoder ``command`` decode ``cases``, one connection; each case of the answer
         has ``headers`` or ``fields``.
 
-        Raises :class:`CommandError` when it does something else than decode or refuse.
+        Raises :class:`CommandError` if the command neither decodes nor refuses.
         """
         (answer,) = self.decode_all(command, [cases])
         return answer
 
     def decode_all(self, command: str, stories: Sequence[Sequence[Case]]) -> list[Answer]:
-        """:meth:`decode` for several connections, which a co-process gets all at once."""
+        """:meth:`decode` for several connections, sent to a co-process together."""
         return self._run(command, stories, _decode_document, _is_decoded, "header list")
 
     def encode(self, command: str, cases: Sequence[Case]) -> Answer:
-        """What the encoder ``command`` makes of ``cases``; each case of the answer has ``wire``.
+        """Have the encoder ``command`` encode ``cases``; each case of the answer has ``wire``.
 
-        Raises :class:`CommandError` when it does something else than encode or refuse.
+        Raises :class:`CommandError` if the command neither encodes nor refuses.
         """
         (answer,) = self._run(command, [cases], self._encode_document, _is_encoded, "header block")
         return answer
@@ -183,13 +182,13 @@ class Commands:
             answers = [_run_once(command, each) for each in documents]
         for answer in answers:
             if not all(map(is_done, answer.cases)):
-                raise CommandError(f"a case of the output has no {what}")
+                raise CommandError(f"a case in the output has no {what}")
         return answers
 
     def _exchange(self, command: str, stories: Sequence[Sequence[Object]]) -> list[Answer]:
         failures = self._failures.get(command, 0)
         if failures >= self._tries:
-            raise CommandError(f"not started again: it has failed {failures} times in a row")
+            raise CommandError(f"not restarted: failed {failures} times in a row")
         lines = []
         for documents in stories:
             lines.append('{"reset":true}\n')
@@ -212,9 +211,9 @@ class Commands:
                     process = CoProcess(shlex.split(command), before)
                     self._running[command] = process
             except OSError as error:
-                raise CommandError(f"cannot be run: {error.strerror or error}") from None
+                raise CommandError(f"cannot run: {error.strerror or error}") from None
             except ValueError as error:
-                raise CommandError(f"cannot be run: {error}") from None
+                raise CommandError(f"cannot run: {error}") from None
         return process
 
 
@@ -224,8 +223,8 @@ def _decode_document(position: int, case: Case) -> Object:
 
 
 def _sizes(case: Case) -> Object:
-    """The settings before a case.  Several have a member of their own beside the last, as in the
-    corpus format; a command that cannot take them does not get such a case."""
+    """The settings before a case.  Several settings go into ``header_table_sizes``, next to the
+    last one in the corpus format's member; commands that cannot read it never get such a case."""
     if not case.table_sizes:
         return {}
     sizes: Object = {"header_table_size": case.table_sizes[-1]}
@@ -235,7 +234,7 @@ def _sizes(case: Case) -> Object:
 
 
 def _line(document: Object) -> str:
-    """A case for a co-process: its settings are always a list, and come first."""
+    """A case for a co-process: settings come first and are always a list."""
     case = {key: value for key, value in document.items() if key not in ("seqno", *_SIZES)}
     sizes = document.get("header_table_sizes") or document.get("header_table_size")
     if sizes is not None:
@@ -248,7 +247,7 @@ _SIZES: Final = ("header_table_size", "header_table_sizes")
 
 
 def _is_decoded(result: Object) -> bool:
-    """A case with a header list, in which ``{}`` may stand for a field that is not UTF-8."""
+    """Whether a case has a header list; ``{}`` may represent a field that is not UTF-8."""
     headers, fields = result.get("headers"), result.get("fields")
     if type(headers) is list:
         return is_headers([header for header in headers if header != {}])
@@ -266,16 +265,16 @@ def _run_once(command: str, cases: Sequence[Object]) -> Answer:
     try:
         done = run_command(shlex.split(command), json.dumps(document).encode())
     except OSError as error:
-        raise CommandError(f"cannot be run: {error.strerror or error}") from None
+        raise CommandError(f"cannot run: {error.strerror or error}") from None
     except ValueError as error:
-        raise CommandError(f"cannot be run: {error}") from None
+        raise CommandError(f"cannot run: {error}") from None
     if by := killer(done.code):
         raise CommandError(f"killed by {by}")
     return _read(done, len(cases))
 
 
 def _read(done: Finished, count: int) -> Answer:
-    """The answer in the output to ``count`` cases."""
+    """Parse the output for ``count`` cases into an answer."""
     errors = done.errors.decode("utf-8", "replace").strip()
     refusal, by = "", By.ERROR
     if done.code:
@@ -285,7 +284,7 @@ def _read(done: Finished, count: int) -> Answer:
         document = parse(done.output.decode())
     except ValueError as error:
         if refusal:
-            # inflatehd stops in the middle of its output: how far it came is not known.
+            # inflatehd stops in the middle of its output: how far it got is unknown.
             return Answer(cases=[], refusal=refusal, by=by)
         raise CommandError(f"its output is not JSON: {error}{_quoted(done)}") from None
     if type(document) is dict and "skip" in document:
@@ -294,23 +293,23 @@ def _read(done: Finished, count: int) -> Answer:
     if not isinstance(results, list):
         raise CommandError(f"its output has no cases{_quoted(done)}")
     if len(results) > count:
-        raise CommandError(f"it wrote {len(results)} cases for {count}")
+        raise CommandError(f"it wrote {len(results)} cases instead of {count}")
     answer = _up_to_the_first_refusal(results)
     if answer.refusal or answer.skipped:
         return answer
     if len(answer.cases) == count:
         return Answer(cases=answer.cases, refusal=refusal, by=by)
     if not refusal:
-        raise CommandError(f"it wrote {len(answer.cases)} cases of {count} and exit code 0")
+        raise CommandError(f"it wrote {len(answer.cases)} of {count} cases but exited with 0")
     return Answer(cases=answer.cases, refusal=refusal, by=by, refused=len(answer.cases))
 
 
 def _read_lines(lines: Sequence[bytes]) -> Answer:
-    """The answer in the lines that a co-process wrote for one connection."""
+    """Parse the lines that a co-process wrote for one connection into an answer."""
     results: list[JSON] = []
     for line in lines:
         try:
-            # A plain reading: members that are there twice are not looked for.
+            # Plain parsing: duplicate members are not detected.
             results.append(json.loads(line))
         except ValueError as error:
             quoted = line[:_QUOTED].decode("utf-8", "backslashreplace")
@@ -319,10 +318,13 @@ def _read_lines(lines: Sequence[bytes]) -> Answer:
 
 
 def _up_to_the_first_refusal(results: Sequence[JSON]) -> Answer:
-    """Raises :class:`CommandError` for what is no case, and for a crash."""
+    """The answer up to its first refusal.
+
+    Raises :class:`CommandError` for a crash, and for anything that is not a case.
+    """
     written: list[Object] = []
     for position, result in enumerate(results):
-        # Nor is one with a member twice.
+        # An object with a duplicate member is not one either.
         if type(result) is not dict:
             raise CommandError(f"case {position} of its output is not an object")
         if "crash" in result:
@@ -344,12 +346,12 @@ def _reason(value: JSON) -> str:
 
 
 def _quoted(done: Finished) -> str:
-    """The first octets of what a command wrote, for a message."""
+    """The first octets of a command's output, for a message."""
     parts = []
     for name, octets in (("standard output", done.output), ("standard error", done.errors)):
         if octets:
             text = octets[:_QUOTED].decode("utf-8", "backslashreplace")
-            parts.append(f"{name} begins {text + ('…' if len(octets) > _QUOTED else '')!r}")
+            parts.append(f"{name} begins with {text + ('…' if len(octets) > _QUOTED else '')!r}")
         else:
             parts.append(f"{name} is empty")
     return f"; {', '.join(parts)}"

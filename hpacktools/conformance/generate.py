@@ -1,4 +1,4 @@
-"""Writing stories in the corpus format, as each implementation in the corpus does."""
+"""Writing stories in the corpus format, like the implementations in the corpus."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hpacktools.deflate import story_deflater
 from hpacktools.shapes import JSON, Object
 from hpacktools.stories import Story, load_story
 
-#: The setting before the first case, which the corpus states (octets).
+#: The setting before the first case, stated explicitly as in the corpus (octets).
 _FIRST_SIZE = 4096
 
 
 def encode_story(story: Story, *, strategy: str, huffman: bool, effort: int) -> Object:
     """The encoded story: ``seqno``, ``header_table_size``, ``wire``, ``headers``.
 
-    Raises ``ValueError`` when a case has no headers.
+    Raises ``ValueError`` if a case has no headers.
     """
     if any(case.fields is None for case in story.cases):
         raise ValueError(f"{story.name}: a case has no headers")
@@ -54,7 +54,7 @@ def encode_story(story: Story, *, strategy: str, huffman: bool, effort: int) -> 
 def write_stories(
     sources: list[Path], folder: Path, *, strategy: str, huffman: bool, effort: int
 ) -> int:
-    """Encode the raw stories ``sources`` into ``folder`` under their names; returns how many.
+    """Encode the raw stories ``sources`` into ``folder`` under their names; returns their number.
 
     Raises ``OSError``, and ``ValueError`` for a source that is not a raw story.
     """

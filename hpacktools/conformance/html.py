@@ -44,9 +44,9 @@ details td, details th, .text td, .text th { text-align: left; vertical-align: t
 _TITLES: Final = {
     "decode": "Decoded",
     "encode": "Encoded and decoded back",
-    "accept": "To be accepted",
-    "refuse": "To be refused",
-    "encoder": "Encoded as the vectors ask",
+    "accept": "Must be accepted",
+    "refuse": "Must be refused",
+    "encoder": "Must be encoded correctly",
 }
 
 
@@ -99,7 +99,7 @@ def _table(rows: list[Row]) -> Iterator[str]:
 
 
 def _chart(rows: list[Row]) -> Iterator[str]:
-    """Bars for the corpus; vectors have no ratio worth comparing."""
+    """Bars for the corpus; the ratios of vectors are not worth comparing."""
     measured = [
         (row.ratio, row)
         for row in rows
@@ -110,7 +110,7 @@ def _chart(rows: list[Row]) -> Iterator[str]:
     measured.sort(key=lambda pair: pair[0])
     longest = max(ratio for ratio, _ in measured)
     yield "<h2>Compression ratio</h2>"
-    yield '<p class="soft key">Octets of header blocks for an octet of names and values; shorter'
+    yield '<p class="soft key">Octets of header blocks per octet of names and values; shorter'
     yield 'is better. <i></i>as found in the corpus<i class="encode"></i>encoded now</p>'
     yield '<div class="chart">'
     for ratio, row in measured:
@@ -124,9 +124,9 @@ def _chart(rows: list[Row]) -> Iterator[str]:
 
 
 def _notes(report: Report) -> Iterator[str]:
-    """Files that could not be used, stories that were not run."""
+    """Unusable files, and stories that were not run."""
     for title, pairs in (
-        ("Cannot be used", [(each.story, each.problem) for each in report.problems()]),
+        ("Unusable", [(each.story, each.problem) for each in report.problems()]),
         ("Skipped", [(each.story, each.skipped) for each in report.skipped()]),
     ):
         if pairs:
@@ -145,7 +145,7 @@ def _failures(title: str, failures: list[Failure], count: int) -> Iterator[str]:
 
 
 def _refusals(refusals: list[Refusal]) -> Iterator[str]:
-    """Why a command refused what it had to refuse."""
+    """The reasons a command gave for correct refusals."""
     if not refusals:
         return
     yield f"<h2>Refused as expected ({len(refusals)})</h2>"

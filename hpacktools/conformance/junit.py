@@ -1,5 +1,4 @@
-"""A report as JUnit XML, for continuous integration: a suite for each row, a case for each
-story."""
+"""A report as JUnit XML, for continuous integration: one suite per row, one case per story."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from .results import Outcome, Report
 
-#: What XML 1.0 cannot hold, not even escaped.
+#: Characters that XML 1.0 does not allow, not even escaped.
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -54,7 +53,7 @@ def _case(outcome: Outcome, *, counts: bool) -> list[str]:
         return [f"{head}>", *_refusals(outcome), _END]
     first = outcome.failures[0]
     if not counts:
-        # JUnit knows no failure that does not count.
+        # JUnit has no failures that do not count.
         message = f"not counted, level {outcome.level}: {first.message}"
         return [f"{head}>", f"      <skipped message={_attribute(message)}/>", _END]
     lines = [f"{head}>", f"      <failure message={_attribute(first.message)}>"]
@@ -69,7 +68,7 @@ def _case(outcome: Outcome, *, counts: bool) -> list[str]:
 
 
 def _refusals(outcome: Outcome) -> list[str]:
-    """Why the blocks of a story were refused, as they had to be."""
+    """The reasons given for the correct refusals in a story."""
     lines = [
         _clean(f"case {refusal.case} refused by {refusal.by}: {refusal.reason}")
         for refusal in outcome.refusals

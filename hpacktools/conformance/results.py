@@ -1,4 +1,4 @@
-"""What a run found: outcomes by story, rows by directory or strategy, the whole report."""
+"""The results of a run: outcomes by story, rows by directory or strategy, the whole report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 from hpacktools.shapes import JSON, Object
 from hpacktools.stories import LEVELS
 
-#: The least binding level whose failures count if nobody says otherwise: what a decoder does
-#: against advice breaks no rule.
+#: The least binding level whose failures count by default: a decoder that ignores advice does not
+#: break a rule.
 COUNTED: Final = "limits"
-#: Failures of one story that are kept with their explained blocks; the others are counted.
+#: Failures kept per story, with their explained blocks; further ones are only counted.
 KEPT_FAILURES: Final = 10
 
 
@@ -23,21 +23,21 @@ class Failure:
     suite: str
     story: str
     message: str
-    #: Number of the case; ``None`` where the whole story failed.
+    #: Number of the case; ``None`` if the whole story failed.
     case: int | None = None
-    #: The header block in hexadecimal digits, where there is one.
+    #: The header block in hexadecimal digits, if there is one.
     wire: str = ""
-    #: The block explained, as JSON; empty where there is nothing to explain.
+    #: The block explained, as JSON; empty if there is nothing to explain.
     explanation: Object = field(default_factory=dict)
-    #: How many cases have failed by this.
+    #: How many cases this failure covers.
     cases: int = 1
-    #: How binding the rule is that was broken, one of :data:`hpacktools.stories.LEVELS`.
+    #: How binding the broken rule is, one of :data:`hpacktools.stories.LEVELS`.
     level: str = "must"
-    #: What the story asks of a codec beside the RFC: ``128 fields``.
+    #: What the story requires of a codec beyond the RFC: ``128 fields``.
     needs: tuple[str, ...] = ()
 
     def to_json(self) -> Object:
-        """As in a report."""
+        """The object for the JSON report (schema ``report``)."""
         result: Object = {"suite": self.suite, "story": self.story}
         if self.case is not None:
             result["case"] = self.case
@@ -55,7 +55,7 @@ class Failure:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Refusal:
-    """A block that a command refused, as it must or may."""
+    """A block that a command refused correctly: the RFC demands or allows it."""
 
     story: str
     case: int
@@ -64,7 +64,7 @@ class Refusal:
     by: str
 
     def to_json(self) -> Object:
-        """As in a report."""
+        """The object for the JSON report (schema ``report``)."""
         return {"story": self.story, "case": self.case, "reason": self.reason, "by": self.by}
 
 
@@ -74,7 +74,7 @@ class Outcome:
 
     #: ``decode``, ``encode``, ``accept``, ``refuse`` or ``encoder``.
     suite: str
-    #: The row that it belongs to: a directory or a strategy.
+    #: The row it belongs to: a directory or a strategy.
     row: str
     story: str
     blocks: int = 0
@@ -82,27 +82,27 @@ class Outcome:
     input_length: int = 0
     output_length: int = 0
     failures: list[Failure] = field(default_factory=list)
-    #: Failures beyond those kept.
+    #: Number of failures beyond those kept.
     more_failures: int = 0
-    #: Why the file could not be used, with the JSON path; empty where it could.
+    #: Why the file could not be used, with the JSON path; empty if it could.
     problem: str = ""
-    #: Why the story was not run; empty where it was.
+    #: Why the story was not run; empty if it was.
     skipped: str = ""
     #: How binding the story is, and what it needs: see :class:`Failure`.
     level: str = "must"
     needs: tuple[str, ...] = ()
-    #: What was refused rightly.
+    #: Correct refusals.
     refusals: list[Refusal] = field(default_factory=list)
 
     @property
     def failure_count(self) -> int:
-        """All failures, kept or not."""
+        """The number of failures, kept or not."""
         return sum(failure.cases for failure in self.failures) + self.more_failures
 
     def fail(
         self, message: str, *, case: int | None = None, wire: str = "", cases: int = 1
     ) -> Failure | None:
-        """Note a failure, of ``cases`` cases; ``None`` when there are too many to keep."""
+        """Record a failure of ``cases`` cases; returns ``None`` if too many are kept already."""
         if len(self.failures) >= KEPT_FAILURES:
             self.more_failures += cases
             return None
@@ -136,14 +136,14 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Octets of blocks for an octet of names and values; ``None`` for vectors, which are not
-        made to be short."""
+        """Octets of blocks per octet of names and values; ``None`` for vectors, which are not
+        meant to be short."""
         if self.suite not in ("decode", "encode") or not self.input_length:
             return None
         return self.output_length / self.input_length
 
     def add(self, outcome: Outcome, *, counts: bool) -> None:
-        """Count one more story; ``counts``: whether its failures do."""
+        """Add one story to the row; ``counts``: whether its failures count."""
         self.stories += 1
         self.blocks += outcome.blocks
         if counts:
@@ -154,7 +154,7 @@ class Row:
         self.output_length += outcome.output_length
 
     def to_json(self) -> Object:
-        """As in a report."""
+        """The object for the JSON report (schema ``report``)."""
         return {
             "suite": self.suite,
             "name": self.name,
@@ -170,7 +170,7 @@ class Row:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """Everything that a run found."""
+    """All results of a run."""
 
     version: str
     #: The commands under test, or ``hpacktools``.
@@ -182,11 +182,11 @@ class Report:
     level: str = COUNTED
 
     def counts(self, outcome: Outcome) -> bool:
-        """Whether failures of a story make the run fail."""
+        """Whether a failure of this story makes the run fail."""
         return LEVELS.index(outcome.level) <= LEVELS.index(self.level)
 
     def rows(self) -> list[Row]:
-        """The table, in the order in which rows first occur."""
+        """The rows of the table, in order of first occurrence."""
         rows: dict[tuple[str, str], Row] = {}
         for outcome in self.outcomes:
             key = (outcome.suite, outcome.row)
@@ -197,11 +197,11 @@ class Report:
         return list(rows.values())
 
     def failures(self) -> list[Failure]:
-        """All failures that count and were kept."""
+        """The failures that count, as far as they were kept."""
         return self._failures(counted=True)
 
     def noted(self) -> list[Failure]:
-        """All failures that do not count, for their level, and were kept."""
+        """The failures whose level does not count, as far as they were kept."""
         return self._failures(counted=False)
 
     def _failures(self, *, counted: bool) -> list[Failure]:
@@ -213,11 +213,11 @@ class Report:
         ]
 
     def failure_count(self) -> int:
-        """How many failures there were that count."""
+        """The number of failures that count."""
         return sum(row.failures for row in self.rows())
 
     def refusals(self) -> list[Refusal]:
-        """What was refused rightly, and why."""
+        """The correct refusals, with their reasons."""
         return [refusal for outcome in self.outcomes for refusal in outcome.refusals]
 
     def problems(self) -> list[Outcome]:
@@ -229,13 +229,13 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.skipped]
 
     def exit_code(self) -> int:
-        """0 all passed that counts, 1 something failed, 2 a file could not be used."""
+        """0 no failure that counts, 1 a failure that counts, 2 a file could not be used."""
         if self.problems():
             return 2
         return 1 if self.failure_count() else 0
 
     def to_json(self) -> Object:
-        """The report by the schema ``report``."""
+        """The report as JSON (schema ``report``)."""
         return {
             "version": self.version,
             "decoder": self.decoder,

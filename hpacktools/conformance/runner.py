@@ -1,4 +1,4 @@
-"""Running tasks, spread over processes, with progress."""
+"""Running tasks in several processes, with a progress bar."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .suites import execute
 from .task import Task
 from .workers import Workers
 
-#: Strategies whose plain form (without Huffman coding) is run too: all but the slow one.
+#: Strategies also run without Huffman coding: all but the slow one.
 _ALSO_PLAIN: Final = tuple(name for name in STRATEGY_NAMES if name != "best")
-#: Rounds of progress shown in a second at most.
+#: Maximum number of progress updates per second.
 _REFRESH: Final = 10.0
-#: Characters of the bar.
+#: Width of the bar in characters.
 _WIDTH: Final = 30
-#: What is in every task, and in every one that starts a command, beside the octets of the story.
+#: Fixed cost of a task, and of one that starts a command, in octets of a story.
 _TASK_WEIGHT: Final = 1_000
 _COMMAND_WEIGHT: Final = 1_000_000
-#: How much longer than decoding a story encoding it takes, and that with the strategy best.
+#: Cost of encoding a story relative to decoding it, in general and with the strategy best.
 _ENCODE_WEIGHT: Final = 5
 _BEST_WEIGHT: Final = 75
 
@@ -37,7 +37,7 @@ def corpus_tasks(
 ) -> list[Task]:
     """The tasks of ``run``: decode every encoded story, encode every raw one.
 
-    With a command for one side only that side is run.
+    With a command for only one side, only that side runs.
     """
     tasks = []
     raw = []
@@ -95,9 +95,9 @@ def _encode_task(
 def vector_tasks(
     vectors: Path, *, decoder: str = "", encoder: str = "", several_settings: bool = True
 ) -> list[Task]:
-    """The tasks of ``negative``: with a command for one side only that side is run.
+    """The tasks of ``negative``.  With a command for only one side, only that side runs.
 
-    ``several_settings``: whether commands can be told of several settings before one block.
+    ``several_settings``: whether commands accept several settings before one block.
     """
     folders = []
     if decoder or not encoder:
@@ -119,16 +119,16 @@ def vector_tasks(
 
 
 def select(tasks: Sequence[Task], patterns: Sequence[str]) -> list[Task]:
-    """The tasks of ``negative`` that one of ``patterns`` means: the beginning of a story's name
+    """The tasks of ``negative`` that match one of ``patterns``: the beginning of a story's name
     (``n13``), its folder, or its level.
 
-    Raises :class:`~hpacktools.conformance.corpus.CorpusError` for one that means nothing.
+    Raises :class:`~hpacktools.conformance.corpus.CorpusError` for a pattern without a match.
     """
     chosen: set[int] = set()
     for pattern in patterns:
         found = {number for number, task in enumerate(tasks) if _is_meant(task, pattern)}
         if not found:
-            raise CorpusError(f"--only {pattern}: no story of that name, folder or level")
+            raise CorpusError(f"--only {pattern}: no story with that name, folder or level")
         chosen |= found
     return [tasks[number] for number in sorted(chosen)]
 
@@ -138,17 +138,17 @@ def _is_meant(task: Task, pattern: str) -> bool:
         try:
             return load_story(task.path).level == pattern
         except (OSError, ValueError):
-            # It is told of when it is run.
+            # Reported when the task runs.
             return False
     path = Path(task.path)
     return path.name.startswith(pattern) or pattern in (path.parent.name, task.story)
 
 
 class Progress:
-    """A bar on a terminal; elsewhere nothing."""
+    """A progress bar on a terminal; nothing elsewhere."""
 
     def __init__(self, weights: Sequence[float], stream: TextIO | None = None) -> None:
-        """``weights``: how long each task takes, in any unit."""
+        """``weights``: the relative duration of each task, in any unit."""
         self._stream = sys.stderr if stream is None else stream
         self._shown = self._stream.isatty()
         self._weights = weights
@@ -160,7 +160,7 @@ class Progress:
         self._show()
 
     def add(self, number: int, outcome: Outcome) -> None:
-        """The task ``number`` is done."""
+        """Note that the task ``number`` is done."""
         self._done += self._weights[number]
         self._stories += 1
         self._failures += len(outcome.failures) + bool(outcome.problem)
@@ -172,7 +172,7 @@ class Progress:
         if not self._shown or (now < self._next and self._stories < count):
             return
         self._next = now + 1 / _REFRESH
-        # What has been added up may differ from the sum by rounding.
+        # The running total may differ from the sum by rounding.
         part = 1.0 if self._stories == count else min(self._done / self._total, 1.0)
         full = int(_WIDTH * part)
         bar = "█" * full + "░" * (_WIDTH - full)
@@ -188,9 +188,9 @@ class Progress:
 
 
 def run_tasks(tasks: Sequence[Task], *, jobs: int, co_process: bool = False) -> list[Outcome]:
-    """Run all tasks in ``jobs`` processes; the outcomes are in the order of the tasks.
+    """Run all tasks in ``jobs`` processes; the outcomes are in task order.
 
-    ``co_process``: commands are started once, by each process, and answer line by line.
+    ``co_process``: each process starts a command once; it answers line by line.
 
     Raises :class:`~hpacktools.conformance.workers.WorkerError`.
     """
@@ -204,7 +204,7 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int, co_process: bool = False) -> 
                     outcomes[number] = execute(task, commands)
                     progress.add(number, outcomes[number])
         else:
-            # The longest first, so that none is left over at the end.
+            # Longest first, so that no long task is left over at the end.
             order = sorted(range(len(tasks)), key=lambda number: -weights[number])
             with Workers(min(jobs, len(tasks)), co_process=co_process) as workers:
                 for number, outcome in workers.run(tasks, order):
@@ -216,7 +216,7 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int, co_process: bool = False) -> 
 
 
 def _weight(task: Task) -> float:
-    """How long a task takes, roughly: in octets of a story that is decoded."""
+    """Rough duration of a task, in octets of a decoded story."""
     try:
         size = Path(task.path).stat().st_size
     except OSError:

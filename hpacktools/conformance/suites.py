@@ -1,9 +1,9 @@
-"""The suites: one story each, as functions that run in any process.
+"""The suites, as functions that run one story in any process.
 
-Contract: :func:`execute` never raises for what a story or a command does; it tells in the outcome.
-The blocks of an outcome are all cases of the story, done or not; in the suites ``decode``,
-``encode`` and ``encoder`` each case that was not done is a failure, so that blocks without failures
-are those that passed.
+Contract: :func:`execute` never raises, whatever a story or a command does; the outcome reports it.
+An outcome counts all cases of the story as blocks, done or not; in the suites ``decode``,
+``encode`` and ``encoder`` each case not done is a failure, so that blocks minus failures is the
+number that passed.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .results import Outcome
 from .task import Task
 from .vectors import run_vector, suite_of
 
-#: Kind of a task -> suite.
+#: Kind of task -> suite.
 _SUITES: Final = {"decode": "decode", "encode": "encode", "vector": "accept", "encoder": "encoder"}
-#: What a story needs of a command that reads only the last of several settings.
+#: Reason for skipping a story when a command reads only the last of several settings.
 _SEVERAL: Final = (
-    "several settings before one block: for commands that read header_table_sizes "
+    "several settings before one block; needs a command that reads header_table_sizes "
     "(--several-settings, --co-process)"
 )
 
 
 def execute(task: Task, commands: Commands) -> Outcome:
-    """Run one task."""
+    """Run one task and return its outcome."""
     outcome = Outcome(suite=_SUITES[task.kind], row=task.row, story=task.story)
     try:
         story = load_story(task.path)
@@ -44,7 +44,7 @@ def execute(task: Task, commands: Commands) -> Outcome:
     else:
         outcome.level, outcome.needs = story.level, story.needs
         if not story.cases:
-            outcome.skipped = "it has no cases"
+            outcome.skipped = "the story has no cases"
         else:
             _execute(task, story, outcome, commands)
     return outcome
@@ -105,7 +105,7 @@ def _decode_by_command(task: Task, story: Story, outcome: Outcome, commands: Com
     if answer.skipped:
         outcome.skipped = answer.skipped
         return
-    # What it refused and what it did not come to is missing in the answer.
+    # The answer lacks the case that it refused and those after it.
     for case, result in zip(story.cases, answer.cases, strict=False):
         if message := same_fields(result, case.fields or ()):
             fail_of_command(outcome, story.cases, case, message)

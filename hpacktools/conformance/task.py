@@ -1,4 +1,4 @@
-"""What a suite is run with: one story, by our codec or by a command."""
+"""The input of a suite: one story, for our codec or for a command."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class Task:
     kind: str
     row: str
     path: str
-    #: The name of the story in reports.
+    #: The story's name in reports.
     story: str
-    #: The command in the place of our codec; empty for ours.
+    #: The command to test; empty for our codec.
     command: str = ""
-    #: Whether the command can be told of several settings before one block.
+    #: Whether the command accepts several settings before one block.
     several_settings: bool = True
     strategy: str = "default"
     huffman: bool = True
-    #: Annealing walks of the strategy ``best``.
+    #: Annealing walks for the strategy ``best``.
     effort: int = 0
-    #: Change SETTINGS_HEADER_TABLE_SIZE within the story.
+    #: Whether to change SETTINGS_HEADER_TABLE_SIZE within the story.
     change_sizes: bool = False

@@ -10,18 +10,18 @@ from hpacktools.terminal import printable
 
 from .results import Failure, Refusal, Report, Row
 
-#: Failures, and reasons of refusals, that are listed; the JSON report has more.
+#: Failures and reasons for refusals that are listed; the JSON report has more.
 LISTED: Final = 20
-#: Stories that are named where several have the same failure or reason.
+#: Stories named where several share a failure or reason.
 _NAMED: Final = 3
 
 _HEADS: Final = ("", "stories", "blocks", "failures", "octets", "ratio")
 _TITLES: Final = {
     "decode": "decoded",
     "encode": "encoded and decoded back",
-    "accept": "to be accepted",
-    "refuse": "to be refused",
-    "encoder": "encoded as the vectors ask",
+    "accept": "accepted as required",
+    "refuse": "refused as required",
+    "encoder": "encoded as required",
 }
 
 
@@ -36,7 +36,7 @@ def render(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield from _table(report.rows())
     for outcome in report.problems():
-        yield f"cannot be used: {outcome.story}: {outcome.problem}"
+        yield f"unusable: {outcome.story}: {outcome.problem}"
     yield from _skipped(report)
     yield from _refusals(report.refusals())
     noted = report.noted()
@@ -56,7 +56,7 @@ def _failures(count: int) -> str:
 
 
 def _skipped(report: Report) -> Iterator[str]:
-    """Each reason once, with the stories that were skipped for it."""
+    """Each reason once, with the stories skipped for it."""
     stories: dict[str, list[str]] = {}
     for outcome in report.skipped():
         stories.setdefault(outcome.skipped, []).append(outcome.story)
@@ -65,16 +65,16 @@ def _skipped(report: Report) -> Iterator[str]:
 
 
 def _refusals(refusals: list[Refusal]) -> Iterator[str]:
-    """Why a command refused what it had to refuse: a reason that has nothing to do with the block
-    is a fault that happens to look right."""
+    """The reasons a command gave for correct refusals.  A reason unrelated to the block points to a
+    bug that merely looks like a refusal."""
     if not refusals:
         return
     reasons: dict[tuple[str, str], list[str]] = {}
     for refusal in refusals:
         reasons.setdefault((refusal.by, refusal.reason), []).append(refusal.story)
-    # What may be a fault first.
+    # Possible bugs first.
     order = sorted(reasons.items(), key=lambda item: (_BY.index(item[0][0]), -len(item[1])))
-    yield f"{len(refusals)} blocks refused, for these reasons:"
+    yield f"{len(refusals)} blocks refused for these reasons:"
     for (by, reason), stories in order[:LISTED]:
         how = "" if by == "error" else f", by {by}"
         yield f"  {len(stories)} ({_named(stories)}{how}): {_cut(reason)}"
@@ -82,8 +82,8 @@ def _refusals(refusals: list[Refusal]) -> Iterator[str]:
         yield f"  and {len(order) - LISTED} more reasons"
     if uncaught := sum(refusal.by == "exception" for refusal in refusals):
         yield (
-            f"  {uncaught} of them by an exception that nobody caught: "
-            "see that it means the block, and is no fault of the program"
+            f"  {uncaught} of them by an uncaught exception: "
+            "check that it is about the block and not a bug in the program"
         )
 
 
@@ -100,10 +100,10 @@ def _cut(text: str) -> str:
 
 
 def _listed(failures: list[Failure], count: int) -> Iterator[str]:
-    """Failures of which ``count`` cases have failed; what several stories have in common once."""
+    """The failures, which cover ``count`` cases; a failure that several stories share only once."""
     groups: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
-        # A message of a case is about its block.
+        # The message of a case is about its own block.
         place = failure.suite if failure.case is None else f"{failure.story} {failure.case}"
         groups.setdefault((place, failure.message), []).append(failure)
     shown = list(groups.values())[:LISTED]
@@ -123,7 +123,7 @@ def _listed(failures: list[Failure], count: int) -> Iterator[str]:
 
 
 def verdict(report: Report) -> str:
-    """One line: what passed, in numbers."""
+    """One line: how much passed, in numbers."""
     parts = []
     for suite, title in _TITLES.items():
         rows = [row for row in report.rows() if row.suite == suite]
@@ -140,7 +140,7 @@ def verdict(report: Report) -> str:
             failed = sum(row.failures for row in rows)
             parts.append(f"{total - failed} of {total} blocks {title}")
     end = "passed" if report.exit_code() == 0 else "FAILED"
-    return f"{'; '.join(parts) or 'nothing was run'}; {report.seconds:.1f} s: {end}"
+    return f"{'; '.join(parts) or 'nothing ran'}; {report.seconds:.1f} s: {end}"
 
 
 def _table(rows: list[Row]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Vectors: stories whose cases say what a decoder must accept and what it must refuse.
 
-Contract: a block that must be refused fails where it is accepted, and one that must be accepted
-where it is refused or read as something else.  Where a decoder may do either
-(``may_refuse``, ``may_accept``), both pass, and an accepted block is still compared.
+Contract: a block that must be refused fails if it is accepted; one that must be accepted fails if
+it is refused or decoded differently.  Where a decoder may do either (``may_refuse``,
+``may_accept``), both pass, and an accepted block is still compared.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from .task import Task
 
 
 def suite_of(story: Story) -> str:
-    """``refuse`` for a story that has a block to be refused, else ``accept``."""
+    """``refuse`` for a story with a block that must be refused, else ``accept``."""
     refused = any(expected(case).get("result") == "refuse" for case in story.cases)
     return "refuse" if refused else "accept"
 
 
 def expected(case: Case) -> Object:
-    """The member ``expect`` of a case; empty where there is none."""
+    """The member ``expect`` of a case; empty if there is none."""
     found = case.document.get("expect")
     return found if isinstance(found, dict) else {}
 
 
 def run_vector(task: Task, story: Story, outcome: Outcome, commands: Commands) -> None:
-    """Run a story whose cases say what is expected.
+    """Run a story whose cases state the expected result.
 
     Raises :class:`~hpacktools.conformance.command.CommandError`.
     """
@@ -57,7 +57,7 @@ def run_vector(task: Task, story: Story, outcome: Outcome, commands: Commands) -
 
 
 def _may(case: Case) -> bool:
-    """Whether the opposite of what is expected is right too."""
+    """Whether the opposite of the expected result is also correct."""
     what = expected(case)
     return what.get("may_accept") is True or what.get("may_refuse") is True
 
@@ -82,11 +82,11 @@ def _by_ours(story: Story, outcome: Outcome) -> None:
                 message = f"refused at octet {error.offset}, not {what['offset']}"
         else:
             if what["result"] == "refuse":
-                message = f"accepted, against {what['section']}"
+                message = f"accepted, contrary to {what['section']}"
             elif decoded.fields != case.fields:
                 message = difference(decoded.fields, case.fields or ())
             elif frozenset(decoded.never_indexed) != case.sensitive:
-                message = f"never indexed are {list(decoded.never_indexed)}"
+                message = f"never-indexed fields are {list(decoded.never_indexed)}"
             elif what.get("header_table") not in (None, table_to_json(decoded.table)):
                 message = f"the table is {table_to_json(decoded.table)}"
         if message:
@@ -96,8 +96,9 @@ def _by_ours(story: Story, outcome: Outcome) -> None:
 
 
 def _by_command(task: Task, story: Story, outcome: Outcome, commands: Commands) -> None:
-    """Run once, a command need not say which block it refused: what comes before a block to be
-    refused is run by itself first, so that a refusal is known to be the right one."""
+    """A command that runs once per story need not say which block it refused.  So the cases before
+    a block that must be refused run on their own first, which shows that a refusal is the right
+    one."""
     certain = [case for case in story.cases if expected(case)["result"] == "accept"]
     last = len(certain) < len(story.cases)
     if certain:
@@ -109,7 +110,7 @@ def _by_command(task: Task, story: Story, outcome: Outcome, commands: Commands) 
 
 
 def _check(outcome: Outcome, cases: list[Case], answer: Answer) -> bool:
-    """Compare an answer; returns whether the table is known and all was accepted."""
+    """Compare an answer; returns whether the table is known and everything was accepted."""
     if answer.skipped:
         outcome.skipped = answer.skipped
         return False
@@ -117,7 +118,7 @@ def _check(outcome: Outcome, cases: list[Case], answer: Answer) -> bool:
         what = expected(case)
         if what["result"] == "refuse" and not _may(case):
             if not answer.refusal:
-                fail_of_command(outcome, cases, case, f"accepted, against {what['section']}")
+                fail_of_command(outcome, cases, case, f"accepted, contrary to {what['section']}")
             continue
         message = same_fields(result, case.fields or ())
         message = message or same_sensitive(result, case.sensitive)
@@ -131,7 +132,7 @@ def _check(outcome: Outcome, cases: list[Case], answer: Answer) -> bool:
     if answer.by is By.ERROR and answer.refused is not None:
         case = cases[answer.refused]
     else:
-        # An exit code does not say which: a block that may be refused is meant, if there is one.
+        # An exit code does not say which: assume a block that may be refused, if there is one.
         case = next((each for each in reversed(cases) if _is_refusable(each)), cases[-1])
     if _is_refusable(case):
         outcome.refusals.append(

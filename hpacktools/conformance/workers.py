@@ -1,9 +1,8 @@
 """Running tasks in several processes that end together.
 
-Contract: however the block of :class:`Workers` is left - all is done, Ctrl-C, an error -, no worker
-and no command of a worker is running a moment later.  Workers leave it to this process to answer
-the keyboard, which sends its signals to all of them at once; without this process they end after
-the task that they are at.
+Contract: however the block of :class:`Workers` is left (done, Ctrl-C, an error), no worker and no
+command of a worker is running a moment later.  The keyboard's signals reach all processes; workers
+leave the reaction to this process.  If this process is gone, they end after their current task.
 """
 
 from __future__ import annotations
@@ -24,29 +23,29 @@ from .results import Outcome
 from .suites import execute
 from .task import Task
 
-#: Time that workers have to end their commands and themselves, all together, in seconds.
+#: Time in which all workers must end their commands and exit, in seconds.
 _GRACE: Final = 0.5
 
 
 class WorkerError(Exception):
-    """A worker has died; the text says how."""
+    """A worker died; the message says how."""
 
 
 class Workers:
     """Processes that each run one task at a time."""
 
     def __init__(self, count: int, *, co_process: bool = False) -> None:
-        """``co_process``: commands are started once by each worker, and answer line by line."""
+        """``co_process``: each worker starts a command once; it answers line by line."""
         self._count = count
         self._co_process = co_process
         self._processes: dict[Connection, BaseProcess] = {}
 
     def __enter__(self) -> Workers:
-        # Spawned: the same on every platform, and nothing of this process is inherited.
+        # Spawned: the same on every platform, and nothing is inherited from this process.
         context = multiprocessing.get_context("spawn")
-        # It is started with the first process otherwise, and lets signals through that must wait.
+        # Otherwise the first process starts it, which unblocks signals that must stay blocked.
         resource_tracker.ensure_running()
-        # The mask is inherited: before a worker is prepared for Ctrl-C it must not be hit by it.
+        # The mask is inherited: Ctrl-C must not reach a worker before it is ready for it.
         with uninterrupted():
             for _ in range(self._count):
                 ours, theirs = context.Pipe()
@@ -71,8 +70,8 @@ class Workers:
                 connection.close()
 
     def run(self, tasks: Sequence[Task], order: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
-        """Run ``tasks``, begun in ``order``; yields the number of a task with its outcome as soon
-        as it is there.  Raises :class:`WorkerError`."""
+        """Run ``tasks``, started in ``order``; yields each task's number with its outcome as soon
+        as it arrives.  Raises :class:`WorkerError`."""
         waiting = iter(order)
         running: dict[Connection, int] = {}
         for connection in self._processes:
@@ -95,7 +94,7 @@ class Workers:
         waiting: Iterator[int],
         running: dict[Connection, int],
     ) -> None:
-        """Give the next task, if there is one, to the worker behind ``connection``."""
+        """Send the next task, if there is one, to the worker behind ``connection``."""
         number = next(waiting, None)
         if number is None:
             return
@@ -108,12 +107,12 @@ class Workers:
     def _died(self, connection: Connection, task: Task) -> WorkerError:
         process = self._processes[connection]
         process.join(_GRACE)
-        return WorkerError(f"{task.story}: a worker ended with exit code {process.exitcode}")
+        return WorkerError(f"{task.story}: worker died with exit code {process.exitcode}")
 
 
 def _work(connection: Connection, co_process: bool) -> None:
-    """What a worker does: tasks in, outcomes out."""
-    # Not ignored: commands would inherit that.
+    """A worker's main loop: tasks in, outcomes out."""
+    # Not ignored: commands would inherit an ignored signal.
     signal.signal(signal.SIGINT, _leave_to_the_others)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
@@ -124,14 +123,14 @@ def _work(connection: Connection, co_process: bool) -> None:
                 task: Task = connection.recv()
                 connection.send(execute(task, commands))
             except (EOFError, ConnectionError):
-                # Nobody is there any more who wants to know.
+                # The parent process is gone.
                 return
 
 
 def _leave_to_the_others(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C: whoever has started the workers ends them."""
+    """Handle Ctrl-C by doing nothing: the process that started the workers ends them."""
 
 
 def leave(number: int, frame: FrameType | None) -> None:
-    """Answer a signal by leaving every block in order, with the exit code of a shell's."""
+    """Handle a signal by leaving every block cleanly, with the exit code a shell would report."""
     raise SystemExit(128 + number)

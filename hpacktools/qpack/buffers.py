@@ -1,31 +1,32 @@
 """The unread end of a stream of instructions.
 
-Contract: octets come in any cut; what has been read is dropped, what is incomplete stays until the
-rest is there.  The cost is linear in the octets, however they are cut: pieces are joined, and an
-incomplete instruction is looked at again, only when the length is reached that it asks for.
+Contract: octets arrive in pieces of any size; octets that have been read are dropped, an incomplete
+instruction stays until the rest arrives.  The cost is linear in the octets, whatever the pieces:
+they are joined, and an incomplete instruction is parsed again, only once the required length has
+arrived.
 """
 
 from __future__ import annotations
 
 
 class InstructionBuffer:
-    """What an encoder or decoder stream has brought and nobody has read yet."""
+    """The unread octets of an encoder or decoder stream."""
 
     __slots__ = ("_length", "_needed", "_pieces", "start")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._length = 0
-        #: Octets up to which it is useless to read again.
+        #: Number of octets below which parsing again is pointless.
         self._needed = 1
-        #: Where in the stream the unread octets begin.
+        #: Offset in the stream at which the unread octets begin.
         self.start = 0
 
     def __len__(self) -> int:
         return self._length
 
     def feed(self, octets: bytes) -> bytes:
-        """Add ``octets``; returns all that is unread, or nothing if that cannot be enough yet."""
+        """Add ``octets``; returns all unread octets, or nothing if they cannot be enough yet."""
         if octets:
             self._pieces.append(octets)
             self._length += len(octets)
@@ -36,7 +37,7 @@ class InstructionBuffer:
         return joined
 
     def read(self, count: int) -> None:
-        """``count`` octets of what :meth:`feed` returned have been read."""
+        """Drop ``count`` octets of what :meth:`feed` returned: they have been read."""
         if count:
             rest = self._pieces[0][count:]
             self._pieces = [rest] if rest else []
@@ -45,5 +46,5 @@ class InstructionBuffer:
         self._needed = 1
 
     def wait_for(self, count: int) -> None:
-        """What is unread is worth another look from ``count`` octets on."""
+        """Make :meth:`feed` return nothing until ``count`` octets are unread."""
         self._needed = count

@@ -1,17 +1,18 @@
 """A QPACK decoder (RFC 9204 section 2.2): encoder stream and field sections in, decoder stream out.
 
-Contract: does no I/O.  Octets of the encoder stream and of each field section come in any cut and
-in any order between the streams.  Sections of one stream are decoded in order; a section whose
-entries have not come yet is held, within the limits, and comes out of the call that brings them.
-What is to be written on the decoder stream is collected until :meth:`Decoder.take_decoder_stream`.
+Contract: does no I/O.  The octets of the encoder stream and of each field section may arrive in
+pieces of any size, and in any order between the streams.  Sections of one stream are decoded in
+order; a section whose entries have not arrived yet is held, within the limits, and is returned by
+the call that brings them.  Octets for the decoder stream are collected until
+:meth:`Decoder.take_decoder_stream`.
 
-Assumes that the encoder stream's octets are given in order, without the stream type in front, and
-that the caller ends a section where its HEADERS frame ends.
+Assumes that the encoder stream's octets are given in order, without the stream type, and that the
+caller ends a section where its HEADERS frame ends.
 
-Errors: a :class:`~hpacktools.qpack.errors.QPACKConnectionError` ends the decoder, every later call
+Errors: a :class:`~hpacktools.qpack.errors.QPACKConnectionError` ends the decoder; every later call
 raises it again.  A :class:`~hpacktools.qpack.errors.SectionLimitError` ends one stream, and is
-returned in the place of its section, because other sections may come out of the same call: the
-decoder has cancelled that stream already, and must not be given more of it.
+returned in place of its section, because the same call may return other sections.  The decoder has
+then already canceled that stream and must not get more of it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ from .sections import DecodedSection, PendingSection
 from .static_table import STATIC_TABLE
 from .table import DynamicTable
 
-#: What becomes of a section.
+#: The result for a section.
 Outcome: TypeAlias = DecodedSection | SectionLimitError
 
 
@@ -90,28 +91,29 @@ class Decoder:
     ) -> None:
         """``max_table_capacity`` (octets) and ``blocked_streams``: the values of
         SETTINGS_QPACK_MAX_TABLE_CAPACITY and SETTINGS_QPACK_BLOCKED_STREAMS that were sent (RFC
-        9204 section 5).  ``exact_insert_count``: refuse a Required Insert Count that is larger than
-        the section needs, which section 2.2.1 leaves to the decoder.
+        9204 section 5).  ``exact_insert_count``: refuse a Required Insert Count larger than the
+        section needs, which section 2.2.1 permits.
 
         Raises ``ValueError`` for negative numbers.
         """
         if max_table_capacity < 0 or blocked_streams < 0:
-            raise ValueError("settings are not negative")
+            raise ValueError("settings must not be negative")
         self.max_table_capacity = max_table_capacity
         self.blocked_streams = blocked_streams
         self.limits = DecoderLimits() if limits is None else limits
         self.exact_insert_count = exact_insert_count
         self.table = DynamicTable()
-        #: Insertions that the encoder knows to have arrived (RFC 9204 section 2.1.4).
+        #: The Known Received Count: insertions acknowledged to the encoder (RFC 9204 section
+        #: 2.1.4).
         self.known_received_count = 0
-        #: What ended decoding, if anything did.
+        #: The error that ended decoding, if any.
         self.failure: QPACKConnectionError | None = None
         self._longest_string = self.limits.longest_encoder_string(max_table_capacity)
         self._buffer = InstructionBuffer()
         self._streams: dict[int, deque[PendingSection]] = {}
-        #: Streams whose first section waits for insertions, and for how many.
+        #: Streams whose first section is blocked -> the Insert Count it waits for.
         self._blocked: dict[int, int] = {}
-        #: The least of these, or less where a stream has been cancelled.
+        #: A lower bound of these counts; exact unless a stream was canceled.
         self._least_needed = 0
         self._output = bytearray()
 
@@ -121,12 +123,12 @@ class Decoder:
         return dict(self._blocked)
 
     def feed_encoder_stream(self, octets: bytes) -> list[Outcome]:
-        """Read octets of the encoder stream; returns what becomes of sections that this unblocks.
+        """Read octets of the encoder stream; returns the results for sections that this unblocks.
 
-        They are in order of the insertions that they waited for.  Raises
+        They are in order of the insertions they waited for.  Raises
         :class:`~hpacktools.qpack.errors.EncoderStreamError`, or
-        :class:`~hpacktools.qpack.errors.DecompressionFailed` for a section that is unblocked:
-        then what the same octets unblocked before is lost with the connection.
+        :class:`~hpacktools.qpack.errors.DecompressionFailed` for an unblocked section; sections
+        that the same octets unblocked earlier are then lost with the connection.
         """
         self._check_failure()
         unread = self._buffer.feed(octets)
@@ -149,7 +151,7 @@ class Decoder:
                     ) from None
                 self._apply(instruction, start + position)
                 position = end
-                # At once, not at the end: what comes out must not depend on how octets are cut.
+                # Now, not at the end: the result must not depend on the size of the pieces.
                 if self._blocked and self.table.insert_count >= self._least_needed:
                     outcomes += self._unblocked()
         except QPACKConnectionError as failure:
@@ -159,10 +161,10 @@ class Decoder:
         return outcomes
 
     def feed_section(self, stream_id: int, octets: bytes, *, last: bool = True) -> list[Outcome]:
-        """Read octets of a field section on ``stream_id``; ``last`` says that it ends with them.
+        """Read octets of a field section on ``stream_id``; ``last``: whether it ends with them.
 
-        Returns what becomes of the section, once it is complete and nothing is missing; until then
-        nothing.  Raises :class:`~hpacktools.qpack.errors.DecompressionFailed`.
+        Returns the section's result once it is complete and not blocked, and an empty list until
+        then.  Raises :class:`~hpacktools.qpack.errors.DecompressionFailed`.
         """
         self._check_failure()
         sections = self._streams.setdefault(stream_id, deque())
@@ -184,7 +186,8 @@ class Decoder:
         return self._advance(stream_id)
 
     def cancel_stream(self, stream_id: int) -> None:
-        """Reading of ``stream_id`` ends before its sections do: forget it, and tell the encoder.
+        """Stop reading ``stream_id`` before its sections end: drop its state and notify the
+        encoder.
 
         RFC 9204 2.2.2.2: "When an endpoint receives a stream reset before the end of a stream or
         before all encoded field sections are processed on that stream, or when it abandons reading
@@ -199,10 +202,10 @@ class Decoder:
             self._output += StreamCancellation(stream_id=stream_id).encode()
 
     def take_decoder_stream(self, *, increment: bool = True) -> bytes:
-        """What is to be written on the decoder stream since the last time.
+        """The octets to send on the decoder stream, collected since the last call.
 
-        ``increment``: acknowledge the insertions that no Section Acknowledgment has covered, by one
-        Insert Count Increment at the end (RFC 9204 section 2.2.2.3).
+        ``increment``: acknowledge insertions that no Section Acknowledgment covers with one Insert
+        Count Increment at the end (RFC 9204 section 2.2.2.3).
         """
         missing = self.table.insert_count - self.known_received_count
         if increment and missing > 0 and self.failure is None:
@@ -260,7 +263,7 @@ class Decoder:
         # dynamic table entry that has already been evicted, it MUST treat this as a connection
         # error of type QPACK_ENCODER_STREAM_ERROR."
         if field is None:
-            was = "has been evicted" if absolute >= 0 else "has never been"
+            was = "was evicted" if absolute >= 0 else "was never inserted"
             raise EncoderStreamError(
                 f"relative index {index} after {self.table.insert_count} insertions "
                 f"is an entry that {was}",
@@ -285,7 +288,7 @@ class Decoder:
     # --- field sections
 
     def _unblocked(self) -> list[Outcome]:
-        """Decode the sections for which the insertions have come."""
+        """Decode the sections whose insertions have arrived."""
         count = self.table.insert_count
         ready = sorted(
             (needed, position, stream_id)
@@ -300,14 +303,14 @@ class Decoder:
         return outcomes
 
     def _lost(self, stream_id: int, wrong: Undecodable) -> SectionLimitError:
-        """End a stream of which a section crosses a limit."""
+        """End a stream on which a section exceeds a limit."""
         self.cancel_stream(stream_id)
         return SectionLimitError(
             wrong.reason, section=wrong.section, offset=wrong.offset, stream_id=stream_id
         )
 
     def _advance(self, stream_id: int) -> list[Outcome]:
-        """Decode the sections of a stream up to the first that is blocked or not complete."""
+        """Decode the sections of a stream up to the first that is blocked or incomplete."""
         sections = self._streams[stream_id]
         outcomes: list[Outcome] = []
         try:
@@ -328,7 +331,7 @@ class Decoder:
         return outcomes
 
     def _next(self, stream_id: int, section: PendingSection) -> DecodedSection | None:
-        """Decode the first section of a stream; ``None`` where that has to wait."""
+        """Decode the first section of a stream; ``None`` if it has to wait."""
         if section.prefix is None and not self._read_prefix(section):
             return None
         assert section.prefix is not None
@@ -340,7 +343,7 @@ class Decoder:
         return self._decode(stream_id, section.joined(), section.prefix)
 
     def _read_prefix(self, section: PendingSection) -> bool:
-        """Read the prefix of a section; returns whether it is all there."""
+        """Read the prefix of a section; returns whether it is complete."""
         try:
             section.prefix = parse_prefix(
                 section.joined(), self.table.insert_count, self.max_table_capacity
@@ -357,7 +360,7 @@ class Decoder:
             # support, it MUST treat this as a connection error of type QPACK_DECOMPRESSION_FAILED."
             if len(self._blocked) >= self.blocked_streams:
                 raise Undecodable(
-                    f"insertion {needed} has not come, and {self.blocked_streams} blocked "
+                    f"insertion {needed} has not arrived, and {self.blocked_streams} blocked "
                     f"stream{'' if self.blocked_streams == 1 else 's'} are allowed",
                     section="RFC 9204 section 2.1.2",
                     offset=0,
@@ -366,7 +369,7 @@ class Decoder:
             self._least_needed = min(self._blocked.values())
 
     def _decode(self, stream_id: int, octets: bytes, prefix: SectionPrefix) -> DecodedSection:
-        """Decode a complete section whose insertions have come (RFC 9204 section 4.5)."""
+        """Decode a complete section whose insertions have arrived (RFC 9204 section 4.5)."""
         position = prefix.octets
         fields: list[Field] = []
         never_indexed: list[int] = []
@@ -407,7 +410,7 @@ class Decoder:
     def _resolve(
         self, line: Representation, prefix: SectionPrefix, offset: int
     ) -> tuple[Field, int]:
-        """The field that ``line`` stands for, and the absolute index that it refers to, or -1."""
+        """The field that ``line`` represents, and the absolute index that it refers to, or -1."""
         if isinstance(line, LiteralWithLiteralName):
             return (line.name, line.value), -1
         absolute = line.absolute(prefix.base)
@@ -428,12 +431,12 @@ class Decoder:
         if absolute >= required_insert_count:
             reason = f"not below the Required Insert Count {required_insert_count}"
         elif absolute < 0:
-            reason = "an entry that has never been"
+            reason = "an entry that was never inserted"
         else:
             entry = self.table.get(absolute)
             if entry is not None:
                 return entry
-            reason = "an entry that has been evicted"
+            reason = "an entry that was evicted"
         raise Undecodable(
             f"absolute index {absolute} is {reason}",
             section="RFC 9204 section 2.2.3",
@@ -446,7 +449,7 @@ class Decoder:
         if self.exact_insert_count and prefix.required_insert_count > highest + 1:
             raise Undecodable(
                 f"the Required Insert Count is {prefix.required_insert_count}, "
-                f"but the section needs {highest + 1} only",
+                f"but the section needs only {highest + 1}",
                 section="RFC 9204 section 2.2.1",
                 offset=0,
             )

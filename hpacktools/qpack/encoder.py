@@ -1,14 +1,14 @@
 """A QPACK encoder (RFC 9204 section 2.1): fields and decoder stream in, sections and encoder stream
 out.
 
-Contract: does no I/O.  A section is written in one pass; what it inserts is collected until
+Contract: does no I/O.  A section is written in one pass; its insertions are collected until
 :meth:`Encoder.take_encoder_stream`, and may be sent before or after the section.  Whatever the peer
-acknowledges, and when, no entry is evicted that the decoder may still need, and never more streams
-can block than the peer allows.
+acknowledges, and when, no entry is evicted that the decoder may still need, and no more streams can
+block than the peer allows.
 
-Strategy: which fields may enter the table is the caller's choice, field by field, as with
-:class:`hpacktools.codec.Encoder`; the encoder inserts one where it has room.  A stream that may not
-block refers to acknowledged entries only, and its insertions serve later sections.
+Strategy: the caller decides for each field whether it may enter the table, as with
+:class:`hpacktools.codec.Encoder`; the encoder inserts it if there is room.  A stream that must not
+block refers only to acknowledged entries; its insertions benefit later sections.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from .representations import (
 from .static_table import STATIC_FIELDS, STATIC_NAMES
 from .table import DynamicTable
 
-#: The largest table that an encoder keeps unless told otherwise, in octets: as large as HPACK's.
+#: Default for the largest table that an encoder uses, in octets: as large as HPACK's.
 DEFAULT_LIMIT = 4096
 #: Settings are variable-length integers of QUIC (RFC 9114 section 7.2.4).
 _MAX_SETTING = 2**62 - 1
 
 
 class _Outstanding:
-    """A section with dynamic references that is neither acknowledged nor cancelled."""
+    """A section with dynamic references that is neither acknowledged nor canceled."""
 
     __slots__ = ("references", "required_insert_count")
 
@@ -80,17 +80,17 @@ class Encoder:
     )
 
     def __init__(self, *, limit: int = DEFAULT_LIMIT, huffman: bool = True) -> None:
-        """``limit``: the largest table in octets that this encoder keeps, whatever the peer allows.
+        """``limit``: the largest table in octets that this encoder uses, whatever the peer allows.
 
-        ``huffman``: Huffman-code strings where that is shorter.  Until :meth:`apply_settings` only
-        the static table is used.  Raises ``ValueError`` for what is no capacity.
+        ``huffman``: Huffman-code strings if that is shorter.  Until :meth:`apply_settings` only the
+        static table is used.  Raises ``ValueError`` for an invalid capacity.
         """
         self.limit = _checked(limit)
         self.huffman = huffman
         #: The peer's SETTINGS_QPACK_MAX_TABLE_CAPACITY.  RFC 9204 3.2.3: "the maximum table
         #: capacity is 0 until the encoder processes a SETTINGS frame with a non-zero value".
         self.max_table_capacity = 0
-        #: What ended encoding, if anything did.
+        #: The error that ended encoding, if any.
         self.failure: DecoderStreamError | None = None
         self._blocked_streams = 0
         self._entries = EncoderTable()
@@ -98,12 +98,12 @@ class Encoder:
         self._outstanding: dict[int, deque[_Outstanding]] = {}
         self._buffer = InstructionBuffer()
         self._output = bytearray()
-        #: Insertions in what has been taken to be sent.
+        #: Insertions in the octets already taken for sending.
         self._sent_insert_count = 0
 
     @property
     def table(self) -> DynamicTable:
-        """The dynamic table.  Not to be changed."""
+        """The dynamic table.  Must not be changed."""
         return self._entries.table
 
     @property
@@ -116,11 +116,11 @@ class Encoder:
         return self._entries.references(absolute)
 
     def apply_settings(self, *, max_table_capacity: int, blocked_streams: int) -> None:
-        """The peer's settings (RFC 9204 section 5) have come, or are remembered for 0-RTT.
+        """Apply the peer's settings (RFC 9204 section 5), received or remembered for 0-RTT.
 
-        Sets the capacity to what they and the limit allow.  Raises ``ValueError`` for what are no
+        Sets the capacity to what they and the limit allow.  Raises ``ValueError`` for invalid
         settings, and :class:`~hpacktools.qpack.errors.DecoderStreamError` for a maximum that
-        differs from the one remembered.
+        differs from the remembered one.
         """
         self._check_failure()
         _checked(max_table_capacity)
@@ -143,14 +143,16 @@ class Encoder:
     def set_capacity(self, capacity: int) -> None:
         """Change the capacity of the dynamic table to ``capacity`` octets (RFC 9204 section 4.3.1).
 
-        Raises ``ValueError`` for one that the peer does not allow, or that would evict an entry
-        that cannot be evicted now.
+        Raises ``ValueError`` for a capacity that the peer does not allow, or that would evict an
+        entry that cannot be evicted now.
         """
         self._check_failure()
         # RFC 9204 3.2.3: "The encoder MUST NOT set a dynamic table capacity that exceeds this
         # maximum".
         if not 0 <= capacity <= self.max_table_capacity:
-            raise ValueError(f"a capacity is from 0 to {self.max_table_capacity}, not {capacity}")
+            raise ValueError(
+                f"a capacity must be from 0 to {self.max_table_capacity}, not {capacity}"
+            )
         if not self._entries.can_set_capacity(capacity):
             raise ValueError(f"a capacity of {capacity} would evict an entry that is in use")
         # 3.2.3: "When the maximum table capacity is zero, the encoder [...] MUST NOT send any
@@ -162,8 +164,8 @@ class Encoder:
     def insert(self, name: bytes, value: bytes) -> int | None:
         """Insert an entry that no section refers to yet; returns its absolute index.
 
-        ``None``, and nothing is done, where that would evict an entry that cannot be evicted, or
-        the entry is too large.
+        Returns ``None`` and does nothing if that would evict an entry that cannot be evicted, or if
+        the new entry is too large.
         """
         self._check_failure()
         field = (name, value)
@@ -196,7 +198,7 @@ class Encoder:
         """Insert the entry with the absolute index ``absolute`` again (RFC 9204 section 4.3.4).
 
         Returns the absolute index of the duplicate, or ``None`` as :meth:`insert` does.  Raises
-        ``ValueError`` where there is no such entry.
+        ``ValueError`` if there is no such entry.
         """
         self._check_failure()
         field = self.table.get(absolute)
@@ -210,9 +212,9 @@ class Encoder:
     def encode(self, stream_id: int, fields: Iterable[tuple[bytes, bytes, Wish]]) -> bytes:
         """Encode a field section for ``stream_id``.
 
-        Each field is name, value and what is wished: ``WITH_INDEXING`` may enter the dynamic table,
-        ``WITHOUT_INDEXING`` may only be found there, ``NEVER_INDEXED`` is written as a literal with
-        the N bit.
+        Each field is a name, a value and a representation: ``WITH_INDEXING`` may enter the dynamic
+        table, ``WITHOUT_INDEXING`` may only be found there, ``NEVER_INDEXED`` is written as a
+        literal with the N bit.
         """
         self._check_failure()
         # RFC 9204 4.5.1.2: "A single-pass encoder determines the Base before encoding a field
@@ -233,7 +235,7 @@ class Encoder:
         return encode_prefix(section.required_insert_count, base, self.max_table_capacity) + lines
 
     def feed_decoder_stream(self, octets: bytes) -> None:
-        """Read octets of the decoder stream, in any cut.
+        """Read octets of the decoder stream, in pieces of any size.
 
         Raises :class:`~hpacktools.qpack.errors.DecoderStreamError`.
         """
@@ -255,7 +257,7 @@ class Encoder:
         self._buffer.read(position)
 
     def take_encoder_stream(self) -> bytes:
-        """What is to be written on the encoder stream since the last time."""
+        """The octets to send on the encoder stream, collected since the last call."""
         octets = bytes(self._output)
         self._output.clear()
         self._sent_insert_count = self.table.insert_count
@@ -279,7 +281,7 @@ class Encoder:
     # --- field lines
 
     def _may_block(self, stream_id: int) -> bool:
-        """Whether a section on ``stream_id`` may refer to insertions not acknowledged.
+        """Whether a section on ``stream_id`` may refer to unacknowledged insertions.
 
         RFC 9204 2.1.2: "An encoder MUST limit the number of streams that could become blocked to
         the value of SETTINGS_QPACK_BLOCKED_STREAMS at all times."
@@ -297,7 +299,7 @@ class Encoder:
         self, field: Field, wish: Wish, section: _Outstanding, base: int, may_block: bool
     ) -> Representation:
         """The representation of one field, after the insertion that goes with it, if any."""
-        # Before an insertion, whose entry the section might not be allowed to refer to.
+        # Look before inserting: the section might not be allowed to refer to a new entry.
         named = None if field[0] in STATIC_NAMES else self._entries.find_name(field[0])
         if wish is not Wish.NEVER_INDEXED:
             static = STATIC_FIELDS.get(field)
@@ -337,7 +339,7 @@ class Encoder:
     def _literal(
         self, field: Field, never_indexed: bool, named: int | None, base: int
     ) -> Representation:
-        """A literal; its name is that of a static entry, or of the dynamic one ``named``."""
+        """A literal, with the name of a static entry or of the dynamic entry ``named``."""
         name, value = field
         huffman = self.huffman
         static = STATIC_NAMES.get(name)
@@ -370,8 +372,8 @@ class Encoder:
         )
 
     def _may_name(self, absolute: int, may_block: bool) -> bool:
-        """Whether a literal may take its name from the entry: never from one that drains, or that
-        has just been evicted, which is below the draining index too."""
+        """Whether a literal may take its name from the entry: never from a draining one, nor from
+        one that was just evicted, which is also below the draining index."""
         if absolute < self.known_received_count:
             return absolute >= self._entries.draining
         return may_block
@@ -396,7 +398,7 @@ class Encoder:
                 # connection error of type QPACK_DECODER_STREAM_ERROR."
                 if not sections:
                     raise self._failed(
-                        f"no section on stream {stream_id} is left to be acknowledged",
+                        f"stream {stream_id} has no section left to acknowledge",
                         "RFC 9204 section 4.4.1",
                         offset,
                     )
@@ -434,5 +436,5 @@ class Encoder:
 def _checked(number: int) -> int:
     """``number`` if it is a value of a setting.  Raises ``ValueError``."""
     if not 0 <= number <= _MAX_SETTING:
-        raise ValueError(f"a setting is from 0 to {_MAX_SETTING}, not {number}")
+        raise ValueError(f"a setting must be from 0 to {_MAX_SETTING}, not {number}")
     return number

@@ -1,7 +1,7 @@
-"""The dynamic table as an encoder keeps it: found by field and name, with outstanding references.
+"""An encoder's dynamic table: lookup by field and name, and outstanding references.
 
-Contract: knows which entries can be evicted (RFC 9204 section 2.1.1) and refuses to insert where
-one that cannot would have to go.  What a peer acknowledges is told to it by the encoder.
+Contract: knows which entries can be evicted (RFC 9204 section 2.1.1) and refuses an insertion that
+would evict one that cannot.  The encoder passes on what a peer acknowledges.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from hpacktools.codec import Field, entry_size
 
 from .table import DynamicTable
 
-#: Share of the capacity, in quarters, that the encoder refers to freely.  What is older than that
-#: drains (RFC 9204 section 2.1.1.1): it is duplicated rather than referred to, so that references
-#: do not keep the oldest entries from being evicted.
+#: Share of the capacity, in quarters, that the encoder refers to freely.  Older entries drain (RFC
+#: 9204 section 2.1.1.1): they are duplicated rather than referred to, so that references do not
+#: prevent the eviction of the oldest entries.
 _REFERENCEABLE_QUARTERS: Final = 3
 
 
 class EncoderTable:
-    """A dynamic table, its entries by content, and who refers to them."""
+    """A dynamic table, its entries by content, and the references to them."""
 
     __slots__ = (
         "_drained_size",
@@ -41,7 +41,7 @@ class EncoderTable:
         #: Field, or name -> absolute index of the newest such entry.
         self._fields: dict[Field, int] = {}
         self._names: dict[bytes, int] = {}
-        #: Absolute index -> field sections not yet acknowledged that refer to it.
+        #: Absolute index -> number of unacknowledged field sections that refer to it.
         self._references: dict[int, int] = {}
 
     def find(self, field: Field) -> int | None:
@@ -53,15 +53,15 @@ class EncoderTable:
         return self._names.get(name)
 
     def references(self, absolute: int) -> int:
-        """How many field sections not yet acknowledged refer to the entry."""
+        """How many unacknowledged field sections refer to the entry."""
         return self._references.get(absolute, 0)
 
     def refer(self, absolute: int) -> None:
-        """One field section more refers to the entry."""
+        """Count one more field section that refers to the entry."""
         self._references[absolute] = self._references.get(absolute, 0) + 1
 
     def release(self, absolute: int) -> None:
-        """A field section that refers to the entry is acknowledged or cancelled."""
+        """Uncount a field section that refers to the entry: it was acknowledged or canceled."""
         count = self._references[absolute] - 1
         if count:
             self._references[absolute] = count
@@ -98,7 +98,7 @@ class EncoderTable:
         return kept is not None and all(map(self.evictable, range(self.table.dropped, kept)))
 
     def insert(self, field: Field) -> int:
-        """Insert ``field``, which can be; returns its absolute index."""
+        """Insert ``field``, for which :meth:`can_insert` holds; returns its absolute index."""
         absolute = self.table.insert_count
         first = self.table.dropped
         self._forget(first, self.table.insert(field))
@@ -107,13 +107,13 @@ class EncoderTable:
         return absolute
 
     def set_capacity(self, capacity: int) -> None:
-        """Change the capacity to one that it can have now."""
+        """Change the capacity to one for which :meth:`can_set_capacity` holds."""
         first = self.table.dropped
         self._forget(first, self.table.set_capacity(capacity))
         self._drain()
 
     def _forget(self, first: int, evicted: tuple[Field, ...]) -> None:
-        """The entries from absolute index ``first`` on have been evicted."""
+        """Remove ``evicted`` entries, from absolute index ``first`` on, from the lookups."""
         for absolute, field in enumerate(evicted, first):
             # A newer entry may have taken its place.
             if self._fields[field] == absolute:
@@ -125,7 +125,7 @@ class EncoderTable:
         self.draining = max(self.draining, self.table.dropped)
 
     def _drain(self) -> None:
-        """Move the draining index up to where the rest is no more than its share."""
+        """Advance the draining index until the newer entries fit into their share."""
         allowed = self.table.capacity * _REFERENCEABLE_QUARTERS // 4
         while self.table.size - self._drained_size > allowed:
             field = self.table.get(self.draining)

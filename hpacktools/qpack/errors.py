@@ -1,11 +1,11 @@
-"""Errors of the QPACK codec, typed by what they end.
+"""Errors of the QPACK codec, by scope: stream or connection.
 
 Contract: whatever octets a peer sends, the decoder and the encoder raise a :class:`QPACKError` and
 nothing else.  After a :class:`QPACKConnectionError` the state that both ends share is lost, and
 every later call raises the same error again; after a :class:`SectionLimitError` only the field
 section's stream is lost.
 
-Programming errors of the caller (a capacity above the limit, say) are ``ValueError``.
+Programming errors of the caller (such as a capacity above the limit) are ``ValueError``.
 :class:`Incomplete` and :class:`Undecodable` stay inside the codec.
 """
 
@@ -16,7 +16,7 @@ from typing import ClassVar
 
 
 class ErrorCode(enum.IntEnum):
-    """The error codes of RFC 9204 section 6, under their names in the RFC."""
+    """The error codes of RFC 9204 section 6, with the RFC's names."""
 
     QPACK_DECOMPRESSION_FAILED = 0x0200
     QPACK_ENCODER_STREAM_ERROR = 0x0201
@@ -24,11 +24,11 @@ class ErrorCode(enum.IntEnum):
 
 
 class QPACKError(Exception):
-    """What a peer sent cannot be used.
+    """The peer sent something invalid or beyond a limit.
 
-    ``code`` is the HTTP/3 error code, ``reason`` says what is wrong, ``section`` where that is laid
-    down (``RFC 9204 section 2.2.3``), ``offset`` at which octet, counted from 0: of the field
-    section, or of the encoder or decoder stream since it began (without its stream type).
+    ``code`` is the HTTP/3 error code, ``reason`` says what is wrong, ``section`` names the rule
+    (``RFC 9204 section 2.2.3``), ``offset`` is the octet, counted from 0: in the field section, or
+    in the encoder or decoder stream (without its stream type).
     """
 
     code: ClassVar[ErrorCode]
@@ -59,21 +59,21 @@ class DecompressionFailed(QPACKConnectionError):
 
 
 class EncoderStreamError(QPACKConnectionError):
-    """What came on the encoder stream is invalid: QPACK_ENCODER_STREAM_ERROR."""
+    """The encoder stream is invalid: a connection error QPACK_ENCODER_STREAM_ERROR."""
 
     code = ErrorCode.QPACK_ENCODER_STREAM_ERROR
 
 
 class DecoderStreamError(QPACKConnectionError):
-    """What came on the decoder stream is invalid: QPACK_DECODER_STREAM_ERROR."""
+    """The decoder stream is invalid: a connection error QPACK_DECODER_STREAM_ERROR."""
 
     code = ErrorCode.QPACK_DECODER_STREAM_ERROR
 
 
 class SectionLimitError(QPACKError):
-    """A field section crosses a limit of the decoder: a stream error QPACK_DECOMPRESSION_FAILED.
+    """A field section exceeds a limit of the decoder: a stream error QPACK_DECOMPRESSION_FAILED.
 
-    RFC 9204 section 7.4.  The connection goes on without the stream.
+    RFC 9204 section 7.4.  The connection continues without the stream.
     """
 
     code = ErrorCode.QPACK_DECOMPRESSION_FAILED
@@ -85,7 +85,7 @@ class SectionLimitError(QPACKError):
 
 
 class Incomplete(Exception):  # it is no error on a stream
-    """The octets end before what is read from them; ``needed`` is the least offset of an end."""
+    """The octets end too early; ``needed`` is the least offset at which they may end."""
 
     def __init__(self, needed: int) -> None:
         super().__init__(needed)
@@ -93,10 +93,10 @@ class Incomplete(Exception):  # it is no error on a stream
 
 
 class Undecodable(Exception):  # it becomes an error where the stream is known
-    """No octets that follow can make this valid.
+    """The octets are invalid, whatever follows.
 
-    ``limit`` tells that it is a limit of this implementation that is crossed (RFC 9204 section
-    7.4), not a rule.
+    ``limit``: whether a limit of this implementation was exceeded (RFC 9204 section 7.4), rather
+    than a rule broken.
     """
 
     def __init__(self, reason: str, *, section: str, offset: int, limit: bool = False) -> None:

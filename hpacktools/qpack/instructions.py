@@ -1,10 +1,10 @@
 """The instructions of the encoder stream and the decoder stream (RFC 9204 sections 4.3 and 4.4).
 
-Contract: one class for each instruction, with what is on the wire and nothing else; whether an
-index leads somewhere is decided by whoever has the table.  :func:`parse_encoder_instruction` and
-:func:`parse_decoder_instruction` read one instruction from octets that may go on; they raise
-:class:`~hpacktools.qpack.errors.Incomplete` where it is not all there and
-:class:`~hpacktools.qpack.errors.Undecodable` where it never can be.
+Contract: one class for each instruction, with exactly the values on the wire; the owner of the
+table checks the indices.  :func:`parse_encoder_instruction` and :func:`parse_decoder_instruction`
+read one instruction from octets that may continue; they raise
+:class:`~hpacktools.qpack.errors.Incomplete` if it is incomplete and
+:class:`~hpacktools.qpack.errors.Undecodable` if it is invalid whatever follows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SetCapacity:
     capacity: int
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The instruction in wire format."""
         return encode_integer(self.capacity, 5, 0x20)
 
 
@@ -32,9 +32,9 @@ class SetCapacity:
 class InsertWithNameReference:
     """Insert with Name Reference (RFC 9204 section 4.3.2).
 
-    ``index``: in the static table where ``static``, otherwise relative to the newest entry.
+    ``index``: in the static table if ``static``, otherwise relative to the newest entry.
     ``huffman``: whether the value is Huffman-coded on the wire; for :meth:`encode`, whether it may
-    be, where that is shorter.
+    be if that is shorter.
     """
 
     static: bool
@@ -43,7 +43,7 @@ class InsertWithNameReference:
     huffman: bool = True
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The instruction in wire format."""
         first = 0xC0 if self.static else 0x80
         return encode_integer(self.index, 6, first) + encode_string(
             self.value, huffman=self.huffman
@@ -52,7 +52,10 @@ class InsertWithNameReference:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class InsertWithLiteralName:
-    """Insert with Literal Name (RFC 9204 section 4.3.3); Huffman flags as above."""
+    """Insert with Literal Name (RFC 9204 section 4.3.3).
+
+    ``name_huffman`` and ``huffman``: see :class:`InsertWithNameReference`, for name and value.
+    """
 
     name: bytes
     value: bytes
@@ -60,7 +63,7 @@ class InsertWithLiteralName:
     huffman: bool = True
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The instruction in wire format."""
         name = encode_string(self.name, 6, 0x40, huffman=self.name_huffman)
         return name + encode_string(self.value, huffman=self.huffman)
 
@@ -72,7 +75,7 @@ class Duplicate:
     index: int
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The instruction in wire format."""
         return encode_integer(self.index, 5)
 
 
@@ -88,7 +91,7 @@ class SectionAcknowledgment:
     stream_id: int
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The instruction in wire format."""
         return encode_integer(self.stream_id, 7, 0x80)
 
 
@@ -99,7 +102,7 @@ class StreamCancellation:
     stream_id: int
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The instruction in wire format."""
         return encode_integer(self.stream_id, 6, 0x40)
 
 
@@ -110,7 +113,7 @@ class InsertCountIncrement:
     increment: int
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The instruction in wire format."""
         return encode_integer(self.increment, 6)
 
 
@@ -122,7 +125,7 @@ def parse_encoder_instruction(
 ) -> tuple[EncoderInstruction, int]:
     """The encoder instruction at ``offset``, and the offset after it (RFC 9204 section 4.3).
 
-    ``longest``: octets that a string may have on the wire.
+    ``longest``: maximum length of a string on the wire, in octets.
     """
     octet = octets[offset]
     if octet >= 0x80:

@@ -1,12 +1,12 @@
 """Prefixed integers and string literals of QPACK (RFC 9204 section 4.1).
 
-Contract: the functions read from the beginning of octets that may go on, as those of a stream do.
-Where they end too early :class:`Incomplete` says up to where they must reach at least; nothing is
-decoded before all of a string is there.  What can never be decoded raises :class:`Undecodable`.
-Both are turned into errors with a code by whoever knows the stream.
+Contract: the functions read from octets that may continue, as those of a stream do.  If they end
+too early, :class:`Incomplete` says how far they must reach at least; a string is decoded only once
+it is complete.  Octets that are invalid whatever follows raise :class:`Undecodable`.  The caller,
+who knows the stream, turns both into errors with a code.
 
-The forms are HPACK's, and so are the encoder of integers and the Huffman code.  Two things differ:
-integers have up to 62 bits here, and a string may begin with any bit of an octet.
+The formats are HPACK's, and so are the integer encoder and the Huffman code.  Two things differ:
+integers have up to 62 bits here, and a string may begin at any bit of an octet.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .errors import Incomplete, Undecodable
 #: Largest integer that is accepted.  RFC 9204 4.1.1: "QPACK implementations MUST be able to decode
 #: integers up to and including 62 bits long."  Stream IDs have 62 bits, nothing has more.
 MAX_INTEGER = 2**62 - 1
-#: Most octets after the prefix that are accepted: 9 x 7 bits hold every such integer.  Without this
-#: limit a peer could send zeros for ever.
+#: Maximum number of octets after the prefix: 9 x 7 bits hold every such integer.  Without this
+#: limit a peer could send zeros forever.
 MAX_CONTINUATION = 9
 
 
@@ -58,7 +58,7 @@ def decode_integer(octets: bytes, offset: int, prefix_bits: int) -> tuple[int, i
 
 
 class StringLiteral:
-    """Where a string literal lies, before it is decoded: octets ``start`` to ``stop``."""
+    """The position of a string literal that is not decoded yet: octets ``start`` to ``stop``."""
 
     __slots__ = ("huffman", "start", "stop")
 
@@ -68,7 +68,7 @@ class StringLiteral:
         self.stop = stop
 
     def decode(self, octets: bytes) -> bytes:
-        """The string.  Raises :class:`Undecodable` for a wrong Huffman code."""
+        """Decode the string.  Raises :class:`Undecodable` for invalid Huffman code."""
         coded = bytes(octets[self.start : self.stop])
         if not self.huffman:
             return coded
@@ -83,14 +83,14 @@ class StringLiteral:
 def find_string(octets: bytes, offset: int, prefix_bits: int, longest: int) -> StringLiteral:
     """Find the ``prefix_bits``-bit prefix string literal at ``offset`` (RFC 9204 section 4.1.2).
 
-    The first of the ``prefix_bits`` bits (2 to 8) is the Huffman flag.  The string must be all
-    there.  Raises :class:`Incomplete`, or :class:`Undecodable` as soon as a length above
-    ``longest`` octets is read.
+    The first of the ``prefix_bits`` bits (2 to 8) is the Huffman flag.  Raises :class:`Incomplete`
+    if the string is incomplete, and :class:`Undecodable` as soon as a length above ``longest``
+    octets is read.
     """
     length, start = decode_integer(octets, offset, prefix_bits - 1)
     if length > longest:
         raise Undecodable(
-            f"a string of {length} octets, more than the {longest} that are accepted here",
+            f"a string of {length} octets, more than the {longest} accepted here",
             section="RFC 9204 section 7.4",
             offset=offset,
             limit=True,

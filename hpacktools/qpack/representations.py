@@ -1,8 +1,8 @@
 """The prefix of a field section and the representations in it (RFC 9204 section 4.5).
 
-Contract: one class for each representation, with what is on the wire and nothing else.  The indices
-of a class are those that its section defines: of the static table, relative to the Base, or
-post-Base; :meth:`absolute` makes an absolute index of them.  Parsing raises
+Contract: one class for each representation, with exactly the values on the wire.  The indices of a
+class are those that its RFC section defines: in the static table, relative to the Base, or
+post-Base; :meth:`absolute` converts them to an absolute index.  Parsing raises
 :class:`~hpacktools.qpack.errors.Incomplete` and :class:`~hpacktools.qpack.errors.Undecodable`.
 """
 
@@ -30,7 +30,7 @@ class Indexed:
         return None if self.static else base - 1 - self.index
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The representation in wire format."""
         return encode_integer(self.index, 6, 0xC0 if self.static else 0x80)
 
 
@@ -45,7 +45,7 @@ class IndexedPostBase:
         return base + self.index
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The representation in wire format."""
         return encode_integer(self.index, 4, 0x10)
 
 
@@ -54,7 +54,7 @@ class LiteralWithNameReference:
     """Literal Field Line with Name Reference (RFC 9204 section 4.5.4).
 
     ``huffman``: whether the value is Huffman-coded on the wire; for :meth:`encode`, whether it may
-    be, where that is shorter.
+    be if that is shorter.
     """
 
     never_indexed: bool
@@ -68,7 +68,7 @@ class LiteralWithNameReference:
         return None if self.static else base - 1 - self.index
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The representation in wire format."""
         first = 0x40 | self.never_indexed << 5 | self.static << 4
         return encode_integer(self.index, 4, first) + encode_string(
             self.value, huffman=self.huffman
@@ -89,7 +89,7 @@ class LiteralWithPostBaseNameReference:
         return base + self.index
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The representation in wire format."""
         first = self.never_indexed << 3
         return encode_integer(self.index, 3, first) + encode_string(
             self.value, huffman=self.huffman
@@ -107,7 +107,7 @@ class LiteralWithLiteralName:
     huffman: bool = True
 
     def encode(self) -> bytes:
-        """Its octets."""
+        """The representation in wire format."""
         first = 0x20 | self.never_indexed << 4
         name = encode_string(self.name, 4, first, huffman=self.name_huffman)
         return name + encode_string(self.value, huffman=self.huffman)
@@ -128,7 +128,7 @@ def parse_representation(octets: bytes, offset: int) -> tuple[Representation, in
     if octet >= 0x80:
         index, end = decode_integer(octets, offset, 6)
         return Indexed(static=bool(octet & 0x40), index=index), end
-    # A string that is too long for the section is cut, however long it is: that is no limit.
+    # A string too long for the section ends it early, however long it is: not a limit of ours.
     longest = MAX_INTEGER
     if octet >= 0x40:
         index, end = decode_integer(octets, offset, 4)
@@ -176,7 +176,7 @@ def parse_representation(octets: bytes, offset: int) -> tuple[Representation, in
 class SectionPrefix:
     """The encoded field section prefix (RFC 9204 section 4.5.1), decoded.
 
-    ``octets``: how many it has on the wire.
+    ``octets``: its length on the wire, in octets.
     """
 
     required_insert_count: int
@@ -204,8 +204,8 @@ def encode_prefix(required_insert_count: int, base: int, max_table_capacity: int
 def parse_prefix(octets: bytes, insert_count: int, max_table_capacity: int) -> SectionPrefix:
     """Decode the prefix of a field section (RFC 9204 section 4.5.1).
 
-    ``insert_count``: of the decoder's table now, from which the wrapped Required Insert Count is
-    reconstructed.
+    ``insert_count``: the decoder table's current count, from which the wrapped Required Insert
+    Count is reconstructed.
     """
     encoded, position = decode_integer(octets, 0, 8)
     sign_offset = position

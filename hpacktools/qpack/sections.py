@@ -1,4 +1,4 @@
-"""Field sections on their way through a decoder: not decoded yet, and decoded."""
+"""Field sections in a decoder: pending and decoded."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .representations import SectionPrefix
 
 @dataclass(slots=True, kw_only=True)
 class DecodedSection:
-    """A field section, decoded."""
+    """A decoded field section."""
 
     stream_id: int
-    #: In order, as far as the limit on the list size allows.
+    #: The fields in order, as far as the limit on the list size allows.
     fields: tuple[Field, ...]
-    #: Positions in ``fields`` of literals with the N bit, which must be sent on as such (RFC 9204
+    #: Positions in ``fields`` of literals with the N bit, which must be forwarded as such (RFC 9204
     #: section 4.5.4).
     never_indexed: tuple[int, ...]
     #: Whether the limit on the list size was crossed.
     truncated: bool
-    #: Octets of the whole section: name, value and 32 for each field line.
+    #: Size of the whole section in octets: name, value and 32 for each field line.
     list_size: int
     required_insert_count: int
     base: int
@@ -35,13 +35,13 @@ class PendingSection:
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.length = 0
-        #: Whether its last octet has come.
+        #: Whether its last octet has arrived.
         self.complete = False
-        #: ``None`` until the prefix has come.
+        #: The prefix; ``None`` until it has arrived.
         self.prefix: SectionPrefix | None = None
 
     def joined(self) -> bytes:
-        """All octets that have come."""
+        """All octets that have arrived."""
         octets = b"".join(self.pieces)
         self.pieces = [octets]
         return octets

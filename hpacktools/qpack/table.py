@@ -1,8 +1,8 @@
 """The dynamic table (RFC 9204 section 3.2), as decoder and encoder share it.
 
-Contract: entries are named by absolute index.  The table evicts what an insertion or a smaller
-capacity asks for; whether that is allowed is the encoder's business (:meth:`first_kept` tells what
-would go), and whether the capacity is allowed that of whoever knows the settings.
+Contract: entries are identified by absolute index.  An insertion or a smaller capacity evicts as
+many entries as necessary.  The encoder checks that this is allowed (:meth:`first_kept` says what
+would be evicted), and the caller, who knows the settings, that the capacity is allowed.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from hpacktools.codec import Field, entry_size
 
 
 class DynamicTable:
-    """A dynamic table.  Sizes and the capacity are octets as RFC 9204 section 3.2.1 counts them."""
+    """A dynamic table.  Sizes and the capacity are in octets as RFC 9204 section 3.2.1 counts
+    them."""
 
     __slots__ = ("_entries", "capacity", "dropped", "insert_count", "size")
 
     def __init__(self) -> None:
         #: Absolute index -> entry.
         self._entries: dict[int, Field] = {}
-        #: The encoder's upper limit.  RFC 9204 3.2.2: "The initial capacity of the dynamic table
-        #: is zero."
+        #: The capacity set by the encoder.  RFC 9204 3.2.2: "The initial capacity of the dynamic
+        #: table is zero."
         self.capacity = 0
         self.size = 0
         #: How many entries have been inserted: the absolute index of the next one.
@@ -37,14 +38,14 @@ class DynamicTable:
         return iter(self._entries.items())
 
     def get(self, absolute: int) -> Field | None:
-        """The entry with the absolute index ``absolute``; ``None`` where it is not in the table."""
+        """The entry with the absolute index ``absolute``; ``None`` if it is not in the table."""
         return self._entries.get(absolute)
 
     def first_kept(self, room: int, capacity: int | None = None) -> int | None:
-        """Absolute index of the oldest entry that is left after eviction for ``room`` octets more.
+        """Absolute index of the oldest entry left after evicting enough for ``room`` more octets.
 
-        ``capacity``: the capacity then, if another than now.  ``None`` where even the empty table
-        has not that room.  Changes nothing.
+        ``capacity``: a new capacity to assume instead of the current one.  Returns ``None`` if even
+        the empty table does not have that room.  Changes nothing.
         """
         allowed = (self.capacity if capacity is None else capacity) - room
         if allowed < 0:
@@ -57,7 +58,7 @@ class DynamicTable:
         return absolute
 
     def insert(self, field: Field) -> tuple[Field, ...]:
-        """Insert ``field``, which fits into the capacity; returns what was evicted, oldest first.
+        """Insert ``field``, which must fit the capacity; returns the evicted entries, oldest first.
 
         RFC 9204 3.2.2: "Before a new entry is added to the dynamic table, entries are evicted from
         the end of the dynamic table until the size of the dynamic table is less than or equal to
@@ -71,7 +72,8 @@ class DynamicTable:
         return evicted
 
     def set_capacity(self, capacity: int) -> tuple[Field, ...]:
-        """Change the capacity; returns what was evicted, oldest first (RFC 9204 section 3.2.2)."""
+        """Change the capacity; returns the evicted entries, oldest first (RFC 9204 section
+        3.2.2)."""
         self.capacity = capacity
         return self._evict(capacity)
 
@@ -86,5 +88,5 @@ class DynamicTable:
 
 
 def max_entries(max_table_capacity: int) -> int:
-    """MaxEntries of RFC 9204 section 4.5.1.1: entries of 32 octets that a table can have."""
+    """MaxEntries of RFC 9204 section 4.5.1.1: how many entries of 32 octets a table can have."""
     return max_table_capacity // 32

@@ -1,7 +1,7 @@
 """JSON Schemas (2020-12) of the documents that the tools read and write.
 
-Importing this module loads ``jsonschema``, which takes as long as all the rest of a tool; it is
-imported when input is not well-formed, to say what is wrong with it.
+Importing this module loads ``jsonschema``, which takes as long as everything else in a tool.  So it
+is imported only if input is malformed, to say what is wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from hpacktools.jsonforms import ShapeError, find_repeated
 from hpacktools.shapes import JSON, Object
 
-#: The schemas by name; each is the file ``NAME.json`` beside this module.
+#: The schemas by name; each is the file ``NAME.json`` next to this module.
 SCHEMA_NAMES: Final = (
     "story",
     "deflate-input",
@@ -28,7 +28,7 @@ SCHEMA_NAMES: Final = (
     "report",
     "fuzz-report",
 )
-#: Longest quotation of a value in a message, in characters.
+#: Maximum length of a value quoted in a message, in characters.
 _QUOTED: Final = 80
 
 
@@ -39,8 +39,8 @@ def schema(name: str) -> Object:
     return document
 
 
-#: A number with a fraction is no integer here, not even ``4096.0``, which JSON Schema takes for
-#: one: nobody writes a count so, and nghttp2's tools do not read it.
+#: A number with a fraction is not an integer here, not even ``4096.0``, which JSON Schema accepts
+#: as one: counts are never written that way, and nghttp2's tools do not read it.
 _Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignore[no-untyped-call]
     # (The stubs leave its types out.)
     Draft202012Validator,
@@ -59,21 +59,21 @@ def _validator(name: str, definition: str | None) -> Draft202012Validator:
 
 
 def problems(name: str, document: JSON, definition: str | None = None) -> list[ShapeError]:
-    """Everything that is wrong with ``document`` by the schema ``name``.
+    """All violations of the schema ``name`` in ``document``.
 
-    ``definition`` names one of its ``$defs`` to validate against instead.
+    ``definition`` names one of its ``$defs`` to validate against instead of the whole schema.
     """
     errors = _validator(name, definition).iter_errors(document)
     return [_shape_error(error, "$") for error in errors]
 
 
 def explain_case(name: str, document: JSON, path: str) -> ShapeError:
-    """What is most wrong with a case of a document of the kind ``name``; ``path`` is its place."""
+    """The main error in a case of a document of the kind ``name``; ``path`` is its JSON path."""
     if repeated := find_repeated(document, path):
-        # A schema cannot say that.
+        # A schema cannot express this.
         return repeated
     error = best_match(_validator(name, "case").iter_errors(document))
-    assert error is not None, "the recogniser and the schema disagree"
+    assert error is not None, "the recognizer and the schema disagree"
     return _shape_error(error, path)
 
 
@@ -82,7 +82,7 @@ def _shape_error(error: ValidationError, root: str) -> ShapeError:
 
 
 def _reason(error: ValidationError) -> str:
-    """A sentence for people."""
+    """The error as a sentence for people."""
     value = error.instance
     match error.validator:
         case "required":
@@ -91,7 +91,7 @@ def _reason(error: ValidationError) -> str:
             return f"{_quote(value)} is not of type {error.validator_value}"
         case "minProperties" | "maxProperties":
             assert isinstance(value, dict)
-            return f"a header is an object with exactly one member, this has {len(value)}"
+            return f"a header must be an object with exactly one member, not {len(value)}"
         case "pattern":
             assert isinstance(error.schema, dict)
             expected = str(error.schema.get("description", "of the right form"))
@@ -105,7 +105,7 @@ def _reason(error: ValidationError) -> str:
 
 
 def _reason_of_all(errors: Iterable[ValidationError]) -> str:
-    """Why none of several alternatives is right."""
+    """Why none of several alternatives matches."""
     errors = list(errors)
     types = [str(error.validator_value) for error in errors if error.validator == "type"]
     if len(types) == len(errors):

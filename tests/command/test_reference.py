@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import generate_configuration as configuration
 from docs import generate_reference as reference
 from h2static.command.commands import COMMANDS, COMPLETIONS, NEXT_WORDS
 from h2static.command.options import COMMAND_NAMES, OPTIONS
@@ -44,6 +45,11 @@ def test_completions_know_every_option(shell: str, new: bool) -> None:
 def test_the_table_in_the_documentation_is_not_stale() -> None:
     kept = Path(__file__).parents[2].joinpath(reference.TABLE).read_text(encoding="utf-8")
     assert kept == reference.table(), "run python -m docs.generate_reference"
+
+
+def test_the_page_of_keys_is_not_stale() -> None:
+    kept = Path(__file__).parents[2].joinpath(configuration.PAGE).read_text(encoding="utf-8")
+    assert kept == configuration.page(), "run python -m docs.generate_reference"
 
 
 def test_the_names_of_the_commands_are_those_of_the_commands() -> None:

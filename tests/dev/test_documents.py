@@ -35,6 +35,7 @@ from tests.dev.support import (
     request,
 )
 from tests.support.exchange import FakeExchange, ask, read_all
+from tests.support.tools import replaces_a_function
 
 MEBIBYTE = 1 << 20
 VISIT = request(b"/large.html", *NAVIGATION)
@@ -291,6 +292,7 @@ class UnreadBody(FileBody):
         raise AssertionError("read by a reader")
 
 
+@replaces_a_function
 def test_cold_documents_need_no_second_thread(tmp_path: Path) -> None:
     """All threads of the pool may be busy, each with such a document."""
     write_page(tmp_path, 2 * MEBIBYTE)

@@ -120,7 +120,7 @@ def test_a_cut_between_two_uses() -> None:
 
 class TestCommand:
     def test_own_recordings(self) -> None:
-        """The table of the README, of this project's own stories."""
+        """The table of docs/hpack.md, of this project's own stories."""
         result = run(
             conformance_main, "bound", str(REPOSITORY / "hpack-test-case"), "--jobs", "1", "--json"
         )
@@ -177,7 +177,7 @@ class TestCommand:
 
 @pytest.mark.slow
 def test_ratios_of_the_corpus() -> None:
-    """What the README says of the corpus; the slow strategy has a test of its own."""
+    """What docs/hpack.md says of the corpus; the slow strategy has a test of its own."""
     from hpacktools.stories import load_story
 
     bound = before = default = ahead = 0

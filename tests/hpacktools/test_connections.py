@@ -85,7 +85,7 @@ def test_settings_of_the_inflater() -> None:
 
 @pytest.mark.parametrize("strategy", ["best", "x"])
 def test_unknown_strategy(strategy: str) -> None:
-    with pytest.raises(ValueError, match="no strategy"):
+    with pytest.raises(ValueError, match="cannot encode single"):
         Deflater(strategy=strategy)
 
 
@@ -239,27 +239,27 @@ class TestCredentials:
 @pytest.mark.parametrize("size", [-1, 2**32])
 def test_what_is_no_table_size_is_refused_at_once(size: int) -> None:
     for use in (Deflater().change_table_size, Inflater().change_table_size, Deflater):
-        with pytest.raises(ValueError, match="a table size is from 0 to 4294967295 octets"):
+        with pytest.raises(ValueError, match="a table size must be from 0 to 4294967295 octets"):
             use(size)
 
 
 def test_text_is_no_octets() -> None:
     deflater = Deflater(strategy="linear")
     fields: Any = [(b"a", b"b"), ("x-token", "secret")]
-    with pytest.raises(TypeError, match="name and value of field 1 are not bytes"):
+    with pytest.raises(TypeError, match="field 1: name and value must be bytes"):
         deflater.deflate(fields)
     assert deflater.table.entries == ()
     text: Any = "82"
     with pytest.raises(TypeError):
         Inflater().inflate(text)
-    with pytest.raises(TypeError, match="a block is bytes, not str"):
+    with pytest.raises(TypeError, match="a block must be bytes, not str"):
         explain(text)
 
 
 @pytest.mark.parametrize("sensitive", [{1}, {-1}, {0, 5}, {b"a"}])
 def test_a_sensitive_field_that_is_not_there(sensitive: Any) -> None:
     """It would go into the table without a word."""
-    with pytest.raises(ValueError, match="sensitive are "):
+    with pytest.raises(ValueError, match="sensitive positions "):
         Deflater().deflate([(b"a", b"b")], sensitive)
 
 

@@ -116,11 +116,11 @@ def test_page() -> None:
     # The octets of a string are apart from what stands before them.
     assert '<i title="length of the name">01</i> <span title="name, plain">61</span>' in page
     assert "2 entries in 3 cases; 0 were evicted, 1 never used" in page
-    assert "used 1 times, its name alone 1 times" in page
+    assert "used 1 times, only its name 1 times" in page
 
 
 def test_no_bound() -> None:
-    assert "The lower bound is shown where scipy is installed" in render([(story("82"), None)])
+    assert "The lower bound is shown if scipy is installed" in render([(story("82"), None)])
 
 
 def test_what_a_peer_sent_is_text() -> None:
@@ -147,7 +147,7 @@ def test_long_stories_are_cut() -> None:
     blocks = [deflater.deflate([(b"x", b"%d" % number)] * 1).hex() for number in range(700)]
     page = render([(story(*blocks), None)])
     checked(page)
-    assert "500 more are not shown here." in page
+    assert "500 more cases are not shown." in page
     assert "300 more entries are not drawn." in page
     assert len(page) < 2_000_000
 

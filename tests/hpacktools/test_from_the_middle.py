@@ -109,8 +109,8 @@ def test_explained() -> None:
     assert (
         "(unknown): (unknown)\n         indexed field, index 62 of the dynamic table" in result.out
     )
-    assert "inserted at 62, at least 33 octets; table 67 octets known" in result.out
-    assert result.out.endswith("table: 2 entries, 67 octets known of an unknown maximum\n")
+    assert "inserted at 62, at least 33 octets; table 67 known octets" in result.out
+    assert result.out.endswith("table: 2 entries, 67 known octets, maximum unknown\n")
 
 
 def test_explained_as_json() -> None:

@@ -95,7 +95,7 @@ def test_pretty_is_json(value: Any) -> None:
         ("", "line 1 column 1"),
         ("{", "line 1 column 2"),
         ("\n {]", "line 2 column 3"),
-        ("{}\n x", "something follows the JSON document: line 2 column 2"),
+        ("{}\n x", "extra data after the JSON document: line 2 column 2"),
         ("NaN", "NaN is not JSON"),
         ('{"a": Infinity}', "Infinity is not JSON"),
         ("[" * 100_000, "nested too deeply"),

@@ -1,4 +1,4 @@
-"""The recognisers agree with the schemas; the schemas agree with each other."""
+"""The recognizers agree with the schemas; the schemas agree with each other."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 
 @given(mutated(), st.sampled_from(sorted(RECOGNISERS)))
-def test_recognisers_agree_with_the_schemas(case: Any, name: str) -> None:
+def test_recognizers_agree_with_the_schemas(case: Any, name: str) -> None:
     found = problems(name, case, "case")
     assert RECOGNISERS[name](case) == (not found), found
     if found:
@@ -155,8 +155,12 @@ def test_quirks_of_the_corpus_are_legal() -> None:
         ({}, "$.cases[3]", "'headers' is missing"),
         ([], "$.cases[3]", "[] is not of type object"),
         ({"headers": {}}, "$.cases[3].headers", "{} is not of type array"),
-        ({"headers": [{}]}, "$.cases[3].headers[0]", "this has 0"),
-        ({"headers": [{"a": "b"}, {"a": "b", "c": "d"}]}, "$.cases[3].headers[1]", "this has 2"),
+        ({"headers": [{}]}, "$.cases[3].headers[0]", "exactly one member, not 0"),
+        (
+            {"headers": [{"a": "b"}, {"a": "b", "c": "d"}]},
+            "$.cases[3].headers[1]",
+            "exactly one member, not 2",
+        ),
         ({"headers": [{"a": 1}]}, "$.cases[3].headers[0].a", "1 is not of type string"),
         ({"headers": [], "sensitive": [0]}, "$.cases[3].sensitive[0]", "no such header"),
         (

@@ -362,3 +362,60 @@ def test_a_response_that_is_given_other_fields_is_encoded_anew() -> None:
     clock.blocks.clear()
     decoded = client.decode(one.block(clock, answer).block)
     assert set(answer.fields) < set(decoded)
+
+
+# ---------------------------------------------------------------------- few responses
+
+
+def _file(number: int) -> Response:
+    fields = (
+        (b"content-type", b"text/css"),
+        (b"content-length", b"1"),
+        (b"etag", b'"%024d"' % number),
+        (b"last-modified", b"Sat, 21 Nov 2026 07:10:40 GMT"),
+    )
+    return Response(status=200, fields=fields, body=b"x", prepared=True)
+
+
+def test_of_few_responses_every_field_enters_the_table() -> None:
+    one, answers = memory(), [_file(number) for number in range(8)]
+    client, state = Client(), one.start()
+    sizes = []
+    for answer in answers * 2:
+        block = one.block(state, answer)
+        assert (b"etag", dict(answer.fields)[b"etag"]) in client.decode(block.block)
+        sizes.append(len(block.block))
+        state = block.state or state
+    assert max(sizes[8:]) <= 10, "indices only"
+
+
+def test_one_response_too_many_ends_it_for_the_second() -> None:
+    date = DateField()
+    one, answers = memory(date), [_file(number) for number in range(9)]
+    state = one.start()
+    first = one.block(state, answers[0])
+    for answer in answers[1:]:
+        one.block(state, answer)
+    # What was decided before is not used again: another connection's table stays as it is.
+    again = one.block(state, answers[0])
+    assert again.block != first.block
+    after = again.state
+    assert after is not None
+    assert one.block(after, answers[1]).state is None
+    # The second after a second with many begins without.
+    date.tick(NOON + 1)
+    state = one.current(after)
+    after = one.block(state, answers[0]).state or state
+    assert one.block(after, answers[1]).state is None
+    # It had few: the next one is another matter.
+    date.tick(NOON + 2)
+    state = one.current(after)
+    after = one.block(state, answers[0]).state or state
+    assert one.block(after, answers[1]).state is not None
+
+
+def test_a_small_table_is_left_to_fields_that_repeat() -> None:
+    one = memory()
+    state = one.resized(one.start(), 1_000)
+    after = one.block(state, _file(1)).state or state
+    assert one.block(after, _file(2)).state is None

@@ -155,6 +155,10 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         (_FLOW, "test_hazard_65_a_slow_upload"),
         (_FLOW, "test_hazard_65_an_upload_that_is_slow_but_honest"),
     ),
+    "recalled_responses": (
+        ("tests.http2.test_remembered", "test_more_recalled_than_allowed_is_forgotten"),
+        ("tests.http2.test_remembered", "test_what_was_recalled_is_kept_while_it_lasts"),
+    ),
     "preface_seconds": (
         (_FRAMES, "test_hazard_01_nothing_is_sent"),
         (_FRAMES, "test_hazard_05_settings_are_never_acknowledged"),

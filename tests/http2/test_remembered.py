@@ -9,6 +9,8 @@ from __future__ import annotations
 import pytest
 
 from h2static.http.exchange import Exchange
+from h2static.http.lifecycle import Lifecycle
+from h2static.http.messages import Request, Response
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Continuation,
@@ -26,7 +28,7 @@ from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import octets
 from tests.support.applications import TableApplication
 from tests.support.peer import Peer, request_fields
-from tests.support.small_site import pattern
+from tests.support.small_site import SmallSite, pattern
 from tests.support.transports import Mirror
 
 #: Answered before each test: streams 1 to 9.
@@ -302,3 +304,49 @@ def test_one_too_many_that_is_handled_is_refused() -> None:
     peer.send(*[peer.headers(one, path=b"/later") for one in (5, 7, 9)])
     peer.expect_reset(9, ErrorCode.REFUSED_STREAM)
     assert sorted(peer.mirror.connection.streams.open) == [1, 3, 5, 7]
+
+
+class Lasting(SmallSite, Lifecycle):
+    """A site whose responses stay right until the test says otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lasts = True
+        self.asked = 0
+
+    @property
+    def lasting(self) -> bool:
+        return self.lasts
+
+    def recall(self, request: Request) -> Response | None:
+        self.asked += 1
+        return super().recall(request)
+
+
+def _batches(peer: Peer, count: int, path: bytes = b"/") -> int:
+    """Have ``path`` asked for in ``count`` batches; how often the application was asked."""
+    application = peer.mirror.feeds["whole"].service.application
+    assert isinstance(application, Lasting)
+    before = application.asked
+    first = peer.mirror.connection.streams.next_peer_id
+    for stream_id in range(first, first + 2 * count, 2):
+        peer.request(stream_id, path)
+        peer.expect_response(stream_id)
+    return application.asked - before
+
+
+def test_what_was_recalled_is_kept_while_it_lasts() -> None:
+    peer = Peer(Mirror(application=Lasting))
+    _batches(peer, 5)
+    assert _batches(peer, 10) == 0
+    for feed in peer.mirror.feeds.values():
+        application = feed.service.application
+        assert isinstance(application, Lasting)
+        application.lasts = False
+    assert _batches(peer, 10) == 10
+
+
+def test_more_recalled_than_allowed_is_forgotten() -> None:
+    peer = Peer(Mirror(application=Lasting, limits=Limits(recalled_responses=0)))
+    _batches(peer, 5)
+    assert _batches(peer, 10) == 10

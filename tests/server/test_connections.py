@@ -372,8 +372,11 @@ class Thousands:
         """Nothing is held."""
 
 
-def test_a_turn_ends_and_others_have_theirs(tmp_path: Path) -> None:
-    loop = Loop(tmp_path, ServerLimits(turn_output=3_000))
+@pytest.mark.parametrize("crowded", [False, True])
+def test_a_turn_ends_and_others_have_theirs(tmp_path: Path, crowded: bool) -> None:
+    few, many = (3_000, 50_000) if crowded else (1_000, 3_000)
+    loop = Loop(tmp_path, ServerLimits(turn_output=few, lone_turn_output=many))
+    loop.connections.crowded = crowded
     body = Thousands(10)
     response = Response(status=200, fields=(), body=body)
     loop.application.paths[b"/long"] = lambda exchange: exchange.respond(response)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
+import os
 import socket
 import ssl
 import threading
@@ -166,3 +168,66 @@ def test_a_write_to_nobody_is_told(tmp_path: Path) -> None:
 
         with pytest.raises(Closed):
             write_on()
+
+
+# ---------------------------------------------------------------------- mappings
+
+
+@contextlib.contextmanager
+def link_and_client() -> Iterator[tuple[Link, socket.socket]]:
+    """A link on cleartext, and its client."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()[:2], DEADLINE) as client,
+    ):
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.setblocking(False)
+            yield Link(accepted, entrance(accepted), 0.0), client
+
+
+@contextlib.contextmanager
+def mapping_of(path: Path, content: bytes) -> Iterator[memoryview]:
+    path.write_bytes(content)
+    with path.open("rb") as file:
+        yield memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def taken(link: Link, client: socket.socket, pieces: list[bytes | memoryview]) -> bytes:
+    """What the client gets of ``pieces``."""
+    found = b""
+    for _ in range(1_000):
+        left = sum(map(len, pieces))
+        if not left:
+            return found
+        count = link.write(pieces, left, mapped=True)
+        if count:
+            found += client.recv(count, socket.MSG_WAITALL)
+        while pieces and count >= len(pieces[0]):
+            count -= len(pieces.pop(0))
+        if count:
+            pieces[0] = memoryview(pieces[0])[count:]
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("small", [0, 500])
+def test_mappings_are_never_joined(tmp_path: Path, small: int) -> None:
+    """Nor copied in any other way: only the kernel looks at them."""
+    content = bytes(range(256)) * 64
+    with link_and_client() as (link, client), mapping_of(tmp_path / "file", content) as mapping:
+        pieces: list[bytes | memoryview] = [*([b"x"] * small), mapping, b"end"]
+        assert taken(link, client, pieces) == b"x" * small + content + b"end"
+
+
+@pytest.mark.parametrize("left", [0, 5_000])
+def test_a_file_that_lost_its_octets_is_zeros(tmp_path: Path, left: int) -> None:
+    """The connection lives on: the frame has begun, and its stream is reset after it."""
+    content = b"\xff" * 65_536
+    path = tmp_path / "file"
+    with link_and_client() as (link, client), mapping_of(path, content) as mapping:
+        os.truncate(path, left)
+        pieces: list[bytes | memoryview] = [b"head", mapping, b"end"]
+        found = taken(link, client, pieces)
+    # What is left of the file may be zeros as well: the system takes as much as it likes.
+    assert found[:4] + found[4 + left :] == b"head" + bytes(len(content) - left) + b"end"
+    assert found[4 : 4 + left] in (content[:left], bytes(left))

@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from h2static.http.bodies import Body, BodyReader
-from h2static.site.bodies import READ_SIZE, FileAccess, FileBody, Submit, take_sample
+from h2static.site.bodies import (
+    LEAST_MAPPED,
+    LEAST_READ,
+    READ_SIZE,
+    FileAccess,
+    FileBody,
+    FileReader,
+    Submit,
+    take_sample,
+)
 from h2static.site.files import FileHandle
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.octets import Piece
@@ -394,3 +403,95 @@ def test_a_file_that_is_not_in_memory_is_waited_for(
     assert reader.read(1000) == CONTENT[:1000]
     # The rest came with it.
     assert reader.read(1000) == CONTENT[1000:2000]
+
+
+# ---------------------------------------------------------------------- mappings
+
+LARGE = bytes(range(256)) * 4_000
+
+
+def mapping_reader(path: Path, *pieces: Piece) -> FileReader:
+    """A reading that may map: its file was read from the page cache before."""
+    body = body_of(path, *pieces)
+    handle = body.handle
+    whole = FileBody(handle, handle.version(), ((0, path.stat().st_size),), AT_ONCE)
+    assert read_whole(whole, READ_SIZE)
+    assert handle.cached
+    return FileBody(
+        handle,
+        handle.version(),
+        pieces or ((0, path.stat().st_size),),
+        FileAccess(submit=run_at_once),
+    ).open()
+
+
+def finish(reader: FileReader) -> None:
+    """Read on; more looks than are allowed end it."""
+    for _ in range(DEFAULTS.looks + 100):
+        assert reader.read(READ_SIZE) != b""
+
+
+def read_mapped(reader: FileReader, size: int = READ_SIZE) -> tuple[bytes, int]:
+    """All of it, by mappings where they can be had; and how many octets those were."""
+    octets = mapped = 0
+    found = b""
+    while True:
+        piece: bytes | memoryview | None = reader.read_mapped(size)
+        if piece is None:
+            piece = reader.read(size)
+        else:
+            mapped += len(piece)
+        assert piece is not None
+        if not piece:
+            return found, mapped
+        found += piece
+        octets += len(piece)
+
+
+def test_mappings_give_the_file(root: Path) -> None:
+    found, mapped = read_mapped(mapping_reader(write(root, "a", LARGE)))
+    assert found == LARGE
+    # The first octets vouch for the file, the last ones are looked at when all is known.
+    assert len(LARGE) - READ_SIZE - LEAST_MAPPED - LEAST_READ <= mapped <= len(LARGE) - LEAST_READ
+
+
+def test_mappings_give_ranges(root: Path) -> None:
+    pieces: tuple[Piece, ...] = (b"head", (100, 900_000), b"between", (5, 10), b"tail")
+    found, mapped = read_mapped(mapping_reader(write(root, "a", LARGE), *pieces))
+    assert found == b"head" + LARGE[100:900_000] + b"between" + LARGE[5:10] + b"tail"
+    assert mapped > 500_000
+
+
+def test_what_was_not_read_whole_is_not_mapped(root: Path) -> None:
+    reader = body_of(write(root, "a", LARGE)).open()
+    assert reader.read(READ_SIZE)
+    assert reader.read_mapped(READ_SIZE) is None
+
+
+def test_what_must_be_waited_for_is_not_mapped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = mapping_reader(write(root, "a", LARGE))
+    assert reader.read(READ_SIZE)
+    with monkeypatch.context() as patch:
+        cannot_tell(patch)
+        assert reader.read_mapped(READ_SIZE) is None
+    # It has to be read whole once more.
+    assert reader.read_mapped(READ_SIZE) is None
+
+
+@pytest.mark.parametrize("change", ["truncate", "rewrite"])
+def test_a_file_that_changes_while_it_is_mapped(root: Path, change: str) -> None:
+    path = write(root, "a", LARGE)
+    reader = mapping_reader(path)
+    assert reader.read(READ_SIZE)
+    assert reader.read_mapped(READ_SIZE) is not None
+    if change == "truncate":
+        os.truncate(path, READ_SIZE)
+        assert reader.read_mapped(READ_SIZE) is None
+        with pytest.raises(OSError, match="rewritten"):
+            reader.read(READ_SIZE)
+        return
+    with path.open("r+b") as file:
+        file.write(LARGE[::-1])
+    assert reader.read_mapped(READ_SIZE) is None
+    with pytest.raises(OSError, match="rewritten"):
+        finish(reader)

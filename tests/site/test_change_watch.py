@@ -14,7 +14,12 @@ import pytest
 
 from h2static.http.messages import Request, Response
 from h2static.site import change_watch as notices_module
-from h2static.site.change_watch import NO_WATCH, RENEWAL_SECONDS, ChangeWatch
+from h2static.site.change_watch import (
+    LONGEST_RENEWAL_SECONDS,
+    NO_WATCH,
+    RENEWAL_SECONDS,
+    ChangeWatch,
+)
 from h2static.site.inotify import CREATE, MODIFY, Event, Inotify
 from h2static.site.limits import SiteLimits
 from h2static.site.mounts import file_system_of
@@ -71,7 +76,7 @@ class Watching:
     def settle(self) -> None:
         """Ask until all is quiet: twice."""
         self.silent()
-        self.now += 2 * RENEWAL_SECONDS
+        self.now += 2 * LONGEST_RENEWAL_SECONDS
         assert not self.silent(), "silence begins with a look at everything"
         assert self.silent()
 
@@ -380,3 +385,57 @@ def test_forgetting_ends_the_watches(watching: Watching) -> None:
     assert client.site.memory.watches == 3
     client.site.forget()
     assert not client.site.memory.watches
+
+
+def recalled(client: Client, question: Request) -> Response:
+    """The response by a look-up, which is known and watched."""
+    proven(client, question)
+    question.repeats = True
+    proven(client, question)
+    response = client.site.recall(question)
+    assert response is not None
+    return response
+
+
+def test_what_was_recalled_lasts_until_something_happens(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(watching.root)
+    client.clock.settle()
+    now = client.clock()
+    monkeypatch.setattr(type(client.clock), "__call__", lambda _: now)
+    site, question = client.site, request("/sub/a")
+    before = recalled(client, question)
+    site.new_batch()
+    site.recall(question)
+    for _ in range(3):
+        site.new_batch()
+        assert site.lasting
+        assert site.recall(question) is before
+    watching.file.write_text("new")
+    site.new_batch()
+    assert not site.lasting
+    assert site.recall(question) is not before
+    assert octets_of(client.ask(question)) == b"new"
+
+
+def test_what_is_not_watched_lasts_for_its_batch(watching: Watching) -> None:
+    client = make_client(watching.root, follow_symlinks=True)
+    client.clock.settle()
+    recalled(client, request("/sub/a"))
+    for _ in range(3):
+        client.site.new_batch()
+        assert not client.site.lasting
+
+
+def test_silence_about_many_files_lasts_longer(watching: Watching) -> None:
+    for number in range(300):
+        watching.watch(write(watching.base, f"beside{number}"))
+    watching.settle()
+    watching.now += RENEWAL_SECONDS * 1.1
+    watching.silent()
+    watching.now += RENEWAL_SECONDS * 3
+    assert watching.silent()
+    watching.now += RENEWAL_SECONDS * 1.3
+    assert not watching.silent()
+    assert watching.silent()

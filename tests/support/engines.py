@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from h2static.http.bodies import Body, BodyReader, Sink
 from h2static.http.counters import Counters
+from h2static.http.engine import AnswersLater
 from h2static.http.exchange import Application, Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.journal import Finished
@@ -73,7 +74,7 @@ class LineExchange:
             callback()
 
 
-class LineEngine:
+class LineEngine(AnswersLater):
     """See the module."""
 
     open_streams: int = 0

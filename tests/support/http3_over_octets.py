@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from h2static.http.bodies import BodyReader
 from h2static.http.counters import Counters
+from h2static.http.engine import AnswersLater
 from h2static.http.exchange import Job, Outcome
 from h2static.http.messages import Client
 from h2static.http3.connection import ServerConnection
@@ -21,7 +22,7 @@ from tests.support.fake_quic import HERE, FakeQuic
 _WINDOW = 32_768
 
 
-class Http3OverOctets:
+class Http3OverOctets(AnswersLater):
     """See the module."""
 
     slack = 0.5

@@ -31,9 +31,11 @@ from h2static.http.shared import Shared
 from h2static.http2.frames import Frame
 from h2static.http2.limits import Limits
 from h2static.http2.observer import Observer
+from h2static.http2.registry import PREFACE
 from h2static.http2.server import ServerConnection
 from h2static.http2.service import Service, make_service
 from h2static.http2.settings import LocalSettings
+from h2static.http2.stream import Stream
 from tests.support.processes import DEADLINE
 from tests.support.small_site import SmallSite
 
@@ -89,6 +91,17 @@ def randomly(octets: bytes) -> Iterator[bytes]:
         start += size
 
 
+def framewise(octets: bytes) -> Iterator[bytes]:
+    """One frame at a time, as a client sends them that waits for each response."""
+    start = len(PREFACE) if octets.startswith(PREFACE) else 0
+    if start:
+        yield octets[:start]
+    while start < len(octets):
+        end = start + 9 + int.from_bytes(octets[start : start + 3], "big")
+        yield octets[start:end]
+        start = end
+
+
 class Onlooker:
     """An observer: its presence alone changes the path that frames take."""
 
@@ -121,7 +134,12 @@ class Feed:
         service: Service,
         cut: Callable[[bytes], Iterator[bytes]] = whole,
         observer: Observer | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
+        """``at_once``: single requests are answered as the driver has them answered, and the kernel
+        takes half of each response."""
+        self.at_once = at_once
         self.service = service
         self.cut = cut
         self.now = START
@@ -161,10 +179,21 @@ class Feed:
                 if len(connection.buffer) == before:
                     return progress
             elif self.waiting and connection.wants_input:
-                connection.receive(self.waiting.popleft(), self.now)
+                self._receive(self.waiting.popleft())
             else:
                 return progress
             progress = True
+
+    def _receive(self, octets: bytes) -> None:
+        connection = self.connection
+        if self.at_once and self.taking:
+            response = connection.answer_at_once(octets, self.now)
+            if response is not None:
+                half = len(response) // 2
+                self.output += response[:half]
+                connection.not_sent(response[half:])
+                return
+        connection.receive(octets, self.now)
 
     def _new_batch(self) -> None:
         self.service.shared.date.tick(WALL_CLOCK + self.now - START)
@@ -245,6 +274,7 @@ class Mirror:
                 "octet by octet": Feed(shared, singly),
                 "randomly cut": Feed(shared, randomly),
                 "as seen before": Feed(shared),
+                "frame by frame": Feed(shared, framewise, at_once=True),
                 "without memories": Feed(plain),
                 "without memories, octet by octet": Feed(plain, singly),
                 "observed": Feed(service(memories=True), whole, Onlooker()),
@@ -252,7 +282,7 @@ class Mirror:
         if beside is not None:
             for name, feed in beside.feeds.items():
                 observer = Onlooker() if name == "observed" else None
-                self.feeds[name] = Feed(feed.service, feed.cut, observer)
+                self.feeds[name] = Feed(feed.service, feed.cut, observer, at_once=feed.at_once)
             self.application = beside.application
         self.connection = self.feeds["whole"].connection
         self._taken = 0
@@ -320,13 +350,14 @@ class Mirror:
                 name
             )
             assert feed.connection.problem == first.connection.problem, name
-            assert _books(feed.connection) == _books(first.connection), f"{name}: other books"
+            assert books(feed.connection) == books(first.connection), f"{name}: other books"
             assert _seen(feed.connection) == _seen(first.connection), f"{name}: other push memory"
-            assert _notes(feed.journal) == _notes(first.journal), f"{name}: another journal"
+            assert notes(feed.journal) == notes(first.journal), f"{name}: another journal"
 
 
-def _books(connection: ServerConnection) -> dict[str, float]:
+def books(connection: ServerConnection) -> dict[str, object]:
     """What a connection counts: a difference now would be other octets later."""
+    decoder, encoder = connection.blocks.state, connection.sender.encoder
     return {
         "window": connection.sender.window,
         "receive window": connection.requests.content.window.left,
@@ -337,6 +368,10 @@ def _books(connection: ServerConnection) -> dict[str, float]:
         "DATA frames": connection.sender.data_frames,
         "resets": connection.counters.resets,
         "limit hits": connection.counters.limit_hits,
+        "decoder": (decoder.table, decoder.allowed, decoder.required, decoder.private),
+        "encoder": (encoder.table, encoder.pending),
+        "queued": connection.sender.scheduler.count,
+        "streams": [_stream(stream) for stream in connection.streams.open.values()],
         **connection.streams.books(),
         **dict(
             zip(
@@ -348,17 +383,27 @@ def _books(connection: ServerConnection) -> dict[str, float]:
     }
 
 
+def _stream(stream: Stream) -> tuple[object, ...]:
+    """What an open stream is like."""
+    return (
+        stream.id, stream.state, stream.send_window, stream.window.left, stream.window.credit,
+        stream.sent, stream.remaining, stream.received, stream.urgency, stream.incremental,
+        stream.whole, stream.waiting, stream.queued,
+    )  # fmt: skip
+
+
 def _seen(connection: ServerConnection) -> Seen | None:
     """What the connection remembers of what its client needs no more."""
     return connection.push.seen
 
 
-def _notes(journal: list[Finished]) -> list[tuple[object, ...]]:
+def notes(journal: list[Finished]) -> list[tuple[object, ...]]:
     """What was noted, without the objects that differ from service to service."""
     return [
         (
-            one.request.method, one.request.path, one.response.status, one.octets, one.pushed,
-            one.aborted, one.delivered,
+            one.request.method, one.request.path, one.request.fields, one.response.status,
+            one.response.fields, one.octets, one.started, one.finished, one.pushed, one.aborted,
+            one.delivered,
         )
         for one in journal
     ]  # fmt: skip

@@ -1,9 +1,9 @@
-"""The commands ``qpack-encode`` and ``qpack-decode``, and what they are made of.
+"""The commands ``qpack-encode`` and ``qpack-decode`` and their parts.
 
-They speak the formats of the QPACK offline interop: QIF text, and files of records.  Each
-``*_main`` returns the exit code, as the HPACK commands do: 0 all is well, 1 a case failed, 2 wrong
-usage, input that cannot be used or output that cannot be written, 130 interrupted, 141 the reader
-of the output went away.
+They use the formats of the QPACK offline interop: QIF text and files of records.  Each ``*_main``
+returns the same exit codes as the HPACK commands: 0 success, 1 a case failed, 2 wrong usage,
+unusable input or output that cannot be written, 130 interrupted, 141 the reader of the output went
+away.
 """
 
 from __future__ import annotations

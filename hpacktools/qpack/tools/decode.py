@@ -23,21 +23,21 @@ def parser() -> argparse.ArgumentParser:
     """The options of ``qpack-decode``."""
     options = qpack_parser(
         COMMAND,
-        "Decode the field sections in a file of the QPACK offline interop (RFC 9204). They are "
-        "written as QIF text, in the order of their streams.",
+        "Decode the field sections of a QPACK offline interop file (RFC 9204). The output is QIF "
+        "text, in stream order.",
         "the input",
     )
     options.add_argument(
         "--check-encoder",
         action="store_true",
-        help="also fail where the encoder evicts an entry or risks a blocked stream that it must "
-        "not (RFC 9204 sections 2.1.1 and 2.1.2)",
+        help="also fail if the encoder evicts an entry it must keep or risks more blocked streams "
+        "than allowed (RFC 9204 sections 2.1.1 and 2.1.2)",
     )
     return options
 
 
 class _Run:
-    """One run: the session, what it brought, the exit code."""
+    """One run of the command: the session, its results, the exit code."""
 
     def __init__(self, options: argparse.Namespace, parameters: Parameters) -> None:
         self.options = options
@@ -46,7 +46,7 @@ class _Run:
         self.code = 0
 
     def records(self, octets: bytes, explanations: Explanations | None) -> None:
-        """Read all records, up to an error that ends the connection."""
+        """Read all records, or those up to an error that ends the connection."""
         for record in read_records(octets):
             steps = self.session.feed(record)
             self.sections += steps.decoded
@@ -56,12 +56,12 @@ class _Run:
             if any(isinstance(error, QPACKConnectionError) for error in steps.errors):
                 return
         for stream_id, needed in self.session.decoder.blocked.items():
-            self.fail(f"stream {stream_id} stays blocked: insertion {needed} does not come")
+            self.fail(f"stream {stream_id} stays blocked: insertion {needed} never arrives")
         if self.session.unfinished:
             self.fail("the encoder stream ends inside an instruction")
 
     def qif(self) -> list[bytes]:
-        """The decoded sections as text, in the order of their streams."""
+        """The decoded sections as text, in stream order."""
         texts = []
         for section in sorted(self.sections, key=lambda section: section.stream_id):
             try:
@@ -80,7 +80,7 @@ class _Run:
                 self.fail(f"record {steps.number}: {violation}")
 
     def fail(self, reason: str) -> None:
-        """Something is wrong with a section."""
+        """Report what is wrong with a section, and make the exit code 1."""
         self.code = 1
         complain(COMMAND, self.options.file, reason)
 

@@ -26,29 +26,29 @@ def parser() -> argparse.ArgumentParser:
     """The options of ``qpack-encode``."""
     options = qpack_parser(
         COMMAND,
-        "Encode the field sections of QIF text with QPACK (RFC 9204). They are written as a file "
-        "of the QPACK offline interop, on the streams 1, 2, 3, …",
+        "Encode the field sections of QIF text with QPACK (RFC 9204). The output is a QPACK "
+        "offline interop file with the sections on streams 1, 2, 3, …",
         "the output",
     )
     options.add_argument(
         "--strategy",
         choices=tuple(STRATEGIES),
         default="default",
-        help="what goes into the dynamic table: default (learns which values come again), nghttp2 "
-        "(its policy for HPACK), linear (everything), static (nothing)",
+        help="what to put into the dynamic table: default (learns which values recur), nghttp2 "
+        "(the HPACK policy of that library), linear (everything), static (nothing)",
     )
-    options.add_argument("--no-huffman", action="store_true", help="write plain strings only")
+    options.add_argument("--no-huffman", action="store_true", help="do not Huffman-code strings")
     options.add_argument(
         "--sections-first",
         action="store_true",
-        help="write each field section before the instructions that it needs, so that its stream "
-        "is blocked where that may be",
+        help="write each field section before the instructions it needs, so that its stream "
+        "blocks where that is allowed",
     )
     return options
 
 
 class _Run:
-    """One run: encoder, the decoder that it imagines, totals, exit code."""
+    """One run of the command: encoder, simulated decoder, totals, exit code."""
 
     def __init__(self, options: argparse.Namespace, parameters: Parameters) -> None:
         self.options = options
@@ -64,7 +64,7 @@ class _Run:
         self.output_length = 0
 
     def section(self, section: Section) -> list[Record]:
-        """The records of one field section, in the order in which they are written."""
+        """The records of one field section, in writing order."""
         secrets = never_indexed(section.fields, strategy=self.options.strategy)
         capacity, used = self.parameters.capacity, self.encoder.table.size
         lines = [
@@ -112,7 +112,7 @@ class _Run:
             explanations.finish()
 
     def report(self) -> None:
-        """The totals, as ``hpack-deflate`` reports them."""
+        """Print the totals as ``hpack-deflate`` does."""
         ratio = self.output_length / self.input_length if self.input_length else 0.0
         print(
             f"Overall: input={self.input_length} output={self.output_length} ratio={ratio:.2f}",

@@ -1,6 +1,6 @@
-"""Explained records as text for people, coloured on request.
+"""Explained records as text for people, in color on request.
 
-Octets of the peer's are escaped, so that no control character reaches the terminal.
+Octets from the peer are escaped, so that no control character reaches the terminal.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _BLUE: Final = "34"
 _GREEN: Final = "32"
 _CYAN: Final = "36"
 
-#: Octets in one line; the rest of a long instruction is counted, not shown.
+#: Octets shown of one instruction; the rest of a long one is only counted.
 _OCTETS_PER_LINE: Final = 16
 _OCTETS_SHOWN: Final = 64
-#: Characters of a value that are shown.
+#: Characters shown of a value.
 _TEXT_SHOWN: Final = 200
-#: Where text begins that belongs to octets.
+#: Column where the text about the octets begins.
 _INDENT: Final = " " * 9
 
 
@@ -68,8 +68,8 @@ class Renderer:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour and text else text
 
     def head(self, parameters: Parameters) -> str:
-        """One line: what the file was made for."""
-        told = "acknowledges at once" if parameters.acknowledges else "never acknowledges"
+        """One line: the parameters the file was made for."""
+        told = "acknowledges immediately" if parameters.acknowledges else "never acknowledges"
         return self._paint(
             f"capacity up to {parameters.capacity} octets, up to "
             f"{_count(parameters.blocked_streams, 'blocked stream')}, the decoder {told}\n",
@@ -89,9 +89,9 @@ class Renderer:
             yield from self._step(step, stream_id)
         if steps.unfinished:
             rest = _count(steps.unfinished, "octet")
-            yield _INDENT + self._paint(f"{rest} of an instruction that goes on", _DIM)
+            yield _INDENT + self._paint(f"{rest} of an incomplete instruction", _DIM)
         for violation in steps.violations:
-            yield _INDENT + self._paint(f"against the rules: {violation}", _RED)
+            yield _INDENT + self._paint(f"breaks a rule: {violation}", _RED)
         sections = [step.error for step in steps.steps if isinstance(step, SectionStep)]
         for error in steps.errors:
             if error not in sections:
@@ -110,7 +110,7 @@ class Renderer:
                 yield from self._octets(0, step.octets)
                 yield _INDENT + self._paint(
                     f"blocked: it needs {_count(step.required_insert_count, 'insertion')}, "
-                    f"{step.insert_count} have come",
+                    f"{step.insert_count} have arrived",
                     _YELLOW,
                 )
             case AnswerStep():

@@ -1,13 +1,13 @@
 """The formats of the QPACK offline interop: QIF text, files of records, names with parameters.
 
-QIF: a field on each line, name and value parted by a TAB; an empty line ends a field section; lines
-that begin with ``#`` are comments.  Records: stream ID (8 octets), length (4 octets), payload, all
-numbers in network byte order; stream 0 is the encoder stream.  The names of files of records end in
-``.CAPACITY.BLOCKED.ACK``: the two settings of the decoder, and whether it acknowledges at once (1)
-or never (0).
+QIF: one field per line, with a TAB between name and value; an empty line ends a field section;
+lines that begin with ``#`` are comments.  Records: stream ID (8 octets), length (4 octets),
+payload, all numbers in network byte order; stream 0 is the encoder stream.  The names of record
+files end in ``.CAPACITY.BLOCKED.ACK``: the decoder's two settings, and whether it acknowledges
+immediately (1) or never (0).
 
-Contract: what is wrong with one section of QIF text is a :class:`BadSection` and does not end the
-others; a file of records that cannot be read raises :class:`~hpacktools.stories.UnusableError`.
+Contract: a malformed section of QIF text becomes a :class:`BadSection` and does not affect the
+others; a record file that cannot be read raises :class:`~hpacktools.stories.UnusableError`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from hpacktools.stories import UnusableError
 #: The stream ID of encoder stream records.
 ENCODER_STREAM: Final = 0
 _HEAD: Final = Struct(">QI")
-#: Something may follow the parameters: the corpus has names that end in "-aggr".
+#: More text may follow the parameters: the corpus has names that end in "-aggr".
 _PARAMETERS: Final = re.compile(r"\.(\d{1,10})\.(\d{1,10})\.([01])(?:-[^.]*)?\Z", re.ASCII)
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Parameters:
-    """What encoder and decoder have to agree about."""
+    """The parameters on which encoder and decoder must agree."""
 
     #: SETTINGS_QPACK_MAX_TABLE_CAPACITY, in octets.
     capacity: int
@@ -43,7 +43,7 @@ class Parameters:
 
 
 def parameters_of(name: str) -> Parameters | None:
-    """The parameters in the name of a file of records; ``None`` where it has none."""
+    """The parameters in the name of a record file; ``None`` if it has none."""
     found = _PARAMETERS.search(PurePath(name).name)
     if found is None:
         return None
@@ -87,23 +87,23 @@ def read_qif(lines: Iterable[bytes]) -> Iterator[Section | BadSection]:
                 fields.append((name, value))
             else:
                 bad = bad or BadSection(
-                    number=number, line=line_number, reason="no TAB ends a name"
+                    number=number, line=line_number, reason="missing TAB after the name"
                 )
     if fields or bad:
         yield bad or Section(number=number, fields=tuple(fields))
 
 
 def qif_of(stream_id: int, fields: Iterable[Field]) -> bytes:
-    """A field section as QIF text, with its stream in a comment, where others look for it.
+    """A field section as QIF text, with the stream ID in a comment, as other tools expect.
 
-    Raises ``ValueError`` for a field that cannot be written so.
+    Raises ``ValueError`` for a field that QIF text cannot represent.
     """
     lines = [b"# stream %d" % stream_id]
     for name, value in fields:
         if name.startswith(b"#") or not {*b"\t\r\n"}.isdisjoint(name) or b"\n" in value:
-            raise ValueError(f"QIF text cannot have the field {(name, value)!r}")
+            raise ValueError(f"QIF text cannot represent the field {(name, value)!r}")
         if value.endswith(b"\r"):
-            raise ValueError(f"QIF text cannot have a value that ends in CR: {value!r}")
+            raise ValueError(f"QIF text cannot represent a value that ends in CR: {value!r}")
         lines.append(name + b"\t" + value)
     return b"\n".join(lines) + b"\n\n"
 
@@ -116,17 +116,17 @@ class Record:
     payload: bytes
 
     def octets(self) -> bytes:
-        """The record as it stands in a file.  Raises ``ValueError`` for 4 GiB and more."""
+        """The record in file format.  Raises ``ValueError`` for 4 GiB and more."""
         if len(self.payload) >= 2**32:
-            raise ValueError("a record has less than 4 GiB")
+            raise ValueError("a record must be smaller than 4 GiB")
         return _HEAD.pack(self.stream_id, len(self.payload)) + self.payload
 
 
 def read_records(octets: bytes) -> Iterator[Record]:
     """The records in a file.
 
-    Raises :class:`~hpacktools.stories.UnusableError` where the octets end inside one, or a stream
-    ID is none.
+    Raises :class:`~hpacktools.stories.UnusableError` if the octets end inside a record or a stream
+    ID is out of range.
     """
     position = 0
     number = 0
@@ -135,8 +135,8 @@ def read_records(octets: bytes) -> Iterator[Record]:
         start = position + _HEAD.size
         if start > len(octets):
             raise UnusableError(
-                f"record {number} (octet {position}) is cut: {len(octets) - position} of "
-                f"{_HEAD.size} octets of its head are there"
+                f"record {number} (octet {position}) is truncated: {len(octets) - position} of "
+                f"{_HEAD.size} header octets present"
             )
         stream_id, length = _HEAD.unpack_from(octets, position)
         # RFC 9000 2.1: "A stream ID is a 62-bit integer (0 to 2^62-1)".
@@ -148,7 +148,7 @@ def read_records(octets: bytes) -> Iterator[Record]:
         position = start + length
         if position > len(octets):
             raise UnusableError(
-                f"record {number} (octet {start - _HEAD.size}) is cut: it has {length} octets, "
-                f"{len(octets) - start} are there"
+                f"record {number} (octet {start - _HEAD.size}) is truncated: "
+                f"{len(octets) - start} of {length} octets present"
             )
         yield Record(stream_id=stream_id, payload=octets[start:position])

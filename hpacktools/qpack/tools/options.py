@@ -1,4 +1,4 @@
-"""What the two commands' option parsers have in common."""
+"""The options that the two commands share."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .interop import Parameters, parameters_of
 
 
 def qpack_parser(command: str, description: str, named: str) -> argparse.ArgumentParser:
-    """The options that both commands have; ``named`` is the file whose name has the parameters."""
+    """The options of both commands; ``named`` is the file whose name contains the parameters."""
     options = argparse.ArgumentParser(
         prog=command,
         allow_abbrev=False,
         formatter_class=HelpFormatter,
         description=description,
-        epilog="Exit status: 0 all is well, 1 a field section failed, 2 unusable input or options.",
+        epilog="Exit status: 0 success, 1 a field section failed, 2 unusable input or options.",
     )
     options.add_argument(
-        "file", nargs="?", default="-", metavar="FILE", help="input; standard input by default"
+        "file", nargs="?", default="-", metavar="FILE", help="input file (default: standard input)"
     )
     options.add_argument(
-        "-o", "--output", default="-", metavar="FILE", help="standard output by default"
+        "-o", "--output", default="-", metavar="FILE", help="output file (default: standard output)"
     )
-    source = f"default: from the name of {named}, which ends in .CAPACITY.BLOCKED.ACK"
+    source = f"default: taken from the name of {named}, which ends in .CAPACITY.BLOCKED.ACK"
     options.add_argument(
         "-s",
         "--table-capacity",
@@ -38,24 +38,26 @@ def qpack_parser(command: str, description: str, named: str) -> argparse.Argumen
         "--blocked-streams",
         type=table_size,
         metavar="N",
-        help="the decoder's SETTINGS_QPACK_BLOCKED_STREAMS (default: likewise)",
+        help="the decoder's SETTINGS_QPACK_BLOCKED_STREAMS (default: as for -s)",
     )
     options.add_argument(
         "-a",
         "--ack",
         type=int,
         choices=(0, 1),
-        help="1: the decoder acknowledges at once; 0: never (default: likewise)",
+        help="1: the decoder acknowledges immediately; 0: never (default: as for -s)",
     )
     options.add_argument(
         "--explain",
         action="store_true",
-        help="in the place of the usual output, write what every octet of the encoder stream and "
-        "of the field sections does, and what the decoder answers",
+        help="instead of the usual output, explain every octet of the encoder stream and the "
+        "field sections, and show what the decoder sends back",
     )
-    options.add_argument("--json", action="store_true", help="with --explain: for programs")
     options.add_argument(
-        "--color", action="store_true", help="with --explain: colours also outside a terminal"
+        "--json", action="store_true", help="with --explain: write JSON instead of text"
+    )
+    options.add_argument(
+        "--color", action="store_true", help="with --explain: use colors even without a terminal"
     )
     return options
 
@@ -63,7 +65,7 @@ def qpack_parser(command: str, description: str, named: str) -> argparse.Argumen
 def parameters(
     parser: argparse.ArgumentParser, options: argparse.Namespace, name: str
 ) -> Parameters:
-    """The parameters, from the options and the file name ``name``; ends where one is missing."""
+    """The parameters from the options and the file name ``name``; exits if one is missing."""
     found = parameters_of(name)
     capacity, blocked, ack = options.table_capacity, options.blocked_streams, options.ack
     if found is not None:
@@ -80,17 +82,17 @@ def parameters(
         if value is None
     ]
     if missing:
-        where = "standard input or output has no name" if name == "-" else f"{name!r} tells nothing"
-        parser.error(f"{', '.join(missing)}: not given, and {where}")
+        where = "standard input and output have no name" if name == "-" else f"not in {name!r}"
+        parser.error(f"{', '.join(missing)}: not given, {where}")
     return Parameters(capacity=capacity, blocked_streams=blocked, acknowledges=bool(ack))
 
 
 def check_explain(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End where an option needs ``--explain``."""
+    """Exit with a usage error if an option needs ``--explain``."""
     if (options.json or options.color) and not options.explain:
-        parser.error("--json and --color go with --explain")
+        parser.error("--json and --color need --explain")
 
 
 def coloured(options: argparse.Namespace) -> bool:
-    """Whether the text is coloured."""
+    """Whether to color the text."""
     return bool(options.color) or (options.output == "-" and sys.stdout.isatty())

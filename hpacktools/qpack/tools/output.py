@@ -21,7 +21,7 @@ from .session import RecordSteps
 
 @contextmanager
 def open_output(name: str) -> Iterator[BinaryIO]:
-    """The file ``name``, or standard output for ``-``.
+    """Open the file ``name``, or standard output for ``-``.
 
     Raises :class:`~hpacktools.stories.UnusableError` for a file that cannot be written.
     """
@@ -36,7 +36,7 @@ def open_output(name: str) -> Iterator[BinaryIO]:
 
 
 class Explanations:
-    """Writes explained records as they come; as JSON all in one document at the end."""
+    """Writes explained records: text as they come, JSON as one document at the end."""
 
     def __init__(
         self, options: argparse.Namespace, parameters: Parameters, output: BinaryIO
@@ -56,7 +56,7 @@ class Explanations:
             self._write(self._renderer.render(steps))
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write what is still pending: the whole document for JSON."""
         if self._records is not None:
             document: JSON = {
                 "settings": parameters_to_json(self._parameters),

@@ -1,12 +1,12 @@
 """A decoder's side of a file of records, step by step.
 
 Contract: :class:`Session` agrees with :class:`hpacktools.qpack.Decoder`, which it drives one
-instruction at a time: the same sections, the same table, the same error.  It keeps what each step
-was, for those who explain.  It also sees whether the encoder did what RFC 9204 sections 2.1.1 and
-2.1.2 demand of it, which a decoder on a network cannot know.
+instruction at a time: the same sections, the same table, the same error.  It records every step for
+explanations.  It also checks whether the encoder followed RFC 9204 sections 2.1.1 and 2.1.2, which
+a decoder on a network cannot know.
 
-Assumes of acknowledgments what the interop does: the encoder has them as soon as a section is sent,
-or it never gets any.
+Assumes, as the interop does, that the encoder gets acknowledgments as soon as a section is sent, or
+never gets any.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from hpacktools.qpack.static_table import STATIC_TABLE
 
 from .interop import ENCODER_STREAM, Parameters, Record
 
-#: What the tools let a section have: as much as a record can.
+#: The tools' limits: a section may be as large as a record can be.
 TOOL_LIMITS = DecoderLimits(list_size=2**62, section=2**32)
 
 
@@ -64,14 +64,14 @@ class TableState:
 
 @dataclass(slots=True, kw_only=True)
 class InstructionStep:
-    """An encoder instruction and what it did; ``offset`` is that in the encoder stream."""
+    """An encoder instruction and its effect; ``offset`` is its position in the encoder stream."""
 
     offset: int
     octets: bytes
     instruction: EncoderInstruction
-    #: Absolute index and entry, where it inserted one.
+    #: Absolute index and entry, if it inserted one.
     inserted: tuple[int, Field] | None
-    #: Absolute index of an entry it refers to in the dynamic table.
+    #: Absolute index of the dynamic table entry it refers to, if any.
     refers_to: int | None
     #: Absolute indices and entries, oldest first.
     evicted: list[tuple[int, Field]]
@@ -80,19 +80,19 @@ class InstructionStep:
 
 @dataclass(slots=True, kw_only=True)
 class Line:
-    """A representation in a field section."""
+    """One field line representation in a field section."""
 
     offset: int
     octets: bytes
     representation: Representation
-    #: Absolute index of the entry of the dynamic table it refers to, if it does.
+    #: Absolute index of the dynamic table entry it refers to, if any.
     absolute: int | None
     field: Field
 
 
 @dataclass(slots=True, kw_only=True)
 class SectionStep:
-    """A field section that has been decoded, or refused: then as far as it can be read."""
+    """A field section that was decoded, or refused: then as far as it can be read."""
 
     stream_id: int
     octets: bytes
@@ -105,7 +105,7 @@ class SectionStep:
 
 @dataclass(slots=True, kw_only=True)
 class BlockedStep:
-    """A field section that waits for insertions."""
+    """A field section that is waiting for insertions."""
 
     stream_id: int
     octets: bytes
@@ -115,7 +115,7 @@ class BlockedStep:
 
 @dataclass(slots=True, kw_only=True)
 class AnswerStep:
-    """A decoder instruction that is sent now."""
+    """A decoder instruction that the decoder sends at this point."""
 
     octets: bytes
     instruction: DecoderInstruction
@@ -126,17 +126,17 @@ Step: TypeAlias = InstructionStep | SectionStep | BlockedStep | AnswerStep
 
 @dataclass(slots=True, kw_only=True)
 class RecordSteps:
-    """What one record did."""
+    """The steps that one record caused."""
 
     number: int
     record: Record
     steps: list[Step] = field(default_factory=list)
     decoded: list[DecodedSection] = field(default_factory=list)
-    #: Rules that the encoder has broken, each with its section.
+    #: Rules that the encoder broke, each with its RFC section.
     violations: list[str] = field(default_factory=list)
-    #: What was refused; the session is over unless it is a :class:`SectionLimitError`.
+    #: The error; the session is over unless it is a :class:`SectionLimitError`.
     errors: list[QPACKError] = field(default_factory=list)
-    #: Octets of an instruction whose end has not come yet.
+    #: Octets of an instruction whose end has not arrived yet.
     unfinished: int = 0
 
 
@@ -150,25 +150,25 @@ class Session:
             blocked_streams=parameters.blocked_streams,
             limits=TOOL_LIMITS,
         )
-        #: What the decoder has answered, where the encoder is told.
+        #: The acknowledgments sent, where the encoder gets them.
         self.answers = bytearray()
         self._number = 0
         self._buffer = InstructionBuffer()
         self._longest = TOOL_LIMITS.longest_encoder_string(parameters.capacity)
         #: Sections that the decoder has not decoded yet, by stream.
         self._waiting: dict[int, deque[bytes]] = {}
-        #: Insertions that the encoder may take for acknowledged.
+        #: Insertions that the encoder may consider acknowledged.
         self._known = 0
-        #: Streams with a section that could block, for ever where nothing is acknowledged.
+        #: Streams with a section that could block; permanent if nothing is acknowledged.
         self._risking: set[int] = set()
 
     @property
     def unfinished(self) -> int:
-        """Octets of an instruction on the encoder stream whose end has not come."""
+        """Octets of an instruction on the encoder stream whose end has not arrived."""
         return len(self._buffer)
 
     def table_state(self) -> TableState:
-        """The table now."""
+        """The table at this moment."""
         table = self.decoder.table
         return TableState(
             entries=len(table),
@@ -178,8 +178,8 @@ class Session:
         )
 
     def feed(self, record: Record) -> RecordSteps:
-        """Read a record.  Never raises for what it holds; not to be called after an error that ends
-        the connection."""
+        """Read a record.  Never raises, whatever the record contains.  Do not call it after an
+        error that ends the connection."""
         self._number += 1
         steps = RecordSteps(number=self._number, record=record)
         try:
@@ -209,7 +209,7 @@ class Session:
                 self._buffer.wait_for(incomplete.needed - position)
                 return
             except Undecodable:
-                # The decoder says what is wrong.
+                # The decoder reports what is wrong.
                 end = len(unread)
                 self.decoder.feed_encoder_stream(unread[position:end])
                 raise AssertionError("the decoder has accepted it") from None
@@ -230,7 +230,7 @@ class Session:
         try:
             outcomes = self.decoder.feed_encoder_stream(octets)
         except DecompressionFailed as error:
-            # The instruction is right; a section that it unblocks is not.
+            # The instruction is valid; a section that it unblocks is not.
             failure = error
         evicted = [entry for entry in before if entry[0] < table.dropped]
         inserted = table.get(count)
@@ -295,7 +295,7 @@ class Session:
     def _section_step(
         self, stream_id: int, error: QPACKError | None, *, was_blocked: bool
     ) -> SectionStep:
-        """The first waiting section of a stream, read representation by representation."""
+        """The first waiting section of a stream, read one representation at a time."""
         octets = self._waiting[stream_id].popleft()
         table = self.decoder.table
         prefix = None
@@ -306,7 +306,7 @@ class Session:
             while position < len(octets):
                 start = position
                 representation, position = parse_representation(octets, start)
-                # An error behind the beginning of a representation belongs to it.
+                # An error past the start of a representation belongs to that representation.
                 if error is not None and position > error.offset >= prefix.octets:
                     break
                 resolved = self._resolve(representation, prefix)
@@ -323,7 +323,7 @@ class Session:
                     )
                 )
         except (Incomplete, Undecodable):
-            # ``error`` says what is wrong.
+            # ``error`` has the reason.
             assert error is not None
         return SectionStep(
             stream_id=stream_id,
@@ -354,7 +354,7 @@ class Session:
         return None if entry is None else (absolute, entry)
 
     def _answer(self, steps: RecordSteps, *, increment: bool) -> None:
-        """What the decoder sends back, where it does."""
+        """Add what the decoder sends back, if anything."""
         octets = self.decoder.take_decoder_stream(increment=increment)
         if not self.parameters.acknowledges:
             return
@@ -365,14 +365,14 @@ class Session:
             steps.steps.append(AnswerStep(octets=octets[position:end], instruction=instruction))
             position = end
 
-    # --- what the encoder must do
+    # --- rules for the encoder
 
     def _check_eviction(self, steps: RecordSteps, evicted: list[tuple[int, Field]]) -> None:
         # RFC 9204 2.1.1: "If the dynamic table does not contain enough room for a new entry without
         # evicting other entries, and the entries that would be evicted are not evictable, the
         # encoder MUST NOT insert that entry into the dynamic table".
         steps.violations.extend(
-            f"entry {absolute} is evicted, although its insertion is not acknowledged "
+            f"entry {absolute} is evicted before its insertion is acknowledged "
             "(RFC 9204 section 2.1.1)"
             for absolute, _ in evicted
             if absolute >= self._known
@@ -385,7 +385,7 @@ class Session:
             self._risking.add(steps.record.stream_id)
             if len(self._risking) > self.parameters.blocked_streams:
                 steps.violations.append(
-                    f"streams that could become blocked: {len(self._risking)}, allowed are "
+                    f"{len(self._risking)} streams could become blocked, the limit is "
                     f"{self.parameters.blocked_streams} (RFC 9204 section 2.1.2)"
                 )
         if self.parameters.acknowledges:
@@ -394,7 +394,7 @@ class Session:
 
 
 def _refers_to(instruction: EncoderInstruction, insert_count: int) -> int | None:
-    """Absolute index of the dynamic entry that an instruction refers to, if it does."""
+    """Absolute index of the dynamic table entry that an instruction refers to, if any."""
     match instruction:
         case InsertWithNameReference(static=False, index=index) | Duplicate(index=index):
             return insert_count - 1 - index

@@ -142,8 +142,8 @@ def test_fragments_that_tshark_wrote_as_text_are_lost() -> None:
     assert all(isinstance(block, HeaderBlock) for block in others)
     result = run(inflate_main, "--from", "tshark", str(RECORDED / "tshark.json"))
     assert result.code == 1
-    assert "case 0: PUSH_PROMISE on stream 13: tshark has written it as text" in result.err
-    assert "case 1: not decoded: the table is lost since case 0" in result.err
+    assert "case 0: PUSH_PROMISE on stream 13: tshark wrote it as text" in result.err
+    assert "case 1: not decoded: the table was lost in case 0" in result.err
 
 
 def test_a_block_continued_without_its_octets_is_lost() -> None:
@@ -168,7 +168,7 @@ def test_a_block_continued_without_its_octets_is_lost() -> None:
     [
         ("frames", b"", "is empty"),
         ("frames", b"\x16\x03\x01\x02\x00", "TLS records"),
-        ("frames", b"HTTP/1.1 200 OK\r\n", "not HTTP/2 frames: the first would be of type 80"),
+        ("frames", b"HTTP/1.1 200 OK\r\n", "not HTTP/2 frames: the first would have type 80"),
         ("hex", b"", "is empty"),
         ("hex", b"82 zz", "line 1: 'zz' is not hexadecimal digits"),
         ("nghttp", b"[  0.000] Connected\n", "no dumps: nghttp writes them with --hexdump"),

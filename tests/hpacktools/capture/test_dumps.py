@@ -83,7 +83,7 @@ def test_digits_that_could_be_an_offset_but_are_not() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("82 8", "line 1: '8' is an odd number of digits"),
+        ("82 8", "line 1: '8' has an odd number of digits"),
         ("82\nhello 84", "line 2: 'hello' is not hexadecimal digits"),
         ("\u0661\u0662", "is not hexadecimal digits"),
     ],

@@ -138,10 +138,10 @@ def test_settings_that_the_input_lacks_permit_any_size() -> None:
 @pytest.mark.parametrize(
     ("octets", "reason", "frame"),
     [
-        (headers(b"\x82", flags=0), "the input ends within the block", "HEADERS"),
-        (headers(b"\x82")[:-1], "the input ends within the frame", "HEADERS"),
-        (wire(CONTINUATION, b"", END_HEADERS, 1), "without the beginning", "CONTINUATION"),
-        (headers(b"", flags=END_HEADERS | PADDED), "without a pad length", "HEADERS"),
+        (headers(b"\x82", flags=0), "the input ends inside the block", "HEADERS"),
+        (headers(b"\x82")[:-1], "the input ends inside the frame", "HEADERS"),
+        (wire(CONTINUATION, b"", END_HEADERS, 1), "without a preceding", "CONTINUATION"),
+        (headers(b"", flags=END_HEADERS | PADDED), "without a Pad Length", "HEADERS"),
     ],
 )
 def test_broken_blocks(octets: bytes, reason: str, frame: str) -> None:

@@ -248,9 +248,12 @@ class TestHttp1Text:
     def test_a_line_without_a_colon_fails_its_set(self) -> None:
         result = run(deflate_main, "-t", stdin="a: b\n\nno colon\nc: d\n\ne: f\n")
         assert result.code == 1
-        assert result.cases[1]["error"] == {"message": "no colon ends a name", "path": "line 3"}
+        assert result.cases[1]["error"] == {
+            "message": "missing colon after the name",
+            "path": "line 3",
+        }
         assert [case["seq"] for case in result.cases] == [0, 1, 2]
-        assert "standard input: case 1: line 3: no colon" in result.err
+        assert "standard input: case 1: line 3: missing colon" in result.err
 
 
 class TestBadInput:
@@ -388,7 +391,7 @@ class TestLines:
         result = run(deflate_main, "--jsonl", stdin=b'\n{\n\n{"headers": []} 5\n\xff\n')
         assert [case["error"]["message"] for case in result.lines] == [
             "not JSON: Expecting property name enclosed in double quotes: line 2 column 2",
-            "not JSON: something follows the JSON document: line 4 column 17",
+            "not JSON: extra data after the JSON document: line 4 column 17",
             "not JSON: not UTF-8 at octet 0: line 5",
         ]
 

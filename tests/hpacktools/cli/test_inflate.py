@@ -102,7 +102,7 @@ def test_after_a_failure_nothing_is_decoded_with_a_broken_table() -> None:
         },
     }
     assert result.cases[2]["error"] == {
-        "message": "not decoded: the table is lost since case 1",
+        "message": "not decoded: the table was lost in case 1",
         "after": 1,
     }
     assert result.cases[3]["error"]["path"] == "$.cases[3].wire"
@@ -187,7 +187,7 @@ class TestExplain:
         assert result.code == 1
         assert "error: an indexed field with index 0" in result.out
         second, third = result.out.splitlines()[-2:]
-        assert second == "case 1 not decoded: the table is lost since case 0"
+        assert second == "case 1 not decoded: the table was lost in case 0"
         assert third.startswith('case 2 $.cases[2].wire: "x": must be an even number')
         assert len(result.err.splitlines()) == 3
 

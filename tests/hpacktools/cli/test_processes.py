@@ -163,7 +163,7 @@ def test_output_that_cannot_be_written_is_one_line(name: str, arguments: list[st
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (">&-", "standard output: is closed"),
+        (">&-", "standard output is closed"),
         ("<&-", "standard input: is closed"),
         # Can be opened, cannot be read from its beginning.
         ("--jsonl /proc/self/mem", "/proc/self/mem: Input/output error"),

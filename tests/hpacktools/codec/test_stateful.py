@@ -111,7 +111,7 @@ def test_nothing_decodes_after_a_failure() -> None:
 @pytest.mark.parametrize("size", [-1, 2**32])
 def test_what_is_no_table_size_is_refused_at_once(size: int) -> None:
     for use in (Encoder().change_maximum, Decoder().change_allowed, Encoder):
-        with pytest.raises(ValueError, match="a table size is from 0 to 4294967295 octets"):
+        with pytest.raises(ValueError, match="a table size must be from 0 to 4294967295 octets"):
             use(size)
     with pytest.raises(ValueError, match="a table size"):
         Decoder(allowed=size)

@@ -114,7 +114,7 @@ class TestAbsent:
 
 def test_cells() -> None:
     outcomes = [Outcome(suite="refuse", row="x", story=f"malformed/n0{n}_x.json") for n in range(4)]
-    outcomes[0].fail("accepted, against RFC 7541 section 6.1")
+    outcomes[0].fail("accepted, contrary to RFC 7541 section 6.1")
     outcomes[1].fail("crashed: IndexError")
     outcomes[2].skipped = "no settings"
     found = cell(outcomes, lambda each: each.suite == "refuse")

@@ -50,8 +50,8 @@ def test_fields_as_pairs_of_digits() -> None:
 def test_never_indexed_fields_need_not_be_told() -> None:
     assert same_sensitive({}, frozenset({1})) == ""
     assert same_sensitive({"sensitive": [1]}, frozenset({1})) == ""
-    assert "never indexed are [0]" in same_sensitive({"sensitive": [0]}, frozenset({1}))
-    assert "never indexed are {}" in same_sensitive({"sensitive": {}}, frozenset())
+    assert "never-indexed fields are [0]" in same_sensitive({"sensitive": [0]}, frozenset({1}))
+    assert "never-indexed fields are {}" in same_sensitive({"sensitive": {}}, frozenset())
 
 
 def test_the_text_of_table_entries_counts_like_that_of_fields() -> None:

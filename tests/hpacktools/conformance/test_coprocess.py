@@ -103,8 +103,8 @@ class TestExchange:
         [
             ("read line; kill -SEGV $$", r"killed by signal 11 \(SIGSEGV\) before its answer"),
             ("exit 0", "ended with exit code 0 before its answer"),
-            ("read line; printf 'a\\nb\\n'", "more than the 1 lines of output"),
-            ("read line; printf 'a\\nb'", "more than the 1 lines of output"),
+            ("read line; printf 'a\\nb\\n'", "more than the 1 requested lines"),
+            ("read line; printf 'a\\nb'", "more than the 1 requested lines"),
         ],
     )
     def test_other_ends(self, text: str, message: str) -> None:
@@ -193,7 +193,7 @@ class TestProtocol:
         [
             ("print('{', flush=True); continue", "a line of its output is not JSON"),
             ("print('[]', flush=True); continue", "case 0 of its output is not an object"),
-            ("print('{}', flush=True); continue", "a case of the output has no header list"),
+            ("print('{}', flush=True); continue", "a case in the output has no header list"),
             ("print(json.dumps({'crash': 'NameError: x'}), flush=True); continue", "crashed: N"),
             ("1 / 0", "ended with exit code 1 before its answer: ZeroDivisionError"),
         ],
@@ -207,7 +207,7 @@ class TestProtocol:
             for _ in range(3):
                 with pytest.raises(CommandError, match="ended with exit code 1"):
                     commands.decode("false", [case("82")])
-            with pytest.raises(CommandError, match="not started again: it has failed 3 times"):
+            with pytest.raises(CommandError, match="not restarted: failed 3 times"):
                 commands.decode("false", [case("82")])
 
     def test_after_a_failure_it_is_started_again(self, tmp_path: Path) -> None:

@@ -87,13 +87,13 @@ def test_without_a_network_there_is_one_line(
     result = run(conformance_main, "fetch")
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
-    assert "the corpus could not be fetched: git clone: " in result.err
+    assert "could not fetch the corpus: git clone: " in result.err
     assert not list((tmp_path / "hpacktools").iterdir())
 
 
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(CorpusError, match="git is missing"):
+    with pytest.raises(CorpusError, match="git is not installed"):
         fetch(tmp_path / "copy")
 
 
@@ -172,7 +172,7 @@ def test_effort_is_for_best_only(tmp_path: Path) -> None:
     arguments = ["generate", str(tmp_path / "out"), "--source", str(tmp_path)]
     result = run(conformance_main, *arguments, "--effort", "3", "--strategy", "linear")
     assert (result.code, result.out) == (2, "")
-    assert "generate: error: --effort goes with --strategy best" in result.err
+    assert "generate: error: --effort needs --strategy best" in result.err
     (tmp_path / "story_00.json").write_text('{"cases": [{"headers": [{"a": "b"}]}]}')
     assert run(conformance_main, *arguments, "--effort", "3", "--strategy", "best").code == 0
 

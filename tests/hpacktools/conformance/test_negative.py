@@ -42,8 +42,8 @@ class TestNegative:
         accepted = len(vectors("rfc7541")) + len(vectors("unusual"))
         refused = len(vectors("malformed"))
         assert (
-            f"{accepted} of {accepted} stories to be accepted; "
-            f"{refused} of {refused} stories to be refused" in result.out
+            f"{accepted} of {accepted} stories accepted as required; "
+            f"{refused} of {refused} stories refused as required" in result.out
         )
 
     def test_every_line_of_the_list_has_a_vector(self) -> None:
@@ -120,7 +120,7 @@ class TestNegative:
             (folder / f"{name}.json").write_bytes((VECTORS / f"malformed/{name}.json").read_bytes())
         body = "print(json.dumps({'cases': [{'headers': []} for case in cases]}))"
         document = report("negative", folder.parent, "--decoder", command(tmp_path, body))
-        assert document["failures"][0]["message"] == "accepted, against RFC 7541 section 6.1"
+        assert document["failures"][0]["message"] == "accepted, contrary to RFC 7541 section 6.1"
         explanation = document["failures"][0]["explanation"]
         assert explanation["error"]["section"] == "RFC 7541 section 6.1"
         assert document["skipped"][0]["story"] == "malformed/n17_smallest_missing.json"
@@ -134,7 +134,7 @@ class TestNegative:
             ("out[-1] = {'error': 'no'}; print(json.dumps({'cases': out}))", ""),
             # Every case is written, the exit code alone tells.
             ("print(json.dumps({'cases': out})); sys.exit(1)", ""),
-            ("print(json.dumps({'cases': out}))", "accepted, against RFC 7541 section 2.3.3"),
+            ("print(json.dumps({'cases': out}))", "accepted, contrary to RFC 7541 section 2.3.3"),
             # A crash is no refusal, whatever was written before it.
             ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by signal 11 (SIGSEGV)"),
             ("os.abort()", "killed by signal 6 (SIGABRT)"),
@@ -204,7 +204,7 @@ class TestNegative:
             ({"wire": "80", "headers": [], "expect": {"result": "accept"}}, "refused: "),
             (
                 {"wire": "82", "expect": {"result": "refuse", "section": "X"}},
-                "accepted, against X",
+                "accepted, contrary to X",
             ),
             (
                 {"wire": "80", "expect": {"result": "refuse", "section": "X"}},
@@ -220,7 +220,7 @@ class TestNegative:
             ({"wire": "82", "headers": [], "expect": {"result": "accept"}}, "1 fields, not 0"),
             (
                 {"wire": "10016100", "headers": [{"a": ""}], "expect": {"result": "accept"}},
-                "never indexed are [0]",
+                "never-indexed fields are [0]",
             ),
             (
                 {
@@ -253,7 +253,7 @@ class TestNegative:
     def test_no_vectors(self, tmp_path: Path) -> None:
         result = conformance("negative", tmp_path)
         assert result.code == 2
-        assert "has none of the folders" in result.err
+        assert "contains none of the folders" in result.err
 
 
 def folder_of(tmp_path: Path, *names: str) -> Path:
@@ -326,11 +326,11 @@ class TestLevels:
             assert '<failure message="accepted' in xml
         else:
             assert "1 failure beyond --level limits, not counted:\n" in result.out
-            assert "0 of 1 stories to be refused (1 of the others not counted)" in result.out
+            assert "0 of 1 stories refused as required (1 of the others not counted)" in result.out
             assert 'failures="0" errors="0" skipped="1"' in xml
             assert "not counted, level advice: accepted" in xml
             assert "<h2>Not counted (1)</h2>" in page
-        assert "[advice]: accepted, against RFC 7541 section 4.2\n" in result.out
+        assert "[advice]: accepted, contrary to RFC 7541 section 4.2\n" in result.out
 
     def test_what_may_be_refused(self, tmp_path: Path) -> None:
         """A limit on the number of fields; what is read wrong still fails."""
@@ -371,7 +371,7 @@ class TestLevels:
     def test_only_what_is_there(self) -> None:
         result = conformance("negative", "--only", "n13", "--only", "n99")
         assert (result.code, result.out) == (2, "")
-        assert "--only n99: no story of that name, folder or level" in result.err
+        assert "--only n99: no story with that name, folder or level" in result.err
 
 
 class TestReasons:
@@ -396,10 +396,10 @@ class TestReasons:
         ]
         result = conformance("negative", folder, "--decoder", decoder)
         assert (
-            "2 blocks refused, for these reasons:\n"
+            "2 blocks refused for these reasons:\n"
             "  2 (malformed/n01_index_zero.json, malformed/n02_huge.json, by exception): "
             "NameError: ProtocolEror\n"
-            "  2 of them by an exception that nobody caught" in result.out
+            "  2 of them by an uncaught exception" in result.out
         )
         for file in files:
             assert file.read_text().count("NameError: ProtocolEror") == 2
@@ -446,7 +446,7 @@ class TestSaidOnce:
         line = (
             "  accept rfc7541/c2_1.json, rfc7541/c2_2.json, rfc7541/c2_3.json, and 1 more "
             "(4 stories): its output is not JSON: Expecting value: line 1 column 1; standard "
-            "output begins 'Usage: codec [-x]\\n', standard error begins 'what?\\n'\n"
+            "output begins with 'Usage: codec [-x]\\n', standard error begins with 'what?\\n'\n"
         )
         assert result.out.count("is not JSON") == 1
         assert line in result.out
@@ -514,7 +514,7 @@ class TestEncoders:
             ("pass", "", ""),
             ("sizes = []", "e02_lowered", "no dynamic table size update to 1000 or less"),
             ("sizes = sizes[-1:]", "e03_zero_and_back", "no dynamic table size update to 0"),
-            ("sensitive = []", "e09_sensitive", "are no never-indexed literals"),
+            ("sensitive = []", "e09_sensitive", "are not never-indexed literals"),
             ("fields = fields[:-1]", "e10_repeated", "decodes to something else: "),
         ],
     )

@@ -142,7 +142,10 @@ class TestEncode:
     def test_a_bad_section_does_not_end_the_others(self) -> None:
         result = run(encode_main, *options(0, 0, 0), stdin=b"a\tb\n\nbad\n\nc\td\n")
         assert result.code == 1
-        assert "qpack-encode: standard input: section 2: line 3: no TAB ends a name" in result.err
+        assert (
+            "qpack-encode: standard input: section 2: line 3: missing TAB after the name"
+            in result.err
+        )
         streams = [record.stream_id for record in read_records(result.out.encode())]
         assert streams == [1, 3]
 
@@ -199,7 +202,7 @@ class TestDecode:
         name = file_of(tmp_path, "a.out.220.1.1", (4, "0200 80"), (0, "3fbd01 4161"))
         result = run(decode_main, name)
         assert (result.code, result.out) == (1, "")
-        assert "stream 4 stays blocked: insertion 1 does not come" in result.err
+        assert "stream 4 stays blocked: insertion 1 never arrives" in result.err
         assert "the encoder stream ends inside an instruction" in result.err
 
     def test_in_the_order_of_streams(self, tmp_path: Path) -> None:
@@ -214,14 +217,14 @@ class TestDecode:
         path.write_bytes(Record(stream_id=4, payload=b"\0\0\xd1").octets() + b"\0")
         result = run(decode_main, str(path))
         assert (result.code, result.out) == (2, "# stream 4\n:method\tGET\n\n")
-        assert "record 2 (octet 15) is cut: 1 of 12 octets" in result.err
+        assert "record 2 (octet 15) is truncated: 1 of 12 header octets" in result.err
         assert run(decode_main, str(tmp_path / "b.out.0.0.0")).code == 2
 
     def test_what_qif_cannot_have(self, tmp_path: Path) -> None:
         name = file_of(tmp_path, "a.out.0.0.0", (4, "0000 2161 010a"), (8, "0000 d1"))
         result = run(decode_main, name)
         assert (result.code, result.out) == (1, "# stream 8\n:method\tGET\n\n")
-        assert "stream 4: QIF text cannot have the field" in result.err
+        assert "stream 4: QIF text cannot represent the field" in result.err
 
     def test_check_encoder(self, tmp_path: Path) -> None:
         many = [(0, "3fbd01 41610162"), (4, "0200 80"), (8, "0200 80")]
@@ -229,7 +232,7 @@ class TestDecode:
         assert run(decode_main, name).code == 0
         result = run(decode_main, name, "--check-encoder")
         assert result.code == 1
-        assert "record 3: streams that could become blocked: 2, allowed are 1" in result.err
+        assert "record 3: 2 streams could become blocked, the limit is 1" in result.err
         assert result.out.count("a\tb") == 2
 
     def test_explain_an_error(self, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_qif() -> None:
     text = b"# a comment\n\n\n:path\t/\r\nx\ta\tb\n# inside\ny\t\n\n\n\nno tab\nz\t1\n\nlast\t\xff"
     assert list(read_qif(text.splitlines(keepends=True))) == [
         Section(number=1, fields=((b":path", b"/"), (b"x", b"a\tb"), (b"y", b""))),
-        BadSection(number=2, line=11, reason="no TAB ends a name"),
+        BadSection(number=2, line=11, reason="missing TAB after the name"),
         Section(number=3, fields=((b"last", b"\xff"),)),
     ]
 
@@ -77,7 +77,7 @@ def test_qif_round_trip(many: list[list[tuple[bytes, bytes]]]) -> None:
     "field", [(b"#a", b""), (b"a\tb", b""), (b"a\n", b""), (b"a", b"\n"), (b"a", b"b\r")]
 )
 def test_not_qif(field: tuple[bytes, bytes]) -> None:
-    with pytest.raises(ValueError, match="QIF text cannot have"):
+    with pytest.raises(ValueError, match="QIF text cannot represent"):
         qif_of(1, [field])
 
 
@@ -96,8 +96,8 @@ def test_golden_record() -> None:
 @pytest.mark.parametrize(
     ("cut", "reason"),
     [
-        (5, "record 2 (octet 13) is cut: 5 of 12 octets of its head are there"),
-        (13, "record 2 (octet 13) is cut: it has 2 octets, 1 are there"),
+        (5, "record 2 (octet 13) is truncated: 5 of 12 header octets present"),
+        (13, "record 2 (octet 13) is truncated: 1 of 2 octets present"),
     ],
 )
 def test_cut_records(cut: int, reason: str) -> None:

@@ -192,7 +192,7 @@ class TestViolations:
     def test_eviction_of_what_is_not_acknowledged(self) -> None:
         """Section 2.1.1."""
         texts = [(0, "3f03 41610162"), (4, "0000 d1"), (0, "41610162")]
-        entry = "entry 0 is evicted, although its insertion is not acknowledged"
+        entry = "entry 0 is evicted before its insertion is acknowledged"
         expected = [f"{entry} (RFC 9204 section 2.1.1)"]
         assert self.violations(parameters(34, ack=True), *texts) == [[], [], []]
         assert self.violations(parameters(34, ack=False), *texts) == [[], [], expected]
@@ -201,6 +201,6 @@ class TestViolations:
     def test_too_many_streams_that_could_block(self) -> None:
         """Section 2.1.2."""
         texts = [(0, "3fbd01 41610162"), (4, "0200 80"), (4, "0200 80"), (8, "0200 80")]
-        expected = ["streams that could become blocked: 2, allowed are 1 (RFC 9204 section 2.1.2)"]
+        expected = ["2 streams could become blocked, the limit is 1 (RFC 9204 section 2.1.2)"]
         assert self.violations(parameters(220, 1, ack=False), *texts) == [[], [], [], expected]
         assert self.violations(parameters(220, 1, ack=True), *texts) == [[], [], [], []]

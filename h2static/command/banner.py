@@ -47,7 +47,7 @@ def banner(
     lines += [f"  at       {url}" for url in urls_here(config, listeners)]
     lines += [f"  network  {url}" for url in network_urls(config, listeners)]
     lines += _notes(config, listeners)
-    lines += [f"warning  {text}" for text in _troubles(config)]
+    lines += [f"  fault    {text}" for text in _troubles(config)]
     if certificate is not None:
         lines += _about(certificate)
         lines += [

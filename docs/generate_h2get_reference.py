@@ -18,18 +18,18 @@ MANUAL = "h2get.1"
 #: What values are called that name files.
 _FILES = frozenset(("FILE", "PATH"))
 _COMMANDS = {
-    "h2get record [OPTION]... URI...": "Print a script that asks the same again.",
+    "h2get record [OPTION]... URI...": "Print a script that repeats the requests.",
     "h2get replay [OPTION]... SCRIPT [URI] [--against URI]": (
-        "Carry out a script, and tell where answers differ from it or between two servers."
+        "Run a script, and show where the responses differ from it, or between two servers."
     ),
     "h2get conformance [OPTION]... URI": "Check a server against the RFCs.",
-    "h2get completion bash|zsh|fish": "Print a completion script.",
+    "h2get completion bash|zsh|fish": "Print a shell completion script.",
 }
 _EXIT_CODES = {
-    "0": "All is well.",
-    "1": "A response or an expectation has failed.",
-    "2": "Wrong usage.",
-    "3": "No connection.",
+    "0": "Success.",
+    "1": "A response or an expectation failed.",
+    "2": "Usage error.",
+    "3": "Could not connect.",
 }
 
 
@@ -64,7 +64,7 @@ def _manual() -> Iterator[str]:
     parser = build_parser()
     yield f'.TH H2GET 1 "" "h2static {__version__}"'
     yield ".SH NAME"
-    yield r"h2get \- ask over HTTP/2 and show every frame"
+    yield r"h2get \- send requests over HTTP/2 and show every frame"
     yield ".SH SYNOPSIS"
     yield ".B h2get\n[\\fIOPTION\\fR]... \\fIURI\\fR..."
     for written in _COMMANDS:
@@ -86,8 +86,8 @@ def _manual() -> Iterator[str]:
     for code, text in _EXIT_CODES.items():
         yield from item(rf"\fB{code}\fR", text)
     yield ".SH ENVIRONMENT"
-    yield from item(r"\fBNO_COLOR\fR", "No colours in the frame log.")
-    yield from item(r"\fBSSLKEYLOGFILE\fR", "File to which the secrets of TLS are appended.")
+    yield from item(r"\fBNO_COLOR\fR", "Disables colors in the frame log.")
+    yield from item(r"\fBSSLKEYLOGFILE\fR", "File to which TLS secrets are appended.")
 
 
 def _written(action: argparse.Action) -> str:

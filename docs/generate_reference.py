@@ -37,10 +37,10 @@ TABLE = "docs/options.md"
 
 _DESCRIPTION = """\
 .B h2static
-serves a folder over HTTP/2, with TLS or, with
+serves a folder, applications or both over HTTP/2, with TLS or, with
 .BR \\-\\-no\\-tls ,
-without, and speaks nghttpd's options.
-Without KEY and CERT it makes a certificate for this machine.
+in cleartext. It accepts nghttpd's options.
+Without KEY and CERT, it creates a certificate for this machine.
 """
 
 
@@ -123,25 +123,26 @@ _SIGNALS = (
     (
         "SIGTERM, SIGINT",
         (
-            "Stop: the health check turns 503, after --drain-delay no connection is accepted any"
-            " more, clients get GOAWAY, accepted requests finish within --grace. The second one"
-            " stops at once."
+            "Stop: the health check turns 503; after --drain-delay, no more connections are"
+            " accepted, clients get GOAWAY, and accepted requests finish within --grace. A"
+            " second signal stops immediately."
         ),
     ),
     (
         "SIGHUP",
         (
-            "Read certificates, configuration and rules again. New workers take over, old ones"
-            " finish; nothing is lost. When something is wrong, the old configuration goes on."
+            "Reload certificates, configuration and rules. New workers take over, and old"
+            " ones finish; no request is lost. On an error, the old configuration stays in"
+            " use."
         ),
     ),
-    ("SIGUSR1", "Open the log files again."),
+    ("SIGUSR1", "Reopen the log files."),
     ("SIGUSR2", "Write one JSON line with counters to the error log."),
 )
 _EXIT_CODES = (
     ("0", "Stopped on request."),
     ("1", "Could not start."),
-    ("2", "Wrong usage."),
+    ("2", "Usage error."),
 )
 
 
@@ -163,7 +164,7 @@ def table() -> str:
                 row = " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells)
                 parts.append(f"| {row} |")
         parts.append("")
-    parts.append("## Options of nghttpd that are missing\n\n| option | why |\n|---|---|")
+    parts.append("## nghttpd options that are not supported\n\n| option | why |\n|---|---|")
     parts.extend(f"| `--{name}` | {reason} |" for name, reason in UNSUPPORTED.items())
     return "\n".join(parts) + "\n"
 
@@ -254,14 +255,14 @@ def _manual_lines() -> Iterator[str]:
         for option in OPTIONS:
             if option.group is group:
                 yield from item(_written(option), explanation(option))
-    yield ".SH OPTIONS OF NGHTTPD THAT ARE MISSING"
+    yield ".SH UNSUPPORTED NGHTTPD OPTIONS"
     for name, reason in UNSUPPORTED.items():
         yield from item(rf"\fB{roff('--' + name)}\fR", reason.capitalize() + ".")
     yield ".SH CONFIGURATION FILE"
     yield roff(
-        "TOML; every option under its long name, and port, key and cert. Sections stand for"
-        " repeatable options with a pattern. Paths are relative to the file's folder. The command"
-        " line wins."
+        "TOML, with every option under its long name, and port, key and cert. Repeatable"
+        " options with a pattern may be sections. Paths are relative to the file's folder."
+        " The command line takes precedence."
     )
     yield ".SH SIGNALS"
     for name, text in _SIGNALS:
@@ -270,8 +271,8 @@ def _manual_lines() -> Iterator[str]:
     for code, text in _EXIT_CODES:
         yield from item(rf"\fB{code}\fR", text)
     yield ".SH ENVIRONMENT"
-    yield from item(r"\fBNO_COLOR\fR", "No colours in the frame log.")
-    yield from item(r"\fBSSLKEYLOGFILE\fR", "File to which the secrets of TLS are appended.")
+    yield from item(r"\fBNO_COLOR\fR", "Disables colors in the frame log.")
+    yield from item(r"\fBSSLKEYLOGFILE\fR", "File to which TLS secrets are appended.")
 
 
 def _written(option: Option) -> str:

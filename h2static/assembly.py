@@ -72,23 +72,21 @@ def assemble(
     places: Sequence[int] = (),
     datagrams: DatagramWorker | None = None,
 ) -> Server:
-    """A server of what ``config`` says on ``sockets``, which are the server's from now on.
+    """Build a server from ``config`` on ``sockets``, which the server then owns.
 
-    ``objects``: applications by prefix that are there already, and need no import; they are those
-    of the site without a name.  ``stand_in`` is served in the place of each application of every
-    host.  ``restart`` is called, in a thread, when dev mode finds that modules of applications have
-    changed; ``replace`` with the octets of memory, when they are more than allowed and cannot be
-    given back.
+    ``objects``: application objects of the main site by prefix, which need no import.  ``stand_in``
+    is served in place of each application of every host.  ``restart`` is called, in a thread, when
+    dev mode detects changed modules of applications; ``replace`` with the octets of memory, when
+    they exceed the limit and cannot be freed.
 
-    ``places``: of each of ``sockets``, which of :attr:`Config.listening` it is of; the first unless
-    given.  ``datagrams``: what is to be known of other workers where sockets for HTTP/3 are among
-    them; nothing where there are no others.
+    ``places``: the index in :attr:`Config.listening` of each of ``sockets``; by default the first.
+    ``datagrams``: the other workers, if there are sockets for HTTP/3; by default none.
 
-    ``several``: other processes serve the same addresses.  ``first``: whether it is for this
-    process to talk to the person at the terminal, and to open a browser; one of several does.
-    ``spin``: seconds to wait in the poller after activity, while other tasks of the event loop
-    wait.  ``warn`` is told what is left out of the owner's files whenever that changes; by default
-    the error log is.  Raises :class:`~h2static.errors.StartError` when a file cannot be used.
+    ``several``: other processes serve the same addresses.  ``first``: whether this process writes
+    to the terminal and opens a browser, which one of several does.  ``spin``: seconds to wait in
+    the poller after activity, while other tasks of the event loop wait.  ``warn`` gets the warnings
+    about the owner's files whenever they change; by default they go to the error log.  Raises
+    :class:`~h2static.errors.StartError` if a file cannot be used.
     """
     udp = [one for one in _placed(sockets, places) if one[0].type == socket.SOCK_DGRAM]
     tcp = [one for one in _placed(sockets, places) if one[0].type != socket.SOCK_DGRAM]
@@ -96,7 +94,7 @@ def assemble(
         # The addresses are kept, and connections refused.
         tcp = []
     renewed: list[Callable[[], None]] = []
-    # What one table says of a port is said nowhere else.
+    # Each port has a single table.
     by_name = bool(config.hosts or config.listens)
     watch = None if by_name else make_certificate_watch(config, tickets=not several)
     tls = None if by_name else make_tls(config, tickets=not several)
@@ -169,7 +167,7 @@ def assemble(
             access_log=access_log,
             trusted_proxies=config.trusted_proxies,
             proxy_protocol=config.proxy_protocol,
-            # Applications have tasks in this loop: each moment in the poller would be theirs.
+            # Applications have tasks in this loop, which would wait during the spinning.
             spin=0.0 if served.hosted else spin,
             busy_wait=config.workers <= usable_processors(),
             limits=limits,
@@ -207,7 +205,7 @@ def assemble(
 
 
 def _make_pool(error_log: ErrorLog, limits: ServerLimits) -> Pool:
-    """Threads.  Raises ``StartError``."""
+    """Create the thread pool.  Raises ``StartError``."""
     try:
         return Pool(lambda text: error_log.report("internal", "", text), limits.threads)
     except (OSError, RuntimeError) as error:
@@ -264,13 +262,12 @@ def make_applications(
     label: str = "",
     lifespans: dict[int, Lifespan] | None = None,
 ) -> Served:
-    """The site, applications, and what ``config`` asks for around them, imported only then.
+    """Create the site, the applications, and the wrappers that ``config`` requires.
 
-    ``page``: what ``--open`` opens in a browser.  ``tells``: whether this worker speaks for all:
-    in dev mode to the person at the terminal, otherwise of files that will not be sent as one might
-    expect.  ``error_log``: where applications' errors go, standard error by default.  ``objects``,
-    ``restart``: as for :func:`assemble`.  ``label``, ``lifespans``: as for
-    :func:`~h2static.hosting.host_applications`.  Raises ``StartError``.
+    ``page``: the URL for ``--open``.  ``tells``: whether this worker reports for all: changes in
+    dev mode, and files that will not be sent as expected.  ``error_log``: for applications' errors,
+    standard error by default.  ``objects``, ``restart``: as for :func:`assemble`.  ``label``,
+    ``lifespans``: as for :func:`~h2static.hosting.host_applications`.  Raises ``StartError``.
     """
     served = Served(application=Refusals(), warnings=tuple, on_stopping=lambda: None)
     neighbours = Neighbours([one.prefix for one in config.mounts]) if config.mounts else None
@@ -332,7 +329,7 @@ def make_applications(
 
 
 def _warnings_of(site: Site | None, mounts: Mapping[str, Site]) -> Callable[[], tuple[str, ...]]:
-    """What the owners of folders are to know, one line each."""
+    """Warnings for the owners of folders, one line each."""
     folders = [] if site is None else [("", site)]
     folders += [(f"{prefix}: ", one) for prefix, one in mounts.items()]
     return lambda: tuple(
@@ -343,7 +340,7 @@ def _warnings_of(site: Site | None, mounts: Mapping[str, Site]) -> Callable[[], 
 def _add_wrappers(
     config: Config, served: Served, post: Callable[[Callable[[], None]], None]
 ) -> None:
-    """Put around what is served what ``config`` asks for."""
+    """Wrap the application as ``config`` requires."""
     if config.mock:
         from h2static.dev.mock import make_mock
 
@@ -359,7 +356,7 @@ def _add_wrappers(
     if config.cors:
         from h2static.dev.cors import CorsApplication
 
-        # Outside of passwords: browsers send none with the question whether they may ask.
+        # Outside of authentication, because browsers send no password with a preflight request.
         served.application = CorsApplication(served.application)
     if config.health is not None:
         from h2static.server.health import HealthApplication
@@ -388,7 +385,7 @@ def _make_mount(mount: MountConfig, pool: Pool, tells: bool, neighbours: Neighbo
 
 
 def _make_site(config: Config, pool: Pool, tells: bool, neighbours: Neighbours | None) -> Site:
-    # Where an application has no prefix, it answers for what the folder has not.
+    # An application without a prefix answers for missing files.
     prefixes = [one.prefix for one in config.apps] + [one.prefix for one in config.proxies]
     falls_through = "" in prefixes
     try:
@@ -408,7 +405,7 @@ def _make_site(config: Config, pool: Pool, tells: bool, neighbours: Neighbours |
 def _page(
     config: Config, sockets: Sequence[socket.socket], places: Sequence[int], first: bool
 ) -> str | None:
-    """What to open in a browser on this machine; ``None``: nothing."""
+    """The URL to open in a browser on this machine; ``None``: none."""
     if not (config.open and first):
         return None
     name = None
@@ -428,9 +425,9 @@ def _placed(
 
 
 def page_of(scheme: str, sockets: Sequence[socket.socket], name: str | None = None) -> str | None:
-    """The URL for a browser on this machine; ``None`` when it reaches none of ``sockets``.
+    """The URL for a browser on this machine; ``None`` if it cannot reach any of ``sockets``.
 
-    ``name``: of the host to ask for, where not any will do.
+    ``name``: the host to request, if it matters.
     """
     places = [one.getsockname()[:2] for one in sockets if one.family != socket.AF_UNIX]
     if not places:
@@ -457,11 +454,11 @@ def make_entrances(
     http2_limits: Http2Limits | None = None,
     http1_limits: Http1Limits | None = None,
 ) -> list[Entrance]:
-    """An entrance for each of ``sockets``; all of them serve ``application``.
+    """Create an entrance for each of ``sockets``; all of them serve ``application``.
 
-    ``tls``: ``None`` for cleartext.  ``protocols``: what ``application`` may tunnel; a browser that
-    is offered one and gets none does not try another way.  Limits are the defaults of the protocols
-    unless given.
+    ``tls``: ``None`` for cleartext.  ``protocols``: the protocols that ``application`` may tunnel;
+    a browser that is offered one and refused does not try another way.  Limits default to those of
+    the protocols.
     """
     if tls is not None and sockets:
         unix = sockets[0].family == socket.AF_UNIX

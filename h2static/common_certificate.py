@@ -35,9 +35,9 @@ def context_of(config: Config, *, tickets: bool) -> ssl.SSLContext:
 def make_certificate_watch(
     config: Config, *, tickets: bool
 ) -> CertificateWatch[ssl.SSLContext] | None:
-    """What finds out that the certificate of ``config`` was renewed, if that is wanted.
+    """Create the watch for renewals of the certificate of ``config``, if enabled.
 
-    To be made before :func:`make_tls` reads the files.
+    Must be created before :func:`make_tls` reads the files.
     """
     if config.no_tls or not config.watch_certificate:
         return None
@@ -56,8 +56,8 @@ def renewing(
     also: Sequence[Callable[[], None]],
     tells: bool,
 ) -> Callable[[], None]:
-    """What has ``watch`` look; ``also`` are called when there is another certificate; ``tells``:
-    whether this process reports what comes of it."""
+    """A function that makes ``watch`` check; ``also`` are called with a new certificate; ``tells``:
+    whether this process reports the result."""
     if watch is None:
         return lambda: None
     from h2static.server.certificate_watch import Renewal
@@ -73,7 +73,7 @@ def renewing(
 
 
 def certificate_reporter(error_log: ErrorLog, *, tells: bool) -> Callable[[str], None]:
-    """What is told of renewed certificates; ``tells``: whether it says so."""
+    """Reports renewed certificates; ``tells``: whether this process reports."""
 
     def report(text: str) -> None:
         if tells:

@@ -37,7 +37,7 @@ class Documents(Wrapper):
         return chosen.look(request) if isinstance(chosen, Site | FolderFirst) else ABSENT
 
     def forget(self) -> None:
-        """Have folders forget their responses; applications remember nothing of their rules."""
+        """Empty the folders' caches; applications cache nothing that depends on rules."""
         for one in self._folders:
             one.forget()
 
@@ -45,9 +45,9 @@ class Documents(Wrapper):
 def put_together(
     site: Site | None, mounts: Mapping[str, Site], routes: Mapping[str, Application]
 ) -> tuple[Application, Documents]:
-    """What serves ``site``, the folder, and ``mounts`` and ``routes``, which are by prefix.
+    """Combine ``site``, the folder, with ``mounts`` and ``routes`` by prefix.
 
-    What ``routes`` has without a prefix serves what the folder, which falls through then, has not.
+    A route without a prefix answers for files that the folder does not have.
     """
     outer: Application = Refusals() if site is None else site
     everywhere = routes.get("")

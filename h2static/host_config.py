@@ -16,9 +16,9 @@ from h2static.site.config import SiteConfig
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class MountConfig:
-    """A folder that is served below a path."""
+    """A folder that is served under a path prefix."""
 
-    #: As :func:`h2static.router.parse_prefix` gives it; not empty.
+    #: As returned by :func:`h2static.router.parse_prefix`; not empty.
     prefix: str
     #: Paths in its rules are those of requests, with the prefix.
     site: SiteConfig
@@ -27,11 +27,11 @@ class MountConfig:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class HostConfig:
-    """A virtual host: names, and what is served to those who ask for them."""
+    """A virtual host: its names, and what it serves."""
 
-    #: As :func:`h2static.http.host_names.parse_host_name` gives them; a wildcard is one label.
+    #: As returned by :func:`h2static.http.host_names.parse_host_name`; a wildcard is one label.
     names: tuple[str, ...]
-    #: Serves those who ask for a name that nobody has.
+    #: Serves requests for unknown names.
     default: bool = False
     #: Without a root no folder is served.
     site: SiteConfig = field(default_factory=lambda: SiteConfig(root=""))
@@ -59,7 +59,7 @@ class HostConfig:
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ListenConfig:
-    """A port, the hosts that are reached there, and the one TLS policy that it has.
+    """A port, the hosts reachable there, and its TLS policy.
 
     A policy is a port's: when the name in a TLS handshake is known, Python can change the
     certificate and nothing else.
@@ -69,7 +69,7 @@ class ListenConfig:
     #: As in :class:`h2static.config.Config`.
     addresses: tuple[str, ...] = ()
     no_tls: bool = False
-    #: Names of the hosts that are reached here; empty: all.  The site without a name is everywhere.
+    #: Names of the hosts reachable here; empty: all.  The main site is reachable everywhere.
     hosts: tuple[str, ...] = ()
     verify_client: bool = False
     client_ca: str | None = None
@@ -79,18 +79,18 @@ class ListenConfig:
 
     @property
     def scheme(self) -> str:
-        """What a client writes in front of the authority."""
+        """The scheme of the port's URLs."""
         return "http" if self.no_tls else "https"
 
     def has(self, host: HostConfig) -> bool:
-        """Whether ``host`` is reached here."""
+        """Whether ``host`` is reachable here."""
         return not self.hosts or not set(self.hosts).isdisjoint(host.names)
 
 
 def check_prefixes(
     apps: Sequence[AppConfig], mounts: Sequence[MountConfig], proxies: Sequence[ProxyConfig] = ()
 ) -> None:
-    """Raise ``ValueError`` where several things are to be served in one place."""
+    """Raise ``ValueError`` if several things share a prefix."""
     prefixes = [one.prefix for one in apps]
     for prefix in prefixes:
         if prefixes.count(prefix) > 1:
@@ -109,9 +109,9 @@ def check_prefixes(
 def check_hosts(
     hosts: Sequence[HostConfig], listens: Sequence[ListenConfig], *, has_main: bool
 ) -> None:
-    """Raise ``ValueError`` for what hosts and ports contradict each other in.
+    """Raise ``ValueError`` if hosts and ports contradict each other.
 
-    ``has_main``: there is a site without a name, which is the default.
+    ``has_main``: there is a main site (without a name), which is the default.
     """
     owners: dict[str, HostConfig] = {}
     default: HostConfig | None = None

@@ -34,12 +34,12 @@ class Host:
     __slots__ = ("application", "batch", "label", "lifecycle", "names")
 
     def __init__(self, label: str, names: Sequence[str], application: Application) -> None:
-        """``label``: how logs call it; ``names``: none for the site that has no name."""
+        """``label``: its name in logs; ``names``: none for the main site."""
         self.label = label
         self.names = tuple(names)
         self.application = application
         self.lifecycle = lifecycle_of(application)
-        #: The last batch that it was told of.
+        #: The last batch that it was notified of.
         self.batch = -1
 
 
@@ -49,7 +49,7 @@ class Hosts(Several):
     __slots__ = ("batch", "default", "every", "names")
 
     def __init__(self, every: Sequence[Host], default: Host | None) -> None:
-        """``default``: has the names that nobody has; ``None``: nobody does."""
+        """``default``: serves unknown names; ``None``: there is no default."""
         super().__init__(one.application for one in every)
         self.every = tuple(every)
         self.default = default
@@ -62,7 +62,7 @@ class Hosts(Several):
 
 
 class HostRouter(Lifecycle):
-    """See the module; its lifecycle is that of all hosts."""
+    """Routes requests to hosts by name; its lifecycle is that of all hosts."""
 
     __slots__ = ("_hosts", "_known", "_nobody", "_reaches")
 
@@ -72,15 +72,15 @@ class HostRouter(Lifecycle):
         nobody: Application,
         reaches: Callable[[Host, str], bool] = lambda host, name: True,
     ) -> None:
-        """``nobody`` refuses what is for no host.  ``reaches``: whether connections of this kind
-        reach a host by a name that it has; by no name, as the default."""
+        """``nobody`` refuses requests without a host.  ``reaches``: whether connections of this
+        kind reach a host by one of its names; by an empty name, as the default."""
         self._hosts = hosts
         self._nobody = nobody
         self._reaches = reaches
         self._known: dict[bytes, Host | None] = {}
 
     def choose(self, authority: bytes) -> Host | None:
-        """Whose ``authority`` is; ``None``: nobody's who is reached here."""
+        """The host of ``authority``; ``None``: none that is reached here."""
         try:
             host = self._known[authority]
         except KeyError:
@@ -92,14 +92,14 @@ class HostRouter(Lifecycle):
         return host
 
     def forget(self) -> None:
-        """What is reached may have changed."""
+        """The reachable hosts may have changed."""
         self._known.clear()
 
     def _decide(self, authority: bytes) -> Host | None:
         name = host_of(authority)
         host = self._hosts.names.find(name)
         if host is None:
-            # The name is nobody's: whatever certificate was shown, it is the default's to answer.
+            # The name is unknown: the default answers, whatever the certificate.
             name, host = "", self._hosts.default
         if host is not None and not self._reaches(host, name):
             host = None
@@ -110,7 +110,7 @@ class HostRouter(Lifecycle):
         return host
 
     def recall(self, request: Request) -> Response | None:
-        """What the host recalls."""
+        """The host's recalled response."""
         host = self.choose(request.authority)
         return None if host is None else host.application.recall(request)
 
@@ -124,7 +124,7 @@ class HostRouter(Lifecycle):
             host.application.handle(exchange)
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """What the host says; where there is none, what says nothing of any host."""
+        """The host's refusal; without a host, one that reveals nothing about hosts."""
         host = None if request is None else self.choose(request.authority)
         return (self._nobody if host is None else host.application).refuse(status, request)
 

@@ -30,7 +30,7 @@ class HostedApplications:
     by_prefix: Mapping[str, Application]
     #: The same, for start and end.
     hosted: tuple[AsgiApplication, ...]
-    #: What they take beside requests.
+    #: The protocols that they accept besides HTTP.
     protocols: frozenset[bytes]
 
 
@@ -45,9 +45,9 @@ def host_applications(
 ) -> HostedApplications:
     """Load ``configs``.
 
-    ``objects``: applications by prefix that need no import.  ``site``: the folder, if
-    one is served.  ``lifespans``: of applications that other hosts have, too, by their identity;
-    is added to.  ``label``: how logs call the host, where there are several.  Raises
+    ``objects``: application objects by prefix, which need no import.  ``site``: the folder, if one
+    is served.  ``lifespans``: lifespans of applications by identity, shared between hosts and
+    extended here.  ``label``: the host's name in logs, if there are several.  Raises
     :class:`~h2static.errors.ApplicationError`.
     """
     of_host = label and f"{label}: "
@@ -61,7 +61,7 @@ def host_applications(
     loaded: dict[object, AsgiCallable] = {}
     mounted: dict[str, AsgiApplication] = {}
     for config in configs:
-        # An application that is mounted twice is made and starts once.
+        # An application that is mounted twice is created and started once.
         brought = objects.get(config.prefix)
         key: object = replace(config, prefix="") if brought is None else id(brought)
         if key not in loaded:
@@ -91,7 +91,7 @@ def host_applications(
 
 
 def _protocols() -> dict[bytes, Speak]:
-    """What applications take beside requests: WebSockets, where their library is installed."""
+    """The protocols besides HTTP: WebSockets, if their library is installed."""
     try:
         from h2static.asgi.websocket import serve_websocket
         from h2static.websocket.handshake import PROTOCOL

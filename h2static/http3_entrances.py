@@ -48,7 +48,7 @@ class Http3Engines:
         *,
         protocols: frozenset[bytes] = frozenset(),
     ) -> None:
-        """``protocols``: what applications may tunnel."""
+        """``protocols``: the protocols that applications may tunnel."""
         self._pair_for = reached.pair_for
         self._services = {
             pair: make_service(
@@ -88,15 +88,15 @@ class Http3Engines:
 
 
 class Identities:
-    """The certificates that clients are shown; they may be renewed."""
+    """The certificates for clients; they may be renewed."""
 
     def __init__(self, pairs: Iterable[KeyPair]) -> None:
         """Raises :class:`~h2static.errors.StartError`."""
         self._of = {pair: _load(pair) for pair in pairs}
 
     def renew(self) -> None:
-        """Take what is in the files now; what cannot be used is left as it was, which whoever
-        watches the files has reported."""
+        """Reload the certificates; one that cannot be used stays unchanged, which the watcher of
+        the files reports."""
         for pair in self._of:
             with contextlib.suppress(StartError):
                 self._of[pair] = _load(pair)
@@ -119,7 +119,7 @@ def _load(pair: KeyPair) -> Identity:
 
 
 def limits_of(config: Config) -> Limits:
-    """What clients may do, as far as options say."""
+    """The limits for clients that options set."""
     defaults = Limits()
     if config.window_bits is None and config.connection_window_bits is None:
         return defaults
@@ -141,11 +141,10 @@ def make_datagram_parts(
     *,
     reached: Callable[[int], NamedApplications] | None = None,
 ) -> tuple[DatagramParts, Callable[[], None]]:
-    """What a driver needs for HTTP/3, and what has the certificates be read again.
+    """The parts that a driver needs for HTTP/3, and a function that reloads the certificates.
 
-    ``sockets``: each with its place in :attr:`Config.listening`; ``reached``: what is reached at
-    such a place; everything that is served unless given.  Raises
-    :class:`~h2static.errors.StartError`.
+    ``sockets``: each with its place in :attr:`Config.listening`; ``reached``: the applications
+    reachable at a place, by default all.  Raises :class:`~h2static.errors.StartError`.
     """
     worker = worker or DatagramWorker()
     limits = limits_of(config)
@@ -183,7 +182,7 @@ def make_datagram_parts(
 
 
 def _open_key_log() -> TextIO | None:
-    """Where secrets of connections go, for Wireshark: as OpenSSL does it over TCP."""
+    """Open the file for TLS secrets, for Wireshark, as OpenSSL does for TCP."""
     path = os.environ.get("SSLKEYLOGFILE")
     if not path:
         return None
@@ -198,7 +197,7 @@ def _choosing(identities: Identities, port: NamedApplications) -> Callable[[str 
 
 
 def _reached_by_all(config: Config, application: Application) -> Callable[[int], NamedApplications]:
-    """Every client of HTTP/3 reaches ``application``."""
+    """Let every HTTP/3 client reach ``application``."""
     pair = common_pair(config)
     if pair is None:
         raise StartError("HTTP/3 requires a certificate")

@@ -25,9 +25,9 @@ from h2static.websocket.handshake import PROTOCOL
 def make_proxies(
     config: Config, folder: Application, error_log: ErrorLog, label: str
 ) -> dict[str, ProxyApplication]:
-    """An application for each prefix.
+    """Create an application for each prefix.
 
-    ``folder`` refuses what no upstream answers; ``label``: how logs call the host, if it has names.
+    ``folder`` makes refusals if no upstream answers; ``label``: the host's name in logs, if any.
     """
     of_host = label and f"{label}: "
     return {
@@ -42,7 +42,7 @@ def make_proxies(
 
 
 def protocols_of(proxies: Sequence[ProxyApplication]) -> frozenset[bytes]:
-    """What ``proxies`` take beside requests."""
+    """The protocols that ``proxies`` accept besides HTTP."""
     return frozenset((PROTOCOL,)) if any(one.config.ws for one in proxies) else frozenset()
 
 

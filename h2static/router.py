@@ -20,7 +20,7 @@ from h2static.http.paths import remove_dot_segments
 
 #: A prefix as written by users: as in a URL, with a leading slash and without a trailing one.
 _PREFIX: Final = re.compile(r"(?:/(?:[^/\x00-\x20\x7f?#%]|%[0-9A-Fa-f]{2})+)+")
-#: What a name in it may be once it is decoded.
+#: A name in a prefix, decoded.
 _NAME: Final = re.compile(r"[^/\x00-\x1f\x7f?]+")
 
 
@@ -44,10 +44,10 @@ def parse_prefix(text: str) -> str:
 
 
 class Router(Several):
-    """Gives each request to the application that its path belongs to."""
+    """Routes each request to an application by its path."""
 
     def __init__(self, routes: Mapping[str, Application], default: Application) -> None:
-        """``routes``: by prefix as :func:`parse_prefix` gives it, decoded."""
+        """``routes``: applications by decoded prefix; see :func:`parse_prefix`."""
         by_length = sorted(routes.items(), key=lambda item: len(item[0]), reverse=True)
         self._routes = tuple(
             (prefix.encode("utf-8"), prefix.encode("utf-8") + b"/", application)
@@ -57,7 +57,7 @@ class Router(Several):
         super().__init__((*routes.values(), default))
 
     def choose(self, path: bytes) -> Application:
-        """Whose ``path`` is, which may have a query."""
+        """The application for ``path``, which may have a query."""
         if b"/." in path or b"%" in path:
             path = unquote_to_bytes(remove_dot_segments(path.partition(b"?")[0])[0])
         for prefix, below, application in self._routes:
@@ -68,7 +68,7 @@ class Router(Several):
         return self._default
 
     def recall(self, request: Request) -> Response | None:
-        """What the application of the path recalls."""
+        """The recalled response of the path's application."""
         return self.choose(request.path).recall(request)
 
     def handle(self, exchange: Exchange) -> None:
@@ -76,7 +76,7 @@ class Router(Several):
         self.choose(exchange.request.path).handle(exchange)
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """What the application of the path says, or the default where there is none."""
+        """The refusal of the path's application, or of the default."""
         if request is None:
             return self._default.refuse(status, None)
         return self.choose(request.path).refuse(status, request)

@@ -23,15 +23,15 @@ class Served:
 
     #: The outermost application; its lifecycle is that of all.
     application: Application
-    #: What the owner of the site is to know by now, one line each.
+    #: Warnings for the site's owner, one line each.
     warnings: Callable[[], tuple[str, ...]]
-    #: To be called as soon as the server is asked to stop.
+    #: Called as soon as the server is asked to stop.
     on_stopping: Callable[[], None]
-    #: What the application takes beside requests: ``websocket``, or nothing.
+    #: The protocols that the application accepts besides HTTP: ``websocket``, or none.
     protocols: frozenset[bytes] = frozenset()
-    #: To be told why applications that were to start again have not.
+    #: Called with the reason if applications failed to restart.
     on_not_restarted: Callable[[str], None] = lambda text: None
-    #: Applications that have to start.
+    #: Applications with a lifespan.
     hosted: tuple[Hosted, ...] = ()
-    #: Those that pass requests on.
+    #: The proxies.
     proxies: tuple[ProxyApplication, ...] = ()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def with_options(config: Config, application: Application) -> Application:
-    """``application`` as HTTP/2 serves it."""
+    """``application`` with the response options for HTTP/2."""
     if not (config.trailers or config.no_content_length or config.early_response):
         return application
     from h2static.server.response_options import ResponseOptions
@@ -42,7 +42,7 @@ def with_options(config: Config, application: Application) -> Application:
 
 
 def engines_beside(config: Config, shared: Shared, protocols: frozenset[bytes]) -> MakeEngines:
-    """Makes engines for :class:`~h2static.virtual_hosts.VirtualHosts`."""
+    """Create engines for :class:`~h2static.virtual_hosts.VirtualHosts`."""
 
     def make(
         application: Application,
@@ -71,7 +71,7 @@ def engines_beside(config: Config, shared: Shared, protocols: frozenset[bytes]) 
 
 
 class SiteEngines:
-    """Makes the engines of a configuration; see :class:`h2static.server.entrance.Engines`."""
+    """Creates the engines of a configuration; see :class:`h2static.server.entrance.Engines`."""
 
     def __init__(
         self,
@@ -88,9 +88,9 @@ class SiteEngines:
         gateway: tuple[Application, Application] | None = None,
         beside: SiteEngines | None = None,
     ) -> None:
-        """``origins``: see :class:`~h2static.http2.service.Service`.  ``gateway``: what trusted
-        proxies are served by HTTP/2 and HTTP/1.1, if that is something else.  ``beside``: shares
-        its memories of what octets mean; of the same configuration, secure or not."""
+        """``origins``: see :class:`~h2static.http2.service.Service`.  ``gateway``: the application
+        for trusted proxies over HTTP/2 and HTTP/1.1, if different.  ``beside``: shares its caches
+        of decoded header blocks; must have the same configuration, secure or not."""
         self.protocols: tuple[str, ...] = config.protocols
         self._application = http1_application
         gateways = gateway or (http2_application, http1_application)

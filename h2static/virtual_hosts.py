@@ -83,8 +83,8 @@ def configs_of_hosts(config: Config) -> list[tuple[HostConfig | None, Config]]:
 
 
 def opened_host(config: Config) -> tuple[HostConfig | None, str | None]:
-    """Whom a browser on this machine is opened for, and the name to ask for; no host: the site
-    without a name; no name: any that is nobody's will do."""
+    """The host to open in a browser on this machine, and the name to request; no host: the main
+    site; no name: any unknown name will do."""
     default = next((one for one in config.hosts if one.default), None)
     if config.has_main or default is not None:
         return default, None
@@ -96,8 +96,8 @@ def opened_host(config: Config) -> tuple[HostConfig | None, str | None]:
 
 
 def labels(config: Config) -> Callable[[Request], str] | None:
-    """How logs call the host of a request, where there are several: its first name; for the site
-    without a name the one that was asked for."""
+    """The names of hosts in logs, if there are several: the first name of a host; for the main site
+    the requested name."""
     if not config.hosts:
         return None
     names = HostNames((name, host.label) for host in config.hosts for name in host.names)
@@ -117,7 +117,7 @@ MakeApplications: TypeAlias = Callable[[Config, str, bool], Served]
 
 
 class MakeEngines(Protocol):
-    """Makes the engines of connections that reach the same."""
+    """Creates the engines for connections that reach the same hosts."""
 
     def __call__(
         self,
@@ -129,14 +129,14 @@ class MakeEngines(Protocol):
         beside: Engines | None,
         port: int | None = None,
     ) -> Engines:
-        """``gateway`` is for the connections of trusted proxies.  ``origins`` may be others later:
-        each connection is told what it holds then.  ``beside``: whose memories of what octets mean
-        are shared; engines that this has made.  ``port``: where clients come in."""
+        """``gateway`` is for connections from trusted proxies.  ``origins`` may change later: each
+        connection gets the current ones.  ``beside``: earlier engines whose caches of decoded
+        header blocks are shared.  ``port``: where clients connect."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Port:
-    """One of :attr:`Config.listening`, and where its sockets are."""
+    """One of :attr:`Config.listening`, with the places of its sockets."""
 
     listen: ListenConfig
     certificates: Certificates | None
@@ -147,14 +147,14 @@ class EnginesByCertificate:
     """The engines of one port; see :class:`h2static.server.entrance.Engines`."""
 
     def __init__(self, certificates: Certificates, by_pair: dict[KeyPair, Engines]) -> None:
-        """``by_pair``: the first one is for those who name nobody."""
+        """``by_pair``: the first one is for clients without a server name."""
         self._certificates = certificates
         self._by_pair = by_pair
         self._every = tuple(by_pair.values())
         self.protocols = self._every[0].protocols
 
     def of_context(self, context: ssl.SSLContext) -> Engines:
-        """The engines for those who were shown the certificate of ``context``."""
+        """The engines for connections with the certificate of ``context``."""
         return self._by_pair[self._certificates.pair_of(context)]
 
     def make(self, protocol: str, opening: Opening) -> Engine:
@@ -183,12 +183,13 @@ def assemble_hosts(
     make_engines: Callable[[Served], MakeEngines],
     renewed: list[Callable[[], None]],
 ) -> tuple[Served, list[Entrance], Callable[[], None], Reached]:
-    """What is served, its entrances, what has certificates be looked at, and what is reached by
-    HTTP/3.  ``renewed``: to be called when a certificate is another one.
+    """Build applications and entrances of all hosts.
 
-    ``sockets``: each with its place in :attr:`Config.listening`.  ``report`` is told of renewed
-    certificates.  ``make_applications``: those of a host; is told how logs call it, which is empty
-    for the site without a name, and whether a browser is to be opened for it.  Raises
+    Returns what is served, its entrances, a function that checks the certificates, and what HTTP/3
+    reaches.  ``renewed``: called when a certificate has changed.  ``sockets``: each with its place
+    in :attr:`Config.listening`.  ``report`` gets messages about renewed certificates.
+    ``make_applications`` creates those of a host; it gets the host's name in logs, which is empty
+    for the main site, and whether to open a browser for it.  Raises
     :class:`~h2static.errors.StartError`.
     """
     hosts = VirtualHosts(config, make_applications, make_context)
@@ -223,7 +224,7 @@ def assemble_hosts(
 
 
 class VirtualHosts:
-    """See the module."""
+    """Applications, certificates and entrances of several hosts and ports."""
 
     def __init__(
         self,
@@ -237,9 +238,9 @@ class VirtualHosts:
         self._configs: dict[Host, HostConfig | None] = {}
         self._healths: list[HealthApplication] = []
         self._renewals: dict[KeyPair, PairRenewal] = {}
-        #: What certificates are for, where there are several.
+        #: The names that certificates cover, if there are several.
         self._names: dict[KeyPair, frozenset[str]] = {}
-        #: To be called when that has changed.
+        #: Called when they have changed.
         self._forgetting: dict[KeyPair, list[Callable[[], None]]] = defaultdict(list)
         self.ports = self._make_ports()
         parts: list[tuple[str, Served]] = []
@@ -260,12 +261,12 @@ class VirtualHosts:
                 default = host
         self._hosts = Hosts(tuple(self._configs), default)
         self._nobody = Refusals()
-        #: Leads everywhere: its lifecycle is that of all hosts.
+        #: Routes to every host: its lifecycle is that of all hosts.
         self._everywhere = self._router(lambda host, name: True)
         self.served = self._together(parts)
 
     def _outer(self, inner: Application) -> Application:
-        """``inner`` with the health check around it, which is asked for by any name."""
+        """``inner`` with the health check around it, which answers under any name."""
         if self._config.health is None:
             return inner
         health = HealthApplication(inner, self._config.health)
@@ -303,7 +304,7 @@ class VirtualHosts:
     # ------------------------------------------------------------------ certificates
 
     def _pairs_at(self, listen: ListenConfig) -> tuple[KeyPair, ...]:
-        """The pairs that are shown at ``listen``; the first one to those who name nobody."""
+        """The pairs for ``listen``; the first one is for clients without a server name."""
         config = self._config
         if listen.no_tls:
             return ()
@@ -334,7 +335,7 @@ class VirtualHosts:
         for listen, shown in zip(config.listening, pairs, strict=True):
             for pair in shown:
                 shown_at[pair].append(listen)
-        # Before contexts are made: what changes from now on is seen.
+        # Before contexts are created, so that later changes are noticed.
         unwatched = None if config.watch_certificate else common_pair(config)
         self._renewals = {
             pair: PairRenewal(config, pair, places, make)
@@ -352,7 +353,7 @@ class VirtualHosts:
         if not pairs:
             return None
         names = [(name, pair) for one, pair in self._hosts_with_pairs(listen) for name in one.names]
-        # With one certificate there is nothing to choose.
+        # With one certificate there is nothing to select.
         several = len(pairs) > 1
         certificates = Certificates(
             pairs, names if several else (), lambda pair: make(pair, listen)
@@ -367,7 +368,7 @@ class VirtualHosts:
     def renew(
         self, pool: Pool, use: Callable[[], None], report: Callable[[str], None]
     ) -> Callable[[], None]:
-        """What has all certificates be looked at.  ``use`` is called when one is to be used."""
+        """A function that checks all certificates.  ``use`` is called with a new one."""
 
         def take(pair: KeyPair, names: frozenset[str]) -> None:
             use()
@@ -415,7 +416,7 @@ class VirtualHosts:
         return EnginesByCertificate(certificates, by_pair)
 
     def reached(self, place: int) -> NamedApplications:
-        """What is reached by HTTP/3 at the port at ``place`` among :attr:`ports`."""
+        """The applications that HTTP/3 reaches on the port at ``place`` in :attr:`ports`."""
         port = self.ports[place]
         assert port.certificates is not None
         return NamedApplications(
@@ -428,9 +429,9 @@ class VirtualHosts:
     def _router(
         self, reaches: Callable[[Host, str], bool], pair: KeyPair | None = None
     ) -> Application:
-        """Leads to what ``reaches`` allows, which may change with the names of ``pair``."""
+        """A router to the hosts that ``reaches`` allows, which may change with ``pair``."""
         if not self._config.hosts:
-            # One site: nobody has to tell it of batches but those who tell the whole.
+            # One site: it is notified of batches with the whole.
             (host,) = self._hosts.every
             return self._outer(host.application)
         router = HostRouter(self._hosts, self._nobody, reaches)
@@ -443,7 +444,7 @@ class VirtualHosts:
         return written is None or listen.has(written)
 
     def _reaching(self, port: Port, pair: KeyPair) -> Callable[[Host, str], bool]:
-        """Which hosts are reached by connections that were shown the certificate of ``pair``."""
+        """Which hosts are reached by connections with the certificate of ``pair``."""
         several = len(port.pairs) > 1
 
         def reaches(host: Host, name: str) -> bool:
@@ -462,8 +463,8 @@ class VirtualHosts:
         reaches: Callable[[Host, str], bool],
         number: int,
     ) -> None:
-        """Have ``origins`` be what ORIGIN frames say: names that are reached.  A wildcard cannot be
-        said (RFC 8336 section 2.1); clients take another connection for its names."""
+        """Set ``origins`` to the reachable names for ORIGIN frames.  Wildcards are not allowed
+        there (RFC 8336 section 2.1); clients use another connection for such names."""
         suffix = "" if number == 443 else f":{number}"
         frames: list[tuple[bytes, ...]] = []
         octets = _FRAME

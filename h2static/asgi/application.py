@@ -69,7 +69,7 @@ Speak: TypeAlias = Callable[["AsgiApplication", Exchange], None]
 
 
 class AsgiApplication(Lifecycle):
-    """See the module."""
+    """Serves an ASGI application."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class AsgiApplication(Lifecycle):
             raise
         except BaseException as error:
             # Whatever it is: the loop would pass KeyboardInterrupt on, to the end of the process,
-            # and keep others for itself, with a client that waits for ever.
+            # and keep others for itself, with a client that waits forever.
             if not (conversation.lost and _is_disconnect(error)):
                 self.tell(conversation, error)
             conversation.give_up()

@@ -97,7 +97,7 @@ class Host(Protocol):
 
 
 class HttpConversation:
-    """See the module; also the sink of the request's content."""
+    """One request and its response; also the sink of the request's content."""
 
     __slots__ = (
         "_accepted", "_content", "_declared", "_ended", "_held", "_host", "_lost",

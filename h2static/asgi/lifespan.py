@@ -29,7 +29,7 @@ Report = Callable[[str, Sequence[str]], None]
 
 
 class Lifespan:
-    """See the module."""
+    """The lifespan of one application in one worker."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Lifespan:
         self._error: BaseException | None = None
 
     async def start_up(self) -> None:
-        """See the module.  Raises :class:`~h2static.errors.ApplicationFailed`."""
+        """Start the application.  Raises :class:`~h2static.errors.ApplicationFailed`."""
         if self._mode is LifespanMode.OFF or self._task is not None:
             # Off, or started by another mount.
             return

@@ -3,7 +3,7 @@
 Contract: :meth:`Tasks.start` runs a coroutine as a task until it first waits, and returns the task.
 A coroutine that never waits, like most small handlers, is done by then, and its output leaves in
 the same turn of its connection.  The task behaves like any other: it is the current task while it
-runs, and has a context of its own: a copy of the owner's, whoever starts it.
+runs, and has a context of its own: always a copy of the owner's.
 
 Strategy: Python 3.12 has eager tasks.  Python 3.11 does not, but passes the first step of a task to
 ``loop.call_soon``, which is intercepted and run directly.  Python 3.11 no longer changes.  A loop

@@ -89,7 +89,7 @@ class Host(HttpHost, Protocol):
 
 
 class WebSocketConversation:
-    """See the module."""
+    """One WebSocket between an exchange and an application."""
 
     __slots__ = (
         "_denial", "_due", "_host", "_look_at_it", "_loop", "_phase", "_socket", "_told",

@@ -78,8 +78,8 @@ class WrittenPipe(Pipe):
         self._room.set()
 
     async def put(self, piece: bytes) -> bool:
-        """Send ``piece``, and wait until there is room for another one; false once nobody takes
-        any."""
+        """Send ``piece``, and wait until there is room for another one; false once the reader is
+        gone."""
         if self.closed:
             return False
         self._room = anyio.Event()
@@ -95,7 +95,7 @@ class WrittenPipe(Pipe):
     ) -> None:
         """Send ``pieces`` and then ``trailers``, as fast as the connection takes them.
 
-        An error of ``pieces`` is told to ``failed``, and the request breaks off.
+        An error of ``pieces`` is passed to ``failed``, and the request is cut off.
         """
         try:
             async for piece in pieces:

@@ -1,8 +1,8 @@
-"""An engine and a wire, brought together: octets are read, processed, written, waited for.
+"""Connects an engine with a wire: reads, processes, writes and waits for octets.
 
 Contract: :meth:`Driver.run` serves one connection until it is over, and leaves its wire closed and
-its engine abandoned, however it ends.  Whoever has used the engine outside of its calls (a request,
-a resumed response) calls :meth:`Driver.flush`.
+its engine abandoned, however it ends.  Callers that use the engine outside of its calls (a request,
+a resumed response) must call :meth:`Driver.flush`.
 
 Assumes: everything happens in one event loop.  Engines are those of :mod:`h2static.http2.client`
 and :mod:`h2static.http1.client`; they never raise.
@@ -59,7 +59,7 @@ def _nothing(*_: object) -> None:
 
 
 class Driver:
-    """See the module."""
+    """Drives the engine and the wire of one connection."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 Contract: :func:`granted` waits for the response to CONNECT (RFC 9113 section 8.5, RFC 8441) and
 makes the :class:`Tunnel`, for :meth:`h2static.client.client.Client.tunnel`.  Both directions end
-on their own.  What nobody takes holds the server up, and :meth:`Tunnel.send` waits while the server
+on their own.  Unread octets stop the server, and :meth:`Tunnel.send` waits while the server
 takes nothing.
 
 Assumes: one task sends, one receives.
@@ -27,7 +27,7 @@ _REFUSAL_SECONDS: Final = 2.0
 
 
 class Tunnel:
-    """See the module."""
+    """A tunnel through the server: send octets, and iterate over received ones."""
 
     def __init__(self, response: Response, pipe: WrittenPipe) -> None:
         #: The response that granted the tunnel, with its fields.

@@ -1,7 +1,7 @@
 """A WebSocket over HTTP/2, from the client's side (RFC 6455, RFC 7692, RFC 8441).
 
 Contract: a :class:`WebSocket` is open; :meth:`h2static.client.client.Client.websocket` makes it and
-closes it.  Text is ``str``, everything else ``bytes``.  Pings are answered while somebody receives.
+closes it.  Text is ``str``, everything else ``bytes``.  Pings are answered while a task receives.
 Iteration ends when the server has closed with 1000 or 1001; for every other end it raises
 :class:`WebSocketClosed`.
 
@@ -86,7 +86,7 @@ class Offer:
     def granted(self, fields: Fields) -> tuple[Connection, str | None]:
         """The WebSocket as the server has granted it, and its subprotocol.
 
-        Raises :class:`~h2static.client.errors.ClientError` for what nobody has asked for.
+        Raises :class:`~h2static.client.errors.ClientError` for values that were not requested.
         """
         headers = Headers(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in fields
@@ -107,7 +107,7 @@ class Offer:
 
 
 class WebSocket:
-    """See the module."""
+    """A client's WebSocket: send messages, and iterate over received ones."""
 
     def __init__(self, tunnel: Tunnel, connection: Connection, subprotocol: str | None) -> None:
         """``connection`` and ``subprotocol``: as they were granted."""
@@ -157,7 +157,7 @@ class WebSocket:
     async def receive(self) -> Message:
         """The next message.
 
-        Raises :class:`WebSocketClosed` when there is none any more.
+        Raises :class:`WebSocketClosed` when the WebSocket is closed.
         """
         while not self._messages:
             if self._closed is not None:

@@ -25,7 +25,7 @@ _TLS_CHUNK: Final = 131_072
 
 
 class Wire:
-    """See the module."""
+    """A connected socket, with TLS if the URL requires it."""
 
     def __init__(self, sock: socket.socket) -> None:
         """``sock`` is connected and does not block."""

@@ -1,8 +1,8 @@
 """The startup banner.
 
 Contract: :func:`banner` returns lines of text and consults nothing but the routing table.  The URL
-for browsers on this machine comes first, then all other listening addresses, so that nobody exposes
-the server unknowingly.
+for browsers on this machine comes first, then all other listening addresses, so that users do not
+expose the server unknowingly.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def banner(
     lines += [f"  at       {url}" for url in urls_here(config, listeners)]
     lines += [f"  network  {url}" for url in network_urls(config, listeners)]
     lines += _notes(config, listeners)
-    lines += [f"warning  {text}" for text in _troubles(config)]
+    lines += [f"  fault    {text}" for text in _troubles(config)]
     if certificate is not None:
         lines += _about(certificate)
         lines += [
@@ -107,7 +107,7 @@ def _notes(config: Config, listeners: Sequence[Listener]) -> list[str]:
 
 
 def _troubles(config: Config) -> list[str]:
-    """Deliberate delays and failures, so that nobody wonders about them."""
+    """Deliberate delays and failures, so that users do not search for a cause."""
     found = [f"{one.text}: delayed by {seconds * 1000:.0f} ms" for one, seconds in config.delay]
     found += [f"{one.text}: limited to {rate} octets per second" for one, rate in config.rate]
     found += [f"{one.text}: {status}, {share * 100:g}%" for one, (status, share) in config.fail]

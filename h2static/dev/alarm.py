@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: So many entries that were called off may be kept before they are counted.
+#: Canceled entries that may be kept before they are removed.
 _FEW = 64
 
 
@@ -27,7 +27,7 @@ class _Entry:
 
 
 class Alarm:
-    """See the module."""
+    """Runs delayed actions in a thread."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()

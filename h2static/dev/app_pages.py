@@ -33,7 +33,10 @@ _BEGINNING: Final = 1_024
 
 
 def with_client(response: Response, origin: Origin, nonce: str, state: State | None) -> Response:
-    """See the module.  ``nonce``: what policies get that know no other way."""
+    """``response`` with the client in it, if it is a page.
+
+    ``nonce``: added to policies that allow nothing else.
+    """
     fields = response.fields
     if not _is_page(response):
         return response

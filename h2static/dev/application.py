@@ -86,7 +86,7 @@ class DevApplication(Wrapper):
     ) -> None:
         """``clock`` gives the seconds since 1970.
 
-        ``note_worker`` is told the path of each service worker that a browser asks for.
+        ``note_worker`` gets the path of each service worker that a browser requests.
 
         ``problems`` says what is wrong with the rules now; it is asked once a batch, and every tab
         shows it.
@@ -98,7 +98,7 @@ class DevApplication(Wrapper):
         self._limits = limits
         self._problems = problems
         self._note_worker = note_worker
-        #: Which files concern every page, as nobody knows which one has them.
+        #: Files that concern every page, because it is unknown which pages use them.
         self.shared_workers = SharedWorkers(limits)
         self._told: tuple[str, ...] = ()
         self._stale = False
@@ -143,7 +143,7 @@ class DevApplication(Wrapper):
         self.tell_problems()
 
     def release(self) -> None:
-        """As the site."""
+        """Empty the caches."""
         super().release()
         self._forget()
 
@@ -261,7 +261,7 @@ class DevApplication(Wrapper):
         """Whether a list of files is all that there is at ``path``, an address of a folder."""
         plain = unquote_to_bytes(path.partition(b"?")[0])
         if not plain.endswith(b"/") or b"\0" in plain or b".." in plain.split(b"/"):
-            # Nothing is told of what is not below the root.
+            # Nothing outside the root is revealed.
             return False
         served = next((one for one in self._options.folders if one.serves(plain)), None)
         if served is None:
@@ -396,7 +396,7 @@ class DevApplication(Wrapper):
 
 
 def _told_of_page(response: Response, *, is_list: bool) -> Response:
-    """What the client is told instead of ``response``, which a visit would give."""
+    """The state of a page for the client, in place of ``response``, which a visit would get."""
     tags = (value for name, value in response.fields if name == b"etag")
     tag = next(tags, b"").strip(b'"').decode("latin-1")
     octets = json.dumps({"status": response.status, "tag": tag, "list": is_list}).encode()

@@ -59,7 +59,7 @@ class EventBody:
     """A body without an end: events as they come."""
 
     broker: Broker
-    #: Nobody knows.
+    #: Unknown.
     length: None = None
 
     def open(self) -> BodyReader:

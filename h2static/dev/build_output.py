@@ -63,8 +63,8 @@ def shown(line: str, *, color: bool) -> str:
             kept.append(match.group())
         position = match.end()
     kept.append(escape(line[position:].expandtabs(4)))
-    coloured = "\x1b[" in "".join(kept)
-    return "".join(kept) + ("\x1b[0m" if coloured else "")
+    colored = "\x1b[" in "".join(kept)
+    return "".join(kept) + ("\x1b[0m" if colored else "")
 
 
 class BuildOutput:

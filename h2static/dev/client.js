@@ -1,29 +1,29 @@
 /*
- * Live reload, the browser's side.
+ * Live reload: the client in the browser.
  *
- * Promises: a style sheet or an image that changed is replaced in place, also in frames of this
- * origin; anything else that the page and its frames consist of reloads the page, which keeps its
- * scroll position.  What the page does not consist of leaves it alone.  While a build has removed the
- * page's file the page stays as it is, and reloads when the file is back.  A page that replaces
- * parts of itself prevents the event "h2static:change", which comes before all that.  All tabs of an origin share one connection (whoever holds the
- * lock "h2static" has it and passes on what it hears).  After a pause (sleep, restart of the server,
- * back/forward cache) the page reloads only if a file changed meanwhile: the server's word for the
- * state of all files is compared.  A server may be several processes, which find a change one after
- * the other: a state that one of them found before the state of the page is no news.  A page in the
- * back/forward cache holds nothing open.
+ * A changed style sheet or image is replaced in place, even in frames of the same origin; a change
+ * to any other file that the page or its frames use reloads the page, which keeps its scroll
+ * position.  Changes to other files do not affect the page.  If a build has removed the page's file,
+ * the page stays until the file is back, and then reloads.  A page that updates itself can cancel
+ * the event "h2static:change", which is dispatched first.  All tabs of an origin share one
+ * connection: the holder of the lock "h2static" has it and forwards its events.  After a pause
+ * (sleep, server restart, back/forward cache), the page reloads only if a file has changed
+ * meanwhile, which the server's version of the state of all files shows.  A server may consist of
+ * several processes that detect a change one after the other: a state older than the page's is
+ * ignored.  A page in the back/forward cache keeps no connection open.
  *
- * Runs under any Content-Security-Policy that lets this file and the event stream be loaded: no
- * inline style or script is made, no HTML is parsed.
+ * Runs under any Content-Security-Policy that allows this file and the event stream: it creates no
+ * inline styles or scripts and parses no HTML.
  */
 (() => {
   "use strict";
 
   const once = Symbol.for("h2static");
-  // In a frame the page around it reloads; it may want its state to be kept.
+  // In a frame, the outer page reloads; it may want to keep the frame's state.
   if (window[once] || window.top !== window || !document.currentScript) return;
   window[once] = true;
 
-  // Not by the page's base, nor by what the script's address means after a <base>.
+  // Independent of the page's base URL, and of the script's URL after a <base>.
   const eventsUrl = `${location.origin}/.h2static/events`;
   const pageUrl = `${eventsUrl}?page=`;
   const busterName = "h2static";
@@ -32,9 +32,9 @@
   const reloadedKey = "h2static.reloaded";
   const pageFile = /\.(?:html?|xhtml|shtml|md|markdown)$/i;
   const rules = /^\/(?:_headers|_redirects)$/;
-  /** With so many files in one event there may be more. */
+  /** An event with this many files may be incomplete. */
   const mostChanges = 200;
-  /** What a browser keeps of what a page has loaded, before anybody listens. */
+  /** Number of resource timings that a browser buffers before an observer exists. */
   const timings = 250;
   const image = /\.(?:apng|avif|bmp|gif|ico|jpe?g|png|svg|webp)$/i;
   const firstRetry = 200;
@@ -43,15 +43,15 @@
 
   // ---------------------------------------------------------------- the state of the files
 
-  /** What the answer says that this page is; null: nothing. */
+  /** The version of this page according to its response; null: none. */
   const label = labelOfThisPage();
-  /** What this page is made from. */
+  /** The state of the files from which this page was made. */
   let known = label && stateOfThisPage();
   let leaving = false;
-  /** Whether the page would have been reloaded if its file had been there. */
+  /** Whether the page would have been reloaded if its file had existed. */
   let stale = false;
 
-  /** `tag`: a word for the content; empty for an error, undefined where it cannot be known. */
+  /** `tag`: the version of the content; empty for an error, undefined if unknown. */
   function labelOfThisPage() {
     const [navigation] = performance.getEntriesByType("navigation");
     const timing = ((navigation && navigation.serverTiming) || []).find(
@@ -65,15 +65,15 @@
   function stateOfThisPage() {
     const last = JSON.parse(stored(reloadedKey));
     if (last === null || last.page !== thisPage()) return label;
-    // It was reloaded for a state that the process that answered had not found yet,
+    // It was reloaded for a state that the responding process had not detected yet,
     const early = last.state.server === label.server && last.state.moment > label.moment;
-    // or it comes from a service worker's cache and stays what it was: one reload is enough.
+    // or it comes from a service worker's cache and does not change: one reload is enough.
     const stays = last.label === label.version;
     if (stays) queueMicrotask(blameServiceWorker);
     return early || stays ? last.state : label;
   }
 
-  /** Whether a server that says `state` may know more than one that said `other`. */
+  /** Whether `state` may be newer than `other`. */
   function isNews(state, other) {
     return state.server !== other.server || state.moment > other.moment;
   }
@@ -91,7 +91,7 @@
       later(() => apply(changes));
     } else if (before === null || isNews(state, before)) {
       known = state;
-      // Something was missed.
+      // An event was missed.
       if (before !== null) later(() => renew(true));
     }
   }
@@ -100,7 +100,7 @@
 
   let order = Promise.resolve();
 
-  /** One thing after the other: asking the server takes a moment. */
+  /** Run jobs one after the other, because asking the server takes a moment. */
   function later(job) {
     order = order.then(() => (leaving ? undefined : job())).catch((error) => console.error(error));
   }
@@ -122,11 +122,10 @@
       else others.push(path);
     }
     const done = new Set([...swapSheets(sheets), ...swapImages(images)]);
-    // Used where it cannot be replaced: by a script, in a closed shadow tree.
+    // Used in a place where it cannot be replaced: by a script, in a closed shadow tree.
     const left = [...sheets, ...images].filter((path) => !done.has(path));
     const matters = (path) => uses(path) || rules.test(path);
-    // Of a folder that is not served nobody knows which pages are made, nor which pages have a
-    // shared worker.
+    // It is unknown which pages depend on a folder that is not served, or have a shared worker.
     const isOutside = changes.some(({ kind, everywhere }) => kind === "outside" || everywhere);
     const must =
       isOutside || changes.length >= mostChanges || [...left, ...others].some(matters);
@@ -134,7 +133,7 @@
     return renew(must, others);
   }
 
-  /** Reload, if there is a reason to and something to load. */
+  /** Reload, if there is a reason, and a page to load. */
   async function renew(must, others = []) {
     if (label === null || label.tag === undefined) return reload();
     let now = null;
@@ -143,7 +142,7 @@
       const response = await fetch(pageUrl + encodeURIComponent(thisPage()), options);
       now = response.ok ? await response.json() : null;
     } catch {
-      // Without a connection there is nothing to reload; the next one asks again.
+      // Without a connection, there is nothing to reload; the next connection asks again.
     }
     if (now === null) {
       stale = stale || must;
@@ -164,7 +163,7 @@
     return must || stale || isAnother ? reload() : undefined;
   }
 
-  /** Paths of this origin that the page and its frames have loaded; null: nobody knows. */
+  /** Paths of this origin that the page and its frames have loaded; null: unknown. */
   function usedPaths() {
     note(observer ? observer.takeRecords() : []);
     if (overflowed || hasWorkers()) return null;
@@ -179,16 +178,16 @@
     return found;
   }
 
-  /** What the page has loaded, as far as the browser tells. */
+  /** Paths that the page has loaded, as far as the browser reports them. */
   const seen = new Set();
-  /** Scripts that were loaded as workers are, and as modules ahead of time. */
+  /** Scripts that were loaded like workers, or like preloaded modules. */
   const maybeWorkers = new Set();
   let overflowed = false;
   const observer = observe();
 
   function observe() {
     try {
-      // Those that are there already come with the first call, and no more of them are kept.
+      // Existing entries come with the first call; the browser may have dropped some.
       overflowed = performance.getEntriesByType("resource").length >= timings;
       const made = new PerformanceObserver((list) => note(list.getEntries()));
       made.observe({ type: "resource", buffered: true });
@@ -207,7 +206,7 @@
     }
   }
 
-  /** Whether there are workers, which do not tell the page what they import. */
+  /** Whether there are workers, whose imports the page does not see. */
   function hasWorkers() {
     if (!maybeWorkers.size) return false;
     for (const element of document.querySelectorAll("link[href], script[src]")) {
@@ -216,10 +215,10 @@
     return maybeWorkers.size > 0;
   }
 
-  /** The paths under which a file may be asked for. */
+  /** The paths under which a file may be requested. */
   function addressesOf(path) {
     const plain = path.replace(/\.(?:br|gz|zst)$/i, "");
-    // With --languages, style.de.css may have come in the place of style.css.
+    // With --languages, style.de.css may have been sent for style.css.
     const found = [path, plain, plain.replace(/\.[a-z]{1,8}(-[a-z0-9]{1,8})*(?=\.[^./]+$)/i, "")];
     const page = /^(.*?)(\/index)?\.html?$/i.exec(plain);
     if (page) found.push(page[1] || "/", `${page[1]}/`);
@@ -270,7 +269,7 @@
 
   // ---------------------------------------------------------------- forms
 
-  /** Fields that hold what a person wrote; nothing that is a secret or a file. */
+  /** Fields with user input, except secrets and files. */
   function* fields() {
     const counts = new Map();
     const types = "password file hidden submit button reset image".split(" ");
@@ -307,7 +306,7 @@
     return filled.slice(0, 500);
   }
 
-  /** Scripts may make fields later: for a while they are waited for. */
+  /** Scripts may create fields later: wait for them for a while. */
   function restoreForms() {
     const saved = JSON.parse(stored(formsKey));
     store(formsKey, null);
@@ -329,7 +328,7 @@
 
   function fill(element, content) {
     if (typeof content === "boolean") {
-      // A click is what frameworks listen to.
+      // Frameworks listen for clicks.
       if (element.checked !== content) element.click();
       return;
     }
@@ -338,7 +337,7 @@
         option.selected = content.includes(index);
       });
     } else {
-      // The class's own way: frameworks put another one before it.
+      // Use the setter of the class, because frameworks shadow it.
       const type = element.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputElement;
       Object.getOwnPropertyDescriptor(type.prototype, "value").set.call(element, content);
     }
@@ -365,7 +364,7 @@
     return done;
   }
 
-  /** What a style sheet's element consists of, imported sheets included. */
+  /** The paths of a style sheet's element, including imported sheets. */
   function* pathsOf(element) {
     if (element.href) yield pathOf(element.href);
     yield* importsOf(element.sheet, 0);
@@ -376,17 +375,17 @@
     try {
       rules = sheet && depth < 20 ? sheet.cssRules : [];
     } catch {
-      // Another origin's style sheet: not ours to replace.
+      // A style sheet from another origin cannot be replaced.
     }
     for (const rule of rules) {
-      // Classes are others in each frame.
+      // Each frame has its own classes.
       if (!("styleSheet" in rule)) continue;
       yield pathOf(new URL(rule.href, sheet.href || baseOf(sheet)).href);
       yield* importsOf(rule.styleSheet, depth + 1);
     }
   }
 
-  /** The new one is loaded beside the old one, which goes when the new one is there. */
+  /** Load the new sheet next to the old one, and remove the old one when it is loaded. */
   function swapSheet(element) {
     const pending = replacements.get(element);
     if (pending) pending.remove();
@@ -543,7 +542,7 @@
       if (value === null) sessionStorage.removeItem(key);
       else sessionStorage.setItem(key, value);
     } catch {
-      // Storage is switched off: the browser's own scroll restoration has to do.
+      // Storage is disabled: rely on the browser's own scroll restoration.
     }
   }
 
@@ -555,7 +554,7 @@
     let lost = false;
     let dismissed = "";
     let texts = [];
-    /** What this page has to say itself, by kind. */
+    /** Messages of this page itself, by kind. */
     const notes = new Map();
 
     const css = `
@@ -604,7 +603,7 @@
 
     function render() {
       const shown = messages();
-      // What is new is shown, whatever was dismissed before.
+      // New messages are shown even after a dismissal.
       if (dismissed !== shown.join("\n")) dismissed = "";
       if (!shown.length || dismissed) {
         if (host) host.remove();
@@ -651,9 +650,9 @@
   let retryDelay = firstRetry;
   let retryTimer = 0;
   let lostTimer = 0;
-  /** Whether the other tabs were told. */
+  /** Whether the other tabs know that the connection is lost. */
   let toldLost = false;
-  /** What the connection began with; null while there is none. */
+  /** The first event of the connection; null while there is none. */
   let lastHello = null;
   let running = false;
   const canShare = "locks" in navigator && "BroadcastChannel" in window;
@@ -662,7 +661,7 @@
     if (running || leaving) return;
     running = true;
     if (!canShare) {
-      // Without a secure context tabs cannot agree: a hidden one gives its connection up.
+      // Without a secure context, tabs cannot share: a hidden one closes its connection.
       if (!document.hidden) connect();
       return;
     }
@@ -679,7 +678,7 @@
         });
       })
       .catch(() => {
-        // Aborted: the page was left before its turn came.
+        // Aborted: the page was left before it got the lock.
       });
   }
 
@@ -695,7 +694,7 @@
     abort = release = channel = null;
   }
 
-  /** What another tab says. */
+  /** Handle a message from another tab. */
   function listen(name, data) {
     if (name === "join" || name === "nudge") {
       if (release === null) return;
@@ -724,7 +723,7 @@
         lostTimer = 0;
         toldLost = false;
         if (name === "hello") lastHello = data;
-        // First the others: this page may be gone afterwards.
+        // First the others, because this page may reload now.
         tell(name, data);
         hear(name, data);
       });
@@ -761,7 +760,7 @@
       if (document.hidden) disconnect();
       else if (source === null) connect();
     } else if (!document.hidden) {
-      // Timers of hidden tabs are slowed down: whoever has the connection should try at once.
+      // Timers of hidden tabs are slowed down: let the tab with the connection retry immediately.
       if (release !== null && source === null) retry(0);
       else tell("nudge");
     }

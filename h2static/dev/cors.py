@@ -40,7 +40,7 @@ _PREFLIGHT_FIELDS: Fields = (
 
 
 class CorsApplication(Wrapper):
-    """Lets other origins read what the application inside responds."""
+    """Lets other origins read the responses of the wrapped application."""
 
     def __init__(self, inner: Application, limits: DevLimits = DEFAULT_LIMITS) -> None:
         super().__init__(inner)
@@ -55,7 +55,7 @@ class CorsApplication(Wrapper):
         return self._rewriter.recall(self._inner.recall(request))
 
     def handle(self, exchange: Exchange) -> None:
-        """As the application inside, but for preflight requests, and with the fields added."""
+        """Answer preflight requests, and add the fields to all other responses."""
         request = exchange.request
         if request.path.startswith(_OWN_PATHS):
             self._inner.handle(exchange)
@@ -66,7 +66,7 @@ class CorsApplication(Wrapper):
             self._inner.handle(WrappedExchange(exchange, self._rewriter.response))
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """The refusal of the application inside, which other origins may read as well."""
+        """The wrapped application's refusal, which other origins may read as well."""
         response = self._inner.refuse(status, request)
         if request is not None and request.path.startswith(_OWN_PATHS):
             return response

@@ -132,7 +132,7 @@ class DocumentInUse(bytearray):
     """The octets of a rewritten document that only streams hold; a
     :class:`h2static.site.representation.Content`.
 
-    Not ``bytes``, which cannot be referred to weakly.  Nobody changes them.
+    Not ``bytes``, which do not support weak references.  They are never modified.
     """
 
     def __init__(self, rewritten: Rewritten) -> None:
@@ -271,9 +271,9 @@ class Documents:
     def respond(
         self, asked: DocumentRequest, response: Response, state: State | None
     ) -> Response | None:
-        """The response to what was asked, made from the site's ``response`` for the whole.
+        """The response to the request, made from the site's complete ``response``.
 
-        ``None``: so many documents are being sent that this one is to be sent as it is.
+        ``None``: too many documents are being sent, and this one must be sent unchanged.
 
         ``state``: a state of the tree that ``response`` is not older than.  Raises ``OSError`` when
         a file cannot be read to its end.

@@ -53,10 +53,10 @@ def make_dev(
 ) -> DevExtension:
     """The extension that ``--dev``, ``--live-reload`` or ``--open`` puts around ``site``.
 
-    ``mounts``: the sites of :attr:`Config.mounts`, by prefix.  ``documents``: the sites among what
-    else is served, if there is anything.  ``page``: the URL to open in a browser when nobody has
-    one open.  ``report`` prints one line for the person at the terminal; without ``tells`` another
-    process does.  ``restart`` is called in a thread when modules of applications have changed.
+    ``mounts``: the sites of :attr:`Config.mounts`, by prefix.  ``documents``: the sites among
+    everything else that is served, if any.  ``page``: the URL to open in a browser if no page is
+    connected.  ``report`` prints one line on the terminal; without ``tells`` another process does.
+    ``restart`` is called in a thread when modules of applications have changed.
     """
     if not tells:
         report = _say_nothing
@@ -113,7 +113,7 @@ class DevExtension(Wrapper):
         return ()
 
     def tell_problem(self, text: str) -> None:
-        """Show why what has changed is not served; nobody is there who would look."""
+        """Show why a change is not served; without live reload there is no page to show it."""
 
     def start(self) -> None:
         """Open the page."""

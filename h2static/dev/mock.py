@@ -48,13 +48,13 @@ class _Relative:
 def make_mock(config: Config, inner: Application) -> MockApplication:
     """``inner`` with the mock API of ``config`` around it."""
     rules = [(pattern, folder or config.root) for pattern, folder in config.mock]
-    # As the application inside, which is asked for the rest.
+    # Like the wrapped application, which answers the rest.
     names = (*config.allow_host, *machine_names()) if config.dev else None
     return MockApplication(inner, rules, names)
 
 
 class MockApplication(Wrapper):
-    """See the module."""
+    """Answers mock API paths; other requests go to the wrapped application."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class MockApplication(Wrapper):
         self._limits = limits
 
     def recall(self, request: Request) -> Response | None:
-        """As the application inside, for other paths."""
+        """The wrapped application's recalled response, for other paths."""
         return self._inner.recall(request) if self._folder(request) is None else None
 
     def handle(self, exchange: Exchange) -> None:

@@ -1,9 +1,8 @@
 /*
- * What h2static --no-service-workers gives in the place of every service worker.
+ * Served by h2static --no-service-workers in place of every service worker.
  *
- * Promises: what was stored for pages is thrown away, the registration is gone, and pages that the
- * former worker controlled are loaded anew, once: a page that registers its worker again is not
- * controlled by this one.
+ * Deletes all caches, unregisters itself, and reloads the pages that the former worker controlled,
+ * once: a page that registers its worker again is not controlled by this one.
  */
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => {

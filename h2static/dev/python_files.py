@@ -16,7 +16,7 @@ from h2static.dev.watcher import Watcher
 
 
 class PythonFiles:
-    """See the module."""
+    """Watches the Python files of applications."""
 
     def __init__(
         self,

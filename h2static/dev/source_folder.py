@@ -16,7 +16,7 @@ from h2static.dev.watcher import Watcher
 
 
 class SourceFolder:
-    """See the module."""
+    """Watches a folder that is not served."""
 
     def __init__(
         self,

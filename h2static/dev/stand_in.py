@@ -19,14 +19,14 @@ _TITLE = "The application could not start"
 
 
 class StandIn:
-    """See the module."""
+    """An ASGI application that shows why the real one could not start."""
 
     def __init__(self, text: str) -> None:
         """``text``: what is wrong, and the traceback."""
         self.text = text
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the module."""
+        """Respond 500 with :attr:`text`; refuse WebSockets."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
             return

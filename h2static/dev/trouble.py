@@ -56,7 +56,7 @@ def make_trouble(
 
 
 class TroubleApplication(Wrapper):
-    """See the module."""
+    """Delays, slows down and fails responses of the wrapped application."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class TroubleApplication(Wrapper):
         self._alarm = Alarm() if alarm is None else alarm
 
     def recall(self, request: Request) -> Response | None:
-        """As the application inside, for what is left alone."""
+        """The wrapped application's recalled response, for unaffected requests."""
         return self._inner.recall(request) if self._is_left_alone(request) else None
 
     def handle(self, exchange: Exchange) -> None:

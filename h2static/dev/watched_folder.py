@@ -37,7 +37,7 @@ class FolderEvents:
 
 
 class WatchedFolder:
-    """See the module."""
+    """Watches the folder of a site."""
 
     def __init__(
         self,

@@ -60,7 +60,7 @@ class Finished:
     url: str
     response: Response
     client: Client
-    #: The content without its coding, where somebody wants to see it afterward; ``None``: it was
+    #: The decoded content, if it is needed afterward; ``None``: it was
     #: too much to be kept.
     content: bytes | None = b""
     #: Its octets.

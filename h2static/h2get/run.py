@@ -52,7 +52,7 @@ class Run:
         self._work.known = {str(url) for url in self.urls}
 
     def start(self) -> int:
-        """Do it; returns the exit code."""
+        """Run; returns the exit status."""
         return anyio.run(self._run)
 
     async def _run(self) -> int:

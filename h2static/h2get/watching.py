@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Watching:
-    """See the module."""
+    """Creates the observers of connections, and checks expectations at the end."""
 
     def __init__(
         self, arguments: Arguments, standard: output.Standard, capture: Capture | None = None

@@ -1,6 +1,6 @@
 """``--ws``: a WebSocket over HTTP/2 on the command line.
 
-Contract: :func:`run_websocket` returns the exit code: 0 when the WebSocket was closed with 1000 or
+Contract: :func:`run_websocket` returns the exit status: 0 if the WebSocket was closed with 1000 or
 1001.  Each line of standard input is a text message, without its end; after the end of input the
 WebSocket is closed, as soon as nothing has come for a second: servers drop what they have not said
 when a client closes.  Each message is a line of standard output, binary ones in hexadecimal.

@@ -57,7 +57,7 @@ class Responder:
     def send_prepared(self, request: Request, response: Response, now: float) -> bool:
         """Answer a plain request with a cached response; returns false if it must be framed.
 
-        Use it only if the connection continues afterwards.
+        Use it only if the connection continues afterward.
         """
         ready = self._memory.ready(response)
         if ready is None:

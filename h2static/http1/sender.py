@@ -70,7 +70,7 @@ class Sender:
             try:
                 reader = body.open()
             except OSError as error:
-                raise BadResponse(f"cannot read the body: {error}") from error
+                raise BadResponse(f"cannot read body: {error}") from error
             body = b""
         self._framing, self._left = framing, left
         self.octets = len(body)
@@ -110,7 +110,7 @@ class Sender:
         try:
             data = reader.read(size)
         except OSError as error:
-            raise Broken(f"cannot read the body: {error}") from error
+            raise Broken(f"cannot read body: {error}") from error
         if data is None:
             self.blocked = True
             return

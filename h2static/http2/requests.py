@@ -460,9 +460,7 @@ class Requests:
             self._sender.respond(stream, response, extra=delivery.fields, at_once=at_once)
         except OSError as error:
             # The body cannot be opened; nothing of the response has been sent.
-            self._reports.error(
-                stream.id, ErrorCode.INTERNAL_ERROR, f"cannot read the body: {error}"
-            )
+            self._reports.error(stream.id, ErrorCode.INTERNAL_ERROR, f"cannot read body: {error}")
             refusal = fitting(stream.request, self._service.application.refuse(500, stream.request))
             self._sender.respond(stream, refusal, at_once=at_once)
         for one in pushed:

@@ -314,7 +314,7 @@ class Requests:
         except OSError as error:
             # The body cannot be opened; nothing of the response has been sent.
             self._reports.error(
-                stream.id, ErrorCode.H3_INTERNAL_ERROR, f"cannot read the body: {error}"
+                stream.id, ErrorCode.H3_INTERNAL_ERROR, f"cannot read body: {error}"
             )
             refusal = self._service.application.refuse(500, stream.request)
             self._sender.respond(stream, fitting(stream.request, refusal))

@@ -44,7 +44,7 @@ LEAF_DAYS = 397
 RENEW_DAYS = 30
 #: Names of one certificate: more would be a list made by mistake.
 MAX_NAMES = 50
-#: What browsers and systems show.
+#: The name that browsers and systems show.
 AUTHORITY_NAME = "h2static local CA"
 
 
@@ -306,7 +306,7 @@ def _days_left(certificate: x509.Certificate, now: datetime.datetime) -> float:
 
 
 def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Raises ``ValueError`` when it is no key of the kind that is made here."""
+    """Load the key.  Raises ``ValueError`` if it is of another kind."""
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError(f"{path} contains another kind of key")
@@ -326,7 +326,7 @@ def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file as a whole; nobody sees a half of it, or a key with a looser mode."""
+    """Replace a file atomically; no reader sees half of it, or a key with a looser mode."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -48,7 +48,7 @@ _NO_TOP_LEVEL_DOMAIN = re.compile(r"(?!xn--)(?=.*[a-z])(?=.*[0-9-])[a-z0-9-]+")
 def make_constraints(names: Sequence[str]) -> x509.NameConstraints:
     """The constraints of an authority for a machine that has ``names``, in lower case.
 
-    Those of them that somebody on the internet could have as well are left out.
+    Those that a host on the internet could have as well are omitted.
     """
     own = [name for name in names if _is_local(name) and not _is_below(name, LOCAL_NAMES)]
     subtrees: list[x509.GeneralName] = [x509.DNSName(name) for name in (*LOCAL_NAMES, *own)]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 class StoreKind(StrEnum):
-    """Who reads a store, and so what changes it."""
+    """The kinds of stores, which differ in the tool that changes them."""
 
     #: A folder of the system with one file for each certificate (Linux).
     ANCHORS = "anchors"
@@ -33,17 +33,17 @@ class StoreKind(StrEnum):
 class Store:
     """One place that certificates are trusted in."""
 
-    #: Who trusts what is in it.
+    #: The programs that use the store.
     who: str
     kind: StoreKind
     place: Path
-    #: For :attr:`StoreKind.ANCHORS`: what makes the system read the folder anew.
+    #: For :attr:`StoreKind.ANCHORS`: the command that makes the system re-read the folder.
     refresh: tuple[str, ...] = ()
     #: Whether it is there; otherwise it can be made.
     exists: bool = True
 
 
-#: Linux: where distributions keep what they trust, and what reads it anew.
+#: Linux: where distributions keep trusted certificates, and the command that re-reads them.
 _ANCHORS = (
     ("/usr/local/share/ca-certificates", ("update-ca-certificates",)),
     ("/etc/pki/ca-trust/source/anchors", ("update-ca-trust", "extract")),

@@ -34,7 +34,7 @@ class Trust(StrEnum):
     """What a store holds."""
 
     TRUSTED = "trusted"
-    #: One that was made anew since.
+    #: A CA that was re-created since.
     OLD = "an older authority of h2static"
     ABSENT = "not trusted"
     UNKNOWN = "unknown"
@@ -146,7 +146,7 @@ def _install_in(store: Store, authority_file: str) -> Outcome:
 
 
 def uninstall(certificate: Certificate, stores: Sequence[Store]) -> list[Outcome]:
-    """Have the authority trusted nowhere any more."""
+    """Remove the CA from every store."""
     _note_of(certificate).unlink(missing_ok=True)
     outcomes = []
     for store in stores:

@@ -166,8 +166,8 @@ class AccessLog:
 
 
 def in_writes(lines: Sequence[str], limit: int | None) -> Iterator[tuple[int, bytes]]:
-    """``lines`` as they are to be written, in how many of them each: nobody else's octets may come
-    into a line.
+    """Group ``lines`` into writes, with the number of lines in each: octets of other processes must
+    not end up inside a line.
 
     Appending to a file is atomic; writing to a pipe is up to ``limit`` octets (POSIX).
     """

@@ -22,12 +22,12 @@ _UNASKED = (
     b"/apple-touch-icon-precomposed.png",
     b"/.well-known/appspecific/com.chrome.devtools.json",
 )
-#: With a path of so many characters and "2 pushes" behind it a line has 80.
+#: With a path of this many characters and "2 pushes" after it, a line has 80.
 _PATH_WIDTH = 22
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
 #: Colors by the first digit of the status.
-_COLOURS = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
+_COLORS = {2: "\x1b[32m", 3: "\x1b[36m", 4: "\x1b[33m", 5: "\x1b[31m"}
 _SIZES = ("B", "kB", "MB", "GB")
 _DURATIONS = ("ms", "s")
 #: Milliseconds.  The clock is read once for all that a wake-up brings: what was finished at once
@@ -60,7 +60,7 @@ def brief_line(finished: Finished, epoch: float, *, color: bool, host: str | Non
     version = escape(finished.client.version.removesuffix(".0"))
     columns = f"{size:>6}  {_duration(finished):>7}  {version:<8}"
     tail = "  ".join([columns, *notes]).rstrip()
-    dim, tint, reset = (_DIM, _COLOURS.get(status // 100, ""), _RESET) if color else ("", "", "")
+    dim, tint, reset = (_DIM, _COLORS.get(status // 100, ""), _RESET) if color else ("", "", "")
     return (
         f"{dim}{clock}{reset}  {method:<4}  {tint}{status}{reset}  {path:<{_PATH_WIDTH}}"
         f"  {dim}{tail}{reset}\n"

@@ -22,7 +22,7 @@ _USUAL = (
 
 
 class DevErrorLog(ErrorLog):
-    """See the module."""
+    """The error log of dev mode."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -139,7 +139,7 @@ class LineReader:
     """Collects octets until they make messages."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Create an empty buffer."""
         self._octets = b""
         #: Whether the other side is gone.
         self.ended = False

@@ -36,7 +36,7 @@ class DatagramNumbers:
     def assignment(
         self, config: Config, everybody: Collection[Worker], *, begins: bool
     ) -> DatagramAssignment | None:
-        """What a new worker of ``config`` is told beside :meth:`inboxes`, if HTTP/3 is served.
+        """The HTTP/3 assignment of a new worker of ``config``, besides :meth:`inboxes`.
 
         ``begins``: it reads at once.
         """

@@ -1,8 +1,7 @@
 """The supervisor: holds the sockets, starts and replaces workers, and handles signals.
 
 Contract: :meth:`Supervisor.run` returns when the last worker has exited.  The listening sockets
-stay open while the server runs, whatever happens to workers: no connection in a backlog is lost,
-and none is refused.
+stay open meanwhile, whatever happens to workers: no connection is lost in a backlog or refused.
 
 Strategy: one thread, one ``selectors`` loop, no event-loop framework, so that the process that must
 not fail stays small.  There is always a supervisor, even for a single worker, so that a reload is
@@ -385,9 +384,8 @@ class Supervisor:
         def replace() -> None:
             if self._next is None and generation.workers.get(slot) is worker:
                 what = f"worker {slot} (process {worker.process.pid})"
-                self.log.report(
-                    "process", "", f"{what} uses {octets} octets of memory; replacing it"
-                )
+                reason = f"uses {octets} octets of memory; replacing it"
+                self.log.report("process", "", f"{what} {reason}")
                 self._replaced[slot] = time.monotonic()
                 self._retired.add(generation.workers.pop(slot))
                 self._start(generation, slot)

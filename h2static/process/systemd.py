@@ -28,7 +28,7 @@ def take_sockets() -> list[int]:
 
 
 class Notifier:
-    """Tells the service manager about the state of the service."""
+    """Reports the state of the service to the service manager."""
 
     def __init__(self) -> None:
         """Take the manager's address from the environment."""

@@ -14,7 +14,7 @@ from h2static.server.key_pairs import key_pairs
 
 
 def report_expiry(config: Config, log: ErrorLog) -> None:
-    """Tell when a certificate has not long to live."""
+    """Warn if a certificate is about to expire."""
     for pair in key_pairs(config):
         # Large, and not needed on cleartext.
         from h2static.server.tls import expiry_warning
@@ -25,7 +25,7 @@ def report_expiry(config: Config, log: ErrorLog) -> None:
 
 
 def report_key(config: Config, log: ErrorLog) -> None:
-    """Tell when others can read a private key."""
+    """Warn if a private key is world-readable."""
     for pair in key_pairs(config):
         from h2static.server import key_files
 

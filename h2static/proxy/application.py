@@ -52,7 +52,7 @@ class WorkerLoop:
 
 
 class ProxyApplication(Lifecycle):
-    """See the module."""
+    """Forwards requests to the upstreams of one prefix."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class ProxyApplication(Lifecycle):
         limits: ProxyLimits = DEFAULT_LIMITS,
     ) -> None:
         """``refuse`` makes the responses if no upstream responds; ``report`` takes lines
-        for the error log; ``dev``: pages tell which upstream is down, and come back with it."""
+        for the error log; ``dev``: error pages name the upstream, and reload when it is back."""
         self.config = config
         self.limits = limits
         self.refuse_plainly = refuse

@@ -15,7 +15,7 @@ from h2static.proxy.upstream import Upstream
 
 
 class Balance:
-    """See the module."""
+    """Chooses among the upstreams of a prefix."""
 
     def __init__(self, upstreams: Sequence[Upstream], policy: Policy) -> None:
         self._upstreams = tuple(upstreams)

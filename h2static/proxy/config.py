@@ -168,8 +168,8 @@ class ProxyConfig:
     connect_timeout: float = 5.0
     timeout: float = 60.0
     read_timeout: float = 0.0
-    #: An upstream that could not be reached so many times in a row is not asked for so many
-    #: seconds, as long as there is another one.
+    #: After this many failures in a row, an upstream gets no requests for this many seconds, as
+    #: long as there is another one.
     max_fails: int = 1
     fail_timeout: float = 10.0
     health: HealthCheck | None = None

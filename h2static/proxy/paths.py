@@ -67,9 +67,8 @@ def _encode(match: re.Match[bytes]) -> bytes:
 
 
 def front_path(path: bytes, prefix: str, base: str | None) -> bytes:
-    """The path that leads a client to ``path`` of an upstream; the reverse of
-    :func:`upstream_path` without rewriting.  What is not below ``base`` nobody can ask for, and it
-    stays."""
+    """The client's path for ``path`` of an upstream; the reverse of :func:`upstream_path` without
+    rewriting.  Clients cannot request a path that is not under ``base``; it stays unchanged."""
     if base is None:
         return path
     below = base.encode("ascii")

@@ -16,7 +16,7 @@ _READ_SIZE = 65_536
 
 
 class RawConnection:
-    """See the module."""
+    """An engine that passes octets unchanged."""
 
     __slots__ = (
         "_blocked", "_input_ended", "_output", "_paused", "_reader", "_receiver", "blocked",

@@ -83,7 +83,7 @@ class Timed(Protocol):
 
 
 class Relay:
-    """See the module; an :class:`~h2static.proxy.upstream.Asker` and a receiver of responses."""
+    """Forwards one request.  An :class:`~h2static.proxy.upstream.Asker`, receives responses."""
 
     __slots__ = (
         "_attempts",
@@ -447,7 +447,7 @@ class Relay:
     # ------------------------------------------------------------------ time
 
     def _hurry(self) -> None:
-        """The request has moved on: the response has to begin so many seconds from now."""
+        """The request has made progress: restart the timeout for the response."""
         timeout = self._route.timeout
         self._deadline = self._route.loop.now() + timeout if timeout else _NEVER
 

@@ -58,7 +58,7 @@ class _Up:
 
 
 class TunnelRelay:
-    """See the module; an :class:`~h2static.proxy.upstream.Asker` and a receiver of responses."""
+    """Forwards one WebSocket.  An :class:`~h2static.proxy.upstream.Asker`, receives responses."""
 
     __slots__ = (
         "_accept", "_call", "_deadline", "_down", "_exchange", "_granted", "_head", "_link",

@@ -19,7 +19,7 @@ from h2static.proxy.limits import ProxyLimits
 
 
 class Upload:
-    """See the module; a :class:`~h2static.http.bodies.Sink` and a Body."""
+    """Request content in transit; a :class:`~h2static.http.bodies.Sink` and a Body."""
 
     __slots__ = (
         "_kept", "_kept_size", "_limits", "_on_known", "_on_room", "_pipe", "_reader",

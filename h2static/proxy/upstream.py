@@ -59,7 +59,7 @@ class Asker(Protocol):
 
 
 class Upstream:
-    """See the module."""
+    """One upstream with its connections and its health."""
 
     def __init__(
         self,

@@ -3,6 +3,6 @@
 :mod:`~h2static.quic.transport` is the interface that HTTP/3 and its driver stand on.
 :mod:`~h2static.quic.aioquic_transport` implements it with aioquic, and is imported only where
 HTTP/3 is wanted.  Beside them is what a server does with datagrams that belong to no connection
-yet, or to none any more: :mod:`~h2static.quic.packets`, :mod:`~h2static.quic.connection_ids`,
+yet, or no longer: :mod:`~h2static.quic.packets`, :mod:`~h2static.quic.connection_ids`,
 :mod:`~h2static.quic.retry`.
 """

@@ -156,7 +156,7 @@ class Connection(QuicConnection):
                 limit.sent = limit.value
 
     def _is_due(self, limit: Limit) -> bool:
-        """Whether the client is to be told of more."""
+        """Whether to tell the client about more."""
         more = limit.value - limit.sent
         if limit is self._local_max_data:
             return bool(more >= self._least_credit)

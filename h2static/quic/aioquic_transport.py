@@ -59,7 +59,7 @@ def load_identity(certificates: bytes, key: bytes, password: bytes | None = None
 
 
 class AioquicLibrary:
-    """See the module."""
+    """Creates QUIC connections with aioquic."""
 
     versions = tuple(int(version) for version in _VERSIONS)
 
@@ -137,7 +137,7 @@ class AioquicLibrary:
 
 
 class AioquicTransport:
-    """See the module."""
+    """A QUIC connection of aioquic."""
 
     __slots__ = (
         "_closed_here", "_connection", "_first_id", "_first_path", "_limits", "_moved", "_over",

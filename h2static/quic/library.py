@@ -27,8 +27,8 @@ class TransportLimits:
     unacknowledged: int = 2_097_152
     #: Octets of content that wait for congestion control or pacing: what one reading brings.
     ahead: int = 65_536
-    #: What timers of systems are late by; so much of pacing goes at once, and at most so many
-    #: packets: what the receive buffer of Linux holds of them by default is some 90.
+    #: The typical delay of system timers, which pacing sends in one burst, and the maximum number
+    #: of packets in a burst: Linux's default receive buffer holds about 90.
     timer_seconds: float = 0.002
     burst_packets: int = 64
 

@@ -5,9 +5,9 @@ driver gives datagrams (:meth:`Transport.receive_datagram`), takes those that ar
 (:meth:`Transport.datagrams_to_send`), and calls :meth:`Transport.handle_timer` when
 :meth:`Transport.deadline` has come.  HTTP/3 takes the events and uses the streams.
 
-Credit is explicit: a peer may send so much on a stream, and on all of them, as was announced at
-first and as :meth:`Transport.give_credit` has added.  What is sent is explicit too:
-:meth:`Transport.room` and :meth:`Transport.stream_room` say how much content may be given now, so
+Credit is explicit: on a stream, and on all of them, a peer may send as much as was announced at
+first and as :meth:`Transport.give_credit` has added.  Sending is explicit, too:
+:meth:`Transport.room` and :meth:`Transport.stream_room` say how much content is accepted now, so
 that nothing is read ahead for a peer that does not read.  Headers and control frames may exceed it.
 """
 
@@ -65,7 +65,7 @@ class PingAcknowledged:
 
 @dataclass(slots=True, kw_only=True)
 class Terminated:
-    """The connection is over, and nothing is to be sent any more."""
+    """The connection is over, and nothing more will be sent."""
 
     code: int
     reason: str
@@ -79,7 +79,7 @@ Event: TypeAlias = (
 
 
 class Transport(Protocol):
-    """See the module."""
+    """The interface to a QUIC connection."""
 
     # ------------------------------------------------------------------ for the driver
 
@@ -156,7 +156,7 @@ class Transport(Protocol):
         """Read a stream no further (STOP_SENDING); no effect where all has come already."""
 
     def give_credit(self, stream_id: int | None, octets: int) -> None:
-        """The peer may send so many octets more on a stream; ``None``: on the connection."""
+        """Allow the peer to send ``octets`` more on a stream; ``None``: on the connection."""
 
     def ping(self) -> None:
         """Find out that a round trip has passed; :class:`PingAcknowledged` says so."""

@@ -22,7 +22,7 @@ from h2static.server.link import Link, Phase
 from h2static.server.poller import READABLE, Poller
 from h2static.server.timers import NEVER, Timed
 
-#: What accept(2) passes on from the network: errors of the one connection that was to be accepted.
+#: Network errors from accept(2), which concern only the connection that was to be accepted.
 _OF_THE_CONNECTION: Final = frozenset(
     (
         *(errno.ECONNABORTED, errno.ECONNRESET, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT),
@@ -143,7 +143,7 @@ class Acceptor(Timed):
         link = Link(sock, entrance, now)
         if isinstance(address, tuple):
             host, port = address[:2]
-            # A zone says by which interface of ours the client came.
+            # The zone identifies our interface on which the client arrived.
             link.name_peer(parse_address(host.partition("%")[0]), port)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -30,17 +30,17 @@ from h2static.server.relay import Relay
 class Admitted(NamedTuple):
     """A client that gets a connection."""
 
-    #: The id that it had chosen at first, where it comes back from a Retry.
+    #: The connection ID that it chose at first, if it returns after a Retry.
     original: bytes | None
 
 
-#: What an admission comes to: a connection, an answer, or nothing.
+#: The result of an admission: a connection, a response, or nothing.
 Verdict = Admitted | bytes | None
 _NOTHING: Final = None
 
 
 class Admission:
-    """See the module."""
+    """Decides on datagrams without a connection."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Admission:
         self._on_retrying = on_retrying
         self._tokens = RetryTokens(worker.key)
         self._retrying = False
-        #: Answers that may still be given in this second.
+        #: Responses that may still be sent in this second.
         self._answers = 0
         self._second = -1
 
@@ -74,8 +74,8 @@ class Admission:
         now: float,
         opening: int,
     ) -> Verdict:
-        """What becomes of a datagram for no connection; ``opening``: so many have not shown that
-        they are where they say."""
+        """Decide on a datagram without a connection; ``opening``: the number of clients with an
+        unvalidated address."""
         library = entrance.library
         if header.version is None:
             return self._lost(entrance, header, data, path, now)
@@ -134,7 +134,7 @@ class Admission:
         return stateless_reset(reset_token(self._worker.key, header.destination), len(data))
 
     def _may_answer(self, now: float) -> bool:
-        """Whether one more packet may be sent to somebody of whom nothing is known."""
+        """Whether one more packet may be sent to an unknown peer."""
         if int(now) != self._second:
             self._second = int(now)
             self._answers = self._limits.stateless_packets

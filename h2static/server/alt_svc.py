@@ -17,7 +17,7 @@ from h2static.http.wrapper import WrappedExchange, Wrapper
 
 #: Seconds that clients remember it: the default of RFC 7838 section 3.1.
 _MAX_AGE: Final = 86_400
-#: Have clients forget what they remember.
+#: Makes clients forget an advertisement.
 CLEAR: Final = b"clear"
 
 
@@ -27,7 +27,7 @@ def http3_at(port: int) -> bytes:
 
 
 class AltSvcApplication(Wrapper):
-    """See the module."""
+    """Adds ``alt-svc`` to the responses of the wrapped application."""
 
     __slots__ = ("_field", "_rewriter")
 
@@ -50,7 +50,7 @@ class AltSvcApplication(Wrapper):
         self._inner.handle(WrappedExchange(exchange, self._rewriter.response))
 
     def release(self) -> None:
-        """The application inside may forget what the changed responses are made of."""
+        """Empty the cache, because the wrapped application may drop the original responses."""
         super().release()
         self._rewriter.forget()
 

@@ -23,7 +23,7 @@ from h2static.server.engine import Worked
 from h2static.server.limits import DEFAULT_LIMITS
 from h2static.server.pool import Pool
 
-#: What is brought to an engine; the float is the time.
+#: Delivers a result to an engine; the float is the time.
 Result: TypeAlias = Callable[[Worked, float], None]
 
 
@@ -32,16 +32,16 @@ class Working(Protocol):
 
     @property
     def engine(self) -> Worked | None:
-        """``None``: nobody waits for anything any more."""
+        """The engine; ``None``: the link is closed."""
 
     @property
     def peer(self) -> str:
-        """Who it is, for logs."""
+        """The peer, for logs."""
 
 
 L = TypeVar("L", bound=Working)
 
-#: Links in the row from which on those that want nothing any more are looked for.
+#: Length of the queue above which links without work are removed.
 _MANY = 64
 
 
@@ -70,11 +70,11 @@ class Background(Generic[L]):
 
     @property
     def waiting(self) -> tuple[L, ...]:
-        """Links in the row; some may want nothing any more."""
+        """The number of queued links, some of which may have no work."""
         return tuple(self._row)
 
     def take(self, link: L, engine: Worked) -> None:
-        """Start what ``engine`` has put off, now or when it is the link's turn."""
+        """Start the deferred work of ``engine``, now or when it is the link's turn."""
         if engine.blocked:
             blocked = engine.blocked[:]
             engine.blocked.clear()
@@ -87,13 +87,13 @@ class Background(Generic[L]):
     def _line_up(self, link: L) -> None:
         """Put ``link`` at the end of the row, unless it is there already."""
         if len(self._row) >= self._many:
-            # Links that have closed; the others would get their turns only after these.
+            # Closed links, which would delay the turns of the others.
             self._row = OrderedDict.fromkeys(one for one in self._row if _wants(one))
             self._many = max(_MANY, 2 * len(self._row))
         self._row.setdefault(link)
 
     def _begin(self) -> None:
-        """Have jobs done, one for each link in turn, as many as may be at once."""
+        """Start jobs, one for each link in turn, up to the limit."""
         while self._row and self._running < self._jobs:
             link, _ = self._row.popitem(last=False)
             engine = link.engine
@@ -134,5 +134,5 @@ class Background(Generic[L]):
 
 
 def _wants(link: Working) -> bool:
-    """Whether ``link`` has a job that nobody works at."""
+    """Whether ``link`` has a job that was not started."""
     return link.engine is not None and bool(link.engine.jobs)

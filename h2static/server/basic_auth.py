@@ -49,7 +49,7 @@ class Credential:
     digest: bytes
 
     def matches(self, password: bytes) -> bool:
-        """Whether this is the password; takes its time."""
+        """Whether this is the password; deliberately slow."""
         return hmac.compare_digest(
             _scrypt(_composed(password), self.salt, 2**self.cost, len(self.digest)), self.digest
         )
@@ -79,7 +79,7 @@ def hash_password(password: str) -> str:
 
 
 def parse_credential(text: str) -> Credential:
-    """``USER:HASH``.  Raises ``ValueError`` with one line, which does not tell the text."""
+    """``USER:HASH``.  Raises ``ValueError`` with one line, which does not reveal the text."""
     user, colon, written = text.partition(":")
     if not colon or not user:
         raise ValueError("expected USER:HASH; h2static hash-password prints the hash")
@@ -127,7 +127,7 @@ class Background(Protocol):
         """Do ``work``, which never raises, soon; without effect once it was stopped."""
 
     def stop(self) -> None:
-        """Begin nothing any more."""
+        """Start no more work."""
 
 
 class OneThread:
@@ -138,7 +138,7 @@ class OneThread:
 
     def submit(self, work: Callable[[], None]) -> None:
         """See :class:`Background`."""
-        # After the end nobody waits for it any more.
+        # After the stop, its result is not needed.
         with contextlib.suppress(RuntimeError):
             self._executor.submit(work)
 
@@ -149,19 +149,19 @@ class OneThread:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Check:
-    """A field that is being looked at, and who waits for that."""
+    """A field that is being checked, and the exchanges that wait for the result."""
 
     host: str
     exchanges: list[Exchange]
 
     def leave(self, exchange: Exchange) -> None:
-        """``exchange`` does not wait any more."""
+        """``exchange`` no longer waits."""
         if exchange in self.exchanges:
             self.exchanges.remove(exchange)
 
 
 class BasicAuthApplication(Wrapper):
-    """Asks for a password before the application inside is asked for anything."""
+    """Requires a password before the wrapped application sees a request."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class BasicAuthApplication(Wrapper):
     ) -> None:
         super().__init__(inner)
         self._credentials = {one.user.encode("utf-8"): one for one in credentials}
-        # Somebody who is no user takes as long as one who is.
+        # An unknown user takes as long as a known one.
         cost = max((one.cost for one in credentials), default=_LOG_COST)
         self._nobody = Credential(user="", cost=cost, salt=os.urandom(16), digest=bytes(_DIGEST))
         self._key = os.urandom(32)
@@ -185,25 +185,25 @@ class BasicAuthApplication(Wrapper):
         self._strangers = strangers
         #: Digests of fields that were right.
         self._right: set[bytes] = set()
-        #: Fields that are being looked at, by digest.
+        #: Fields that are being checked, by digest.
         self._checks: dict[bytes, _Check] = {}
 
     def recall(self, request: Request) -> Response | None:
-        """What the application inside recalls, for those who have shown that they may."""
+        """The wrapped application's recalled response, for authenticated requests."""
         return self._inner.recall(request) if self._is_known(request) else None
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """That of the application inside, whose pages are for those who may see them."""
+        """Refuse; the pages of the wrapped application are for authenticated requests only."""
         known = request is not None and self._is_known(request)
         return (self._inner if known else self._strangers).refuse(status, request)
 
     def stop(self) -> None:
-        """As the application inside; no more passwords are looked at."""
+        """Stop the wrapped application, and check no more passwords."""
         self._thread.stop()
         super().stop()
 
     def handle(self, exchange: Exchange) -> None:
-        """As the application inside, once the password is known to be right."""
+        """Pass the request to the wrapped application once the password is verified."""
         request = exchange.request
         if self._is_known(request):
             self._inner.handle(exchange)
@@ -221,12 +221,12 @@ class BasicAuthApplication(Wrapper):
             check = self._checks[digest] = _Check(host=exchange.client.host, exchanges=[exchange])
             self._begin(digest, field)
         else:
-            # Browsers ask for many things at once, all with the same field.
+            # Browsers send many requests at once, all with the same field.
             check.exchanges.append(exchange)
         exchange.when_lost(lambda: check.leave(exchange))
 
     def _has_room(self, client: Client) -> bool:
-        """Whether one more field may wait: who tries many of them must not shut others out."""
+        """Whether one more field may wait: a client that tries many must not block others."""
         if len(self._checks) >= self._limits.password_checks:
             return False
         if client.proxies is not None or not client.host:
@@ -236,7 +236,7 @@ class BasicAuthApplication(Wrapper):
         return own < self._limits.password_checks_of_client
 
     def _is_known(self, request: Request) -> bool:
-        # A promise is made with the response to somebody who may see it (RFC 9113 section 8.4), and
+        # A promise is made with the response to an authenticated client (RFC 9113 section 8.4), and
         # carries no field that the client did not send for it.
         if request.promised:
             return True
@@ -255,7 +255,7 @@ class BasicAuthApplication(Wrapper):
         """In the thread."""
         check = self._checks.get(digest)
         outcome: bool | str | None = None
-        # Nothing is done for those who have gone.
+        # Nothing is done for disconnected clients.
         if check is not None and check.exchanges:
             try:
                 outcome = self._is_right(field)
@@ -264,10 +264,10 @@ class BasicAuthApplication(Wrapper):
         self._post(lambda: self._settle(digest, field, outcome))
 
     def _settle(self, digest: bytes, field: bytes, outcome: bool | str | None) -> None:
-        """``outcome``: whether the field is right, what went wrong, or ``None``: nobody waited."""
+        """``outcome``: whether the field is valid, an error, or ``None``: no exchange waited."""
         check = self._checks[digest]
         if outcome is None and check.exchanges:
-            # Somebody came in the meantime.
+            # Another exchange joined in the meantime.
             self._begin(digest, field)
             return
         del self._checks[digest]
@@ -297,7 +297,7 @@ class BasicAuthApplication(Wrapper):
 
 
 def _busy(request: Request) -> Response:
-    """More passwords wait than anybody types."""
+    """Too many passwords are waiting to be checked."""
     text = b"503 Service Unavailable: too many passwords are being checked.\n"
     fields = (
         SERVER_FIELD,

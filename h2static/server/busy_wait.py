@@ -1,13 +1,13 @@
-"""Waiting for events without going to sleep, while the next one is due in some microseconds.
+"""Waiting for events without sleeping, while the next one is due within microseconds.
 
-Contract: :meth:`BusyWait.wait` gives what the poller gives, after at most so many seconds.  It asks
-again and again for :attr:`~h2static.server.limits.ServerLimits.busy_wait_seconds` before it sleeps,
-but only while that pays.
+Contract: :meth:`BusyWait.wait` returns the poller's events, after at most the given seconds.  It
+polls repeatedly for :attr:`~h2static.server.limits.ServerLimits.busy_wait_seconds` before it
+sleeps, but only while that pays off.
 
-Strategy: to sleep and to be woken costs a processor that was idle more than a small response
-does.  A client that has one request after the other under way sends the next one sooner than that.
-How soon events came is remembered as a number: each that came within the time adds one, each time
-that was spent in vain takes four.  So a load with pauses costs a few busy waits, and no more.
+Strategy: sleeping and waking up costs an idle CPU more than a small response does, and a client
+that sends one request after the other sends the next one sooner than that.  A counter tracks how
+promptly events arrive: each one within the time adds one, each wait in vain subtracts four.  A load
+with pauses therefore costs only a few busy waits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Final
 
 from h2static.server.poller import Poller
 
-#: From so many prompt events on, to wait busily is worth trying; the number grows to ``_MOST``.
+#: Count of prompt events from which busy waiting is worth trying; it grows to ``_MOST``.
 _WORTH: Final = 4
 _MOST: Final = 16
-#: What a busy wait without an event takes from the number.
+#: What a busy wait without an event subtracts from the count.
 _IN_VAIN: Final = 4
 
 

@@ -26,14 +26,14 @@ MakeContext = Callable[[KeyPair, ListenConfig], ssl.SSLContext]
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class _Renewed:
-    """What was made of new files."""
+    """The contexts made from new files."""
 
     contexts: tuple[tuple[Certificates, ssl.SSLContext], ...]
     names: frozenset[str]
 
 
 class PairRenewal:
-    """See the module."""
+    """Watches one pair, and renews it on all its ports."""
 
     def __init__(
         self, config: Config, pair: KeyPair, listens: Sequence[ListenConfig], make: MakeContext
@@ -57,7 +57,7 @@ class PairRenewal:
         report: Callable[[str], None],
     ) -> None:
         """Have a thread look.  ``use`` is called when a new certificate is to be used, with the
-        names that it is for; no names where nobody has to choose by them."""
+        names that it covers; no names if they do not select anything."""
 
         def take(renewed: _Renewed) -> None:
             for certificates, context in renewed.contexts:

@@ -26,17 +26,17 @@ from h2static.server.pool import Pool
 _State: TypeAlias = tuple[tuple[int, ...] | None, ...]
 
 
-#: What is made of the files: a context, or several.
+#: The result of loading the files: a context, or several.
 _T = TypeVar("_T")
 
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class Renewal(Generic[_T]):
-    """What becomes of a change; both are called in the loop's thread."""
+    """Callbacks for a change; both are called in the loop's thread."""
 
-    #: What was made is to be used for what comes from now on.
+    #: Called with the new contexts, for new connections.
     use: Callable[[_T], None]
-    #: Is told in one line.
+    #: Called with a one-line message.
     report: Callable[[str], None]
 
 
@@ -64,13 +64,13 @@ class CertificateWatch(Generic[_T]):
         ]
         self._name = configs[0].cert_file
         self._files = list(dict.fromkeys(files))
-        #: What the last decision was about, and what was seen last.
+        #: The state at the last decision, and the state seen last.
         self._decided = self._seen = self._state()
-        #: Whether a thread looks.
+        #: Whether a thread is checking.
         self._looking = False
 
     def look(self, pool: Pool, renewal: Renewal[_T]) -> None:
-        """Have a thread of ``pool`` look, unless one still does.  In the loop's thread."""
+        """Let a thread of ``pool`` check, unless one still does.  In the loop's thread."""
         if not self._looking:
             self._looking = True
             pool.submit(lambda: self._look_in_thread(pool, renewal))
@@ -94,7 +94,7 @@ class CertificateWatch(Generic[_T]):
             renewal.report(f"now using the new certificate: {self._name}")
 
     def _has_changed(self) -> bool:
-        """Whether the files are others than those of the last decision, and no longer written."""
+        """Whether the files have changed since the last decision, and writing has finished."""
         state = self._state()
         settled = state == self._seen
         self._seen = state

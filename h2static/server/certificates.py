@@ -25,7 +25,7 @@ MakeContext: TypeAlias = Callable[[KeyPair], ssl.SSLContext]
 
 
 class Certificates:
-    """See the module."""
+    """Selects the TLS context of a port by server name."""
 
     def __init__(
         self,
@@ -33,8 +33,8 @@ class Certificates:
         names: Iterable[tuple[str, KeyPair]],
         make: MakeContext,
     ) -> None:
-        """``pairs``: the first one is for those who name nobody.  ``names``: whose pair is shown to
-        whom.  Raises :class:`~h2static.errors.StartError`."""
+        """``pairs``: the first one is for clients without a server name.  ``names``: the pairs by
+        server name.  Raises :class:`~h2static.errors.StartError`."""
         self._first = pairs[0]
         self._names = HostNames(names)
         self._contexts: dict[KeyPair, ssl.SSLContext] = {}
@@ -44,7 +44,7 @@ class Certificates:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """What handshakes begin with."""
+        """The context with which handshakes start."""
         return self._contexts[self._first]
 
     def use(self, pair: KeyPair, context: ssl.SSLContext) -> None:
@@ -64,7 +64,7 @@ class Certificates:
         return self._pairs.get(context, self._first)
 
     def pair_for(self, name: str | None) -> KeyPair:
-        """Whose certificate a client is shown that names ``name``, or nobody."""
+        """The pair for a client that sends ``name``, or no name."""
         if name is None:
             return self._first
         found = self._names.find(host_of(name.encode("ascii", "replace")))
@@ -76,7 +76,7 @@ class Certificates:
         name: str | None,
         context: ssl.SSLContext,
     ) -> None:
-        """OpenSSL asks in the middle of a handshake; what is raised here would end it."""
+        """Called by OpenSSL during a handshake; an exception would end it."""
         pair = self.pair_for(name)
         if pair != self._first:
             connection.context = self._contexts[pair]

@@ -30,14 +30,14 @@ NO_APPLICATION_PROTOCOL: Final = bytes((21, 3, 3, 0, 2, 2, 120))
 
 @dataclass(slots=True, kw_only=True, frozen=True)
 class ClientHello:
-    """What a client offers."""
+    """A client's offer."""
 
     #: Protocols by their names in ALPN, as they were sent; empty: no ALPN.  ``None``: what came
     #: cannot be read here, which does not mean that OpenSSL cannot.
     protocols: tuple[bytes, ...] | None
 
 
-#: What is no ClientHello, or an unusual one.
+#: Stands for a malformed or unusual ClientHello.
 UNREADABLE: Final = ClientHello(protocols=None)
 
 
@@ -63,14 +63,14 @@ class _Octets:
         return int.from_bytes(self.take(size), "big")
 
     def vector(self, size: int) -> bytes:
-        """What follows its own length, a number of ``size`` octets."""
+        """A vector after its length, a number of ``size`` octets."""
         return self.take(self.number(size))
 
 
 def read_client_hello(octets: bytes) -> ClientHello | int:
-    """What the ClientHello at the start of ``octets`` offers.
+    """The offer in the ClientHello at the start of ``octets``.
 
-    A number: so many octets of the connection have to be there, more than there are.
+    A number: this many octets of the connection are required, more than were given.
     """
     message = b""
     position = 0

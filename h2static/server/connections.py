@@ -62,19 +62,19 @@ class Connections:
             limits=limits,
         )
         self._background = Background(pool, error_log, self._bring, jobs=limits.jobs)
-        #: The time, monotonic, in seconds; written by whoever runs the loop.
+        #: The time, monotonic, in seconds; set by the loop.
         self.now = 0.0
         #: Whether several connections had something to do in this round; written likewise.
         self.crowded = False
         #: By descriptor.
         self.links: dict[int, Link] = {}
-        #: Those who get a turn, in this order.
+        #: Links waiting for a turn, in order.
         self.ready: deque[Link] = deque()
         #: Handshakes that may still be continued in this round.
         self.handshakes = limits.handshakes_a_round
         self.accepted = 0
         self._violations = 0
-        #: What engines that are over have counted, and what was counted here.
+        #: Counters of finished engines, and counters of this object.
         self._totals = Counters()
         self._draining = False
 
@@ -99,7 +99,7 @@ class Connections:
                 link.engine.drain(self.now)
                 self.guarded(link, self._write)
             elif link.phase is not _LINGER:
-                # What it was going to ask may be on its way: it was accepted.
+                # Its request may be on the way: the connection was accepted.
                 last_word = self.now + self._limits.last_word_seconds
                 self._timers.set(link, min(link.deadline, last_word))
 
@@ -158,7 +158,7 @@ class Connections:
         self._close(link)
 
     def _bring(self, link: Link, result: Result) -> None:
-        """A thread's work has come back to the link: it has more to do."""
+        """Deliver a thread's result to the link, which then has more to do."""
 
         def take_result(link: Link) -> None:
             if link.engine is not None:
@@ -188,7 +188,7 @@ class Connections:
             self._start(link, engine, rest)
 
     def _start(self, link: Link, engine: Engine, data: bytes) -> None:
-        """It is known what a link speaks, and ``data`` has come already."""
+        """The protocol of a link is known; ``data`` was already received."""
         link.move(Phase.OPEN, engine)
         if data:
             # SETTINGS go ahead: a client that reads them together with the whole answer may never
@@ -197,7 +197,7 @@ class Connections:
             if link.engine is None:
                 return
         if self._draining:
-            # First: a response of HTTP/1.1 has to say that it is the last.
+            # First: an HTTP/1.1 response must say that it is the last.
             engine.drain(self.now)
         if data:
             engine.receive(data, self.now)
@@ -206,7 +206,7 @@ class Connections:
     # ------------------------------------------------------------------ reading
 
     def read(self, link: Link) -> bool:
-        """Read what has come; whether the link is to :meth:`take` it."""
+        """Read input; returns whether to :meth:`take` it."""
         phase = link.phase
         if phase is _HANDSHAKE:
             self.queue(link)
@@ -224,8 +224,8 @@ class Connections:
                 self.guarded(link, self._wait_to_write)
             return False
         if not data and (link.eof or (phase is _SNIFF and not link.buffer)):
-            # Nothing was asked; or the end was read before, this is a hang-up, and nobody is left
-            # to take anything.
+            # There was no request; or the end was read before, this is a hang-up, and no peer is
+            # left to read anything.
             self._close(link)
             return False
         if phase is _LINGER:
@@ -263,7 +263,7 @@ class Connections:
             self._failed(link, error)
 
     def _take_first(self, link: Link) -> None:
-        """What has come may tell what the link speaks."""
+        """Try to detect the protocol from the first octets."""
         data, link.arrived = link.arrived, b""
         if link.phase is _SNIFF:
             self._sniff(link, data, last=not data)
@@ -290,7 +290,7 @@ class Connections:
         engine = link.engine
         assert engine is not None
         if link.events == READABLE and engine.at_rest and not link.eof and not self._console.dumps:
-            # Nearly every turn: everything goes out at once, and then there is only to wait.
+            # Nearly every turn: everything is sent at once, and then there is nothing but waiting.
             octets = engine.output_octets
             count = 0
             if octets:
@@ -318,7 +318,7 @@ class Connections:
 
     def _write_turn(self, link: Link, engine: Engine) -> None:
         """The long way of :meth:`_write`."""
-        # Where others wait, nobody's large response is in their way for long.
+        # If other links wait, no large response may delay them for long.
         budget = most = self._limits.turn_output
         if not (self.ready or self.crowded):
             most = self._limits.lone_turn_output
@@ -343,7 +343,7 @@ class Connections:
             engine.sent(count, self.now)
             written += count
             if count == octets and not more:
-                # What was sent may have made room for content.
+                # Sending may have made room for content.
                 more = engine.has_content
                 break
             if written >= most:
@@ -384,17 +384,17 @@ class Connections:
         self._timers.set(link, deadline)
 
     def _stalled_at(self, link: Link, engine: Engine) -> float:
-        """When the peer will have taken no octets for too long."""
+        """When the peer will have stopped reading for too long."""
         return max(engine.write_progress, link.waiting_since) + self._limits.write_seconds
 
     def _closing(self, link: Link, engine: Engine) -> None:
-        """The engine is done: tell why if it was the peer's fault, close if all is sent."""
+        """The engine is done: report the peer's error, if any; close if everything is sent."""
         self._tell_problem(link, engine)
         if not engine.output_octets:
             self._finish(link, engine)
 
     def _tell_problem(self, link: Link, engine: Engine) -> None:
-        """Tell once what the peer did wrong, if it did."""
+        """Report the peer's error once, if there is one."""
         if engine.problem is not None and not link.reported:
             link.reported = True
             self._violations += 1
@@ -406,11 +406,11 @@ class Connections:
         link.events = events
 
     def _wait_to_write(self, link: Link) -> None:
-        """Reading goes on when something can be written."""
+        """Resume reading when something can be written."""
         self._watch(link, WRITABLE)
 
     def _finish(self, link: Link, engine: Engine) -> None:
-        """Everything is sent: say so, then wait a little for the peer's end."""
+        """Everything is sent: close our side, then wait briefly for the peer's end."""
         self._retire(link, engine, Phase.LINGER)
         link.shut_down()
         if link.eof:
@@ -436,7 +436,7 @@ class Connections:
         if engine is None:
             link.move(Phase.CLOSED)
         else:
-            # Also where nobody is left to be answered.
+            # Even if no peer is left to answer.
             self._tell_problem(link, engine)
             self._retire(link, engine, Phase.CLOSED)
         self._timers.forget(link)
@@ -458,7 +458,7 @@ class Connections:
             self._write(link)
             if link.engine is None:
                 return  # it has ended
-            # Also where an engine asks at once again, others have their turn.
+            # Even if an engine asks again immediately, others get their turn.
             self._timers.set(link, max(link.deadline, self.now + self._limits.check_seconds))
             if link.waiting_since and self.now >= self._stalled_at(link, engine):
                 self._totals.limit_hits += 1
@@ -467,7 +467,7 @@ class Connections:
         elif link.phase is _LINGER:
             self._close(link)
         elif link.phase is _SNIFF and link.buffer:
-            # Something was said, if not enough: whoever understands it most likely answers.
+            # Too little was received: the most likely protocol answers.
             self._sniff(link, b"", last=True)
         else:
             if not self._draining:

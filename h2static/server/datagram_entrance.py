@@ -22,7 +22,7 @@ from h2static.server.key_pairs import KeyPair
 from h2static.server.relay import Relay
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.http3_frames import Http3FrameLog
 
 
@@ -36,7 +36,7 @@ class DatagramOpening:
     now: float
     #: Asks for a turn.
     notify: Callable[[], None]
-    #: Is told of errors that leave the connection open.
+    #: Gets errors that leave the connection open.
     report: Callable[[str], None]
     #: Who looks on (``-v``).
     log: Http3FrameLog | None
@@ -59,7 +59,7 @@ class DatagramEngines(Protocol):
 class NamedApplications:
     """What is reached at a port, by the name in the TLS handshake."""
 
-    #: Whose certificate is shown to a client that names this host, or nobody.
+    #: The pair for a client that sends this server name, or none.
     pair_for: Callable[[str | None], KeyPair]
     #: What those reach who were shown the certificate of a pair.
     applications: Mapping[KeyPair, Application]
@@ -67,7 +67,7 @@ class NamedApplications:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class DatagramEntrance:
-    """See the module."""
+    """An entrance for HTTP/3."""
 
     socket: DatagramSocket
     library: Library
@@ -87,7 +87,7 @@ class DatagramWorker:
     #: Which of how many slots it has: its sockets are every so manieth of each port.
     slot: int = 0
     slots: int = 1
-    #: Where a successor puts datagrams for connections of this worker; ``None``: nobody will come.
+    #: Where a successor puts datagrams for this worker; ``None``: there will be none.
     inbox: socket.socket | None = None
     #: The inboxes of those who came before and have not ended, by their numbers.
     predecessors: Mapping[int, socket.socket] = field(default_factory=dict)

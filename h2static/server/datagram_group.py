@@ -34,7 +34,7 @@ _LONG, _SHORT = 6, 1
 
 @dataclass(slots=True, kw_only=True)
 class DatagramGroup:
-    """See the module."""
+    """The datagram sockets at one address."""
 
     sockets: list[socket.socket]
     #: How many of the sockets are for good, see :meth:`extend`.
@@ -50,7 +50,7 @@ class DatagramGroup:
         self._steer()
 
     def settle(self) -> None:
-        """Every socket has somebody who reads it."""
+        """Every socket has a reader."""
         self.settled = len(self.sockets)
 
     def revert(self) -> None:
@@ -109,7 +109,7 @@ def _bind(family: int, address: tuple[object, ...], *, join: bool) -> socket.soc
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         one.bind(address)
         if _SPREADS and not join:
-            # Afterward: whoever else has the port, the bind fails.
+            # Afterward, so that the bind fails if another process has the port.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except BaseException:
         one.close()

@@ -13,7 +13,7 @@ from h2static.server.datagram_sockets import DatagramSocket
 from h2static.server.timers import Timed
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.http3_frames import Http3FrameLog
 
 
@@ -35,7 +35,7 @@ class DatagramEngine(Protocol):
 
     @property
     def closing(self) -> bool:
-        """Nothing is processed any more; the transport may have something to say."""
+        """Nothing more is processed; the transport may still have output."""
 
     @property
     def has_content(self) -> bool:
@@ -86,7 +86,7 @@ class DatagramEngine(Protocol):
 
 
 class DatagramLink(Timed):
-    """See the module."""
+    """One HTTP/3 client of a worker."""
 
     __slots__ = (
         "engine", "ids", "log", "opened_at", "over", "peer", "queued", "socket", "transport",
@@ -105,6 +105,6 @@ class DatagramLink(Timed):
         self.ids: tuple[bytes, ...] = ()
         #: Whether it is in the row of those who get a turn.
         self.queued = False
-        #: Nobody is served any more; late packets are still taken for a while.
+        #: The link is done; late packets are still accepted for a while.
         self.over = False
         self.log: Http3FrameLog | None = None

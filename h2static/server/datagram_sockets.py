@@ -50,7 +50,7 @@ _NEVER: Final = errno.EIO
 
 
 class DatagramSocket:
-    """See the module."""
+    """A non-blocking datagram socket with batched reads and writes."""
 
     __slots__ = ("_ancillary", "_joins", "_waiting", "descriptor", "place", "socket")
 
@@ -59,7 +59,7 @@ class DatagramSocket:
         self.socket = one
         self.descriptor = one.fileno()
         self.place = place
-        #: What the system did not take.
+        #: Datagrams that the system did not accept.
         self._waiting: deque[tuple[list[bytes], Path]] = deque()
         self._joins = False
         self._ancillary = 0
@@ -88,7 +88,7 @@ class DatagramSocket:
     # ------------------------------------------------------------------ reading
 
     def read(self, most: int) -> list[tuple[bytes, Path]]:
-        """Datagrams that have come, about ``most`` at most."""
+        """Received datagrams, about ``most`` at most."""
         found: list[tuple[bytes, Path]] = []
         receive, ancillary = self.socket.recvmsg, self._ancillary
         while len(found) < most:
@@ -97,7 +97,7 @@ class DatagramSocket:
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
-                # Of a datagram that was sent: there is nobody to tell, and it was told by now.
+                # The error of an earlier datagram: there is no one to report it to.
                 break
             size = 0
             local = b""
@@ -149,7 +149,7 @@ class DatagramSocket:
         return stop
 
     def flush(self) -> None:
-        """Send what waits, as far as the system takes it."""
+        """Send waiting datagrams, as far as the system accepts them."""
         waiting = self._waiting
         while waiting:
             pieces, path = waiting[0]

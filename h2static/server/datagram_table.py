@@ -12,7 +12,7 @@ from h2static.server.datagram_link import DatagramLink
 
 
 class LinkTable:
-    """See the module."""
+    """The HTTP/3 links of a worker by connection ID, with their counters."""
 
     def __init__(self) -> None:
         self.every: dict[DatagramLink, None] = {}
@@ -50,7 +50,7 @@ class LinkTable:
         self.opening.pop(link, None)
 
     def finish(self, link: DatagramLink) -> None:
-        """Nobody is served on the link any more."""
+        """The link is done."""
         if link.over:
             return
         link.over = True

@@ -1,8 +1,8 @@
-"""The datagrams of a worker: which connection each is for, and what becomes of those for none.
+"""The datagrams of a worker: the connection of each, and those without a connection.
 
-Contract: :class:`Datagrams` owns the links of HTTP/3 and the sockets that they share.  Whoever runs
-the loop has it read (:meth:`Datagrams.read`) what came to all sockets before anything is answered,
-and then gives links their turns (:meth:`Datagrams.turn`).  What goes wrong stays with the link.
+Contract: :class:`Datagrams` owns the links of HTTP/3 and the sockets that they share.  The loop
+calls :meth:`Datagrams.read` for all sockets before anything is answered, and then gives links their
+turns (:meth:`Datagrams.turn`).  Errors affect only their own link.
 
 Strategy: all datagrams that are ready are read in one batch, and each connection that got some has
 one turn for all of them, at whose end its datagrams leave together.  What pacing holds back for
@@ -180,7 +180,7 @@ class Datagrams:
         if isinstance(verdict, Admitted):
             self._open(entrance, header, data, path, verdict.original)
         elif verdict is not None and not entrance.socket.blocked:
-            # Else it is lost, like any datagram: answers to anybody are not kept.
+            # Otherwise it is lost, like any datagram: such responses are not kept.
             self._send(entrance, [(verdict, path)])
 
     def _take(self, link: DatagramLink, data: bytes, path: Path) -> None:
@@ -409,7 +409,7 @@ class Datagrams:
     # ------------------------------------------------------------------ the end
 
     def stop_accepting(self) -> None:
-        """Nobody is accepted any more; those who are there go on."""
+        """Accept no more connections; existing ones continue."""
         self._draining = True
 
     def drain(self) -> None:
@@ -438,14 +438,14 @@ class Datagrams:
             link.socket.write(link.transport.datagrams_to_send(self.now))
 
     def close_sockets(self) -> None:
-        """Give everything back; nothing is read or sent any more."""
+        """Release everything; nothing is read or sent after that."""
         for entrance in self._entrances.values():
             entrance.socket.close()
         if self._relay is not None:
             self._relay.close()
 
     def _finish(self, link: DatagramLink) -> None:
-        """Nobody is served on the link any more: its numbers are kept, late packets are taken."""
+        """The link is done: keep its counters, and accept late packets."""
         if link.over:
             return
         table, engine = self._table, link.engine

@@ -21,16 +21,16 @@ React: TypeAlias = Callable[[int], None]
 
 
 class Descriptors:
-    """See the module."""
+    """Watched descriptors and their callbacks."""
 
     __slots__ = ("_closed", "_poller", "_watched", "noticed")
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
         self._closed = False
-        #: By descriptor: events that it is watched for, and who reacts.
+        #: By descriptor: watched events, and the callback.
         self._watched: dict[int, tuple[int, React]] = {}
-        #: What this round has found ready, and nobody was told of yet.
+        #: Ready descriptors of this round without a call yet.
         self.noticed: deque[tuple[int, int]] = deque()
 
     def watch(self, descriptor: int, events: int, react: React) -> None:
@@ -68,7 +68,7 @@ class Descriptors:
         return True
 
     def tell_next(self) -> None:
-        """Tell who reacts to the next one of :attr:`noticed`."""
+        """Call back for the next one of :attr:`noticed`."""
         descriptor, event = self.noticed.popleft()
         known = self._watched.get(descriptor)
         if known is not None:

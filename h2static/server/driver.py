@@ -49,7 +49,7 @@ from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # Large modules that not every server needs.
     from h2static.logs.access import AccessLog
     from h2static.server.datagram_entrance import DatagramEngines, DatagramParts
     from h2static.server.datagrams import Datagrams
@@ -104,7 +104,7 @@ class Driver:
         self._events = BusyWait(
             self._poller, limits.events_a_round, limits.busy_wait_seconds if busy_wait else 0
         )
-        #: What applications watch by the same poller: connections that are theirs.
+        #: Descriptors that applications watch with the same poller.
         self.descriptors = Descriptors(self._poller)
         self._timers: Timers[Timed] = Timers(time.monotonic)
         self._connections = Connections(
@@ -157,7 +157,7 @@ class Driver:
             [one.engines.release for one in entrances]
             + [one.release for one in self._datagram_engines]
         )
-        # What is left of the round: what was read, turns, listeners where somebody waits.
+        # The rest of the round: input, turns, listeners with waiting connections.
         self._arrived: deque[Link] = deque()
         self._turns = 0
         self._accepting: list[int] = []
@@ -192,7 +192,7 @@ class Driver:
             self._datagrams.stop_accepting()
 
     def take_datagrams(self) -> None:
-        """Read the sockets of HTTP/3 from now on: no predecessor does any more."""
+        """Start reading the HTTP/3 sockets: no predecessor reads them."""
         if self._datagrams is not None:
             self._datagrams.begin()
 
@@ -211,10 +211,9 @@ class Driver:
             self._datagrams.drain()
 
     def release(self) -> None:
-        """Have engines forget what they remember of seconds that are over.
+        """Make engines drop cached responses of past seconds.
 
-        They do so by themselves as soon as somebody asks for something; a deleted file takes its
-        place on the disk meanwhile.
+        They do so by themselves at the next request; until then a deleted file occupies disk space.
         """
         self._shared.date.tick(time.time())
         for release in self._releases:
@@ -287,7 +286,7 @@ class Driver:
             end = self._new_slice()
 
     async def _wait(self) -> None:
-        """Return when there is something to do that the poller tells of."""
+        """Return when the poller has an event."""
         loop = None if self._spin else running_asyncio_loop()
         if loop is None:
             await anyio.wait_readable(self._poller.fileno())
@@ -297,7 +296,7 @@ class Driver:
         overdue = loop.create_future()
         loop.add_reader(self._poller.fileno(), self._serve_at_once, overdue)
         serve = functools.partial(self._serve_at_once, overdue)
-        # What an application's task asks for is not done in the context of that task.
+        # Work for an application's task does not run in the context of that task.
         context = contextvars.copy_context()
         self._serve_soon = functools.partial(loop.call_soon, serve, context=context)
         try:
@@ -326,7 +325,7 @@ class Driver:
             self._asleep = True
 
     async def _attend(self) -> None:
-        """Do what no descriptor tells of."""
+        """Do work without a descriptor event."""
         while True:
             await self._timers.sleep()
             end = self._new_slice()
@@ -338,7 +337,7 @@ class Driver:
             self._write_logs()
 
     def _new_slice(self) -> float:
-        """Work begins now; when others get their turn."""
+        """Start working; sets when other tasks get their turn."""
         self._connections.now = now = time.monotonic()
         return now + self._limits.slice_seconds
 
@@ -357,7 +356,7 @@ class Driver:
                 self._timers.set(self._acceptor, self._acceptor.paused_until)
 
     def _rouse(self) -> None:
-        """There is something to do of which no descriptor tells."""
+        """Wake the loop for work without a descriptor event."""
         if not self._asleep:
             return
         if self._serve_soon is None:
@@ -427,7 +426,7 @@ class Driver:
             datagrams.turns = len(datagrams.ready)
 
     def _work(self, end: float) -> None:
-        """Process what was read, then give those a turn who have more to do, until ``end``."""
+        """Process input, then give links with more work a turn, until ``end``."""
         connections, arrived, clock = self._connections, self._arrived, time.monotonic
         take = connections.take
         while arrived:

@@ -16,7 +16,7 @@ from h2static.http.exchange import Job, Outcome
 
 
 class Worked(Protocol):
-    """What threads work for: the part of an engine that has to do with them."""
+    """The part of an engine's interface that concerns threads."""
 
     @property
     def blocked(self) -> list[tuple[int, BodyReader]]:
@@ -24,14 +24,14 @@ class Worked(Protocol):
 
     @property
     def jobs(self) -> deque[tuple[int, Job]]:
-        """Work for threads, by stream; each is taken out when a thread begins with it, and dropped
-        by the engine when nobody waits for it any more."""
+        """Work for threads, by stream; a job is removed when a thread starts it, and dropped by the
+        engine when its result is no longer needed."""
 
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
-        """A job of ``jobs`` was done, or has failed (``None``); the stream may be gone."""
+        """A job of ``jobs`` was done, or failed (``None``); the stream may be closed."""
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """A reading of ``blocked`` can go on; the stream may be gone."""
+        """A read of ``blocked`` can continue; the stream may be closed."""
 
 
 class Engine(ProtocolEngine, Worked, Protocol):
@@ -44,7 +44,7 @@ class Engine(ProtocolEngine, Worked, Protocol):
 
     @property
     def counters(self) -> Counters:
-        """What the connection has counted so far."""
+        """The connection's counters."""
 
     @property
     def slack(self) -> float:
@@ -52,7 +52,7 @@ class Engine(ProtocolEngine, Worked, Protocol):
 
     @property
     def write_progress(self) -> float:
-        """When the peer was last seen to take octets in earnest."""
+        """When the peer last made real progress in reading."""
 
     @property
     def output_octets(self) -> int:
@@ -91,7 +91,7 @@ class Engine(ProtocolEngine, Worked, Protocol):
 
 
 class Refusal(AnswersLater):
-    """An engine that says one thing and closes: for clients that speak something else."""
+    """An engine that sends one message and closes: for clients with another protocol."""
 
     __slots__ = (
         "_pieces",

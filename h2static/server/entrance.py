@@ -17,7 +17,7 @@ from h2static.http.messages import Client
 from h2static.server.engine import Engine
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.frames import FrameLog
 
 #: Protocols by their names in ALPN (RFC 7301 section 6), and as logs write their versions.
@@ -28,18 +28,18 @@ VERSIONS: Final = {HTTP2: "HTTP/2.0", HTTP1: "HTTP/1.1"}
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Opening:
-    """A connection of which it has just become known what it speaks."""
+    """A connection whose protocol has just been detected."""
 
     client: Client
     #: Monotonic, in seconds.
     now: float
     #: See :class:`h2static.server.engine.Engine`.
     notify: Callable[[], None]
-    #: Is told of errors that leave the connection open.
+    #: Gets errors that leave the connection open.
     report: Callable[[str], None]
     #: A trusted proxy's, which may have taken off the TLS or put it on: both schemes are right.
     proxied: bool
-    #: Who looks on (``-v``).
+    #: The frame log (``-v``).
     log: FrameLog | None
 
 
@@ -48,13 +48,13 @@ class Engines(Protocol):
 
     @property
     def protocols(self) -> tuple[str, ...]:
-        """What clients may speak, as ALPN names it; the preferred one first."""
+        """The offered protocols by ALPN name; the preferred one first."""
 
     def make(self, protocol: str, opening: Opening) -> Engine:
         """An engine for one of :attr:`protocols`."""
 
     def new_batch(self) -> None:
-        """What is processed from here on was read before now."""
+        """Start a batch: input processed from here on was read before now."""
 
     def release(self) -> None:
         """Forget responses that are remembered for a second that is over, and their files."""
@@ -66,14 +66,14 @@ EnginesByContext: TypeAlias = Callable[[ssl.SSLContext], Engines]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Entrance:
-    """See the module."""
+    """A listening socket with its engines and application."""
 
     #: Listens; the driver closes it.
     socket: socket.socket
     #: ``None``: cleartext.
     tls: ssl.SSLContext | None = None
     engines: Engines
-    #: What the engines serve; its lifecycle is that of all.
+    #: The application of the engines; its lifecycle is that of all.
     application: Application
     #: Where several certificates are shown: which engines go with which; :attr:`engines` are told
     #: of batches for all of them.

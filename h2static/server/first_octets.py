@@ -16,9 +16,9 @@ from typing import Final
 
 #: The first octets of RFC 9113 section 3.4, from which it is clear: PRI is no other method's name.
 _PREFACE: Final = b"PRI "
-#: What a method may begin with: any character of a token (RFC 9110 section 9.1).
+#: The first character of a method: any character of a token (RFC 9110 section 9.1).
 _METHOD_BEGINS: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
-#: RFC 9112 section 2.3.  Of which version, and whether the rest is right, is HTTP/1's to say.
+#: RFC 9112 section 2.3.  HTTP/1 itself checks the version and the rest.
 _VERSION_AT_THE_END: Final = re.compile(rb"[ \t]HTTP/[0-9]\.[0-9][ \t]*\r?\Z")
 #: RFC 9112 section 2.2: "a server that is expecting to receive and parse a request-line SHOULD
 #: ignore at least one empty line (CRLF) received prior to the request-line."
@@ -27,7 +27,7 @@ _EMPTY_LINES: Final = 4
 
 
 class Spoken(IntEnum):
-    """What is spoken."""
+    """The detected protocol."""
 
     UNKNOWN_YET = 0
     HTTP2 = 1
@@ -37,7 +37,7 @@ class Spoken(IntEnum):
 
 
 def spoken(octets: bytes, limit: int) -> Spoken:
-    """What a connection that begins with ``octets`` speaks.
+    """The protocol of a connection that starts with ``octets``.
 
     A line that may be a request line and is longer than ``limit`` octets is HTTP/1's to refuse.
     """
@@ -52,7 +52,7 @@ def spoken(octets: bytes, limit: int) -> Spoken:
         return Spoken.UNKNOWN_YET
     if _METHOD_BEGINS.match(octets, start) is None:
         return Spoken.NOTHING
-    # As if octet by octet had come: what stands behind the limit is not waited for.
+    # As if the octets had arrived one by one: nothing after the limit is waited for.
     end = octets.find(b"\n", start, start + limit + 1)
     if end < 0:
         return Spoken.HTTP1 if len(octets) - start > limit else Spoken.UNKNOWN_YET

@@ -46,14 +46,14 @@ class HealthApplication(Wrapper):
         }
 
     def recall(self, request: Request) -> Response | None:
-        """The state for the path, what the application inside recalls for all others."""
+        """The state for the path, the wrapped application's recalled response for all others."""
         path = request.path
         if path.startswith(self._path) and path.partition(b"?")[0] == self._path:
             return self._responses.get((self.draining, request.method))
         return self._inner.recall(request)
 
     def handle(self, exchange: Exchange) -> None:
-        """As :meth:`recall`: other methods are for the application inside."""
+        """As :meth:`recall`: the wrapped application answers other methods."""
         request = exchange.request
         response = None
         if request.path.partition(b"?")[0] == self._path:

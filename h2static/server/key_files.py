@@ -1,6 +1,6 @@
 """Files with secrets: private keys and their passwords.
 
-Contract: :func:`check` refuses a world-writable secret: whoever replaces it can impersonate the
+Contract: :func:`check` refuses a world-writable secret: a user who replaces it can impersonate the
 server.  A world-readable secret is used, with a warning from :func:`warnings`: Kubernetes and
 Docker provide secrets with modes 0644 and 0444 on read-only mounts, and a container seldom has
 other users.  ``Config.insecure_key`` is for file systems that show the same mode for every file: it
@@ -21,7 +21,7 @@ from h2static.config import Config
 from h2static.descriptors import open_regular_file
 from h2static.errors import StartError
 
-#: Octets of the longest password that OpenSSL takes (PEM_BUFSIZE).
+#: Octets of the longest password that OpenSSL accepts (PEM_BUFSIZE).
 _MAX_PASSWORD = 1024
 _END_OF_LINE = re.compile(rb"[\r\n]")
 _KEY = "private key"
@@ -54,7 +54,7 @@ def warnings(config: Config) -> list[str]:
         try:
             mode = os.stat(path).st_mode
         except OSError:
-            # :func:`check` has told about that, or will.
+            # :func:`check` reports that.
             continue
         if mode & stat.S_IROTH:
             found.append(f"the {what} is world-readable: {path}: use chmod o-r, or --insecure-key")
@@ -82,7 +82,7 @@ def read_password(path: str) -> bytes:
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, str]]:
-    """What is secret, and where it is."""
+    """The secrets, with their paths."""
     if config.key_file is not None:
         yield _KEY, config.key_file
     if config.key_password_file is not None:

@@ -44,7 +44,7 @@ class KeyPair:
 
 
 def common_pair(config: Config) -> KeyPair | None:
-    """The pair of those who have none of their own."""
+    """The pair of hosts without one of their own."""
     if config.key_file is None or config.cert_file is None:
         return None
     return KeyPair(
@@ -90,7 +90,7 @@ def key_pairs(config: Config) -> list[KeyPair]:
 
 
 def needs_common_pair(config: Config) -> bool:
-    """Whether anybody is served over TLS who has no pair of their own."""
+    """Whether a host without a pair of its own is served over TLS."""
     if all(listen.no_tls for listen in config.listening):
         return False
     if config.has_main or not config.hosts:

@@ -46,12 +46,12 @@ class ServerLimits:
     read_size: int = 65_536
     #: What one turn of a connection may send before others get theirs.
     turn_output: int = 524_288
-    #: The same while no other connection has anything to do: a millisecond, which is soon over for
-    #: whoever comes meanwhile, and fewer wake-ups of both ends.
+    #: The same while no other connection has work: a millisecond, which delays a new connection
+    #: only briefly, and saves wake-ups on both ends.
     lone_turn_output: int = 2_097_152
     #: Work after which other tasks of the event loop get their turn.
     slice_seconds: float = 0.005
-    #: What is waited without sleeping for an event that is due: about what it costs to be woken.
+    #: Time to wait for a due event without sleeping: about the cost of being woken.
     busy_wait_seconds: float = 0.000_05
 
     #: Between two checks of the deadlines of one connection.

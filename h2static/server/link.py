@@ -26,7 +26,7 @@ from h2static.server.poller import READABLE
 from h2static.server.timers import Timed
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.frames import FrameLog
 
 #: Pieces of one ``sendmsg``: the system's limit is 1024 (more is EMSGSIZE).
@@ -46,11 +46,11 @@ class Phase(IntEnum):
 
     #: Nothing was done with it yet.
     ACCEPTED = 0
-    #: A trusted proxy's header is to come.
+    #: Waits for the header of a trusted proxy.
     PROXY = 1
     #: TLS begins.
     HANDSHAKE = 2
-    #: The first octets will tell what the client speaks.
+    #: Waits for the first octets, which show the protocol.
     SNIFF = 3
     #: An engine speaks.
     OPEN = 4
@@ -59,7 +59,7 @@ class Phase(IntEnum):
     CLOSED = 6
 
 
-#: What may follow what; any phase but the last may end in :attr:`Phase.CLOSED`.
+#: Allowed transitions; any phase except the last may also end in :attr:`Phase.CLOSED`.
 TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.ACCEPTED: frozenset((Phase.PROXY, Phase.HANDSHAKE, Phase.SNIFF, Phase.CLOSED)),
     Phase.PROXY: frozenset((Phase.HANDSHAKE, Phase.SNIFF, Phase.CLOSED)),
@@ -153,20 +153,20 @@ class Link(Timed):
         self.hello: ClientHello | None = None
         self.hello_octets = 0
         self.tls: ssl.SSLSocket | None = None
-        #: What TLS was offered and has not taken.
+        #: Octets that TLS did not accept yet.
         self.tls_chunk = b""
         self.phase = Phase.ACCEPTED
         self.engine: Engine | None = None
         self.opened_at = now
         #: Since when output has waited for the socket; 0: none waits.
         self.waiting_since = 0.0
-        #: Octets that were read and are to be processed.
+        #: Octets read and not yet processed.
         self.arrived = b""
         #: Octets that came before the protocol was known.
         self.buffer = b""
-        #: What the poller watches the descriptor for.
+        #: The events that the poller watches.
         self.events = READABLE
-        #: Whether the link is in the row of those who get a turn.
+        #: Whether the link is queued for a turn.
         self.queued = False
         #: TLS has to write before it can read on (a key update): readable means nothing now.
         self.read_wants_write = False
@@ -215,7 +215,7 @@ class Link(Timed):
         return data
 
     def write(self, pieces: list[bytes | memoryview], octets: int, *, mapped: bool = False) -> int:
-        """Hand over a prefix of ``pieces``, which are ``octets`` long; the octets taken.
+        """Write a prefix of ``pieces``, which are ``octets`` long; returns the octets written.
 
         ``mapped``: some may be mappings of files, see :class:`h2static.http.bodies.MappedReader`.
         Those whose file has lost their octets are replaced by zeros: the frames that they are in
@@ -262,7 +262,7 @@ class Link(Timed):
                 self._cork(_CORK, on=False)
         else:
             taken = self.tls.send(chunk)
-        # After a short write the rest is offered anew with what came since.
+        # After a partial write, the rest is passed again, with newer octets.
         self.tls_chunk = b""
         return taken
 

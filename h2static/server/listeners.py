@@ -35,14 +35,14 @@ BACKLOG = 4096
 _PORT_ATTEMPTS = 16
 #: Ports after a taken one that are tried for a suggestion.
 _PORT_SUGGESTIONS = 20
-#: Linux spreads connections over the sockets of one port; other systems give them all to one.
+#: Linux distributes connections over the sockets of one port; other systems use a single one.
 _SPREADS = sys.platform == "linux"
 #: Addresses that mean every interface, and what a client on this machine uses instead.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared, not bound
 
 
 class _PortTakenError(StartError):
-    """Somebody else listens there."""
+    """Another process listens there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,14 +95,14 @@ class Listener:
             self.sockets.append(_bind(family, self.sockets[0].getsockname(), join=True))
 
     def settle(self) -> None:
-        """Every socket has somebody who accepts from it."""
+        """Every socket has a worker that accepts from it."""
         if self.datagrams is not None:
             self.datagrams.settle()
         self.settled = len(self.sockets)
 
     def revert(self) -> None:
-        """Close what :meth:`extend` opened: nobody will accept there, and who is sent there by the
-        kernel would wait for ever."""
+        """Close what :meth:`extend` opened: no worker will accept there, and clients that the
+        kernel assigned to these sockets would wait forever."""
         if self.datagrams is not None:
             self.datagrams.revert()
         while len(self.sockets) > self.settled:
@@ -130,7 +130,7 @@ class Listener:
                 raise OSError(error.errno, text) from error
 
     def leave_datagrams(self) -> None:
-        """Have none any more: who asks there is refused at once."""
+        """Close the datagram sockets: clients are refused immediately."""
         if self.datagrams is not None:
             self.datagrams.close()
             self.datagrams = None
@@ -169,7 +169,7 @@ def begin_listening(one: socket.socket) -> None:
 def open_listeners(config: Config, slots: int) -> list[Listener]:
     """Open the sockets of every address of ``config`` for ``slots`` workers.
 
-    In dev mode the next port that is free will do where nobody asked for one.  Raises
+    In dev mode, the next free port will do if the user chose none.  Raises
     :class:`~h2static.errors.StartError`.
     """
     if config.dev and not config.port_given and not config.listens:
@@ -222,7 +222,7 @@ def _adopt(descriptor: int, config: Config) -> Listener:
         raise StartError(f"descriptor {descriptor} is not a listening stream socket")
     place = _place_of(config.listening, None if unix else name[1])
     if place is None and not (config.port_given or config.listens):
-        # Nobody asked for a port.
+        # No port was requested.
         place = 0
     if place is None:
         one.close()
@@ -317,14 +317,14 @@ def _suggest_port(family: int, host: str, port: int) -> str:
 
 
 def _addresses(config: ListenConfig) -> list[tuple[socket.AddressFamily, str, bool]]:
-    """What to bind: family, host as numbers or path, and whether its lack is no error."""
+    """What to bind: family, numeric host or path, and whether it is optional."""
     if not config.addresses:
         every = [(socket.AF_INET, "0.0.0.0", True)]  # noqa: S104 -- the documented default
         if socket.has_ipv6:
             every.append((socket.AF_INET6, "::", True))
         return every
     if config.addresses == LOOPBACK:
-        # Nobody asked for IPv6 by name: a machine may do without it.
+        # IPv6 was not requested explicitly: a machine may lack it.
         return [(socket.AF_INET, LOOPBACK[0], False), (socket.AF_INET6, LOOPBACK[1], True)]
     found: list[tuple[socket.AddressFamily, str, bool]] = []
     for address in config.addresses:
@@ -348,7 +348,7 @@ def _bind(family: int, address: tuple[object, ...], *, join: bool) -> socket.soc
     try:
         one.setblocking(False)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted sockets inherit it: responses are written whole, waiting gains nothing.
+        # Accepted sockets inherit it: responses are written completely, and waiting gains nothing.
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -381,7 +381,7 @@ def _bind_unix(path: str) -> socket.socket:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket that nobody listens on.  Raises ``StartError`` when somebody does."""
+    """Remove a stale socket.  Raises ``StartError`` if a process still listens on it."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise StartError(f"cannot listen on unix:{path}: exists and is not a socket")

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 
 class MemoryBound:
-    """See the module."""
+    """Enforces ``--max-memory``."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class MemoryBound:
         resident: Callable[[], int] | None = None,
     ) -> None:
         """``limit``: octets.  ``shrink`` gives memory back.  ``replace`` is told how many octets
-        are resident; ``None``: nobody can take over, and memory is given back whenever it is time.
+        are resident; ``None``: there is no successor, and caches are emptied whenever it is time.
         ``rest_seconds``: for so long giving back has to help.  ``resident``: how many octets are,
         if not asked of the system.
         """
@@ -57,7 +57,7 @@ class MemoryBound:
 
 
 def resident_octets() -> int:
-    """Resident memory of this process; where the system does not say, its maximum."""
+    """Resident memory of this process; if unknown, its maximum."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * resource.getpagesize()

@@ -33,7 +33,7 @@ from h2static.server.poller import READABLE, WRITABLE
 from h2static.server.trusted_proxies import take_header
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # A large module that only a frame log needs.
     from h2static.logs.frames import FrameLog
 
 #: What OpenSSL's reasons mean for an operator.
@@ -112,7 +112,7 @@ class Opener:
         if chosen in offered:
             return READABLE, self._engine(link, chosen, now)
         if link.hello.protocols is None:
-            # It may have offered others: they are not to be answered.
+            # It may have offered others, which must not be accepted.
             return READABLE, Refusal(
                 b"", "malformed ALPN extension from the client (RFC 7301 section 3.2)"
             )
@@ -122,7 +122,7 @@ class Opener:
         return READABLE, Refusal(HTTP1_REFUSED, problem)
 
     def _look_at_hello(self, link: Link) -> ClientHello | None:
-        """What the client offers; ``None``: more has to come first.  Raises :class:`Closed`.
+        """The client's offer; ``None``: more octets are required.  Raises :class:`Closed`.
 
         Nothing is taken from the socket: OpenSSL reads it.
         """
@@ -155,7 +155,7 @@ class Opener:
 
         Returns what is for the engine, once it is known, and the engine.  ``last``: no more is
         waited for.  SETTINGS wait for these octets, also where only HTTP/2 is spoken: a client of
-        HTTP/1.1 takes what comes before the 505 for nonsense and shows nobody the text.
+        An HTTP/1.1 client does not understand the octets before the 505, and shows no text.
         """
         data, link.buffer = link.buffer + data, b""
         offered = link.entrance.engines.protocols
@@ -180,7 +180,7 @@ class Opener:
             secure=link.tls is not None,
             local=_local_address(link.socket),
         )
-        # A PROXY header may have named somebody who is none.
+        # A PROXY header may have named a client without an address.
         if link.proxies is not None and link.proxies.include(link.address):
             client.proxies = link.proxies
         opening = Opening(

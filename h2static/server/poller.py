@@ -19,7 +19,7 @@ WRITABLE: Final = 2
 
 
 class Poller(Protocol):
-    """What watches descriptors."""
+    """Watches descriptors."""
 
     def register(self, descriptor: int, events: int) -> None:
         """Watch ``descriptor`` for ``events`` (a sum of READABLE and WRITABLE, or 0)."""
@@ -31,7 +31,7 @@ class Poller(Protocol):
         """Watch no longer."""
 
     def poll(self, seconds: float, most: int) -> list[tuple[int, int]]:
-        """What is ready, at most ``most`` pairs, waiting at most ``seconds``.
+        """Ready descriptors, at most ``most`` pairs, waiting at most ``seconds``.
 
         What is left out comes first the next time.
         """

@@ -32,7 +32,7 @@ class Pool:
     def __init__(
         self, report: Callable[[str], None], threads: int = DEFAULT_LIMITS.threads
     ) -> None:
-        """``report`` is told, in the loop's thread, what went wrong in a submitted function.
+        """``report`` gets the errors of submitted functions, in the loop's thread.
 
         Raises ``OSError`` or ``RuntimeError`` where the system gives no sockets or no thread.
         """
@@ -42,7 +42,7 @@ class Pool:
         self._signal.setblocking(False)
         self.wakeup.setblocking(False)
         #: An octet is on its way.
-        self._signalled = False
+        self._signaled = False
         #: The loop's thread, and how it is told that it posted something itself.
         self._thread: int | None = None
         self._posted_here: Callable[[], None] = self.wake
@@ -66,7 +66,7 @@ class Pool:
             self._executor.submit(self._run, work)
         except RuntimeError as error:
             if self._closed:
-                return  # nobody waits for it any more
+                return  # its result is not needed any longer
             # No thread could be added; the work is in the queue of those that there are.
             text = f"{error}: waiting for the existing threads"
             self.post(lambda: self._report(text))
@@ -74,7 +74,7 @@ class Pool:
     def _run(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # whatever it is, it must be told
+        except Exception as error:  # whatever it is, it must be reported
             text = f"{type(error).__name__}: {error}"
             self.post(lambda: self._report(text))
 
@@ -83,8 +83,8 @@ class Pool:
         self._posted.append(action)
         if threading.get_ident() == self._thread:
             self._posted_here()
-        elif not self._signalled:
-            self._signalled = True
+        elif not self._signaled:
+            self._signaled = True
             self.wake()
 
     def wake(self) -> None:
@@ -95,28 +95,28 @@ class Pool:
             except BlockingIOError:
                 return  # the buffer is full: a wake-up is on its way
             except OSError:
-                # Closed, and nobody is left to wake; or the kernel had no memory for the octet.
+                # Closed, and there is no loop to wake; or the kernel had no memory for the octet.
                 continue
             return
-        self._signalled = False
+        self._signaled = False
 
     def heed_wakeup(self) -> None:
         """:attr:`wakeup` is readable: :meth:`run_posted` is to be called next."""
-        # What cannot be read stays readable.
+        # If reading fails, it stays readable.
         with contextlib.suppress(OSError):
             while len(self.wakeup.recv(4096)) == 4096:
                 pass
         # Last: an octet that is sent from here on is still there to be read.
-        self._signalled = False
+        self._signaled = False
 
     def run_posted(self) -> None:
         """Run what was posted by now; in the loop's thread."""
-        # What these post in turn waits for the next round.
+        # Functions that these post wait for the next round.
         for _ in range(len(self._posted)):
             self._posted.popleft()()
 
     def close(self) -> None:
-        """Wait for nobody: what runs ends by itself."""
+        """Close without waiting: running work ends by itself."""
         self._closed = True
         self._executor.shutdown(wait=False, cancel_futures=True)
         for one in (self._signal, self.wakeup):

@@ -20,7 +20,7 @@ from h2static.http.wrapper import WrappedExchange, Wrapper
 
 
 class ResponseOptions(Wrapper):
-    """Changes every response of the application inside."""
+    """Changes every response of the wrapped application."""
 
     __slots__ = ("_early", "_for_head", "_for_others", "_no_content_length", "_trailers")
 
@@ -55,7 +55,7 @@ class ResponseOptions(Wrapper):
         self._inner.handle(WrappedExchange(exchange, change))
 
     def release(self) -> None:
-        """The application inside may forget what the changed responses are made of."""
+        """Empty the cache, because the wrapped application may drop the original responses."""
         super().release()
         self._for_head.forget()
         self._for_others.forget()

@@ -22,12 +22,12 @@ from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
 from h2static.server.memory_bound import MemoryBound, resident_octets
 
 if TYPE_CHECKING:
-    # Large, and needed only where somebody looks.
+    # Large modules that not every server needs.
     from h2static.logs.access import AccessLog
 
 
 class Hosted(Protocol):
-    """An application that has to start before anything is asked of it."""
+    """An application that must start before its first request."""
 
     async def start_up(self) -> None:
         """Get ready.  Raises :class:`~h2static.errors.StartError`."""
@@ -44,30 +44,30 @@ class Hosted(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
-    """What a server is made of; whoever assembles it knows what is behind."""
+    """The parts of a server, created by the assembly."""
 
     driver: Driver
     #: Of each application that is served, once.
     lifecycles: tuple[Lifecycle, ...]
     hosted: tuple[Hosted, ...] = ()
-    #: Run beside the driver as long as it serves; they never end by themselves.
+    #: Tasks that run alongside the driver; they never end by themselves.
     services: tuple[Callable[[], Coroutine[object, object, None]], ...] = ()
     error_log: ErrorLog
     access_log: AccessLog | None
-    #: What the owner of the site is to know by now, one line each.
+    #: Warnings for the site's owner, one line each.
     warnings: Callable[[], tuple[str, ...]]
     #: Is told the warnings whenever they change after the start; ``None``: new ones go to the error
     #: log.
     warn: Callable[[Sequence[str]], None] | None
-    #: Is called as soon as the server is asked to stop, some time before it drains.
+    #: Called as soon as the server is asked to stop, some time before it drains.
     on_stopping: Callable[[], None]
-    #: Is told why applications that were to start again have not.
+    #: Called with the reason if applications failed to restart.
     on_not_restarted: Callable[[str], None] = lambda text: None
-    #: Is called at every probe, to look for what was renewed; returns at once.
+    #: Called at every probe, to check for renewed certificates; returns immediately.
     renew: Callable[[], None] = lambda: None
     #: Octets of resident memory above which memories shrink; ``None``: no bound.
     max_memory: int | None = None
-    #: Is told how many there are when that was not enough; ``None``: nobody can take over.
+    #: Called with the octets in use if that was not enough; ``None``: no successor is possible.
     replace: Callable[[int], None] | None = None
     limits: ServerLimits = DEFAULT_LIMITS
 
@@ -85,10 +85,10 @@ class Server:
         self._current_warnings = parts.warnings
         self._on_stopping = parts.on_stopping
         self._renew = parts.renew
-        #: To be told why applications that were to start again have not.
+        #: Called with the reason if applications failed to restart.
         self.tell_not_restarted = parts.on_not_restarted
         self._limits = parts.limits
-        #: What was left out of the owner's files when the server was made, one line each.
+        #: Warnings about the owner's files at the start, one line each.
         self.warnings = parts.warnings()
         self._warn = parts.warn or self._report_new(self.warnings)
         self._memory_bound: MemoryBound | None = None
@@ -117,7 +117,7 @@ class Server:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve; returns after :meth:`stop` or :meth:`force`, or when canceled.
 
-        ``task_status`` is told once everything that may fail has begun.
+        ``task_status`` is notified once everything that may fail has started.
         """
         try:
             for one in self._lifecycles:
@@ -151,11 +151,11 @@ class Server:
             await _each([one.shut_down for one in self._hosted])
 
     async def stop(self, *, delay: float, grace: float) -> None:
-        """Stop as a good neighbor.
+        """Stop gracefully.
 
-        The health check turns 503 at once; after ``delay`` seconds no connection is accepted any
-        more and clients get GOAWAY (RFC 9113 section 6.8, two steps); what they had asked for is
-        finished within ``grace`` seconds.
+        The health check turns 503 immediately; after ``delay`` seconds no more connections are
+        accepted, and clients get GOAWAY (RFC 9113 section 6.8, two steps); their requests finish
+        within ``grace`` seconds.
         """
         self._on_stopping()
         if delay:
@@ -178,7 +178,7 @@ class Server:
         self._driver.close_all()
 
     def take_datagrams(self) -> None:
-        """Read the sockets of HTTP/3 from now on: no predecessor does any more."""
+        """Start reading the HTTP/3 sockets: no predecessor reads them."""
         self._driver.take_datagrams()
 
     def leave_datagrams(self) -> None:
@@ -192,7 +192,7 @@ class Server:
             self._access_log.reopen()
 
     def counters(self) -> dict[str, object]:
-        """What the driver counts, memory in KiB, largest lateness of the loop in seconds."""
+        """The driver's counters, memory in KiB, largest delay of the loop in seconds."""
         counters: dict[str, object] = dict(self._driver.counters())
         counters["uptime"] = round(time.monotonic() - self._started, 1)
         counters["memory_kib"] = resident_octets() // 1024
@@ -230,7 +230,7 @@ class Server:
             self.error_log.report("log", "", problem)
 
     def _report_new(self, told: Sequence[str]) -> Callable[[Sequence[str]], None]:
-        """What writes those warnings to the error log that were not among the last ones."""
+        """A function that writes new warnings to the error log."""
 
         def report(warnings: Sequence[str]) -> None:
             nonlocal told
@@ -242,7 +242,7 @@ class Server:
         return report
 
     async def _release(self) -> None:
-        """Have applications give back what is only remembered, now and then."""
+        """Let applications empty stale caches periodically."""
         while True:
             await anyio.sleep(self._limits.release_seconds)
             for one in self._lifecycles:
@@ -250,7 +250,7 @@ class Server:
             self._driver.release()
 
     def _shrink(self) -> None:
-        """Have everything given back that is only remembered."""
+        """Empty all caches."""
         self.error_log.report("process", "", "memory limit exceeded; emptying caches")
         for one in self._lifecycles:
             one.shrink()

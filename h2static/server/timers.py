@@ -26,7 +26,7 @@ _FEW: Final = 64
 
 
 class Timed:
-    """What has a deadline now and then; a base class."""
+    """A base class for objects with deadlines."""
 
     __slots__ = ("deadline", "entry")
 
@@ -44,7 +44,7 @@ class Timers(Generic[Owner]):
     """The deadlines of a loop; used by its thread only."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """``clock`` gives monotonic seconds."""
+        """``clock`` returns monotonic seconds."""
         self._clock = clock
         self._heap: list[tuple[float, int, Owner]] = []
         self._number = 0
@@ -95,7 +95,7 @@ class Timers(Generic[Owner]):
             heapq.heapify(self._heap)
 
     def forget(self, owner: Owner) -> None:
-        """``owner`` is gone."""
+        """Drop the deadline of ``owner``."""
         owner.deadline = NEVER
         if owner.entry is not None:
             owner.entry = None

@@ -137,7 +137,7 @@ class _Password:
         self.wanted = False
 
     def give(self) -> bytes:
-        """The password, as OpenSSL asks for it."""
+        """Return the password to OpenSSL."""
         self.wanted = True
         if self._password is None:
             raise _PasswordWantedError
@@ -145,7 +145,7 @@ class _Password:
 
 
 def _reason(error: OSError) -> str:
-    """What is wrong, without OpenSSL's file names and line numbers."""
+    """The error, without OpenSSL's file names and line numbers."""
     if isinstance(error, ssl.SSLError):
         if error.reason in (None, "NO_START_LINE", "PEM_LIB"):
             return "not a PEM file of the expected kind"

@@ -18,7 +18,7 @@ _PEEK: Final = 8192
 
 
 def take_header(link: Link, limit: int, *, required: bool) -> bool:
-    """Take the header, or what has come of it; whether it is known what there is to take.
+    """Read the header, or the part that has arrived; returns whether its length is known.
 
     A header that names a client names the link's peer.  Where none is ``required`` and the
     connection begins with something else, that is left in the socket, but for the octets in the
@@ -42,7 +42,7 @@ def take_header(link: Link, limit: int, *, required: bool) -> bool:
         if required or (link.buffer and link.entrance.tls is not None):
             raise
         return True
-    # Of an incomplete header everything is taken: the socket would stay readable otherwise.
+    # Of an incomplete header everything is read, because the socket would stay readable otherwise.
     rest = len(seen) if header is None else header.length - len(link.buffer)
     try:
         taken = link.socket.recv(rest)

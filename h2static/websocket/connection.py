@@ -81,7 +81,7 @@ class Connection:
         self._ours: Closed | None = None
         #: How it was closed, once nothing more will be received.
         self.closed: Closed | None = None
-        #: Octets for the peer; whoever sends them empties it.
+        #: Octets for the peer; the sender removes them.
         self.output: list[bytes] = []
         #: Nothing follows :attr:`output`.
         self.over = False

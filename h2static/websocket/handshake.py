@@ -49,7 +49,7 @@ class Offer:
     subprotocols: tuple[str, ...]
     #: The Sec-WebSocket-Extensions field; empty: none.
     extensions: str
-    #: What a Sec-WebSocket-Accept field has to say; ``None``: nobody asks for one (RFC 8441).
+    #: The value for Sec-WebSocket-Accept; ``None``: none is needed (RFC 8441).
     accept: bytes | None
 
 

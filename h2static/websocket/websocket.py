@@ -37,11 +37,11 @@ _NEVER: Final = float("inf")
 
 
 def _nobody() -> None:
-    """Nobody waits."""
+    """Do nothing."""
 
 
 class WebSocket:
-    """See the module."""
+    """A server's WebSocket."""
 
     __slots__ = (
         "_awaits_pong", "_connection", "_due", "_exchange", "_full", "_heard", "_input_ended",
@@ -152,7 +152,7 @@ class WebSocket:
         return self._room
 
     def wait_for_room(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called once when there is room, or no use of it any more."""
+        """Call ``wake`` once when there is room, or the WebSocket is closed."""
         if self._room or self.closed is not None:
             wake()
         else:
@@ -169,8 +169,8 @@ class WebSocket:
             connection.close(code, reason)
             self._due = now + self._limits.close_seconds
             self._flush()
-            # Nothing more of what the client sends is passed on, and its close frame may be behind
-            # what nobody has taken.
+            # The client's messages are no longer delivered, and its close frame may come after
+            # messages that were not taken.
             self._messages.clear()
             self.held = 0
             if self._full:
@@ -264,8 +264,8 @@ class WebSocket:
                 break
         if not self._room and connection.output and connection.can_send:
             # RFC 6455 section 5.5.3: an endpoint that has not answered previous pings "MAY elect to
-            # send a Pong frame for only the most recently processed Ping frame".  While nobody has
-            # closed there is nothing else to answer.
+            # send a Pong frame for only the most recently processed Ping frame".  Before the close
+            # there is nothing else to answer.
             self._pong = connection.output[-1]
             connection.output.clear()
         elif connection.output or connection.over:
@@ -305,7 +305,7 @@ class WebSocket:
             pipe.end()
 
     def _look(self) -> None:
-        """See what has come, and tell whoever waits for it."""
+        """Process input, and wake the waiting reader."""
         connection = self._connection
         assert connection is not None
         if connection.closed is not None and self.closed is None:

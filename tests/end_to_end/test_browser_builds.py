@@ -134,7 +134,7 @@ def test_a_page_without_its_file_stays_and_says_so(browser: Browser, root: Path)
     with dev_server(browser, root, tls=True) as server:
         browser.visit(address(server))
         (root / "index.html").unlink()
-        browser.wait(f"{OVERLAY}.includes('not there now')")
+        browser.wait(f"{OVERLAY}.includes('file is missing')")
         assert browser.run("[document.title, " + LOADS + "]") == ["first", 1]
         server.wait_for_stderr("deleted /index.html\n")
         (root / "index.html").write_text(page("first"))

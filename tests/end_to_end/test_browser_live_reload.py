@@ -475,7 +475,7 @@ def test_a_deleted_page_comes_back(browser: Browser, server: RunningServer, root
     content = page.read_text()
     shutil.move(page, root.parent / "kept.html")
     (root / "style.css").unlink()
-    browser.wait(f"{OVERLAY}.includes('not there')")
+    browser.wait(f"{OVERLAY}.includes('file is missing')")
     browser.wait_connected()
     replace(page, content)
     browser.wait("document.title", "first")

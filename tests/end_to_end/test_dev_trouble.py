@@ -94,10 +94,10 @@ def test_trouble_on_purpose(root: Path) -> None:
     words = ("--delay", "/api/*=400ms", "--rate", "*.jpg=100K", "--fail", "/broken=503", "--fail")
     with running("--dev", "--no-tls", *words, "/rarely=503:0.5%", "0", str(root)) as server:
         for line in (
-            "trouble  /api/*: delayed by 400 ms",
-            "trouble  *.jpg: limited to 102400 octets per second",
-            "trouble  /broken: 503, 100%",
-            "trouble  /rarely: 503, 0.5%",
+            "fault    /api/*: delayed by 400 ms",
+            "fault    *.jpg: limited to 102400 octets per second",
+            "fault    /broken: 503, 100%",
+            "fault    /rarely: 503, 0.5%",
         ):
             assert line in server.stderr()
         answers: dict[str, tuple[int, bytes, float]] = {}

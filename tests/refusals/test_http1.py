@@ -220,7 +220,7 @@ CASES: dict[str, Case] = {
         kind="stream",
     ),
     "a body that fails": Case(
-        octets=get(b"/broken/100000"), reason="cannot read the body: ", answer=b"HTTP/1.1 200 "
+        octets=get(b"/broken/100000"), reason="cannot read body: ", answer=b"HTTP/1.1 200 "
     ),
     "a body that ends early": Case(
         octets=get(b"/short/100"),

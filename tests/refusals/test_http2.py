@@ -308,7 +308,7 @@ OTHERS: dict[str, Refusal] = {
     "given up": Refusal(act=ask(path=b"/abort"), reason="the application has given up"),
     "a job that fails": Refusal(act=ask(path=b"/raise"), reason="Failure: what a job cannot do"),
     "a body that cannot be opened": Refusal(
-        act=ask(path=b"/unopened"), reason="cannot read the body: [Errno 5] Input/output error"
+        act=ask(path=b"/unopened"), reason="cannot read body: [Errno 5] Input/output error"
     ),
     "a body that fails": Refusal(
         act=ask(path=b"/broken/100000"), reason="reading failed: [Errno 5] Input/output error"

@@ -41,7 +41,7 @@ LISTENING = (
         metavar="NET",
         parse=values.network,
         help="Trust proxies in NET (an address, a network such as 10.0.0.0/8, or 'unix') to"
-        " report the client's address and scheme by a PROXY header, X-Forwarded-For,"
+        " report the client's address and scheme with a PROXY header, X-Forwarded-For,"
         " X-Forwarded-Proto or Forwarded. Such proxies may also send ':scheme https' over"
         " cleartext. Repeatable.",
     ),

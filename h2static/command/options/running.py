@@ -187,7 +187,8 @@ LOGS = (
         metavar="FORMAT",
         what="log format",
         default=LogFormat.COMBINED,
-        help="Format of the access log: combined, json, or brief (for people).",
+        help="Format of the access log: combined, vhost (combined with host and port in front),"
+        " json, or brief (for people).",
     ),
     file_option(
         name="error-log",
@@ -280,7 +281,7 @@ OTHER = (
         name="no-config",
         group=Group.OTHER,
         in_file=False,
-        help="Do not read h2static.toml from the current folder (the default without --config).",
+        help="Ignore h2static.toml in the current folder, which is read unless --config is given.",
     ),
     Option(
         name="print-config",

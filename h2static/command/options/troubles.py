@@ -13,7 +13,7 @@ from h2static.site.patterns import Pattern, parse_pattern
 
 #: Seconds.  A longer delay is a typing error.
 MAX_DELAY = 600.0
-#: Octets per second.  Nobody would notice a higher rate.
+#: Octets per second.  A higher rate would not be noticeable.
 MAX_RATE = 2**33
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|)")
 _FAILURE = re.compile(r"(\d{3})(?::(\d{1,3}(?:\.\d{1,6})?)%)?")

@@ -1,9 +1,9 @@
-"""A connection without any rules: it sends what it is told and writes down what comes.
+"""A connection without any rules: it sends the given frames and records what it receives.
 
-Contract: a :class:`Channel` has read everything that has arrived, in the background; whoever waits
-for a frame is woken by each.  Unless told otherwise it acknowledges SETTINGS and PING and returns
-the credit of DATA, as every client does, once it has sent SETTINGS of its own, which must be its
-first frame (RFC 9113 section 3.4).
+Contract: a :class:`Channel` reads everything that arrives, in the background, and wakes its waiters
+for each frame.  By default it acknowledges SETTINGS and PING and returns the credit of DATA, as
+every client does, once it has sent SETTINGS of its own, which must be its first frame (RFC 9113
+section 3.4).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SPLIT_SECONDS = 0.001
 
 
 class Channel:
-    """See the module."""
+    """A connection of a script."""
 
     def __init__(self, name: str, wire: Wire, told: Callable[[str, str, object], None]) -> None:
         """``told`` gets everything sent (``>``) and received (``<``)."""

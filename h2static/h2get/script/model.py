@@ -1,7 +1,7 @@
 """What a script consists of: cases of steps, frames to send, patterns of frames to expect.
 
 Contract: plain values, made by :mod:`h2static.h2get.script.parse`.  Each step knows its line, for
-those who are told that it failed.
+readers of a failure.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Alive:
 
 @dataclass(slots=True, kw_only=True)
 class Pause:
-    """Do nothing for so many seconds."""
+    """Pause for some seconds."""
 
     line: int
     seconds: float

@@ -64,6 +64,13 @@ def _built(folder: Path) -> Path:
     return wheels
 
 
+def _path() -> str:
+    """Where programs are, this Python first, and without those of the environment of tests."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    kept = [one for one in folders if Path(one) != Path(sys.prefix) / "bin"]
+    return os.pathsep.join([f"{sys.base_prefix}/bin", *kept])
+
+
 @pytest.fixture
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The variables of someone who has Python and a home folder, and nothing of this project."""
@@ -80,6 +87,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             constraint.write_text(f"h2static=={VERSION}\n")
         yield {
             **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
+            "PATH": _path(),
             "HOME": str(home),
             "XDG_DATA_HOME": str(home / "data"),
             "PIP_FIND_LINKS": f"{wheels} {os.environ.get('PIP_FIND_LINKS', '')}".strip(),

@@ -49,6 +49,7 @@ def _copy(names: Sequence[str], tree: Path) -> None:
 def _built(folder: Path) -> Path:
     """A folder with the wheel."""
     tree, wheels = folder / "tree", folder / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
     _copy(SOURCES, tree)
     version = tree / "h2static/version.py"
     version.write_text(version.read_text().replace(f'"{__version__}"', f'"{VERSION}"'))
@@ -82,7 +83,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         fcntl.flock(lock, fcntl.LOCK_EX)
         constraint, wheels = shared / "newcomer.txt", shared / "newcomer-build/wheels"
         if not constraint.exists():
-            home.mkdir()
+            home.mkdir(exist_ok=True)
             assert _built(wheels.parent) == wheels
             constraint.write_text(f"h2static=={VERSION}\n")
         yield {

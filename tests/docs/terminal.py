@@ -28,7 +28,9 @@ from tests.docs.markdown import Block
 PORTS = ("8080", "8443", "9090", "3000")
 #: Whether sessions without "…" become what is printed now, for those who have changed messages.
 UPDATE = bool(os.environ.get("H2STATIC_TEST_UPDATE"))
-#: Seconds for a command, and for a server to say what the page shows.
+#: Seconds for a command, which may install packages.
+COMMAND_DEADLINE = 300.0
+#: Seconds for a server to print what the page shows, and to end.
 DEADLINE = 90.0
 
 #: What differs from run to run, and what stands for it on both sides.
@@ -200,11 +202,11 @@ class Reader:
         )
         self._shell.stdin.flush()
         printed = ""
-        limit = time.monotonic() + DEADLINE
+        limit = time.monotonic() + COMMAND_DEADLINE
         while not (found := re.search(rf"\n{end} (\d+)\n", printed)):
             left = limit - time.monotonic()
             ready = left > 0 and select.select([self._shell.stdout], [], [], left)[0]
-            assert ready, f"{command}: not done after {DEADLINE} s: {printed}"
+            assert ready, f"{command}: not done after {COMMAND_DEADLINE} s: {printed}"
             piece = os.read(self._shell.stdout.fileno(), 65_536).decode(errors="replace")
             assert piece, f"{command}: the shell ended: {printed}"
             printed += piece

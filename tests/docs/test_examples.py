@@ -17,18 +17,19 @@ from tests.docs.markdown import DOCS, PAGES, README, REPOSITORY, TUTORIALS, bloc
 from tests.docs.terminal import Reader, play
 from tests.support.tools import require_tool
 
+TOOLS = (("curl", "curl"), ("nghttp", "nghttp2-client"), ("openssl", "openssl"))
 SHOWN = [
     page
     for page in PAGES
     if page not in (README, *TUTORIALS)
-    and any(block.language == "console" for block in blocks_of(page))
+    and any(block.language == "console" or block.notes for block in blocks_of(page))
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_the_page_shows_what_is_printed(page: Path, tmp_path: Path) -> None:
-    for tool, package in (("curl", "curl"), ("nghttp", "nghttp2-client"), ("openssl", "openssl")):
+    for tool, package in TOOLS:
         if f"$ {tool} " in page.read_text() or f"before: {tool} " in page.read_text():
             require_tool(tool, package=package)
     shutil.copytree(REPOSITORY / "www", tmp_path / "page/www")

@@ -49,6 +49,7 @@ def _copy(names: Sequence[str], tree: Path) -> None:
 def _built(folder: Path) -> Path:
     """A folder with the wheel."""
     tree, wheels = folder / "tree", folder / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
     _copy(SOURCES, tree)
     version = tree / "h2static/version.py"
     version.write_text(version.read_text().replace(f'"{__version__}"', f'"{VERSION}"'))
@@ -64,6 +65,13 @@ def _built(folder: Path) -> Path:
     return wheels
 
 
+def _path() -> str:
+    """Where programs are, this Python first, and without those of the environment of tests."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    kept = [one for one in folders if Path(one) != Path(sys.prefix) / "bin"]
+    return os.pathsep.join([f"{sys.base_prefix}/bin", *kept])
+
+
 @pytest.fixture
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The variables of someone who has Python and a home folder, and nothing of this project."""
@@ -75,16 +83,18 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         fcntl.flock(lock, fcntl.LOCK_EX)
         constraint, wheels = shared / "newcomer.txt", shared / "newcomer-build/wheels"
         if not constraint.exists():
-            home.mkdir()
+            home.mkdir(exist_ok=True)
             assert _built(wheels.parent) == wheels
             constraint.write_text(f"h2static=={VERSION}\n")
         yield {
             **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
+            "PATH": _path(),
             "HOME": str(home),
             "XDG_DATA_HOME": str(home / "data"),
             "PIP_FIND_LINKS": f"{wheels} {os.environ.get('PIP_FIND_LINKS', '')}".strip(),
             "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache/pip")),
             "PIP_CONSTRAINT": str(constraint),
+            "PIP_NO_COMPILE": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
 

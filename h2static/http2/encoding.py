@@ -11,10 +11,10 @@ Fields that differ from file to file (etag, content-length, last-modified …) a
 table, so that the blocks of different files share one state.  They come last: their octets are the
 same in every state, and what stands before them is the same for most files, so that a second costs
 a file one concatenation.
-While a worker is asked for a few different responses only, these fields do enter the table: a
-repeated response is a tenth of a kilobyte less to send, and a client reads indices faster than
-literals.  The response that is one too many for this second ends that for all connections, because
-tables that differ by what each client asked for share no blocks.
+While a worker sends only a few different responses, these fields do enter the table: a repeated
+response then takes 10 octets instead of 55, and clients decode indices faster than literals.  The
+first response beyond that number ends this for all connections and the rest of the second, because
+tables that depend on what each client requested share no blocks.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _BY_NAME: Final = {
 }
 #: Beginnings of responses that are told apart: one for each type and rule.
 _SHAPES: Final = 1_024
-#: Different responses in one second up to which all their fields enter the table: their entries
+#: Up to this many different responses in a second, all their fields enter the table: the entries
 #: take less than half of a table of the usual size.
 _FEW: Final = 8
 #: Octets of blocks for one worker and one second.
@@ -93,7 +93,8 @@ class Section(Kept):
         #: The response's own.
         self.fields = fields
         self.shape = shape
-        #: The fields that differ from file to file, and as literals that leave the table alone.
+        #: The fields that differ from file to file; the same, encoded as literals that leave the
+        #: table unchanged.
         self.rest = rest
         self.literals = literals
 
@@ -189,8 +190,8 @@ class HeaderBlockMemory:
         self._second = date.second
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
         self._shapes: dict[tuple[int, Fields], Shape] = {}
-        #: What differs from response to response in this second, as long as that is little; whether
-        #: it may still be.
+        #: The differing fields of this second's responses, nine at most; whether they may enter the
+        #: table.
         self._asked: set[Fields] = set()
         self._few = True
         self.enabled = enabled
@@ -249,7 +250,7 @@ class HeaderBlockMemory:
     def _encoded(
         self, state: EncoderState, response: Response, extra: Fields
     ) -> tuple[bytes, EncoderState]:
-        """The field section of a response that is not remembered: the same octets."""
+        """Encode a response that is not cached: to the same octets as one that is."""
         indexed, rest = _parted(response.fields)
         few = self._is_one_of_few(rest)
         octets, after = self.encode(state, self._beginning(Shape(response.status, indexed)))
@@ -263,20 +264,20 @@ class HeaderBlockMemory:
         return octets + more + last, after
 
     def _is_one_of_few(self, rest: Fields) -> bool:
-        """Whether fields that differ from file to file may enter the table; they are sent now."""
-        # A state of a second that is over was replaced before this.
+        """Whether ``rest``, what differs from file to file, may enter the table; it is sent now."""
+        # The state of an earlier second was replaced before this.
         asked = self._asked
         if any(name in _NEVER_INDEXED for name, _ in rest):
             return False
         if len(asked) <= _FEW:
-            # Where they are too many already, they are counted for the next second.
+            # Even if there are too many already: the next second depends on the count.
             asked.add(rest)
         if not self._few:
             return False
         if len(asked) <= _FEW:
             return True
         self._few = False
-        # What was decided before is not to be seen: with and without memory the octets are equal.
+        # Decisions made before must not show: the octets are the same with and without a cache.
         for state in self._states.values():
             state.blocks.clear()
         return False
@@ -284,7 +285,7 @@ class HeaderBlockMemory:
     def _encoded_into_table(
         self, fields: Fields, state: EncoderState
     ) -> tuple[bytes, EncoderState]:
-        """The fields that differ from file to file, those that may enter the table in it."""
+        """Encode the fields that differ from file to file, with indexing where that is safe."""
         octets, table = encode_block(
             [
                 (
@@ -339,7 +340,7 @@ class HeaderBlockMemory:
     def release(self) -> None:
         """Forget what belongs to a second that is over, as the next block would."""
         if self._second != self._date.second:
-            # Of more than the last second nothing is known.
+            # Only the second before counts.
             paused = self._date.second != self._second + 1
             self._second = self._date.second
             self._few = paused or len(self._asked) <= _FEW

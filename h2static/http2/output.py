@@ -28,7 +28,7 @@ class Output:
         self.octets = 0
         #: How many of them were sent.
         self.sent = 0
-        #: Whether pieces among them are mappings, which nobody in this process may look at.
+        #: Whether pieces among them are mappings, whose octets this process must not access.
         self.mapped = False
         #: For each finished stream the value of :attr:`octets` after its last frame; rising.
         self.ends: list[int] = []

@@ -233,6 +233,7 @@ class Site(Lifecycle):
         self._built.clear()
         self._responses.forget()
         self._setup.release()
+        self._all_watched = self._lasting = False
 
     def shrink(self) -> None:
         """See :class:`h2static.http.lifecycle.Lifecycle`."""

@@ -419,6 +419,23 @@ def test_what_was_recalled_lasts_until_something_happens(
     assert octets_of(client.ask(question)) == b"new"
 
 
+def test_what_was_forgotten_does_not_last(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(watching.root)
+    client.clock.settle()
+    now = client.clock()
+    monkeypatch.setattr(type(client.clock), "__call__", lambda _: now)
+    recalled(client, request("/sub/a"))
+    for _ in range(2):
+        client.site.new_batch()
+    assert client.site.lasting
+    client.site.forget()
+    assert not client.site.lasting
+    client.site.new_batch()
+    assert not client.site.lasting
+
+
 def test_what_is_not_watched_lasts_for_its_batch(watching: Watching) -> None:
     client = make_client(watching.root, follow_symlinks=True)
     client.clock.settle()

@@ -28,7 +28,7 @@ ALLOWED: dict[tuple[str, str], str] = {
 #: Folders of the package whose docstrings and comments follow the second table.
 PROSE = (
     *("asgi", "client", "command", "dev", "h2get", "localca", "logs", "process", "proxy", "quic"),
-    *("server", "testing", "websocket"),
+    *("h2", "http", "http1", "http2", "http3", "server", "site", "testing", "websocket"),
 )
 
 #: What is not prose: names that others have chosen, in back quotes or as identifiers.

@@ -108,6 +108,8 @@ def test_docstrings_and_comments_name_who_acts() -> None:
         if path.parent == package or path.relative_to(package).parts[0] in PROSE
         if pattern.search(path.read_text())
         for line, text in prose(path)
+        # A string of a single word is a value in the program.
+        if " " in text
         for complaint in found(pattern, path, line, text)
     ]
     assert complaints == [], "\n".join(["see docs/style.md", *complaints])

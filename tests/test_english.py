@@ -28,7 +28,7 @@ ALLOWED: dict[tuple[str, str], str] = {
 #: Folders of the package whose docstrings and comments follow the second table.
 PROSE = (
     *("asgi", "client", "command", "dev", "h2get", "localca", "logs", "process", "proxy", "quic"),
-    *("server", "testing", "websocket"),
+    *("h2", "http", "http1", "http2", "http3", "server", "site", "testing", "websocket"),
 )
 
 #: What is not prose: names that others have chosen, in back quotes or as identifiers.
@@ -108,6 +108,8 @@ def test_docstrings_and_comments_name_who_acts() -> None:
         if path.parent == package or path.relative_to(package).parts[0] in PROSE
         if pattern.search(path.read_text())
         for line, text in prose(path)
+        # A string of a single word is a value in the program.
+        if " " in text
         for complaint in found(pattern, path, line, text)
     ]
     assert complaints == [], "\n".join(["see docs/style.md", *complaints])

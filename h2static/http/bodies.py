@@ -51,15 +51,15 @@ class BodyReader(Protocol):
 
 @runtime_checkable
 class MappedReader(Protocol):
-    """A :class:`BodyReader` that may have its octets as a mapping of a file into memory."""
+    """A :class:`BodyReader` that may provide its octets as a mapping of a file into memory."""
 
     def read_mapped(self, size: int) -> memoryview | None:
-        """As :meth:`BodyReader.read`, but what is returned is a mapping.
+        """Like :meth:`BodyReader.read`, but returns a mapping.
 
-        ``None``: :meth:`BodyReader.read` has to be used, now at least.  It always has to for the
-        end of a file, so that no response is complete before it is known that the file still is
-        what it was.  Nobody in this process may look at the octets, which may end the process when
-        the file was truncated meanwhile: only the kernel may, as it writes them to a socket.
+        ``None``: use :meth:`BodyReader.read`, at least this time; always for the end of a file, so
+        that no response is complete before the file is known to be unchanged.  No code of this
+        process may access the octets, because that may end the process if the file was truncated
+        in the meantime: only the kernel may, when it writes them to a socket.
         """
 
 

@@ -24,10 +24,10 @@ class Lifecycle:
 
     @property
     def lasting(self) -> bool:
-        """Whether all that was recalled in the batches before is still right in this one.
+        """Whether everything recalled in earlier batches is still right in this one.
 
-        Asked after :meth:`new_batch`.  May be ``False`` where that is so, but not the other way
-        round.
+        Read after :meth:`new_batch`.  May be ``False`` even if that is so, but never ``True`` if it
+        is not.
         """
         return False
 
@@ -46,7 +46,7 @@ class Lifecycle:
         """The server is about to stop: end everything that would not end by itself."""
 
     def stop(self) -> None:
-        """Serving has ended."""
+        """Serving is over."""
 
 
 #: The lifecycle of applications without one.

@@ -65,7 +65,7 @@ def nothing() -> None:
 
 
 class Connection:
-    """The base class of both roles: :class:`~h2static.http2.server.ServerConnection` and
+    """Base class of both roles: :class:`~h2static.http2.server.ServerConnection` and
     :class:`~h2static.http2.client.ClientConnection`."""
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Connection:
         "role", "sender", "shutdown", "streams", "turn", "write_progress",
     )  # fmt: skip
 
-    #: No deadline here is exact to less than half a second.
+    #: How late, in seconds, :meth:`check` may be called: no deadline needs more precision.
     slack: Final = 0.5
 
     def __init__(
@@ -201,13 +201,13 @@ class Connection:
         return self.sender.output.pieces
 
     def sent(self, count: int, now: float) -> None:
-        """The kernel took ``count`` octets of :meth:`pending`."""
+        """Record that the kernel took ``count`` octets of :meth:`pending`."""
         output = self.sender.output
         output.advance(count)
         if not output.octets:
             self.write_progress = now
             return
-        # A trickle does not count as progress: a client could read one octet a minute.
+        # A trickle does not count as progress: a client could read one octet per minute.
         self._taken += count
         if self._taken >= self.limits.stall_octets:
             self.write_progress = now
@@ -281,7 +281,7 @@ class Connection:
             self._after()
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """A reader in ``blocked`` can continue."""
+        """Continue sending from a reader that was in ``blocked``."""
         self.turn.now = now
         stream = self.streams.open.get(stream_id)
         if stream is not None:
@@ -322,7 +322,7 @@ class Connection:
             self._after()
 
     def abandon(self) -> None:
-        """The connection is lost or over: release all resources."""
+        """Release all resources of a connection that is lost or over."""
         self.streams.release()
         self.sender.output.clear()
         self.turn.give_up()
@@ -332,7 +332,7 @@ class Connection:
 
     def _frames(self, data: bytes, position: int, tried: int) -> None:
         """The frame loop: process complete frames in ``data`` from ``position`` on, and keep the
-        rest; ``tried`` is the position at which the fast path has just given up."""
+        rest; ``tried`` is the position at which the fast path last gave up."""
         end = len(data)
         limits, turn_output = self.limits, self.limits.turn_output
         output, replay = self.sender.output, self._replay
@@ -449,7 +449,7 @@ class Connection:
     # ------------------------------------------------------------------ callbacks of parts
 
     def _sent_end(self, stream: Stream) -> None:
-        """Our message on ``stream`` has ended."""
+        """Handle the end of our message on ``stream``."""
         if stream.state is State.CLOSED:
             self.streams.close(stream)
         else:

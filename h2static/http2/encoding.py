@@ -1,16 +1,15 @@
-"""Response field sections as header blocks, remembered (RFC 7541).
+"""Response field sections as cached header blocks (RFC 7541).
 
 Contract: a block is a pure function of (encoder table, response, second of the Date field).
-:class:`HeaderBlockMemory` remembers it for all connections of a worker.  A block that was taken
-must enter the output, in the order in which it was taken, and must never be dropped: the state
-that follows it says what the peer's table holds.  With the memory off nothing on the wire changes.
+:class:`HeaderBlockMemory` caches it for all connections of a worker.  A block that was taken must
+enter the output, in the order in which it was taken, and must never be dropped: the state that
+follows it says what the peer's table holds.  Disabling the cache changes nothing on the wire.
 
-Strategy: states are interned as in :mod:`h2static.http2.decoding`.  Everything remembered
-belongs to one second, because the Date field does; with the next one it is forgotten.
-Fields that differ from file to file (etag, content-length, last-modified …) are not put into the
-table, so that the blocks of different files share one state.  They come last: their octets are the
-same in every state, and what stands before them is the same for most files, so that a second costs
-a file one concatenation.
+Strategy: states are interned as in :mod:`h2static.http2.decoding`.  Everything in the cache belongs
+to one second, because the Date field does, and is dropped in the next.  Fields that differ from
+file to file (etag, content-length, last-modified …) do not enter the table, so the blocks of
+different files share one state.  They come last: their octets are the same in every state, and the
+octets before them are the same for most files, so each second costs a file one concatenation.
 While a worker sends only a few different responses, these fields do enter the table: a repeated
 response then takes 10 octets instead of 55, and clients decode indices faster than literals.  The
 first response beyond that number ends this for all connections and the rest of the second, because
@@ -35,8 +34,8 @@ from hpacktools.codec import (
     needed_size_updates,
 )
 
-#: Values that differ from response to response would only drive useful entries out (nghttp2's list,
-#: and ours).
+#: Fields whose values differ from response to response: they would only evict useful entries
+#: (nghttp2's list, and ours).
 _NOT_INDEXED: Final = frozenset(
     (
         b"age",
@@ -56,26 +55,26 @@ _NEVER_INDEXED: Final = SENSITIVE | {b"set-cookie"}
 _WITHOUT: Final = Representation.WITHOUT_INDEXING
 _WITH: Final = Representation.WITH_INDEXING
 _NEVER: Final = Representation.NEVER_INDEXED
-#: Names of fields that are written so in any case.  All are in the static table: what such a field
-#: is written as does not depend on the dynamic one.
+#: Names of fields that always have this representation.  All these names are in the static table,
+#: so the encoded fields do not depend on the dynamic table.
 _BY_NAME: Final = {
     **dict.fromkeys(_NOT_INDEXED, _WITHOUT),
     **dict.fromkeys(_NEVER_INDEXED, _NEVER),
 }
-#: Beginnings of responses that are told apart: one for each type and rule.
+#: Maximum number of different beginnings of responses: one for each type and rule.
 _SHAPES: Final = 1_024
 #: Up to this many different responses in a second, all their fields enter the table: the entries
 #: take less than half of a table of the usual size.
 _FEW: Final = 8
-#: Octets of blocks for one worker and one second.
+#: Octets of cached blocks per worker and second.
 DEFAULT_OCTETS: Final = 16 * 1024 * 1024
 _ENTRY_OVERHEAD: Final = 500
-#: What an entry of a dynamic table costs beside its octets: a look-up by field and by name.
+#: Cost of a dynamic table's entry in addition to its octets: lookups by field and by name.
 _TABLE_ENTRY_OVERHEAD: Final = 200
 
 
 class Shape:
-    """What many responses begin with: a status, and fields that may enter the table."""
+    """The common beginning of many responses: a status, and fields that may enter the table."""
 
     __slots__ = ("fields", "status")
 
@@ -85,12 +84,12 @@ class Shape:
 
 
 class Section(Kept):
-    """A response's field section but for the Date; kept with the response."""
+    """A response's field section without Date; kept with the response."""
 
     __slots__ = ("fields", "literals", "rest", "shape")
 
     def __init__(self, fields: Fields, shape: Shape, rest: Fields, literals: bytes) -> None:
-        #: The response's own.
+        #: The response's own fields.
         self.fields = fields
         self.shape = shape
         #: The fields that differ from file to file; the same, encoded as literals that leave the
@@ -107,15 +106,15 @@ class Block:
     def __init__(
         self, block: bytes, response: Response, state: EncoderState | None, plain: bool
     ) -> None:
-        """``plain``: the response takes the plain path in any case."""
+        """``plain``: the response always takes the plain path."""
         body = b"" if response.status in WITHOUT_CONTENT else response.body
         self.block = block
         self.response = response
-        #: The state after the block; ``None`` when it is the same.
+        #: The state after the block; ``None`` if it is unchanged.
         self.state = state
         self.body = b""
-        #: Octets of content when the response may go out as one HEADERS and one DATA frame; -1
-        #: when it has to take the plain path.
+        #: Octets of content if the response may be sent as one HEADERS and one DATA frame; -1 if it
+        #: must take the plain path.
         self.ready = -1
         self.head = self.tail = b""
         self.size = 0
@@ -135,23 +134,23 @@ class Block:
 
 
 class EncoderState:
-    """Where a connection's header encoding stands."""
+    """The state of a connection's header encoding."""
 
     __slots__ = ("beginnings", "blocks", "pending", "second", "table")
 
     def __init__(self, table: DynamicTable, pending: tuple[int, ...], second: int) -> None:
         self.table = table
-        #: Size updates that the next block begins with (RFC 7541 section 4.2).
+        #: Size updates at the beginning of the next block (RFC 7541 section 4.2).
         self.pending = pending
         #: The second to which ``blocks`` belongs.
         self.second = second
         self.blocks: dict[Response, Block] = {}
-        #: How blocks begin, and the state after them.
+        #: Encoded beginnings of blocks, and the states after them.
         self.beginnings: dict[Shape, tuple[bytes, EncoderState]] = {}
 
 
 class HeaderBlockMemory:
-    """The encoding of responses in one worker."""
+    """Encodes the responses of one worker and caches the blocks."""
 
     __slots__ = (
         "_asked",
@@ -178,7 +177,7 @@ class HeaderBlockMemory:
     ) -> None:
         """``date``: the Date field that every response gets (RFC 9110 section 6.6.1).
 
-        ``plain``: no response goes out as ready frames (padding);
+        ``plain``: no response is sent as ready frames (because of padding);
         ``maximum``: octets of the largest dynamic table that the encoder may use."""
         self._date = date
         #: Octets of the largest dynamic table that the encoder may use.
@@ -186,19 +185,19 @@ class HeaderBlockMemory:
         self._plain = plain
         self._limit = octets
         self._octets = 0
-        #: The second that everything remembered belongs to.
+        #: The second that everything in the cache belongs to.
         self._second = date.second
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
         self._shapes: dict[tuple[int, Fields], Shape] = {}
-        #: The differing fields of this second's responses, nine at most; whether they may enter the
-        #: table.
+        #: The fields of this second's responses that differ from file to file, nine sets at most;
+        #: and whether they may enter the table.
         self._asked: set[Fields] = set()
         self._few = True
         self.enabled = enabled
 
     @property
     def second(self) -> int:
-        """The second that the Date field says."""
+        """The second shown in the Date field."""
         return self._date.second
 
     def start(self) -> EncoderState:
@@ -207,24 +206,24 @@ class HeaderBlockMemory:
         return self.resized(state, min(self.maximum, r.INITIAL_HEADER_TABLE_SIZE))
 
     def current(self, state: EncoderState) -> EncoderState:
-        """``state`` for the present second."""
+        """``state`` for the current second."""
         return self._shared(state.table, state.pending)
 
     def resized(self, state: EncoderState, maximum: int) -> EncoderState:
         """The state after the peer allowed a table of ``maximum`` octets.
 
-        Equal repeats change nothing.
+        Repeating the same value changes nothing.
         """
         current = state.table.maximum
-        # What is pending begins with the smallest maximum that there was, unless none was smaller.
+        # Pending updates begin with the smallest maximum so far, unless none was smaller.
         smallest = min(current, maximum, *state.pending)
         pending = needed_size_updates(current, smallest, maximum)
         return state if pending == state.pending else self._shared(state.table, pending)
 
     def block(self, state: EncoderState, response: Response, extra: Fields = ()) -> Block:
-        """The header block of ``response`` in ``state``, which is of the present second.
+        """The header block of ``response`` in ``state``, which is of the current second.
 
-        With ``extra`` fields, which depend on the client, it is not remembered.
+        With ``extra`` fields, which depend on the client, the block is not cached.
         """
         known = None if extra else state.blocks.get(response)
         if known is not None:
@@ -234,7 +233,7 @@ class HeaderBlockMemory:
             octets, after = self._encoded(state, response, extra)
             return Block(octets, response, after if after is not state else None, plain)
         section = self._section(response)
-        # First, because it may forget what states remember.
+        # First, because this may clear the caches of states.
         few = self._is_one_of_few(section.rest)
         octets, after = self._begun(state, section.shape)
         if few and after.table.maximum >= r.INITIAL_HEADER_TABLE_SIZE:
@@ -250,7 +249,7 @@ class HeaderBlockMemory:
     def _encoded(
         self, state: EncoderState, response: Response, extra: Fields
     ) -> tuple[bytes, EncoderState]:
-        """Encode a response that is not cached: to the same octets as one that is."""
+        """Encode a response that is not cached, to the same octets as a cached one."""
         indexed, rest = _parted(response.fields)
         few = self._is_one_of_few(rest)
         octets, after = self.encode(state, self._beginning(Shape(response.status, indexed)))
@@ -264,8 +263,11 @@ class HeaderBlockMemory:
         return octets + more + last, after
 
     def _is_one_of_few(self, rest: Fields) -> bool:
-        """Whether ``rest``, what differs from file to file, may enter the table; it is sent now."""
-        # The state of an earlier second was replaced before this.
+        """Whether ``rest``, the fields that differ from file to file, may enter the table.
+
+        Counts them as sent.
+        """
+        # States of an earlier second have already been replaced.
         asked = self._asked
         if any(name in _NEVER_INDEXED for name, _ in rest):
             return False
@@ -277,7 +279,7 @@ class HeaderBlockMemory:
         if len(asked) <= _FEW:
             return True
         self._few = False
-        # Decisions made before must not show: the octets are the same with and without a cache.
+        # Drop blocks of the earlier decision: the octets are the same with and without a cache.
         for state in self._states.values():
             state.blocks.clear()
         return False
@@ -302,7 +304,7 @@ class HeaderBlockMemory:
         return octets, state if table is state.table else self._shared(table, ())
 
     def _begun(self, state: EncoderState, shape: Shape) -> tuple[bytes, EncoderState]:
-        """How blocks of ``shape`` begin in ``state``, and the state after them."""
+        """The encoded beginning of blocks of ``shape`` in ``state``, and the state after it."""
         begun = state.beginnings.get(shape)
         if begun is None:
             begun = self.encode(state, self._beginning(shape))
@@ -311,8 +313,8 @@ class HeaderBlockMemory:
         return begun
 
     def _has_room(self, state: EncoderState, octets: int) -> bool:
-        """Whether ``state`` may remember so many octets more; they are counted then."""
-        # Only what is registered can be forgotten; others remember nothing until the next second.
+        """Whether ``state`` may cache this many more octets; if so, they are counted."""
+        # Only registered states can be cleared; others cache nothing until the next second.
         if self._states.get((state.table, state.pending)) is not state:
             return False
         self._octets += _ENTRY_OVERHEAD + 2 * octets
@@ -338,9 +340,9 @@ class HeaderBlockMemory:
         return section
 
     def release(self) -> None:
-        """Forget what belongs to a second that is over, as the next block would."""
+        """Drop the cache of a past second, as the next block would."""
         if self._second != self._date.second:
-            # Only the second before counts.
+            # Only the second immediately before counts.
             paused = self._date.second != self._second + 1
             self._second = self._date.second
             self._few = paused or len(self._asked) <= _FEW
@@ -348,7 +350,7 @@ class HeaderBlockMemory:
             self._forget()
 
     def _forget(self) -> None:
-        """Begin anew; idle connections hold states, which must not hold blocks."""
+        """Clear the cache, and each state's part of it: idle connections keep their states."""
         for state in self._states.values():
             state.blocks.clear()
             state.beginnings.clear()
@@ -370,12 +372,12 @@ class HeaderBlockMemory:
         return octets, self._shared(table, ())
 
     def fields(self, response: Response, extra: Fields = ()) -> Fields:
-        """The whole field section of a final response, with what is decided when sending."""
+        """The complete field section of a final response, with the fields added when sending."""
         indexed, rest = _parted(response.fields)
         return (*self._beginning(Shape(response.status, indexed)), *rest, *extra)
 
     def _beginning(self, shape: Shape) -> Fields:
-        """What the block of a response begins with now."""
+        """The fields with which the block of a response begins in this second."""
         fields = shape.fields
         # RFC 9110 section 6.6.1: an origin server without a clock sends none.
         date: Fields = ((b"date", self._date.value),) if self._date.value else ()
@@ -393,10 +395,10 @@ class HeaderBlockMemory:
         return state
 
     def _charge_state(self, state: EncoderState) -> None:
-        """Tables differ by what clients ask for, so they count like what is remembered in them."""
+        """Count a table against the limit, like blocks: tables depend on what clients request."""
         cost = _ENTRY_OVERHEAD
         if not state.pending:
-            # Otherwise the table is that of the state before.
+            # Otherwise the table is shared with the previous state.
             cost += state.table.size + _TABLE_ENTRY_OVERHEAD * len(state.table.entries)
         if self._octets + cost > self._limit:
             self._forget()
@@ -404,9 +406,10 @@ class HeaderBlockMemory:
 
 
 def _parted(fields: Fields) -> tuple[Fields, Fields]:
-    """The fields that may enter the table, and those that never do, each in their order.
+    """The fields that may enter the table, and those that never do, each in the given order.
 
-    RFC 9110 section 5.3: lines of one name must stay in their order, and all go the same way.
+    RFC 9110 section 5.3: the order of field lines with the same name matters, so they all go into
+    the same part.
     """
     rest = tuple([field for field in fields if _fixed(*field)])
     if not rest:
@@ -415,7 +418,7 @@ def _parted(fields: Fields) -> tuple[Fields, Fields]:
 
 
 def _literals(fields: Fields) -> bytes:
-    """Fields that never enter a table, encoded: the same in every state."""
+    """Encode fields that never enter a table: to the same octets in every state."""
     octets, _ = encode_block(
         [(name, value, _fixed(name, value) or _WITHOUT) for name, value in fields], EMPTY_TABLE
     )
@@ -423,16 +426,16 @@ def _literals(fields: Fields) -> bytes:
 
 
 def _fixed(name: bytes, value: bytes) -> Representation | None:
-    """How a field that never enters a table is written (true); ``None``: it may enter one."""
+    """The representation (true) of a field that never enters a table; ``None``: it may."""
     if name == b"content-type" and value.startswith(b"multipart/"):
-        # Its boundary is another one for each set of ranges that a client may think of.
+        # Its boundary differs for each set of ranges that a client requests.
         return _WITHOUT
     return _BY_NAME.get(name)
 
 
 def _fitting(name: bytes, value: bytes, maximum: int) -> Representation:
-    """How another field is written, with a table of at most ``maximum`` octets."""
-    # An entry of more than three quarters of the table would empty it for itself alone.
+    """The representation of any other field, with a table of at most ``maximum`` octets."""
+    # An entry of more than three quarters of the table would evict most others.
     if (len(name) + len(value) + 32) * 4 > maximum * 3:
         return _WITHOUT
     return _WITH

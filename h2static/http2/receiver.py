@@ -1,11 +1,11 @@
-"""What each frame of the peer does (RFC 9113 sections 5, 6 and 8).
+"""Carries out the peer's frames (RFC 9113 sections 5, 6 and 8).
 
-Contract: :meth:`Receiver.handle` carries out one parsed frame, or raises a violation whose scope
-and code are the RFC's.  :meth:`Receiver.check_order` refuses what must not come now, by the frame's
-header alone.
+Contract: :meth:`Receiver.handle` carries out one parsed frame, or raises a violation with the scope
+and code that the RFC requires.  :meth:`Receiver.check_order` rejects a frame that must not arrive
+now, by its header alone.
 
-Strategy: a table from frame class to method.  What messages consist of goes to :class:`Messages`,
-which is another thing for a server (:mod:`h2static.http2.requests`) than for a client
+Strategy: a table from frame class to method.  The parts of messages go to :class:`Messages`, which
+a server (:mod:`h2static.http2.requests`) implements differently from a client
 (:mod:`h2static.http2.responses`).
 """
 
@@ -49,41 +49,41 @@ from h2static.http2.streams import Streams
 
 
 class Messages(Protocol):
-    """What the role of this end makes of messages."""
+    """How this endpoint's role handles messages."""
 
     @property
     def content(self) -> Content:
-        """What receives DATA."""
+        """The receiver of DATA frames."""
 
     def headers(self, frame: Headers, block: bytes) -> None:
-        """A whole header block has come."""
+        """Process a complete header block."""
 
     def promise(self, frame: PushPromise, block: bytes) -> None:
-        """A whole header block of a promised request has come."""
+        """Process the complete header block of a promised request."""
 
     def reset(self, stream: Stream, code: int) -> None:
-        """RST_STREAM has come for an open stream, which is closed after this."""
+        """Process RST_STREAM for an open stream, which the caller then closes."""
 
     def goaway(self, frame: GoAway) -> None:
-        """GOAWAY has come."""
+        """Process GOAWAY."""
 
     def settings_changed(self) -> None:
-        """SETTINGS were applied: there may be room for more streams."""
+        """SETTINGS were applied: more streams may be allowed."""
 
     def failed(self, stream: Stream, violation: StreamViolation) -> None:
-        """The stream is about to be reset for what the peer did wrong."""
+        """The stream is about to be reset because of an error of the peer."""
 
     def sent(self, stream: Stream) -> None:
-        """Our message on ``stream`` has ended, the peer's has not."""
+        """Our message on ``stream`` is complete; the peer's is not."""
 
     def over(self, stream: Stream) -> None:
-        """The stream is over; it is released after this."""
+        """The stream is over; the caller then releases it."""
 
     def input_ended(self, stream: Stream) -> None:
-        """The peer sends nothing more, and its message on ``stream`` is not whole."""
+        """The peer sends nothing more, and its message on ``stream`` is incomplete."""
 
     def pending(self, stream: Stream) -> bool:
-        """Whether something may still come of the stream though the peer sends nothing more."""
+        """Whether the stream may still make progress although the peer sends nothing more."""
 
 
 class Receiver:
@@ -118,7 +118,7 @@ class Receiver:
         self._shutdown = shutdown
         self._messages = messages
         self._observer = observer
-        # A handler takes the one class of frame it stands for: a table of methods cannot say that.
+        # Each handler takes only its own class of frame, which this type cannot express.
         self._handlers: dict[type[Frame], Callable[..., None]] = {
             Data: messages.content.data,
             Headers: self._headers,
@@ -137,7 +137,7 @@ class Receiver:
         }
 
     def check_order(self, frame_type: int, flags: int, stream_id: int) -> None:
-        """Refuse a frame that must not come now; its payload need not be there."""
+        """Reject a frame that must not arrive now; its payload may still be missing."""
         # "the server connection preface consists of a potentially empty SETTINGS frame that MUST be
         # the first frame"; likewise the client's (3.4).
         if not self._peer.received and (frame_type != r.SETTINGS or flags & r.ACK):
@@ -149,14 +149,14 @@ class Receiver:
         if self._observer is not None and not isinstance(
             frame, Headers | PushPromise | Continuation
         ):
-            # Header blocks are shown when their fields are known.
+            # Header blocks are reported once their fields are known.
             self._observer.received(frame)
         self._handlers[type(frame)](frame)
 
     # ------------------------------------------------------------------ header blocks
 
     def _headers(self, frame: Headers) -> None:
-        """HEADERS: a message, trailers, or the beginning of either (section 6.2)."""
+        """Carry out HEADERS: a message, trailers, or the beginning of either (section 6.2)."""
         priority = frame.priority
         # RFC 7540 section 5.3.1: "A stream cannot depend on itself"; treated as a connection error,
         # so that it cannot be used to have streams reset (CVE-2025-8671).
@@ -170,7 +170,7 @@ class Receiver:
         if self._role is Role.SERVER:
             if self._observer is not None:
                 self._observer.received(frame)
-            # Refused before its block may cost anything.
+            # Refuse it before its block costs anything.
             self._messages.promise(frame, b"")
             return
         block = self._blocks.begin(frame)
@@ -178,7 +178,7 @@ class Receiver:
             self._messages.promise(frame, block)
 
     def _continuation(self, frame: Continuation) -> None:
-        """CONTINUATION of the header block that is open (section 6.10)."""
+        """Carry out CONTINUATION of the open header block (section 6.10)."""
         whole = self._blocks.go_on(frame)
         if whole is None:
             return

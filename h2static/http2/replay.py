@@ -1,34 +1,35 @@
-"""The remembered path: requests that are known, answered with responses that are ready.
+"""The fast path: known requests, answered with responses that are ready.
 
-Contract: :meth:`Replay.run` answers as many requests in a row as have nothing special about them,
-with the very octets that the plain path sends.  It goes on while the next frame is HEADERS that
-begins and ends the next stream, its block is known in this state of the decoder, the application
-recalls a prepared response, and the response is ready as one or two frames and fits every bound.
-What the application does not recall it handles: a stream is opened for that, as by the plain path,
-but nothing that is known of the request is found out again.
+Contract: :meth:`Replay.run` answers consecutive requests as long as nothing about them is special,
+with exactly the octets that the plain path sends.  It continues while the next frame is a HEADERS
+frame that begins and ends the next stream, its block is known in the decoder's current state, the
+application recalls a prepared response, and the response is ready as one or two frames and within
+every limit.  If the application recalls no response, it handles the request: on a new stream, as on
+the plain path, but reusing everything that is already known about the request.
 
-Effects that it mirrors; whoever adds one to the plain path adds it here, and to the books that
+Effects that it mirrors; if you add one to the plain path, add it here too, and to the state that
 ``tests/support/transports.py`` compares:
 
     decoder's state ............ HeaderBlocks.move_to
     encoder's state, window,
     output, DATA frames sent ... Sender.replayed
-    next and last stream id,
-    requests (which pay for
+    next and last stream ID,
+    requests (the budget for
     WINDOW_UPDATE frames) ...... Streams.replayed, Streams.answered
-    what the client asked for .. Push.asked
+    what the client requested .. Push.asked
     journal .................... Finished, one for each request
 
-A stream that is answered here never is: it opens and closes between two frames.
+A request that is answered here never gets a stream object: its stream opens and closes between two
+frames.
 
-:meth:`Replay.one` is the same for a single request on a connection where nothing else is going on,
-which is what a client sends that waits for each response.
+:meth:`Replay.one` does the same for a single request on an otherwise idle connection: the pattern
+of a client that waits for each response.
 
-:meth:`Replay.answer` has the same effects for one request that was decoded just now and whose
-response is prepared: what visitors send never repeats, what they get does.
+:meth:`Replay.answer` has the same effects for one request that was just decoded and whose response
+is prepared: visitors' requests never repeat, but their responses do.
 
-Strategy: one function, although it is long, and everything in locals: a call costs more than the
-look-ups that are between.
+Strategy: one long function that keeps everything in local variables, because a call costs more than
+the lookups between calls.
 """
 
 from __future__ import annotations
@@ -53,18 +54,19 @@ from h2static.http2.streams import Streams
 
 #: Flags of a request whose only frame this is.
 WHOLE_REQUEST: Final = r.END_STREAM | r.END_HEADERS
-#: Identifiers are compared with their reserved bit: not near the last ones.
+#: From this stream identifier on, the plain path takes over: this one compares identifiers without
+#: masking the reserved bit.
 _LAST_ID: Final = 2**30
-#: Streams that applications handle in one turn: there the plain path counts.
+#: Streams that applications handle in one turn; beyond that, the plain path counts its work.
 _MOST_HANDLED: Final = 100
 
 
 def _nobody(stream_id: int, head: RequestHead) -> None:
-    """Nobody handles requests yet."""
+    """The default until :meth:`Replay.hand_to` is called: does nothing."""
 
 
 class Replay:
-    """See the module."""
+    """Answers the known requests of one server connection."""
 
     __slots__ = (
         "_blocks", "_client", "_handle", "_peer", "_push", "_sender", "_service", "_streams",
@@ -94,11 +96,14 @@ class Replay:
         self._handle: Callable[[int, RequestHead], None] = _nobody
 
     def hand_to(self, handle: Callable[[int, RequestHead], None]) -> None:
-        """``handle`` has the application handle a request that is whole and was admitted."""
+        """Set ``handle``, which passes a complete, admitted request to the application."""
         self._handle = handle
 
     def run(self, data: bytes, position: int) -> int:
-        """Answer what is known of ``data`` from ``position`` on; where the plain path goes on."""
+        """Answer the known requests in ``data`` from ``position`` on.
+
+        Returns the position at which the plain path continues.
+        """
         streams, sender, blocks = self._streams, self._sender, self._blocks
         next_id = streams.next_peer_id
         if (
@@ -139,11 +144,11 @@ class Replay:
             request = known.request
             response = recalled.get(request)
             if response is None:
-                # The same octets have come again.
+                # The same octets have arrived again.
                 request.repeats = True
                 response = application.recall(request)
                 if response is None:
-                    # The application answers it itself, now or later: a stream, as any other.
+                    # The application answers it, now or later, on a stream like any other.
                     if len(ends) + len(streams.open) >= _MOST_HANDLED:
                         break
                     if next_id != first_id:
@@ -172,7 +177,8 @@ class Replay:
             identifier = data[position + 5 : start]
             if length:
                 if known.is_head:
-                    # The application forgets what the plain path knows (RFC 9110 section 9.3.2).
+                    # The application gave content to HEAD; the plain path omits it (RFC 9110
+                    # section 9.3.2).
                     break
                 pieces += (block.head, identifier, block.tail, identifier, block.body)
                 window -= length
@@ -208,7 +214,7 @@ class Replay:
         window: int,
         octets: int,
     ) -> None:
-        """The requests from ``first_id`` on were answered."""
+        """Record that the requests from ``first_id`` on, before ``next_id``, were answered."""
         count = next_id - first_id >> 1
         if decoder is not self._blocks.state:
             self._blocks.move_to(decoder)
@@ -216,10 +222,10 @@ class Replay:
         self._streams.replayed(next_id, count)
 
     def one(self, data: bytes) -> bytes | None:
-        """The response to ``data`` if that is one known request and nothing else is going on.
+        """The response to ``data`` if that is one known request on an otherwise idle connection.
 
-        What :meth:`run` does for many, without the output: what is returned is sent at once.
-        ``None``, and nothing was done: the request takes any other way.
+        Like :meth:`run`, but bypasses the output: the caller sends the returned octets at once.
+        ``None``: nothing was done; process ``data`` in the usual way.
         """
         streams, sender, blocks = self._streams, self._sender, self._blocks
         next_id = streams.next_peer_id
@@ -279,9 +285,9 @@ class Replay:
         return octets
 
     def answer(self, stream_id: int, request: Request, response: Response) -> bool:
-        """Send a prepared ``response`` to a request that is whole and was admitted.
+        """Send a prepared ``response`` to a complete, admitted request.
 
-        False, and nothing was done: the plain path has to.
+        Returns false if nothing was done; the plain path must send the response then.
         """
         body, sender = response.body, self._sender
         if (

@@ -1,12 +1,12 @@
-"""A client's streams: requests that are sent, and what comes back (RFC 9113 section 8).
+"""A client's streams: the requests it sends and the responses it gets (RFC 9113 section 8).
 
-Contract: A :class:`Call` is a request and its receiver; it is sent as soon as the
-server's SETTINGS_MAX_CONCURRENT_STREAMS lets it.  Header blocks become responses, informational or
-final, and trailers; promises become streams of their own.  What the server has not processed may
-be tried again, and says so (sections 6.8 and 8.7).
+Contract: a :class:`Call` is a request and its receiver; it is sent as soon as the server's
+SETTINGS_MAX_CONCURRENT_STREAMS allows.  Header blocks become responses, informational or final, and
+trailers; promises become streams of their own.  Requests that the server did not process may be
+retried, and their failures say so (sections 6.8 and 8.7).
 
-An extended CONNECT waits until the server has said that it understands one (RFC 8441 section 3).
-Once it was answered with 2xx, the request's body and the receiver are the ends of a tunnel.
+An extended CONNECT request waits until the server has announced support (RFC 8441 section 3).
+After a 2xx response, the request's body and the receiver are the ends of a tunnel.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PROMISED_METHODS = frozenset((b"GET", b"HEAD"))
 
 
 class Call:
-    """A request of ours, or one that the server has promised, and where its response goes."""
+    """A request that we send or that the server promised, with the receiver of its response."""
 
     __slots__ = ("_responses", "body", "receiver", "request", "stream")
 
@@ -59,17 +59,17 @@ class Call:
         self._responses = responses
         self.request = request
         self.body = body
-        #: Whoever waits for the response while the request waits for its turn.
+        #: The receiver of the response; not used once the request has its stream.
         self.receiver = receiver
-        #: ``None`` while it waits for its turn.
+        #: ``None`` while the request is queued.
         self.stream: Stream | None = None
 
     def resume(self) -> None:
-        """The receiver, which had enough, takes more."""
+        """Continue delivering content to the receiver, which had paused it."""
         self._responses.resume_call(self)
 
     def cancel(self, code: ErrorCode = ErrorCode.CANCEL) -> None:
-        """The response is not wanted any more; the receiver hears nothing more."""
+        """Cancel the request; the receiver gets no further calls."""
         self._responses.cancel(self, code)
 
 
@@ -82,22 +82,22 @@ class _Receiving:
         self._responses = responses
         self._stream_id = stream_id
         self.receiver: ResponseReceiver | None = receiver
-        #: The final response, once it has come.
+        #: The final response, once it has arrived.
         self.head: ResponseHead | None = None
-        #: What ended the stream; otherwise it ends with the connection.
+        #: What ended the stream; ``None``: the end of the connection.
         self.failure: Failure | None = None
 
     def receive(self, data: bytes) -> bool:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.receive`."""
         self._check()
         return self.receiver is None or self.receiver.receive(data)
 
     def end(self, trailers: Fields) -> None:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.end`."""
         try:
             self._check()
         except StreamViolation as violation:
-            # The stream has no sink any more that could be told.
+            # The stream no longer has a sink that could be notified.
             self.failure = Failure(violation.reason, violation.code)
             self.abandon()
             raise
@@ -105,7 +105,7 @@ class _Receiving:
             self.receiver.end(trailers)
 
     def abandon(self) -> None:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.abandon`."""
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             receiver.fail(self.failure or self._responses.ending)
@@ -120,7 +120,7 @@ class _Receiving:
 
 
 class Responses(WithoutExchanges):
-    """See the module."""
+    """The requests of one client connection and their responses."""
 
     __slots__ = (
         "_blocks", "_budgets", "_endpoint", "_heads", "_peer", "_sender", "_streams",
@@ -145,15 +145,15 @@ class Responses(WithoutExchanges):
         self._sender = sender
         self._budgets = budgets
         self._blocks = blocks
-        #: Why responses are not whole that end with the connection; see :meth:`will_end`.
+        #: Why responses that end with the connection are incomplete; see :meth:`will_end`.
         self.ending = Failure("the connection was lost")
         self._told_ending = False
         self._heads = ResponseHeads()
-        #: Requests that wait for room.
+        #: Requests that wait for a free stream.
         self._waiting: deque[Call] = deque()
-        #: Requests of which only the server's SETTINGS will tell whether they may be sent.
+        #: Extended CONNECT requests; the server's SETTINGS will show whether they may be sent.
         self._undecided: deque[Call] = deque()
-        #: A client's streams are no exchanges.
+        #: A placeholder: a client's streams are not exchanges.
         self.client = Client(version="HTTP/2.0")
         #: What receives the content of responses.
         self.content = Content(
@@ -163,7 +163,7 @@ class Responses(WithoutExchanges):
     # ------------------------------------------------------------------ requests
 
     def call(self, request: Request, body: bytes | Body, receiver: ResponseReceiver) -> Call:
-        """Have ``request`` wait for room; :meth:`open_waiting` sends it."""
+        """Queue ``request``; :meth:`open_waiting` sends it."""
         call = Call(self, request, body, receiver)
         if request.protocol and not self._peer.connect_protocol:
             self._undecided.append(call)
@@ -173,7 +173,7 @@ class Responses(WithoutExchanges):
         return call
 
     def _decide(self) -> None:
-        """Send what waits for the server's SETTINGS, or give it up, if they have come.
+        """If the server's SETTINGS have arrived, queue or fail the requests that wait for them.
 
         RFC 8441 section 3: a client uses extended CONNECT only "upon receipt of
         SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1".
@@ -191,20 +191,20 @@ class Responses(WithoutExchanges):
 
     @property
     def _most(self) -> int:
-        """Streams that may be open at the same time."""
+        """Maximum number of concurrent streams that we open."""
         limit = self._peer.max_concurrent_streams
         return self._endpoint.settings.assumed_streams if limit is None else limit
 
     @property
     def room(self) -> int:
-        """Requests that would go out at once."""
+        """Number of requests that would be sent immediately."""
         if self._peer.leaving or not self._streams.has_own_ids:
             return 0
         waiting = len(self._waiting) + len(self._undecided)
         return max(0, self._most - self._streams.own - waiting)
 
     def open_waiting(self) -> None:
-        """Send the requests that there is room for."""
+        """Send the queued requests for which streams are free."""
         if self._peer.leaving or not self._streams.has_own_ids:
             self.fail_waiting(Failure("the server accepts no more requests", None, True))
             return
@@ -213,7 +213,7 @@ class Responses(WithoutExchanges):
             self._open(self._waiting.popleft())
 
     def upgraded(self, request: Request, receiver: ResponseReceiver) -> Call:
-        """``request`` has gone out as HTTP/1.1, and the server answers it on stream 1.
+        """Register ``request``, sent as HTTP/1.1, which the server answers on stream 1.
 
         "The HTTP/1.1 request that is sent prior to upgrade is assigned a stream identifier of 1 …
         Stream 1 is implicitly "half-closed" from the client toward the server" (RFC 7540 section
@@ -228,13 +228,13 @@ class Responses(WithoutExchanges):
         return call
 
     def will_end(self, failure: Failure) -> None:
-        """The connection ends, or is about to, because of ``failure``; the first one counts."""
+        """Record why the connection ends or is about to; only the first ``failure`` counts."""
         if not self._told_ending:
             self._told_ending = True
             self.ending = failure
 
     def fail_waiting(self, failure: Failure) -> None:
-        """What waits will not be sent on this connection."""
+        """Fail all queued requests: they will not be sent on this connection."""
         for waiting in (self._waiting, self._undecided):
             while waiting:
                 receiver = waiting.popleft().receiver
@@ -257,7 +257,7 @@ class Responses(WithoutExchanges):
         settings = self._endpoint.settings
         left = settings.initial_window_size
         if left is None or not self._peer.acknowledged:
-            # As for a server: what is in flight may not know of a smaller window yet (6.9.3).
+            # As for a server: the peer may not know of a smaller window yet (6.9.3).
             left = max(r.INITIAL_WINDOW_SIZE, left or 0)
         stream = Stream(
             stream_id,
@@ -271,13 +271,13 @@ class Responses(WithoutExchanges):
         return stream
 
     def resume_call(self, call: Call) -> None:
-        """See :meth:`Call.resume`."""
+        """Implement :meth:`Call.resume`."""
         stream = call.stream
         if stream is not None and not stream.gone and stream.paused:
             self.content.resume(stream)
 
     def cancel(self, call: Call, code: ErrorCode) -> None:
-        """See :meth:`Call.cancel`."""
+        """Implement :meth:`Call.cancel`."""
         stream = call.stream
         if stream is None:
             for waiting in (self._waiting, self._undecided):
@@ -291,7 +291,7 @@ class Responses(WithoutExchanges):
     # ------------------------------------------------------------------ what comes back
 
     def headers(self, frame: Headers, block: bytes) -> None:
-        """A whole header block has come: a response or trailers.  Raises a violation."""
+        """Process a complete header block: a response or trailers.  Raises a violation."""
         decoded = self._blocks.decode(frame, block)
         stream = self._streams.open.get(frame.stream_id)
         if stream is None:
@@ -315,10 +315,10 @@ class Responses(WithoutExchanges):
             ) from malformed
 
     def _section(self, stream: Stream, decoded: DecodedBlock, *, end_stream: bool) -> None:
-        """A field section of an open stream.  Raises Malformed or a violation."""
+        """Process a field section of an open stream.  Raises Malformed or a violation."""
         receiving = stream.sink
         if not isinstance(receiving, _Receiving):
-            # The response was whole.
+            # The response is already complete.
             raise Malformed("field section after the end of the response")
         receiver = receiving.receiver
         if receiving.head is not None:
@@ -356,7 +356,7 @@ class Responses(WithoutExchanges):
             self.content.end(stream)
 
     def promise(self, frame: PushPromise, block: bytes) -> None:
-        """PUSH_PROMISE has come (section 6.6).  Raises a violation."""
+        """Process PUSH_PROMISE (section 6.6).  Raises a violation."""
         decoded = self._blocks.decode(frame, block)
         promised_id = frame.promised_stream_id
         # "PUSH_PROMISE MUST NOT be sent if the SETTINGS_ENABLE_PUSH setting of the peer endpoint is
@@ -370,7 +370,7 @@ class Responses(WithoutExchanges):
         if parent is None:
             # "A receiver MUST treat the receipt of a PUSH_PROMISE on a stream that is neither
             # "open" nor "half-closed (local)" as a connection error of type PROTOCOL_ERROR"; but
-            # one that we have reset may still get some (6.6).
+            # a stream that we have reset may still get some (6.6).
             self._streams.absent_promise(frame.stream_id)
         self._streams.admit_promise(promised_id)
         sink = None if parent is None else parent.sink
@@ -392,7 +392,7 @@ class Responses(WithoutExchanges):
         self._streams.add(stream)
 
     def _promised(self, promised_id: int, parent: Request, decoded: DecodedBlock) -> Request:
-        """The request that is promised; raises :class:`StreamViolation`."""
+        """The promised request.  Raises :class:`StreamViolation`."""
         reason = "field section too large"
         try:
             if not decoded.truncated:
@@ -413,7 +413,7 @@ class Responses(WithoutExchanges):
         raise StreamViolation(promised_id, ErrorCode.PROTOCOL_ERROR, reason)
 
     def reset(self, stream: Stream, code: int) -> None:
-        """RST_STREAM has come."""
+        """Process RST_STREAM."""
         self._fail(
             stream,
             Failure(
@@ -426,7 +426,7 @@ class Responses(WithoutExchanges):
         )
 
     def goaway(self, frame: GoAway) -> None:
-        """GOAWAY has come: what it does not cover was not processed (6.8)."""
+        """Process GOAWAY: the server did not process requests above its last stream (6.8)."""
         debug = frame.debug.decode("ascii", "backslashreplace")
         reason = f"the server sent GOAWAY: {error_name(frame.code)} {debug}".rstrip()
         failure = Failure(reason, frame.code, True)
@@ -439,33 +439,33 @@ class Responses(WithoutExchanges):
             self.will_end(Failure(reason, frame.code))
 
     def settings_changed(self) -> None:
-        """There may be room for more streams, and it is known what the server understands."""
+        """Send the requests that the server's SETTINGS now allow."""
         self._decide()
         self.open_waiting()
 
     def failed(self, stream: Stream, violation: StreamViolation) -> None:
-        """The stream is about to be reset."""
+        """Record why the stream is about to be reset."""
         self._fail(stream, Failure(violation.reason, violation.code))
 
     def _fail(self, stream: Stream, failure: Failure) -> None:
-        # The receiver hears of it when the stream is released.
+        # The receiver is notified when the stream is released.
         if isinstance(stream.sink, _Receiving):
             stream.sink.failure = failure
 
     def sent(self, stream: Stream) -> None:
-        """The request is whole; its response is still to come."""
+        """The request is complete; its response is not: nothing to do."""
 
     def over(self, stream: Stream) -> None:
-        """The stream is over."""
+        """Return the credit withheld for the content of a stream that is over."""
         self.content.closed(stream)
 
     def input_ended(self, stream: Stream) -> None:
-        """The response breaks off."""
+        """End a stream whose response the server did not complete."""
         self.will_end(Failure("the server closed the connection"))
         self._streams.close(stream)
 
     def pending(self, stream: Stream) -> bool:
-        """Nothing comes of a request once the server has ended its side."""
+        """False: nothing more arrives once the server has ended its side."""
         return False
 
     def _content_ended(self, stream: Stream) -> None:
@@ -473,5 +473,5 @@ class Responses(WithoutExchanges):
             self._streams.close(stream)
 
     def _excess(self, stream: Stream) -> None:
-        """Content that nobody takes any more: the call was canceled."""
+        """Reset a stream whose content has no receiver because the call was canceled."""
         self._streams.reset(stream.id, ErrorCode.CANCEL)

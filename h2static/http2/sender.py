@@ -5,8 +5,8 @@ as whole frames.  Content is pulled: it is read only when both windows and the o
 A header block is encoded when its frames enter the output, and is never dropped afterward.
 
 Strategy: DATA frames are 16 384 octets at most, a size that every peer accepts and that keeps
-streams interleaved.  A response that fits goes out at once when nothing else is queued; everything
-else passes the scheduler.
+streams interleaved.  A response that fits is sent at once if nothing else is queued; everything
+else goes through the scheduler.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from h2static.http2.roles import Role
 from h2static.http2.service import Endpoint
 from h2static.http2.stream import Input, State, Stream
 
-#: What one call reads from a file: long enough to be worth a system call.
+#: Octets that one call reads from a file: enough to be worth a system call.
 READ_SIZE: Final = 262_144
-#: What an incremental stream sends before it is the next one's turn (RFC 9218 section 10).
+#: Octets that an incremental stream sends before the next one's turn (RFC 9218 section 10).
 INCREMENTAL_QUANTUM: Final = 4 * DATA_SIZE
 _FULL_DATA: Final = frame_head(DATA_SIZE, r.DATA, 0)
 
 
 class Sender:
-    """What one connection sends."""
+    """Sends the frames of one connection."""
 
     __slots__ = (
         "_blocks", "_ended", "_limits", "_maps", "_own_parity", "_padding_size", "blocked",
@@ -60,7 +60,7 @@ class Sender:
         observer: Observer | None,
         ended: Callable[[Stream], None],
     ) -> None:
-        """``ended`` is called with each stream on which our message has ended."""
+        """``ended`` is called with each stream on which our message is complete."""
         self._limits = endpoint.limits
         self._blocks = endpoint.blocks
         self._padding_size = endpoint.settings.padding
@@ -75,12 +75,12 @@ class Sender:
         self.window = r.INITIAL_WINDOW_SIZE
         #: The peer's SETTINGS_INITIAL_WINDOW_SIZE.
         self.initial_window = r.INITIAL_WINDOW_SIZE
-        #: DATA frames sent, one at least for each response: what WINDOW_UPDATE frames are measured
-        #: against.
+        #: DATA frames sent, at least one counted per response: the measure for how many
+        #: WINDOW_UPDATE frames the peer may send.
         self.data_frames = 0
-        #: Octets of content that entered the output from streams that took their turns.
+        #: Octets of content that entered the output, without those of the fast path.
         self.content = 0
-        #: Readers that would block, for the owner to wait for.
+        #: Readers that would block, by stream; the owner waits for them.
         self.blocked: list[tuple[int, BodyReader]] = []
 
     # --- frames
@@ -92,17 +92,17 @@ class Sender:
             self.observer.sent(frame)
 
     def refresh(self) -> None:
-        """The second may have changed: header blocks are remembered by the second."""
+        """Follow the clock: header blocks are cached for one second each."""
         if self.encoder.second != self._blocks.second:
             self.encoder = self._blocks.current(self.encoder)
 
     def resize_table(self, maximum: int) -> None:
-        """The peer allows a dynamic table of ``maximum`` octets (SETTINGS_HEADER_TABLE_SIZE)."""
+        """Use a dynamic table of at most ``maximum`` octets (SETTINGS_HEADER_TABLE_SIZE)."""
         self.refresh()
         self.encoder = self._blocks.resized(self.encoder, min(maximum, self._blocks.maximum))
 
     def encode(self, fields: Fields) -> bytes:
-        """A header block, which must enter the output now."""
+        """Encode a header block, which must enter the output now."""
         self.refresh()
         block, self.encoder = self._blocks.encode(self.encoder, fields)
         return block
@@ -155,7 +155,7 @@ class Sender:
         self._continue(parent.id, rest)
 
     def _continue(self, stream_id: int, rest: bytes) -> None:
-        """Send what is left of a header block in CONTINUATION frames."""
+        """Send the rest of a header block in CONTINUATION frames."""
         size = r.MINIMUM_MAX_FRAME_SIZE
         while rest:
             fragment, rest = rest[:size], rest[size:]
@@ -185,10 +185,10 @@ class Sender:
     def respond(
         self, stream: Stream, response: Response, *, extra: Fields = (), at_once: bool = True
     ) -> None:
-        """Send the final field section of ``response`` and let its body follow.
+        """Send the final field section of ``response``, followed by its body.
 
-        ``extra``: fields in addition.  ``at_once=False``: the body takes its turn in any case.
-        Raises ``OSError``, and has done nothing then, when the body cannot be opened.
+        ``extra``: additional fields.  ``at_once=False``: the body always waits for its turn.
+        Raises ``OSError`` if the body cannot be opened; nothing was sent then.
         """
         if (
             at_once
@@ -212,7 +212,7 @@ class Sender:
             self._final_headers(stream, block, r.END_STREAM, extra)
             self._end(stream)
             return
-        # What the remembered path looks at: what is there before the response.
+        # The fast path checks this too: output from before the response.
         has_room = len(self.output) < self._limits.turn_output
         self._final_headers(stream, block, 0, extra)
         if (
@@ -222,15 +222,15 @@ class Sender:
             and 0 <= block.ready <= min(stream.send_window, self.window)
             and has_room
         ):
-            # What the remembered path does: at once, as one frame.
+            # Like the fast path: at once, as one frame.
             self._send_from_memory(stream, block.ready)
             return
         self.scheduler.add(stream)
 
     def _respond_ready(self, stream: Stream, response: Response) -> bool:
-        """Send a response to a whole request as remembered frames, if nothing about it is special.
+        """Send a response to a complete request as cached frames, if nothing about it is special.
 
-        In one step what the general way does in several.
+        Does in one step what the general path does in several.  Returns whether it was sent.
         """
         length = self.send_ready(stream.id, response, stream.send_window)
         if length < 0:
@@ -246,10 +246,10 @@ class Sender:
         return True
 
     def send_ready(self, stream_id: int, response: Response, stream_window: int) -> int:
-        """Send a prepared response, whole and at once, as one HEADERS and one DATA frame.
+        """Send a complete prepared response at once, as one HEADERS and one DATA frame.
 
-        Returns its octets of content; -1, and nothing was done, when it is not ready as frames, or
-        something is before it, or a window is too small, or somebody looks at each frame.
+        Returns its octets of content, or -1 if nothing was done: the response is not ready as
+        frames, other output comes first, a window is too small, or an observer must see each frame.
         """
         output = self.output
         if (
@@ -293,7 +293,7 @@ class Sender:
         self.headers(stream.id, block.block, flags, fields, note)
 
     def _end(self, stream: Stream) -> None:
-        """The stream's last octet has entered the output."""
+        """End our side of a stream whose last octet has entered the output."""
         self.scheduler.remove(stream)
         stream.advance(Input.SEND_END_STREAM)
         stream.remaining = 0
@@ -302,7 +302,7 @@ class Sender:
             stream.reader = stream.mapper = None
         stream.body = None
         if stream.state is State.CLOSED and stream.id % 2 != self._own_parity:
-            # What we open or promise does not count against the peer's streams.
+            # Streams that we open or promise do not count against the peer's limit.
             self.output.ends.append(self.output.octets)
         self._ended(stream)
 
@@ -315,14 +315,14 @@ class Sender:
     def pump(self, budget: int) -> None:
         """Move content into the output until about ``budget`` octets are waiting there.
 
-        Raises :class:`StreamViolation` when a body fails; to be called again then.
+        Raises :class:`StreamViolation` if a body fails; call it again then.
         """
         while len(self.output) < budget:
             stream = self.scheduler.next()
             if stream is None:
                 return
             if stream.send_window <= 0:
-                # Back in by WINDOW_UPDATE or SETTINGS.
+                # WINDOW_UPDATE or SETTINGS will queue it again.
                 self.scheduler.remove(stream)
                 continue
             if self.window <= 0:
@@ -332,7 +332,7 @@ class Sender:
                 and stream.reader.reuses_buffer
                 and stream.entered_at == self.output.emptied
             ):
-                # What it returned last is still to be sent, and valid until it is read again.
+                # Its last result has not been sent yet and is valid only until the next read.
                 return
             quantum = INCREMENTAL_QUANTUM if stream.incremental else budget
             allowance = min(stream.send_window, self.window, quantum)
@@ -361,7 +361,7 @@ class Sender:
                 self.output.mapped = True
             data = reader.read(min(allowance, READ_SIZE)) if mapped is None else mapped
         except OSError as error:
-            # The octets that Content-Length promised cannot be had: never a short body that looks
+            # The octets that Content-Length promised cannot be read: a short body must never look
             # complete.
             raise StreamViolation(
                 stream.id, ErrorCode.INTERNAL_ERROR, f"reading failed: {error}"
@@ -387,7 +387,7 @@ class Sender:
         self._data(stream, memoryview(data), last=remaining == len(data))
 
     def _data(self, stream: Stream, content: memoryview, *, last: bool) -> None:
-        """Send content that the windows allow; ``last``: it ends the body."""
+        """Send content that fits into the windows; ``last``: it ends the body."""
         length = len(content)
         if stream.remaining is not None:
             stream.remaining -= length
@@ -413,7 +413,7 @@ class Sender:
         output = self.output
         identifier = stream.id.to_bytes(4, "big")
         length = len(content)
-        # Frames that are full and not the last one, which may be empty.
+        # Full frames; a frame with END_STREAM, which may be empty, is added below.
         frames = (length - 1 if end and length else length) // DATA_SIZE
         position = frames * DATA_SIZE
         pieces = output.pieces
@@ -433,7 +433,7 @@ class Sender:
         self.data_frames += frames
 
     def _data_frames(self, stream: Stream, content: memoryview, end: int) -> None:
-        """The same with padding or an observer."""
+        """Like :meth:`_data_pieces`, with padding or an observer."""
         window = min(stream.send_window, self.window)
         for frame in data_frames(stream.id, content, end, window, self._padding_size):
             self.emit(frame)
@@ -445,7 +445,7 @@ class Sender:
     # --- windows
 
     def window_update(self, increment: int) -> None:
-        """The connection's window grows."""
+        """Enlarge the connection's window.  Raises :class:`ConnectionViolation`."""
         # "If a sender receives a WINDOW_UPDATE that causes a flow-control window to exceed this
         # maximum, it MUST terminate either the stream or the connection" (6.9.1).
         if self.window + increment > r.MAXIMUM_WINDOW_SIZE:
@@ -455,7 +455,7 @@ class Sender:
         self.window += increment
 
     def stream_window_update(self, stream: Stream, increment: int) -> None:
-        """A stream's window grows."""
+        """Enlarge a stream's window.  Raises :class:`StreamViolation`."""
         if stream.send_window + increment > r.MAXIMUM_WINDOW_SIZE:
             raise StreamViolation(
                 stream.id, ErrorCode.FLOW_CONTROL_ERROR, "WINDOW_UPDATE: window above 2^31-1"
@@ -464,7 +464,7 @@ class Sender:
         self.resume(stream)
 
     def change_initial_window(self, value: int, streams: Iterable[Stream]) -> None:
-        """The peer's SETTINGS_INITIAL_WINDOW_SIZE is ``value`` (RFC 9113 section 6.9.2)."""
+        """Apply the peer's SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 section 6.9.2)."""
         change = value - self.initial_window
         self.initial_window = value
         # "When the value of SETTINGS_INITIAL_WINDOW_SIZE changes, a receiver MUST adjust the size
@@ -479,7 +479,7 @@ class Sender:
             self.resume(stream)
 
     def replayed(self, count: int, encoder: EncoderState, window: int, octets: int) -> None:
-        """The remembered path has sent ``count`` responses; see :mod:`h2static.http2.replay`."""
+        """Record ``count`` responses sent by the fast path; see :mod:`h2static.http2.replay`."""
         self.encoder = encoder
         self.window = window
         self.output.octets = octets

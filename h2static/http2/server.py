@@ -19,7 +19,7 @@ from h2static.http2.service import Service
 
 
 class ServerConnection(Connection):
-    """Receives requests and has them answered by the service's application."""
+    """Receives requests and has the service's application answer them."""
 
     __slots__ = ("jobs", "push", "requests", "service")
 
@@ -33,7 +33,8 @@ class ServerConnection(Connection):
         observer: Observer | None = None,
         report: Report | None = None,
     ) -> None:
-        """See :class:`~h2static.http2.connection.Connection`."""
+        """``service``: what to serve to ``client``; the other arguments are as for
+        :class:`~h2static.http2.connection.Connection`."""
         super().__init__(Role.SERVER, service, now, notify=notify, observer=observer, report=report)
         self.service = service
         self.push = Push(
@@ -69,7 +70,7 @@ class ServerConnection(Connection):
             reports=self.reports,
             observer=observer,
         )
-        #: Work for threads, by stream; the driver takes one out when a thread begins with it.
+        #: Work for threads, by stream; the driver removes a job when a thread starts it.
         self.jobs: deque[tuple[int, Job]] = self.requests.jobs
         replay.hand_to(self.requests.handle)
         self._begin(self.requests, replay)
@@ -79,7 +80,7 @@ class ServerConnection(Connection):
 
     @property
     def at_rest(self) -> bool:
-        """Once the output is sent, there is nothing to do but to wait for input."""
+        """Implement :attr:`h2static.server.engine.Engine.at_rest`."""
         return not (
             self.sender.scheduler.count
             or self._backlog
@@ -92,11 +93,11 @@ class ServerConnection(Connection):
 
     @property
     def mapped(self) -> bool:
-        """See :class:`h2static.server.engine.Engine`."""
+        """Implement :attr:`h2static.server.engine.Engine.mapped`."""
         return self.sender.output.mapped
 
     def answer_at_once(self, data: bytes, now: float) -> bytes | None:
-        """See :class:`h2static.server.engine.Engine`."""
+        """Implement :meth:`h2static.server.engine.Engine.answer_at_once`."""
         replay = self._replay
         if (
             replay is None
@@ -119,20 +120,20 @@ class ServerConnection(Connection):
         return octets
 
     def not_sent(self, rest: bytes) -> None:
-        """See :class:`h2static.server.engine.Engine`."""
+        """Implement :meth:`h2static.server.engine.Engine.not_sent`."""
         output = self.sender.output
         output.append(rest)
         output.ends.append(output.octets)
 
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
-        """A job was done, or has failed (``None``); the stream may be gone."""
+        """Implement :meth:`h2static.server.engine.Worked.finish_job`."""
         if self._error is None:
             self.turn.now = now
             self._guarded(lambda: self.requests.finish_job(stream_id, outcome))
             self._after()
 
     def reset_stream(self, stream_id: int, code: ErrorCode) -> None:
-        """End an open stream at once (RFC 9113 section 6.4); no effect on any other."""
+        """Reset an open stream (RFC 9113 section 6.4); no effect if it is not open."""
         if self._error is None and stream_id in self.streams.open:
             self.streams.reset(stream_id, code)
             self._after()

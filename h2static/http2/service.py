@@ -1,9 +1,9 @@
-"""What connections have in common: how an end speaks HTTP/2, and what it serves.
+"""What connections share: how an endpoint speaks HTTP/2, and what it serves.
 
-Contract: an :class:`Endpoint` is what connections of either role share: settings, limits, memories.
-A :class:`Service` is a server's: an application as one entrance offers it.  Whoever owns it calls
-:meth:`Service.new_batch` after reading what is there and before connections process it; a prepared
-response is recalled once a batch, so that it is never older than the request.
+Contract: an :class:`Endpoint` is what connections of either role share: settings, limits, caches.
+A :class:`Service` is a server's endpoint: an application as one entrance offers it.  Its owner
+calls :meth:`Service.new_batch` after reading the available input and before connections process it;
+a prepared response is recalled once per batch, so that it is never older than the request.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Endpoint:
     settings: LocalSettings
     limits: Limits
     shared: Shared
-    #: What header blocks of peers mean.
+    #: The cache of decoded header blocks.
     sections: FieldSectionMemory
-    #: Header blocks of ours.
+    #: The cache of encoded header blocks.
     blocks: HeaderBlockMemory
-    #: Whether content may be mapped: what is sent goes to the kernel as it is.
+    #: Whether files may be mapped to send them: the kernel gets the output's octets unchanged.
     maps: bool = False
 
 
@@ -46,23 +46,26 @@ class Service(Endpoint):
     application: Application
     #: Schemes that a request may name (RFC 9113 section 8.3.1).
     schemes: frozenset[bytes]
-    #: Whether responses may have hints: then connections remember what clients have asked for.
+    #: Whether responses may have hints: then connections remember what clients have requested.
     hints: bool = False
-    #: What clients are told that connections are good for (RFC 8336), in frames of this many.
+    #: The origins announced to clients (RFC 8336), one tuple per ORIGIN frame.
     origins: Sequence[tuple[bytes, ...]] = ()
-    #: Who clients have asked for.
+    #: The authorities of requests that were found to be well-formed.
     authorities: Authorities = field(default_factory=Authorities)
-    #: The responses that were recalled in this batch, and those of before that last.
+    #: The responses recalled in this batch, and those of earlier batches that are still right.
     recalled: dict[Request, Response] = field(default_factory=dict)
 
-    #: The application's.
+    #: The application's lifecycle.
     lifecycle: Lifecycle = field(init=False)
 
     def __post_init__(self) -> None:
         self.lifecycle = lifecycle_of(self.application)
 
     def new_batch(self) -> None:
-        """What is processed from here on was read before now; the application was told."""
+        """Begin a batch: its requests were read before this call.
+
+        The application's own :meth:`~h2static.http.lifecycle.Lifecycle.new_batch` comes first.
+        """
         recalled = self.recalled
         if recalled and (
             not self.lifecycle.lasting or len(recalled) > self.limits.recalled_responses
@@ -70,23 +73,23 @@ class Service(Endpoint):
             recalled.clear()
 
     def misdirected(self, request: Request) -> tuple[int, str] | None:
-        """Status and reason where a well-formed request is for somebody else."""
+        """Status and reason if a well-formed request is not for this server."""
         return misdirected(request, self.schemes, self.authorities)
 
     def release(self) -> None:
-        """Forget responses that nobody is being answered with, so that their files are closed."""
+        """Forget recalled responses, so that files which no stream is sending are closed."""
         self.recalled.clear()
         self.blocks.release()
 
 
 def unread(decoded: DecodedBlock) -> Request:
-    """What a 431 answers: only whether it is for HEAD, and so without content, matters."""
+    """Stand-in for a request that gets 431; all that matters is HEAD: no content then."""
     method = next((value for name, value in decoded.fields if name == b":method"), b"GET")
     return Request(method=method, scheme=b"", authority=b"", path=b"/", fields=())
 
 
 def make_sections(limits: Limits, *, memories: bool = True) -> FieldSectionMemory:
-    """A memory of what header blocks mean within ``limits``."""
+    """A cache of header blocks decoded within ``limits``."""
     decode_limits = DecodeLimits(
         soft_fields=limits.soft_fields,
         hard_fields=limits.hard_fields,
@@ -99,7 +102,7 @@ def make_sections(limits: Limits, *, memories: bool = True) -> FieldSectionMemor
 def make_blocks(
     settings: LocalSettings, shared: Shared, *, memories: bool = True
 ) -> HeaderBlockMemory:
-    """A memory of header blocks, for one or several services of equal settings."""
+    """A cache of encoded header blocks, for one or several services with equal settings."""
     return HeaderBlockMemory(
         shared.date,
         plain=settings.padding > 0,
@@ -122,11 +125,11 @@ def make_service(
     memories: bool = True,
     maps: bool = False,
 ) -> Service:
-    """A service.
+    """Make a service.
 
-    ``sections``, ``blocks``: those of another service of the same settings and limits, to share
-    them; ``sections`` of the same schemes, too.  ``maps``: whether content may be mapped, see
-    :class:`Endpoint`.  ``memories=False`` is for tests and for ``-v``.
+    ``sections``, ``blocks``: caches shared with another service of the same settings and limits;
+    sharing ``sections`` also requires the same schemes.  ``maps``: whether files may be mapped, see
+    :class:`Endpoint`.  ``memories=False`` disables the caches, for tests and for ``-v``.
     """
     return Service(
         application=application,

@@ -31,9 +31,9 @@ _OF_THE_CONNECTION: Final = frozenset(
     )
 )
 
-#: Between two ends of one machine nothing is congested, and algorithms that pace (BBR) have a
-#: timer for every 64 KiB, which the sender's processor has to serve.  Linux lets everybody choose
-#: this one.
+#: Sets the congestion control of connections within this machine, which have no congestion: pacing
+#: algorithms (BBR) would cost the sender's processor one timer per 64 KiB.  Linux allows every user
+#: to choose the algorithm below.
 _CONGESTION: Final[int | None] = getattr(socket, "TCP_CONGESTION", None)
 _LOOPBACK_CONGESTION: Final = b"reno"
 
@@ -91,7 +91,7 @@ class Acceptor(Timed):
 
     @property
     def paused_until(self) -> float:
-        """The end of the earliest pause, monotonic; :data:`NEVER`: no listener pauses."""
+        """The end of the earliest pause, in monotonic seconds; :data:`NEVER`: no pause."""
         return min(self._paused.values(), default=NEVER)
 
     def resume(self, now: float) -> None:
@@ -105,7 +105,7 @@ class Acceptor(Timed):
                     self._pause(descriptor, now, error)
 
     def accept(self, descriptor: int, now: float) -> list[Link]:
-        """Accept waiting connections; each link is in the first phase that it needs."""
+        """Accept waiting connections; each link is already in its first phase."""
         links: list[Link] = []
         entrance = self._listeners.get(descriptor)
         if entrance is None:
@@ -117,7 +117,7 @@ class Acceptor(Timed):
                 break
             except OSError as error:
                 if error.errno in _OF_THE_CONNECTION:
-                    continue  # it was gone before it was accepted
+                    continue  # the client disconnected before this
                 # A level-triggered poller would spin: retry in a moment.
                 with contextlib.suppress(OSError):
                     self._poller.unregister(descriptor, READABLE)
@@ -143,7 +143,7 @@ class Acceptor(Timed):
         link = Link(sock, entrance, now)
         if isinstance(address, tuple):
             host, port = address[:2]
-            # The zone identifies our interface on which the client arrived.
+            # The zone identifies the local interface that the client connected to.
             link.name_peer(parse_address(host.partition("%")[0]), port)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""The connections of a worker: reads, lets the engine process, and writes, one link at a time.
+"""The connections of a worker: read, let the engine process, and write, one link at a time.
 
 Contract: :class:`Connections` owns the links of a worker.  The loop calls it with a link that has
 an event; it lets the link's engine act, sends the output, waits for the right events, sets the
@@ -31,7 +31,7 @@ _OPEN, _LINGER, _CLOSED = Phase.OPEN, Phase.LINGER, Phase.CLOSED
 
 
 class Connections:
-    """The links of a worker; see the module."""
+    """The links of one worker."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class Connections:
         proxy_protocol: ProxyProtocol = ProxyProtocol.ACCEPT,
         limits: ServerLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``rouse`` is called when a link is put in the row, in case the loop sleeps; ``emptied``
-        when the last link is closed."""
+        """``rouse`` is called when a link is queued, in case the loop sleeps; ``emptied`` when the
+        last link is closed."""
         self._poller = poller
         self._timers = timers
         self._error_log = error_log
@@ -62,11 +62,11 @@ class Connections:
             limits=limits,
         )
         self._background = Background(pool, error_log, self._bring, jobs=limits.jobs)
-        #: The time, monotonic, in seconds; set by the loop.
+        #: The time in monotonic seconds; set by the loop.
         self.now = 0.0
-        #: Whether several connections had something to do in this round; written likewise.
+        #: Whether several connections had something to do in this round; set by the loop.
         self.crowded = False
-        #: By descriptor.
+        #: The links by descriptor.
         self.links: dict[int, Link] = {}
         #: Links waiting for a turn, in order.
         self.ready: deque[Link] = deque()
@@ -81,7 +81,7 @@ class Connections:
     # ------------------------------------------------------------------ for the loop
 
     def admit(self, link: Link) -> None:
-        """A socket was accepted."""
+        """Take over the link of an accepted socket."""
         self.accepted += 1
         link.log = self._console.frame_log(self.accepted)
         self.links[link.descriptor] = link
@@ -99,7 +99,7 @@ class Connections:
                 link.engine.drain(self.now)
                 self.guarded(link, self._write)
             elif link.phase is not _LINGER:
-                # Its request may be on the way: the connection was accepted.
+                # Its request may be in transit: the connection was accepted.
                 last_word = self.now + self._limits.last_word_seconds
                 self._timers.set(link, min(link.deadline, last_word))
 
@@ -135,7 +135,7 @@ class Connections:
             self._rouse()
 
     def guarded(self, link: Link, action: Callable[[Link], None]) -> None:
-        """Run ``action``: whatever happens to one connection stays with it."""
+        """Run ``action``; errors affect only this link."""
         if link.phase is _CLOSED:
             return
         try:
@@ -152,7 +152,7 @@ class Connections:
         self._close(link)
 
     def _lose(self, link: Link, closed: Closed) -> None:
-        """A link has ended by itself."""
+        """Close a link whose connection ended by itself."""
         if closed.unusual:
             self._error_log.report("connection", link.peer, f"lost: {closed}")
         self._close(link)
@@ -181,23 +181,23 @@ class Connections:
             self._watch(link, events)
 
     def _sniff(self, link: Link, data: bytes, *, last: bool) -> None:
-        """Find out what a link speaks; ``last``: no more is waited for, and it had its time."""
+        """Detect the protocol of a link; ``last``: now, because there is no time to wait longer."""
         now = link.opened_at if last else self.now
         rest, engine = self._opener.sniff(link, data, now, last=last)
         if engine is not None:
             self._start(link, engine, rest)
 
     def _start(self, link: Link, engine: Engine, data: bytes) -> None:
-        """The protocol of a link is known; ``data`` was already received."""
+        """Open a link, whose protocol is known; ``data`` was already received."""
         link.move(Phase.OPEN, engine)
         if data:
-            # SETTINGS go ahead: a client that reads them together with the whole answer may never
-            # acknowledge them (nghttp does not).
+            # Send SETTINGS first: a client that reads them together with the whole response may
+            # never acknowledge them (nghttp does not).
             self._write(link)
             if link.engine is None:
                 return
         if self._draining:
-            # First: an HTTP/1.1 response must say that it is the last.
+            # Before the input: an HTTP/1.1 response must say that it is the last.
             engine.drain(self.now)
         if data:
             engine.receive(data, self.now)
@@ -224,7 +224,7 @@ class Connections:
                 self.guarded(link, self._wait_to_write)
             return False
         if not data and (link.eof or (phase is _SNIFF and not link.buffer)):
-            # There was no request; or the end was read before, this is a hang-up, and no peer is
+            # There was no request; or the end was read before, and this is a hang-up: no peer is
             # left to read anything.
             self._close(link)
             return False
@@ -239,7 +239,7 @@ class Connections:
         return True
 
     def take(self, link: Link) -> None:
-        """Process what was read; :meth:`guarded` by itself, to save a call."""
+        """Process what was read; handles errors like :meth:`guarded`, to save a call."""
         engine = link.engine
         if engine is None:
             self.guarded(link, self._take_first)
@@ -274,7 +274,7 @@ class Connections:
             self._write(link)
 
     def turn(self, link: Link) -> None:
-        """Another turn for a link that has more to do."""
+        """Give a turn to a link that has more to do."""
         engine = link.engine
         if engine is not None:
             if engine.backlog:
@@ -286,11 +286,11 @@ class Connections:
     # ------------------------------------------------------------------ writing
 
     def _write(self, link: Link) -> None:
-        """Send what there is, content included, for one turn; then wait for the right things."""
+        """Send output and content for one turn; then wait for the right events."""
         engine = link.engine
         assert engine is not None
         if link.events == READABLE and engine.at_rest and not link.eof and not self._console.dumps:
-            # Nearly every turn: everything is sent at once, and then there is nothing but waiting.
+            # Nearly every turn: everything is sent at once, and all that is left is to wait.
             octets = engine.output_octets
             count = 0
             if octets:
@@ -305,7 +305,7 @@ class Connections:
         self._write_turn(link, engine)
 
     def _send_at_once(self, link: Link, engine: Engine, octets: bytes) -> None:
-        """Send a response that is all there is to do."""
+        """Send a response when there is nothing else to do."""
         length = len(octets)
         count = link.write([octets], length)
         if count != length:
@@ -317,7 +317,7 @@ class Connections:
             self._set_deadline(link, engine)
 
     def _write_turn(self, link: Link, engine: Engine) -> None:
-        """The long way of :meth:`_write`."""
+        """The general case of :meth:`_write`."""
         # If other links wait, no large response may delay them for long.
         budget = most = self._limits.turn_output
         if not (self.ready or self.crowded):
@@ -370,7 +370,7 @@ class Connections:
                 link.waiting_since = self.now
         else:
             link.waiting_since = 0.0
-            # Busy connections: asking them after every turn would cost more than looking once.
+            # On busy connections, a new deadline per turn would cost more than one early check.
             if self._timers.looks_by(link, self.now + engine.slack):
                 return
         self._set_deadline(link, engine)
@@ -384,7 +384,7 @@ class Connections:
         self._timers.set(link, deadline)
 
     def _stalled_at(self, link: Link, engine: Engine) -> float:
-        """When the peer will have stopped reading for too long."""
+        """The time at which the peer will have stopped reading for too long."""
         return max(engine.write_progress, link.waiting_since) + self._limits.write_seconds
 
     def _closing(self, link: Link, engine: Engine) -> None:
@@ -421,7 +421,7 @@ class Connections:
             self._watch(link, READABLE)
 
     def _retire(self, link: Link, engine: Engine, phase: Phase) -> None:
-        """The link's engine is over: keep its numbers."""
+        """Leave the link's engine, but keep its counters."""
         engine.abandon()
         self._totals.add(engine.counters)
         link.move(phase)
@@ -429,7 +429,7 @@ class Connections:
             link.log.closed()
 
     def _close(self, link: Link) -> None:
-        """Close now."""
+        """Close a link now."""
         if link.phase is _CLOSED:
             return
         engine = link.engine
@@ -451,13 +451,13 @@ class Connections:
     # ------------------------------------------------------------------ time
 
     def check(self, link: Link) -> None:
-        """The deadline of a link has passed."""
+        """Act on a link's deadline, which has passed."""
         engine = link.engine
         if engine is not None:
             engine.check(self.now)
             self._write(link)
             if link.engine is None:
-                return  # it has ended
+                return  # it is closed
             # Even if an engine asks again immediately, others get their turn.
             self._timers.set(link, max(link.deadline, self.now + self._limits.check_seconds))
             if link.waiting_since and self.now >= self._stalled_at(link, engine):

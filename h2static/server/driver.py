@@ -10,7 +10,7 @@ batch (so that every response is younger than its request), lets each connection
 and queues connections with more work for another turn.  Only when nothing is ready does the loop
 wait, once for all connections, by awaiting the poller.  In a process that has nothing else to do,
 it first waits a moment in the poller itself, which is ten times cheaper than going through the
-event loop; that blocks other tasks, so it is for loops without other busy tasks.
+event loop; that blocks other tasks, so it is only for loops without other busy tasks.
 
 Work without a descriptor event (deadlines, and turns requested in this thread) is done by a second
 task while the first one awaits the poller; in an asyncio loop with other tasks, such turns are
@@ -59,7 +59,7 @@ SPIN_SECONDS: Final = 0.001
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop that runs this task; ``None``: it is not one of asyncio's."""
+    """The event loop that runs this task; ``None`` if it is not an asyncio loop."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -67,7 +67,7 @@ def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
 
 
 class Driver:
-    """Serves connections; see the module."""
+    """Serves the connections of one worker."""
 
     def __init__(
         self,
@@ -86,12 +86,12 @@ class Driver:
         poller: Poller | None = None,
         datagrams: DatagramParts | None = None,
     ) -> None:
-        """``access_log`` gets what is noted in the journal of ``shared``.
+        """``access_log`` gets the entries of the journal of ``shared``.
 
         ``trusted_proxies``, ``proxy_protocol``: see :class:`~h2static.server.acceptor.Acceptor`.
-        ``spin``: seconds to wait in the poller after activity; 0 where other tasks of the event
-        loop matter.  ``busy_wait``: whether it may do so without sleeping: a processor is its own.
-        ``poller``: the best of this system unless given.  ``datagrams``: for HTTP/3.
+        ``spin``: seconds to wait in the poller after activity; 0 if other tasks of the event
+        loop matter.  ``busy_wait``: whether it may do so without sleeping, because it has its own
+        processor.  ``poller``: by default the best of this system.  ``datagrams``: for HTTP/3.
         """
         self._shared = shared
         self._access_log = access_log
@@ -145,9 +145,9 @@ class Driver:
             )
             if datagrams.worker.begins:
                 self._datagrams.begin()
-        # HTTP/3 serves what is inside of the other entrances' applications.
+        # HTTP/3 serves the applications that the other entrances' applications wrap.
         every = entrances or (() if datagrams is None else datagrams.entrances)
-        #: To be told that a batch begins: each application once, then each maker of engines.
+        #: Called when a batch begins: each application once, then each maker of engines.
         self._batches: tuple[Callable[[], None], ...] = _distinct(
             [lifecycle_of(one.application).new_batch for one in every]
             + [one.engines.new_batch for one in entrances]
@@ -163,7 +163,7 @@ class Driver:
         self._accepting: list[int] = []
         #: Whether the first task awaits the poller.
         self._asleep = False
-        #: Has it served soon without waking that task, while it awaits the poller in asyncio.
+        #: Schedules service without waking that task, while it awaits the poller in asyncio.
         self._serve_soon: Callable[[], object] | None = None
         self._stopped = False
         self._emptied: anyio.Event | None = None
@@ -172,7 +172,7 @@ class Driver:
 
     @property
     def connections(self) -> int:
-        """Connections that are open."""
+        """Number of open connections."""
         datagrams = self._datagrams
         return len(self._connections.links) + (0 if datagrams is None else datagrams.open)
 
@@ -182,22 +182,22 @@ class Driver:
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """They, in the order in which they were accepted."""
+        """The open links, in the order in which they were accepted."""
         return tuple(self._connections.links.values())
 
     def stop_accepting(self) -> None:
-        """Give the listeners up; the supervisor still holds them."""
+        """Close the listeners; the supervisor still holds them."""
         self._acceptor.stop()
         if self._datagrams is not None:
             self._datagrams.stop_accepting()
 
     def take_datagrams(self) -> None:
-        """Start reading the HTTP/3 sockets: no predecessor reads them."""
+        """Start reading the HTTP/3 sockets, which no predecessor reads now."""
         if self._datagrams is not None:
             self._datagrams.begin()
 
     def leave_datagrams(self) -> None:
-        """Leave the sockets of HTTP/3 to a successor, who passes on what is for connections
+        """Leave the HTTP/3 sockets to a successor, which forwards datagrams for connections
         here."""
         if self._datagrams is not None:
             self._datagrams.stop_reading()
@@ -213,7 +213,7 @@ class Driver:
     def release(self) -> None:
         """Make engines drop cached responses of past seconds.
 
-        They do so by themselves at the next request; until then a deleted file occupies disk space.
+        They do so by themselves at the next request; until then, a deleted file uses disk space.
         """
         self._shared.date.tick(time.time())
         for release in self._releases:
@@ -268,7 +268,7 @@ class Driver:
                 self._poller.close()
 
     async def _loop(self) -> None:
-        """Serve; waits for the poller when there is nothing to do."""
+        """Serve; wait for the poller when there is nothing to do."""
         end = self._new_slice()
         while not self._stopped:
             if not self._go_on(end, self._spin):
@@ -291,8 +291,8 @@ class Driver:
         if loop is None:
             await anyio.wait_readable(self._poller.fileno())
             return
-        # A loop with other tasks, each turn of which may be long: what has come is served in the
-        # very callback, and not only a turn later, when this task would be resumed.
+        # Other tasks of this loop may take long turns: serve input in this very callback, not one
+        # turn later, when this task would resume.
         overdue = loop.create_future()
         loop.add_reader(self._poller.fileno(), self._serve_at_once, overdue)
         serve = functools.partial(self._serve_at_once, overdue)
@@ -337,7 +337,7 @@ class Driver:
             self._write_logs()
 
     def _new_slice(self) -> float:
-        """Start working; sets when other tasks get their turn."""
+        """Start a slice of work; returns the time at which other tasks get their turn."""
         self._connections.now = now = time.monotonic()
         return now + self._limits.slice_seconds
 
@@ -367,16 +367,19 @@ class Driver:
 
     @property
     def _datagrams_wait(self) -> bool:
-        """Whether links of HTTP/3 want a turn."""
+        """Whether HTTP/3 links wait for a turn."""
         return self._datagrams is not None and bool(self._datagrams.ready)
 
     @property
     def _datagram_turns(self) -> int:
-        """How many of them have theirs in this round."""
+        """Number of HTTP/3 links that still get a turn in this round."""
         return 0 if self._datagrams is None else self._datagrams.turns
 
     def _go_on(self, end: float, spin: float) -> bool:
-        """A round, or what ``end`` has left of one; whether there was anything to do."""
+        """Do a round, or the rest of one that was cut off; return whether there was work.
+
+        ``end``: the time at which to stop; ``spin``: seconds to wait in the poller.
+        """
         if not (
             self._arrived
             or self._turns
@@ -393,7 +396,7 @@ class Driver:
         return True
 
     def _begin_round(self, events: Sequence[tuple[int, int]]) -> None:
-        """Read everything, and begin a batch."""
+        """Read all input, and begin a batch."""
         connections = self._connections
         connections.now = time.monotonic()
         connections.handshakes = self._limits.handshakes_a_round
@@ -461,7 +464,7 @@ class Driver:
     # ------------------------------------------------------------------ logs
 
     def _write_logs(self) -> None:
-        """Hand on what was noted since the last time."""
+        """Pass new entries of the journal to the access log."""
         journal = self._shared.journal
         if journal:
             if self._access_log is not None:
@@ -471,5 +474,5 @@ class Driver:
 
 
 def _distinct(actions: Sequence[Callable[[], None]]) -> tuple[Callable[[], None], ...]:
-    """``actions`` in their order, each once; methods of one object are equal."""
+    """``actions`` in order, without duplicates; methods of one object are equal."""
     return tuple(dict.fromkeys(actions))

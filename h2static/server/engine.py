@@ -20,7 +20,7 @@ class Worked(Protocol):
 
     @property
     def blocked(self) -> list[tuple[int, BodyReader]]:
-        """Readings to be waited for, by stream; the driver empties the list."""
+        """Readers to wait for, by stream; the driver empties the list."""
 
     @property
     def jobs(self) -> deque[tuple[int, Job]]:
@@ -28,18 +28,19 @@ class Worked(Protocol):
         engine when its result is no longer needed."""
 
     def finish_job(self, stream_id: int, outcome: Outcome | None, now: float) -> None:
-        """A job of ``jobs`` was done, or failed (``None``); the stream may be closed."""
+        """Take a job's outcome, ``None`` if it failed; the stream may already be closed."""
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """A read of ``blocked`` can continue; the stream may be closed."""
+        """Continue a reader of ``blocked``; the stream may already be closed."""
 
 
 class Engine(ProtocolEngine, Worked, Protocol):
     """One connection of a server.
 
-    An engine is given ``notify`` when it is made, and calls it when an exchange was used outside of
-    the calls: the driver then gives the connection a turn (:meth:`take_turn`).  :meth:`deadline` is
-    asked after every turn, unless ``check`` is going to be called within :attr:`slack` anyway.
+    An engine gets ``notify`` when it is created, and calls it when an exchange is used outside of
+    the driver's calls: the driver then gives the connection a turn (:meth:`take_turn`).  The driver
+    calls :meth:`deadline` after every turn, unless it will call ``check`` within :attr:`slack`
+    anyway.
     """
 
     @property
@@ -48,7 +49,7 @@ class Engine(ProtocolEngine, Worked, Protocol):
 
     @property
     def slack(self) -> float:
-        """How late, in seconds, ``check`` may be: 0 where every millisecond counts."""
+        """How late, in seconds, ``check`` may be called: 0 if every millisecond counts."""
 
     @property
     def write_progress(self) -> float:
@@ -60,31 +61,30 @@ class Engine(ProtocolEngine, Worked, Protocol):
 
     @property
     def at_rest(self) -> bool:
-        """Once the output is sent, there is nothing to do but to wait for input.
+        """Whether, once the output is sent, there is nothing to do except wait for input.
 
-        No content, no backlog, no job or reading, no end; and ``wants_input``.  May be ``False``
-        where that is so, but not the other way round.
+        That is: no content, no backlog, no job, no blocked reader, the connection is not ending,
+        and ``wants_input`` is true.  May be ``False`` even then, but never ``True`` otherwise.
         """
 
     @property
     def open_streams(self) -> int:
-        """Requests that are not finished."""
+        """Number of unfinished requests."""
 
     @property
     def mapped(self) -> bool:
-        """Whether some of :meth:`pending` are mappings of files, which only the kernel may look at;
+        """Whether pieces of :meth:`pending` are mappings of files, which only the kernel may read;
         see :class:`h2static.http.bodies.MappedReader`."""
 
     def answer_at_once(self, data: bytes, now: float) -> bytes | None:
-        """The response to ``data``, when that is one whole request whose response is ready.
+        """The response to ``data``, if that is one complete request whose response is ready.
 
-        It is to be sent at once; what the socket does not take is given back by :meth:`not_sent`.
-        ``None``, and nothing was done, in any other case: :meth:`receive` the octets.  An engine
-        may always say so.
+        Send it at once, and pass what the socket does not take to :meth:`not_sent`.  ``None``:
+        nothing was done; pass ``data`` to :meth:`receive`.  An engine may always return ``None``.
         """
 
     def not_sent(self, rest: bytes) -> None:
-        """The end of what :meth:`answer_at_once` gave, which is still to be sent."""
+        """Queue the rest of the result of :meth:`answer_at_once` for sending."""
 
     def drain(self, now: float) -> None:
         """Finish what was accepted, then close."""
@@ -125,10 +125,10 @@ class Refusal(AnswersLater):
         return sum(len(piece) for piece in self._pieces)
 
     def receive(self, data: bytes, now: float) -> None:
-        """Nothing that comes matters."""
+        """Ignore the input."""
 
     def receive_eof(self, now: float) -> None:
-        """Nothing that comes matters."""
+        """Ignore the end of input."""
 
     def take_turn(self, now: float) -> None:
         """There is never a backlog."""
@@ -150,7 +150,7 @@ class Refusal(AnswersLater):
         """Nothing is ever blocked."""
 
     def deadline(self) -> float | None:
-        """The linger deadline of the driver is enough."""
+        """``None``: the driver's linger deadline is enough."""
         return None
 
     def check(self, now: float) -> None:

@@ -31,30 +31,30 @@ if TYPE_CHECKING:
 
 #: Pieces of one ``sendmsg``: the system's limit is 1024 (more is EMSGSIZE).
 _MOST_PIECES: Final = 1_024
-#: Average octets of a piece from which copying them together costs more than naming them.
+#: Average octets per piece from which joining pieces costs more than passing each of them.
 _LARGE_PIECE: Final = 1_024
 #: Octets of one TLS write: full records, and not too much to copy again after a short write.
 _TLS_CHUNK: Final = 262_144
-#: The most content of a TLS record (RFC 8446 section 5.1).
+#: Maximum content of a TLS record (RFC 8446 section 5.1).
 _TLS_RECORD: Final = 16_384
-#: Linux.
+#: Linux only.
 _CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)
 
 
 class Phase(IntEnum):
-    """Where a link stands."""
+    """The phases of a link."""
 
-    #: Nothing was done with it yet.
+    #: Accepted; nothing else has happened yet.
     ACCEPTED = 0
     #: Waits for the header of a trusted proxy.
     PROXY = 1
-    #: TLS begins.
+    #: The TLS handshake is in progress.
     HANDSHAKE = 2
     #: Waits for the first octets, which show the protocol.
     SNIFF = 3
-    #: An engine speaks.
+    #: An engine speaks the protocol.
     OPEN = 4
-    #: All is sent; the client's end is waited for.
+    #: Everything is sent; waits for the client to close.
     LINGER = 5
     CLOSED = 6
 
@@ -71,7 +71,7 @@ TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
 }
 
 
-#: How connections end by what peers and networks do every day.
+#: Ordinary errors by which peers and networks end connections.
 _USUAL: Final = frozenset(
     (
         *(errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ETIMEDOUT),
@@ -81,7 +81,7 @@ _USUAL: Final = frozenset(
 
 
 class Closed(Exception):
-    """The connection has ended; ``unusual``: as the error log does not know yet and is to know."""
+    """The connection is closed; ``unusual``: for a reason to be reported in the error log."""
 
     def __init__(self, reason: str, *, unusual: bool = False) -> None:
         super().__init__(reason)
@@ -89,9 +89,9 @@ class Closed(Exception):
 
 
 def closed_by(error: OSError) -> Closed:
-    """How ``error`` has ended a connection."""
+    """The :class:`Closed` that describes a connection closed by ``error``."""
     if isinstance(error, ssl.SSLError):
-        # Hardly any client sends close_notify before it goes.
+        # Hardly any client sends close_notify before it disconnects.
         unusual = not isinstance(error, ssl.SSLEOFError)
         reason = getattr(error, "reason", None) or str(error)
         return Closed(f"TLS: {reason}", unusual=unusual)
@@ -99,7 +99,7 @@ def closed_by(error: OSError) -> Closed:
 
 
 def _without_file(piece: bytes | memoryview) -> bytes | memoryview:
-    """``piece``, or zeros in the place of one that is a mapping of a file."""
+    """``piece``, or the same number of zeros if it is a mapping of a file."""
     is_mapping = isinstance(piece, memoryview) and isinstance(piece.obj, mmap)
     return bytes(len(piece)) if is_mapping else piece
 
@@ -140,16 +140,16 @@ class Link(Timed):
         self.socket = sock
         self.descriptor = sock.fileno()
         self.entrance = entrance
-        #: The client's address, ``None`` for a Unix domain socket; the same as text, empty then;
-        #: and with its port, for logs.
+        #: The client's address, ``None`` for a Unix domain socket; the address as text, empty for
+        #: a Unix domain socket; and both address and port as text, for logs.
         self.address: IPAddress | None = None
         self.host = ""
         self.port = 0
         self.peer = UNIX
-        #: Whom to believe: the peer of the socket is one of these trusted proxies.
+        #: The trusted proxies, if the socket's peer is one of them.
         self.proxies: TrustedProxies | None = None
-        #: What the TLS client offers, once that is known; and how many octets were there when that
-        #: was last looked for.
+        #: The TLS client's offer, once it is known; and the number of octets that had arrived when
+        #: it was last looked for.
         self.hello: ClientHello | None = None
         self.hello_octets = 0
         self.tls: ssl.SSLSocket | None = None
@@ -158,17 +158,17 @@ class Link(Timed):
         self.phase = Phase.ACCEPTED
         self.engine: Engine | None = None
         self.opened_at = now
-        #: Since when output has waited for the socket; 0: none waits.
+        #: Time since which output has waited for the socket; 0: no output waits.
         self.waiting_since = 0.0
         #: Octets read and not yet processed.
         self.arrived = b""
-        #: Octets that came before the protocol was known.
+        #: Octets that arrived before the protocol was known.
         self.buffer = b""
         #: The events that the poller watches.
         self.events = READABLE
         #: Whether the link is queued for a turn.
         self.queued = False
-        #: TLS has to write before it can read on (a key update): readable means nothing now.
+        #: TLS must write before it can read more (a key update): being readable means nothing now.
         self.read_wants_write = False
         self.eof = False
         self.discarded = 0
@@ -177,14 +177,14 @@ class Link(Timed):
         self.reported = False
 
     def move(self, phase: Phase, engine: Engine | None = None) -> None:
-        """Go to ``phase``; ``engine`` is what speaks in :attr:`Phase.OPEN`."""
+        """Enter ``phase``; :attr:`Phase.OPEN` requires the ``engine`` of the connection."""
         assert phase in TRANSITIONS[self.phase], f"{self.phase.name} to {phase.name}"
         assert (engine is not None) == (phase is Phase.OPEN)
         self.phase = phase
         self.engine = engine
 
     def name_peer(self, address: IPAddress, port: int) -> None:
-        """The client is known by its address."""
+        """Set the client's address and port."""
         self.address = address = unmapped(address)
         self.host = host = str(address)
         self.port = port
@@ -193,14 +193,14 @@ class Link(Timed):
     def read(self, size: int) -> bytes | None:
         """At most ``size`` octets that have arrived; empty at the end of input.
 
-        ``None`` when nothing has arrived.  Raises :class:`Closed`.
+        ``None`` if nothing has arrived.  Raises :class:`Closed`.
         """
         self.read_wants_write = False
         try:
             if self.tls is None:
                 return self.socket.recv(size)
             data = self.tls.recv(size)
-            # Octets inside TLS are not seen by the poller; reading them never waits.
+            # The poller does not see octets inside TLS; reading them never waits.
             while data and len(data) < size and self.tls.pending():
                 data += self.tls.recv(size - len(data))
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
@@ -215,13 +215,13 @@ class Link(Timed):
         return data
 
     def write(self, pieces: list[bytes | memoryview], octets: int, *, mapped: bool = False) -> int:
-        """Write a prefix of ``pieces``, which are ``octets`` long; returns the octets written.
+        """Write the first part of ``pieces``, which total ``octets``; returns the octets written.
 
         ``mapped``: some may be mappings of files, see :class:`h2static.http.bodies.MappedReader`.
-        Those whose file has lost their octets are replaced by zeros: the frames that they are in
-        have begun, and their stream will be reset.
+        If a file has lost mapped octets, zeros replace the mappings: their frames have begun, and
+        their stream will be reset.
 
-        0 when the socket takes nothing now.  Raises :class:`Closed`.
+        Returns 0 if the socket takes nothing now.  Raises :class:`Closed`.
         """
         try:
             if self.tls is not None:
@@ -253,8 +253,8 @@ class Link(Timed):
                 count += 1
             chunk = self.tls_chunk = b"".join(pieces[:count])
         if len(chunk) > _TLS_RECORD and _CORK is not None:
-            # OpenSSL writes record by record: a segment of its own for each, and a reader who is
-            # woken as often, costs a fifth of the throughput.
+            # OpenSSL writes each record separately: a segment and a wake-up of the reader for each
+            # record would cost a fifth of the throughput.
             self._cork(_CORK, on=True)
             try:
                 taken = self.tls.send(chunk)
@@ -267,17 +267,17 @@ class Link(Timed):
         return taken
 
     def _cork(self, option: int, *, on: bool) -> None:
-        """Have the kernel wait for full segments, or send what is left."""
-        # A Unix domain socket knows no segments.
+        """Make the kernel wait for full segments, or send the rest."""
+        # A Unix domain socket has no segments.
         with contextlib.suppress(OSError):
             self.socket.setsockopt(socket.IPPROTO_TCP, option, on)
 
     def shut_down(self) -> None:
-        """Say that nothing more will be sent: close_notify, then the end of the stream."""
+        """Announce that nothing more will be sent: close_notify, then the end of the stream."""
         try:
             if self.tls is not None:
                 tls, self.tls = self.tls, None
-                # It is sent; the peer's own is not waited for.
+                # This sends close_notify, but does not wait for the peer's.
                 with contextlib.suppress(OSError, ValueError):
                     tls.unwrap()
                 tls.shutdown(socket.SHUT_WR)

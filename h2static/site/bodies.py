@@ -15,7 +15,7 @@ fifth faster than filling a new one.  Because peers decide how many readers ther
 kept buffers are limited; further readers use new ones.
 
 Strategy: ``preadv`` with ``RWF_NOWAIT`` if the system has it.  Once a whole file has been read from
-the page cache, it is mapped for those who accept mappings: the kernel then copies from the cache
+the page cache, it is mapped for callers that accept mappings: the kernel then copies from the cache
 straight to the socket, without a buffer of ours in between.  If the file is rewritten in place
 meanwhile, such a piece may carry new octets, but the end of the response is never sent.
 """
@@ -66,7 +66,7 @@ class FileAccess:
 
 # Absent on macOS, where every read goes through ``submit``.
 _NO_WAIT: int | None = getattr(os, "RWF_NOWAIT", None)
-#: Errors meaning that the medium would block, or that the file system cannot tell.
+#: Errors meaning that the medium would block, or that the file system cannot know.
 _WOULD_BLOCK = (errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -235,7 +235,7 @@ class FileReader:
         return data
 
     def read_mapped(self, size: int) -> memoryview | None:
-        """See :class:`h2static.http.bodies.MappedReader`."""
+        """Implement :meth:`h2static.http.bodies.MappedReader.read_mapped`."""
         handle = self._handle
         if handle is None or not handle.cached or self._fetched is not None or not self._first[1]:
             return None
@@ -265,8 +265,8 @@ class FileReader:
         return memoryview(mapping)[offset : offset + size]
 
     def _sample_of(self, handle: FileHandle, offset: int, size: int) -> bytes | None:
-        """The last octets of so many from ``offset`` on, if they are all in the page cache, as far
-        as can be told: a page that is not would hold up the whole process.  Raises ``OSError``."""
+        """The last octets of ``size`` octets from ``offset`` on; ``None`` if any seem not to be in
+        the page cache: a missing page would block the whole process.  Raises ``OSError``."""
         access, faults = self._access, major_faults()
         fetched, access.faults = faults > access.faults >= 0, faults
         first, last = bytearray(1), bytearray(SAMPLE_SIZE)

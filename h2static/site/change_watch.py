@@ -48,7 +48,7 @@ from h2static.site.mounts import file_system_of
 RENEWAL_SECONDS = 0.05
 #: The same if many files are watched.
 LONGEST_RENEWAL_SECONDS = 0.5
-#: What it takes to check one file, and the share of the time (1/100) that checking may take.
+#: Seconds needed to check one file, and the share of the time (1/100) that checking may take.
 _LOOK_SECONDS = 7e-6
 _SHARE = 100
 #: File systems changed only by this machine's kernel.  (Changing the layers below an overlay is
@@ -81,12 +81,12 @@ class ChangeWatch:
         self._most = 0
         #: Reference count of each watch: two names may be one file.
         self._uses: dict[int, int] = {}
-        #: The watches on the path to the root, with the names they watch for; empty if
-        #: the path is not known.
+        #: The watches on the path to the root, with the names that they watch for; empty if the
+        #: path is not known.
         self._way: dict[int, set[bytes]] = {}
         #: Time at which silence last expired.
         self._renewed = -RENEWAL_SECONDS
-        #: And how long it lasts.
+        #: How long the current silence lasts, in seconds.
         self._rest = RENEWAL_SECONDS
         self._local: dict[int, bool] = {}
 
@@ -171,11 +171,11 @@ class ChangeWatch:
         return known
 
     def _take(self, events: list[Event]) -> bool:
-        """Whether one of ``events`` is relevant."""
+        """Process ``events``; returns whether any of them is relevant."""
         changed = False
         for event in events:
             if event.mask & UNMOUNT:
-                # Watches have ended whose files may return: check everything.
+                # Watches ended, but their files may return: check everything.
                 self._give_up()
                 return True
             if event.watch in self._way and self._is_on_the_way(event):

@@ -2,8 +2,8 @@
 
 Contract: :class:`Compression` says which files are worth compressing and which coding a client
 should get, and provides the compressed octets, cached or new.  The same content in the same coding
-is compressed only once while it is cached.  If there is no room, or if so much was compressed in a
-short time that it looks like an attack, it returns :data:`UNKNOWN`, and the file is sent
+is compressed only once while it is cached.  If there is no room, or if the amount compressed in a
+short time looks like an attack, it returns :data:`UNKNOWN`, and the file is sent
 uncompressed.
 
 Assumes that a tag identifies one content, and that :meth:`Compression.make` is called where

@@ -91,7 +91,7 @@ class PathState:
         return self.batch >= (epoch.since if self.watch >= 0 else epoch.batch)
 
     def look(self) -> None:
-        """Check the current version."""
+        """Check which version the path currently has."""
         self.batch = self.epoch.batch
         version = self.version
         folder = self.folder

@@ -1,7 +1,7 @@
-"""Responses to cache keys, also while files change.
+"""Making the responses for cache keys, even while files change.
 
-Contract: :func:`respond` looks at everything anew and may be called in any thread; files that
-change while they are looked at make it start over a few times.
+Contract: :func:`respond` checks everything again and may be called in any thread; if files change
+while it checks them, it starts over a few times.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from h2static.site.setup import Setup
 
 
 def respond(setup: Setup, cache_key: CacheKey, *, blocking: bool) -> BuiltResponse:
-    """The response to a request with this cache key, from the files as they are now.
+    """The response to a request with this cache key, made from the current files.
 
     Raises :class:`~h2static.site.errors.WouldBlockError` unless ``blocking``.
     """
@@ -28,7 +28,7 @@ def respond(setup: Setup, cache_key: CacheKey, *, blocking: bool) -> BuiltRespon
 def refuse(
     setup: Setup, cache_key: CacheKey, status: int, refusal: str | None = None
 ) -> BuiltResponse:
-    """The response for ``status``, whose body is octets; waits for no file.
+    """The response for ``status``, with its body in memory; does not wait for files.
 
     ``refusal``: see :attr:`h2static.http.messages.Response.refusal`.
     """

@@ -1,22 +1,21 @@
-"""Remembered answers, and the proof that they are still right.
+"""Cached responses, and the proof that they are still right.
 
-Contract: a remembered response is returned only when every file and folder that it depends on is
-proven to be in the version that it depends on: it was looked at in the current batch, or it is
-watched and nothing has happened to anything that is watched since it was looked at
-(:mod:`h2static.site.change_watch`).  A file is looked at once per batch at most, whatever the
-number of answers that depend on it.  An answer that was made while something had not settled counts
-for its own batch only.
+Contract: a cached response is returned only if every file and folder that it depends on is proven
+to be in the version that it depends on: it was checked in the current batch, or it is watched and
+nothing has happened to anything watched since it was checked (:mod:`h2static.site.change_watch`).
+A file is checked at most once per batch, however many responses depend on it.  A response that was
+made while something had not settled is valid only for its own batch.
 
-Now and then, what was not used since the last time is forgotten, so that files which nobody asks
-for any more are closed; and what is in use is made anew after some of these times.
+From time to time :meth:`ResponseCache.release` drops what was not used since its last call, so that
+files without requests are closed.  Responses in use are made again after several of these calls.
 
-Bounds: see :class:`~h2static.site.limits.SiteLimits`.  Where there are too many responses or
-requests, the oldest eighth is forgotten; at the other bounds everything is.  What is in use comes
-back with its next request.
+Limits: see :class:`~h2static.site.limits.SiteLimits`.  If there are too many responses or requests,
+the oldest eighth is dropped; at the other limits everything is.  The next requests bring back what
+is in use.
 
-Strategy: two dictionaries.  ``Request`` objects compare by identity and come back for the same
-octets of a client, so the first costs one look-up; the second is by cache key, for what is
-equal and not the same.
+Strategy: two dictionaries.  ``Request`` objects compare by identity, and the same octets from a
+client give the same object, so the first dictionary costs one lookup.  The second, by cache key, is
+for requests that are equal but not identical.
 """
 
 from __future__ import annotations
@@ -39,30 +38,29 @@ from h2static.site.octets import OctetBody
 from h2static.site.path_states import UNTRIED, Epoch, PathState
 from h2static.site.paths import is_no_query
 
-#: One part in so many is forgotten when there is no room.
+#: The fraction that is dropped when there is no room is one part in this many.
 _PARTS: Final = 8
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class CachedResponse:
-    """A remembered response."""
+    """A cached response."""
 
     response: Response
-    #: ``None`` when changes might go unseen.
+    #: ``None`` if changes might be missed.
     dependencies: tuple[tuple[PathState, FileVersion | None], ...] | None
-    #: The batch in which it was last found to be right.
+    #: The batch in which it was last proven right.
     batch: int
     #: Whether everything that it depends on is watched.
     watched: bool = False
     #: Whether it answers its path with any query.
     any_query: bool = False
-    #: It is forgotten when :meth:`ResponseCache.release` has been called so many times more, used
-    #: or not.
+    #: Calls of :meth:`ResponseCache.release` after which it is dropped, even if it is in use.
     releases_left: int
 
 
 class ResponseCache:
-    """The memory of one site; used by one thread."""
+    """The responses of one site; used by one thread."""
 
     def __init__(self, change_watch: ChangeWatch | None, limits: SiteLimits = DEFAULTS) -> None:
         """``change_watch``: see :class:`Epoch`."""
@@ -70,31 +68,31 @@ class ResponseCache:
         self.epoch = Epoch(change_watch, limits)
         #: The batch of the last :meth:`release`.
         self._released = 0
-        #: Responses to request objects that come again; right while :func:`is_fresh` says so.
+        #: Responses to request objects that repeat; valid while :func:`is_fresh` returns true.
         self.by_request: dict[Request, CachedResponse] = {}
         self._by_key: dict[CacheKey, CachedResponse] = {}
         self._path_states: WeakValueDictionary[bytes, PathState] = WeakValueDictionary()
-        #: Identities of the open files that answers hold.
+        #: Identities of the open files that responses hold.
         self._open_files: set[int] = set()
-        #: Octets that no other memory counts, by their identities, and how many they are.
+        #: Identities of bodies that no other cache counts, and their octets in total.
         self._own_bodies: set[int] = set()
         self.own_octets = 0
 
     @property
     def size(self) -> int:
-        """Responses that are remembered, by what they depend on."""
+        """Number of cached responses by cache key."""
         return len(self._by_key)
 
     @property
     def paths(self) -> int:
-        """Paths whose state is known."""
+        """Number of paths whose state is known."""
         return len(self._path_states)
 
     def find_equal(self, request: Request, cache_key: CacheKey) -> Response | None:
-        """The answer to an equal request, if it is known and right."""
+        """The response to an equal request, if it is cached and right."""
         answer = self._by_key.get(cache_key)
         if answer is None or not is_fresh(answer, self.epoch):
-            # One that was right for this query alone may be so no longer.
+            # A response for this query alone may be outdated: try one for any query.
             if b"?" not in cache_key.path or len(cache_key.path) > self._limits.key:
                 return None
             answer = self._by_key.get(without_query(cache_key))
@@ -112,9 +110,9 @@ class ResponseCache:
         return answer.response
 
     def remember(self, cache_key: CacheKey, built: BuiltResponse, batch: int) -> Response:
-        """Keep an answer that was made in ``batch``, or in none that is known (0).
+        """Cache a response that was made in ``batch``; 0: in an unknown batch.
 
-        Returns the response to send: the one that was remembered where the new one is equal.
+        Returns the response to send: the one already cached if the new one is equal.
         """
         response = built.response
         if sum(map(len, filter(None, cache_key))) > self._limits.key:
@@ -140,7 +138,7 @@ class ResponseCache:
                 known.watched = False
                 response.prepared = True
                 return response
-            # Only what is prepared is recalled by request: this one no longer is.
+            # Only prepared responses are recalled by request, and this one no longer is prepared.
             known.batch = 0
             known.dependencies = None
         response.prepared = dependencies is not None
@@ -157,13 +155,13 @@ class ResponseCache:
         return 1 if built.brief else self._limits.releases
 
     def release(self) -> None:
-        """Forget what was not used since the last call, and what is to be made anew."""
+        """Drop what was not used since the last call, and what must be made again."""
         kept: dict[CacheKey, CachedResponse] = {}
         open_files, own_bodies = set[int](), dict[int, int]()
         for key, answer in self._by_key.items():
             answer.releases_left -= 1
-            # Whatever is used is proven again in a batch since, or within the time that silence is
-            # believed for.
+            # A response in use has been proven again in a batch since then, or within the time for
+            # which silence is trusted.
             if answer.batch <= self._released or answer.releases_left <= 0:
                 continue
             kept[key] = answer
@@ -173,7 +171,7 @@ class ResponseCache:
             octets = body.octets if isinstance(body, OctetBody) else body
             if isinstance(octets, bytes) and id(octets) in self._own_bodies:
                 own_bodies[id(octets)] = len(octets)
-        # Which requests come again is found out again.
+        # Requests that repeat come back with their next occurrence.
         self.by_request.clear()
         self._by_key = kept
         self._open_files, self._own_bodies = open_files, set(own_bodies)
@@ -181,7 +179,7 @@ class ResponseCache:
         self._released = self.epoch.batch
 
     def forget(self) -> None:
-        """Forget everything."""
+        """Clear the cache."""
         self.by_request.clear()
         self._by_key.clear()
         self._open_files.clear()
@@ -214,7 +212,7 @@ class ResponseCache:
             self.own_octets += own
 
     def _make_room(self) -> None:
-        """Forget the oldest responses whose octets are counted elsewhere; all, if there are few."""
+        """Drop the oldest responses whose octets are counted elsewhere; all, if there are few."""
         by_key = self._by_key
         most = max(1, len(by_key) // _PARTS)
         oldest = [
@@ -227,7 +225,7 @@ class ResponseCache:
             self.forget()
             return
         for key in oldest[:most]:
-            # By request it may be remembered still, but not as right.
+            # It may still be cached by request: invalidate it there.
             answer = by_key.pop(key)
             answer.dependencies = None
             answer.batch = 0
@@ -251,7 +249,7 @@ def _drop_oldest(memory: dict[Request, CachedResponse]) -> None:
 
 
 def without_query(cache_key: CacheKey) -> CacheKey:
-    """``cache_key`` for a response that no query changes; a query that is none stays."""
+    """``cache_key`` for a response that no query changes; keeps what is not a query."""
     path, mark, query = cache_key.path.partition(b"?")
     if not mark or is_no_query(query):
         return cache_key
@@ -259,7 +257,7 @@ def without_query(cache_key: CacheKey) -> CacheKey:
 
 
 def is_fresh(answer: CachedResponse, epoch: Epoch) -> bool:
-    """Whether everything that ``answer`` depends on is as it was."""
+    """Whether everything that ``answer`` depends on is unchanged."""
     batch, since = epoch.batch, epoch.since
     if answer.batch >= (since if answer.watched else batch):
         return True
@@ -270,7 +268,7 @@ def is_fresh(answer: CachedResponse, epoch: Epoch) -> bool:
     for path_state, version in dependencies:
         if path_state.batch < (since if path_state.watch >= 0 else batch):
             folder = path_state.folder
-            # What PathState.look does first, without a call: this is done for each request.
+            # The first step of PathState.look, without a call: this runs for each request.
             try:
                 if (
                     path_state.descriptor >= 0
@@ -284,7 +282,7 @@ def is_fresh(answer: CachedResponse, epoch: Epoch) -> bool:
                 else:
                     path_state.look()
             except OSError:
-                # What is open cannot be asked: its name is.
+                # The open file cannot be checked: check its name.
                 path_state.release()
                 path_state.look()
         if path_state.version is not version and path_state.version != version:

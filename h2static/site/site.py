@@ -1,16 +1,17 @@
-"""The site: an application that answers from the files below a root.
+"""The site: an application that serves the files below a root.
 
 Contract: :class:`Site` is an :class:`~h2static.http.exchange.Application` and a
-:class:`~h2static.http.lifecycle.Lifecycle`, used by one thread.  It waits for no disk there: what
-would is a job for another thread.  It never raises for a request.  Equal requests get the same
-``Response`` object, marked ``prepared``, as long as no file that it depends on has changed.
+:class:`~h2static.http.lifecycle.Lifecycle`, used by one thread.  It never waits for a disk there:
+anything that may do so is a job for another thread.  It never raises for a request.  Equal requests
+get the same ``Response`` object, marked ``prepared``, as long as no file that it depends on has
+changed.
 
-:meth:`Site.look` is public to wrappers and to hints: it answers without an exchange, changes
-nothing but the site's own memory, and may be asked any number of times.
+:meth:`Site.look` is public for wrappers and hints: it responds without an exchange, changes only
+the site's own caches, and may be called any number of times.
 
 Freshness: a response is never older than its batch.  An engine that answers several requests at a
-time calls :meth:`Site.new_batch` after reading them and before answering them; one that never does
-gets every file looked at for every request.
+time calls :meth:`Site.new_batch` after reading them and before answering them; without these calls,
+every file is checked for every request.
 """
 
 from __future__ import annotations
@@ -46,23 +47,23 @@ def run_at_once(job: Callable[[], None]) -> None:
 
 
 class SiteMemory(NamedTuple):
-    """What a site holds at a moment."""
+    """What a site holds in memory at some moment."""
 
-    #: Remembered responses, by what they depend on and by request.
+    #: Cached responses, by cache key and by request.
     responses: int
     requests: int
     #: Files and folders whose state is known.
     paths: int
-    #: Of these, what the kernel watches.
+    #: How many of these the kernel watches.
     watches: int
     #: Octets of files in the cache.
     kept_octets: int
-    #: Octets of files and lists that anybody holds: the cache, responses, streams.
+    #: Octets of files and lists held by the cache, by responses or by streams.
     held_octets: int
 
 
 class Neighbours:
-    """What is served beside a site by others."""
+    """What other sites and applications serve alongside a site."""
 
     __slots__ = ("_look", "bases")
 
@@ -72,17 +73,17 @@ class Neighbours:
         self._look: Callable[[Request], Response | ResponseJob] | None = None
 
     def introduce(self, look: Callable[[Request], Response | ResponseJob]) -> None:
-        """``look`` is as :meth:`Site.look`, over all sites; they are there now."""
+        """Set ``look``, which is like :meth:`Site.look` for all sites, once all sites exist."""
         self._look = look
 
     def look(self, request: Request) -> Response | ResponseJob:
-        """What ``request`` gets, whoever serves it."""
+        """The response to ``request``, from the site or application that serves it."""
         assert self._look is not None
         return self._look(request)
 
 
 class Site(Lifecycle):
-    """A folder and the rules by which it is served."""
+    """Serves a folder according to rules."""
 
     def __init__(
         self,
@@ -97,20 +98,20 @@ class Site(Lifecycle):
         base: str = "",
         neighbours: Neighbours | None = None,
     ) -> None:
-        """``clock`` gives the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
+        """``clock`` returns the seconds since 1970; ``submit`` runs blocking jobs elsewhere.
 
-        ``survey``: whether to look through the folder at the start for files that will not be sent
-        as one might expect; one of several workers is enough.
+        ``survey``: whether to search the folder at the start for files that will not be sent as the
+        owner might expect; one of several workers is enough.
 
-        ``alone``: what jobs enter, where several threads do them, to take turns at computing that
-        takes much room; a lock.  ``falls_through``: others answer where the site has nothing.  The
-        response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.  ``base``: the
-        path below which the site is served, such as ``/docs``, decoded; all paths that the rules of
-        ``config`` name have it in front.  ``neighbours``: what is served beside this site, which
-        its pages may have hints for.
+        ``alone``: a lock that jobs hold during computations that need much memory, so that several
+        threads take turns.  ``falls_through``: other applications answer if the site has nothing;
+        the response is :data:`~h2static.site.builder.ABSENT` then, whatever the method.  ``base``:
+        the decoded path below which the site is served, such as ``/docs``; all paths in the rules
+        of ``config`` begin with it.  ``neighbours``: what is served alongside this site, for which
+        its pages may have hints.
 
-        Raises ``ValueError`` or ``OSError`` with one clear line when the configuration names what
-        does not exist or has faults.
+        Raises ``ValueError`` or ``OSError`` with a one-line message if the configuration has
+        mistakes or names something that does not exist.
         """
         root = os.path.abspath(os.fsencode(config.root))
         if not os.path.isdir(root):
@@ -130,7 +131,7 @@ class Site(Lifecycle):
             base=split_path(os.fsencode(base)),
             neighbours=() if neighbours is None else neighbours.bases,
         )
-        # Where links may lead anywhere, changes on the way there would go unseen.
+        # If links may lead anywhere, changes on the way there would be missed.
         change_watch = None if config.follow_symlinks else ChangeWatch(root, limits)
         self._responses = ResponseCache(change_watch, limits)
         self._epoch = self._responses.epoch
@@ -144,21 +145,21 @@ class Site(Lifecycle):
         self._uploads = UploadBudget(limits=limits) if config.echo_upload else None
         self._survey = survey
         self._has_batches = False
-        #: Whether what was recalled since the last batch began is of watched files alone, and
-        #: whether all of it is still right.
+        #: Whether everything recalled since the last batch began depends on watched files only;
+        #: and whether all of it is still right.
         self._all_watched = True
         self._lasting = False
-        #: Responses that other threads built and this one has not remembered yet.
+        #: Responses that other threads built and that are not in the cache yet.
         self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
 
     @property
     def access(self) -> FileAccess:
-        """How its files are read; for others who send files."""
+        """How the site reads files; for other code that sends files."""
         return self._access
 
     @property
     def memory(self) -> SiteMemory:
-        """What the site holds now."""
+        """What the site currently holds in memory."""
         change_watch = self._epoch.change_watch
         return SiteMemory(
             responses=self._responses.size,
@@ -171,44 +172,43 @@ class Site(Lifecycle):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was left out of ``_headers``, ``_redirects`` and push rules, one line each."""
+        """What was ignored in ``_headers``, ``_redirects`` and push rules, one line each."""
         return self._setup.warnings()
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the owner of the site may want to know besides, one line each: files that are not
-        sent as one might expect."""
+        """Files that are not sent as the owner of the site might expect, one line each."""
         return self._setup.notices()
 
     def start(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.start`."""
         if self._survey:
             self._access.submit(self._setup.unused_siblings.survey)
 
     def concerns(self, names: tuple[bytes, ...]) -> bool:
-        """Whether any response may change with the file or folder of these names, from the root
-        on, or with what is below it.  May be called in any thread."""
+        """Whether any response may depend on the file or folder with these names, counted from the
+        root, or on anything below it.  May be called in any thread."""
         return self._setup.concerns(names)
 
     def refresh_push_rules(self, *, look_at_targets: bool) -> bool:
-        """Read the push rules again if they changed, where the configuration is lenient.
+        """Read the push rules again if they changed and the configuration is lenient.
 
-        ``look_at_targets``: also find out which files that they name have come or gone.  Where it
-        is true, :meth:`forget` is to be called: responses of before have the hints of before.
-        Blocks; may be called in another thread, one at a time.
+        ``look_at_targets``: also check which of the files that they name exist.  If the result is
+        true, call :meth:`forget`: earlier responses have the earlier hints.  Blocks; may be called
+        in another thread, one call at a time.
         """
         return self._setup.push_source.refresh(look_at_targets=look_at_targets)
 
     def refresh_netlify(self) -> None:
         """Read ``_headers`` and ``_redirects`` again if they changed, as each response does.
 
-        For those who want to know of :attr:`warnings` before anything is asked.  Blocks; may be
-        called in another thread.
+        Makes :attr:`warnings` available before the first request.  Blocks; may be called in another
+        thread.
         """
         self._setup.refresh_netlify()
 
     def new_batch(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.new_batch`."""
         self._has_batches = True
         epoch = self._epoch
         epoch.begin(self._clock())
@@ -217,36 +217,36 @@ class Site(Lifecycle):
 
     @property
     def lasting(self) -> bool:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :attr:`h2static.http.lifecycle.Lifecycle.lasting`."""
         return self._lasting
 
     def release(self) -> None:
-        """Forget responses that were not used since the last call, and so close the files that they
-        keep open, and lists."""
-        # Those that other threads made and nobody has asked for since are not even remembered yet.
+        """Release responses that were not used since the last call, which closes their files, and
+        lists."""
+        # Responses that other threads made and no request has used since.
         self._built.clear()
         self._responses.release()
         self._setup.release()
 
     def forget(self) -> None:
-        """Forget all responses and lists.  What is in use comes back with its next request."""
+        """Clear the caches of responses and lists.  The next requests fill them again."""
         self._built.clear()
         self._responses.forget()
         self._setup.release()
         self._all_watched = self._lasting = False
 
     def shrink(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.shrink`."""
         self.forget()
         self._contents.forget()
 
     def recall(self, request: Request) -> Response | None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.recall`."""
         if not self._has_batches:
             self._epoch.begin(self._clock())
         known = self._responses.by_request.get(request)
         if known is None:
-            # Another request may have been equal in all that matters.
+            # An equivalent request may have been answered before.
             if self.echoes(request):
                 return None
             response = self._responses.find_equal(request, self._keys.of(request))
@@ -262,7 +262,7 @@ class Site(Lifecycle):
         return None
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         if self.echoes(request):
             self.echo(exchange)
@@ -278,14 +278,14 @@ class Site(Lifecycle):
         return self._uploads is not None and request.method in UPLOAD_METHODS
 
     def echo(self, exchange: Exchange) -> None:
-        """Respond with the content of the request; for those of which :meth:`echoes` says so."""
+        """Respond with the content of a request for which :meth:`echoes` returns true."""
         assert self._uploads is not None
         exchange.accept(EchoUpload(exchange, self._uploads, self.refuse, self._access))
 
     def look(self, request: Request) -> Response | ResponseJob:
-        """The response to ``request``, or a job that makes it where that may block.
+        """The response to ``request``, or a job that makes it if that may block.
 
-        For POST and PUT this is what they get where the site echoes no uploads.
+        For POST and PUT: the response of a site that does not echo uploads.
         """
         if not self._has_batches:
             self._epoch.begin(self._clock())
@@ -303,7 +303,7 @@ class Site(Lifecycle):
         return self._remember(cache_key, built, self._epoch.batch)
 
     def _respond_elsewhere(self, cache_key: CacheKey) -> Response:
-        """The response for ``cache_key``, made in another thread; it is remembered later."""
+        """Make the response for ``cache_key`` in another thread; it is cached later."""
         built = respond(self._setup, cache_key, blocking=True)
         self._built.append((cache_key, built))
         return built.response
@@ -314,14 +314,14 @@ class Site(Lifecycle):
         for content in built.contents:
             dropped |= self._contents.remember(content)
         if dropped:
-            # Responses hold the octets that are to make room.
+            # Responses keep the dropped octets in memory.
             self._responses.forget()
         if built.response.refusal is not None:
-            # The error log is told of each one; what memories find is told to nobody.
+            # Each refusal must reach the error log; a cached response would not.
             return built.response
         return self._responses.remember(cache_key, built, batch)
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.refuse`."""
         cache_key = CacheKey(b"GET", b"/") if request is None else cache_key_of(request)
         return refuse(self._setup, cache_key, status).response

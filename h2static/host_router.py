@@ -115,7 +115,7 @@ class HostRouter(Lifecycle):
         return None if host is None else host.application.recall(request)
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         host = self.choose(request.authority)
         if host is None:
@@ -146,25 +146,25 @@ class HostRouter(Lifecycle):
         )
 
     def start(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.start`."""
         self._hosts.start()
 
     def new_batch(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.new_batch`."""
         self._hosts.new_batch()
 
     def release(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.release`."""
         self._hosts.release()
 
     def shrink(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.shrink`."""
         self._hosts.shrink()
 
     def drain(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.drain`."""
         self._hosts.drain()
 
     def stop(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.stop`."""
         self._hosts.stop()

@@ -63,7 +63,7 @@ class Http3Engines:
         }
 
     def make(self, opening: DatagramOpening) -> ServerConnection:
-        """See :class:`h2static.server.datagram_entrance.DatagramEngines`."""
+        """Implement :meth:`h2static.server.datagram_entrance.DatagramEngines.make`."""
         if opening.log is not None:
             opening.log.established()
         return ServerConnection(
@@ -77,12 +77,12 @@ class Http3Engines:
         )
 
     def new_batch(self) -> None:
-        """See :class:`h2static.server.datagram_entrance.DatagramEngines`."""
+        """Implement :meth:`h2static.server.datagram_entrance.DatagramEngines.new_batch`."""
         for one in self._services.values():
             one.new_batch()
 
     def release(self) -> None:
-        """See :class:`h2static.server.datagram_entrance.DatagramEngines`."""
+        """Implement :meth:`h2static.server.datagram_entrance.DatagramEngines.release`."""
         for one in self._services.values():
             one.release()
 

@@ -72,7 +72,7 @@ class Router(Several):
         return self.choose(request.path).recall(request)
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         self.choose(exchange.request.path).handle(exchange)
 
     def refuse(self, status: int, request: Request | None) -> Response:

@@ -131,17 +131,17 @@ class SiteEngines:
             )
 
     def make(self, protocol: str, opening: Opening) -> Engine:
-        """See :class:`h2static.server.entrance.Engines`."""
+        """Implement :meth:`h2static.server.entrance.Engines.make`."""
         return self._http2(opening) if protocol == HTTP2 else self._http1(opening)
 
     def new_batch(self) -> None:
-        """See :class:`h2static.server.entrance.Engines`."""
+        """Implement :meth:`h2static.server.entrance.Engines.new_batch`."""
         self._service.new_batch()
         if self._proxied is not None:
             self._proxied.new_batch()
 
     def release(self) -> None:
-        """See :class:`h2static.server.entrance.Engines`."""
+        """Implement :meth:`h2static.server.entrance.Engines.release`."""
         self._service.release()
         if self._proxied is not None:
             self._proxied.release()

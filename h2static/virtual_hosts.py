@@ -158,16 +158,16 @@ class EnginesByCertificate:
         return self._by_pair[self._certificates.pair_of(context)]
 
     def make(self, protocol: str, opening: Opening) -> Engine:
-        """See :class:`h2static.server.entrance.Engines`."""
+        """Implement :meth:`h2static.server.entrance.Engines.make`."""
         return self._every[0].make(protocol, opening)
 
     def new_batch(self) -> None:
-        """See :class:`h2static.server.entrance.Engines`."""
+        """Implement :meth:`h2static.server.entrance.Engines.new_batch`."""
         for one in self._every:
             one.new_batch()
 
     def release(self) -> None:
-        """See :class:`h2static.server.entrance.Engines`."""
+        """Implement :meth:`h2static.server.entrance.Engines.release`."""
         for one in self._every:
             one.release()
 

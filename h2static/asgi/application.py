@@ -113,7 +113,7 @@ class AsgiApplication(Lifecycle):
         return None
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         speak = self._protocols.get(request.protocol) if request.protocol else serve_http
         if speak is None or (request.method == b"CONNECT" and speak is serve_http):
@@ -164,13 +164,13 @@ class AsgiApplication(Lifecycle):
     def file(
         self, path: str, request: Request, status: int, section: Section
     ) -> tuple[int, Fields, bytes | Body]:
-        """See :class:`h2static.asgi.http.Host`."""
+        """Implement :meth:`h2static.asgi.http.Host.file`."""
         return self._files.response(path, request, status, section)
 
     # ------------------------------------------------------------------ lifecycle
 
     def release(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.release`."""
         self.scopes.release()
         self.sections.release()
         self.responses.release()

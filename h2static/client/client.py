@@ -405,7 +405,7 @@ class _Switching:
         self.fail = response.fail
 
     def inform(self, head: ResponseHead) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.inform`."""
         self._response.inform(head)
         if head.status == 101:
             self._switch(self._response)

@@ -231,7 +231,7 @@ class Response:
     # ------------------------------------------------------------------ as a ResponseReceiver
 
     def inform(self, head: ResponseHead) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.inform`."""
         if len(self.informational) >= self._limits.informational:
             if self.call is not None:
                 self.call.cancel()
@@ -243,13 +243,13 @@ class Response:
         self._wake()
 
     def respond(self, head: ResponseHead) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.respond`."""
         self._head = head
         self.times.head = time.monotonic()
         self._wake()
 
     def receive(self, data: bytes) -> bool:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.receive`."""
         self.received += len(data)
         if self._is_dropped:
             return True
@@ -262,7 +262,7 @@ class Response:
         return False
 
     def end(self, trailers: Fields) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.end`."""
         self._whole = True
         self.trailers = trailers
         held = self._held_content
@@ -273,7 +273,7 @@ class Response:
         self._wake()
 
     def fail(self, failure: Failure) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.fail`."""
         if self.is_over:
             return
         self._failure = failure
@@ -281,7 +281,7 @@ class Response:
         self._wake()
 
     def promise(self, request: Request, stream_id: int, call: Call) -> Response | None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.promise`."""
         if len(self.pushes) >= self._limits.promises:
             return None
         promised = Response(

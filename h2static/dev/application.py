@@ -194,7 +194,7 @@ class DevApplication(Wrapper):
         return None if found is None else self._documents.recall(asked, found, self._state)
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         self.shared_workers.note(request)
         own = request.path.startswith(_OWN_PATHS)

@@ -78,7 +78,7 @@ class MockApplication(Wrapper):
         return self._inner.recall(request) if self._folder(request) is None else None
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         folder = self._folder(request)
         if folder is None or request.protocol:

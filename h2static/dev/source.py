@@ -55,7 +55,7 @@ class NoFolder(Refusals):
         return ()
 
     def look(self, request: Request) -> Response:
-        """See :class:`DocumentSource`."""
+        """Implement :meth:`DocumentSource.look`."""
         return ABSENT
 
     def forget(self) -> None:

@@ -80,7 +80,7 @@ class TroubleApplication(Wrapper):
         return self._inner.recall(request) if self._is_left_alone(request) else None
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         if self._is_left_alone(exchange.request):
             self._inner.handle(exchange)
             return
@@ -160,7 +160,7 @@ class _SlowBody:
         self.length = inner.length
 
     def open(self) -> BodyReader:
-        """See :class:`h2static.http.bodies.Body`."""
+        """Implement :meth:`h2static.http.bodies.Body.open`."""
         return _SlowReader(self._inner.open(), self._rate, self._alarm)
 
 
@@ -177,7 +177,7 @@ class _SlowReader:
         self.reuses_buffer = inner.reuses_buffer
 
     def read(self, size: int) -> bytes | memoryview | None:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.read`."""
         self._fill()
         if self._room < 1:
             return None
@@ -195,16 +195,16 @@ class _SlowReader:
         self._filled = now
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.wait`."""
         if self._room < 1:
             self._alarm.call((self._least - self._room) / self._rate, wake)
         else:
             self._inner.wait(wake)
 
     def trailers(self) -> Fields:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.trailers`."""
         return self._inner.trailers()
 
     def close(self) -> None:
-        """See :class:`h2static.http.bodies.BodyReader`."""
+        """Implement :meth:`h2static.http.bodies.BodyReader.close`."""
         self._inner.close()

@@ -89,7 +89,7 @@ class JSONLog:
     # --- Observer
 
     def received(self, frame: f.Frame) -> None:
-        """See :class:`h2static.http2.observer.Observer`."""
+        """Implement :meth:`h2static.http2.observer.Observer.received`."""
         self._frame("received", frame, self._received)
         if isinstance(frame, f.Settings) and not frame.flags & r.ACK:
             self._allow(self._sent, frame)
@@ -109,7 +109,7 @@ class JSONLog:
         """Nothing: the frames show it."""
 
     def violation(self, reason: str, code: int, stream_id: int) -> None:
-        """See :class:`h2static.http2.observer.Observer`."""
+        """Implement :meth:`h2static.http2.observer.Observer.violation`."""
         self._line("violation", stream=stream_id, code=r.error_name(code), reason=reason)
 
     @staticmethod
@@ -121,11 +121,11 @@ class JSONLog:
     # --- HeadObserver
 
     def sent_head(self, section: bytes) -> None:
-        """See :class:`h2static.http1.observer.HeadObserver`."""
+        """Implement :meth:`h2static.http1.observer.HeadObserver.sent_head`."""
         self._message("sent", section)
 
     def received_head(self, section: bytes) -> None:
-        """See :class:`h2static.http1.observer.HeadObserver`."""
+        """Implement :meth:`h2static.http1.observer.HeadObserver.received_head`."""
         self._message("received", section)
 
     def _message(self, direction: str, section: bytes) -> None:

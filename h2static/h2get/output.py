@@ -122,7 +122,7 @@ class Inflater:
         self._first = True
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """See :class:`Decoder`."""
+        """Implement :meth:`Decoder.decode`."""
         while data:
             if self._object.eof:
                 if not data.startswith(_GZIP):
@@ -143,7 +143,7 @@ class Inflater:
             data = self._object.unconsumed_tail or self._object.unused_data
 
     def end(self) -> None:
-        """See :class:`Decoder`."""
+        """Implement :meth:`Decoder.end`."""
         if not self._first and not self._object.eof:
             raise ClientError("cannot decompress content: it is truncated")
 

@@ -110,7 +110,7 @@ class ProxyApplication(Lifecycle):
         return None
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         request = exchange.request
         if self._ended:
             exchange.respond(self.refuse(503, request))
@@ -123,22 +123,22 @@ class ProxyApplication(Lifecycle):
             Relay(exchange, self).begin()
 
     def refuse(self, status: int, request: Request | None) -> Response:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.refuse`."""
         return self.refuse_plainly(status, request)
 
     # ------------------------------------------------------------------ for relays
 
     @property
     def loop(self) -> Loop:
-        """See :class:`h2static.proxy.relay.Route`."""
+        """Implement :meth:`h2static.proxy.relay.Route.loop`."""
         return self._loop
 
     def choose(self, tried: list[Upstream]) -> Upstream | None:
-        """See :class:`h2static.proxy.relay.Route`."""
+        """Implement :meth:`h2static.proxy.relay.Route.choose`."""
         return self._balance.choose(tried)
 
     def refusal(self, status: int, exchange: Exchange, reason: str, upstream: str) -> Response:
-        """See :class:`h2static.proxy.relay.Route`."""
+        """Implement :meth:`h2static.proxy.relay.Route.refusal`."""
         request = exchange.request
         text = reason if not upstream or upstream in reason else f"{upstream}: {reason}"
         if self._dev and status in (502, 503, 504):
@@ -148,17 +148,17 @@ class ProxyApplication(Lifecycle):
         return replace(response, refusal=text, early=True, prepared=False, source=upstream)
 
     def opened(self, relay: Timed) -> None:
-        """See :class:`h2static.proxy.relay.Route`."""
+        """Implement :meth:`h2static.proxy.relay.Route.opened`."""
         self._open.add(relay)
 
     def closed(self, relay: Timed) -> None:
-        """See :class:`h2static.proxy.relay.Route`."""
+        """Implement :meth:`h2static.proxy.relay.Route.closed`."""
         self._open.discard(relay)
 
     # ------------------------------------------------------------------ lifecycle
 
     def release(self) -> None:
-        """See :class:`h2static.http.lifecycle.Lifecycle`."""
+        """Implement :meth:`h2static.http.lifecycle.Lifecycle.release`."""
         self.responses.release()
         if self.upstreams:
             self.requests.release()

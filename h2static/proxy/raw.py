@@ -58,12 +58,12 @@ class RawConnection:
 
     @property
     def wants_input(self) -> bool:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.wants_input`."""
         return not (self._paused or self._input_ended or self.closing)
 
     @property
     def has_content(self) -> bool:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.has_content`."""
         return self._reader is not None and not self._blocked
 
     @property
@@ -72,12 +72,12 @@ class RawConnection:
         return self._reader is None and not self._output.octets and not self.closing
 
     def receive(self, data: bytes, now: float) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.receive`."""
         if data and self._receiver is not None and not self._receiver.receive(data):
             self._paused = True
 
     def receive_eof(self, now: float) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.receive_eof`."""
         if self._input_ended or self.closing:
             return
         self._input_ended = True
@@ -87,10 +87,10 @@ class RawConnection:
         self._close()
 
     def take_turn(self, now: float) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.take_turn`."""
 
     def pump(self, now: float, budget: int) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.pump`."""
         while self.has_content and self._output.octets < budget:
             assert self._reader is not None
             try:
@@ -109,15 +109,15 @@ class RawConnection:
                 self.ended_at = now
 
     def pending(self) -> list[bytes | memoryview]:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.pending`."""
         return self._output.pieces
 
     def sent(self, count: int, now: float) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.sent`."""
         self._output.advance(count)
 
     def unblock(self, stream_id: int, now: float) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.unblock`."""
         self._blocked = False
 
     def deadline(self) -> float | None:
@@ -125,7 +125,7 @@ class RawConnection:
         return None
 
     def check(self, now: float) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.check`."""
 
     def close(self, now: float) -> None:
         """Nothing more is wanted."""
@@ -140,7 +140,7 @@ class RawConnection:
             receiver.fail(Failure(reason))
 
     def abandon(self) -> None:
-        """See :class:`h2static.http.engine.Engine`."""
+        """Implement :meth:`h2static.http.engine.Engine.abandon`."""
         self.lose("the connection is closed")
 
     def _close(self) -> None:

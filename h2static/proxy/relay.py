@@ -235,7 +235,7 @@ class Relay:
     # ------------------------------------------------------------------ as a ResponseReceiver
 
     def inform(self, head: ResponseHead) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.inform`."""
         self._heard = True
         self._hurry()
         self._informed += 1
@@ -249,7 +249,7 @@ class Relay:
             self._exchange.inform(head.status, fields)
 
     def respond(self, head: ResponseHead) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.respond`."""
         self._heard = True
         self._head = head
         self._deadline = _NEVER
@@ -259,7 +259,7 @@ class Relay:
         self._touch()
 
     def receive(self, data: bytes) -> bool:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.receive`."""
         self._hurry_content()
         if self._pipe is not None:
             return self._pipe.receive(data) or self._pipe.closed
@@ -271,7 +271,7 @@ class Relay:
         return self._held < self._route.limits.response
 
     def end(self, trailers: Fields) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.end`."""
         self._whole = True
         self._trailers = trailers
         if self._pipe is not None:
@@ -281,7 +281,7 @@ class Relay:
             self._touch()
 
     def fail(self, failure: Failure) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.fail`."""
         if self._over:
             return
         link, upstream = self._link, self._upstream
@@ -457,7 +457,7 @@ class Relay:
             self._deadline = self._route.loop.now() + timeout
 
     def check(self, now: float) -> None:
-        """See :class:`Timed`."""
+        """Implement :meth:`Timed.check`."""
         if self._moved != self._upload.moved:
             self._moved = self._upload.moved
             if self._head is None:

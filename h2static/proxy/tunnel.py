@@ -183,7 +183,7 @@ class TunnelRelay:
     # ------------------------------------------------------------------ as a ResponseReceiver
 
     def inform(self, head: ResponseHead) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.inform`."""
         link = self._link
         if head.status != 101 or link is None or self._over:
             return
@@ -202,7 +202,7 @@ class TunnelRelay:
             raw.receive(rest, self._route.loop.now())
 
     def respond(self, head: ResponseHead) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.respond`."""
         link = self._link
         if link is not None and isinstance(link.engine, Http2Connection) and head.status < 300:
             self._grant(head)
@@ -214,7 +214,7 @@ class TunnelRelay:
         self._head = head
 
     def receive(self, data: bytes) -> bool:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.receive`."""
         if self._granted:
             return self._down.receive(data) or self._down.closed
         self._refusal += len(data)
@@ -225,7 +225,7 @@ class TunnelRelay:
         return True
 
     def end(self, trailers: Fields) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.end`."""
         if self._granted:
             self._finish()
             self._down.end()
@@ -246,7 +246,7 @@ class TunnelRelay:
         self._exchange.respond(response)
 
     def fail(self, failure: Failure) -> None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.fail`."""
         if self._over:
             return
         if self._granted:
@@ -258,7 +258,7 @@ class TunnelRelay:
             self._refuse(502, failure.reason)
 
     def promise(self, request: Request, stream_id: int, call: Call) -> ResponseReceiver | None:
-        """See :class:`h2static.http.outgoing.ResponseReceiver`."""
+        """Implement :meth:`h2static.http.outgoing.ResponseReceiver.promise`."""
         return None
 
     def _resume(self) -> None:
@@ -326,7 +326,7 @@ class TunnelRelay:
         """The server is about to stop: a tunnel continues as long as its client may."""
 
     def check(self, now: float) -> None:
-        """See :class:`h2static.proxy.relay.Timed`."""
+        """Implement :meth:`h2static.proxy.relay.Timed.check`."""
         if now >= self._deadline and not self._over:
             self._cancel()
             self._leave()

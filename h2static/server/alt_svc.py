@@ -37,7 +37,7 @@ class AltSvcApplication(Wrapper):
         self._rewriter = Rewriter(self._changed)
 
     def recall(self, request: Request) -> Response | None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.recall`."""
         return self._rewriter.recall(self._inner.recall(request))
 
     @property
@@ -46,7 +46,7 @@ class AltSvcApplication(Wrapper):
         return self._lifecycle.lasting
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         self._inner.handle(WrappedExchange(exchange, self._rewriter.response))
 
     def release(self) -> None:

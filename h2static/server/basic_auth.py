@@ -137,13 +137,13 @@ class OneThread:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="password")
 
     def submit(self, work: Callable[[], None]) -> None:
-        """See :class:`Background`."""
+        """Implement :meth:`Background.submit`."""
         # After the stop, its result is not needed.
         with contextlib.suppress(RuntimeError):
             self._executor.submit(work)
 
     def stop(self) -> None:
-        """See :class:`Background`."""
+        """Implement :meth:`Background.stop`."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 

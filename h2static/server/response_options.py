@@ -46,11 +46,11 @@ class ResponseOptions(Wrapper):
         self._for_others = Rewriter(partial(self._changed, head=False))
 
     def recall(self, request: Request) -> Response | None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.recall`."""
         return self._rewriter(request).recall(self._inner.recall(request))
 
     def handle(self, exchange: Exchange) -> None:
-        """See :class:`h2static.http.exchange.Application`."""
+        """Implement :meth:`h2static.http.exchange.Application.handle`."""
         change = self._rewriter(exchange.request).response
         self._inner.handle(WrappedExchange(exchange, change))
 
@@ -90,7 +90,7 @@ class TrailingBody:
         self.length = length or None
 
     def open(self) -> BodyReader:
-        """See :class:`h2static.http.bodies.Body`."""
+        """Implement :meth:`h2static.http.bodies.Body.open`."""
         if isinstance(self._body, bytes):
             return OctetsReader(self._body, self._trailers)
         return _TrailingReader(self._body.open(), self._trailers)

@@ -45,7 +45,7 @@ class SparingDeflate(Extension):
         self._smallest = smallest
 
     def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
-        """See :class:`websockets.extensions.base.Extension`."""
+        """Implement :meth:`websockets.extensions.base.Extension.decode`."""
         return self._inner.decode(frame, max_size=max_size)
 
     def encode(self, frame: Frame) -> Frame:

@@ -228,7 +228,7 @@ class WebSocket:
     # ------------------------------------------------------------------ as the tunnel's sink
 
     def receive(self, data: bytes) -> bool:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.receive`."""
         self._heard = True
         if self._full:
             self._unparsed.append(data)
@@ -237,13 +237,13 @@ class WebSocket:
         return not self._full
 
     def end(self, trailers: Fields) -> None:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.end`."""
         self._input_ended = True
         if not self._full:
             self._end_input()
 
     def abandon(self) -> None:
-        """See :class:`h2static.http.bodies.Sink`."""
+        """Implement :meth:`h2static.http.bodies.Sink.abandon`."""
         self._is_lost()
 
     # ------------------------------------------------------------------ internal

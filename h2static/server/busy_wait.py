@@ -39,16 +39,16 @@ class BusyWait:
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
         """What is ready, after waiting at most ``seconds``; see :class:`Poller`."""
-        poll, most = self._poller.poll, self._most
+        poller, most = self._poller, self._most
         busy = self._seconds
         if not busy or not seconds:
-            return poll(seconds, most)
+            return poller.poll(seconds, most)
         clock = time.monotonic
         start = clock()
         if self._prompt >= _WORTH:
             end = start + busy
             while True:
-                events = poll(0, most)
+                events = poller.poll(0, most)
                 if events:
                     if self._prompt < _MOST:
                         self._prompt += 1
@@ -56,8 +56,8 @@ class BusyWait:
                 if clock() >= end:
                     break
             self._prompt -= _IN_VAIN
-            return poll(seconds, most)
-        events = poll(seconds, most)
+            return poller.poll(seconds, most)
+        events = poller.poll(seconds, most)
         if events and clock() - start < busy:
             self._prompt += 1
         else:

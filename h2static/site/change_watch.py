@@ -88,6 +88,8 @@ class ChangeWatch:
         self._renewed = -RENEWAL_SECONDS
         #: How long the current silence lasts, in seconds.
         self._rest = RENEWAL_SECONDS
+        #: Whether a watch has ended since the last call of :meth:`silent`.
+        self._released = False
         self._local: dict[int, bool] = {}
 
     @property
@@ -111,8 +113,10 @@ class ChangeWatch:
             return False
         if self._inotify is None:
             return False
+        # What was found by a watch that has ended must be checked again.
+        released, self._released = self._released, False
         if 0 <= now - self._renewed < self._rest:
-            return bool(self._way) and not changed
+            return bool(self._way) and not changed and not released
         self._renewed = now
         rest = len(self._uses) * _LOOK_SECONDS * _SHARE
         self._rest = min(max(rest, RENEWAL_SECONDS), LONGEST_RENEWAL_SECONDS)
@@ -149,7 +153,9 @@ class ChangeWatch:
         uses = self._uses.pop(watch) - 1
         if uses:
             self._uses[watch] = uses
-        elif watch not in self._way and self._inotify is not None:
+            return
+        self._released = True
+        if watch not in self._way and self._inotify is not None:
             self._inotify.remove(watch)
 
     def _start(self) -> None:

@@ -125,7 +125,7 @@ def test_two_modules_of_one_name(folder: Path) -> None:
     )
     with pytest.raises(AssertionError) as raised, running("--config", "hosts.toml", folder=folder):
         pass
-    told = f"the module shop is not {folder}/a/shop.py, but {folder}/main/shop.py"
+    told = f"the module shop is already imported from {folder}/main/shop.py, not {folder}/a/shop.py"
     assert f"hosts.toml: [[host]] 1: shop:app: {told}" in str(raised.value)
 
 

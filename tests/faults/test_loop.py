@@ -30,7 +30,7 @@ from tests.support.certificates import Certificate
 from tests.support.faults import Faults, FaultySocket, Outcome, Place, late_raising
 from tests.support.processes import DEADLINE
 
-POLL = place("server/driver:Driver._go_on:poll")
+POLL = place("server/busy_wait:BusyWait.wait:poll")
 WAKE = place("server/pool:Pool.wake:send")
 HEED = place("server/pool:Pool.heed_wakeup:recv")
 SUBMIT = place("server/pool:Pool.submit:submit")

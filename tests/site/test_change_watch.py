@@ -441,6 +441,30 @@ def test_what_was_forgotten_does_not_last(
     assert not lasts(client)
 
 
+def test_a_watch_that_ends_ends_the_silence_once(watching: Watching) -> None:
+    """Who was told of silence may rely on that watch still."""
+    watch = watching.watch(watching.file)
+    watching.settle()
+    watching.change_watch.release(watch)
+    assert not watching.silent()
+    assert watching.silent()
+
+
+def test_what_is_released_does_not_last(watching: Watching) -> None:
+    """Its watch has ended: a change would go unseen."""
+    client = make_client(watching.root)
+    client.clock.settle()
+    question = request("/sub/a")
+    recalled(client, question)
+    # It is not asked for any more: the engine has it.
+    for _ in range(20):
+        client.site.release()
+    watching.file.write_text("new")
+    client.site.new_batch()
+    assert not client.site.lasting
+    assert octets_of(client.ask(question)) == b"new"
+
+
 def test_what_is_not_watched_lasts_for_its_batch(watching: Watching) -> None:
     client = make_client(watching.root, follow_symlinks=True)
     client.clock.settle()

@@ -39,16 +39,16 @@ class BusyWait:
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
         """What is ready, after waiting at most ``seconds``; see :class:`Poller`."""
-        poller, most = self._poller, self._most
+        most = self._most
         busy = self._seconds
         if not busy or not seconds:
-            return poller.poll(seconds, most)
+            return self._poller.poll(seconds, most)
         clock = time.monotonic
         start = clock()
         if self._prompt >= _WORTH:
             end = start + busy
             while True:
-                events = poller.poll(0, most)
+                events = self._poller.poll(0, most)
                 if events:
                     if self._prompt < _MOST:
                         self._prompt += 1
@@ -56,8 +56,8 @@ class BusyWait:
                 if clock() >= end:
                     break
             self._prompt -= _IN_VAIN
-            return poller.poll(seconds, most)
-        events = poller.poll(seconds, most)
+            return self._poller.poll(seconds, most)
+        events = self._poller.poll(seconds, most)
         if events and clock() - start < busy:
             self._prompt += 1
         else:

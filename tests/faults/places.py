@@ -22,7 +22,7 @@ _PACKAGE = Path(h2static.__file__).resolve().parent
 MODULES = (
     *("server/driver", "server/connections", "server/link", "server/opening", "server/acceptor"),
     *("server/trusted_proxies", "server/pool", "server/background", "server/server"),
-    "server/memory_bound",
+    *("server/memory_bound", "server/busy_wait"),
     *("site/files", "site/octets", "site/bodies", "site/contents", "site/sources"),
     *("descriptors", "site/mounts", "site/file_times", "site/listing"),
     *("site/netlify", "site/response_cache", "site/path_states", "site/change_watch"),

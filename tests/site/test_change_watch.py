@@ -443,7 +443,7 @@ def test_what_was_forgotten_does_not_last(
 
 def test_a_watch_that_ends_ends_the_silence_once(watching: Watching) -> None:
     """Who was told of silence may rely on that watch still."""
-    watch = watching.watch(watching.file)
+    watch = watching.watch(write(watching.base, "beside"))
     watching.settle()
     watching.change_watch.release(watch)
     assert not watching.silent()

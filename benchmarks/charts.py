@@ -14,7 +14,7 @@ from html import escape
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 _WIDTH = 760
 #: Room for names on the left, and for everything around.
-_LEFT, _EDGE = 190, 16
+_LEFT, _EDGE = 230, 16
 _BAR, _GAP, _LINE = 11, 12, 18
 _STYLE = (
     "text{font:12px sans-serif;fill:#24292f}.h{font-weight:bold;font-size:14px}"

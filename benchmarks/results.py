@@ -26,6 +26,9 @@ TABLES = {
     "client": "CPU time of the client, µs for each request",
 }
 
+#: Characters beside the bars of a chart.
+_LABEL = 32
+
 
 def median(runs: Sequence[Measurement], figure: str) -> float:
     """The median of a figure of ``runs``."""
@@ -136,14 +139,14 @@ def write(
 def picture(facts: Mapping[str, str], results: Mapping[str, Runs], names: Sequence[str]) -> str:
     """Requests per second under every load as bars."""
     rows = {
-        f"{key}: {_short(SCENARIOS[key].load)}": {
-            name: median(runs[name], "rate") for name in names if runs.get(name)
-        }
+        _label(key): {name: median(runs[name], "rate") for name in names if runs.get(name)}
         for key, runs in results.items()
     }
     kernel = ", ".join(facts[name] for name in ("processor", "kernel", "date") if name in facts)
     return charts.bars("Requests per second; longer is better", kernel, rows)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 24 else text[:23] + "…"
+def _label(key: str) -> str:
+    """What a load is called beside its bars: what h2load is told, or the name says it."""
+    load = SCENARIOS[key].load
+    return f"{key}: {load}" if key[0] == "S" else key if len(load) > _LABEL else load

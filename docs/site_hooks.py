@@ -48,6 +48,11 @@ def origin_of(page: str) -> str:
     return _ORIGINS.get(page, f"docs/{page}")
 
 
+def _copy_of(path: str) -> str:
+    """Where a file of the repository is on the site: shown as text, unless it is a picture."""
+    return f"source/{path}" if path.endswith(".svg") else f"source/{path}.txt"
+
+
 def rewritten(markdown: str, page: str) -> tuple[str, set[str]]:
     """``markdown`` with links for the site, and the files to be copied below ``source/``."""
     copied: set[str] = set()
@@ -65,7 +70,7 @@ def rewritten(markdown: str, page: str) -> tuple[str, set[str]]:
             there = path.removeprefix("docs/")
         elif (ROOT / path).is_file():
             copied.add(path)
-            there = f"source/{path}.txt"
+            there = _copy_of(path)
         else:
             return text
         relative = posixpath.relpath(there, posixpath.dirname(page) or ".")
@@ -112,7 +117,7 @@ def on_files(files: Any, config: Any) -> Any:
         copied |= rewritten(file.content_string, file.src_uri)[1]
     for path in sorted(copied):
         text = (ROOT / path).read_text(encoding="utf-8")
-        files.append(File.generated(config, f"source/{path}.txt", content=text))
+        files.append(File.generated(config, _copy_of(path), content=text))
     return files
 
 

@@ -287,18 +287,9 @@ class HeaderBlockMemory:
     def _encoded_into_table(
         self, fields: Fields, state: EncoderState
     ) -> tuple[bytes, EncoderState]:
-        """Encode the fields that differ from file to file, with indexing where that is safe."""
+        """Encode the fields that differ from file to file, with indexing; none is a secret."""
         octets, table = encode_block(
-            [
-                (
-                    name,
-                    value,
-                    _NEVER
-                    if name in _NEVER_INDEXED
-                    else _fitting(name, value, state.table.maximum),
-                )
-                for name, value in fields
-            ],
+            [(name, value, _fitting(name, value, state.table.maximum)) for name, value in fields],
             state.table,
         )
         return octets, state if table is state.table else self._shared(table, ())

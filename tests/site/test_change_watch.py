@@ -313,6 +313,15 @@ def proven(client: Client, question: Request) -> Response:
     return response
 
 
+def client_without_time(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Its clock stands still, so that silence does not end by itself."""
+    client = make_client(watching.root)
+    client.clock.settle()
+    now = client.clock()
+    monkeypatch.setattr(type(client.clock), "__call__", lambda _: now)
+    return client
+
+
 def count_looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     looks: list[bytes] = []
     look = PathState.look
@@ -328,10 +337,7 @@ def count_looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def test_what_is_silent_is_not_looked_at(
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = make_client(watching.root)
-    client.clock.settle()
-    now = client.clock()
-    monkeypatch.setattr(type(client.clock), "__call__", lambda _: now)
+    client = client_without_time(watching, monkeypatch)
     questions = [request(path) for path in ("/sub/a", "/absent", "/sub/")]
     before = [proven(client, question) for question in questions]
     looks = count_looks(monkeypatch)
@@ -400,10 +406,7 @@ def recalled(client: Client, question: Request) -> Response:
 def test_what_was_recalled_lasts_until_something_happens(
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = make_client(watching.root)
-    client.clock.settle()
-    now = client.clock()
-    monkeypatch.setattr(type(client.clock), "__call__", lambda _: now)
+    client = client_without_time(watching, monkeypatch)
     site, question = client.site, request("/sub/a")
     before = recalled(client, question)
     site.new_batch()
@@ -427,10 +430,7 @@ def lasts(client: Client) -> bool:
 def test_what_was_forgotten_does_not_last(
     watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = make_client(watching.root)
-    client.clock.settle()
-    now = client.clock()
-    monkeypatch.setattr(type(client.clock), "__call__", lambda _: now)
+    client = client_without_time(watching, monkeypatch)
     recalled(client, request("/sub/a"))
     for _ in range(2):
         client.site.new_batch()
@@ -450,10 +450,11 @@ def test_a_watch_that_ends_ends_the_silence_once(watching: Watching) -> None:
     assert watching.silent()
 
 
-def test_what_is_released_does_not_last(watching: Watching) -> None:
+def test_what_is_released_does_not_last(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its watch has ended: a change would go unseen."""
-    client = make_client(watching.root)
-    client.clock.settle()
+    client = client_without_time(watching, monkeypatch)
     question = request("/sub/a")
     recalled(client, question)
     # It is not asked for any more: the engine has it.

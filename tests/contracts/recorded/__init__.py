@@ -21,6 +21,7 @@ from h2static.http2.settings import LocalSettings
 from h2static.site import EtagSource, Site, SiteConfig
 from h2static.site.limits import SiteLimits
 from h2static.site.rules import parse_cache_rule
+from tests.http2 import sessions
 from tests.support.small_site import pattern
 from tests.support.transports import WALL_CLOCK, Feed
 from tests.support.twins import AtOnce, HTTP1Feed
@@ -46,19 +47,12 @@ _SMALL_FILE: Final = 10_000
 
 def names() -> list[str]:
     """The sessions that exist."""
-    return sorted(path.stem for path in FOLDER.glob("*.session"))
+    return sessions.names(FOLDER)
 
 
 def load(name: str) -> list[bytes]:
     """The reads of a session."""
-    octets = (FOLDER / f"{name}.session").read_bytes()
-    reads = []
-    position = 0
-    while position < len(octets):
-        size = int.from_bytes(octets[position : position + 4], "big")
-        reads.append(octets[position + 4 : position + 4 + size])
-        position += 4 + size
-    return reads
+    return sessions.load(name, FOLDER)
 
 
 def answers(name: str) -> bytes:

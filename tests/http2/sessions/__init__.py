@@ -10,14 +10,14 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 
 
-def names() -> list[str]:
-    """The sessions that exist."""
-    return sorted(path.stem for path in FOLDER.glob("*.session"))
+def names(folder: Path = FOLDER) -> list[str]:
+    """The sessions that exist in ``folder``."""
+    return sorted(path.stem for path in folder.glob("*.session"))
 
 
-def load(name: str) -> list[bytes]:
+def load(name: str, folder: Path = FOLDER) -> list[bytes]:
     """The reads of a session."""
-    octets = (FOLDER / f"{name}.session").read_bytes()
+    octets = (folder / f"{name}.session").read_bytes()
     reads = []
     position = 0
     while position < len(octets):

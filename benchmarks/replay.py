@@ -1,12 +1,14 @@
 """A client that sends octets made beforehand: what h2load cannot, as it repeats one request.
 
-Promise: :func:`play` opens a connection for each visit, sends a read, waits for all that answers
-it, and sends the next one.  It counts streams that ended and octets of content, and raises
-:class:`WrongAnswer` where a server resets a stream, says GOAWAY before the end, or closes.
+Promise: :func:`play` opens a connection for each visit, sends some reads, waits for all that
+answers them, and sends the next ones.  It counts streams that ended and octets of content, and
+raises :class:`WrongAnswer` where a server resets a stream, says GOAWAY before the end, or closes.
 
 Strategy: as little as possible is done in here, for it costs what the server is measured beside:
-frames are walked by their heads, and header blocks are not decoded.  Several threads take turns
-while others wait for the server.  Run as a program of its own, so that its CPU time is known:
+frames are walked by their heads, and header blocks are not decoded.  Several visits are played at
+once, in one thread: each sends, then each is read from.  So a server always has work, and neither
+sleeps nor waits busily between two requests, which would count as work for them.  Run as a program
+of its own, so that its CPU time is known:
 
     python -m benchmarks.replay SPECIFICATION     a file of JSON, see :class:`Specification`
 """
@@ -19,9 +21,8 @@ import resource
 import socket
 import ssl
 import sys
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,10 @@ class Specification:
     answers: int = 1
     #: Octets of content that all answers to a request have.
     octets: int
-    threads: int = 4
+    #: Visits at once.
+    clients: int = 8
+    #: Requests at once on each of their connections.
+    streams: int = 1
     tls: bool = False
     #: Whether TLS sessions of earlier visits are resumed.
     resume: bool = False
@@ -81,7 +85,15 @@ class Specification:
             case "proxy":
                 made = visits.proxy(count)
             case "query":
-                made = visits.repeated(count, lambda number: f"/page/0.html?v={number}")
+                # As many connections as there are clients, and no query comes twice.
+                parts = range(self.clients)
+                made = [
+                    visit
+                    for part in parts
+                    for visit in visits.repeated(
+                        count // self.clients, _query_path(part, self.clients)
+                    )
+                ]
             case "single":
                 one = visits.connection(
                     [visits.browser(self.path, agent="replay/1")],
@@ -92,6 +104,11 @@ class Specification:
             case _:
                 raise ValueError(f"no such kind of visits: {self.kind}")
         return made
+
+
+def _query_path(part: int, parts: int) -> Callable[[int], str]:
+    """Paths with queries that no other part has."""
+    return lambda number: f"/page/0.html?v={number * parts + part}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,11 +124,11 @@ class Played:
 
 
 class _Player:
-    """One thread's share of the visits."""
+    """Plays visits, several at once."""
 
     def __init__(self, specification: Specification, made: Sequence[Visit]) -> None:
         self._specification = specification
-        self._visits = made
+        self._visits = iter(made)
         self._session: ssl.SSLSession | None = None
         self._context: ssl.SSLContext | None = None
         if specification.tls:
@@ -120,26 +137,33 @@ class _Player:
             self._context.verify_mode = ssl.CERT_NONE
             self._context.set_alpn_protocols(["h2"])
         self.resumed = 0
-        self.problem: Exception | None = None
 
     def run(self) -> None:
-        """Play; what goes wrong is kept in :attr:`problem`."""
-        try:
-            for visit in self._visits:
-                self._play(visit)
-        except (OSError, WrongAnswer) as problem:
-            self.problem = problem
+        """Play everything.  Raises :class:`WrongAnswer` and ``OSError``."""
+        playing = [self._play() for _ in range(self._specification.clients)]
+        while playing:
+            # Each sends when it is asked for the first time, and reads when for the second.
+            for _ in range(2):
+                playing = [one for one in playing if next(one, False)]
 
-    def _play(self, visit: Visit) -> None:
-        opening, *requests = visit.reads
-        with self._connect() as link:
-            octets, opened = opening, _Answers(link)
-            for request in requests:
-                link.sendall(octets + request)
-                octets = b""
-                opened.await_end(self._specification.answers, self._specification.octets)
-            if isinstance(link, ssl.SSLSocket) and self._specification.resume:
-                self._session = link.session
+    def _play(self) -> Iterator[bool]:
+        """One client, visit by visit; yields after it has sent, and after it has read."""
+        specification = self._specification
+        at_once = specification.streams
+        for visit in self._visits:
+            opening, *requests = visit.reads
+            with self._connect() as link:
+                octets, opened = opening, _Answers(link)
+                for first in range(0, len(requests), at_once):
+                    asked = requests[first : first + at_once]
+                    link.sendall(octets + b"".join(asked))
+                    octets = b""
+                    yield True
+                    count = len(asked)
+                    opened.await_end(count * specification.answers, count * specification.octets)
+                    yield True
+                if isinstance(link, ssl.SSLSocket) and specification.resume:
+                    self._session = link.session
 
     def _connect(self) -> socket.socket:
         plain = socket.create_connection(("127.0.0.1", self._specification.port), PATIENCE)
@@ -195,23 +219,15 @@ class _Answers:
 def play(specification: Specification) -> Played:
     """Play everything.  Raises :class:`WrongAnswer` and ``OSError``."""
     made = specification.visits()
-    threads = min(specification.threads, len(made))
-    players = [_Player(specification, made[number::threads]) for number in range(threads)]
-    running = [threading.Thread(target=one.run) for one in players]
+    player = _Player(specification, made)
     before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
+    player.run()
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
-    for one in players:
-        if one.problem is not None:
-            raise one.problem
     return Played(
         requests=sum(visit.requests for visit in made),
         seconds=seconds,
         cpu=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        resumed=sum(one.resumed for one in players),
+        resumed=player.resumed,
     )
 
 

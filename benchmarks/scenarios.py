@@ -111,8 +111,9 @@ class Replay:
     kind: str
     requests: int
     different: int = PAGES
-    #: Connections that take turns.
-    threads: int = 4
+    #: Connections at once, and requests at once on each.
+    clients: int = 8
+    streams: int = 10
     #: Whether TLS sessions are resumed.
     resume: bool = False
     setup: Setup = PLAIN
@@ -199,7 +200,6 @@ SCENARIOS: dict[str, Scenario | Replay] = {
             load="one file with a query that never came before",
             kind="query",
             requests=20_000,
-            threads=1,
         ),
         Replay(
             name="reconnect", load="a connection for each request", kind="single", requests=8_000

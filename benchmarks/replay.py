@@ -15,6 +15,7 @@ of its own, so that its CPU time is known:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import resource
@@ -22,7 +23,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,13 +141,16 @@ class _Player:
 
     def run(self) -> None:
         """Play everything.  Raises :class:`WrongAnswer` and ``OSError``."""
-        playing = [self._play() for _ in range(self._specification.clients)]
-        while playing:
-            # Each sends when it is asked for the first time, and reads when for the second.
-            for _ in range(2):
-                playing = [one for one in playing if next(one, False)]
+        with contextlib.ExitStack() as stack:
+            playing = [self._play() for _ in range(self._specification.clients)]
+            for one in playing:
+                stack.callback(one.close)
+            while playing:
+                # Each sends when it is asked for the first time, and reads when for the second.
+                for _ in range(2):
+                    playing = [one for one in playing if next(one, False)]
 
-    def _play(self) -> Iterator[bool]:
+    def _play(self) -> Generator[bool, None, None]:
         """One client, visit by visit; yields after it has sent, and after it has read."""
         specification = self._specification
         at_once = specification.streams

@@ -175,9 +175,8 @@ def answering(octets: bytes) -> Iterator[int]:
 
         def serve() -> None:
             for _ in range(2):
-                accepted, _ = listener.accept()
-                # A client that has seen enough goes.
-                with accepted, contextlib.suppress(OSError):
+                # A client that has seen enough goes, and one that fails never comes.
+                with contextlib.suppress(OSError), listener.accept()[0] as accepted:
                     accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     accepted.recv(65_536)
                     for octet in octets:
@@ -185,13 +184,16 @@ def answering(octets: bytes) -> Iterator[int]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield listener.getsockname()[1]
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def _specification(port: int, *, octets: int = 4, answers: int = 2) -> replay.Specification:
     return replay.Specification(
-        port=port, kind="single", requests=2, octets=octets, answers=answers, threads=2
+        port=port, kind="single", requests=2, octets=octets, answers=answers, clients=2
     )
 
 

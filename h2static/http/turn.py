@@ -14,13 +14,15 @@ from collections.abc import Callable
 class Turn:
     """One connection's turns."""
 
-    __slots__ = ("_notify", "active", "now", "waiting")
+    __slots__ = ("_notify", "active", "now", "waiting", "work")
 
     def __init__(self, now: float, notify: Callable[[], None]) -> None:
         """``notify`` is called when there is something to do outside of a turn."""
         #: Monotonic seconds, as of the driver's last call.
         self.now = now
         self.active = False
+        #: How much more a turn may do before others get theirs, in the engine's own units.
+        self.work = 0
         #: Actions requested outside of a turn, in order.
         self.waiting: deque[Callable[[], None]] = deque()
         self._notify = notify

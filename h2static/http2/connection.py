@@ -42,7 +42,7 @@ from h2static.http2.observer import Observer, Report
 from h2static.http2.preface import has_preface, send_preface
 from h2static.http2.receiver import Messages, Receiver
 from h2static.http2.registry import ErrorCode
-from h2static.http2.replay import WHOLE_REQUEST, Replay
+from h2static.http2.replay import BLOCK_SHIFT, WHOLE_REQUEST, Replay
 from h2static.http2.reports import Reports
 from h2static.http2.roles import Role
 from h2static.http2.sender import Sender
@@ -52,12 +52,11 @@ from h2static.http2.shutdown import Shutdown
 from h2static.http2.stream import State, Stream
 from h2static.http2.streams import Streams
 
-#: Work on the plain path in one turn, a few milliseconds: frames, where a header block counts once
-#: more for each ``2**_BLOCK_SHIFT`` octets, because one octet may be a whole field to decode.
+#: Work of one turn, a few milliseconds: frames on the plain path and header blocks to decode, which
+#: count once more for each ``2**BLOCK_SHIFT`` octets.
 _TURN_WORK = 100
-_BLOCK_SHIFT = 4
 #: Type and flags in the header of a single-frame request.
-_WHOLE_HEADERS = bytes((r.HEADERS, WHOLE_REQUEST))
+_WHOLE_HEADERS = tuple(bytes((r.HEADERS, flags)) for flags in WHOLE_REQUEST)
 
 
 def nothing() -> None:
@@ -217,6 +216,7 @@ class Connection:
         """Process octets from the peer; never raises for any octets."""
         turn = self.turn
         turn.now = now
+        turn.work = _TURN_WORK
         if self._error is not None:
             # "after sending the GOAWAY frame for an error condition, the endpoint MUST close the
             # TCP connection" (5.4.1): nothing that comes after it means anything.
@@ -242,7 +242,7 @@ class Connection:
                     return
                 self.expects_preface = False
                 position = len(r.PREFACE)
-            elif data[3:5] == _WHOLE_HEADERS and self._replay is not None:
+            elif data[3:5] in _WHOLE_HEADERS and self._replay is not None:
                 # Most reads from a client with repeating requests contain only known ones.
                 position = tried = self._replay.run(data, 0)
             if position < len(data):
@@ -335,14 +335,13 @@ class Connection:
         rest; ``tried`` is the position at which the fast path last gave up."""
         end = len(data)
         limits, turn_output = self.limits, self.limits.turn_output
-        output, replay = self.sender.output, self._replay
-        work = _TURN_WORK
+        output, replay, turn = self.sender.output, self._replay, self.turn
         while True:
             start = position + r.FRAME_HEADER_SIZE
             if start > end:
                 break
             length_type, flags, stream_id = unpack_header(data, position)
-            whole = flags == WHOLE_REQUEST and length_type & 0xFF == r.HEADERS
+            whole = flags in WHOLE_REQUEST and length_type & 0xFF == r.HEADERS
             if whole and replay is not None and position != tried:
                 tried = replay.run(data, position)
                 if tried != position:
@@ -361,12 +360,12 @@ class Connection:
             stop = start + (length_type >> 8)
             if stop > end:
                 break
-            if work <= 0 or output.octets - output.sent >= turn_output:
+            if turn.work <= 0 or output.octets - output.sent >= turn_output:
                 self._backlog = True
                 break
-            work -= 1
+            turn.work -= 1
             if frame_type == r.HEADERS or frame_type == r.CONTINUATION:
-                work -= stop - start >> _BLOCK_SHIFT
+                turn.work -= stop - start >> BLOCK_SHIFT
             position = stop
             self._plain(frame_type, flags, stream_id, data[start:stop])
         if position < end:

@@ -26,7 +26,6 @@ from hpacktools.codec import (
     DecodeLimits,
     DynamicTable,
     Field,
-    HPACKError,
     StringMemory,
     decode_block,
 )
@@ -137,7 +136,7 @@ class FieldSectionMemory:
         self._sighted = Sighted(_SIGHTED if enabled else 1)
         #: Shared table entries, because clients request the same paths: a table of ninety takes ten
         #: KiB.
-        self._interned: dict[Field, Field] = {}
+        self._interned: dict[Field, Field] | None = {} if enabled else None
         #: Decoded strings such as user agents and languages, by their octets.
         self._strings = StringMemory(SENSITIVE) if enabled else None
         #: Fields found to be valid.
@@ -166,40 +165,23 @@ class FieldSectionMemory:
         Raises :class:`hpacktools.codec.HPACKError`; then the state must not be used again.
         """
         interned = self._interned
-        if len(interned) > _INTERNED:
+        if interned is not None and len(interned) > _INTERNED:
             interned.clear()
-        try:
-            decoded = decode_block(
-                block,
-                state.table,
-                allowed=state.allowed,
-                required=state.required,
-                limits=self._limits,
-                interned=interned,
-                strings=self._strings,
-            )
-        except HPACKError:
-            # There may be secrets in the fields before the error.
-            interned.clear()
-            raise
+        decoded = decode_block(
+            block,
+            state.table,
+            allowed=state.allowed,
+            required=state.required,
+            limits=self._limits,
+            interned=interned,
+            strings=self._strings,
+        )
         if decoded.table is state.table and state.required is None:
             return decoded, state
         # Fields cut off by a soft limit may be in the table, including secrets.
-        sensitive = decoded.truncated or is_sensitive(decoded)
-        if sensitive:
-            self._forget_secrets(decoded)
-        private = state.private or sensitive
+        private = state.private or decoded.truncated or is_sensitive(decoded)
         after = DecoderState(decoded.table, state.allowed, None, private)
         return decoded, after if private or not self.enabled else self._met(after)
-
-    def _forget_secrets(self, decoded: DecodedBlock) -> None:
-        """Remove secrets from the shared caches; only the connection's table keeps them."""
-        interned = self._interned
-        if decoded.truncated:
-            interned.clear()
-        for field in decoded.fields:
-            if field[0] in SENSITIVE:
-                interned.pop(field, None)
 
     def remember(
         self,
@@ -213,7 +195,8 @@ class FieldSectionMemory:
 
         For blocks that begin and end a request.  Cached on second sight.
         """
-        if not self.enabled:
+        # A private state that the block has changed does not come again.
+        if not self.enabled or (state.private and after is not state):
             return after
         cost = (
             _ENTRY_OVERHEAD
@@ -224,7 +207,7 @@ class FieldSectionMemory:
         if state.private:
             if state.octets + cost <= _PRIVATE_OCTETS:
                 state.octets += cost
-                state.known[block] = Known(head, after if after is not state else None)
+                state.known[block] = Known(head, None)
             return after
         # Secrets have made the state private, unless they were in the table already.
         if after.private or (after is state and is_sensitive(decoded)):

@@ -2,10 +2,11 @@
 
 Contract: :meth:`Replay.run` answers consecutive requests as long as nothing about them is special,
 with exactly the octets that the plain path sends.  It continues while the next frame is a HEADERS
-frame that begins and ends the next stream, its block is known in the decoder's current state, the
-application recalls a prepared response, and the response is ready as one or two frames and within
-every limit.  If the application recalls no response, it handles the request: on a new stream, as on
-the plain path, but reusing everything that is already known about the request.
+frame that begins and ends the next stream, its block is known in the decoder's current state or an
+ordinary request, the application recalls a prepared response, and the response is ready as one or
+two frames and within every limit.  If the application recalls no response, it handles the request:
+on a new stream, as on the plain path, but reusing everything that is already known about the
+request.
 
 Effects that it mirrors; if you add one to the plain path, add it here too, and to the state that
 ``tests/support/transports.py`` compares:
@@ -42,23 +43,36 @@ from h2static.http.messages import Client, Request, Response
 from h2static.http.semantics import RequestHead
 from h2static.http.turn import Turn
 from h2static.http2 import registry as r
-from h2static.http2.decoding import DecoderState
+from h2static.http2.decoding import DecoderState, Known
 from h2static.http2.encoding import EncoderState
 from h2static.http2.frames import unpack_header
 from h2static.http2.header_blocks import HeaderBlocks
 from h2static.http2.push import Push
+from h2static.http2.request_reader import RequestReader
 from h2static.http2.sender import Sender
 from h2static.http2.service import Service
 from h2static.http2.settings import PeerSettings
 from h2static.http2.streams import Streams
 
-#: Flags of a request whose only frame this is.
-WHOLE_REQUEST: Final = r.END_STREAM | r.END_HEADERS
+_WHOLE: Final = r.END_STREAM | r.END_HEADERS
+#: Flags of a request whose only frame this is; browsers add the deprecated priority fields.
+WHOLE_REQUEST: Final = (_WHOLE, _WHOLE | r.PRIORITY_FLAG)
+#: Octets of the priority fields (RFC 9113 section 6.2).
+_PRIORITY_SIZE: Final = 5
+#: A header block to decode is one unit of a turn's work, and one more for each ``2**BLOCK_SHIFT``
+#: octets, because one octet may be a whole field.
+BLOCK_SHIFT: Final = 4
 #: From this stream identifier on, the plain path takes over: this one compares identifiers without
 #: masking the reserved bit.
 _LAST_ID: Final = 2**30
 #: Streams that applications handle in one turn; beyond that, the plain path counts its work.
 _MOST_HANDLED: Final = 100
+
+
+def _has_priority(data: bytes, start: int, stop: int, stream_id: int) -> bool:
+    """Whether a frame begins with priority fields that do not matter (RFC 9113 section 5.3.2)."""
+    dependency = int.from_bytes(data[start : start + 4], "big") & r.MAXIMUM_STREAM_ID
+    return stop - start >= _PRIORITY_SIZE and dependency != stream_id
 
 
 def _nobody(stream_id: int, head: RequestHead) -> None:
@@ -69,8 +83,8 @@ class Replay:
     """Answers the known requests of one server connection."""
 
     __slots__ = (
-        "_blocks", "_client", "_handle", "_peer", "_push", "_sender", "_service", "_streams",
-        "_turn",
+        "_blocks", "_client", "_handle", "_peer", "_push", "_reader", "_sender", "_service",
+        "_streams", "_turn",
     )  # fmt: skip
 
     def __init__(
@@ -93,11 +107,17 @@ class Replay:
         self._sender = sender
         self._blocks = blocks
         self._push = push
+        # Without caches everything takes the plain path.
+        self._reader = RequestReader(service) if service.sections.enabled else None
         self._handle: Callable[[int, RequestHead], None] = _nobody
 
     def hand_to(self, handle: Callable[[int, RequestHead], None]) -> None:
         """Set ``handle``, which passes a complete, admitted request to the application."""
         self._handle = handle
+
+    def find(self, state: DecoderState, block: bytes) -> Known | None:
+        """What ``block`` means in ``state``, as far as that is known without decoding it."""
+        return None if self._reader is None else self._reader.find(state, block)
 
     def run(self, data: bytes, position: int) -> int:
         """Answer the known requests in ``data`` from ``position`` on.
@@ -122,7 +142,8 @@ class Replay:
         memory = service.blocks
         journal = service.shared.journal
         seen = self._push.seen
-        now = self._turn.now
+        turn, reader, max_frame_size = self._turn, self._reader, service.limits.max_frame_size
+        now = turn.now
         decoder, encoder = blocks.state, sender.encoder
         known_blocks, encoded_blocks = decoder.known, encoder.blocks
         first_id = next_id
@@ -136,21 +157,37 @@ class Replay:
                 break
             length_type, flags, stream_id = unpack_header(data, position)
             stop = start + (length_type >> 8)
-            if stream_id != next_id or flags != WHOLE_REQUEST or length_type & 0xFF != 1:
+            if stream_id != next_id or stop > end or length_type & 0xFF != 1:
                 break
-            known = known_blocks.get(data[start:stop])
-            if known is None or stop > end or room <= 0 or octets >= most:
+            block_start = start
+            if flags != _WHOLE:
+                if flags not in WHOLE_REQUEST or not _has_priority(data, start, stop, next_id):
+                    break
+                block_start += _PRIORITY_SIZE
+            octets_of_block = data[block_start:stop]
+            known = known_blocks.get(octets_of_block)
+            if room <= 0 or octets >= most:
                 break
+            is_new = known is None
+            if known is None:
+                if turn.work <= 0 or reader is None or stop - start > max_frame_size:
+                    break
+                known = reader.read(decoder, octets_of_block)
+                if known is None:
+                    break
             request = known.request
-            response = recalled.get(request)
+            response = None if is_new else recalled.get(request)
             if response is None:
-                # The same octets have arrived again.
-                request.repeats = True
+                if not is_new:
+                    # The same octets have arrived again.
+                    request.repeats = True
                 response = application.recall(request)
                 if response is None:
                     # The application answers it, now or later, on a stream like any other.
                     if len(ends) + len(streams.open) >= _MOST_HANDLED:
                         break
+                    if is_new:
+                        turn.work -= 1 + (stop - start >> BLOCK_SHIFT)
                     if next_id != first_id:
                         self._book(first_id, next_id, decoder, encoder, window, octets)
                     if known.state is not None:
@@ -167,23 +204,29 @@ class Replay:
                     window, octets, encoder = sender.window, output.octets, sender.encoder
                     encoded_blocks = encoder.blocks
                     continue
-                recalled[request] = response
+                if not is_new:
+                    recalled[request] = response
             block = encoded_blocks.get(response)
             if block is None:
                 block = memory.block(encoder, response)
             length = block.ready
             if length < 0 or length > window or length > stream_window:
+                recalled[request] = response
                 break
             identifier = data[position + 5 : start]
             if length:
                 if known.is_head:
                     # The application gave content to HEAD; the plain path omits it (RFC 9110
                     # section 9.3.2).
+                    recalled[request] = response
                     break
                 pieces += (block.head, identifier, block.tail, identifier, block.body)
                 window -= length
             else:
                 pieces += (block.head, identifier, block.tail)
+            if is_new:
+                # Only now: the plain path counts what it takes over.
+                turn.work -= 1 + (stop - start >> BLOCK_SHIFT)
             octets += block.size
             ends.append(octets)
             room -= 1
@@ -234,7 +277,7 @@ class Replay:
         length_type, flags, stream_id = unpack_header(data, 0)
         if (
             stream_id != next_id
-            or flags != WHOLE_REQUEST
+            or flags != _WHOLE
             or length_type != (len(data) - 9 << 8) + 1
             or blocks.open is not None
             or sender.scheduler.count

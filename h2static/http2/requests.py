@@ -51,8 +51,8 @@ class Requests:
     """The requests of one server connection."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_observer", "_peer", "_push", "_replay", "_reports", "_sender",
-        "_service", "_streams", "_turn", "client", "content", "jobs",
+        "_blocks", "_budgets", "_observer", "_peer", "_push", "_replay", "_reports",
+        "_sender", "_service", "_streams", "_turn", "client", "content", "jobs",
     )  # fmt: skip
 
     def __init__(
@@ -100,12 +100,12 @@ class Requests:
         end_stream = bool(frame.flags & r.END_STREAM)
         stream = self._streams.open.get(stream_id)
         before = self._blocks.state
-        known = before.known.get(block)
-        if known is not None and stream is None and end_stream and self._observer is None:
-            if known.state is not None:
-                self._blocks.move_to(known.state)
+        known = None
+        if stream is None and end_stream and self._replay is not None:
+            known = self._replay.find(before, block)
+        if known is not None:
+            self._blocks.move_to(known.state or before)
             if self._admits(stream_id):
-                known.request.repeats = True
                 self._open(stream_id, known.head, end_stream=True)
             return
         decoded = self._blocks.decode(frame, block)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from h2static.http.fields import Fields
 from h2static.http.messages import Request
 from h2static.site.languages import Languages
 
@@ -32,6 +33,10 @@ class CacheKey(NamedTuple):
 #: Field names in the order of the attributes of :class:`CacheKey`, from the third on.
 _NAMES = tuple(name.replace("_", "-").encode("ascii") for name in CacheKey._fields[2:])
 _POSITIONS = {name: position for position, name in enumerate(_NAMES)}
+_LANGUAGE = _POSITIONS[b"accept-language"]
+#: Field sections whose values are kept: those of connections that are active at the same time.
+#: Each has at most as many octets as the limits of its protocol allow.
+_MOST_FIELDS = 64
 
 
 class CacheKeys:
@@ -43,7 +48,7 @@ class CacheKeys:
     only the preference is included.
     """
 
-    __slots__ = ("_languages", "_positions")
+    __slots__ = ("_languages", "_positions", "_values")
 
     def __init__(
         self, *, accept: bool, destination: bool, languages: Languages | None = None
@@ -56,25 +61,36 @@ class CacheKeys:
             del self._positions[b"sec-fetch-dest"]
         if languages is None:
             del self._positions[b"accept-language"]
+        #: Identity of fields -> the same fields, which keeps the identity theirs, and their values.
+        #: Requests of a connection that differ only in their paths have the same object.
+        self._values: dict[int, tuple[Fields, list[bytes | None]]] = {}
 
     def of(self, request: Request) -> CacheKey:
         """The cache key of ``request``."""
-        key = _make_key(request, self._positions)
-        if self._languages is None or key.accept_language is None:
-            return key
-        return key._replace(accept_language=self._languages.preference(key.accept_language))
+        fields = request.fields
+        known = self._values.get(id(fields))
+        if known is not None:
+            return CacheKey(request.method, request.path, *known[1])
+        values = _values(fields, self._positions)
+        if self._languages is not None and (language := values[_LANGUAGE]) is not None:
+            values[_LANGUAGE] = self._languages.preference(language)
+        if len(self._values) >= _MOST_FIELDS:
+            self._values.clear()
+        self._values[id(fields)] = (fields, values)
+        return CacheKey(request.method, request.path, *values)
 
 
 def cache_key_of(request: Request) -> CacheKey:
     """The cache key of ``request``; lines of one field are joined (RFC 9110 section 5.3)."""
-    return _make_key(request, _POSITIONS)
+    return CacheKey(request.method, request.path, *_values(request.fields, _POSITIONS))
 
 
-def _make_key(request: Request, positions: dict[bytes, int]) -> CacheKey:
+def _values(fields: Fields, positions: dict[bytes, int]) -> list[bytes | None]:
+    """The values of a cache key from the third on."""
     values: list[bytes | None] = [None] * len(_NAMES)
-    for name, value in request.fields:
+    for name, value in fields:
         position = positions.get(name)
         if position is not None:
             before = values[position]
             values[position] = value if before is None else before + b", " + value
-    return CacheKey(request.method, request.path, *values)
+    return values

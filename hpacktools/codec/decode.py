@@ -101,7 +101,7 @@ def decode_block(
     and its table was larger (section 4.2; RFC 9113 section 4.3.1).  ``interned``, if given, shares
     equal table entries of at most :data:`INTERNED_SIZE` octets as one object, for callers that keep
     many tables; the caller bounds its size.  ``strings``, if given, caches decoded Huffman strings,
-    except those of never-indexed literals and values of secret fields.
+    except those of never-indexed literals.  What it calls secret is neither cached nor interned.
 
     Raises :class:`BlockError` or :class:`FieldLimitError`.
     """
@@ -167,7 +167,8 @@ def decode_block(
                 else:
                     name = builder.items[FIRST_DYNAMIC_INDEX - 1 - index][0]
             # 0x10 to 0x1f: never indexed, and therefore not cached either.
-            if octet & 0xF0 == 0x10 or name in secret:
+            hidden = octet & 0xF0 == 0x10 or name in secret
+            if hidden:
                 value, position = decode_string(block, position)
             else:
                 value, position = decode(block, position)
@@ -175,7 +176,7 @@ def decode_block(
             if octet >= 0x40:
                 if builder is None:
                     builder = TableBuilder(table)
-                if shared is not None and len(name) + len(value) <= INTERNED_SIZE:
+                if shared is not None and not hidden and len(name) + len(value) <= INTERNED_SIZE:
                     field = shared.setdefault(field, field)
                 builder.insert(field)
                 last_index = FIRST_DYNAMIC_INDEX - 1 + len(builder.items) - builder.head

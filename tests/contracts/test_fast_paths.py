@@ -23,6 +23,7 @@ from h2static.http2.frames import (
     Data,
     Headers,
     Ping,
+    PriorityFields,
     PriorityUpdate,
     RstStream,
     Settings,
@@ -67,6 +68,28 @@ REQUESTS = [
     for extra in _EXTRAS
     for path in PATHS
 ]
+#: Paths and fields of requests that are malformed, for another server, or too much.
+FAULTS: tuple[tuple[bytes, *tuple[Field, ...]], ...] = (
+    (b"",),
+    (b"a.js",),
+    (b"/a js",),
+    (b"/a.js#here",),
+    (b"/\x00",),
+    (b"*",),
+    (b"/a.js", (b":scheme", b"https")),
+    (b"/a.js", (b":authority", b"")),
+    (b"/a.js", (b":authority", b"two hosts")),
+    (b"/a.js", (b"host", b"other.example")),
+    (b"/a.js", (b"Accept", b"*/*")),
+    (b"/a.js", (b"connection", b"close")),
+    (b"/a.js", (b"content-length", b"3")),
+    (b"/a.js", (b"content-length", b"0")),
+    (b"/a.js", (b"x", b"two\nlines")),
+    (b"/a.js", (b"x", b"long" * 20_000)),
+    # Larger than a frame may be.
+    (b"/a.js", (b"x", b"long" * 8_000)),
+    (b"/a.js", *[(b"x", b"")] * 300),
+)
 _HEADS = tuple(range(len(_EXTRAS) * len(PATHS), (len(_EXTRAS) + 1) * len(PATHS)))
 _NAMES = tuple(FILES)
 
@@ -198,6 +221,8 @@ class HTTP2Player(Player):
     def _greet(self) -> None:
         self.encoder = Encoder()
         self.next_id = 1
+        #: Requests of a browser so far.
+        self.asked = 0
         frames = (
             Settings(),
             WindowUpdate(stream_id=0, increment=self.allowed),
@@ -250,6 +275,48 @@ class HTTP2Player(Player):
         how = list(Representation)[two % 3]
         for _ in range(two):
             self._headers(fields, r.END_STREAM | r.END_HEADERS, how)
+
+    def browse(self, one: int, two: int) -> None:
+        """Requests for what a page needs: they differ only in their paths, and none comes again.
+
+        Browsers add the old priority fields; ``one``: whether they do, whether there is a cookie,
+        and whether the stream depends on itself, which ends the connection.
+        """
+        for _ in range(two + 1):
+            self.asked += 1
+            path = PATHS[self.asked % len(PATHS)]
+            path += (b"&" if b"?" in path else b"?") + b"v=%d" % self.asked
+            dependency = self.next_id if one == 7 else 0
+            priority = PriorityFields(dependency=dependency, weight=256, exclusive=True)
+            self._browser(path, cookie=one & 2 > 0, priority=priority if one & 1 else None)
+
+    def fault(self, one: int, two: int) -> None:
+        """Between requests that differ only in their paths, one that is not as it must be."""
+        self._browser(b"/a.js?f=%d" % one)
+        path, *more = FAULTS[one]
+        self._browser(path, *more)
+        self._browser(b"/a.js?g=%d" % two)
+
+    def _browser(
+        self,
+        path: bytes,
+        *more: Field,
+        cookie: bool = False,
+        priority: PriorityFields | None = None,
+    ) -> None:
+        fields = [(b":method", b"GET"), (b":authority", b"test.example"), (b":scheme", b"http")]
+        fields += [(b":path", path), (b"user-agent", b"a browser"), (b"accept-language", b"en")]
+        if cookie:
+            fields.append((b"cookie", b"id=2"))
+        # What begins with a colon replaces a field.
+        changed = {name: value for name, value in more if name[:1] == b":"}
+        fields = [(name, changed.get(name, value)) for name, value in fields]
+        fields += [field for field in more if field[0][:1] != b":"]
+        block = self.encoder.encode([(*field, Representation.WITH_INDEXING) for field in fields])
+        flags = r.END_STREAM | r.END_HEADERS | (r.PRIORITY_FLAG if priority else 0)
+        frame = Headers(stream_id=self.next_id, flags=flags, fragment=block, priority=priority)
+        self.pending += frame.serialize()
+        self.next_id += 2
 
     def post(self, one: int, two: int) -> None:
         """A request with content, which the site has no use for."""
@@ -317,6 +384,8 @@ class HTTP2Player(Player):
 
 http2_steps = (
     _of("written", len(REQUESTS) - 1, 5),
+    *[_of("browse", 7, 3) for _ in range(2)],
+    _of("fault", len(FAULTS) - 1, 3),
     _of("post", len(PATHS) - 1, 5),
     _of("credit", 3, 40),
     *[_of(name, 3, 3) for name in ("window", "table", "own_table", "prefer", "cancel")],
@@ -342,6 +411,18 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warm=0,
     credit=1,
     server=LocalSettings(encoder_header_table_size=0),
+)
+@example(
+    # Each fault by itself, and a stream that depends on itself.
+    script=[
+        step
+        for fault in range(len(FAULTS))
+        for step in (("browse", 1, 1), ("fault", fault, 0), ("connect", 0, 0))
+    ]
+    + [("browse", 1, 1), ("browse", 7, 0)],
+    warm=0,
+    credit=10**7,
+    server=LocalSettings(),
 )
 @searched
 @given(

@@ -152,33 +152,36 @@ class Replay:
         window, stream_window = sender.window, sender.initial_window
         most = service.limits.turn_output + output.sent
         while True:
+            # Of a request that is read until it is answered: the plain path counts its own.
+            work = 0
             start = position + 9
             if start > end:
                 break
             length_type, flags, stream_id = unpack_header(data, position)
             stop = start + (length_type >> 8)
-            if stream_id != next_id or stop > end or length_type & 0xFF != 1:
+            if stream_id != next_id or length_type & 0xFF != 1:
                 break
-            block_start = start
-            if flags != _WHOLE:
-                if flags not in WHOLE_REQUEST or not _has_priority(data, start, stop, next_id):
-                    break
-                block_start += _PRIORITY_SIZE
-            octets_of_block = data[block_start:stop]
-            known = known_blocks.get(octets_of_block)
-            if room <= 0 or octets >= most:
+            if flags == _WHOLE:
+                header_block = data[start:stop]
+            elif flags in WHOLE_REQUEST and _has_priority(data, start, stop, next_id):
+                header_block = data[start + _PRIORITY_SIZE : stop]
+            else:
                 break
-            is_new = known is None
-            if known is None:
-                if turn.work <= 0 or reader is None or stop - start > max_frame_size:
+            known = known_blocks.get(header_block)
+            if known is None or stop > end or room <= 0 or octets >= most:
+                if known is not None or stop > end or room <= 0 or octets >= most:
                     break
-                known = reader.read(decoder, octets_of_block)
+                if reader is None or turn.work <= 0 or stop - start > max_frame_size:
+                    break
+                known = reader.read(decoder, header_block)
                 if known is None:
                     break
+                work = 1 + (stop - start >> BLOCK_SHIFT)
+                turn.work -= work
             request = known.request
-            response = None if is_new else recalled.get(request)
+            response = recalled.get(request)
             if response is None:
-                if not is_new:
+                if not work:
                     # The same octets have arrived again.
                     request.repeats = True
                 response = application.recall(request)
@@ -186,8 +189,7 @@ class Replay:
                     # The application answers it, now or later, on a stream like any other.
                     if len(ends) + len(streams.open) >= _MOST_HANDLED:
                         break
-                    if is_new:
-                        turn.work -= 1 + (stop - start >> BLOCK_SHIFT)
+                    work = 0
                     if next_id != first_id:
                         self._book(first_id, next_id, decoder, encoder, window, octets)
                     if known.state is not None:
@@ -204,7 +206,7 @@ class Replay:
                     window, octets, encoder = sender.window, output.octets, sender.encoder
                     encoded_blocks = encoder.blocks
                     continue
-                if not is_new:
+                if not work:
                     recalled[request] = response
             block = encoded_blocks.get(response)
             if block is None:
@@ -224,9 +226,6 @@ class Replay:
                 window -= length
             else:
                 pieces += (block.head, identifier, block.tail)
-            if is_new:
-                # Only now: the plain path counts what it takes over.
-                turn.work -= 1 + (stop - start >> BLOCK_SHIFT)
             octets += block.size
             ends.append(octets)
             room -= 1
@@ -244,6 +243,7 @@ class Replay:
                 journal.append(
                     Finished(self._client, request, block.response, length, now, now, False, False)
                 )
+        turn.work += work
         if next_id != first_id:
             self._book(first_id, next_id, decoder, encoder, window, octets)
         return position

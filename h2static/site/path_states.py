@@ -7,6 +7,9 @@ happened to anything watched since it was checked (:mod:`h2static.site.change_wa
 A file found unchanged is kept open without access (O_PATH): an unchanged folder proves that the
 name still refers to it, and its own change time that it has not changed, at half the cost of
 looking it up by name.  Its watch is on the open file, not on a name.
+
+Files beyond the limit of those kept open have no watch of their own.  If such a file has a single
+name, the watch of its folder covers it.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ class PathState:
         "folder",
         "folder_version",
         "path",
+        "shares",
         "version",
         "watch",
     )
@@ -81,6 +85,8 @@ class PathState:
         self.epoch = epoch
         #: The number of its watch, or one of the two constants above.
         self.watch = UNTRIED
+        #: Whether that is the watch of its folder.
+        self.shares = False
 
     def __del__(self) -> None:
         self.release()
@@ -106,6 +112,12 @@ class PathState:
             if folder.version is self.folder_version and self._is_unchanged():
                 return
             self.release()
+        elif self.shares:
+            assert folder is not None
+            if not folder.is_proven():
+                folder.look()
+            if folder.watch != self.watch:
+                self.release()
         try:
             status = os.stat(self.path)
         except OSError:
@@ -124,8 +136,8 @@ class PathState:
             self.version = version_of(status)
             self.release()
         elif stat.S_ISREG(status.st_mode):
-            if folder is not None:
-                self._hold(folder, version)
+            if folder is not None and not self.shares:
+                self._hold(folder, version, has_one_name=status.st_nlink == 1)
         elif self.watch == UNTRIED:
             self._watch_folder(version)
 
@@ -136,13 +148,15 @@ class PathState:
         except OSError:
             return False
 
-    def _hold(self, folder: PathState, version: FileVersion) -> None:
+    def _hold(self, folder: PathState, version: FileVersion, *, has_one_name: bool) -> None:
         """Keep the file open if its name currently refers to it in its folder."""
-        if _O_PATH == 0 or self.epoch.held_files >= self.epoch.limits.held_files:
-            return
         if not folder.is_proven():
             folder.look()
-        if folder.version is None:
+        if folder.version is None or _O_PATH == 0:
+            return
+        if self.epoch.held_files >= self.epoch.limits.held_files:
+            if has_one_name and folder.watch >= 0:
+                self._share(folder.watch, version)
             return
         try:
             descriptor = os.open(self.path, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -156,6 +170,23 @@ class PathState:
             self.watch = self._watched(descriptor, is_folder=False)
         # A link, or a different file by now: look up its name each time.
         if not _is_in(descriptor, version):
+            self.release()
+
+    def _share(self, watch: int, version: FileVersion) -> None:
+        """Rely on the watch of its folder."""
+        change_watch = self.epoch.change_watch
+        assert change_watch is not None
+        if not change_watch.watch_within(watch, self.path):
+            return
+        self.watch = watch
+        self.shares = True
+        # Nothing has happened until now, and from now on nothing happens unnoticed.
+        try:
+            status = os.lstat(self.path)
+        except OSError:
+            self.release()
+            return
+        if status.st_nlink != 1 or version_of(status) != version:
             self.release()
 
     def _watch_folder(self, version: FileVersion) -> None:
@@ -188,9 +219,14 @@ class PathState:
     def release(self) -> None:
         """Release the watch and the file; the next check is by name."""
         if self.watch >= 0:
-            assert self.epoch.change_watch is not None
-            self.epoch.change_watch.release(self.watch)
+            change_watch = self.epoch.change_watch
+            assert change_watch is not None
+            if self.shares:
+                change_watch.release_within(self.watch, self.path)
+            else:
+                change_watch.release(self.watch)
         self.watch = UNTRIED
+        self.shares = False
         if self.descriptor >= 0:
             descriptor, self.descriptor = self.descriptor, -1
             self.epoch.held_files -= 1

@@ -20,7 +20,6 @@ for requests that are equal but not identical.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from itertools import islice
 from os import fstat
@@ -121,10 +120,7 @@ class ResponseCache:
             cache_key = without_query(cache_key)
         dependencies = None
         if built.dependencies.settled:
-            dependencies = tuple(
-                self._dependency(path, version)
-                for path, version in built.dependencies.versions.items()
-            )
+            dependencies = self._dependencies(built.dependencies.versions)
         known = self._by_key.get(cache_key)
         if known is None or not same_response(known.response, response):
             self._count(built)
@@ -230,17 +226,25 @@ class ResponseCache:
             answer.dependencies = None
             answer.batch = 0
 
-    def _dependency(
-        self, path: bytes, version: FileVersion | None
-    ) -> tuple[PathState, FileVersion | None]:
-        path_state = self._path_states.get(path)
-        if path_state is None:
-            folder = self._path_states.get(os.path.dirname(path))
-            path_state = self._path_states[path] = PathState(path, folder, self.epoch)
-            path_state.version = version
-        elif path_state.version == version:
-            version = path_state.version
-        return path_state, version
+    def _dependencies(
+        self, versions: dict[bytes, FileVersion | None]
+    ) -> tuple[tuple[PathState, FileVersion | None], ...]:
+        made: list[tuple[PathState, FileVersion | None]] = []
+        folder: PathState | None = None
+        for path, version in versions.items():
+            path_state = self._path_states.get(path)
+            if path_state is None:
+                # Usually what comes before it.
+                parent = path.rpartition(b"/")[0] or b"/"
+                if folder is None or folder.path != parent:
+                    folder = self._path_states.get(parent)
+                path_state = self._path_states[path] = PathState(path, folder, self.epoch)
+                path_state.version = version
+            elif path_state.version is not version and path_state.version == version:
+                version = path_state.version
+            made.append((path_state, version))
+            folder = path_state
+        return tuple(made)
 
 
 def _drop_oldest(memory: dict[Request, CachedResponse]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from h2static.http.messages import Request, Response
+from h2static.site.cache_key import CacheKey, CacheKeys
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.path_states import PathState
 from h2static.site.rules import ErrorPage
@@ -50,6 +52,32 @@ def test_a_batch_looks_at_every_file_once(
         assert len(looks) == len(set(looks))
         assert expected <= set(looks)
         looks.clear()
+
+
+def test_a_request_that_is_handled_has_one_key(
+    client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytes] = []
+    make = CacheKeys.of
+
+    def spy(self: CacheKeys, question: Request) -> CacheKey:
+        made.append(question.path)
+        return make(self, question)
+
+    monkeypatch.setattr(CacheKeys, "of", spy)
+    for name in ("a", "b"):
+        write(root, name, name)
+    one, other = request("/a"), request("/b")
+    assert client.site.recall(one) is None
+    answer = client.site.look(one)
+    assert isinstance(answer, Response)
+    assert octets_of(answer) == b"a"
+    assert made == [b"/a"]
+    # A key is that of its own request, whatever was asked for in between.
+    one = request("/a", range="bytes=0-0")
+    assert client.site.recall(one) is None
+    assert octets_of(client.ask(other)) == b"b"
+    assert client.ask(one).status == 206
 
 
 def looks_at(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:

@@ -119,7 +119,8 @@ class PathState:
             if folder.watch != self.watch:
                 self.release()
         try:
-            status = os.stat(self.path)
+            # What shares the watch of its folder is not a link.
+            status = os.stat(self.path, follow_symlinks=not self.shares)
         except OSError:
             self.version = None
             self.release()
@@ -136,8 +137,13 @@ class PathState:
             self.version = version_of(status)
             self.release()
         elif stat.S_ISREG(status.st_mode):
-            if folder is not None and not self.shares:
-                self._hold(folder, version, has_one_name=status.st_nlink == 1)
+            if (
+                folder is not None
+                and not self.shares
+                and self._hold(folder, version, has_one_name=status.st_nlink == 1)
+            ):
+                # Nothing has happened until now, and from now on nothing happens unnoticed.
+                self.look()
         elif self.watch == UNTRIED:
             self._watch_folder(version)
 
@@ -148,20 +154,21 @@ class PathState:
         except OSError:
             return False
 
-    def _hold(self, folder: PathState, version: FileVersion, *, has_one_name: bool) -> None:
-        """Keep the file open if its name currently refers to it in its folder."""
+    def _hold(self, folder: PathState, version: FileVersion, *, has_one_name: bool) -> bool:
+        """Keep the file open if its name currently refers to it in its folder.
+
+        Beyond the limit of such files, rely on the watch of its folder; returns whether it does.
+        """
         if not folder.is_proven():
             folder.look()
         if folder.version is None or _O_PATH == 0:
-            return
+            return False
         if self.epoch.held_files >= self.epoch.limits.held_files:
-            if has_one_name and folder.watch >= 0:
-                self._share(folder.watch, version)
-            return
+            return has_one_name and folder.watch >= 0 and self._share(folder.watch)
         try:
             descriptor = os.open(self.path, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            return
+            return False
         self.epoch.held_files += 1
         self.descriptor = descriptor
         self.folder_version = folder.version
@@ -171,23 +178,15 @@ class PathState:
         # A link, or a different file by now: look up its name each time.
         if not _is_in(descriptor, version):
             self.release()
+        return False
 
-    def _share(self, watch: int, version: FileVersion) -> None:
-        """Rely on the watch of its folder."""
+    def _share(self, watch: int) -> bool:
         change_watch = self.epoch.change_watch
         assert change_watch is not None
-        if not change_watch.watch_within(watch, self.path):
-            return
-        self.watch = watch
-        self.shares = True
-        # Nothing has happened until now, and from now on nothing happens unnoticed.
-        try:
-            status = os.lstat(self.path)
-        except OSError:
-            self.release()
-            return
-        if status.st_nlink != 1 or version_of(status) != version:
-            self.release()
+        self.shares = change_watch.watch_within(watch, self.path)
+        if self.shares:
+            self.watch = watch
+        return self.shares
 
     def _watch_folder(self, version: FileVersion) -> None:
         """Watch a folder whose name is proven: by its folder's watch, or as the root."""

@@ -318,12 +318,11 @@ class Site(Lifecycle):
 
     def _remember(self, cache_key: CacheKey, built: BuiltResponse, batch: int) -> Response:
         self._setup.lists.settle()
-        dropped = False
         for content in built.contents:
-            dropped |= self._contents.remember(content)
-        if dropped:
-            # Responses keep the dropped octets in memory.
-            self._responses.forget()
+            dropped = self._contents.remember(content)
+            if dropped:
+                # Responses keep the dropped octets in memory.
+                self._responses.drop_octets(dropped)
         if built.response.refusal is not None:
             # Each refusal must reach the error log; a cached response would not.
             return built.response

@@ -12,7 +12,7 @@ Strategy: a state object represents the contents of a dynamic table and its limi
 different connections become the same object on second sight.  Never-indexed fields, cookies and
 authorization are not shared (RFC 7541 section 7.1): a block with one of them is not cached in a
 shared state, and a table that contains one makes its state private to the connection.  The cache is
-limited in octets; when it is full, it is cleared.
+limited in octets; when it is full, the oldest eighth is dropped.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ from hpacktools.codec import (
     decode_block,
 )
 
-#: Octets for one entrance of a worker: about twenty thousand different requests.
-DEFAULT_OCTETS: Final = 32 * 1024 * 1024
+#: Octets for one entrance of a worker: about forty thousand different requests, more than a site
+#: has responses in memory.
+DEFAULT_OCTETS: Final = 64 * 1024 * 1024
+#: The fraction that is dropped when there is no room is one part in this many.
+_PARTS: Final = 8
 #: Octets that a private state may cache for its connection: the requests for a page's subresources,
 #: about a dozen with the fields and cookies that browsers send.
 _PRIVATE_OCTETS: Final = 65_536
@@ -49,10 +52,12 @@ _FIELD_OVERHEAD: Final = 120
 class Known:
     """The meaning of a cached block."""
 
-    __slots__ = ("head", "is_head", "request", "state")
+    __slots__ = ("cost", "head", "is_head", "request", "state")
 
-    def __init__(self, head: RequestHead, state: DecoderState | None) -> None:
+    def __init__(self, head: RequestHead, state: DecoderState | None, cost: int = 0) -> None:
         self.head = head
+        #: What it counts for in the limit of the cache that holds it.
+        self.cost = cost
         self.request = head.request
         #: Whether the method is HEAD, so that no content may follow.
         self.is_head = head.request.method == b"HEAD"
@@ -207,7 +212,7 @@ class FieldSectionMemory:
         if state.private:
             if state.octets + cost <= _PRIVATE_OCTETS:
                 state.octets += cost
-                state.known[block] = Known(head, None)
+                state.known[block] = Known(head, None, cost)
             return after
         # Secrets have made the state private, unless they were in the table already.
         if after.private or (after is state and is_sensitive(decoded)):
@@ -218,7 +223,7 @@ class FieldSectionMemory:
         shared = self._shared(state)
         after = shared if after is state else self._shared(after)
         head.request.repeats = True
-        shared.known[block] = Known(head, after if after is not shared else None)
+        shared.known[block] = Known(head, after if after is not shared else None, cost)
         return after
 
     def _met(self, state: DecoderState) -> DecoderState:
@@ -238,17 +243,37 @@ class FieldSectionMemory:
         key = (state.table, state.allowed, state.required)
         shared = self._states.get(key)
         if shared is None:
-            self._charge(_ENTRY_OVERHEAD + 8 * len(state.table.entries) + state.table.size)
+            self._charge(_state_cost(state))
             shared = self._states[key] = state
         return shared
 
     def _charge(self, octets: int) -> None:
         self._octets += octets
         if self._octets > self._limit:
-            for state in self._states.values():
-                state.known.clear()
-            self._states.clear()
-            self._octets = octets
+            self._make_room(octets)
+
+    def _make_room(self, octets: int) -> None:
+        """Drop the oldest entries of the oldest states, and states that have none left.
+
+        ``octets``: those that are about to be used.
+        """
+        target = self._limit - self._limit // _PARTS
+        for key, state in list(self._states.items()):
+            for block, known in list(state.known.items()):
+                if self._octets <= target:
+                    return
+                del state.known[block]
+                self._octets -= known.cost
+            if self._octets <= target:
+                return
+            del self._states[key]
+            self._octets -= _state_cost(state)
+        self._octets = octets
+
+
+def _state_cost(state: DecoderState) -> int:
+    """What a shared state counts for, in addition to the blocks that it knows."""
+    return _ENTRY_OVERHEAD + 8 * len(state.table.entries) + state.table.size
 
 
 def is_sensitive(decoded: DecodedBlock) -> bool:

@@ -68,6 +68,8 @@ _SHAPES: Final = 1_024
 _FEW: Final = 8
 #: Octets of cached blocks per worker and second.
 DEFAULT_OCTETS: Final = 16 * 1024 * 1024
+#: Blocks of responses take up to three quarters of that; states and beginnings have the rest.
+_BLOCKS: Final = 0.75
 _ENTRY_OVERHEAD: Final = 500
 #: Cost of a dynamic table's entry in addition to its octets: lookups by field and by name.
 _TABLE_ENTRY_OVERHEAD: Final = 200
@@ -242,7 +244,8 @@ class HeaderBlockMemory:
         else:
             octets += section.literals
         block = Block(octets, response, after if after is not state else None, plain)
-        if self._has_room(state, len(octets)):
+        # Beyond that, the second goes on with those that are there: each is used about as often.
+        if self._octets <= self._limit * _BLOCKS and self._has_room(state, len(octets)):
             state.blocks[response] = block
         return block
 

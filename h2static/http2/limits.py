@@ -82,7 +82,7 @@ class Limits:
     turn_output: int = 524_288
     #: Prepared responses that a service keeps by request while no file changes; each holds at most
     #: what the application's memories hold anyway.
-    recalled_responses: int = 8_192
+    recalled_responses: int = 32_768
     #: A body waits for windows at most this long without ``stall_octets`` of progress (or its
     #: remainder, if that is less); WINDOW_UPDATE alone does not extend the time (the "hold" of
     #: HTTP/2 Bomb).  While its own window is open, progress of other streams counts: it may not be

@@ -5,11 +5,12 @@ Contract: while :meth:`ChangeWatch.silent` returns true, every file and folder p
 them would show nothing new.  It is called once per batch of requests and costs one system call,
 while checking costs one per file.
 
-Two kinds of change cause no notification: writing through a memory mapping (which does not even
-change the file's times, except for the first write), and mounting something over a folder.  So
-silence ends every :data:`RENEWAL_SECONDS` in any case, and everything is checked once.  If there
-is much to check, silence lasts longer, so that checking takes one percent of the time, but never
-longer than :data:`LONGEST_RENEWAL_SECONDS`.
+Three kinds of change cause no notification: writing through a memory mapping (which does not even
+change the file's times, except for the first write), mounting something over a folder, and, for a
+file that has no watch of its own (:meth:`ChangeWatch.watch_within`), writing by a name that it got
+elsewhere after it was last checked.  So silence ends every :data:`RENEWAL_SECONDS` in any case, and
+everything is checked once.  If there is much to check, silence lasts longer, so that checking takes
+one percent of the time, but never longer than :data:`LONGEST_RENEWAL_SECONDS`.
 
 Assumption: the kernel of this machine makes all changes.  Files on file systems other than
 :data:`LOCAL_FILE_SYSTEMS` are not watched, and without inotify nothing is: checking continues as if
@@ -81,6 +82,9 @@ class ChangeWatch:
         self._most = 0
         #: Reference count of each watch: two names may be one file.
         self._uses: dict[int, int] = {}
+        #: Names of the files that the watch of their folder covers, by that watch; and how many.
+        self._within: dict[int, set[bytes]] = {}
+        self._names = 0
         #: The watches on the path to the root, with the names that they watch for; empty if the
         #: path is not known.
         self._way: dict[int, set[bytes]] = {}
@@ -118,7 +122,7 @@ class ChangeWatch:
         if 0 <= now - self._renewed < self._rest:
             return bool(self._way) and not changed and not released
         self._renewed = now
-        rest = len(self._uses) * _LOOK_SECONDS * _SHARE
+        rest = (len(self._uses) + self._names) * _LOOK_SECONDS * _SHARE
         self._rest = min(max(rest, RENEWAL_SECONDS), LONGEST_RENEWAL_SECONDS)
         # A device number may now belong to another file system.
         self._local.clear()
@@ -158,6 +162,44 @@ class ChangeWatch:
         if watch not in self._way and self._inotify is not None:
             self._inotify.remove(watch)
 
+    def watch_within(self, watch: int, path: bytes) -> bool:
+        """Have the ``watch`` of a folder cover the file at ``path`` in it, too.
+
+        Costs no watch, but covers only what is done by this name: the caller checks afterward that
+        the file has no other, and that it is unchanged.  Returns whether it is covered now; then
+        :meth:`release_within` ends it.
+        """
+        inotify = self._inotify
+        if inotify is None or watch not in self._uses:
+            return False
+        folder, name = os.path.split(path)
+        names = self._within.get(watch)
+        if names is None:
+            try:
+                added = inotify.add(folder, MODIFY)
+            except OSError:
+                return False
+            if added != watch:
+                # By now this is a different folder.
+                if added not in self._uses and added not in self._way:
+                    inotify.remove(added)
+                return False
+            names = self._within[watch] = set()
+        names.add(name)
+        self._names += 1
+        self._uses[watch] += 1
+        return True
+
+    def release_within(self, watch: int, path: bytes) -> None:
+        """End what :meth:`watch_within` began."""
+        names = self._within[watch]
+        names.remove(os.path.basename(path))
+        self._names -= 1
+        if not names:
+            del self._within[watch]
+        self._released = True
+        self.release(watch)
+
     def _start(self) -> None:
         self._works = False
         try:
@@ -187,8 +229,14 @@ class ChangeWatch:
             if event.watch in self._way and self._is_on_the_way(event):
                 self._forget_way()
                 changed = True
-            changed = changed or event.watch == NO_WATCH or event.watch in self._uses
+            changed = changed or event.watch == NO_WATCH or self._matters(event)
         return changed
+
+    def _matters(self, event: Event) -> bool:
+        """Whether ``event`` is about something that is watched, and not about its neighbor."""
+        if event.mask & MODIFY and event.name:
+            return event.name in self._within.get(event.watch, ())
+        return event.watch in self._uses
 
     def _give_up(self) -> None:
         """Continue without notifications."""

@@ -109,14 +109,14 @@ class Contents:
             version=version, etag=content.etag, octets=octets, settled=content.settled
         )
 
-    def remember(self, content: FileContent) -> bool:
+    def remember(self, content: FileContent) -> set[int]:
         """Cache ``content``, or note that it was used.
 
-        Returns whether octets were dropped to make room.
+        Returns the identities of octets that were dropped to make room.
         """
         self._count.settle()
         if not content.settled and content.octets is None:
-            return False
+            return set()
         key = (content.version.device, content.version.inode)
         before = self._by_file.pop(key, None)
         if before is not None and before.octets is not None:
@@ -127,31 +127,31 @@ class Contents:
         if len(self._by_file) > self._limits.digests:
             _, oldest = self._by_file.popitem(last=False)
             self._kept -= len(oldest.octets or b"")
-        if self._kept <= self._limit:
-            return False
-        self._make_room()
-        return True
+        return self._make_room() if self._kept > self._limit else set()
 
     def forget(self) -> None:
         """Clear the cache; octets stay alive while they are being sent."""
         self._by_file.clear()
         self._kept = 0
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> set[int]:
         """Drop the octets of the least recently used contents; their tags stay.
 
-        Drops more than the newest content needs: other holders of octets drop all of theirs, and
-        should not have to do so for every file.
+        Drops more than the newest content needs: other holders look for these octets among all of
+        theirs, and should not have to do so for every file.
         """
+        dropped: set[int] = set()
         target = self._limit - self._limit // 8
         for key, content in self._by_file.items():
             if content.octets is None:
                 continue
             self._kept -= len(content.octets)
+            dropped.add(id(content.octets))
             # A new object, because another thread may be using the old one.
             self._by_file[key] = replace(content, octets=None)
             if self._kept <= target:
                 break
+        return dropped
 
 
 def read_content(

@@ -37,6 +37,8 @@ SETTLING_NANOSECONDS = 2_000_000_000
 _PATH_ONLY: int = getattr(os, "O_PATH", 0)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | _PATH_ONLY
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+#: Types of files that names may have.
+_SERVED = frozenset((stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK))
 #: Errors of ``open`` if a name is no longer what ``stat`` reported.
 _CHANGED_KIND = (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.ENXIO)
 
@@ -162,21 +164,34 @@ class OpenFolders:
 
     def __init__(self, limits: SiteLimits = DEFAULTS) -> None:
         self._most = limits.open_folders
-        self._by_path: dict[bytes, tuple[int, int, FileHandle]] = {}
+        self._by_path: dict[bytes, tuple[FileVersion, FileHandle]] = {}
 
-    def find(self, path: bytes, status: os.stat_result) -> FileHandle | None:
-        """The open folder with ``status`` at ``path``, if there is one."""
+    def find(self, path: bytes, status: os.stat_result) -> tuple[FileVersion, FileHandle] | None:
+        """The open folder with ``status`` at ``path`` and its version, if there is one."""
         known = self._by_path.get(path)
-        if known is None or known[0] != status.st_ino or known[1] != status.st_dev:
+        if known is None:
             return None
-        return known[2]
+        version, handle = known
+        if version.inode != status.st_ino or version.device != status.st_dev:
+            return None
+        # The same object for the same version, because comparing it is cheap.
+        if (
+            version.changed != status.st_ctime_ns
+            or version.modified != status.st_mtime_ns
+            or version.size != status.st_size
+        ):
+            return self.keep(path, version_of(status), handle)
+        return known
 
-    def keep(self, path: bytes, status: os.stat_result, handle: FileHandle) -> None:
+    def keep(
+        self, path: bytes, version: FileVersion, handle: FileHandle
+    ) -> tuple[FileVersion, FileHandle]:
         """Keep the folder at ``path`` open, replacing an earlier one or the oldest."""
-        self._by_path[path] = status.st_ino, status.st_dev, handle
+        kept = self._by_path[path] = version, handle
         if len(self._by_path) > self._most:
             with contextlib.suppress(StopIteration, RuntimeError):
                 self._by_path.pop(next(iter(self._by_path)), None)
+        return kept
 
     def release(self) -> None:
         """Release all folders; walks keep theirs open until they end."""
@@ -242,26 +257,26 @@ class Walk:
         path = join(folder.path, name)
         for _ in range(self._limits.step_attempts):
             found = self._look(folder, name, path)
-            mode = found.st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            kind = stat.S_IFMT(found.st_mode)
+            if kind not in _SERVED:
                 break
-            if stat.S_ISDIR(mode):
+            if kind == stat.S_IFDIR:
                 again = self._again(path, folder, found)
                 if again is not None:
                     return again
             try:
-                if stat.S_ISLNK(mode):
+                if kind == stat.S_IFLNK:
                     target = os.readlink(name, dir_fd=folder.descriptor)
                 else:
-                    flags = _FOLDER if stat.S_ISDIR(mode) else _FILE
+                    flags = _FOLDER if kind == stat.S_IFDIR else _FILE
                     descriptor = os.open(name, flags | self._no_follow, dir_fd=folder.descriptor)
             except OSError as error:
                 if error.errno in _CHANGED_KIND:
                     continue
                 raise
-            if stat.S_ISLNK(mode):
+            if kind == stat.S_IFLNK:
                 return self._pursue(folder, target)
-            if stat.S_ISDIR(mode):
+            if kind == stat.S_IFDIR:
                 return self._enter(descriptor, path, folder)
             handle = FileHandle(descriptor)
             status = os.fstat(descriptor)
@@ -310,21 +325,20 @@ class Walk:
     def _enter(self, descriptor: int, path: bytes, parent: Folder | None) -> Folder:
         """Enter a folder that was just opened."""
         handle = FileHandle(descriptor)
-        status = os.fstat(descriptor)
-        self._open_folders.keep(path, status, handle)
-        return self._in(handle, path, parent, status)
+        version = version_of(os.fstat(descriptor))
+        self._open_folders.keep(path, version, handle)
+        return self._in(handle, path, parent, version)
 
     def _again(self, path: bytes, parent: Folder | None, status: os.stat_result) -> Folder | None:
         """Enter the folder with ``status``, if it is open."""
-        handle = self._open_folders.find(path, status)
-        return None if handle is None else self._in(handle, path, parent, status)
+        known = self._open_folders.find(path, status)
+        return None if known is None else self._in(known[1], path, parent, known[0])
 
     def _in(
-        self, handle: FileHandle, path: bytes, parent: Folder | None, status: os.stat_result
+        self, handle: FileHandle, path: bytes, parent: Folder | None, version: FileVersion
     ) -> Folder:
         self._handles.append(handle)
         # Checked before any name in it: any change from now on makes a new version.
-        version = version_of(status)
         self._dependencies.note(path, version)
         return Folder(handle.descriptor, path, parent, version)
 

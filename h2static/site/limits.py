@@ -72,7 +72,8 @@ class SiteLimits:
     #: Folders kept open for the next lookup in them; out of the same 1024.
     open_folders: int = 64
     #: Files kept open to prove that they are unchanged; a quarter of what the process may open, so
-    #: that there are always descriptors left for connections.
+    #: that there are always descriptors left for connections.  Files beyond that are covered by the
+    #: watches of their folders.
     held_files: int = field(default_factory=_held_files)
     #: Bodies that no other cache accounts for: file lists.
     own_octets: int = 8 * _MIB

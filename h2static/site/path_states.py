@@ -7,6 +7,9 @@ happened to anything watched since it was checked (:mod:`h2static.site.change_wa
 A file found unchanged is kept open without access (O_PATH): an unchanged folder proves that the
 name still refers to it, and its own change time that it has not changed, at half the cost of
 looking it up by name.  Its watch is on the open file, not on a name.
+
+Files beyond the limit of those kept open have no watch of their own.  If such a file has a single
+name, the watch of its folder covers it.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ class PathState:
         "folder",
         "folder_version",
         "path",
+        "shares",
         "version",
         "watch",
     )
@@ -81,6 +85,8 @@ class PathState:
         self.epoch = epoch
         #: The number of its watch, or one of the two constants above.
         self.watch = UNTRIED
+        #: Whether that is the watch of its folder.
+        self.shares = False
 
     def __del__(self) -> None:
         self.release()
@@ -106,8 +112,15 @@ class PathState:
             if folder.version is self.folder_version and self._is_unchanged():
                 return
             self.release()
+        elif self.shares:
+            assert folder is not None
+            if not folder.is_proven():
+                folder.look()
+            if folder.watch != self.watch:
+                self.release()
         try:
-            status = os.stat(self.path)
+            # What shares the watch of its folder is not a link.
+            status = os.stat(self.path, follow_symlinks=not self.shares)
         except OSError:
             self.version = None
             self.release()
@@ -124,8 +137,13 @@ class PathState:
             self.version = version_of(status)
             self.release()
         elif stat.S_ISREG(status.st_mode):
-            if folder is not None:
-                self._hold(folder, version)
+            if (
+                folder is not None
+                and not self.shares
+                and self._hold(folder, version, has_one_name=status.st_nlink == 1)
+            ):
+                # Nothing has happened until now, and from now on nothing happens unnoticed.
+                self.look()
         elif self.watch == UNTRIED:
             self._watch_folder(version)
 
@@ -136,18 +154,21 @@ class PathState:
         except OSError:
             return False
 
-    def _hold(self, folder: PathState, version: FileVersion) -> None:
-        """Keep the file open if its name currently refers to it in its folder."""
-        if _O_PATH == 0 or self.epoch.held_files >= self.epoch.limits.held_files:
-            return
+    def _hold(self, folder: PathState, version: FileVersion, *, has_one_name: bool) -> bool:
+        """Keep the file open if its name currently refers to it in its folder.
+
+        Beyond the limit of such files, rely on the watch of its folder; returns whether it does.
+        """
         if not folder.is_proven():
             folder.look()
-        if folder.version is None:
-            return
+        if folder.version is None or _O_PATH == 0:
+            return False
+        if self.epoch.held_files >= self.epoch.limits.held_files:
+            return has_one_name and folder.watch >= 0 and self._share(folder.watch)
         try:
             descriptor = os.open(self.path, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            return
+            return False
         self.epoch.held_files += 1
         self.descriptor = descriptor
         self.folder_version = folder.version
@@ -157,6 +178,15 @@ class PathState:
         # A link, or a different file by now: look up its name each time.
         if not _is_in(descriptor, version):
             self.release()
+        return False
+
+    def _share(self, watch: int) -> bool:
+        change_watch = self.epoch.change_watch
+        assert change_watch is not None
+        self.shares = change_watch.watch_within(watch, self.path)
+        if self.shares:
+            self.watch = watch
+        return self.shares
 
     def _watch_folder(self, version: FileVersion) -> None:
         """Watch a folder whose name is proven: by its folder's watch, or as the root."""
@@ -188,9 +218,14 @@ class PathState:
     def release(self) -> None:
         """Release the watch and the file; the next check is by name."""
         if self.watch >= 0:
-            assert self.epoch.change_watch is not None
-            self.epoch.change_watch.release(self.watch)
+            change_watch = self.epoch.change_watch
+            assert change_watch is not None
+            if self.shares:
+                change_watch.release_within(self.watch, self.path)
+            else:
+                change_watch.release(self.watch)
         self.watch = UNTRIED
+        self.shares = False
         if self.descriptor >= 0:
             descriptor, self.descriptor = self.descriptor, -1
             self.epoch.held_files -= 1

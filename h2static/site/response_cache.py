@@ -9,9 +9,8 @@ made while something had not settled is valid only for its own batch.
 From time to time :meth:`ResponseCache.release` drops what was not used since its last call, so that
 files without requests are closed.  Responses in use are made again after several of these calls.
 
-Limits: see :class:`~h2static.site.limits.SiteLimits`.  If there are too many responses or requests,
-the oldest eighth is dropped; at the other limits everything is.  The next requests bring back what
-is in use.
+Limits: see :class:`~h2static.site.limits.SiteLimits`.  At each of them the oldest eighth of what it
+bounds is dropped.  The next requests bring back what is in use.
 
 Strategy: two dictionaries.  ``Request`` objects compare by identity, and the same octets from a
 client give the same object, so the first dictionary costs one lookup.  The second, by cache key, is
@@ -20,7 +19,7 @@ for requests that are equal but not identical.
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from itertools import islice
 from os import fstat
@@ -40,6 +39,8 @@ from h2static.site.paths import is_no_query
 
 #: The fraction that is dropped when there is no room is one part in this many.
 _PARTS: Final = 8
+#: In place of a response that was dropped, and never sent.
+_DROPPED: Final = Response(status=503, fields=())
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -59,6 +60,16 @@ class CachedResponse:
     releases_left: int
 
 
+class Holders:
+    """The keys of the responses that hold a file or octets."""
+
+    __slots__ = ("keys", "octets")
+
+    def __init__(self, octets: int = 0) -> None:
+        self.octets = octets
+        self.keys: dict[CacheKey, None] = {}
+
+
 class ResponseCache:
     """The responses of one site; used by one thread."""
 
@@ -72,10 +83,10 @@ class ResponseCache:
         self.by_request: dict[Request, CachedResponse] = {}
         self._by_key: dict[CacheKey, CachedResponse] = {}
         self._path_states: WeakValueDictionary[bytes, PathState] = WeakValueDictionary()
-        #: Identities of the open files that responses hold.
-        self._open_files: set[int] = set()
-        #: Identities of bodies that no other cache counts, and their octets in total.
-        self._own_bodies: set[int] = set()
+        #: The open files that responses hold, by identity, the oldest first; and who holds them.
+        self._open_files: dict[int, Holders] = {}
+        #: The same for bodies that no other cache counts; and their octets in total.
+        self._own_bodies: dict[int, Holders] = {}
         self.own_octets = 0
 
     @property
@@ -101,7 +112,7 @@ class ResponseCache:
         if (
             request.repeats
             and answer.dependencies is not None
-            and request not in self.by_request
+            and self.by_request.get(request) is not answer
             and sum(len(name) + len(value) for name, value in request.fields) <= self._limits.key
         ):
             if len(self.by_request) >= self._limits.requests:
@@ -121,13 +132,10 @@ class ResponseCache:
             cache_key = without_query(cache_key)
         dependencies = None
         if built.dependencies.settled:
-            dependencies = tuple(
-                self._dependency(path, version)
-                for path, version in built.dependencies.versions.items()
-            )
+            dependencies = self._dependencies(built.dependencies.versions)
         known = self._by_key.get(cache_key)
         if known is None or not same_response(known.response, response):
-            self._count(built)
+            self._count(cache_key, built)
         else:
             response = known.response
             if dependencies is not None:
@@ -157,7 +165,7 @@ class ResponseCache:
     def release(self) -> None:
         """Drop what was not used since the last call, and what must be made again."""
         kept: dict[CacheKey, CachedResponse] = {}
-        open_files, own_bodies = set[int](), dict[int, int]()
+        open_files, own_bodies = dict[int, Holders](), dict[int, Holders]()
         for key, answer in self._by_key.items():
             answer.releases_left -= 1
             # A response in use has been proven again in a batch since then, or within the time for
@@ -167,15 +175,15 @@ class ResponseCache:
             kept[key] = answer
             body = answer.response.body
             if isinstance(body, FileBody):
-                open_files.add(id(body.handle))
-            octets = body.octets if isinstance(body, OctetBody) else body
-            if isinstance(octets, bytes) and id(octets) in self._own_bodies:
-                own_bodies[id(octets)] = len(octets)
+                open_files.setdefault(id(body.handle), Holders()).keys[key] = None
+            octets = _octets_of(answer.response)
+            if octets is not None and id(octets) in self._own_bodies:
+                own_bodies.setdefault(id(octets), Holders(len(octets))).keys[key] = None
         # Requests that repeat come back with their next occurrence.
         self.by_request.clear()
         self._by_key = kept
-        self._open_files, self._own_bodies = open_files, set(own_bodies)
-        self.own_octets = sum(own_bodies.values())
+        self._open_files, self._own_bodies = open_files, own_bodies
+        self.own_octets = sum(holders.octets for holders in own_bodies.values())
         self._released = self.epoch.batch
 
     def forget(self) -> None:
@@ -186,35 +194,65 @@ class ResponseCache:
         self._own_bodies.clear()
         self.own_octets = 0
 
-    def _count(self, built: BuiltResponse) -> None:
+    def drop_octets(self, identities: set[int]) -> None:
+        """Drop the responses that hold any of these octets."""
+        self._drop(
+            [
+                key
+                for key, answer in self._by_key.items()
+                if id(_octets_of(answer.response)) in identities
+            ]
+        )
+
+    def _count(self, cache_key: CacheKey, built: BuiltResponse) -> None:
         """Make room for the response of ``built``, and count it."""
         body, limits = built.response.body, self._limits
-        open_files = {id(body.handle)} if isinstance(body, FileBody) else set[int]()
-        octets = body.octets if isinstance(body, OctetBody) else body
-        own = 0
+        if len(self._by_key) >= limits.responses:
+            self._make_room()
+        if isinstance(body, FileBody):
+            identity = id(body.handle)
+            if identity not in self._open_files:
+                if len(self._open_files) >= limits.open_files:
+                    for oldest in list(islice(self._open_files, _part_of(self._open_files))):
+                        self._drop(self._open_files.pop(oldest).keys)
+                self._open_files[identity] = Holders()
+            self._open_files[identity].keys[cache_key] = None
+        octets = _octets_of(built.response)
         if (
-            isinstance(octets, bytes)
+            octets is not None
             and len(octets) > limits.free_octets
-            and id(octets) not in self._own_bodies
             and not any(content.octets is octets for content in built.contents)
         ):
-            own = len(octets)
-        if (
-            len(self._open_files | open_files) > limits.open_files
-            or self.own_octets + own > limits.own_octets
-        ):
-            self.forget()
-        elif len(self._by_key) >= limits.responses:
-            self._make_room()
-        self._open_files |= open_files
-        if own:
-            self._own_bodies.add(id(octets))
-            self.own_octets += own
+            if id(octets) not in self._own_bodies:
+                self._make_room_for(len(octets))
+                self._own_bodies[id(octets)] = Holders(len(octets))
+                self.own_octets += len(octets)
+            self._own_bodies[id(octets)].keys[cache_key] = None
+
+    def _make_room_for(self, octets: int) -> None:
+        """Drop the oldest bodies that no other cache counts, if there is no room for ``octets``."""
+        limit = self._limits.own_octets
+        if self.own_octets + octets <= limit:
+            return
+        target = limit - limit // _PARTS
+        while self._own_bodies and self.own_octets + octets > target:
+            holders = self._own_bodies.pop(next(iter(self._own_bodies)))
+            self.own_octets -= holders.octets
+            self._drop(holders.keys)
+
+    def _drop(self, keys: Iterable[CacheKey]) -> None:
+        for key in keys:
+            answer = self._by_key.pop(key, None)
+            if answer is not None:
+                # It may still be cached by request: invalidate it there.
+                answer.dependencies = None
+                answer.batch = 0
+                answer.response = _DROPPED
 
     def _make_room(self) -> None:
         """Drop the oldest responses whose octets are counted elsewhere; all, if there are few."""
         by_key = self._by_key
-        most = max(1, len(by_key) // _PARTS)
+        most = _part_of(by_key)
         oldest = [
             key
             for key, answer in islice(by_key.items(), 2 * most)
@@ -224,28 +262,44 @@ class ResponseCache:
         if 2 * len(oldest) < most:
             self.forget()
             return
-        for key in oldest[:most]:
-            # It may still be cached by request: invalidate it there.
-            answer = by_key.pop(key)
-            answer.dependencies = None
-            answer.batch = 0
+        self._drop(oldest[:most])
 
-    def _dependency(
-        self, path: bytes, version: FileVersion | None
-    ) -> tuple[PathState, FileVersion | None]:
-        path_state = self._path_states.get(path)
-        if path_state is None:
-            folder = self._path_states.get(os.path.dirname(path))
-            path_state = self._path_states[path] = PathState(path, folder, self.epoch)
-            path_state.version = version
-        elif path_state.version == version:
-            version = path_state.version
-        return path_state, version
+    def _dependencies(
+        self, versions: dict[bytes, FileVersion | None]
+    ) -> tuple[tuple[PathState, FileVersion | None], ...]:
+        made: list[tuple[PathState, FileVersion | None]] = []
+        folder: PathState | None = None
+        for path, version in versions.items():
+            path_state = self._path_states.get(path)
+            if path_state is None:
+                # Usually what comes before it.
+                parent = path.rpartition(b"/")[0] or b"/"
+                if folder is None or folder.path != parent:
+                    folder = self._path_states.get(parent)
+                path_state = self._path_states[path] = PathState(path, folder, self.epoch)
+                path_state.version = version
+            elif path_state.version is not version and path_state.version == version:
+                version = path_state.version
+            made.append((path_state, version))
+            folder = path_state
+        return tuple(made)
+
+
+def _part_of(memory: Sized) -> int:
+    """How many entries to drop when ``memory`` is full."""
+    return max(1, len(memory) // _PARTS)
 
 
 def _drop_oldest(memory: dict[Request, CachedResponse]) -> None:
-    for request in list(islice(memory, max(1, len(memory) // _PARTS))):
+    for request in list(islice(memory, _part_of(memory))):
         del memory[request]
+
+
+def _octets_of(response: Response) -> bytes | None:
+    """The octets that ``response`` holds; ``None`` if it has another kind of body."""
+    body = response.body
+    octets = body.octets if isinstance(body, OctetBody) else body
+    return octets if isinstance(octets, bytes) else None
 
 
 def without_query(cache_key: CacheKey) -> CacheKey:

@@ -149,6 +149,8 @@ class Site(Lifecycle):
         #: and whether all of it is still right.
         self._all_watched = True
         self._lasting = False
+        #: The last request that was not recalled, and its key: it is handled next.
+        self._asked: tuple[Request, CacheKey] | None = None
         #: Responses that other threads built and that are not in the cache yet.
         self._built: deque[tuple[CacheKey, BuiltResponse]] = deque()
 
@@ -249,8 +251,10 @@ class Site(Lifecycle):
             # An equivalent request may have been answered before.
             if self.echoes(request):
                 return None
-            response = self._responses.find_equal(request, self._keys.of(request))
+            cache_key = self._keys.of(request)
+            response = self._responses.find_equal(request, cache_key)
             if response is None or not response.prepared:
+                self._asked = request, cache_key
                 return None
             self._all_watched = False
             return response
@@ -292,7 +296,11 @@ class Site(Lifecycle):
         while self._built:
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
-        cache_key = self._keys.of(request)
+        asked, self._asked = self._asked, None
+        if asked is not None and asked[0] is request:
+            cache_key = asked[1]
+        else:
+            cache_key = self._keys.of(request)
         response = self._responses.find_equal(request, cache_key)
         if response is not None:
             return response
@@ -310,12 +318,11 @@ class Site(Lifecycle):
 
     def _remember(self, cache_key: CacheKey, built: BuiltResponse, batch: int) -> Response:
         self._setup.lists.settle()
-        dropped = False
         for content in built.contents:
-            dropped |= self._contents.remember(content)
-        if dropped:
-            # Responses keep the dropped octets in memory.
-            self._responses.forget()
+            dropped = self._contents.remember(content)
+            if dropped:
+                # Responses keep the dropped octets in memory.
+                self._responses.drop_octets(dropped)
         if built.response.refusal is not None:
             # Each refusal must reach the error log; a cached response would not.
             return built.response

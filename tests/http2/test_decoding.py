@@ -195,6 +195,26 @@ def test_the_memory_is_bounded(how: Representation) -> None:
     assert how == WITH or held
 
 
+def test_the_oldest_make_room() -> None:
+    """What a client asked for last is known when the memory is full, and most of the rest too."""
+    memory = FieldSectionMemory(NO_LIMITS, octets=100_000)
+    client, encoder = Client(memory), Encoder()
+    client.receive(encode(encoder))
+    most, before = 0, 0
+    blocks = [encode(encoder, path=b"/%d" % number, how=WITHOUT) for number in range(500)]
+    for block in blocks:
+        for _ in range(2):
+            client.receive(block)
+        assert block in client.state.known
+        known = len(client.state.known)
+        if known < before:
+            assert known > most * 0.8, "a part makes room"
+        most, before = max(most, known), known
+    assert 20 < most < 200
+    assert blocks[-most // 2] in client.state.known
+    assert blocks[0] not in client.state.known
+
+
 @given(
     blocks=st.lists(st.binary(max_size=12), max_size=8),
     repeats=st.integers(1, 3),

@@ -225,6 +225,23 @@ def test_the_memory_is_bounded() -> None:
         assert blocks <= bound / 500
 
 
+def test_what_is_cached_stays_when_there_is_no_room() -> None:
+    """Responses beyond the limit are encoded each time; those before them are not."""
+    one = memory(octets=200_000)
+    state = one.start()
+    answers = [response(200, b"%d" % number) for number in range(1_000, 1_500)]
+    blocks = []
+    for answer in answers:
+        block = one.block(state, answer)
+        blocks.append(block)
+        state = state if block.state is None else block.state
+    again = [one.block(state, answer) for answer in answers]
+    kept = [one is other for one, other in zip(blocks, again, strict=True)]
+    assert all(kept[10:100])
+    assert not any(kept[300:])
+    assert [one.block for one in again[10:]] == [one.block for one in blocks[10:]]
+
+
 def test_a_second_that_is_over_is_forgotten_without_a_next_block() -> None:
     clock = DateField()
     one, answer = memory(clock), response(200, b"x")

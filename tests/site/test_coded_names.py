@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from h2static.site.coded_names import CodedNames
-from h2static.site.files import Dependencies, Folder, OpenFolders, Walk
+from h2static.site.files import (
+    Dependencies,
+    FileVersion,
+    Folder,
+    OpenFolders,
+    Walk,
+    version_of,
+)
 from h2static.site.limits import DEFAULTS, SiteLimits
 from tests.site.harness import Client, field, make_client, write
 
@@ -212,6 +219,22 @@ class TestOpenFolders:
         write(root, "a/b/c")
         folders = OpenFolders()
         assert self.opened(root, folders, b"a", b"b") == self.opened(root, folders, b"a", b"b")
+
+    def test_a_version_is_the_same_object_until_it_changes(self, root: Path) -> None:
+        folders = OpenFolders()
+
+        def version() -> FileVersion:
+            with Walk(
+                os.fsencode(root), Dependencies(LATER), follow_symlinks=False, folders=folders
+            ) as walk:
+                return walk.root().version
+
+        first = version()
+        assert version() is first
+        os.utime(root, (1, 1))
+        second = version()
+        assert second == version_of(root.stat()) != first
+        assert version() is second
 
     def test_another_folder_of_the_name_is_another(self, root: Path) -> None:
         write(root, "a/old")

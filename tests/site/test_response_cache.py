@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from h2static.http.messages import Request, Response
+from h2static.site.cache_key import CacheKey, CacheKeys
 from h2static.site.limits import DEFAULTS, SiteLimits
 from h2static.site.path_states import PathState
 from h2static.site.rules import ErrorPage
@@ -50,6 +52,32 @@ def test_a_batch_looks_at_every_file_once(
         assert len(looks) == len(set(looks))
         assert expected <= set(looks)
         looks.clear()
+
+
+def test_a_request_that_is_handled_has_one_key(
+    client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytes] = []
+    make = CacheKeys.of
+
+    def spy(self: CacheKeys, question: Request) -> CacheKey:
+        made.append(question.path)
+        return make(self, question)
+
+    monkeypatch.setattr(CacheKeys, "of", spy)
+    for name in ("a", "b"):
+        write(root, name, name)
+    one, other = request("/a"), request("/b")
+    assert client.site.recall(one) is None
+    answer = client.site.look(one)
+    assert isinstance(answer, Response)
+    assert octets_of(answer) == b"a"
+    assert made == [b"/a"]
+    # A key is that of its own request, whatever was asked for in between.
+    one = request("/a", range="bytes=0-0")
+    assert client.site.recall(one) is None
+    assert octets_of(client.ask(other)) == b"b"
+    assert client.ask(one).status == 206
 
 
 def looks_at(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
@@ -240,7 +268,75 @@ def test_an_open_file_is_counted_after_a_release_too(root: Path) -> None:
     assert [client.get(name) for name in ("/a", "/b")] == kept
     client.site.release()
     client.get("/c")
-    assert remembered(client) == 1
+    assert remembered(client) == 2, "one made room"
+
+
+def test_large_files_make_room_for_large_files(root: Path) -> None:
+    """Small ones stay, and so do most of the large ones."""
+    client = settled_client(root, SiteLimits(open_files=8, small_file=10))
+    small = [request(f"/small{number}") for number in range(20)]
+    large = [request(f"/large{number}") for number in range(12)]
+    for question in small:
+        write(root, question.path.decode()[1:], "small")
+    for question in large:
+        write(root, question.path.decode()[1:], bytes(1000))
+    client.clock.settle()
+    kept = [client.ask(question) for question in small]
+    made = [client.ask(question) for question in large]
+    assert remembered(client) == 20 + 8
+    assert [client.ask(question) for question in small] == kept
+    assert [client.ask(question) for question in large[4:]] == made[4:]
+    assert client.ask(large[0]) is not made[0]
+    assert remembered(client) == 20 + 8
+
+
+def test_lists_make_room_for_lists(root: Path) -> None:
+    """Files stay, and so do the latest lists."""
+    client = settled_client(root, SiteLimits(own_octets=40_000, kept_lists=0), listing=True)
+    write(root, "a", "content")
+    for folder in range(6):
+        for number in range(50):
+            write(root, f"{folder}/{number}")
+    client.clock.settle()
+    kept = client.get("/a")
+    sizes = [len(octets_of(client.get(f"/{folder}/"))) for folder in range(6)]
+    assert max(sizes) < 20_000
+    assert sum(sizes) > 40_000
+    assert client.get("/a") is kept
+    assert 2 < remembered(client) < 6
+
+
+def test_contents_make_room_for_others(root: Path) -> None:
+    """Only responses with the octets that were dropped are dropped."""
+    client = settled_client(root, cache_size=20_000)
+    for number in range(40):
+        write(root, f"{number}", bytes([number]) * 1000)
+    client.clock.settle()
+    for number in range(40):
+        client.get(f"/{number}")
+        assert number < 20 or 15 <= remembered(client) <= 20
+    held = client.site.memory.held_octets
+    assert held == client.site.memory.kept_octets <= 20_000
+    last = [client.get(f"/{number}") for number in range(30, 40)]
+    assert [octets_of(response)[0] for response in last] == list(range(30, 40))
+    assert [client.get(f"/{number}") for number in range(30, 40)] == last
+    assert client.site.memory.held_octets == held
+
+
+def test_a_request_is_recalled_again_after_a_change(client: Client, root: Path) -> None:
+    path = write(root, "a", "old")
+    question = request("/a")
+    question.repeats = True
+    for content in (b"old", b"new", b"newer"):
+        path.write_bytes(content)
+        client.clock.settle()
+        for _ in range(3):
+            client.site.new_batch()
+            client.ask(question)
+        client.site.new_batch()
+        response = client.site.recall(question)
+        assert response is not None
+        assert octets_of(response) == content
 
 
 def test_lists_that_are_used_are_counted_after_a_release_too(root: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Final
 
 from h2static.http.dates import DateField
 from h2static.http.fields import Fields
-from h2static.http.messages import WITHOUT_CONTENT, Kept, Response
+from h2static.http.messages import WITHOUT_CONTENT, Kept, Request, Response
 from h2static.http.semantics import SENSITIVE
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
@@ -136,7 +136,7 @@ class Block:
 class EncoderState:
     """The state of a connection's header encoding."""
 
-    __slots__ = ("beginnings", "blocks", "pending", "second", "table")
+    __slots__ = ("beginnings", "blocks", "pending", "promises", "second", "table")
 
     def __init__(self, table: DynamicTable, pending: tuple[int, ...], second: int) -> None:
         self.table = table
@@ -147,6 +147,8 @@ class EncoderState:
         self.blocks: dict[Response, Block] = {}
         #: Encoded beginnings of blocks, and the states after them.
         self.beginnings: dict[Shape, tuple[bytes, EncoderState]] = {}
+        #: Blocks of promised requests that repeat, and the states after them.
+        self.promises: dict[Request, tuple[bytes, EncoderState]] = {}
 
 
 class HeaderBlockMemory:
@@ -245,6 +247,16 @@ class HeaderBlockMemory:
         if self._has_room(state, len(octets)):
             state.blocks[response] = block
         return block
+
+    def promise(self, state: EncoderState, request: Request) -> tuple[bytes, EncoderState]:
+        """The header block of a promised ``request`` in ``state``, which is of the current second,
+        and the state after it."""
+        known = state.promises.get(request)
+        if known is None:
+            known = self.encode(state, promise_section(request))
+            if request.repeats and self.enabled and self._has_room(state, len(known[0])):
+                state.promises[request] = known
+        return known
 
     def _encoded(
         self, state: EncoderState, response: Response, extra: Fields
@@ -345,6 +357,7 @@ class HeaderBlockMemory:
         for state in self._states.values():
             state.blocks.clear()
             state.beginnings.clear()
+            state.promises.clear()
         self._states.clear()
         self._octets = 0
 
@@ -394,6 +407,17 @@ class HeaderBlockMemory:
         if self._octets + cost > self._limit:
             self._forget()
         self._octets += cost
+
+
+def promise_section(request: Request) -> Fields:
+    """The field section of a promised request (RFC 9113 section 8.4.1)."""
+    return (
+        (b":method", request.method),
+        (b":path", request.path),
+        (b":scheme", request.scheme),
+        (b":authority", request.authority),
+        *request.fields,
+    )
 
 
 def _parted(fields: Fields) -> tuple[Fields, Fields]:

@@ -112,12 +112,5 @@ class Push:
         # The client sends nothing on a promised stream.
         stream.whole = True
         self._streams.add_own(stream)
-        section = (
-            (b":method", request.method),
-            (b":path", request.path),
-            (b":scheme", request.scheme),
-            (b":authority", request.authority),
-            *request.fields,
-        )
-        self._sender.promise(parent, stream.id, section)
+        self._sender.promise(parent, stream.id, request)
         return stream

@@ -468,10 +468,9 @@ class Requests:
 
     def _answer_promise(self, stream: Stream) -> None:
         """Answer a request made on the client's behalf."""
-        application = self._service.application
-        response = application.recall(stream.request)
+        response = self._service.recall_promised(stream.request)
         if response is None:
-            application.handle(stream)
+            self._service.application.handle(stream)
         else:
             self._respond(stream, response)
 

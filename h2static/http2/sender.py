@@ -16,24 +16,18 @@ from typing import Final
 
 from h2static.http.bodies import Body, BodyReader, MappedReader
 from h2static.http.fields import Field, Fields
-from h2static.http.messages import Response
+from h2static.http.messages import Request, Response
 from h2static.http.scheduler import Scheduler
 from h2static.http2 import registry as r
 from h2static.http2.data_frames import DATA_SIZE, data_frames
-from h2static.http2.encoding import Block, EncoderState
+from h2static.http2.encoding import Block, EncoderState, promise_section
 from h2static.http2.errors import ConnectionViolation, StreamViolation
-from h2static.http2.frames import (
-    Continuation,
-    Frame,
-    Headers,
-    PushPromise,
-    RstStream,
-    frame_head,
-)
+from h2static.http2.frames import Frame, RstStream, frame, frame_head
 from h2static.http2.observer import Observer
 from h2static.http2.output import Output
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
+from h2static.http2.section_frames import headers_frames, promise_frames
 from h2static.http2.service import Endpoint
 from h2static.http2.stream import Input, State, Stream
 
@@ -48,9 +42,9 @@ class Sender:
     """Sends the frames of one connection."""
 
     __slots__ = (
-        "_blocks", "_ended", "_limits", "_maps", "_own_parity", "_padding_size", "blocked",
-        "content", "data_frames", "encoder", "initial_window", "observer", "output", "scheduler",
-        "window",
+        "_blocks", "_ended", "_is_plain", "_limits", "_maps", "_own_parity", "_padding_size",
+        "blocked", "content", "data_frames", "encoder", "initial_window", "observer", "output",
+        "scheduler", "window",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +58,9 @@ class Sender:
         self._limits = endpoint.limits
         self._blocks = endpoint.blocks
         self._padding_size = endpoint.settings.padding
-        self._maps = endpoint.maps and observer is None and not self._padding_size
+        #: Whether frames need neither padding nor be shown to an observer.
+        self._is_plain = observer is None and not self._padding_size
+        self._maps = endpoint.maps and self._is_plain
         self._own_parity = role.own_parity
         self._ended = ended
         self.observer = observer
@@ -85,11 +81,11 @@ class Sender:
 
     # --- frames
 
-    def emit(self, frame: Frame) -> None:
+    def emit(self, one: Frame) -> None:
         """Send a control frame."""
-        self.output.append(frame.serialize())
+        self.output.append(one.serialize())
         if self.observer is not None:
-            self.observer.sent(frame)
+            self.observer.sent(one)
 
     def refresh(self) -> None:
         """Follow the clock: header blocks are cached for one second each."""
@@ -116,51 +112,31 @@ class Sender:
         note: str = "",
     ) -> None:
         """Send a header block in a HEADERS frame and as many CONTINUATION frames as it needs."""
-        room = r.MINIMUM_MAX_FRAME_SIZE - self._padding_size
-        first, rest = block[:room], block[room:]
-        padding = self._padding(len(first))
-        if padding:
-            flags |= r.PADDED
-        frame = Headers(
-            stream_id=stream_id,
-            flags=flags if rest else flags | r.END_HEADERS,
-            fragment=first,
-            padding=padding,
-        )
-        self.output.append(frame.serialize())
-        if self.observer is not None:
-            self.observer.sent(frame, fields, note)
-        self._continue(stream_id, rest)
+        if self._is_plain and len(block) <= r.MINIMUM_MAX_FRAME_SIZE:
+            self.output.append(frame(r.HEADERS, flags | r.END_HEADERS, stream_id, block))
+        else:
+            frames = headers_frames(stream_id, block, flags, self._padding_size)
+            self._emit_section(frames, fields, note)
 
-    def _padding(self, length: int) -> int:
-        """Octets of padding for a payload of ``length``, Pad Length included."""
-        return max(0, min(self._padding_size, r.MINIMUM_MAX_FRAME_SIZE - length))
-
-    def promise(self, parent: Stream, promised_id: int, fields: Fields) -> None:
+    def promise(self, parent: Stream, promised_id: int, request: Request) -> None:
         """Send PUSH_PROMISE for ``promised_id`` on ``parent`` (RFC 9113 section 6.6)."""
-        block = self.encode(fields)
-        room = r.MINIMUM_MAX_FRAME_SIZE - 4 - self._padding_size
-        fragment, rest = block[:room], block[room:]
-        padding = min(self._padding_size, room)
-        frame = PushPromise(
-            stream_id=parent.id,
-            flags=(0 if rest else r.END_HEADERS) | (r.PADDED if padding else 0),
-            promised_stream_id=promised_id,
-            fragment=fragment,
-            padding=padding,
-        )
-        self.output.append(frame.serialize())
-        if self.observer is not None:
-            self.observer.sent(frame, fields)
-        self._continue(parent.id, rest)
+        self.refresh()
+        block, self.encoder = self._blocks.promise(self.encoder, request)
+        if self._is_plain and len(block) <= r.MINIMUM_MAX_FRAME_SIZE - 4:
+            payload = promised_id.to_bytes(4, "big") + block
+            self.output.append(frame(r.PUSH_PROMISE, r.END_HEADERS, parent.id, payload))
+        else:
+            frames = promise_frames(parent.id, promised_id, block, self._padding_size)
+            self._emit_section(frames, promise_section(request), "")
 
-    def _continue(self, stream_id: int, rest: bytes) -> None:
-        """Send the rest of a header block in CONTINUATION frames."""
-        size = r.MINIMUM_MAX_FRAME_SIZE
-        while rest:
-            fragment, rest = rest[:size], rest[size:]
-            flags = 0 if rest else r.END_HEADERS
-            self.emit(Continuation(stream_id=stream_id, flags=flags, fragment=fragment))
+    def _emit_section(self, frames: Sequence[Frame], fields: Sequence[Field], note: str) -> None:
+        """Send the frames of one header block; the observer sees its ``fields`` with the first."""
+        first, *others = frames
+        self.output.append(first.serialize())
+        if self.observer is not None:
+            self.observer.sent(first, fields, note)
+        for one in others:
+            self.emit(one)
 
     # --- messages
 
@@ -398,7 +374,7 @@ class Sender:
         if last and stream.reader is not None:
             trailers = stream.reader.trailers()
         end = r.END_STREAM if last and not trailers else 0
-        if self.observer is None and not self._padding_size:
+        if self._is_plain:
             self._data_pieces(stream, content, end)
         else:
             self._data_frames(stream, content, end)
@@ -435,9 +411,9 @@ class Sender:
     def _data_frames(self, stream: Stream, content: memoryview, end: int) -> None:
         """Like :meth:`_data_pieces`, with padding or an observer."""
         window = min(stream.send_window, self.window)
-        for frame in data_frames(stream.id, content, end, window, self._padding_size):
-            self.emit(frame)
-            size = len(frame.data) + frame.padding
+        for one in data_frames(stream.id, content, end, window, self._padding_size):
+            self.emit(one)
+            size = len(one.data) + one.padding
             stream.send_window -= size
             self.window -= size
             self.data_frames += 1

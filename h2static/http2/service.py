@@ -15,7 +15,7 @@ from h2static.http.authority import Authorities
 from h2static.http.exchange import Application
 from h2static.http.lifecycle import Lifecycle, lifecycle_of
 from h2static.http.messages import Request, Response
-from h2static.http.serving import misdirected
+from h2static.http.serving import fitting, misdirected
 from h2static.http.shared import Shared
 from h2static.http2.decoding import FieldSectionMemory
 from h2static.http2.encoding import HeaderBlockMemory
@@ -71,6 +71,16 @@ class Service(Endpoint):
             not self.lifecycle.lasting or len(recalled) > self.limits.recalled_responses
         ):
             recalled.clear()
+
+    def recall_promised(self, request: Request) -> Response | None:
+        """The prepared response to a promised ``request``, recalled once per batch if the request
+        repeats; ``None``: the application has to handle it."""
+        response = self.recalled.get(request)
+        if response is None:
+            response = self.application.recall(request)
+            if response is not None and request.repeats:
+                self.recalled[request] = response = fitting(request, response)
+        return response
 
     def misdirected(self, request: Request) -> tuple[int, str] | None:
         """Status and reason if a well-formed request is not for this server."""

@@ -132,6 +132,12 @@ del _IN, _ST
 _OUTCOMES: Final = [[TRANSITIONS[state].get(event) for event in Input] for state in State]
 
 
+#: The same without errors; no event leads back to :attr:`State.IDLE`, which is false.
+_NEXT: Final = [
+    [outcome if isinstance(outcome, State) else None for outcome in row] for row in _OUTCOMES
+]
+
+
 def step(state: State, event: Input, stream_id: int) -> State:
     """The state after ``event``; raises a violation, or :class:`Misuse` for our own mistakes."""
     outcome = _OUTCOMES[state][event]
@@ -305,7 +311,7 @@ class Stream:
 
     def advance(self, event: Input) -> None:
         """Move along :data:`TRANSITIONS`; raises what :func:`step` raises."""
-        self.state = step(self.state, event, self.id)
+        self.state = _NEXT[self.state][event] or step(self.state, event, self.id)
 
     @property
     def complete(self) -> bool:

@@ -292,6 +292,9 @@ class Site(Lifecycle):
         while self._built:
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
+        known = self._responses.by_request.get(request)
+        if known is not None and is_fresh(known, self._epoch):
+            return known.response
         cache_key = self._keys.of(request)
         response = self._responses.find_equal(request, cache_key)
         if response is not None:

@@ -158,6 +158,7 @@ class HeaderBlockMemory:
         "_asked",
         "_date",
         "_few",
+        "_first",
         "_limit",
         "_octets",
         "_plain",
@@ -189,6 +190,8 @@ class HeaderBlockMemory:
         self._octets = 0
         #: The second that everything in the cache belongs to.
         self._second = date.second
+        #: The state of new connections.
+        self._first: EncoderState | None = None
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
         self._shapes: dict[tuple[int, Fields], Shape] = {}
         #: The fields of this second's responses that differ from file to file, nine sets at most;
@@ -204,8 +207,12 @@ class HeaderBlockMemory:
 
     def start(self) -> EncoderState:
         """The state of a new connection."""
-        state = self.current(EncoderState(EMPTY_TABLE, (), -1))
-        return self.resized(state, min(self.maximum, r.INITIAL_HEADER_TABLE_SIZE))
+        state = self._first
+        if state is None or state.second != self._date.second:
+            state = self.current(EncoderState(EMPTY_TABLE, (), -1))
+            state = self.resized(state, min(self.maximum, r.INITIAL_HEADER_TABLE_SIZE))
+            self._first = state if self.enabled else None
+        return state
 
     def current(self, state: EncoderState) -> EncoderState:
         """``state`` for the current second."""
@@ -359,6 +366,7 @@ class HeaderBlockMemory:
             state.beginnings.clear()
             state.promises.clear()
         self._states.clear()
+        self._first = None
         self._octets = 0
 
     def encode(self, state: EncoderState, fields: Fields) -> tuple[bytes, EncoderState]:

@@ -20,6 +20,8 @@ from h2static.http2.streams import Streams
 from h2static.http2.windows import ReceiveWindow
 
 _NOTHING = Delivery()
+#: The client sends no content on a promised stream, so this window never changes.
+_NO_WINDOW = ReceiveWindow(0, 0)
 
 
 class Push:
@@ -104,7 +106,7 @@ class Push:
             request,
             parent.owner,
             send_window=self._sender.initial_window,
-            window=ReceiveWindow(0, 0),
+            window=_NO_WINDOW,
             now=self._turn.now,
             urgency=promise.urgency,
         )

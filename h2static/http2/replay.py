@@ -99,6 +99,10 @@ class Replay:
         """Set ``handle``, which passes a complete, admitted request to the application."""
         self._handle = handle
 
+    def retire(self) -> None:
+        """The connection is over: drop the callback."""
+        self._handle = _nobody
+
     def run(self, data: bytes, position: int) -> int:
         """Answer the known requests in ``data`` from ``position`` on.
 

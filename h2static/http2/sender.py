@@ -22,20 +22,20 @@ from h2static.http2 import registry as r
 from h2static.http2.data_frames import DATA_SIZE, data_frames
 from h2static.http2.encoding import Block, EncoderState, promise_section
 from h2static.http2.errors import ConnectionViolation, StreamViolation
-from h2static.http2.frames import Frame, RstStream, frame, frame_head
+from h2static.http2.frames import Frame, RstStream, Settings, frame, frame_head
 from h2static.http2.observer import Observer
 from h2static.http2.output import Output
+from h2static.http2.reading import read_content
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
 from h2static.http2.section_frames import headers_frames, promise_frames
 from h2static.http2.service import Endpoint
-from h2static.http2.stream import Input, State, Stream
+from h2static.http2.stream import Input, State, Stream, ignore
 
-#: Octets that one call reads from a file: enough to be worth a system call.
-READ_SIZE: Final = 262_144
 #: Octets that an incremental stream sends before the next one's turn (RFC 9218 section 10).
 INCREMENTAL_QUANTUM: Final = 4 * DATA_SIZE
 _FULL_DATA: Final = frame_head(DATA_SIZE, r.DATA, 0)
+_SETTINGS_ACK: Final = Settings(flags=r.ACK).serialize()
 
 
 class Sender:
@@ -79,6 +79,10 @@ class Sender:
         #: Readers that would block, by stream; the owner waits for them.
         self.blocked: list[tuple[int, BodyReader]] = []
 
+    def retire(self) -> None:
+        """The connection is over: drop the callback."""
+        self._ended = ignore
+
     # --- frames
 
     def emit(self, one: Frame) -> None:
@@ -86,6 +90,13 @@ class Sender:
         self.output.append(one.serialize())
         if self.observer is not None:
             self.observer.sent(one)
+
+    def acknowledge_settings(self) -> None:
+        """Send SETTINGS with the ACK flag (RFC 9113 section 6.5.3)."""
+        if self.observer is None:
+            self.output.append(_SETTINGS_ACK)
+        else:
+            self.emit(Settings(flags=r.ACK))
 
     def refresh(self) -> None:
         """Follow the clock: header blocks are cached for one second each."""
@@ -202,6 +213,31 @@ class Sender:
             self._send_from_memory(stream, block.ready)
             return
         self.scheduler.add(stream)
+
+    def respond_later(self, stream: Stream, response: Response) -> bool:
+        """Send the field section of a prepared response on a promised stream, and have its content
+        wait for its turn, if nothing about it is special.
+
+        Does in one step what :meth:`respond` does in several.  Returns whether it was done.
+        """
+        if not (response.prepared and self._is_plain):
+            return False
+        self.refresh()
+        encoder = self.encoder
+        block = encoder.blocks.get(response) or self._blocks.block(encoder, response)
+        if block.ready <= 0:
+            return False
+        if block.state is not None:
+            self.encoder = block.state
+        output = self.output
+        output.pieces += (block.head, stream.id.to_bytes(4, "big"), block.block)
+        output.octets += r.FRAME_HEADER_SIZE + len(block.block)
+        stream.response = response
+        stream.advance(Input.SEND_HEADERS)
+        stream.body = memoryview(block.body)
+        stream.remaining = block.ready
+        self.scheduler.add(stream)
+        return True
 
     def _respond_ready(self, stream: Stream, response: Response) -> bool:
         """Send a response to a complete request as cached frames, if nothing about it is special.
@@ -321,46 +357,36 @@ class Sender:
     def _send_from_memory(self, stream: Stream, allowance: int) -> None:
         body, start = stream.body, stream.offset
         assert body is not None
-        end = min(start + allowance, len(body))
-        stream.offset = end
-        self._data(stream, body[start:end], last=end == len(body))
+        length = len(body)
+        if start or length > DATA_SIZE or length > allowance or not self._is_plain:
+            end = min(start + allowance, length)
+            stream.offset = end
+            self._data(stream, body[start:end], last=end == length)
+            return
+        # All of it is one frame, as most pushed files are.
+        output = self.output
+        identifier = stream.id.to_bytes(4, "big")
+        output.pieces += (frame_head(length, r.DATA, r.END_STREAM), identifier, body)
+        output.octets += r.FRAME_HEADER_SIZE + length
+        self.window -= length
+        self.content += length
+        self.data_frames += 1
+        stream.send_window -= length
+        stream.offset = stream.sent = length
+        stream.entered_at = output.emptied
+        self._end(stream)
 
     def _send_from_reader(self, stream: Stream, allowance: int) -> None:
-        reader = stream.reader
-        assert reader is not None
-        remaining = stream.remaining
-        if remaining is not None and remaining < allowance:
-            allowance = remaining
-        try:
-            mapped = None if stream.mapper is None else stream.mapper.read_mapped(allowance)
-            if mapped is not None:
-                self.output.mapped = True
-            data = reader.read(min(allowance, READ_SIZE)) if mapped is None else mapped
-        except OSError as error:
-            # The octets that Content-Length promised cannot be read: a short body must never look
-            # complete.
-            raise StreamViolation(
-                stream.id, ErrorCode.INTERNAL_ERROR, f"reading failed: {error}"
-            ) from error
+        data, mapped = read_content(stream, allowance)
         if data is None:
+            assert stream.reader is not None
             stream.waiting = True
             self.scheduler.remove(stream)
-            self.blocked.append((stream.id, reader))
+            self.blocked.append((stream.id, stream.reader))
             return
-        if not data:
-            if remaining is not None:
-                raise StreamViolation(
-                    stream.id,
-                    ErrorCode.INTERNAL_ERROR,
-                    "file was truncated while it was being sent",
-                )
-            self._data(stream, memoryview(b""), last=True)
-            return
-        if len(data) > allowance:
-            raise StreamViolation(
-                stream.id, ErrorCode.INTERNAL_ERROR, "a body returned more than requested"
-            )
-        self._data(stream, memoryview(data), last=remaining == len(data))
+        if mapped:
+            self.output.mapped = True
+        self._data(stream, memoryview(data), last=not data or stream.remaining == len(data))
 
     def _data(self, stream: Stream, content: memoryview, *, last: bool) -> None:
         """Send content that fits into the windows; ``last``: it ends the body."""

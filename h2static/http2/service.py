@@ -37,6 +37,12 @@ class Endpoint:
     blocks: HeaderBlockMemory
     #: Whether files may be mapped to send them: the kernel gets the output's octets unchanged.
     maps: bool = False
+    #: The octets of our preface, once they have been sent; all connections have the same role.
+    preface: bytes = field(default=b"", init=False)
+
+    def keep_preface(self, octets: bytes) -> None:
+        """Set :attr:`preface`."""
+        self.preface = octets
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,8 +84,10 @@ class Service(Endpoint):
         response = self.recalled.get(request)
         if response is None:
             response = self.application.recall(request)
-            if response is not None and request.repeats:
-                self.recalled[request] = response = fitting(request, response)
+            if response is not None:
+                response = fitting(request, response)
+                if request.repeats:
+                    self.recalled[request] = response
         return response
 
     def misdirected(self, request: Request) -> tuple[int, str] | None:

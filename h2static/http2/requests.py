@@ -374,7 +374,8 @@ class Requests:
 
     def over(self, stream: Stream) -> None:
         """The stream is over: drop its job."""
-        self._drop_job(stream)
+        if stream.working:
+            self._drop_job(stream)
         if stream.withheld_connection or stream.withheld:
             self.content.closed(stream)
         journal = self._service.shared.journal

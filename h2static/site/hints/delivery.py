@@ -51,6 +51,10 @@ _CONDITIONAL_FIELDS = frozenset(
 )
 
 
+#: Fields of a client that has something of this site.
+_OF_RETURNING = _CONDITIONAL_FIELDS | {b"cookie"}
+
+
 class PushMode(StrEnum):
     """``--push-mode``: the ways that may be used; the first that the client supports is used."""
 
@@ -128,6 +132,8 @@ class PushHints:
 
     entries: tuple[Entry, ...]
     policy: PushPolicy
+    #: The targets by what conditions ask: whether it is a navigation, and a first visit.
+    _chosen: dict[tuple[bool, bool], list[PushTarget]] = field(default_factory=dict, init=False)
 
     def deliver(self, request: Request, status: int, client: PushClient) -> Delivery:
         """Implement :meth:`h2static.http.hints.Hints.deliver`.
@@ -156,11 +162,14 @@ class PushHints:
 
     def _targets(self, *, navigation: bool, first_visit: bool) -> list[PushTarget]:
         """The targets whose condition holds, each URL once."""
-        found: dict[str, PushTarget] = {}
-        for condition, target in self.entries:
-            if condition.holds(navigation=navigation, first_visit=first_visit):
-                found.setdefault(target.url, target)
-        return list(found.values())
+        chosen = self._chosen.get((navigation, first_visit))
+        if chosen is None:
+            found: dict[str, PushTarget] = {}
+            for condition, target in self.entries:
+                if condition.holds(navigation=navigation, first_visit=first_visit):
+                    found.setdefault(target.url, target)
+            chosen = self._chosen[navigation, first_visit] = list(found.values())
+        return chosen
 
     def _promises(
         self, targets: Sequence[PushTarget], parent: Request, client: PushClient
@@ -207,7 +216,7 @@ def is_navigation(request: Request) -> bool:
 
 def is_first_visit(request: Request) -> bool:
     """Whether the client seems to have nothing of this site: no cookie and nothing to validate."""
-    return not any(name == b"cookie" or name in _CONDITIONAL_FIELDS for name, _ in request.fields)
+    return _OF_RETURNING.isdisjoint([name for name, _ in request.fields])
 
 
 def promised_request(parent: Request, target: PushTarget) -> Request:
@@ -238,7 +247,7 @@ def _room_for_promises(request: Request, policy: PushPolicy, client: PushClient)
         # RFC 9113 section 8.4: "Pushed responses are always associated with an explicit request";
         # one that is not a plain GET, or is conditional, needs no pushes.
         and request.method == b"GET"
-        and not any(name in _CONDITIONAL_FIELDS for name, _ in request.fields)
+        and _CONDITIONAL_FIELDS.isdisjoint([name for name, _ in request.fields])
         and not client.seen.full
     ):
         return min(client.free_streams, policy.limits.promises)

@@ -417,6 +417,16 @@ def test_equal_promises_are_one_request_that_repeats() -> None:
     ]
 
 
+def test_one_page_for_first_visits_and_others() -> None:
+    """Which targets a condition leaves is remembered, by what conditions ask."""
+    entries = ((ALWAYS, CSS), (Condition(first_visit=True), JS))
+    hints = PushHints(entries=entries, policy=PushPolicy(look=all_there))
+    for _ in range(2):
+        assert sent(hints.deliver(request(), 200, pushing())).promises == (CSS.path, JS.path)
+        returning = request((b"cookie", b"id=1"))
+        assert sent(hints.deliver(returning, 200, pushing())).promises == (CSS.path,)
+
+
 def test_remembered_promises_are_bounded() -> None:
     requests = PromisedRequests(replace(DEFAULTS, promised_requests=3, key=100))
     first = requests.of(request())(CSS)

@@ -14,14 +14,19 @@ class Role(enum.Enum):
     CLIENT = 1
     SERVER = 0
 
-    #: Parity of streams that this end opens: "Streams initiated by a client MUST use odd-numbered
-    #: stream identifiers; those initiated by the server MUST use even-numbered" (section 5.1.1).
-    own_parity: int
-    #: The first stream that this end opens or promises, and the first one of the peer.
-    first_own_id: int
-    first_peer_id: int
+    @property
+    def own_parity(self) -> int:
+        """Parity of streams that this end opens: "Streams initiated by a client MUST use
+        odd-numbered stream identifiers; those initiated by the server MUST use even-numbered"
+        (section 5.1.1)."""
+        return 1 if self is Role.CLIENT else 0
 
-    def __init__(self, own_parity: int) -> None:
-        self.own_parity = own_parity
-        self.first_own_id = 2 - own_parity
-        self.first_peer_id = 1 + own_parity
+    @property
+    def first_own_id(self) -> int:
+        """The first stream that this end opens or promises."""
+        return 1 if self is Role.CLIENT else 2
+
+    @property
+    def first_peer_id(self) -> int:
+        """The first stream that the peer opens or promises."""
+        return 2 if self is Role.CLIENT else 1

@@ -79,13 +79,13 @@ def test_a_promise_that_repeats_is_encoded_once() -> None:
     state = one.start()
     block, after = one.promise(state, request)
     assert Client().decode(block) == promise_section(request)
-    assert one.promise(one.start(), request) is one.promise(state, request)
+    assert one.promise(one.start(), request)[0] is one.promise(state, request)[0]
     again, last = one.promise(after, request)
     assert last is after
     assert len(again) < len(block)
     once = promised(repeats=False)
     assert one.promise(state, once) == (block, after)
-    assert one.promise(state, once) is not one.promise(state, once)
+    assert one.promise(state, once)[0] is not one.promise(state, once)[0]
     off = memory(enabled=False)
     assert off.promise(off.start(), request)[0] == block
 

@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -44,6 +44,26 @@ def unmapped(address: IPAddress) -> IPAddress:
     return address
 
 
+class Peer(NamedTuple):
+    """The other end of a connection."""
+
+    address: IPAddress
+    #: The address as text.
+    text: str
+    #: Whether it is on this machine.
+    is_loopback: bool
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def peer_of(text: str) -> Peer:
+    """The peer whose address the system gives as ``text``.
+
+    The zone of an address is left out: it names the interface of ours that the client came through.
+    """
+    address = unmapped(parse_address(text.partition("%")[0]))
+    return Peer(address, str(address), address.is_loopback)
+
+
 class TrustedProxies:
     """The peers whose statements about their clients are believed."""
 
@@ -61,4 +81,4 @@ class TrustedProxies:
         """Whether ``address`` is one of them; ``None`` is the peer of a Unix domain socket."""
         if address is None:
             return self._unix
-        return any(address in network for network in self._networks)
+        return bool(self._networks) and any(address in network for network in self._networks)

@@ -52,6 +52,10 @@ class Budgets:
         if self._updates > limits.window_updates_free + paid:
             self.glitch()
 
+    def retire(self) -> None:
+        """The connection is over: drop the callback."""
+        self._leave = _ignore
+
     def left(self) -> tuple[float, float, int]:
         """Tokens left for resets and for glitches; number of WINDOW_UPDATE frames received."""
         return self._resets.tokens, self._glitches.tokens, self._updates
@@ -61,3 +65,7 @@ class Budgets:
             raise ConnectionViolation(ErrorCode.ENHANCE_YOUR_CALM, reason)
         if verdict == LOW:
             self._leave()
+
+
+def _ignore() -> None:
+    """Stand in for a callback of a connection that is over."""

@@ -148,7 +148,7 @@ class Connection:
             messages=messages,
             observer=self.observer,
         )
-        send_preface(self.role, self.endpoint, self.sender, messages.content)
+        send_preface(self.role, self.endpoint, self.sender)
 
     # ------------------------------------------------------------------ the driver's side
 

@@ -61,10 +61,10 @@ class Content:
         self._ended = ended
         self._excess = excess
         size = max(1, settings.connection_window_size)
-        #: The connection's window begins with 65 535 octets (6.9.2): a larger one is announced, and
-        #: for a smaller one the difference is never returned.
+        #: The connection's window begins with 65 535 octets (6.9.2): our preface announces a larger
+        #: one, and for a smaller one the difference is never returned.
         self.window = ReceiveWindow(
-            r.INITIAL_WINDOW_SIZE,
+            max(r.INITIAL_WINDOW_SIZE, settings.connection_window_size),
             settings.connection_window_size,
             debt=max(0, r.INITIAL_WINDOW_SIZE - size),
             most=settings.largest_connection_window,
@@ -74,13 +74,6 @@ class Content:
         # DATA with fewer octets is a glitch, unless our own window forces such frames.
         smallest = min(settings.stream_window_size, settings.connection_window_size)
         self._tiny = min(endpoint.limits.tiny_data, max(1, smallest // 2))
-
-    def announce(self) -> None:
-        """Open the connection's window to its full size; part of our preface."""
-        increment = self.window.size - r.INITIAL_WINDOW_SIZE
-        if increment > 0:
-            self._sender.emit(WindowUpdate(stream_id=0, increment=increment))
-            self.window.widen(increment)
 
     # ------------------------------------------------------------------ frames
 

@@ -22,7 +22,7 @@ from typing import Final
 
 from h2static.http.dates import DateField
 from h2static.http.fields import Fields
-from h2static.http.messages import WITHOUT_CONTENT, Kept, Response
+from h2static.http.messages import WITHOUT_CONTENT, Kept, Request, Response
 from h2static.http.semantics import SENSITIVE
 from h2static.http2 import registry as r
 from h2static.http2.frames import frame_head
@@ -138,7 +138,7 @@ class Block:
 class EncoderState:
     """The state of a connection's header encoding."""
 
-    __slots__ = ("beginnings", "blocks", "pending", "second", "table")
+    __slots__ = ("beginnings", "blocks", "pending", "promises", "second", "table")
 
     def __init__(self, table: DynamicTable, pending: tuple[int, ...], second: int) -> None:
         self.table = table
@@ -149,6 +149,8 @@ class EncoderState:
         self.blocks: dict[Response, Block] = {}
         #: Encoded beginnings of blocks, and the states after them.
         self.beginnings: dict[Shape, tuple[bytes, EncoderState]] = {}
+        #: Blocks of promised requests that repeat, and the states after them.
+        self.promises: dict[Request, tuple[bytes, EncoderState]] = {}
 
 
 class HeaderBlockMemory:
@@ -158,6 +160,7 @@ class HeaderBlockMemory:
         "_asked",
         "_date",
         "_few",
+        "_first",
         "_limit",
         "_octets",
         "_plain",
@@ -189,6 +192,8 @@ class HeaderBlockMemory:
         self._octets = 0
         #: The second that everything in the cache belongs to.
         self._second = date.second
+        #: The state of new connections.
+        self._first: EncoderState | None = None
         self._states: dict[tuple[DynamicTable, tuple[int, ...]], EncoderState] = {}
         self._shapes: dict[tuple[int, Fields], Shape] = {}
         #: The fields of this second's responses that differ from file to file, nine sets at most;
@@ -204,8 +209,12 @@ class HeaderBlockMemory:
 
     def start(self) -> EncoderState:
         """The state of a new connection."""
-        state = self.current(EncoderState(EMPTY_TABLE, (), -1))
-        return self.resized(state, min(self.maximum, r.INITIAL_HEADER_TABLE_SIZE))
+        state = self._first
+        if state is None or state.second != self._date.second:
+            state = self.current(EncoderState(EMPTY_TABLE, (), -1))
+            state = self.resized(state, min(self.maximum, r.INITIAL_HEADER_TABLE_SIZE))
+            self._first = state if self.enabled else None
+        return state
 
     def current(self, state: EncoderState) -> EncoderState:
         """``state`` for the current second."""
@@ -248,6 +257,16 @@ class HeaderBlockMemory:
         if self._octets <= self._limit * _BLOCKS and self._has_room(state, len(octets)):
             state.blocks[response] = block
         return block
+
+    def promise(self, state: EncoderState, request: Request) -> tuple[bytes, EncoderState]:
+        """The header block of a promised ``request`` in ``state``, which is of the current second,
+        and the state after it."""
+        known = state.promises.get(request)
+        if known is None:
+            known = self.encode(state, promise_section(request))
+            if request.repeats and self.enabled and self._has_room(state, len(known[0])):
+                state.promises[request] = known
+        return known
 
     def _encoded(
         self, state: EncoderState, response: Response, extra: Fields
@@ -348,7 +367,9 @@ class HeaderBlockMemory:
         for state in self._states.values():
             state.blocks.clear()
             state.beginnings.clear()
+            state.promises.clear()
         self._states.clear()
+        self._first = None
         self._octets = 0
 
     def encode(self, state: EncoderState, fields: Fields) -> tuple[bytes, EncoderState]:
@@ -397,6 +418,17 @@ class HeaderBlockMemory:
         if self._octets + cost > self._limit:
             self._forget()
         self._octets += cost
+
+
+def promise_section(request: Request) -> Fields:
+    """The field section of a promised request (RFC 9113 section 8.4.1)."""
+    return (
+        (b":method", request.method),
+        (b":path", request.path),
+        (b":scheme", request.scheme),
+        (b":authority", request.authority),
+        *request.fields,
+    )
 
 
 def _parted(fields: Fields) -> tuple[Fields, Fields]:

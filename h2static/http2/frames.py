@@ -15,12 +15,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from h2static.http2 import registry as r
 from h2static.http2.errors import ConnectionViolation, StreamViolation
 from h2static.http2.registry import ErrorCode
 
+#: Octets of a SETTINGS frame that is remembered when it has been parsed, and how many are.
+_USUAL_SETTINGS: Final = 60
+_REMEMBERED: Final = 64
 _HEAD = struct.Struct(">IBI")  # length and type together, flags, stream identifier
 _SETTING = struct.Struct(">HI")
 _UINT32 = struct.Struct(">I")
@@ -342,6 +346,13 @@ def _parse_rst_stream(flags: int, stream_id: int, payload: bytes) -> RstStream:
 
 
 def _parse_settings(flags: int, stream_id: int, payload: bytes) -> Settings:
+    # Clients of one kind begin with the same settings.
+    if len(payload) <= _USUAL_SETTINGS:
+        return _parse_usual_settings(flags, stream_id, payload)
+    return _parse_any_settings(flags, stream_id, payload)
+
+
+def _parse_any_settings(flags: int, stream_id: int, payload: bytes) -> Settings:
     _on_connection("SETTINGS", stream_id)
     # "Receipt of a SETTINGS frame with the ACK flag set and a length field value other than 0 MUST
     # be treated as a connection error of type FRAME_SIZE_ERROR" (6.5).
@@ -354,6 +365,10 @@ def _parse_settings(flags: int, stream_id: int, payload: bytes) -> Settings:
             ErrorCode.FRAME_SIZE_ERROR, "SETTINGS: length is not a multiple of 6"
         )
     return Settings(flags=flags, entries=tuple(_SETTING.iter_unpack(payload)))
+
+
+#: As :func:`_parse_any_settings`; nothing changes a frame that was parsed.
+_parse_usual_settings = lru_cache(maxsize=_REMEMBERED)(_parse_any_settings)
 
 
 def _parse_push_promise(flags: int, stream_id: int, payload: bytes) -> PushPromise:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from h2static.http2 import registry as r
-from h2static.http2.content import Content
 from h2static.http2.errors import ConnectionViolation
-from h2static.http2.frames import Settings
+from h2static.http2.frames import Frame, Settings, WindowUpdate
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
 from h2static.http2.sender import Sender
@@ -23,12 +22,22 @@ _OTHERS: Final = (
 )
 
 
-def send_preface(role: Role, endpoint: Endpoint, sender: Sender, content: Content) -> None:
+def send_preface(role: Role, endpoint: Endpoint, sender: Sender) -> None:
     """Send our preface: settings, and the peer's window."""
-    if role is Role.CLIENT:
-        sender.output.append(r.PREFACE)
-    sender.emit(Settings(entries=announced(endpoint.settings, endpoint.limits, role)))
-    content.announce()
+    if sender.observer is None and endpoint.preface:
+        sender.output.append(endpoint.preface)
+        return
+    settings = endpoint.settings
+    frames: list[Frame] = [Settings(entries=announced(settings, endpoint.limits, role))]
+    increment = settings.connection_window_size - r.INITIAL_WINDOW_SIZE
+    if increment > 0:
+        frames.append(WindowUpdate(stream_id=0, increment=increment))
+    magic = r.PREFACE if role is Role.CLIENT else b""
+    endpoint.keep_preface(magic + b"".join([one.serialize() for one in frames]))
+    if magic:
+        sender.output.append(magic)
+    for one in frames:
+        sender.emit(one)
 
 
 def has_preface(data: bytes) -> bool:

@@ -20,6 +20,8 @@ from h2static.http2.streams import Streams
 from h2static.http2.windows import ReceiveWindow
 
 _NOTHING = Delivery()
+#: The client sends no content on a promised stream, so this window never changes.
+_NO_WINDOW = ReceiveWindow(0, 0)
 
 
 class Push:
@@ -104,7 +106,7 @@ class Push:
             request,
             parent.owner,
             send_window=self._sender.initial_window,
-            window=ReceiveWindow(0, 0),
+            window=_NO_WINDOW,
             now=self._turn.now,
             urgency=promise.urgency,
         )
@@ -112,12 +114,5 @@ class Push:
         # The client sends nothing on a promised stream.
         stream.whole = True
         self._streams.add_own(stream)
-        section = (
-            (b":method", request.method),
-            (b":path", request.path),
-            (b":scheme", request.scheme),
-            (b":authority", request.authority),
-            *request.fields,
-        )
-        self._sender.promise(parent, stream.id, section)
+        self._sender.promise(parent, stream.id, request)
         return stream

@@ -12,7 +12,7 @@ a server (:mod:`h2static.http2.requests`) implements differently from a client
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from h2static.http.priority import parse_priority
 from h2static.http2 import registry as r
@@ -90,8 +90,8 @@ class Receiver:
     """Carries out the frames of one connection."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_endpoint", "_handlers", "_messages", "_observer", "_peer", "_role",
-        "_sender", "_shutdown", "_streams",
+        "_blocks", "_budgets", "_endpoint", "_messages", "_observer", "_peer", "_role", "_sender",
+        "_shutdown", "_streams",
     )  # fmt: skip
 
     def __init__(
@@ -118,23 +118,6 @@ class Receiver:
         self._shutdown = shutdown
         self._messages = messages
         self._observer = observer
-        # Each handler takes only its own class of frame, which this type cannot express.
-        self._handlers: dict[type[Frame], Callable[..., None]] = {
-            Data: messages.content.data,
-            Headers: self._headers,
-            Priority: self._priority,
-            RstStream: self._rst_stream,
-            Settings: self._settings,
-            PushPromise: self._push_promise,
-            Ping: self._ping,
-            GoAway: self._goaway,
-            WindowUpdate: self._window_update,
-            Continuation: self._continuation,
-            AltSvc: self._ignored,
-            Origin: self._ignored,
-            PriorityUpdate: self._priority_update,
-            Unknown: self._ignored,
-        }
 
     def check_order(self, frame_type: int, flags: int, stream_id: int) -> None:
         """Reject a frame that must not arrive now; its payload may still be missing."""
@@ -151,7 +134,10 @@ class Receiver:
         ):
             # Header blocks are reported once their fields are known.
             self._observer.received(frame)
-        self._handlers[type(frame)](frame)
+        _HANDLERS[type(frame)](self, frame)
+
+    def _data(self, frame: Data) -> None:
+        self._messages.content.data(frame)
 
     # ------------------------------------------------------------------ header blocks
 
@@ -245,7 +231,7 @@ class Receiver:
             elif identifier == r.SETTINGS_INITIAL_WINDOW_SIZE:
                 self._sender.change_initial_window(value, self._streams.open.values())
         peer.first_received()
-        self._sender.emit(Settings(flags=r.ACK))
+        self._sender.acknowledge_settings()
         self._messages.settings_changed()
 
     def _ping(self, frame: Ping) -> None:
@@ -292,3 +278,22 @@ class Receiver:
         # elements. Implementations MUST discard frames that have unknown or unsupported types"
         # (5.5).
         self._budgets.glitch()
+
+
+#: Each takes only its own class of frame, which this type cannot express.
+_HANDLERS: Final[dict[type[Frame], Callable[..., None]]] = {
+    Data: Receiver._data,
+    Headers: Receiver._headers,
+    Priority: Receiver._priority,
+    RstStream: Receiver._rst_stream,
+    Settings: Receiver._settings,
+    PushPromise: Receiver._push_promise,
+    Ping: Receiver._ping,
+    GoAway: Receiver._goaway,
+    WindowUpdate: Receiver._window_update,
+    Continuation: Receiver._continuation,
+    AltSvc: Receiver._ignored,
+    Origin: Receiver._ignored,
+    PriorityUpdate: Receiver._priority_update,
+    Unknown: Receiver._ignored,
+}

@@ -119,6 +119,10 @@ class Replay:
         """What ``block`` means in ``state``, as far as that is known without decoding it."""
         return None if self._reader is None else self._reader.find(state, block)
 
+    def retire(self) -> None:
+        """The connection is over: drop the callback."""
+        self._handle = _nobody
+
     def run(self, data: bytes, position: int) -> int:
         """Answer the known requests in ``data`` from ``position`` on.
 

@@ -18,7 +18,6 @@ from h2static.http.errors import Malformed
 from h2static.http.exchange import Job, Outcome
 from h2static.http.fields import Fields
 from h2static.http.hints import Promise
-from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.refusals import refusal_text
 from h2static.http.semantics import RequestHead, validate_request, validate_trailers
@@ -51,8 +50,8 @@ class Requests:
     """The requests of one server connection."""
 
     __slots__ = (
-        "_blocks", "_budgets", "_observer", "_peer", "_push", "_replay", "_reports",
-        "_sender", "_service", "_streams", "_turn", "client", "content", "jobs",
+        "_blocks", "_budgets", "_content", "_observer", "_peer", "_push", "_replay", "_reports",
+        "_sender", "_service", "_streams", "_turn", "client", "jobs",
     )  # fmt: skip
 
     def __init__(
@@ -85,12 +84,18 @@ class Requests:
         self._replay = replay if observer is None and service.sections.enabled else None
         self._reports = reports
         self._observer = observer
-        #: Receives the content of requests.
-        self.content = Content(
-            service, streams, sender, budgets, ended=self._content_ended, excess=self._excess
-        )
+        self._content: Content | None = None
         #: Jobs for threads, by stream.
         self.jobs: deque[tuple[int, Job]] = deque()
+
+    @property
+    def content(self) -> Content:
+        """Receives the content of requests; made when the first one has some."""
+        if self._content is None:
+            parts = self._service, self._streams, self._sender, self._budgets
+            ended, excess = self._content_ended, self._excess
+            self._content = Content(*parts, ended=ended, excess=excess)
+        return self._content
 
     # ------------------------------------------------------------------ what arrives
 
@@ -369,24 +374,13 @@ class Requests:
 
     def over(self, stream: Stream) -> None:
         """The stream is over: drop its job."""
-        self._drop_job(stream)
+        if stream.working:
+            self._drop_job(stream)
         if stream.withheld_connection or stream.withheld:
             self.content.closed(stream)
         journal = self._service.shared.journal
-        if journal is not None and stream.response is not None:
-            journal.append(
-                Finished(
-                    self.client,
-                    stream.request,
-                    stream.response,
-                    stream.sent,
-                    stream.opened_at,
-                    self._turn.now,
-                    stream.id % 2 == 0,
-                    not stream.complete,
-                    stream.delivered,
-                )
-            )
+        if journal is not None and (entry := stream.finished(self._turn.now)) is not None:
+            journal.append(entry)
 
     def input_ended(self, stream: Stream) -> None:
         """The client sends nothing more, but the request is incomplete: abandon its content."""
@@ -468,11 +462,10 @@ class Requests:
 
     def _answer_promise(self, stream: Stream) -> None:
         """Answer a request made on the client's behalf."""
-        application = self._service.application
-        response = application.recall(stream.request)
+        response = self._service.recall_promised(stream.request)
         if response is None:
-            application.handle(stream)
-        else:
+            self._service.application.handle(stream)
+        elif not self._sender.respond_later(stream, response):
             self._respond(stream, response)
 
     def _content_ended(self, stream: Stream) -> None:

@@ -19,7 +19,7 @@ class Role(enum.Enum):
         """Parity of streams that this end opens: "Streams initiated by a client MUST use
         odd-numbered stream identifiers; those initiated by the server MUST use even-numbered"
         (section 5.1.1)."""
-        return self.value
+        return 1 if self is Role.CLIENT else 0
 
     @property
     def first_own_id(self) -> int:

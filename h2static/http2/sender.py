@@ -16,41 +16,35 @@ from typing import Final
 
 from h2static.http.bodies import Body, BodyReader, MappedReader
 from h2static.http.fields import Field, Fields
-from h2static.http.messages import Response
+from h2static.http.messages import Request, Response
 from h2static.http.scheduler import Scheduler
 from h2static.http2 import registry as r
 from h2static.http2.data_frames import DATA_SIZE, data_frames
-from h2static.http2.encoding import Block, EncoderState
+from h2static.http2.encoding import Block, EncoderState, promise_section
 from h2static.http2.errors import ConnectionViolation, StreamViolation
-from h2static.http2.frames import (
-    Continuation,
-    Frame,
-    Headers,
-    PushPromise,
-    RstStream,
-    frame_head,
-)
+from h2static.http2.frames import Frame, RstStream, Settings, frame, frame_head
 from h2static.http2.observer import Observer
 from h2static.http2.output import Output
+from h2static.http2.reading import read_content
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
+from h2static.http2.section_frames import headers_frames, promise_frames
 from h2static.http2.service import Endpoint
-from h2static.http2.stream import Input, State, Stream
+from h2static.http2.stream import Input, State, Stream, ignore
 
-#: Octets that one call reads from a file: enough to be worth a system call.
-READ_SIZE: Final = 262_144
 #: Octets that an incremental stream sends before the next one's turn (RFC 9218 section 10).
 INCREMENTAL_QUANTUM: Final = 4 * DATA_SIZE
 _FULL_DATA: Final = frame_head(DATA_SIZE, r.DATA, 0)
+_SETTINGS_ACK: Final = Settings(flags=r.ACK).serialize()
 
 
 class Sender:
     """Sends the frames of one connection."""
 
     __slots__ = (
-        "_blocks", "_ended", "_limits", "_maps", "_own_parity", "_padding_size", "blocked",
-        "content", "data_frames", "encoder", "initial_window", "observer", "output", "scheduler",
-        "window",
+        "_blocks", "_ended", "_is_plain", "_limits", "_maps", "_own_parity", "_padding_size",
+        "blocked", "content", "data_frames", "encoder", "initial_window", "observer", "output",
+        "scheduler", "window",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +58,9 @@ class Sender:
         self._limits = endpoint.limits
         self._blocks = endpoint.blocks
         self._padding_size = endpoint.settings.padding
-        self._maps = endpoint.maps and observer is None and not self._padding_size
+        #: Whether frames need neither padding nor be shown to an observer.
+        self._is_plain = observer is None and not self._padding_size
+        self._maps = endpoint.maps and self._is_plain
         self._own_parity = role.own_parity
         self._ended = ended
         self.observer = observer
@@ -83,13 +79,24 @@ class Sender:
         #: Readers that would block, by stream; the owner waits for them.
         self.blocked: list[tuple[int, BodyReader]] = []
 
+    def retire(self) -> None:
+        """The connection is over: drop the callback."""
+        self._ended = ignore
+
     # --- frames
 
-    def emit(self, frame: Frame) -> None:
+    def emit(self, one: Frame) -> None:
         """Send a control frame."""
-        self.output.append(frame.serialize())
+        self.output.append(one.serialize())
         if self.observer is not None:
-            self.observer.sent(frame)
+            self.observer.sent(one)
+
+    def acknowledge_settings(self) -> None:
+        """Send SETTINGS with the ACK flag (RFC 9113 section 6.5.3)."""
+        if self.observer is None:
+            self.output.append(_SETTINGS_ACK)
+        else:
+            self.emit(Settings(flags=r.ACK))
 
     def refresh(self) -> None:
         """Follow the clock: header blocks are cached for one second each."""
@@ -116,51 +123,31 @@ class Sender:
         note: str = "",
     ) -> None:
         """Send a header block in a HEADERS frame and as many CONTINUATION frames as it needs."""
-        room = r.MINIMUM_MAX_FRAME_SIZE - self._padding_size
-        first, rest = block[:room], block[room:]
-        padding = self._padding(len(first))
-        if padding:
-            flags |= r.PADDED
-        frame = Headers(
-            stream_id=stream_id,
-            flags=flags if rest else flags | r.END_HEADERS,
-            fragment=first,
-            padding=padding,
-        )
-        self.output.append(frame.serialize())
-        if self.observer is not None:
-            self.observer.sent(frame, fields, note)
-        self._continue(stream_id, rest)
+        if self._is_plain and len(block) <= r.MINIMUM_MAX_FRAME_SIZE:
+            self.output.append(frame(r.HEADERS, flags | r.END_HEADERS, stream_id, block))
+        else:
+            frames = headers_frames(stream_id, block, flags, self._padding_size)
+            self._emit_section(frames, fields, note)
 
-    def _padding(self, length: int) -> int:
-        """Octets of padding for a payload of ``length``, Pad Length included."""
-        return max(0, min(self._padding_size, r.MINIMUM_MAX_FRAME_SIZE - length))
-
-    def promise(self, parent: Stream, promised_id: int, fields: Fields) -> None:
+    def promise(self, parent: Stream, promised_id: int, request: Request) -> None:
         """Send PUSH_PROMISE for ``promised_id`` on ``parent`` (RFC 9113 section 6.6)."""
-        block = self.encode(fields)
-        room = r.MINIMUM_MAX_FRAME_SIZE - 4 - self._padding_size
-        fragment, rest = block[:room], block[room:]
-        padding = min(self._padding_size, room)
-        frame = PushPromise(
-            stream_id=parent.id,
-            flags=(0 if rest else r.END_HEADERS) | (r.PADDED if padding else 0),
-            promised_stream_id=promised_id,
-            fragment=fragment,
-            padding=padding,
-        )
-        self.output.append(frame.serialize())
-        if self.observer is not None:
-            self.observer.sent(frame, fields)
-        self._continue(parent.id, rest)
+        self.refresh()
+        block, self.encoder = self._blocks.promise(self.encoder, request)
+        if self._is_plain and len(block) <= r.MINIMUM_MAX_FRAME_SIZE - 4:
+            payload = promised_id.to_bytes(4, "big") + block
+            self.output.append(frame(r.PUSH_PROMISE, r.END_HEADERS, parent.id, payload))
+        else:
+            frames = promise_frames(parent.id, promised_id, block, self._padding_size)
+            self._emit_section(frames, promise_section(request), "")
 
-    def _continue(self, stream_id: int, rest: bytes) -> None:
-        """Send the rest of a header block in CONTINUATION frames."""
-        size = r.MINIMUM_MAX_FRAME_SIZE
-        while rest:
-            fragment, rest = rest[:size], rest[size:]
-            flags = 0 if rest else r.END_HEADERS
-            self.emit(Continuation(stream_id=stream_id, flags=flags, fragment=fragment))
+    def _emit_section(self, frames: Sequence[Frame], fields: Sequence[Field], note: str) -> None:
+        """Send the frames of one header block; the observer sees its ``fields`` with the first."""
+        first, *others = frames
+        self.output.append(first.serialize())
+        if self.observer is not None:
+            self.observer.sent(first, fields, note)
+        for one in others:
+            self.emit(one)
 
     # --- messages
 
@@ -226,6 +213,31 @@ class Sender:
             self._send_from_memory(stream, block.ready)
             return
         self.scheduler.add(stream)
+
+    def respond_later(self, stream: Stream, response: Response) -> bool:
+        """Send the field section of a prepared response on a promised stream, and have its content
+        wait for its turn, if nothing about it is special.
+
+        Does in one step what :meth:`respond` does in several.  Returns whether it was done.
+        """
+        if not (response.prepared and self._is_plain):
+            return False
+        self.refresh()
+        encoder = self.encoder
+        block = encoder.blocks.get(response) or self._blocks.block(encoder, response)
+        if block.ready <= 0:
+            return False
+        if block.state is not None:
+            self.encoder = block.state
+        output = self.output
+        output.pieces += (block.head, stream.id.to_bytes(4, "big"), block.block)
+        output.octets += r.FRAME_HEADER_SIZE + len(block.block)
+        stream.response = response
+        stream.advance(Input.SEND_HEADERS)
+        stream.body = memoryview(block.body)
+        stream.remaining = block.ready
+        self.scheduler.add(stream)
+        return True
 
     def _respond_ready(self, stream: Stream, response: Response) -> bool:
         """Send a response to a complete request as cached frames, if nothing about it is special.
@@ -345,46 +357,36 @@ class Sender:
     def _send_from_memory(self, stream: Stream, allowance: int) -> None:
         body, start = stream.body, stream.offset
         assert body is not None
-        end = min(start + allowance, len(body))
-        stream.offset = end
-        self._data(stream, body[start:end], last=end == len(body))
+        length = len(body)
+        if start or length > DATA_SIZE or length > allowance or not self._is_plain:
+            end = min(start + allowance, length)
+            stream.offset = end
+            self._data(stream, body[start:end], last=end == length)
+            return
+        # All of it is one frame, as most pushed files are.
+        output = self.output
+        identifier = stream.id.to_bytes(4, "big")
+        output.pieces += (frame_head(length, r.DATA, r.END_STREAM), identifier, body)
+        output.octets += r.FRAME_HEADER_SIZE + length
+        self.window -= length
+        self.content += length
+        self.data_frames += 1
+        stream.send_window -= length
+        stream.offset = stream.sent = length
+        stream.entered_at = output.emptied
+        self._end(stream)
 
     def _send_from_reader(self, stream: Stream, allowance: int) -> None:
-        reader = stream.reader
-        assert reader is not None
-        remaining = stream.remaining
-        if remaining is not None and remaining < allowance:
-            allowance = remaining
-        try:
-            mapped = None if stream.mapper is None else stream.mapper.read_mapped(allowance)
-            if mapped is not None:
-                self.output.mapped = True
-            data = reader.read(min(allowance, READ_SIZE)) if mapped is None else mapped
-        except OSError as error:
-            # The octets that Content-Length promised cannot be read: a short body must never look
-            # complete.
-            raise StreamViolation(
-                stream.id, ErrorCode.INTERNAL_ERROR, f"reading failed: {error}"
-            ) from error
+        data, mapped = read_content(stream, allowance)
         if data is None:
+            assert stream.reader is not None
             stream.waiting = True
             self.scheduler.remove(stream)
-            self.blocked.append((stream.id, reader))
+            self.blocked.append((stream.id, stream.reader))
             return
-        if not data:
-            if remaining is not None:
-                raise StreamViolation(
-                    stream.id,
-                    ErrorCode.INTERNAL_ERROR,
-                    "file was truncated while it was being sent",
-                )
-            self._data(stream, memoryview(b""), last=True)
-            return
-        if len(data) > allowance:
-            raise StreamViolation(
-                stream.id, ErrorCode.INTERNAL_ERROR, "a body returned more than requested"
-            )
-        self._data(stream, memoryview(data), last=remaining == len(data))
+        if mapped:
+            self.output.mapped = True
+        self._data(stream, memoryview(data), last=not data or stream.remaining == len(data))
 
     def _data(self, stream: Stream, content: memoryview, *, last: bool) -> None:
         """Send content that fits into the windows; ``last``: it ends the body."""
@@ -398,7 +400,7 @@ class Sender:
         if last and stream.reader is not None:
             trailers = stream.reader.trailers()
         end = r.END_STREAM if last and not trailers else 0
-        if self.observer is None and not self._padding_size:
+        if self._is_plain:
             self._data_pieces(stream, content, end)
         else:
             self._data_frames(stream, content, end)
@@ -435,9 +437,9 @@ class Sender:
     def _data_frames(self, stream: Stream, content: memoryview, end: int) -> None:
         """Like :meth:`_data_pieces`, with padding or an observer."""
         window = min(stream.send_window, self.window)
-        for frame in data_frames(stream.id, content, end, window, self._padding_size):
-            self.emit(frame)
-            size = len(frame.data) + frame.padding
+        for one in data_frames(stream.id, content, end, window, self._padding_size):
+            self.emit(one)
+            size = len(one.data) + one.padding
             stream.send_window -= size
             self.window -= size
             self.data_frames += 1

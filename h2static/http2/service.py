@@ -15,7 +15,7 @@ from h2static.http.authority import Authorities
 from h2static.http.exchange import Application
 from h2static.http.lifecycle import Lifecycle, lifecycle_of
 from h2static.http.messages import Request, Response
-from h2static.http.serving import misdirected
+from h2static.http.serving import fitting, misdirected
 from h2static.http.shared import Shared
 from h2static.http2.decoding import FieldSectionMemory
 from h2static.http2.encoding import HeaderBlockMemory
@@ -37,6 +37,12 @@ class Endpoint:
     blocks: HeaderBlockMemory
     #: Whether files may be mapped to send them: the kernel gets the output's octets unchanged.
     maps: bool = False
+    #: The octets of our preface, once they have been sent; all connections have the same role.
+    preface: bytes = field(default=b"", init=False)
+
+    def keep_preface(self, octets: bytes) -> None:
+        """Set :attr:`preface`."""
+        self.preface = octets
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +77,18 @@ class Service(Endpoint):
             not self.lifecycle.lasting or len(recalled) > self.limits.recalled_responses
         ):
             recalled.clear()
+
+    def recall_promised(self, request: Request) -> Response | None:
+        """The prepared response to a promised ``request``, recalled once per batch if the request
+        repeats; ``None``: the application has to handle it."""
+        response = self.recalled.get(request)
+        if response is None:
+            response = self.application.recall(request)
+            if response is not None:
+                response = fitting(request, response)
+                if request.repeats:
+                    self.recalled[request] = response
+        return response
 
     def misdirected(self, request: Request) -> tuple[int, str] | None:
         """Status and reason if a well-formed request is not for this server."""

@@ -19,6 +19,7 @@ from typing import Final, Protocol, TypeAlias
 from h2static.http.bodies import Body, BodyReader, MappedReader, Sink
 from h2static.http.exchange import Job
 from h2static.http.fields import Fields
+from h2static.http.journal import Finished
 from h2static.http.messages import Client, Request, Response
 from h2static.http.priority import DEFAULT_INCREMENTAL, DEFAULT_URGENCY
 from h2static.http2.errors import ConnectionViolation, Misuse, StreamViolation
@@ -130,6 +131,12 @@ del _IN, _ST
 
 #: The same by position: enumerations hash slowly.
 _OUTCOMES: Final = [[TRANSITIONS[state].get(event) for event in Input] for state in State]
+
+
+#: The same without errors; no event leads back to :attr:`State.IDLE`, which is false.
+_NEXT: Final = [
+    [outcome if isinstance(outcome, State) else None for outcome in row] for row in _OUTCOMES
+]
 
 
 def step(state: State, event: Input, stream_id: int) -> State:
@@ -305,12 +312,28 @@ class Stream:
 
     def advance(self, event: Input) -> None:
         """Move along :data:`TRANSITIONS`; raises what :func:`step` raises."""
-        self.state = step(self.state, event, self.id)
+        self.state = _NEXT[self.state][event] or step(self.state, event, self.id)
 
     @property
     def complete(self) -> bool:
         """Whether all of the response has entered the output."""
         return self.response is not None and self.remaining == 0
+
+    def finished(self, now: float) -> Finished | None:
+        """The journal's entry for a stream that is over; ``None`` if there was no response."""
+        if self.response is None:
+            return None
+        return Finished(
+            self.owner.client,
+            self.request,
+            self.response,
+            self.sent,
+            self.opened_at,
+            now,
+            self.id % 2 == 0,
+            not self.complete,
+            self.delivered,
+        )
 
     def release(self) -> None:
         """The stream is over: release its resources.  Safe to call twice."""
@@ -380,3 +403,7 @@ class Stream:
             self._lost.append(callback)
         elif not self.complete:
             callback()
+
+
+def ignore(stream: Stream) -> None:
+    """Stand in for the callbacks of a connection that is over."""

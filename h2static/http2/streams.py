@@ -21,7 +21,7 @@ from h2static.http2.observer import Observer
 from h2static.http2.registry import ErrorCode
 from h2static.http2.roles import Role
 from h2static.http2.sender import Sender
-from h2static.http2.stream import Input, State, Stream, step
+from h2static.http2.stream import Input, State, Stream, ignore, step
 
 
 class Streams:
@@ -297,6 +297,10 @@ class Streams:
         for stream in streams:
             self._over(stream)
             stream.release()
+
+    def retire(self) -> None:
+        """The connection is over: drop the callback."""
+        self._over = ignore
 
     def books(self) -> dict[str, float]:
         """The numbers about streams that are not open, for comparison in tests."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from h2static.config import ProxyProtocol
-from h2static.http.addresses import TrustedProxies, parse_address
+from h2static.http.addresses import TrustedProxies, peer_of
 from h2static.logs.errors import ErrorLog
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
@@ -143,11 +143,11 @@ class Acceptor(Timed):
         link = Link(sock, entrance, now)
         if isinstance(address, tuple):
             host, port = address[:2]
-            # The zone identifies the local interface that the client connected to.
-            link.name_peer(parse_address(host.partition("%")[0]), port)
+            peer = peer_of(host)
+            link.set_peer(peer, port)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if _CONGESTION is not None and link.address is not None and link.address.is_loopback:
+            if _CONGESTION is not None and peer.is_loopback:
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.IPPROTO_TCP, _CONGESTION, _LOOPBACK_CONGESTION)
         if self._proxies.include(link.address):

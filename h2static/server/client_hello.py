@@ -9,6 +9,7 @@ must get a fatal alert (RFC 7301 section 3.2), so the offer is read here.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,9 @@ _CLIENT_HELLO: Final = 1
 _VERSION_AND_RANDOM: Final = 34
 #: RFC 7301 section 3.1.
 _ALPN: Final = 16
+_NUMBER: Final = struct.Struct(">H")
+#: Type and length (RFC 8446 section 4.2).
+_EXTENSION: Final = struct.Struct(">HH")
 #: Records that are put together: clients send one, and some cut it for a firewall's sake.
 _RECORDS: Final = 16
 #: RFC 8446 section 6: an alert record; level fatal, no_application_protocol (RFC 7301 section 3.2).
@@ -39,32 +43,6 @@ class ClientHello:
 
 #: Stands for a malformed or unusual ClientHello.
 UNREADABLE: Final = ClientHello(protocols=None)
-
-
-class _Octets:
-    """Octets that are read from front to back; what is missing raises ``IndexError``."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self._position = 0
-
-    def __bool__(self) -> bool:
-        return self._position < len(self._octets)
-
-    def take(self, count: int) -> bytes:
-        end = self._position + count
-        if end > len(self._octets):
-            raise IndexError
-        taken = self._octets[self._position : end]
-        self._position = end
-        return taken
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def vector(self, size: int) -> bytes:
-        """A vector after its length, a number of ``size`` octets."""
-        return self.take(self.number(size))
 
 
 def read_client_hello(octets: bytes) -> ClientHello | int:
@@ -97,22 +75,38 @@ def read_client_hello(octets: bytes) -> ClientHello | int:
 def _protocols(body: bytes) -> tuple[bytes, ...] | None:
     """The protocols that a ClientHello's ``body`` names; ``None`` where it is malformed."""
     try:
-        rest = _Octets(body)
-        rest.take(_VERSION_AND_RANDOM)
         # Session identifier, cipher suites, compression methods (RFC 8446 section 4.1.2).
-        for size in (1, 2, 1):
-            rest.vector(size)
-        if not rest:
+        position = _VERSION_AND_RANDOM
+        position += 1 + body[position]
+        position += 2 + _NUMBER.unpack_from(body, position)[0]
+        position += 1 + body[position]
+        if position == len(body):
             return ()
-        extensions = _Octets(rest.vector(2))
-        while extensions:
-            kind, extension = extensions.number(2), extensions.vector(2)
+        end = position + 2 + _NUMBER.unpack_from(body, position)[0]
+        if end > len(body):
+            return None
+        position += 2
+        while position < end:
+            kind, size = _EXTENSION.unpack_from(body, position)
+            start, position = position + 4, position + 4 + size
+            if position > end:
+                return None
             if kind == _ALPN:
-                names = _Octets(_Octets(extension).vector(2))
-                found = []
-                while names:
-                    found.append(names.vector(1))
-                return tuple(found)
-    except IndexError:
+                return _names(body[start:position])
+    except (IndexError, struct.error):
         return None
     return ()
+
+
+def _names(extension: bytes) -> tuple[bytes, ...] | None:
+    """The protocols in ALPN; raises what :func:`_protocols` catches."""
+    end = 2 + _NUMBER.unpack_from(extension)[0]
+    if end > len(extension):
+        return None
+    found, position = [], 2
+    while position < end:
+        start, position = position + 1, position + 1 + extension[position]
+        if position > end:
+            return None
+        found.append(extension[start:position])
+    return tuple(found)

@@ -193,15 +193,24 @@ class Connections:
         if data:
             # Send SETTINGS first: a client that reads them together with the whole response may
             # never acknowledge them (nghttp does not).
-            self._write(link)
-            if link.engine is None:
-                return
+            self._write_first(link, engine)
         if self._draining:
             # Before the input: an HTTP/1.1 response must say that it is the last.
             engine.drain(self.now)
         if data:
             engine.receive(data, self.now)
         self._write(link)
+
+    def _write_first(self, link: Link, engine: Engine) -> None:
+        """Send what an engine begins with; the turn that is about to begin sends the rest."""
+        octets = engine.output_octets
+        if octets:
+            pieces = engine.pending()
+            count = link.write(pieces, octets)
+            if count:
+                if self._console.dumps:
+                    self._console.dump("send", link.peer, b"".join(pieces)[:count])
+                engine.sent(count, self.now)
 
     # ------------------------------------------------------------------ reading
 

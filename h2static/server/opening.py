@@ -197,7 +197,7 @@ class Opener:
 def _refuse_protocols(hello: ClientHello, ours: Sequence[str]) -> Refusal | None:
     """The end of a connection whose client speaks nothing of ``ours``."""
     protocols = hello.protocols
-    if not protocols or not set(protocols).isdisjoint(name.encode("ascii") for name in ours):
+    if not protocols or any(name.decode("latin-1") in ours for name in protocols):
         return None
     # RFC 7301 section 3.2: "In the event that the server supports no protocols that the client
     # advertises, then the server SHALL respond with a fatal "no_application_protocol" alert."

@@ -165,6 +165,8 @@ class SiteLimits:
     #: Pushes with one response.  Each costs the client a stream and the server a response that the
     #: client has not requested.
     promises: int = 32
+    #: Promised requests that are remembered: a page has a few for each browser and language.
+    promised_requests: int = 1_024
     #: A Link field.  Together with the other fields it must stay far below the 8 to 16 KiB that
     #: clients and proxies accept.
     link: int = 4096

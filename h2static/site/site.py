@@ -296,6 +296,9 @@ class Site(Lifecycle):
         while self._built:
             cache_key, built = self._built.popleft()
             self._remember(cache_key, built, batch=0)
+        known = self._responses.by_request.get(request)
+        if known is not None and is_fresh(known, self._epoch):
+            return known.response
         asked, self._asked = self._asked, None
         if asked is not None and asked[0] is request:
             cache_key = asked[1]

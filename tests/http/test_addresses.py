@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from h2static.http.addresses import TrustedProxies, parse_address, unmapped
+from h2static.http.addresses import TrustedProxies, parse_address, peer_of, unmapped
 
 
 @pytest.mark.parametrize("text", ["192.0.2.7", "::1", "2001:db8::7", "::ffff:192.0.2.7"])
@@ -33,6 +33,20 @@ def test_no_address_acts_on_a_terminal_or_on_a_line(text: str) -> None:
     except ValueError:
         return
     assert set(str(unmapped(address))) <= set("0123456789abcdef.:")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "loopback"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("::1", "::1", True),
+        ("::ffff:127.0.0.2", "127.0.0.2", True),
+        ("::ffff:192.0.2.1", "192.0.2.1", False),
+        ("fe80::1%eth0", "fe80::1", False),
+    ],
+)
+def test_peers_as_the_system_names_them(text: str, shown: str, loopback: bool) -> None:
+    assert peer_of(text) == (ip_address(shown), shown, loopback)
 
 
 def test_addresses_of_ipv4_are_shown_as_such() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
+from h2static.http.shared import Shared
 from h2static.http2 import registry as r
 from h2static.http2.frames import (
     Data,
@@ -16,10 +19,12 @@ from h2static.http2.frames import (
 )
 from h2static.http2.limits import Limits
 from h2static.http2.registry import ErrorCode
+from h2static.http2.service import make_service
+from h2static.http2.settings import LocalSettings
 from tests.conformance.cases import OPEN, octets, prepared
 from tests.support.peer import Peer, request_fields
 from tests.support.small_site import SmallSite, pattern, response
-from tests.support.transports import Mirror, Onlooker
+from tests.support.transports import Feed, Mirror, Onlooker
 
 
 def alone(limits: Limits | None = None) -> Peer:
@@ -318,3 +323,39 @@ def test_after_the_end_there_is_no_deadline() -> None:
     peer.send(octets(r.PING, 0, 1, bytes(8)))
     peer.expect_goaway(ErrorCode.PROTOCOL_ERROR, OPEN)
     assert peer.mirror.connection.deadline() is None
+
+
+@pytest.mark.parametrize("window", [1000, r.INITIAL_WINDOW_SIZE, 1_000_000])
+def test_every_connection_begins_with_the_same_preface(window: int) -> None:
+    settings = LocalSettings(connection_window_size=window)
+    service = make_service(SmallSite(), settings, Limits(), Shared())
+    first, second = (Feed(service).connection for _ in range(2))
+    watched = Feed(service, observer=Onlooker()).connection
+    sent = [b"".join(one.pending()) for one in (first, second, watched)]
+    assert sent[0] == sent[1] == sent[2]
+    assert first.requests.content.window.left == max(window, r.INITIAL_WINDOW_SIZE)
+    # Window updates follow SETTINGS, where there is more to allow than at first.
+    assert (b"\x00\x00\x04\x08\x00" in sent[0]) == (window > r.INITIAL_WINDOW_SIZE)
+
+
+def test_a_connection_that_is_over_is_freed_at_once() -> None:
+    """The garbage collector has nothing to find."""
+    service = make_service(SmallSite(), LocalSettings(), Limits(), Shared())
+    requests = Headers(
+        stream_id=1, flags=r.END_STREAM | r.END_HEADERS, fragment=b"\x82\x84\x86\x41\x04here"
+    ).serialize()
+
+    def live() -> None:
+        feed = Feed(service)
+        feed.deliver(r.PREFACE + Settings().serialize() + requests)
+        assert feed.connection.streams.requests == 1
+        feed.connection.abandon()
+
+    live()
+    gc.collect()
+    gc.disable()
+    try:
+        live()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

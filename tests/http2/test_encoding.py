@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 
 from h2static.http.dates import DateField, format_http_date
 from h2static.http.fields import Field
-from h2static.http.messages import Response
+from h2static.http.messages import Request, Response
 from h2static.http2 import registry as r
-from h2static.http2.encoding import DEFAULT_OCTETS, EncoderState, HeaderBlockMemory
+from h2static.http2.encoding import (
+    DEFAULT_OCTETS,
+    EncoderState,
+    HeaderBlockMemory,
+    promise_section,
+)
 from h2static.http2.frames import Data, Headers
 from tests.support.small_site import pattern, response
 
@@ -55,6 +60,45 @@ def test_the_same_response_is_encoded_once() -> None:
     # Another connection gets the same object.
     assert one.block(one.start(), answer) is first
     assert len(second.block) < len(first.block)
+
+
+def promised(*, repeats: bool) -> Request:
+    fields = ((b"user-agent", b"a browser"),)
+    return Request(
+        method=b"GET",
+        scheme=b"https",
+        authority=b"test.example",
+        path=b"/a.css",
+        fields=fields,
+        repeats=repeats,
+    )
+
+
+def test_a_promise_that_repeats_is_encoded_once() -> None:
+    one, request = memory(), promised(repeats=True)
+    state = one.start()
+    block, after = one.promise(state, request)
+    assert Client().decode(block) == promise_section(request)
+    assert one.promise(one.start(), request)[0] is one.promise(state, request)[0]
+    again, last = one.promise(after, request)
+    assert last is after
+    assert len(again) < len(block)
+    once = promised(repeats=False)
+    assert one.promise(state, once) == (block, after)
+    assert one.promise(state, once)[0] is not one.promise(state, once)[0]
+    off = memory(enabled=False)
+    assert off.promise(off.start(), request)[0] == block
+
+
+def test_promises_of_a_past_second_are_forgotten() -> None:
+    date = DateField()
+    one, request = memory(date), promised(repeats=True)
+    state = one.start()
+    one.promise(state, request)
+    assert state.promises
+    date.tick(NOON + 1)
+    one.release()
+    assert not state.promises
 
 
 def test_off_gives_the_same_octets() -> None:

@@ -191,3 +191,19 @@ def test_any_payload_is_a_frame_or_a_violation(
         frame = parse(frame_type, flags, stream_id, payload)
     if frame is not None:
         assert read(frame.serialize()) == frame
+
+
+def test_usual_settings_are_parsed_once() -> None:
+    """Clients of one kind begin with the same frame; whoever sends a long one pays for it."""
+    usual = Settings(entries=((3, 100), (4, 65_535))).serialize()[9:]
+    first = parse(r.SETTINGS, 0, 0, usual)
+    assert first == Settings(entries=((3, 100), (4, 65_535)))
+    assert parse(r.SETTINGS, 0, 0, usual) is first
+    long = usual * 6
+    assert parse(r.SETTINGS, 0, 0, long) == Settings(entries=((3, 100), (4, 65_535)) * 6)
+    assert parse(r.SETTINGS, 0, 0, long) is not parse(r.SETTINGS, 0, 0, long)
+    for _ in range(2):
+        with pytest.raises(ConnectionViolation):
+            parse(r.SETTINGS, 0, 1, usual)
+        with pytest.raises(ConnectionViolation):
+            parse(r.SETTINGS, 0, 0, usual[1:])

@@ -8,16 +8,26 @@ from h2static.http import hints
 from h2static.http.exchange import Exchange
 from h2static.http.hints import Delivery, PushClient
 from h2static.http.messages import Request, Response
+from h2static.http.shared import Shared
 from h2static.http2 import registry as r
-from h2static.http2.frames import Data, GoAway, PriorityUpdate, RstStream, Settings
+from h2static.http2.frames import Data, GoAway, Headers, PriorityUpdate, RstStream, Settings
 from h2static.http2.limits import Limits
-from h2static.http2.registry import ErrorCode
+from h2static.http2.registry import PREFACE, ErrorCode
+from h2static.http2.service import make_service
 from h2static.http2.settings import LocalSettings
 from tests.support.peer import Peer
 from tests.support.replies import Promise, Section
 from tests.support.small_site import pattern, response
-from tests.support.transports import Mirror
+from tests.support.transports import START, Feed, Mirror
 
+#: GET / in a single frame.
+WHOLE_REQUEST = (
+    Headers(
+        stream_id=1,
+        flags=r.END_STREAM | r.END_HEADERS,
+        fragment=b"\x82\x84\x86\x41\x0ctest.example",
+    )
+).serialize()
 STYLE = response(200, pattern(300))
 LARGE = response(200, pattern(40_000))
 #: A response to the rest of the paths, by path.
@@ -203,6 +213,58 @@ def test_a_promised_stream_can_be_reprioritized_once_it_is_promised() -> None:
     peer.send(Settings(entries=((r.SETTINGS_INITIAL_WINDOW_SIZE, 70_000),)))
     data = [one.stream_id for one in _all(peer) if isinstance(one, Data)]
     assert data[0] == 4
+
+
+class KnownHints:
+    """Promises the same request each time, as a site does."""
+
+    def __init__(self) -> None:
+        self.requests = [get(b"/a.css"), get(b"/large")]
+        for one in self.requests:
+            one.repeats = True
+
+    def deliver(self, request: Request, status: int, client: PushClient) -> Delivery:
+        return Delivery(
+            promises=tuple(hints.Promise(one, client.urgency + 1) for one in self.requests)
+        )
+
+
+class KnownSite(PageSite):
+    """Counts how often promised responses are recalled; nothing lasts longer than a batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = replace(self.page, hints=KnownHints())
+        self.recalled = 0
+
+    def recall(self, request: Request) -> Response | None:
+        self.recalled += request.promised
+        return super().recall(request)
+
+
+def test_a_promise_that_repeats_is_recalled_once_a_batch() -> None:
+    site, sent = KnownSite(), []
+    service = make_service(site, LocalSettings(), Limits(), Shared(), hints=True)
+    for connections in (1, 2, 3):
+        feed = Feed(service)
+        feed.deliver(PREFACE + Settings().serialize() + WHOLE_REQUEST)
+        sent.append(bytes(feed.output))
+        assert site.recalled == 2 * connections
+    assert sent[0] == sent[1] == sent[2]
+    # Two connections in one batch, as the driver begins one for all that it has read.
+    one, other = (Feed(service).connection for _ in range(2))
+    before = site.recalled
+    service.new_batch()
+    for connection in (one, other):
+        connection.receive(PREFACE + Settings().serialize() + WHOLE_REQUEST, START)
+    assert site.recalled == before + 2
+    # What is remembered gives the octets of what is not.
+    forgetful = make_service(
+        KnownSite(), LocalSettings(), Limits(), Shared(), hints=True, memories=False
+    )
+    feed = Feed(forgetful)
+    feed.deliver(PREFACE + Settings().serialize() + WHOLE_REQUEST)
+    assert bytes(feed.output) == sent[0]
 
 
 def _all(peer: Peer) -> list[object]:

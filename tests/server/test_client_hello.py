@@ -77,6 +77,58 @@ def test_what_cannot_be_read(octets: bytes) -> None:
     assert read_client_hello(octets) == UNREADABLE
 
 
+class Plainly:
+    """Reads vectors from front to back; what is missing raises ``IndexError``."""
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+
+    def take(self, count: int) -> bytes:
+        if count > len(self.octets):
+            raise IndexError
+        taken, self.octets = self.octets[:count], self.octets[count:]
+        return taken
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> bytes:
+        return self.take(self.number(size))
+
+
+def plainly(body: bytes) -> tuple[bytes, ...] | None:
+    """What the body of a ClientHello offers, as RFC 8446 section 4.1.2 has it."""
+    rest, found = Plainly(body), []
+    try:
+        rest.take(34)
+        for size in (1, 2, 1):
+            rest.vector(size)
+        extensions = Plainly(rest.vector(2) if rest.octets else b"")
+        while extensions.octets:
+            kind, extension = extensions.number(2), Plainly(extensions.vector(2))
+            if kind == 16:
+                names = Plainly(extension.vector(2))
+                while names.octets:
+                    found.append(names.vector(1))
+                break
+    except IndexError:
+        return None
+    return tuple(found)
+
+
+@given(st.data())
+def test_changed_octets_are_read_as_they_are(data: st.DataObject) -> None:
+    octets = bytearray(hello("h2", "http/1.1"))
+    # From the session identifier on.
+    for position in data.draw(st.lists(st.integers(43, len(octets) - 1), max_size=3)):
+        octets[position] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(9, len(octets)))
+    body = bytes(octets[9:end])
+    message = b"\x01" + len(body).to_bytes(3, "big") + body
+    record = b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
+    assert read_client_hello(record) == ClientHello(protocols=plainly(body))
+
+
 def test_lengths_that_do_not_fit() -> None:
     """Each octet of the message changed: nothing is raised, and nothing is made up."""
     octets = bytearray(hello("h2"))

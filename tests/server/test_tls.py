@@ -121,6 +121,11 @@ def test_compression_and_renegotiation_are_off(certificate: Certificate) -> None
     assert options & ssl.OP_NO_RENEGOTIATION
 
 
+def test_one_ticket_is_sent(certificate: Certificate) -> None:
+    assert make_context(config(certificate), tickets=True).num_tickets == 1
+    assert make_context(config(certificate), tickets=False).num_tickets == 0
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("tickets", [True, False])
 def test_sessions_are_resumed_only_with_tickets(

@@ -11,14 +11,16 @@ Assumes that pushed requests have no hints of their own: pushes do not cascade.
 
 Strategy: everything known before a request (link-values, the targets of a path) is prepared in
 :class:`PushHints`, which the site attaches to a response.  The rest is a few comparisons, and one
-lookup of the response for each promise.
+lookup of the response for each promise.  Equal promises are one :class:`Request` object, so that
+caches find what belongs to it by one lookup (:class:`PromisedRequests`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Final, TypeAlias
 
 from h2static.http.exchange import ResponseJob
@@ -49,6 +51,10 @@ _CONDITIONAL_FIELDS = frozenset(
 )
 
 
+#: Fields of a client that has something of this site.
+_OF_RETURNING = _CONDITIONAL_FIELDS | {b"cookie"}
+
+
 class PushMode(StrEnum):
     """``--push-mode``: the ways that may be used; the first that the client supports is used."""
 
@@ -67,6 +73,43 @@ _MAY_LINK = frozenset({PushMode.AUTO, PushMode.HINTS, PushMode.LINK})
 NOTHING: Final = Delivery()
 
 
+#: What promises on one request have in common: its scheme, its authority, the copied fields.
+_Common: TypeAlias = tuple[bytes, bytes, Fields]
+
+
+class PromisedRequests:
+    """The requests of a site's promises: equal ones are the same object."""
+
+    __slots__ = ("_count", "_known", "_limits")
+
+    def __init__(self, limits: SiteLimits = DEFAULTS) -> None:
+        self._limits = limits
+        self._known: dict[_Common, dict[bytes, Request]] = {}
+        self._count = 0
+
+    def of(self, parent: Request) -> Callable[[PushTarget], Request]:
+        """A function that returns the request for a promise of a target on ``parent``."""
+        limits, fields = self._limits, _copied(parent)
+        octets = len(parent.authority) + sum([len(name) + len(value) for name, value in fields])
+        if octets > limits.key:
+            return partial(promised_request, parent)
+        if self._count >= limits.promised_requests:
+            self._known.clear()
+            self._count = 0
+        known = self._known.setdefault((parent.scheme, parent.authority, fields), {})
+
+        def find(target: PushTarget) -> Request:
+            request = known.get(target.path)
+            if request is None:
+                self._count += 1
+                request = known[target.path] = promised_request(parent, target)
+            else:
+                request.repeats = True
+            return request
+
+        return find
+
+
 @dataclass(slots=True, kw_only=True, frozen=True)
 class PushPolicy:
     """How a site delivers all of its hints."""
@@ -77,6 +120,7 @@ class PushPolicy:
     #: Gives the response to a promised request.
     look: Look
     limits: SiteLimits = DEFAULTS
+    requests: PromisedRequests = field(default_factory=PromisedRequests)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -88,6 +132,8 @@ class PushHints:
 
     entries: tuple[Entry, ...]
     policy: PushPolicy
+    #: The targets by what conditions ask: whether it is a navigation, and a first visit.
+    _chosen: dict[tuple[bool, bool], list[PushTarget]] = field(default_factory=dict, init=False)
 
     def deliver(self, request: Request, status: int, client: PushClient) -> Delivery:
         """Implement :meth:`h2static.http.hints.Hints.deliver`.
@@ -116,37 +162,42 @@ class PushHints:
 
     def _targets(self, *, navigation: bool, first_visit: bool) -> list[PushTarget]:
         """The targets whose condition holds, each URL once."""
-        found: dict[str, PushTarget] = {}
-        for condition, target in self.entries:
-            if condition.holds(navigation=navigation, first_visit=first_visit):
-                found.setdefault(target.url, target)
-        return list(found.values())
+        chosen = self._chosen.get((navigation, first_visit))
+        if chosen is None:
+            found: dict[str, PushTarget] = {}
+            for condition, target in self.entries:
+                if condition.holds(navigation=navigation, first_visit=first_visit):
+                    found.setdefault(target.url, target)
+            chosen = self._chosen[navigation, first_visit] = list(found.values())
+        return chosen
 
     def _promises(
         self, targets: Sequence[PushTarget], parent: Request, client: PushClient
     ) -> tuple[tuple[Promise, ...], list[tuple[bytes, bytes]]]:
         """Promises of ``targets``, without those that turn out to be useless.
 
-        Also returns the paths and entity tags of those with a known version.  A response that must
-        wait for a medium has no known version yet.
+        Also returns, for the cookie, the paths and entity tags of those with a known version.  A
+        response that must wait for a medium has no known version yet.
         """
         if not targets:
             return (), []
         policy = self.policy
-        digest = read_digest(parent.field(b"cookie")) if policy.cookie else None
+        cookie, look, request_of = policy.cookie, policy.look, policy.requests.of(parent)
+        digest = read_digest(parent.field(b"cookie")) if cookie else None
         promises: list[Promise] = []
         versions: list[tuple[bytes, bytes]] = []
         for target in targets:
             client.seen.add(parent.authority, target.path)
-            request = promised_request(parent, target)
-            found = policy.look(request)
+            request = request_of(target)
+            found = look(request)
             if isinstance(found, Response):
                 if found.status != 200:
                     continue
-                etag = _etag_of(found)
-                if digest is not None and digest.has(target.path, etag):
-                    continue
-                versions.append((target.path, etag))
+                if cookie:
+                    etag = _etag_of(found)
+                    if digest is not None and digest.has(target.path, etag):
+                        continue
+                    versions.append((target.path, etag))
             promises.append(Promise(request, target.urgency(client.urgency)))
         return tuple(promises), versions
 
@@ -165,7 +216,7 @@ def is_navigation(request: Request) -> bool:
 
 def is_first_visit(request: Request) -> bool:
     """Whether the client seems to have nothing of this site: no cookie and nothing to validate."""
-    return not any(name == b"cookie" or name in _CONDITIONAL_FIELDS for name, _ in request.fields)
+    return _OF_RETURNING.isdisjoint([name for name, _ in request.fields])
 
 
 def promised_request(parent: Request, target: PushTarget) -> Request:
@@ -174,14 +225,17 @@ def promised_request(parent: Request, target: PushTarget) -> Request:
     RFC 9113 section 8.4: "Promised requests MUST be safe (see Section 9.2.1 of [HTTP]) and
     cacheable (see Section 9.2.3 of [HTTP])."
     """
-    copied: Fields = tuple(line for line in parent.fields if line[0] in COPIED_FIELDS)
     return Request(
         method=b"GET",
         scheme=parent.scheme,
         authority=parent.authority,
         path=target.path,
-        fields=copied,
+        fields=_copied(parent),
     )
+
+
+def _copied(parent: Request) -> Fields:
+    return tuple([line for line in parent.fields if line[0] in COPIED_FIELDS])
 
 
 def _room_for_promises(request: Request, policy: PushPolicy, client: PushClient) -> int | None:
@@ -193,7 +247,7 @@ def _room_for_promises(request: Request, policy: PushPolicy, client: PushClient)
         # RFC 9113 section 8.4: "Pushed responses are always associated with an explicit request";
         # one that is not a plain GET, or is conditional, needs no pushes.
         and request.method == b"GET"
-        and not any(name in _CONDITIONAL_FIELDS for name, _ in request.fields)
+        and _CONDITIONAL_FIELDS.isdisjoint([name for name, _ in request.fields])
         and not client.seen.full
     ):
         return min(client.free_streams, policy.limits.promises)

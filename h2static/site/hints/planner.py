@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
 from h2static.site.hints import html as html_hints
-from h2static.site.hints.delivery import Look, PushHints, PushMode, PushPolicy
+from h2static.site.hints.delivery import (
+    Look,
+    PromisedRequests,
+    PushHints,
+    PushMode,
+    PushPolicy,
+)
 from h2static.site.hints.rules import (
     ALWAYS,
     Condition,
@@ -54,7 +60,13 @@ class PushPlanner:
 
         Raises ``ValueError`` for more rules than the limit.
         """
-        self._policy = PushPolicy(mode=config.mode, cookie=config.cookie, look=look, limits=limits)
+        self._policy = PushPolicy(
+            mode=config.mode,
+            cookie=config.cookie,
+            look=look,
+            limits=limits,
+            requests=PromisedRequests(limits),
+        )
         self._rules = PushRules(config.rules if config.mode is not PushMode.OFF else (), limits)
         self._from_html = config.from_html and config.mode is not PushMode.OFF
         self._pages: OrderedDict[tuple[bytes, bytes], PushHints | None] = OrderedDict()

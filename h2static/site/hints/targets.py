@@ -185,34 +185,36 @@ class PushTarget:
     blocking: bool = False
     #: The link-value; empty if browsers would ignore it.
     link: bytes = field(init=False, compare=False, repr=False)
+    #: ``:path`` of a promise; meaningful only if :attr:`pushable` is true.
+    path: bytes = field(init=False, compare=False, repr=False)
+    #: Whether it may be pushed at all.
+    #:
+    #: RFC 9113 section 8.4: "The server MUST include a value in the ":authority" pseudo-header
+    #: field for which the server is authoritative": that is, only targets of the same origin.
+    pushable: bool = field(init=False, compare=False, repr=False)
+    _urgencies: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "link", self._format_link())
-
-    @property
-    def path(self) -> bytes:
-        """``:path`` of a promise; meaningful only if :attr:`pushable` is true."""
-        return self.url.encode("ascii")
-
-    @property
-    def pushable(self) -> bool:
-        """Whether it may be pushed at all.
-
-        RFC 9113 section 8.4: "The server MUST include a value in the ":authority" pseudo-header
-        field for which the server is authoritative": that is, only targets of the same origin.
-        """
-        return self.url.startswith("/") and not self.url.startswith("//") and self.media is None
+        # A page gets all of its targets each time that it is sent.
+        url, assign = self.url, object.__setattr__
+        assign(self, "link", self._format_link())
+        assign(self, "path", url.encode("ascii", "replace"))
+        pushable = url.startswith("/") and not url.startswith("//") and self.media is None
+        assign(self, "pushable", pushable)
+        offset = -1 if self.blocking else 2 if self.destination is Destination.IMAGE else 1
+        offset += {FetchPriority.HIGH: -1, FetchPriority.LOW: 1, FetchPriority.AUTO: 0}[
+            self.fetchpriority
+        ]
+        every = range(_MIN_URGENCY, _MAX_URGENCY + 1)
+        urgencies = [min(max(one + offset, _MIN_URGENCY), _MAX_URGENCY) for one in every]
+        assign(self, "_urgencies", tuple(urgencies))
 
     def urgency(self, parent: int) -> int:
         """The urgency of a push relative to its parent's (RFC 9218 section 4.1).
 
         Render-blocking targets come before the parent's content, others after it, images last.
         """
-        offset = -1 if self.blocking else 2 if self.destination is Destination.IMAGE else 1
-        offset += {FetchPriority.HIGH: -1, FetchPriority.LOW: 1, FetchPriority.AUTO: 0}[
-            self.fetchpriority
-        ]
-        return min(max(parent + offset, _MIN_URGENCY), _MAX_URGENCY)
+        return self._urgencies[parent]
 
     def _format_link(self) -> bytes:
         module = self.relation is Relation.MODULE_PRELOAD

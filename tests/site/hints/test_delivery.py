@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from h2static.http.hints import MAX_SEEN, Delivery, PushClient, Seen
 from h2static.http.messages import Request, Response
 from h2static.site.hints.cookie import CookieDigest, read_digest
 from h2static.site.hints.delivery import (
+    PromisedRequests,
     PushHints,
     PushMode,
     PushPolicy,
@@ -393,6 +395,47 @@ def test_promised_requests_copy_what_chooses_a_representation() -> None:
         (b"accept-language", b"en"),
         (b"user-agent", b"x"),
     )
+
+
+def test_equal_promises_are_one_request_that_repeats() -> None:
+    """What is remembered of a request is found by its identity."""
+    site = FakeSite({b"/a.css": found(), b"/b.js": found()})
+    hints = site.hints(CSS, JS)
+    brotli = request((b"accept-encoding", b"br"), (b"cookie", b"one"))
+    first = hints.deliver(brotli, 200, pushing()).promises
+    assert not any(one.request.repeats for one in first)
+    again = request((b"accept-encoding", b"br"), (b"cookie", b"two"))
+    second = hints.deliver(again, 200, pushing()).promises
+    assert [one.request for one in second] == [one.request for one in first]
+    assert all(one.request.repeats for one in second)
+    other = hints.deliver(request((b"accept-encoding", b"gzip")), 200, pushing()).promises
+    assert {one.request for one in other}.isdisjoint(one.request for one in first)
+    # What was remembered is looked up each time: the file may have gone.
+    del site.answers[b"/a.css"]
+    assert [one.request for one in hints.deliver(brotli, 200, pushing()).promises] == [
+        first[1].request
+    ]
+
+
+def test_one_page_for_first_visits_and_others() -> None:
+    """Which targets a condition leaves is remembered, by what conditions ask."""
+    entries = ((ALWAYS, CSS), (Condition(first_visit=True), JS))
+    hints = PushHints(entries=entries, policy=PushPolicy(look=all_there))
+    for _ in range(2):
+        assert sent(hints.deliver(request(), 200, pushing())).promises == (CSS.path, JS.path)
+        returning = request((b"cookie", b"id=1"))
+        assert sent(hints.deliver(returning, 200, pushing())).promises == (CSS.path,)
+
+
+def test_remembered_promises_are_bounded() -> None:
+    requests = PromisedRequests(replace(DEFAULTS, promised_requests=3, key=100))
+    first = requests.of(request())(CSS)
+    assert requests.of(request())(CSS) is first
+    long = request((b"user-agent", bytes(100)))
+    assert requests.of(long)(CSS) is not requests.of(long)(CSS)
+    for agent in (b"1", b"2"):
+        requests.of(request((b"user-agent", agent)))(CSS)
+    assert requests.of(request())(CSS) is not first
 
 
 def test_only_what_is_there_is_promised() -> None:

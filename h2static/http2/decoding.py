@@ -141,7 +141,7 @@ class FieldSectionMemory:
         self._sighted = Sighted(_SIGHTED if enabled else 1)
         #: Shared table entries, because clients request the same paths: a table of ninety takes ten
         #: KiB.
-        self._interned: dict[Field, Field] | None = {} if enabled else None
+        self._interned: dict[Field, Field] = {}
         #: Decoded strings such as user agents and languages, by their octets.
         self._strings = StringMemory(SENSITIVE) if enabled else None
         #: Fields found to be valid.
@@ -170,7 +170,7 @@ class FieldSectionMemory:
         Raises :class:`hpacktools.codec.HPACKError`; then the state must not be used again.
         """
         interned = self._interned
-        if interned is not None and len(interned) > _INTERNED:
+        if len(interned) > _INTERNED:
             interned.clear()
         decoded = decode_block(
             block,
@@ -178,7 +178,7 @@ class FieldSectionMemory:
             allowed=state.allowed,
             required=state.required,
             limits=self._limits,
-            interned=interned,
+            interned=interned if self.enabled else None,
             strings=self._strings,
         )
         if decoded.table is state.table and state.required is None:

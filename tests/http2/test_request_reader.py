@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from h2static.http.fields import Field
+from h2static.http.messages import Client
 from h2static.http.shared import Shared
+from h2static.http2 import registry as r
+from h2static.http2.frames import Headers, Settings, WindowUpdate
 from h2static.http2.limits import Limits
 from h2static.http2.request_reader import RequestReader
+from h2static.http2.server import ServerConnection
 from h2static.http2.service import Service, make_service
 from h2static.http2.settings import LocalSettings
 from hpacktools.codec import Encoder, Representation
@@ -97,3 +101,57 @@ def test_octets_that_are_no_block(service: Service) -> None:
     state = service.sections.start(4_096)
     assert RequestReader(service).read(state, b"\x82\xff") is None
     assert RequestReader(service).read(state, b"\x80") is None
+
+
+# ---------------------------------------------------------------------- within a connection
+
+
+def _connection(service: Service) -> ServerConnection:
+    client = Client(host="192.0.2.7", version="HTTP/2.0")
+    one = ServerConnection(service, client, 0.0)
+    window = WindowUpdate(stream_id=0, increment=10_000_000).serialize()
+    opening = Settings().serialize() + Settings(flags=r.ACK).serialize() + window
+    one.receive(r.PREFACE + opening, 0.0)
+    return one
+
+
+def _request(stream_id: int, block: bytes) -> bytes:
+    flags = r.END_STREAM | r.END_HEADERS
+    return Headers(stream_id=stream_id, flags=flags, fragment=block).serialize()
+
+
+def test_new_requests_are_work_of_a_turn(service: Service) -> None:
+    """However many come at once, other connections get their turns in between."""
+    one, encoder = _connection(service), Encoder()
+    blocks = [_block(encoder, b"/memory/1?%d" % number) for number in range(90)]
+    one.receive(b"".join(_request(2 * at + 1, block) for at, block in enumerate(blocks)), 0.0)
+    answered = []
+    while True:
+        answered.append(one.counters.requests)
+        assert one.problem is None
+        if not one.backlog:
+            break
+        one.take_turn(0.0)
+    work = [1 + (len(block) >> 4) for block in blocks]
+    assert answered[0] < 90
+    assert sum(work[: answered[0] - 1]) < 100 <= sum(work[: answered[0]])
+    assert answered[-1] == 90
+
+
+def test_a_large_request_that_is_left_to_the_plain_path(service: Service) -> None:
+    """It is more work than a turn has, and its response more than the window."""
+    # From now on the application recalls the response.
+    _connection(service).receive(_request(1, _block(Encoder(), b"/memory/100000")), 0.0)
+    one, encoder = _connection(service), Encoder()
+    crumbs = [(b"x-%d" % number, b"y" * 40) for number in range(120)]
+    # With a cookie, nothing of it is remembered for the next turn.
+    block = _block(encoder, b"/memory/100000", (b"cookie", b"id=1"), *crumbs)
+    assert len(block) >> 4 > 100
+    one.receive(_request(1, block), 0.0)
+    turns = 0
+    while one.backlog:
+        one.take_turn(0.0)
+        turns += 1
+        assert turns < 5
+    assert one.counters.requests == 1
+    assert one.open_streams == 1

@@ -157,16 +157,22 @@ _PUSH = Setup(push=("/push/page.html", _PUSHED))
 SCENARIOS: dict[str, Scenario | Replay] = {
     scenario.name: scenario
     for scenario in (
-        Scenario(name="S1", size=612, clients=10, streams=100, requests=1_500_000, target=1.0),
-        Scenario(name="S2", size=612, clients=100, streams=1, requests=300_000, target=0.85),
-        Scenario(name="S3", size=612, clients=1, streams=1, requests=40_000, target=0.85),
-        Scenario(name="S4", size=10 * KIB, clients=10, streams=20, requests=800_000, target=0.9),
-        Scenario(name="S5", size=MIB, clients=4, streams=4, requests=12_000, target=0.85),
-        Scenario(name="S6", size=100 * MIB, clients=1, streams=1, requests=150, target=0.85),
+        Scenario(name="S1", size=612, clients=10, streams=100, requests=1_500_000, target=1.15),
+        Scenario(name="S2", size=612, clients=100, streams=1, requests=300_000, target=0.97),
+        Scenario(name="S3", size=612, clients=1, streams=1, requests=40_000, target=1.8),
+        Scenario(name="S4", size=10 * KIB, clients=10, streams=20, requests=800_000, target=1.15),
+        Scenario(name="S5", size=MIB, clients=4, streams=4, requests=12_000, target=1.0),
+        Scenario(name="S6", size=100 * MIB, clients=1, streams=1, requests=150, target=1.4),
         Scenario(
-            name="S7", size=612, clients=10, streams=100, requests=1_200_000, setup=_TLS, target=1.0
+            name="S7",
+            size=612,
+            clients=10,
+            streams=100,
+            requests=1_200_000,
+            setup=_TLS,
+            target=1.15,
         ),
-        Scenario(name="S8", size=MIB, clients=4, streams=4, requests=4_000, setup=_TLS, target=1.0),
+        Scenario(name="S8", size=MIB, clients=4, streams=4, requests=4_000, setup=_TLS, target=1.1),
         Scenario(
             name="S9", size=612, clients=10, streams=32, requests=800_000, files=1000, target=1.0
         ),

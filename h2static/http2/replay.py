@@ -124,7 +124,7 @@ class Replay:
         self._handle = _nobody
 
     def run(self, data: bytes, position: int) -> int:
-        """Answer the known requests in ``data`` from ``position`` on.
+        """Answer the known and the ordinary requests in ``data`` from ``position`` on.
 
         Returns the position at which the plain path continues.
         """
@@ -171,10 +171,10 @@ class Replay:
                 header_block = data[start + _PRIORITY_SIZE : stop]
             else:
                 break
+            if stop > end or room <= 0 or octets >= most:
+                break
             known = known_blocks.get(header_block)
-            if known is None or stop > end or room <= 0 or octets >= most:
-                if known is not None or stop > end or room <= 0 or octets >= most:
-                    break
+            if known is None:
                 if reader is None or turn.work <= 0 or stop - start > max_frame_size:
                     break
                 known = reader.read(decoder, header_block)

@@ -101,7 +101,7 @@ def test_tables_have_medians_and_ratios() -> None:
         for figure in results.TABLES
     }
     start = "| S1 | 612 B, c10 m100 |"
-    assert rows["rate"][-1] == (f"{start} 200 (100 to 300) | 400 (1 to 400) |  | 0.50 |  | 1.00 |")
+    assert rows["rate"][-1] == (f"{start} 200 (100 to 300) | 400 (1 to 400) |  | 0.50 |  | 1.15 |")
     assert rows["cpu"][-1] == (
         f"{start} 5.00 (3.33 to 10.00) | 2.50 (2.50 to 1,000.00) |  | 0.50 |  |"
     )

@@ -28,7 +28,7 @@ from h2static.dev.documents import (
     Documents,
     document_request,
 )
-from h2static.dev.freshness import REVALIDATE, make_fresh, name_variants
+from h2static.dev.freshness import REVALIDATE, make_fresh, make_live
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.dev.markdown import is_markdown, markdown_page
 from h2static.dev.pages import ServedFolder, host_page
@@ -114,7 +114,7 @@ class DevApplication(Wrapper):
             fields=((b"cross-origin-resource-policy", b"same-origin"),),
         )
         self._others = Rewriter(
-            make_fresh if options.friendly else name_variants,
+            make_fresh if options.friendly else make_live,
             entries=limits.rewritten,
             octets=limits.rewritten_octets,
         )

@@ -1,10 +1,11 @@
 """Events for any number of tabs: an event stream per client (HTML, "Server-sent events").
 
 Contract: :meth:`Broker.publish` puts an event into every open stream, from any thread, without
-blocking.  A new stream starts with ``hello``, which states the current version, so that a client
-notices missed events.  A client that does not read loses its stream, so that memory stays limited.
-:meth:`Broker.tick` keeps silent connections alive.  Closing a reading ends the stream; a server
-that drains ends all of them (:meth:`Broker.end_all`).
+blocking.  A new stream starts with ``hello``, which states the current version and the latest
+changes, so that a client notices missed events and knows what they said.  A client that does not
+read loses its stream, so that memory stays limited.  :meth:`Broker.tick` keeps silent connections
+alive.  Closing a reading ends the stream; a server that drains ends all of them
+(:meth:`Broker.end_all`).
 
 Strategy: each reading has a small queue of ready octets, and the wake-up function of its reader.  A
 :class:`h2static.http.pipe.Pipe` would not do, because events come from the watcher's thread.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -151,6 +153,8 @@ class Broker:
         self._lock = threading.Lock()
         self._readers: set[EventReader] = set()
         self._state: State | None = None
+        #: The latest changes: the version before them, and their files.
+        self._recent: deque[tuple[str, list[Mapping[str, object]]]] = deque()
         self._problems: dict[str, str] = {}
         self._last_comment = now
         self._connected = threading.Event()
@@ -178,7 +182,8 @@ class Broker:
         """Start a stream; its first event contains the state."""
         with self._lock:
             retry = b"retry: %d\n" % round(self._limits.retry_seconds * 1000)
-            first = retry + format_event("hello", self._hello())
+            recent = [{"previous": before, "changes": files} for before, files in self._recent]
+            first = retry + format_event("hello", {**self._hello(), "recent": recent})
             reader = EventReader(self, first, self._limits.waiting)
             if self._closed:
                 # Requested before the client knew that the server stops: it will reconnect.
@@ -197,6 +202,13 @@ class Broker:
         """The tree has a new state; ``changes``: path and kind of each file that changed."""
         with self._lock:
             previous, self._state = self._state, state
+            if previous is None or not changes:
+                # What happened is unknown: no changes lead from an earlier version to this one.
+                self._recent.clear()
+            else:
+                self._recent.append((previous.version, list(changes)))
+                while sum(len(files) for _, files in self._recent) > self._limits.recent_changes:
+                    self._recent.popleft()
         if previous is None or not changes:
             self.publish("hello", self._hello())
         else:

@@ -3,12 +3,15 @@
  *
  * A changed style sheet or image is replaced in place, even in frames of the same origin; a change
  * to any other file that the page or its frames use reloads the page, which keeps its scroll
- * position.  Changes to other files do not affect the page.  If a build has removed the page's file,
+ * position, unless the page has loaded the changed file already: responses tell the version of
+ * their content.  Changes to other files do not affect the page.  If a build has removed the page's file,
  * the page stays until the file is back, and then reloads.  A page that updates itself can cancel
  * the event "h2static:change", which is dispatched first.  All tabs of an origin share one
  * connection: the holder of the lock "h2static" has it and forwards its events.  After a pause
  * (sleep, server restart, back/forward cache), the page reloads only if a file has changed
- * meanwhile, which the server's version of the state of all files shows.  A server may consist of
+ * meanwhile, which the server's version of the state of all files shows; the server's first event
+ * has the latest changes, so that a page that missed them while it loaded treats them like others.
+ * A server may consist of
  * several processes that detect a change one after the other: a state older than the page's is
  * ignored.  A page in the back/forward cache keeps no connection open.
  *
@@ -34,6 +37,10 @@
   const rules = /^\/(?:_headers|_redirects)$/;
   /** An event with this many files may be incomplete. */
   const mostChanges = 200;
+  /** With more files to compare than this, reloading is cheaper. */
+  const mostCompared = 32;
+  /** Addresses of changed files to remember, a few for each file. */
+  const mostNoted = 1000;
   /** Number of resource timings that a browser buffers before an observer exists. */
   const timings = 250;
   const image = /\.(?:apng|avif|bmp|gif|ico|jpe?g|png|svg|webp)$/i;
@@ -54,12 +61,16 @@
   /** `tag`: the version of the content; empty for an error, undefined if unknown. */
   function labelOfThisPage() {
     const [navigation] = performance.getEntriesByType("navigation");
-    const timing = ((navigation && navigation.serverTiming) || []).find(
-      ({ name }) => name === "h2static",
-    );
-    if (!timing) return null;
-    const [version, server, moment, tag] = timing.description.split(" ");
+    const [version, server, moment, tag] = wordsOf(navigation);
+    if (moment === undefined) return null;
     return { version, server: Number(server), moment: Number(moment), tag };
+  }
+
+  /** What the response of a performance entry says in its field Server-Timing. */
+  function wordsOf(entry) {
+    const timings = (entry && entry.serverTiming) || [];
+    const timing = timings.find(({ name }) => name === "h2static");
+    return timing ? timing.description.split(" ") : [];
   }
 
   function stateOfThisPage() {
@@ -78,7 +89,7 @@
     return state.server !== other.server || state.moment > other.moment;
   }
 
-  function hear(name, { version, server, moment, previous, changes, problems }) {
+  function hear(name, { version, server, moment, previous, changes, recent, problems }) {
     if (leaving) return;
     if (name === "hello") overlay.show(problems);
     if (version === null) return;
@@ -92,8 +103,16 @@
     } else if (before === null || isNews(state, before)) {
       known = state;
       // An event was missed.
-      if (before !== null) later(() => renew(true));
+      const missed = before && changesSince(before.version, recent || []);
+      if (missed) later(() => apply(missed));
+      else if (before !== null) later(() => renew(true));
     }
+  }
+
+  /** All changes since this version; null if they are unknown. */
+  function changesSince(version, recent) {
+    const first = recent.findIndex(({ previous }) => previous === version);
+    return first < 0 ? null : recent.slice(first).flatMap(({ changes }) => changes);
   }
 
   // ---------------------------------------------------------------- what a change asks for
@@ -110,8 +129,7 @@
     const event = new CustomEvent("h2static:change", { cancelable: true, detail });
     if (!window.dispatchEvent(event)) return undefined;
     const files = changes.filter(({ path }) => !path.endsWith(".map"));
-    const used = usedPaths();
-    const uses = (path) => used === null || addressesOf(path).some((one) => used.has(one));
+    const used = usedFiles();
     const sheets = new Set();
     const images = new Set();
     const others = [];
@@ -124,28 +142,30 @@
     const done = new Set([...swapSheets(sheets), ...swapImages(images)]);
     // Used in a place where it cannot be replaced: by a script, in a closed shadow tree.
     const left = [...sheets, ...images].filter((path) => !done.has(path));
-    const matters = (path) => uses(path) || rules.test(path);
+    const paths = [...left, ...others];
+    noteChanged(paths);
     // It is unknown which pages depend on a folder that is not served, or have a shared worker.
     const isOutside = changes.some(({ kind, everywhere }) => kind === "outside" || everywhere);
     const must =
-      isOutside || changes.length >= mostChanges || [...left, ...others].some(matters);
-    if (!must && !stale && !others.length) return undefined;
-    return renew(must, others);
+      isOutside ||
+      changes.length >= mostChanges ||
+      paths.some((path) => rules.test(path)) ||
+      (used === null && paths.length > 0);
+    const loaded = must ? [] : filesAt(paths, used);
+    if (!must && !stale && !others.length && !loaded.length) return undefined;
+    return renew(must, { others, loaded });
   }
 
-  /** Reload, if there is a reason, and a page to load. */
-  async function renew(must, others = []) {
+  /**
+   * Reload, if there is a reason, and a page to load.  `must`: there is one.  `others`: paths that
+   * have changed; `loaded`: files that have, as the page has loaded them.
+   */
+  async function renew(must, { others = [], loaded = [] } = {}) {
     if (label === null || label.tag === undefined) return reload();
-    let now = null;
-    try {
-      const options = { cache: "no-store", credentials: "same-origin" };
-      const response = await fetch(pageUrl + encodeURIComponent(thisPage()), options);
-      now = response.ok ? await response.json() : null;
-    } catch {
-      // Without a connection, there is nothing to reload; the next connection asks again.
-    }
+    const now = await ask(pageUrl + encodeURIComponent(thisPage()), (response) => response.json());
+    // Without a connection, there is nothing to reload; the next connection asks again.
     if (now === null) {
-      stale = stale || must;
+      stale = stale || must || loaded.length > 0;
       return undefined;
     }
     const wasMissing = label.tag === "";
@@ -160,26 +180,69 @@
     const isAnother = wasMissing
       ? !isMissing || others.some((path) => pageFile.test(path))
       : now.tag !== label.tag;
-    return must || stale || isAnother ? reload() : undefined;
+    return must || stale || isAnother || (await isOutdated(loaded)) ? reload() : undefined;
   }
 
-  /** Paths of this origin that the page and its frames have loaded; null: unknown. */
-  function usedPaths() {
+  /** What `read` makes of the response to a request of this origin; null if there is none. */
+  async function ask(address, read, method = "GET") {
+    try {
+      const options = { method, cache: "no-store", credentials: "same-origin" };
+      const response = await fetch(address, options);
+      return response.ok ? await read(response) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Whether the server has another version of any of these files than the page has loaded. */
+  async function isOutdated(files) {
+    if (!files.length) return false;
+    // A service worker would answer for the server.
+    const worker = navigator.serviceWorker && navigator.serviceWorker.controller;
+    if (worker || files.length > mostCompared || files.some(({ tag }) => !tag)) return true;
+    const timing = /(?:^|,)\s*h2static;desc="([^"]*)"/;
+    const read = ({ headers }) => timing.exec(headers.get("server-timing") || "");
+    const tags = await Promise.all(files.map(({ address }) => ask(address, read, "HEAD")));
+    return tags.some((found, index) => found === null || found[1] !== files[index].tag);
+  }
+
+  /** Those of `used` that are requested under these paths. */
+  function filesAt(paths, used) {
+    const found = new Set(paths.flatMap(addressesOf).filter((one) => used.has(one)));
+    return [...found].map((one) => used.get(one));
+  }
+
+  /**
+   * Files of this origin that the page and its frames have loaded, by path: the last address, and
+   * the version, null if it is unknown or there were several.  null: not all are known.
+   */
+  function usedFiles() {
     note(observer ? observer.takeRecords() : []);
     if (overflowed || hasWorkers()) return null;
-    const found = new Set(seen);
+    const found = new Map(seen);
     for (const page of documents()) {
       if (page === document) continue;
-      found.add(pathOf(page.URL));
-      const entries = page.defaultView.performance.getEntriesByType("resource");
+      const { performance } = page.defaultView;
+      const [navigation] = performance.getEntriesByType("navigation");
+      addLoaded(found, page.URL, navigation);
+      const entries = performance.getEntriesByType("resource");
       if (entries.length >= timings) return null;
-      for (const { name } of entries) found.add(pathOf(name));
+      for (const entry of entries) addLoaded(found, entry.name, entry);
     }
     return found;
   }
 
-  /** Paths that the page has loaded, as far as the browser reports them. */
-  const seen = new Set();
+  function addLoaded(files, address, entry) {
+    const path = pathOf(address);
+    const tag = wordsOf(entry)[0] || null;
+    const before = files.get(path);
+    files.set(path, { address, tag: before && before.tag !== tag ? null : tag });
+  }
+
+  /** Files that the page has loaded, as far as the browser reports them; see `usedFiles`. */
+  const seen = new Map();
+  /** Addresses of files that have changed, and when the page heard so. */
+  const changed = new Map();
   /** Scripts that were loaded like workers, or like preloaded modules. */
   const maybeWorkers = new Set();
   let overflowed = false;
@@ -199,11 +262,22 @@
   }
 
   function note(entries) {
-    for (const { name, initiatorType } of entries) {
-      const path = pathOf(name);
-      seen.add(path);
-      if (initiatorType === "other" && /\.m?js$/i.test(path)) maybeWorkers.add(path);
+    for (const entry of entries) {
+      const path = pathOf(entry.name);
+      addLoaded(seen, entry.name, entry);
+      if (entry.initiatorType === "other" && /\.m?js$/i.test(path)) maybeWorkers.add(path);
+      // It was on its way when the page heard that it has changed.
+      if (changed.get(path) >= entry.startTime) {
+        changed.delete(path);
+        later(() => renew(false, { loaded: [seen.get(path)] }));
+      }
     }
+  }
+
+  function noteChanged(paths) {
+    const now = performance.now();
+    for (const one of paths.flatMap(addressesOf)) changed.set(one, now);
+    while (changed.size > mostNoted) changed.delete(changed.keys().next().value);
   }
 
   /** Whether there are workers, whose imports the page does not see. */
@@ -722,7 +796,8 @@
         clearTimeout(lostTimer);
         lostTimer = 0;
         toldLost = false;
-        if (name === "hello") lastHello = data;
+        if (name === "hello") lastHello = { recent: [], ...data };
+        else if (lastHello) addRecent(lastHello.recent, data);
         // First the others, because this page may reload now.
         tell(name, data);
         hear(name, data);
@@ -735,6 +810,13 @@
       retry(retryDelay);
       retryDelay = Math.min(retryDelay * 2, slowestRetry);
     };
+  }
+
+  /** Keep what tabs that join later may have missed. */
+  function addRecent(recent, { previous, changes }) {
+    recent.push({ previous, changes });
+    const count = () => recent.reduce((sum, one) => sum + one.changes.length, 0);
+    while (count() >= mostChanges) recent.shift();
   }
 
   function lose() {

@@ -2,11 +2,13 @@
 
 Contract: pure functions from response to response; a response that needs no change is returned
 itself.  A cache must not serve the document without the client to a navigating browser, and
-browsers must revalidate everything (``no-cache``).
+browsers must revalidate everything (``no-cache``).  A page can read which version of a file it has
+loaded (``Server-Timing``), to compare it with the one there is when the file has changed.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +19,8 @@ REVALIDATE: Final = b"no-cache"
 #: The fields on which it depends whether a document contains the client.
 VARY: Final = b"accept, sec-fetch-dest, x-requested-with"
 _HTML = (b"text/html", b"application/xhtml+xml")
+#: What the content coding adds to an entity tag: the same version of a file, in any coding.
+_CODING = re.compile(rb"-(?:br|gzip|zstd|deflate)[0-9a-f]*\Z")
 
 
 def is_html(fields: Fields) -> bool:
@@ -38,9 +42,24 @@ def name_variants(response: Response) -> Response:
     return replace(response, fields=(*others, (b"vary", b", ".join((*vary, VARY)))))
 
 
+def tell_version(response: Response) -> Response:
+    """``response`` with the version of its content in a field that scripts of a page can read."""
+    tags = [value for name, value in response.fields if name == b"etag"]
+    if not tags:
+        return response
+    version = _CODING.sub(b"", tags[0].removeprefix(b"W/").strip(b'"'))
+    field = (b"server-timing", b'h2static;desc="%b"' % version)
+    return replace(response, fields=(*response.fields, field))
+
+
+def make_live(response: Response) -> Response:
+    """``response`` as live reload alone needs it."""
+    return tell_version(name_variants(response))
+
+
 def make_fresh(response: Response) -> Response:
-    """``response`` with a field that makes browsers revalidate it each time."""
-    response = name_variants(response)
+    """``response`` with a field that makes browsers revalidate it each time, too."""
+    response = make_live(response)
     if not any(name == b"cache-control" and value != REVALIDATE for name, value in response.fields):
         return response
     fields = tuple(

@@ -58,6 +58,8 @@ class DevLimits:
     retry_seconds: float = 1.0
     #: Changed files listed in one event; with more, a page reloads anyway.
     changes_in_event: int = 200
+    #: Changed files that a new stream is told of: those of the seconds in which a page loads.
+    recent_changes: int = 100
     #: Changed files listed in one line in the terminal.
     changes_in_line: int = 3
 

@@ -32,7 +32,37 @@ def test_a_stream_starts_with_hello() -> None:
     broker.set_state(state("a"), [])
     octets = drain(broker.open_reader())
     assert octets.startswith(b"retry: 1000\n")
-    assert events(octets) == [("hello", {"version": "a", "server": 7, "moment": 1, "problems": []})]
+    hello = {"version": "a", "server": 7, "moment": 1, "problems": [], "recent": []}
+    assert events(octets) == [("hello", hello)]
+
+
+def test_a_stream_starts_with_the_latest_changes() -> None:
+    broker = Broker(now=0.0, limits=DevLimits(recent_changes=3))
+    broker.set_state(state("a"), [])
+    first, second, third = (
+        {"path": f"/{name}.js", "kind": "modified"} for name in ("one", "two", "three")
+    )
+    broker.set_state(state("b", 2), [first, second])
+    broker.set_state(state("c", 3), [third])
+
+    def recent() -> object:
+        return events(drain(broker.open_reader()))[0][1]["recent"]
+
+    assert recent() == [
+        {"previous": "a", "changes": [first, second]},
+        {"previous": "b", "changes": [third]},
+    ]
+    # With one more there are too many.
+    broker.set_state(state("d", 4), [first])
+    assert recent() == [
+        {"previous": "b", "changes": [third]},
+        {"previous": "c", "changes": [first]},
+    ]
+    # Nobody knows what led to this state.
+    broker.set_state(state("e", 5), [])
+    assert recent() == []
+    broker.set_state(state("f", 6), [first] * 4)
+    assert recent() == []
 
 
 def test_every_stream_gets_every_event() -> None:

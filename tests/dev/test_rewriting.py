@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from h2static.dev.cors import CorsApplication
-from h2static.dev.freshness import make_fresh, name_variants
+from h2static.dev.freshness import make_fresh, make_live, name_variants
 from h2static.http.messages import Response
 from h2static.http.rewriting import Rewriter
 from h2static.site.octets import OctetBody
@@ -125,6 +125,31 @@ def test_repeated_fields_stay() -> None:
     assert [value for name, value in changed.fields if name == b"vary"] == [
         b"cookie, accept, sec-fetch-dest, x-requested-with"
     ]
+
+
+@pytest.mark.parametrize(
+    ("etag", "version"),
+    [
+        (b'"abc-_1"', b"abc-_1"),
+        (b'W/"abc"', b"abc"),
+        # In any coding it is the same version of the file.
+        (b'"abc-br"', b"abc"),
+        (b'"abc-zstd0a1b2c"', b"abc"),
+        (b'"abc-gzip0a1b2c"', b"abc"),
+    ],
+)
+@pytest.mark.parametrize("change", [make_fresh, make_live])
+def test_the_version_of_the_content_is_told(
+    change: Callable[[Response], Response], etag: bytes, version: bytes
+) -> None:
+    response = text_response(200, b"x", (b"etag", etag))
+    told = dict(change(response).fields)[b"server-timing"]
+    assert told == b'h2static;desc="%b"' % version
+
+
+@pytest.mark.parametrize("change", [make_fresh, make_live])
+def test_without_a_tag_no_version_is_told(change: Callable[[Response], Response]) -> None:
+    assert b"server-timing" not in dict(change(text_response()).fields)
 
 
 def test_forgetting() -> None:

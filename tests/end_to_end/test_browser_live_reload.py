@@ -386,7 +386,7 @@ def test_a_page_that_stays_behind_reloads_once(browser: Browser, root: Path) -> 
     # As from the cache of a service worker: whatever the server says, the page says it is old.
     (root / "counter.js").write_text(
         COUNTER
-        + "const old = { name: 'h2static', description: 'old' };"
+        + "const old = { name: 'h2static', description: 'old 1 1 x' };"
         + "performance.getEntriesByType = () => [{ serverTiming: [old] }];"
     )
     with dev_server(browser, root, tls=True) as server:

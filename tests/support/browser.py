@@ -91,8 +91,17 @@ class Browser:
 
     def wait_connected(self) -> None:
         """Wait until the connection that the tabs share stands."""
-        self.driver.set_script_timeout(PATIENCE)
-        self.driver.execute_async_script(_CONNECTED)
+        # A script whose page is replaced never answers: ask the next page.
+        self.driver.set_script_timeout(PATIENCE / 10)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.driver.execute_async_script(_CONNECTED)
+            except WebDriverException:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def new_tab(self, url: str) -> str:
         """Open a page in another tab, which is then the current one; its handle."""

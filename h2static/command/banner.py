@@ -103,6 +103,11 @@ def _notes(config: Config, listeners: Sequence[Listener]) -> list[str]:
         notes.append(
             "  open to  every machine that can reach this one (-a localhost: this machine only)"
         )
+    if config.serves_http3:
+        encrypted = [one for one in listeners if not config.listening[one.place].no_tls]
+        udp = sorted({one.port for one in encrypted if one.port is not None})
+        only = " (TCP connections are refused)" if config.http3_only else ""
+        notes.append(f"  HTTP/3   on UDP port {', '.join(map(str, udp))}{only}")
     return notes
 
 

@@ -272,6 +272,18 @@ def test_the_banner_says_when_everybody_can_come(folder: Path) -> None:
     assert ["network", f"https://{own}:8443/"] in lines
 
 
+def test_the_banner_names_http3(folder: Path) -> None:
+    site = SiteConfig(root=str(folder))
+    line = "  HTTP/3   on UDP port 8443"
+    for config, expected in (
+        (Config(port=8443, site=site), []),
+        (Config(port=8443, site=site, http3=True), [line]),
+        (Config(port=8443, site=site, http3_only=True), [f"{line} (TCP connections are refused)"]),
+    ):
+        text = banner(config, [listener("127.0.0.1"), listener("::1")], None, 0)
+        assert [one for one in text.splitlines() if "HTTP/3" in one] == expected
+
+
 def test_one_line_about_a_certificate_and_none_when_it_is_trusted(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -6,9 +6,10 @@ A response that the upstream cuts off is cut off for the client, so that it neve
 When the client disconnects, the upstream's request is canceled immediately.
 
 A request is retried on another connection if none of it was processed: the connection failed, or
-took none of its octets; the upstream says so (REFUSED_STREAM, GOAWAY); or a connection that had
-been used before ended silently, and the method is idempotent (RFC 9110 section 9.2.2).  In every
-case, its content must still be available.
+took none of its octets; or the upstream says so (REFUSED_STREAM, GOAWAY).  A request with an
+idempotent method (RFC 9110 section 9.2.2) is also retried if the connection ended silently, of
+another upstream or, if the connection had been used before, of the same.  In every case, its
+content must still be available.
 
 Strategy: everything received in one read goes out in one piece, so that a small response becomes a
 body of octets; everything else passes through a pipe, which gives the upstream no credit while the
@@ -291,13 +292,17 @@ class Relay:
         if upstream is None or link is None:
             self._refuse(502, failure.reason)
             return
-        again = self._may_try_again(link, failure)
+        # Where one connection broke off, the next may, too: the upstream may be about to stop.
+        another = self._route.choose([*self._tried, upstream])
+        again = self._may_try_again(link, failure, elsewhere=another is not None)
         if not failure.may_retry:
             upstream.note_failure()
+            if not self._heard:
+                upstream.close_idle()
         self._forget_response()
         self._leave()
         if again and self._attempts < self._route.limits.attempts:
-            self._ask_of(upstream)
+            self._ask_of(upstream if another is None else another)
         else:
             self._refuse(502, failure.reason)
 
@@ -305,13 +310,17 @@ class Relay:
         """See :class:`h2static.http.outgoing.ResponseReceiver`: promises are not passed on."""
         return None
 
-    def _may_try_again(self, link: Link, failure: Failure) -> bool:
+    def _may_try_again(self, link: Link, failure: Failure, *, elsewhere: bool) -> bool:
+        """Whether to repeat the request after ``failure``; ``elsewhere``: of another upstream."""
         if self._head is not None or not self._upload.again:
             return False
         if failure.may_retry or link.octets == self._mark:
             return True
-        stale = link.requests > 1 and not self._heard
-        return stale and self._exchange.request.method in _IDEMPOTENT
+        # RFC 9110 section 9.2.2: a proxy may repeat a request if its method is idempotent.
+        if self._heard or self._exchange.request.method not in _IDEMPOTENT:
+            return False
+        # A used connection may have ended before the request came; a new one broke off on it.
+        return elsewhere or link.requests > 1
 
     def _forget_response(self) -> None:
         self._head = None

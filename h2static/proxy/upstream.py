@@ -279,6 +279,11 @@ class Upstream:
         if any(self._waiting.values()):
             self._serve_waiting()
 
+    def close_idle(self) -> None:
+        """Close the connections that wait for a request: the upstream may have ended them all."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _keep(self, link: Link) -> None:
         self._idle.append(link)
         if len(self._idle) > self._limits.idle:

@@ -377,6 +377,30 @@ def test_a_stale_connection(
             assert behind.asked[-1].body == body
 
 
+def test_many_stale_connections(front: MakeFront) -> None:
+    """Of an upstream that has restarted: one of them shows that none is worth trying."""
+    together, stale = 5, threading.Event()
+    gathered = threading.Barrier(together)
+
+    def answer(visitor: Visitor, asked: Asked) -> bool:
+        if visitor not in behind.connections[:together]:
+            return say_ok(visitor, asked)
+        if stale.is_set():
+            return False
+        gathered.wait(DEADLINE)
+        return say_ok(visitor, asked)
+
+    with backend1(answer) as behind, proxying(to("/a", behind.target)) as proxy:
+        clients = [front(proxy.port) for _ in range(together)]
+        for client in clients:
+            client.send()
+        assert [client.read().status for client in clients] == [200] * together
+        stale.set()
+        assert clients[0].ask().status == 200
+        assert len(behind.asked) == together + 2
+        wait_until(lambda: len(proxy.links()) == 1, "the others to be closed")
+
+
 def test_a_new_connection_that_ends_is_not_tried_again(front: MakeFront) -> None:
     with backend1(say_octets(b"")) as behind, proxying(to("/a", behind.target)) as proxy:
         assert front(proxy.port).ask().status == 502

@@ -88,6 +88,45 @@ def test_one_that_is_down_is_passed_over(front: MakeFront) -> None:
         assert proxy.proxies[0].upstreams[0].is_down()
 
 
+@pytest.mark.parametrize(("method", "status"), [(b"GET", 200), (b"DELETE", 200), (b"POST", 502)])
+def test_one_that_breaks_off_is_not_asked_again(
+    front: MakeFront, method: bytes, status: int
+) -> None:
+    """Even on a new connection, as where a listener is closed with connections in its queue."""
+    with (
+        backend1(say_octets(b"")) as broken,
+        backend1() as up,
+        proxying(to("/a", broken.target, up.target)) as proxy,
+    ):
+        got = front(proxy.port).ask(method=method, body=b"x" if method == b"POST" else None)
+        assert got.status == status
+        assert len(broken.asked) == 1
+        assert len(up.asked) == (1 if status == 200 else 0)
+        assert proxy.proxies[0].upstreams[0].is_down()
+
+
+def test_all_of_them_break_off(front: MakeFront) -> None:
+    with (
+        backend1(say_octets(b"")) as first,
+        backend1(say_octets(b"")) as second,
+        proxying(to("/a", first.target, second.target)) as proxy,
+    ):
+        assert front(proxy.port).ask().status == 502
+        # Never more often than the limit says.
+        assert len(first.asked) + len(second.asked) == ProxyLimits().attempts
+
+
+def test_a_response_that_breaks_off_is_not_asked_for_again(front: MakeFront) -> None:
+    """Its head may have told something already."""
+    with (
+        backend1(say_octets(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")) as broken,
+        backend1() as up,
+        proxying(to("/a", broken.target, up.target)) as proxy,
+    ):
+        assert front(proxy.port).ask().status == 502
+        assert (len(broken.asked), len(up.asked)) == (1, 0)
+
+
 def test_when_all_are_down_one_is_asked_all_the_same(front: MakeFront) -> None:
     port = free_port()
     with proxying(to("/a", f"http://127.0.0.1:{port}", f"http://127.0.0.1:{free_port()}")) as proxy:

@@ -1,17 +1,30 @@
 """Huffman-coded strings (RFC 7541 section 5.2 and Appendix B).
 
 Contract: both directions are linear in the length of the string.  Decoding refuses what section
-5.2 forbids; encoding pads with the first bits of EOS.
+5.2 forbids; encoding pads with the first bits of EOS.  Nothing is kept of a string but single steps
+of an octet each; what peers can provoke of these takes 8 MiB.
 
-Strategy: the code is a binary tree.  A node is an integer: a leading 1 followed by the bits that
-lead to it, so the root is 1.  The decoder keeps a cache for each inner node: octet -> (octets
-decoded, node reached).  Caches fill on demand, because few of the 65 536 pairs ever occur and
-computing all of them would slow down every start; a peer that provokes all of them costs 8 MiB.
+Strategy: zlib decodes all but the shortest strings, because it does in C what a loop would do here
+for each octet.  The code is canonical, as codes of DEFLATE are (RFC 1951 section 3.2.2), so the
+head of a block that lists the lengths makes zlib's decompressor decode it.  DEFLATE has no codes
+beyond 15 bits, but all longer ones, EOS too, begin with fifteen ones: these end the block.  They
+are put behind the string, and from where the block ends follows whether the string was whole and
+its padding right.  Each string gets its own copy of a decompressor that has read the head only, so
+that no string leaves anything to the next.
+
+Short strings, those with longer codes and wrong ones walk through the tree of the code instead.
+A node is an integer: a leading 1 followed by the bits that lead to it, so the root is 1.  Each
+inner node keeps a cache: octet -> (octets decoded, node reached).  Caches fill on demand, because
+few of the 65 536 pairs ever occur and computing all of them would slow down every start.
+
 The encoder writes codes as text of zeros and ones, which Python converts to an integer in linear
 time because the base is two.
 """
 
 from __future__ import annotations
+
+import zlib
+from typing import Final
 
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
@@ -28,6 +41,42 @@ _SYMBOLS = {
 _BITS = tuple(f"{REQUEST_CODES[octet]:0{REQUEST_CODES_LENGTH[octet]}b}" for octet in range(256))
 #: Octet -> length of its code, as a translation table, so that summing takes one call.
 _LENGTHS = bytes(REQUEST_CODES_LENGTH[:256])
+
+
+#: Longest code of DEFLATE, in bits (RFC 1951 section 3.2.7).
+_LONGEST: Final = 15
+#: Octet -> its bits in the order in which DEFLATE reads them, least significant first.
+_REVERSED: Final = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
+#: What is put behind a string for zlib: fifteen ones, and a zero, so that the ones are too few if
+#: wrong padding makes a code with the first of them.
+_END: Final = b"\xff\xfe".translate(_REVERSED)
+#: Shortest string that zlib decodes, in octets: for others, beginning takes longer than they do.
+_SHORTEST: Final = 12
+
+
+def _block_head() -> bytes:
+    """The head of a DEFLATE block whose literals have the codes of Appendix B, in whole octets."""
+    # RFC 1951 3.2.6: three empty blocks with fixed codes, ten bits each, fill the last octet.
+    bits = ["010", "0000000"] * 3
+    # RFC 1951 3.2.7: the last block, with codes of its own: 257 lengths of literals, one of
+    # distances, and 19 of the code in which these are written.  There each length from 0 to 15 gets
+    # four bits; of the order of the 19, what repeats lengths (16 to 18) comes first.
+    bits += ["101", "00000", "00000", "1111", "000" * 3, "001" * 16]
+    lengths = [length if length <= _LONGEST else 0 for length in REQUEST_CODES_LENGTH[:256]]
+    bits += [f"{length:04b}" for length in (*lengths, _LONGEST, 0)]
+    text = "".join(bits)
+    return int(text[::-1], 2).to_bytes(len(text) >> 3, "little")
+
+
+def _decompressor() -> zlib._Decompress:
+    """A decompressor that has read the head of the block."""
+    # Nothing refers to what was decoded before, so the smallest window will do.
+    made = zlib.decompressobj(-9)
+    made.decompress(_block_head())
+    return made
+
+
+_begin: Final = _decompressor().copy
 
 
 class _Node(dict[int, tuple[bytes, "_Node"]]):
@@ -100,14 +149,23 @@ def decode(octets: bytes, offset: int = 0) -> bytes:
 
     Raises :class:`BlockError`; ``offset``, for the error, is the string's position in its block.
     """
+    if len(octets) >= _SHORTEST:
+        block = _begin()
+        decoded = block.decompress(octets.translate(_REVERSED) + _END)
+        if block.eof:
+            # Up to six bits of padding, and the block ends in the last octet; seven or more, and it
+            # ends in the one before; codes of more than 15 bits end it earlier.
+            left = len(block.unused_data)
+            if not left or (left == 1 and encoded_length(decoded) == len(octets)):
+                return decoded
     node = _root
-    decoded = bytearray()
+    steps: list[bytes] = []
     for octet in octets:
         symbols, node = node[octet]
-        decoded += symbols
+        steps.append(symbols)
     if not node.accepting:
         raise _error(octets, offset)
-    return bytes(decoded)
+    return b"".join(steps)
 
 
 def _error(octets: bytes, offset: int) -> BlockError:

@@ -52,6 +52,8 @@ class DecodeLimits:
 NO_LIMITS: Final = DecodeLimits()
 _NOTHING: Final = frozenset[bytes]()
 _STATIC: Final[tuple[Whole, ...]] = STATIC_TABLE
+#: Number of indices of the dynamic table that fit in one octet (RFC 7541 section 6.1).
+_ONE_OCTET: Final = 0x7F - FIRST_DYNAMIC_INDEX
 
 
 class DecodedBlock:
@@ -110,87 +112,106 @@ def decode_block(
     position = 0
     if required is not None or (end and block[0] & 0xE0 == 0x20):
         table, position = _size_updates(block, table, allowed, required)
+    # The fields that this block inserts, and their number.
+    builder: TableBuilder | None = None
+    recent: list[Whole] = []
+    inserted = 0
+    # Entries from before the block, those of them that one octet refers to, and the first of these
+    # octets: an index moves by one with every insertion.
     entries: tuple[Whole, ...] = table.entries
+    near = len(entries)
+    if near > _ONE_OCTET:
+        near = _ONE_OCTET
+    first = 0x80 + FIRST_DYNAMIC_INDEX
+    last_index = FIRST_DYNAMIC_INDEX - 1 + len(entries)
     shared: dict[Whole, Whole] | None = interned
     field: Whole
-    builder: TableBuilder | None = None
-    last_index = FIRST_DYNAMIC_INDEX - 1 + len(entries)
 
     decode, secret = decode_string, _NOTHING
     if strings is not None:
         decode, secret = strings.decode, strings.secret
     fields: list[Whole] = []
     never_indexed: list[int] = []
-    field_count = 0
+    discarded = 0
     list_size = 0
-    truncated = False
-    soft_size = limits.soft_list_size
-    soft_fields = limits.soft_fields
+    # As long as the list size is not beyond this, neither it nor the number of fields is beyond a
+    # soft limit.
+    harmless = ENTRY_OVERHEAD * limits.soft_fields
+    if harmless > limits.soft_list_size:
+        harmless = limits.soft_list_size
 
     while position < end:
         start = position
         octet = block[position]
         position += 1
-        if octet >= 0x80:
-            index = octet & 0x7F
-            if index == 0x7F:
-                index, position = continue_integer(block, position, index)
-            if index < FIRST_DYNAMIC_INDEX:
-                if not index:
-                    raise _zero_index(start)
-                field = _STATIC[index]
-            elif index > last_index:
-                raise _unknown_index(index, last_index, start)
-            elif builder is None:
-                field = entries[index - FIRST_DYNAMIC_INDEX]
-            else:
-                field = builder.items[FIRST_DYNAMIC_INDEX - 1 - index]
+        index = octet - first
+        if 0 <= index < near:
+            field = entries[index]
+        elif 0x80 < octet < 0x80 + FIRST_DYNAMIC_INDEX:
+            field = _STATIC[octet - 0x80]
         else:
-            if octet >= 0x40:
+            if octet >= 0x80:
+                prefix = 0x7F
+            elif octet >= 0x40:
                 prefix = 0x3F
             elif octet >= 0x20:
                 raise _late_update(start)
             else:
                 prefix = 0x0F
             index = octet & prefix
-            if not index:
-                name, position = decode(block, position)
+            if index == prefix:
+                index, position = continue_integer(block, position, index)
+            if index < FIRST_DYNAMIC_INDEX:
+                field = _STATIC[index]
+            elif index > last_index:
+                raise _unknown_index(index, last_index, start)
+            elif index < FIRST_DYNAMIC_INDEX + inserted:
+                field = recent[FIRST_DYNAMIC_INDEX - 1 - index]
             else:
-                if index == prefix:
-                    index, position = continue_integer(block, position, index)
-                if index < FIRST_DYNAMIC_INDEX:
-                    name = _STATIC[index][0]
-                elif index > last_index:
-                    raise _unknown_index(index, last_index, start)
-                elif builder is None:
-                    name = entries[index - FIRST_DYNAMIC_INDEX][0]
+                field = entries[index - FIRST_DYNAMIC_INDEX - inserted]
+            if octet >= 0x80:
+                if not index:
+                    raise _zero_index(start)
+            else:
+                name = field[0]
+                if not index:
+                    name, position = decode(block, position)
+                # 0x10 to 0x1f: never indexed, and therefore not cached either.
+                hidden = octet & 0xF0 == 0x10 or name in secret
+                if hidden:
+                    value, position = decode_string(block, position)
                 else:
-                    name = builder.items[FIRST_DYNAMIC_INDEX - 1 - index][0]
-            # 0x10 to 0x1f: never indexed, and therefore not cached either.
-            hidden = octet & 0xF0 == 0x10 or name in secret
-            if hidden:
-                value, position = decode_string(block, position)
-            else:
-                value, position = decode(block, position)
-            field = (name, value)
-            if octet >= 0x40:
-                if builder is None:
-                    builder = TableBuilder(table)
-                if shared is not None and not hidden and len(name) + len(value) <= INTERNED_SIZE:
-                    field = shared.setdefault(field, field)
-                builder.insert(field)
-                last_index = FIRST_DYNAMIC_INDEX - 1 + len(builder.items) - builder.head
-            elif octet >= 0x10 and not truncated:
-                never_indexed.append(field_count)
+                    value, position = decode(block, position)
+                field = (name, value)
+                if octet >= 0x40:
+                    if builder is None:
+                        builder = TableBuilder(table)
+                        recent = builder.recent
+                    if (
+                        shared is not None
+                        and not hidden
+                        and len(name) + len(value) <= INTERNED_SIZE
+                    ):
+                        field = shared.setdefault(field, field)
+                    builder.insert(field)
+                    inserted += 1
+                    first += 1
+                    near = builder.kept
+                    last_index = FIRST_DYNAMIC_INDEX - 1 + near + inserted - builder.head
+                    if near > _ONE_OCTET - inserted:
+                        near = _ONE_OCTET - inserted
+                elif octet >= 0x10 and not discarded:
+                    never_indexed.append(len(fields))
 
-        field_count += 1
         list_size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
-        if list_size > soft_size or field_count > soft_fields:
-            if list_size > limits.hard_list_size or field_count > limits.hard_fields:
-                raise _over_limit(limits, field_count, start)
-            truncated = True
-        if not truncated:
-            fields.append(field)
+        if list_size > harmless:
+            field_count = len(fields) + discarded + 1
+            if list_size > limits.soft_list_size or field_count > limits.soft_fields:
+                if list_size > limits.hard_list_size or field_count > limits.hard_fields:
+                    raise _over_limit(limits, field_count, start)
+                discarded += 1
+                continue
+        fields.append(field)
 
     if never_indexed and never_indexed[-1] >= len(fields):
         never_indexed.pop()
@@ -198,8 +219,8 @@ def decode_block(
         tuple(fields),
         tuple(never_indexed),
         table if builder is None else builder.frozen(),
-        truncated,
-        field_count,
+        discarded > 0,
+        len(fields) + discarded,
         list_size,
     )
 

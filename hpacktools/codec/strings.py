@@ -28,16 +28,17 @@ class StringMemory:
 
     def decode(self, block: bytes, offset: int) -> tuple[bytes, int]:
         """Decode like :func:`decode_string`, using the cache for Huffman-coded strings."""
+        end = len(block)
+        length = block[offset] if offset < end else 0
         start = offset + 1
-        coded = block[offset:start]
-        if coded < b"\x80" or coded == b"\xff":
+        stop = start + length - 0x80
+        if length < 0x80 or length == 0xFF or stop > end:
             return decode_string(block, offset)
-        stop = start + coded[0] - 0x80
         coded = block[start:stop]
         known = self._known.get(coded)
-        if known is not None and stop <= len(block):
+        if known is not None:
             return known, stop
-        string, stop = decode_string(block, offset)
+        string = huffman_code.decode(coded, start)
         if len(self._known) >= self._most:
             self._known.clear()
         self._known[coded] = string

@@ -5,8 +5,8 @@ Contract: a :class:`DynamicTable` is immutable.  Inserting or resizing gives a n
 compare and hash equal.
 
 Strategy: a block that inserts grows one :class:`TableBuilder` and freezes it once at the end.  The
-builder stores the oldest entry first, appends new ones, and moves a head past evicted entries, so
-that each insertion costs the same however large the table is.  The index that an encoder needs to
+builder appends new entries to a list of its own and only counts which older ones are left, so that
+each insertion costs the same however large the table is.  The index that an encoder needs to
 find entries by name and value is made on first use and passed on from table to table.
 """
 
@@ -172,14 +172,16 @@ class Lookup:
 class TableBuilder:
     """A dynamic table while a block inserts into it.
 
-    ``items`` holds the oldest entry first; those before ``head`` are evicted.  Index 62 is
-    ``items[-1]``.
+    ``recent`` holds what was inserted, oldest first; those before ``head`` are evicted again.
+    ``kept``: how many of ``entries``, which the table had before, are left.
     """
 
-    __slots__ = ("head", "items", "maximum", "size")
+    __slots__ = ("entries", "head", "kept", "maximum", "recent", "size")
 
     def __init__(self, table: DynamicTable) -> None:
-        self.items: list[Whole] = list(table.entries[::-1])
+        self.entries = table.entries
+        self.kept = len(table.entries)
+        self.recent: list[Whole] = []
         self.head = 0
         self.size = table.size
         self.maximum = table.maximum
@@ -190,40 +192,50 @@ class TableBuilder:
         RFC 7541 4.4: "an attempt to add an entry larger than the maximum size causes the table to
         be emptied of all existing entries and results in an empty table."
         """
-        self.items.append(field)
-        size = self.size + len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
-        if size > self.maximum:
-            items = self.items
-            head = self.head
-            while size > self.maximum:
-                size -= entry_size(items[head])
-                head += 1
-            self.head = head
+        self.recent.append(field)
+        self.size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+        if self.size > self.maximum:
+            self._evict()
+
+    def _evict(self) -> None:
+        size = self.size
+        kept = self.kept
+        while kept and size > self.maximum:
+            kept -= 1
+            size -= entry_size(self.entries[kept])
+        self.kept = kept
+        while size > self.maximum:
+            size -= entry_size(self.recent[self.head])
+            self.head += 1
         self.size = size
 
     def frozen(self) -> DynamicTable:
         """The current contents as an immutable table."""
-        return DynamicTable(self.items[self.head :][::-1], self.maximum, size=self.size)
+        recent = self.recent[self.head :]
+        recent.reverse()
+        entries = tuple(recent) + self.entries[: self.kept]
+        return DynamicTable(entries, self.maximum, size=self.size)
 
 
 class FindingBuilder(TableBuilder):
     """A table builder that keeps a :class:`Lookup` up to date, for an encoder."""
 
-    __slots__ = ("lookup",)
+    __slots__ = ("_first", "lookup")
 
     def __init__(self, table: DynamicTable) -> None:
         super().__init__(table)
         self.lookup = table.lookup().copy()
+        # Number of the first insertion.
+        self._first = self.lookup.inserted
 
     def insert(self, field: Whole) -> None:
-        head = self.head
-        # Numbers and positions in ``items`` differ by the entries evicted before this builder
-        # began.
-        first = self.lookup.inserted - len(self.items)
+        kept, head = self.kept, self.head
         self.lookup.insert(field)
         super().insert(field)
+        for position in range(kept - 1, self.kept - 1, -1):
+            self.lookup.evict(self.entries[position], self._first - 1 - position)
         for position in range(head, self.head):
-            self.lookup.evict(self.items[position], first + position)
+            self.lookup.evict(self.recent[position], self._first + position)
 
     def frozen(self) -> DynamicTable:
         table = super().frozen()

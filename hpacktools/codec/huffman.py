@@ -39,6 +39,8 @@ _SYMBOLS = {
 }
 #: Octet -> its code as text.
 _BITS = tuple(f"{REQUEST_CODES[octet]:0{REQUEST_CODES_LENGTH[octet]}b}" for octet in range(256))
+#: Number of bits in the last octet -> those that fill it.
+_PADDINGS = ("", *("1" * (8 - used) for used in range(1, 8)))
 #: Octet -> length of its code, as a translation table, so that summing takes one call.
 _LENGTHS = bytes(REQUEST_CODES_LENGTH[:256])
 
@@ -136,12 +138,11 @@ def encoded_length(octets: bytes) -> int:
 
 def encode(octets: bytes) -> bytes:
     """Huffman-code ``octets`` (RFC 7541 section 5.2)."""
-    bits = "".join([_BITS[octet] for octet in octets])
-    padding = -len(bits) & 7
-    length = (len(bits) + padding) >> 3
-    if not length:
+    if not octets:
         return b""
-    return (int(bits, 2) << padding | (1 << padding) - 1).to_bytes(length, "big")
+    bits = "".join([_BITS[octet] for octet in octets])
+    length = len(bits)
+    return int(bits + _PADDINGS[length & 7], 2).to_bytes((length + 7) >> 3, "big")
 
 
 def decode(octets: bytes, offset: int = 0) -> bytes:

@@ -6,6 +6,9 @@ from . import huffman as huffman_code
 from .errors import BlockError
 from .integers import continue_integer, encode_integer
 
+#: Length of a Huffman-coded string -> the octet that says it.
+_CODED_LENGTHS = tuple(bytes((0x80 | length,)) for length in range(0x7F))
+
 
 class StringMemory:
     """A cache of decoded Huffman strings, for servers with many similar clients.
@@ -52,11 +55,13 @@ def encode_string(octets: bytes, huffman: bool = True) -> bytes:
     """
     length = len(octets)
     if huffman:
-        coded_length = huffman_code.encoded_length(octets)
+        # Most strings become shorter, so counting before would be work for nothing.
+        coded = huffman_code.encode(octets)
+        coded_length = len(coded)
         if coded_length < length:
             if coded_length < 0x7F:
-                return bytes((0x80 | coded_length,)) + huffman_code.encode(octets)
-            return encode_integer(coded_length, 7, 0x80) + huffman_code.encode(octets)
+                return _CODED_LENGTHS[coded_length] + coded
+            return encode_integer(coded_length, 7, 0x80) + coded
     if length < 0x7F:
         return bytes((length,)) + octets
     return encode_integer(length, 7) + octets

@@ -1,21 +1,21 @@
 """Huffman-coded strings (RFC 7541 section 5.2 and Appendix B).
 
 Contract: both directions are linear in the length of the string.  Decoding refuses what section
-5.2 forbids; encoding pads with the first bits of EOS.  Nothing is kept of a string but single steps
-of an octet each; what peers can provoke of these takes 8 MiB.
+5.2 forbids; encoding pads with the first bits of EOS.  No string leaves anything behind but steps
+of single octets, at most 8 MiB of them, whatever peers send.
 
-Strategy: zlib decodes all but the shortest strings, because it does in C what a loop would do here
-for each octet.  The code is canonical, as codes of DEFLATE are (RFC 1951 section 3.2.2), so the
-head of a block that lists the lengths makes zlib's decompressor decode it.  DEFLATE has no codes
-beyond 15 bits, but all longer ones, EOS too, begin with fifteen ones: these end the block.  They
-are put behind the string, and from where the block ends follows whether the string was whole and
-its padding right.  Each string gets its own copy of a decompressor that has read the head only, so
-that no string leaves anything to the next.
+Strategy: zlib decodes all but the shortest strings: it does in C what would be a loop over the
+octets here.  The code is canonical, like those of DEFLATE (RFC 1951 section 3.2.2), so a block that
+states the lengths of the codes makes zlib decode it.  DEFLATE has no codes of more than 15 bits;
+but the longer ones here, EOS among them, all begin with fifteen ones, and in the block these are
+its end.  They are also appended to every string.  Where the block ends shows whether all of the
+string was decoded and its padding is right.  Each string gets its own copy of a decompressor that
+has read no more than the head of the block.
 
-Short strings, those with longer codes and wrong ones walk through the tree of the code instead.
-A node is an integer: a leading 1 followed by the bits that lead to it, so the root is 1.  Each
-inner node keeps a cache: octet -> (octets decoded, node reached).  Caches fill on demand, because
-few of the 65 536 pairs ever occur and computing all of them would slow down every start.
+Short strings, those with longer codes and those with errors walk through the tree of the code
+instead.  A node is an integer: a leading 1 followed by the bits that lead to it, so the root is 1.
+Each inner node keeps a cache: octet -> (octets decoded, node reached).  Caches fill on demand,
+because few of the 65 536 pairs ever occur and computing all of them would slow down every start.
 
 The encoder writes codes as text of zeros and ones, which Python converts to an integer in linear
 time because the base is two.
@@ -43,16 +43,23 @@ _BITS = tuple(f"{REQUEST_CODES[octet]:0{REQUEST_CODES_LENGTH[octet]}b}" for octe
 _PADDINGS = ("", *("1" * (8 - used) for used in range(1, 8)))
 #: Octet -> length of its code, as a translation table, so that summing takes one call.
 _LENGTHS = bytes(REQUEST_CODES_LENGTH[:256])
-
-
 #: Longest code of DEFLATE, in bits (RFC 1951 section 3.2.7).
 _LONGEST: Final = 15
-#: Octet -> its bits in the order in which DEFLATE reads them, least significant first.
-_REVERSED: Final = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
-#: What is put behind a string for zlib: fifteen ones, and a zero, so that the ones are too few if
-#: wrong padding makes a code with the first of them.
+
+
+def _reversed_octets() -> bytes:
+    """Octet -> its bits in the order in which DEFLATE reads them, least significant first."""
+    octets = [0]
+    for bit in range(8):
+        octets += [octet | 0x80 >> bit for octet in octets]
+    return bytes(octets)
+
+
+_REVERSED: Final = _reversed_octets()
+#: What is appended to a string for zlib: fifteen ones, which end the block.  If wrong padding makes
+#: a code with the first of them, the rest is too short: hence the zero.
 _END: Final = b"\xff\xfe".translate(_REVERSED)
-#: Shortest string that zlib decodes, in octets: for others, beginning takes longer than they do.
+#: Shortest string that zlib decodes, in octets: shorter ones take less time step by step.
 _SHORTEST: Final = 12
 
 
@@ -72,7 +79,7 @@ def _block_head() -> bytes:
 
 def _decompressor() -> zlib._Decompress:
     """A decompressor that has read the head of the block."""
-    # Nothing refers to what was decoded before, so the smallest window will do.
+    # Nothing refers to what was decoded before, so a small window will do.
     made = zlib.decompressobj(-9)
     made.decompress(_block_head())
     return made
@@ -154,8 +161,8 @@ def decode(octets: bytes, offset: int = 0) -> bytes:
         block = _begin()
         decoded = block.decompress(octets.translate(_REVERSED) + _END)
         if block.eof:
-            # Up to six bits of padding, and the block ends in the last octet; seven or more, and it
-            # ends in the one before; codes of more than 15 bits end it earlier.
+            # With up to six bits of padding the block ends in the last of the two octets appended,
+            # with seven or more in the first, and with a code of more than 15 bits before them.
             left = len(block.unused_data)
             if not left or (left == 1 and encoded_length(decoded) == len(octets)):
                 return decoded

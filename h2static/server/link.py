@@ -282,15 +282,17 @@ class Link(Timed):
             self.socket.setsockopt(socket.IPPROTO_TCP, option, on)
 
     def shut_down(self) -> None:
-        """Announce that nothing more will be sent: close_notify, then the end of the stream."""
+        """Announce that nothing more will be sent: close_notify, then the end of the stream.
+
+        After the peer's end, closing the socket announces ours.  Raises :class:`Closed`.
+        """
         try:
             if self.tls is not None:
                 tls, self.tls = self.tls, None
                 # This sends close_notify, but does not wait for the peer's.
                 with contextlib.suppress(OSError, ValueError):
                     tls.unwrap()
-                tls.shutdown(socket.SHUT_WR)
-            else:
+            if not self.eof:
                 self.socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             raise closed_by(error) from error

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     # A large module that only a frame log needs.
     from h2static.logs.frames import FrameLog
 
+#: OpenSSL's reason where a client disconnects during the handshake; the context makes it tell that
+#: in another way.
+_CLOSED: Final = "UNEXPECTED_EOF_WHILE_READING"
 #: What OpenSSL's reasons mean for an operator.
 _HANDSHAKE_FAILURES: Final = {
     "HTTP_REQUEST": "cleartext HTTP on the TLS port",
@@ -48,7 +51,7 @@ _HANDSHAKE_FAILURES: Final = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client sent no certificate",
     "CALLBACK_FAILED": "the server name that the client sent is not ASCII",
     "CERTIFICATE_VERIFY_FAILED": "the client's certificate is not trusted",
-    "UNEXPECTED_EOF_WHILE_READING": "the client closed the connection",
+    _CLOSED: "the client closed the connection",
 }
 
 
@@ -101,6 +104,8 @@ class Opener:
             return READABLE | WRITABLE, None
         except OSError as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            if isinstance(error, ssl.SSLZeroReturnError):
+                reason = _CLOSED
             meaning = _HANDSHAKE_FAILURES.get(reason)
             words = f"{reason} ({meaning})" if meaning else reason
             self._error_log.report("tls", link.peer, f"TLS handshake failed: {words}")

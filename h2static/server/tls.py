@@ -49,6 +49,9 @@ def make_context(
     # "MUST disable renegotiation".
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    # Hardly any client sends close_notify before it disconnects.  OpenSSL 3 would take that for a
+    # violation: an error to describe, and a fatal alert that nobody reads.
+    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     context.set_ciphers(_CIPHERS_WITH_DHE if config.dh_param_file else _CIPHERS)
     if protocols is None:
         protocols = config.protocols

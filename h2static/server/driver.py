@@ -13,8 +13,8 @@ it first waits a moment in the poller itself, which is ten times cheaper than go
 event loop; that blocks other tasks, so it is only for loops without other busy tasks.
 
 Work without a descriptor event (deadlines, and turns requested in this thread) is done by a second
-task while the first one awaits the poller; in an asyncio loop with other tasks, such turns are
-taken in a callback, like those with a descriptor event.
+task while the first one awaits the poller; in an asyncio loop, such turns are taken in a callback,
+like those with a descriptor event: a callback costs a third less than waking the task.
 """
 
 from __future__ import annotations
@@ -287,12 +287,12 @@ class Driver:
 
     async def _wait(self) -> None:
         """Return when the poller has an event."""
-        loop = None if self._spin else running_asyncio_loop()
+        loop = running_asyncio_loop()
         if loop is None:
             await anyio.wait_readable(self._poller.fileno())
             return
         # Other tasks of this loop may take long turns: serve input in this very callback, not one
-        # turn later, when this task would resume.
+        # turn later, when this task would resume.  Resuming it costs more than a response, too.
         overdue = loop.create_future()
         loop.add_reader(self._poller.fileno(), self._serve_at_once, overdue)
         serve = functools.partial(self._serve_at_once, overdue)
@@ -313,7 +313,7 @@ class Driver:
         self._asleep = False
         try:
             while self._connections.now < end:
-                if self._stopped or not self._go_on(end, 0):
+                if self._stopped or not self._go_on(end, self._spin):
                     break
         except Exception as error:  # it belongs to :meth:`run`, not to the event loop
             overdue.set_exception(error)

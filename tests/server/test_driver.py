@@ -10,10 +10,14 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import cast
+
+import anyio
+import pytest
 
 from h2static.config import LogFormat
 from h2static.http.bodies import BodyReader
@@ -22,6 +26,7 @@ from h2static.http.messages import Response
 from h2static.http.pipe import Pipe
 from h2static.http.shared import Shared
 from h2static.logs.access import AccessLog
+from h2static.server.driver import SPIN_SECONDS
 from h2static.server.limits import ServerLimits
 from h2static.server.link import Link
 from h2static.server.poller import WRITABLE
@@ -305,3 +310,23 @@ def test_reading_that_has_to_write_waits_for_room_to_write() -> None:
         assert full.events == [WRITABLE]
         sock.sendall(b"/c\n")
         assert receive(sock, 7) == b"200 /c\n"
+
+
+def test_a_request_after_a_pause_is_served_without_waking_a_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In asyncio, a callback serves it: waking the driver's task costs more than a response."""
+    woken = threading.Event()
+    wait_readable = anyio.wait_readable
+
+    async def wait_and_tell(sock: socket.socket | int) -> None:
+        await wait_readable(sock)
+        woken.set()
+
+    monkeypatch.setattr(anyio, "wait_readable", wait_and_tell)
+    with serving(PathApplication(), engines=LineEngines) as server, client(server) as sock:
+        for _ in range(3):
+            sock.sendall(b"/a\n")
+            assert receive(sock, 7) == b"200 /a\n"
+            time.sleep(20 * SPIN_SECONDS)
+    assert not woken.is_set()

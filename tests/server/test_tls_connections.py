@@ -178,6 +178,43 @@ def test_a_half_closed_connection_is_answered_and_closed(
             read_all(tls)
 
 
+def test_an_end_without_close_notify_is_answered_with_one(
+    watched: RunningServer, certificate: Certificate
+) -> None:
+    """RFC 8446 section 6.1: a party sends close_notify before it closes; not an alert of error,
+    because hardly any client sends its own."""
+    context = certificate.client_context("h2")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with connect(watched) as sock:
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        while True:
+            sock.sendall(outgoing.read())
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                break
+            incoming.write(sock.recv(65536))
+        tls.write(PREFACE)
+        sock.sendall(outgoing.read())
+        sock.shutdown(socket.SHUT_WR)
+        incoming.write(read_all(sock))
+    # Ends with close_notify; any other alert raises, and so does nothing at all.
+    while tls.read(65536):
+        pass
+
+
+def test_a_client_that_leaves_during_the_handshake_is_told_of(
+    watched: RunningServer, certificate: Certificate
+) -> None:
+    hello = client_hello(certificate.client_context("h2"))
+    with logged(watched, "(the client closed the connection)"), connect(watched) as sock:
+        sock.sendall(hello)
+        assert sock.recv(1)
+        sock.shutdown(socket.SHUT_WR)
+        read_all(sock)
+
+
 def test_a_handshake_octet_by_octet(watched: RunningServer, certificate: Certificate) -> None:
     context = certificate.client_context("h2")
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

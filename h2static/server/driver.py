@@ -43,7 +43,7 @@ from h2static.server.datagram_link import DatagramLink
 from h2static.server.descriptors import Descriptors
 from h2static.server.entrance import Entrance
 from h2static.server.limits import DEFAULT_LIMITS, ServerLimits
-from h2static.server.link import Link
+from h2static.server.link import Link, Phase
 from h2static.server.poller import READABLE, WRITABLE, Poller, make_poller
 from h2static.server.pool import Pool
 from h2static.server.timers import Timed, Timers
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 
 #: Seconds of waiting in the poller after activity, before the event loop is asked.
 SPIN_SECONDS: Final = 0.001
+
+# Found once: Python 3.11 makes a call for each access to a member of an enumeration.
+_HANDSHAKE: Final = Phase.HANDSHAKE
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
@@ -421,12 +424,23 @@ class Driver:
                 arrived.append(link)
         connections.now = time.monotonic()
         self._shared.date.tick(time.time())
-        for begin in self._batches:
-            begin()
+        if not self._only_opens():
+            for begin in self._batches:
+                begin()
         self._pool.run_posted()
         self._turns = len(connections.ready)
         if datagrams is not None:
             datagrams.turns = len(datagrams.ready)
+
+    def _only_opens(self) -> bool:
+        """Whether this round has nothing to answer, only connections to accept and handshakes:
+        what the last batch has seen is still younger than every request."""
+        return not (
+            self._arrived
+            or self.descriptors.noticed
+            or self._pool.posted
+            or self._datagrams is not None
+        ) and all(link.phase is _HANDSHAKE for link in self._connections.ready)
 
     def _work(self, end: float) -> None:
         """Process input, then give links with more work a turn, until ``end``."""

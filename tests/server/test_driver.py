@@ -312,6 +312,26 @@ def test_reading_that_has_to_write_waits_for_room_to_write() -> None:
         assert receive(sock, 7) == b"200 /c\n"
 
 
+def test_a_new_connection_begins_no_batch_until_it_asks() -> None:
+    """Beginning one costs an application a look at what has changed."""
+    engines: list[LineEngines] = []
+
+    def make(application: Application, shared: Shared) -> LineEngines:
+        engines.append(LineEngines(application, shared))
+        return engines[0]
+
+    with serving(PathApplication(), engines=make) as server, client(server) as first:
+        first.sendall(b"/a\n")
+        assert receive(first, 7) == b"200 /a\n"
+        before = engines[0].batches
+        with client(server) as second:
+            wait_until(lambda: server.driver.connections == 2, "the second connection")
+            assert engines[0].batches == before
+            second.sendall(b"/b\n")
+            assert receive(second, 7) == b"200 /b\n"
+            assert engines[0].batches > before
+
+
 def test_a_request_after_a_pause_is_served_without_waking_a_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -48,7 +48,9 @@ def make_context(
     # RFC 9113 section 9.2.1: "A deployment of HTTP/2 over TLS 1.2 MUST disable compression" and
     # "MUST disable renegotiation".
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    # All suites are strong, and the client knows which one its processor is made for: browsers
+    # prefer AES-128, which also takes a tenth less time here, and phones without AES ChaCha20.
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     # Hardly any client sends close_notify before it disconnects.  OpenSSL 3 would take that for a
     # violation: an error to describe, and a fatal alert that nobody reads.
     context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)

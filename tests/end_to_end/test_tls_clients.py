@@ -103,3 +103,15 @@ def test_openssl(server: RunningServer, authority: Path) -> None:
     assert "ALPN protocol: h2" in out
     assert "Verify return code: 0 (ok)" in out
     assert "Compression: NONE" in out
+
+
+@pytest.mark.parametrize(
+    "suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+)
+def test_openssl_prefers_a_suite(server: RunningServer, authority: Path, suite: str) -> None:
+    openssl = require_tool("openssl", package="openssl")
+    suites = [suite, "TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"]
+    words = ("-connect", f"127.0.0.1:{server.port}", "-alpn", "h2", "-CAfile", str(authority))
+    offer = ("-ciphersuites", ":".join(dict.fromkeys(suites)))
+    out = run(openssl, "s_client", *words, *offer).decode(errors="replace")
+    assert f"New, TLSv1.3, Cipher is {suite}" in out

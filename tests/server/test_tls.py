@@ -108,6 +108,17 @@ def test_cipher_suites_of_tls_1_2(certificate: Certificate, ciphers: str, allowe
             handshake(context, client)
 
 
+@pytest.mark.parametrize("size", ["128", "256"])
+def test_the_client_prefers_a_suite(certificate: Certificate, size: str) -> None:
+    context = make_context(config(certificate), tickets=True)
+    client = certificate.client_context("h2")
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.set_ciphers(f"ECDHE+AES{size}+AESGCM:ECDHE+CHACHA20:ECDHE+AESGCM")
+    chosen = handshake(context, client)[0].cipher()
+    assert chosen is not None
+    assert f"-AES{size}-GCM-" in chosen[0]
+
+
 def test_no_suite_of_ours_is_on_the_list_of_prohibited_ones(certificate: Certificate) -> None:
     for suite in make_context(config(certificate), tickets=True).get_ciphers():
         assert suite["aead"]

@@ -115,6 +115,7 @@ def running(
 ) -> Iterator[tuple[int, int]]:
     """Run ``command`` of a port: its process id and the port."""
     with peers.started(name, command, folder, processor) as (process, port):
+        peers.await_rest(process.pid)
         yield process.pid, port
 
 

@@ -70,7 +70,7 @@ def answer(client: Client, path: str) -> None:
 def start_time(place: peers.Place) -> float:
     """Milliseconds from the command to the first answer."""
     begin = time.perf_counter()
-    with peers.running("h2static", place) as server:
+    with peers.running("h2static", place, rested=False) as server:
         client = Client(server.port, tls=False)
         answer(client, "/0.txt")
         taken = time.perf_counter() - begin

@@ -25,6 +25,8 @@ CONFIGURATION = Path(__file__).parent / "configuration"
 
 #: Seconds that a server gets to accept its first connection, and to end when told to.
 PATIENCE = 10.0
+#: Seconds between two looks at whether a server is still starting, and those of CPU that are none.
+_MOMENT, _NEXT_TO_NOTHING = 0.1, 0.001
 
 #: Names of the servers and the Debian package of each; ours has none.
 PACKAGES: Mapping[str, str | None] = {
@@ -306,10 +308,13 @@ def running(
     *,
     processor: int | None = None,
     environment: Mapping[str, str] | None = None,
+    rested: bool = True,
 ) -> Iterator[Running]:
     """Run the server ``name`` as long as the block lasts.
 
-    Raises :class:`PeerFailed` when it accepts no connection in time or does not end.
+    ``rested``: after all of its start, which goes on behind an open port and would count as the
+    load's.  Raises :class:`PeerFailed` when it accepts no connection in
+    time or does not end.
     """
     command = partial(command_of, name, place=place, setup=setup)
     # Caddy has as many threads as there are processors, unless it is told.
@@ -318,6 +323,8 @@ def running(
         process,
         port,
     ):
+        if rested:
+            await_rest(process.pid)
         yield Running(name=name, port=port, tls=setup.tls, http1=setup.http1, process=process)
 
 
@@ -356,6 +363,18 @@ def started(
             process.kill()
             process.wait()
             raise PeerFailed(f"{name} did not end when told to") from None
+
+
+def await_rest(process: int) -> None:
+    """Return once ``process`` and its descendants have done next to nothing for a moment."""
+    deadline = time.monotonic() + PATIENCE
+    before = cpu_times(process)
+    while time.monotonic() < deadline:
+        time.sleep(_MOMENT)
+        after = cpu_times(process)
+        if after.keys() <= before.keys() and spent(before, after) < _NEXT_TO_NOTHING:
+            return
+        before = after
 
 
 def await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -120,6 +120,7 @@ def started(
     """Run ``command`` of a port: its process id and the port."""
     alone = {"GOMAXPROCS": "1"}
     with peers.started(name, command, folder, processor, environment=alone) as (process, port):
+        peers.await_rest(process.pid)
         yield process.pid, port
 
 

@@ -320,15 +320,18 @@ class DevApplication(Wrapper):
             self._handle_other(exchange)
             return
         head = exchange.request.method == b"HEAD"
+        # Another worker each time: if a page registers its worker again at the moment at which this
+        # one removes itself, the removal is undone, and only a new one is started again.
+        octets = self._worker + b"// %b\n" % os.urandom(8).hex().encode("ascii")
         fields: Fields = (
             SERVER_FIELD,
             (b"cache-control", b"no-store"),
-            (b"content-length", b"%d" % len(self._worker)),
+            (b"content-length", b"%d" % len(octets)),
             (b"content-type", b"text/javascript; charset=utf-8"),
             # A page may register it for more than its own folder.
             (b"service-worker-allowed", b"/"),
         )
-        exchange.respond(Response(status=200, fields=fields, body=b"" if head else self._worker))
+        exchange.respond(Response(status=200, fields=fields, body=b"" if head else octets))
 
     # ------------------------------------------------------------------ documents
 

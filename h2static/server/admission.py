@@ -79,9 +79,14 @@ class Admission:
         library = entrance.library
         if header.version is None:
             return self._lost(entrance, header, data, path, now)
+        # RFC 9000 section 7.2: a client that has received a packet uses the ID that is in it, in
+        # Initial and Handshake packets, too.  With a token it begins once more, after a Retry.
+        known = header.version in library.versions
+        if known and not header.token and self._pass_on(entrance, header, data, path):
+            return _NOTHING
         if len(data) < SMALLEST_INITIAL:
             return _NOTHING
-        if header.version in library.versions:
+        if known:
             return (
                 self._begin(entrance, ids, header, path, now, opening) if header.initial else None
             )
@@ -124,14 +129,18 @@ class Admission:
         self, entrance: DatagramEntrance, header: Header, data: bytes, path: Path, now: float
     ) -> Verdict:
         """A packet of a connection that is not here."""
-        worker = worker_of(header.destination)
-        if self._relay is not None and worker != self._worker.number:
-            passed = self._relay.pass_on(worker, entrance.socket.place, data, path)
-            if passed:
-                return _NOTHING
-        if not self._may_answer(now):
+        if self._pass_on(entrance, header, data, path) or not self._may_answer(now):
             return _NOTHING
         return stateless_reset(reset_token(self._worker.key, header.destination), len(data))
+
+    def _pass_on(self, entrance: DatagramEntrance, header: Header, data: bytes, path: Path) -> bool:
+        """Forward a packet for a connection of a predecessor; false: it is for none."""
+        if self._relay is None:
+            return False
+        worker = worker_of(self._worker.key, header.destination)
+        if worker == self._worker.number:
+            return False
+        return self._relay.pass_on(worker, entrance.socket.place, data, path)
 
     def _may_answer(self, now: float) -> bool:
         """Whether one more packet may be sent to an unknown peer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -12,9 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from aioquic.h3.connection import H3Connection
 
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.processes import RunningServer, running, wait_until
+from tests.support.processes import DEADLINE, RunningServer, running, wait_until
 from tests.support.quic_client import QuicClient, together
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one worker elsewhere")
@@ -112,6 +114,28 @@ def test_a_reload_lets_connections_finish(
             assert {one.closed.error_code for one in connections if one.closed} == {0x100}
         wait_until(lambda: len(server.workers()) == workers, "old workers have ended")
         assert "violation" not in server.stderr()
+
+
+def test_a_handshake_goes_on_while_workers_are_replaced(
+    site: Path, certificate: Certificate
+) -> None:
+    """Its Initial and Handshake packets come to the successor, which passes them on."""
+    with serving(site, certificate) as server:
+        client = QuicClient(server.port)
+        client.begin()
+        client.http = H3Connection(client.quic)
+        ready, _, _ = select.select([client.socket], [], [], DEADLINE)
+        assert ready
+        server.signal(signal.SIGHUP)
+        server.wait_for_stderr("[reload] reloaded")
+        # Who is answered by the successor knows that it reads.
+        with clients(server, 1) as later:
+            client.until(lambda: client.handshaken)
+            assert not _workers_of([client]) & _workers_of(later)
+        client.until(lambda: client.closed is not None)
+        assert client.closed is not None
+        assert client.closed.error_code == 0x100
+        client.socket.close()
 
 
 def test_a_reload_may_change_the_number_of_workers(

@@ -98,11 +98,14 @@ def test_ids_say_where_they_belong() -> None:
     made = [ids.make() for _ in range(100)]
     assert len(set(made)) == 100
     assert {one[0] for one in made} == {3}
-    assert {worker_of(one) for one in made} == {200}
+    assert {worker_of(KEY, one) for one in made} == {200}
     assert {len(one) for one in made} == {LENGTH}
     assert ids.token(made[0]) == ConnectionIds(KEY, place=9, worker=9).token(made[0])
     assert ids.token(made[0]) != ConnectionIds(os.urandom(KEY_LENGTH)).token(made[0])
-    assert worker_of(b"of the client's choice") == -1
+    assert worker_of(KEY, b"of the client's choice") == -1
+    # One that a client has chosen is not ours, even if it looks like it.
+    assert worker_of(os.urandom(KEY_LENGTH), made[0]) == -1
+    assert [worker_of(KEY, made[0][:-1] + bytes((last,))) for last in range(256)].count(200) == 1
 
 
 def test_a_token_is_good_at_any_worker() -> None:

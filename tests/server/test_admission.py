@@ -168,7 +168,7 @@ def test_what_is_for_a_predecessor_is_passed_on(worker: int) -> None:
         relay = Relay(ours, {2: outbox})
         predecessor = Relay(inbox, {})
         with made(relay) as place:
-            lost = b"\x40\x00" + bytes((worker,)) + os.urandom(97)
+            lost = b"\x40" + ConnectionIds(KEY, worker=worker).make() + os.urandom(91)
             answer = place.judge(lost)
             if worker == 2:
                 assert answer is None
@@ -178,3 +178,27 @@ def test_what_is_for_a_predecessor_is_passed_on(worker: int) -> None:
                 assert answer.endswith(reset_token(KEY, lost[1:9]))
             inbox.close()
             assert isinstance(place.judge(lost), bytes), "it is gone"
+
+
+def test_a_handshake_with_a_predecessor_is_passed_on() -> None:
+    """Initial and Handshake packets, too: otherwise it begins anew here, and never ends."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    inbox, outbox = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    theirs_id, own_id, gone = (ConnectionIds(KEY, worker=number).make() for number in (2, 1, 3))
+    # As a client may choose it: of the right length, and with the predecessor's number.
+    chosen = theirs_id[:-1] + bytes((theirs_id[-1] ^ 1,))
+    handshake = b"\xe0" + (1).to_bytes(4, "big") + b"\x08" + theirs_id + b"\x00" + bytes(40)
+    with ours, theirs, inbox, outbox:
+        predecessor = Relay(inbox, {})
+        with made(Relay(ours, {2: outbox})) as place:
+            for data in (initial(destination=theirs_id), handshake):
+                assert place.judge(data) is None
+                assert predecessor.read(10) == [(0, data, HERE)]
+            for destination in (chosen, own_id, gone):
+                assert place.judge(initial(destination=destination)) == Admitted(None)
+            assert place.judge(handshake.replace(theirs_id, chosen)) is None
+            # A Retry of the predecessor's has given this id; the connection begins here.
+            answer = place.judge(initial(), opening=10)
+            assert isinstance(answer, bytes)
+            assert place.judge(initial(answer[13:], theirs_id)) == b"refused"
+            assert predecessor.read(10) == []

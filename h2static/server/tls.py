@@ -52,7 +52,7 @@ def make_context(
     # prefer AES-128, which takes a fifth less time to encrypt, and phones without AES ChaCha20.
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     # Hardly any client sends close_notify before it disconnects.  OpenSSL 3 would take that for a
-    # violation: an error to describe, and a fatal alert that nobody reads.
+    # violation: an error to describe, and a fatal alert for a client that has gone.
     context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     context.set_ciphers(_CIPHERS_WITH_DHE if config.dh_param_file else _CIPHERS)
     if protocols is None:

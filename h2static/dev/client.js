@@ -4,16 +4,15 @@
  * A changed style sheet or image is replaced in place, even in frames of the same origin; a change
  * to any other file that the page or its frames use reloads the page, which keeps its scroll
  * position, unless the page has loaded the changed file already: responses tell the version of
- * their content.  Changes to other files do not affect the page.  If a build has removed the page's file,
- * the page stays until the file is back, and then reloads.  A page that updates itself can cancel
- * the event "h2static:change", which is dispatched first.  All tabs of an origin share one
+ * their content.  Changes to other files do not affect the page.  If a build has removed the page's
+ * file, the page stays until the file is back, and then reloads.  A page that updates itself can
+ * cancel the event "h2static:change", which is dispatched first.  All tabs of an origin share one
  * connection: the holder of the lock "h2static" has it and forwards its events.  After a pause
  * (sleep, server restart, back/forward cache), the page reloads only if a file has changed
  * meanwhile, which the server's version of the state of all files shows; the server's first event
  * has the latest changes, so that a page that missed them while it loaded treats them like others.
- * A server may consist of
- * several processes that detect a change one after the other: a state older than the page's is
- * ignored.  A page in the back/forward cache keeps no connection open.
+ * A server may consist of several processes that detect a change one after the other: a state older
+ * than the page's is ignored.  A page in the back/forward cache keeps no connection open.
  *
  * Runs under any Content-Security-Policy that allows this file and the event stream: it creates no
  * inline styles or scripts and parses no HTML.

@@ -14,13 +14,14 @@ from typing import Final
 
 from h2static.http.fields import Fields
 from h2static.http.messages import Response
+from h2static.site.negotiation import CODINGS
 
 REVALIDATE: Final = b"no-cache"
 #: The fields on which it depends whether a document contains the client.
 VARY: Final = b"accept, sec-fetch-dest, x-requested-with"
 _HTML = (b"text/html", b"application/xhtml+xml")
 #: What the content coding adds to an entity tag: the same version of a file, in any coding.
-_CODING = re.compile(rb"-(?:br|gzip|zstd|deflate)[0-9a-f]*\Z")
+_CODING: Final = re.compile(rb"-(?:%b)[0-9a-f]*\Z" % b"|".join(CODINGS))
 
 
 def is_html(fields: Fields) -> bool:

@@ -292,35 +292,38 @@ class Relay:
         if upstream is None or link is None:
             self._refuse(502, failure.reason)
             return
-        # Where one connection broke off, the next may, too: the upstream may be about to stop.
-        another = self._route.choose([*self._tried, upstream])
-        again = self._may_try_again(link, failure, elsewhere=another is not None)
+        following = self._following(upstream, link, failure)
         if not failure.may_retry:
             upstream.note_failure()
             if not self._heard:
                 upstream.close_idle()
         self._forget_response()
         self._leave()
-        if again and self._attempts < self._route.limits.attempts:
-            self._ask_of(upstream if another is None else another)
-        else:
+        if following is None:
             self._refuse(502, failure.reason)
+        else:
+            self._ask_of(following)
 
     def promise(self, request: Request, stream_id: int, call: Call) -> ResponseReceiver | None:
         """See :class:`h2static.http.outgoing.ResponseReceiver`: promises are not passed on."""
         return None
 
-    def _may_try_again(self, link: Link, failure: Failure, *, elsewhere: bool) -> bool:
-        """Whether to repeat the request after ``failure``; ``elsewhere``: of another upstream."""
+    def _following(self, upstream: Upstream, link: Link, failure: Failure) -> Upstream | None:
+        """The upstream to repeat the request of; ``None``: it must not be repeated."""
         if self._head is not None or not self._upload.again:
-            return False
-        if failure.may_retry or link.octets == self._mark:
-            return True
+            return None
+        if self._attempts >= self._route.limits.attempts:
+            return None
+        unprocessed = failure.may_retry or link.octets == self._mark
         # RFC 9110 section 9.2.2: a proxy may repeat a request if its method is idempotent.
-        if self._heard or self._exchange.request.method not in _IDEMPOTENT:
-            return False
+        repeatable = not self._heard and self._exchange.request.method in _IDEMPOTENT
+        if not (unprocessed or repeatable):
+            return None
+        # Where one connection broke off, the next may, too: the upstream may be about to stop.
+        another = self._route.choose([*self._tried, upstream])
         # A used connection may have ended before the request came; a new one broke off on it.
-        return elsewhere or link.requests > 1
+        same = unprocessed or link.requests > 1
+        return upstream if same and (another is None or another.is_down()) else another
 
     def _forget_response(self) -> None:
         self._head = None

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from h2static.config import LogFormat
+from h2static.http2.frames import RstStream
+from h2static.http2.registry import ErrorCode
 from h2static.logs.access import AccessLog
 from h2static.proxy.config import HealthCheck, Policy
 from h2static.proxy.limits import ProxyLimits
@@ -27,6 +29,7 @@ from tests.support.proxying import (
     proxying,
     say_octets,
     say_ok,
+    say_ok2,
     to,
 )
 
@@ -103,6 +106,31 @@ def test_one_that_breaks_off_is_not_asked_again(
         assert len(broken.asked) == 1
         assert len(up.asked) == (1 if status == 200 else 0)
         assert proxy.proxies[0].upstreams[0].is_down()
+
+
+def test_one_that_is_down_is_not_asked_in_place_of_one_that_refuses(front: MakeFront) -> None:
+    """Its attempt would be lost, and where nothing answers, the time to connect, too."""
+    count = 0
+
+    def refuse_second(visitor: Visitor, asked: Asked, stream_id: int) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            visitor.send(RstStream(stream_id=stream_id, code=ErrorCode.REFUSED_STREAM))
+        else:
+            say_ok2(visitor, asked, stream_id)
+
+    down = f"http://127.0.0.1:{free_port()}"
+    limits = ProxyLimits(attempts=2)
+    with (
+        backend2(refuse_second) as up,
+        proxying(to("/a", down, up.target), limits=limits) as proxy,
+    ):
+        client = front(proxy.port)
+        assert client.ask().status == 200
+        assert proxy.proxies[0].upstreams[0].is_down()
+        assert client.ask().status == 200
+        assert count == 3
 
 
 def test_all_of_them_break_off(front: MakeFront) -> None:

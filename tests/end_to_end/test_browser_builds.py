@@ -6,14 +6,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.browser import Browser, address, browsing, dev_server
+from tests.support.browser import Browser, address, dev_server
 from tests.support.edits import replace
-from tests.support.processes import RunningServer
+from tests.support.marks import await_mark
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -31,18 +30,6 @@ OVERLAY = (
 PAUSE = 0.12
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
-
-
-@pytest.fixture(autouse=True)
-def _clean(browser: Browser) -> Iterator[None]:
-    yield
-    browser.close_tabs()
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "dist"
@@ -55,24 +42,6 @@ def page(title: str, content: str = "") -> str:
         f"<!doctype html><html><head><title>{title}</title>{COUNT}"
         f'<link rel="icon" href="data:,"></head><body>{content}</body></html>'
     )
-
-
-def marked(browser: Browser, server: RunningServer, root: Path) -> None:
-    """Wait until the page has heard of everything so far; a reload on the way is waited for."""
-    for _ in range(10):
-        mark = root / f"mark-{time.monotonic_ns()}.txt"
-        browser.run(
-            "addEventListener('h2static:change', (e) => { window.heard = e.detail.changes })"
-        )
-        mark.write_text("x")
-        try:
-            browser.wait(
-                f"(window.heard || []).some((one) => one.path === '/{mark.name}')", seconds=3
-            )
-            return
-        except AssertionError:
-            browser.wait_connected()
-    raise AssertionError("the page does not hear")
 
 
 def build(root: Path, number: int, *, pause: float, files: int = 40) -> None:
@@ -105,8 +74,7 @@ def test_one_reload_for_one_build(browser: Browser, root: Path, pause: float) ->
             build(root, number, pause=pause, files=40 if pause < 1 else 10)
             browser.wait("document.title", f"build {number}")
             browser.wait("document.body.dataset.built", str(number))
-            browser.wait_connected()
-            marked(browser, server, root)
+            await_mark(browser, root)
             assert browser.run(LOADS) == 1 + number
         # Nor was it reloaded into something else: an error, or a list of files.
         assert server.stdout().count("  /  ") == 4
@@ -124,8 +92,7 @@ def test_a_build_of_two_thousand_files_reloads_once(browser: Browser, root: Path
                 time.sleep(0.05)
         replace(root / "index.html", page("built"))
         browser.wait("document.title", "built")
-        browser.wait_connected()
-        marked(browser, server, root)
+        await_mark(browser, root)
         assert browser.run(LOADS) == 2
 
 
@@ -190,8 +157,7 @@ def test_only_pages_that_a_change_concerns_reload(browser: Browser, root: Path) 
             found = []
             for handle in (one, two):
                 browser.driver.switch_to.window(handle)
-                browser.wait_connected()
-                marked(browser, server, root)
+                await_mark(browser, root)
                 found.append(browser.run(LOADS))
             return found
 
@@ -234,9 +200,9 @@ def test_what_a_shared_worker_imports_reloads_its_page(
     (root / "nobody.js").write_text("1")
     with dev_server(browser, root, tls=True) as server:
         browser.visit(address(server))
-        marked(browser, server, root)
+        await_mark(browser, root)
         replace(root / "nobody.js", "22")
-        marked(browser, server, root)
+        await_mark(browser, root)
         assert browser.run(LOADS) == 1
         replace(root / "imported.js", "22")
         browser.wait(LOADS, 2)
@@ -358,10 +324,10 @@ def test_a_service_worker_is_named_and_removed(browser: Browser, root: Path) -> 
         browser.wait(CONTROLLED, False)
         browser.wait_connected()
         # It registers its worker each time, and is not reloaded each time.
-        marked(browser, server, root)
+        await_mark(browser, root)
         loads = browser.run(LOADS)
         replace(root / "index.html", page("third", REGISTER))
         browser.wait("document.title", "third")
         browser.wait(CONTROLLED, False)
-        marked(browser, server, root)
+        await_mark(browser, root)
         assert browser.run(f"{LOADS} - {loads}") == 1

@@ -57,17 +57,11 @@ def png(width: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     # A name that is no secure context over cleartext, as a telephone's view of this machine.
     rule = "--host-resolver-rules=MAP phone.test 127.0.0.1"
-    with browsing(tmp_path_factory.mktemp("browser"), rule) as browser:
-        yield browser
-
-
-@pytest.fixture(autouse=True)
-def _clean(browser: Browser) -> Iterator[None]:
-    yield
-    browser.close_tabs()
+    with browsing(tmp_path_factory.mktemp("browser"), rule) as chromium:
+        yield chromium
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ an earlier version of one of them."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.browser import Browser, address, browsing, dev_server, open_streams
+from tests.support.browser import Browser, address, dev_server, open_streams
 from tests.support.edits import replace
 from tests.support.processes import wait_until
 
@@ -23,18 +22,6 @@ HEARD = """addEventListener("h2static:change", ({ detail }) => {
 })"""
 #: How long a change is not reported, in milliseconds: enough to load a page meanwhile.
 LATE = 2_000
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
-
-
-@pytest.fixture(autouse=True)
-def _clean(browser: Browser) -> Iterator[None]:
-    yield
-    browser.close_tabs()
 
 
 @pytest.fixture(params=[True, False], ids=["tls", "cleartext"])

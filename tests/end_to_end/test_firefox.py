@@ -13,6 +13,7 @@ from h2static.localca.trust import Trust, status
 from tests.support.browser import address, dev_server
 from tests.support.edits import replace
 from tests.support.firefox import BidiError, Firefox, FirefoxHome, firefox_home
+from tests.support.marks import await_mark
 from tests.support.processes import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -21,8 +22,6 @@ LOADS = "Number(sessionStorage.loads)"
 RED = "rgb(255, 0, 0)"
 GREEN = "rgb(0, 128, 0)"
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
-#: No file of the site changes by being named so.
-HEARD = "(window.heard || []).some((one) => one.path === '/mark.txt')"
 
 
 def page(title: str, content: str = "") -> str:
@@ -126,7 +125,7 @@ def test_a_page_reloads_once(firefox: Firefox, root: Path) -> None:
         replace(root / "index.html", page("second", "<input id=name>"))
         firefox.wait("document.title", "second")
         firefox.wait("document.querySelector('#name').value", "written")
-        marked(firefox, root)
+        await_mark(firefox, root)
         assert firefox.run(f"{LOADS} - {before}") == 1
 
 
@@ -137,7 +136,7 @@ def test_a_style_sheet_changes_in_place(firefox: Firefox, root: Path) -> None:
         firefox.run("(window.marker = 'same page', 0)")
         replace(root / "style.css", f"body {{ background: {GREEN} }}")
         firefox.wait(BACKGROUND, GREEN)
-        marked(firefox, root)
+        await_mark(firefox, root)
         assert firefox.run("window.marker") == "same page"
 
 
@@ -155,7 +154,7 @@ def test_a_rebuild_is_one_reload(firefox: Firefox, root: Path) -> None:
             (root / "style.css").write_text(f"body {{ background: {GREEN} }}")
             (root / "index.html").write_text(page(f"build {number}"))
             firefox.wait("document.title", f"build {number}")
-            marked(firefox, root)
+            await_mark(firefox, root)
             assert firefox.run(f"{LOADS} - {before}") == number
         assert server.stdout().count("GET   404") == 0
 
@@ -173,13 +172,3 @@ def test_a_lost_connection_comes_back(firefox: Firefox, root: Path) -> None:
     with dev_server(firefox, root, tls=True, port=port):
         firefox.wait("document.title", "second")
         firefox.wait_connected()
-
-
-def marked(firefox: Firefox, root: Path) -> None:
-    """Wait until the page has heard of everything so far."""
-    firefox.wait_connected()
-    firefox.run(
-        "(addEventListener('h2static:change', (e) => { window.heard = e.detail.changes }), 0)"
-    )
-    (root / "mark.txt").write_text(str(firefox.commands))
-    firefox.wait(HEARD)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from h2static.localca.certificates import ensure_certificate
-from tests.support.browser import Browser, address, browsing
+from tests.support.browser import Browser, address
 from tests.support.processes import RunningServer, command, running, wait_until
 from tests.support.tools import require_tool
 
@@ -218,12 +218,6 @@ def test_the_push_cookie_spares_a_second_visit() -> None:
         second = nghttp("-nv", "-H", f"cookie: {cookie[1]}", server.urls[0])
         assert "recv PUSH_PROMISE" not in second
         assert "set-cookie" not in second
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 @pytest.mark.slow

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import re
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.browser import Browser, address, browsing
+from tests.support.browser import Browser, address
+from tests.support.edits import overwrite
+from tests.support.marks import await_mark
 from tests.support.processes import running
 from tests.support.recipes import HEAVY, RECIPES, write_project
 
@@ -37,22 +38,10 @@ CODINGS = r"""(async () => {
   }
   return found;
 })()"""
-#: Where a page has workers nobody knows what concerns it; the mark does not reload it anyway.
-NOTE_MARK = """addEventListener("h2static:change", (event) => {
-  if (!event.detail.changes.every(({ path }) => path === "/mark.txt")) return;
-  window.heard = true;
-  event.preventDefault();
-})"""
 #: Seconds for a build on a busy machine.
 BUILD = 120.0
 TITLES = {"vite": "Vite with React"}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "recipes.md"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +81,10 @@ def test_recipe(browser: Browser, tools: Path, tmp_path: Path, name: str) -> Non
             assert all(coding == "br" and ratio > 2.5 for coding, ratio in codings), codings
         before = browser.run(LOADS)
         source = folder / recipe.edited
-        source.write_text(source.read_text().replace(*recipe.headings))
+        # In one piece, for one build.
+        overwrite(source, source.read_text().replace(*recipe.headings))
         browser.wait(HEADING, recipe.headings[1], seconds=BUILD)
-        browser.wait_connected()
-        # A change that concerns nobody comes after whatever else was on its way.
-        mark = folder / recipe.folder / "mark.txt"
-        browser.run(NOTE_MARK)
-        mark.write_text("x")
-        browser.wait("window.heard === true")
+        await_mark(browser, folder / recipe.folder)
         assert browser.run(f"{LOADS} - {before}") == 1
         for path, (status, heading) in recipe.routes.items():
             browser.driver.get(address(server, path))

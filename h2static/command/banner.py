@@ -19,7 +19,7 @@ from h2static.version import __version__, build
 
 if TYPE_CHECKING:
     from h2static.host_config import HostConfig
-    from h2static.localca import Certificate
+    from h2static.localca.certificates import Certificate
     from h2static.server.listeners import Listener
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- as above

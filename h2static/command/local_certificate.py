@@ -15,7 +15,7 @@ from h2static.errors import StartError
 from h2static.server.key_pairs import hosts_over_tls, needs_common_pair
 
 if TYPE_CHECKING:
-    from h2static.localca import Certificate
+    from h2static.localca.certificates import Certificate
 
 _REPLACED = (
     "h2static: the local certificate authority was re-created, because the old one could sign"
@@ -26,7 +26,7 @@ _REPLACED = (
 def local_certificate(names: tuple[str, ...] = ()) -> Certificate:
     """The certificate, created or renewed if necessary.  Raises ``StartError``."""
     # A large module that only servers without a certificate need.
-    from h2static.localca import ensure_certificate
+    from h2static.localca.certificates import ensure_certificate
 
     try:
         certificate = ensure_certificate(names=names)

@@ -25,7 +25,7 @@ from h2static.version import __version__, build
 
 if TYPE_CHECKING:
     from h2static.command.toml_config import FileConfig
-    from h2static.localca import Certificate
+    from h2static.localca.certificates import Certificate
     from h2static.process.early_signals import EarlySignals
     from h2static.process.launching import Launched
     from h2static.server.key_pairs import KeyPair
@@ -139,12 +139,14 @@ def _run(words: list[str], early_signals: EarlySignals, spare: _Spare) -> int:
     return _serve(words, loaded, spare)
 
 
-def _read_file(line: CommandLine) -> FileConfig:
-    """Read the file of ``--config``, or the one in the working folder."""
-    from h2static.command.toml_config import FileConfig, read_file
-
+def _read_file(line: CommandLine) -> FileConfig | None:
+    """Read the file of ``--config``, or the one in the working folder; ``None`` without one."""
     path = line.values.get("config") or _found_file(line)
-    return FileConfig(written={}, values={}) if path is None else read_file(str(path))
+    if path is None:
+        return None
+    from h2static.command.toml_config import read_file
+
+    return read_file(str(path))
 
 
 def _found_file(line: CommandLine) -> str | None:
@@ -157,9 +159,9 @@ def _found_file(line: CommandLine) -> str | None:
 def _print_config(line: CommandLine) -> int:
     """Print the merged configuration of command line and file, once it is known to be valid."""
     from h2static.command.host_tables import absolute
-    from h2static.command.toml_config import from_words, render
+    from h2static.command.toml_config import FileConfig, from_words, render
 
-    file = _read_file(line)
+    file = _read_file(line) or FileConfig(written={}, values={})
     config = configure(line.operands, line.values, file.values)
     decided: dict[str, object] = {}
     if "port" in file.values or line.operands:
@@ -201,7 +203,8 @@ def load(words: Sequence[str]) -> Loaded:
     reported before anything is started or replaced.  Raises ``UsageError`` or ``StartError``.
     """
     line = parse(words, OPTIONS)
-    config = with_files(configure(line.operands, line.values, _read_file(line).values))
+    file = _read_file(line)
+    config = with_files(configure(line.operands, line.values, file.values if file else {}))
     config = replace(config, found_file=_found_file(line))
     if config.no_tls:
         return Loaded(config=config, certificate=None)

@@ -29,7 +29,7 @@ from h2static.dev.tree import Change, Kind
 from h2static.dev.watched_folder import FolderEvents, WatchedFolder
 from h2static.http.exchange import Application
 from h2static.http.wrapper import Wrapper
-from h2static.localca import machine_names
+from h2static.localca.names import machine_names
 from h2static.logs.escape import escape
 from h2static.site.names import public_names
 

@@ -24,7 +24,7 @@ from h2static.http.exchange import Application, Exchange, Handover, Outcome
 from h2static.http.fields import SERVER_FIELD, Field
 from h2static.http.messages import WITHOUT_CONTENT, Request, Response
 from h2static.http.wrapper import Wrapper
-from h2static.localca import machine_names
+from h2static.localca.names import machine_names
 from h2static.site.patterns import Pattern
 
 _RELATIVE = re.compile(r"(?:\.([A-Z]+))?(?:\.([2-5]\d\d))?\.json")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from h2static import localca
 from h2static.command.local_certificate import local_certificate, with_local_certificate
 from h2static.config import Config
 from h2static.host_config import HostConfig, ListenConfig
+from h2static.localca import certificates
 from h2static.server.certificate_names import names_in, names_without
 from h2static.server.key_pairs import common_pair
 from h2static.site.config import SiteConfig
@@ -24,8 +24,8 @@ def test_a_replaced_authority_is_told(
     capsys: pytest.CaptureFixture[str],
     replaced: bool,
 ) -> None:
-    made = replace(localca.ensure_certificate(folder=tmp_path), replaced=replaced)
-    monkeypatch.setattr(localca, "ensure_certificate", lambda names: made)
+    made = replace(certificates.ensure_certificate(folder=tmp_path), replaced=replaced)
+    monkeypatch.setattr(certificates, "ensure_certificate", lambda names: made)
     assert local_certificate() is made
     told = capsys.readouterr().err
     assert told.count("\n") == replaced

@@ -87,3 +87,28 @@ def test_what_is_remembered_is_bounded() -> None:
         section = (*PSEUDO, (b"a", b"%d" % number), (b"b", b"x" * 20))
         validate_request(section, end_stream=True, checked=checked)
         assert len(checked) <= 10
+
+
+def test_names_that_are_remembered_are_bounded() -> None:
+    checked = CheckedFields()
+    for number in range(2_000):
+        validate_request((*PSEUDO, (b"n%d" % number, b"1")), end_stream=True, checked=checked)
+        assert len(checked.names.found) <= 512
+    assert b"n1999" in checked.names.found
+    validate_request((*PSEUDO, (b"n" * 65, b"1")), end_stream=True, checked=checked)
+    assert b"n" * 65 not in checked.names.found
+
+
+#: With every octet that must not be in a value, anywhere in it.
+octets = st.binary(max_size=4) | st.text("a \t\n\r\0\x7f", max_size=4).map(str.encode)
+fields = st.lists(st.tuples(names, values | octets), max_size=5)
+
+
+@given(fields, st.booleans())
+def test_fields_are_valid_together_if_each_is(
+    fields: list[tuple[bytes, bytes]], remembers: bool
+) -> None:
+    checked = CheckedFields() if remembers else None
+    plain = [one for one in fields if one[0] != b"content-length"]
+    alone = [len(outcome((*PSEUDO, field), None)) == 1 for field in plain]
+    assert (len(outcome((*PSEUDO, *plain), checked)) == 1) is any(alone)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from h2static.http.errors import Malformed
 from h2static.http.messages import Field
-from h2static.http.semantics import validate_request, validate_trailers
+from h2static.http.semantics import validate_request, validate_response, validate_trailers
 from tests.support.peer import request_fields
 
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
@@ -42,6 +42,32 @@ def test_every_octet_in_a_value(octet: int) -> None:
             validate_request(fields, end_stream=True)
     else:
         validate_request(fields, end_stream=True)
+
+
+@pytest.mark.parametrize("octet", sorted(_FORBIDDEN | {0x20, 0x09}))
+@pytest.mark.parametrize("place", ["before", "inside", "after"])
+def test_octets_that_are_in_no_pseudo_header_field(octet: int, place: str) -> None:
+    """RFC 9113 section 8.2.1 is about all values; white space may be inside an authority here."""
+    tunnel = (
+        (b":method", b"CONNECT"),
+        (b":protocol", b"websocket"),
+        (b":scheme", b"https"),
+        (b":authority", b"example.org"),
+        (b":path", b"/chat"),
+    )
+    validate_request(tunnel, end_stream=False, connect_protocol=True)
+    for position, (name, value) in enumerate(tunnel):
+        if place == "inside" and name == b":authority" and octet in b" \t":
+            continue
+        cut = {"before": 0, "inside": len(value) // 2, "after": len(value)}[place]
+        fields = list(tunnel)
+        fields[position] = (name, value[:cut] + bytes((octet,)) + value[cut:])
+        with pytest.raises(Malformed):
+            validate_request(tuple(fields), end_stream=False, connect_protocol=True)
+    status = b"200"
+    cut = {"before": 0, "inside": 1, "after": 3}[place]
+    with pytest.raises(Malformed):
+        validate_response(((b":status", status[:cut] + bytes((octet,)) + status[cut:]),))
 
 
 def test_what_a_request_says() -> None:

@@ -1,9 +1,9 @@
 """Signals that arrive before the supervisor handles them.
 
 Contract: once :class:`EarlySignals` exists, no signal ends the process without cleanup.  A request
-to stop raises ``KeyboardInterrupt`` wherever the start is, even while it waits for a slow file;
-after :meth:`EarlySignals.hold_all` it stays blocked, as the other signals do from the beginning,
-until the supervisor handles signals and unblocks them.
+to stop raises :class:`Stop`, a ``KeyboardInterrupt``, wherever the start is, even while it waits
+for a slow file; after :meth:`EarlySignals.hold_all` it stays blocked, as the other signals do from
+the beginning, until the supervisor handles signals and unblocks them.
 
 Assumes: created once, by the main thread, as early as possible.  A signal during the start of the
 interpreter itself has the system's default action; nothing needs cleanup then.
@@ -20,6 +20,15 @@ _STOPS = (signal.SIGINT, signal.SIGTERM)
 _LATER = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
+class Stop(KeyboardInterrupt):
+    """A request to stop.
+
+    A kind of its own, because the interpreter remembers a plain ``KeyboardInterrupt`` that ends
+    code from a string, such as what makes the methods of a data class: even if the exception is
+    handled, the process then ends by SIGINT, whatever status it wants to return.
+    """
+
+
 class EarlySignals:
     """Holds signals back, and remembers a request to stop."""
 
@@ -31,17 +40,17 @@ class EarlySignals:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stop_wanted = True
-        raise KeyboardInterrupt
+        raise Stop
 
     def hold_all(self) -> None:
         """Block requests to stop as well: from now on, resources must be closed in order.
 
-        Raises ``KeyboardInterrupt`` if there was one.  An earlier one may have been lost: the
-        interpreter discards exceptions in callbacks (weak references, ``__del__``).
+        Raises :class:`Stop` if there was one.  An earlier one may have been lost: the interpreter
+        discards exceptions in callbacks (weak references, ``__del__``).
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         if self._stop_wanted:
-            raise KeyboardInterrupt
+            raise Stop
 
     def release(self) -> None:
         """Restore the previous state, unless a supervisor has installed handlers: these stay, so

@@ -95,14 +95,39 @@ def written(file: Path) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_start_is_given_up(tmp_path: Path, fifo: Path, number: signal.Signals) -> None:
-    with starting(tmp_path, "--config", str(fifo)) as process:
-        # Nobody ever writes: the start goes on to this point at most.
+    config = tmp_path / "h2static.toml"
+    config.write_text("")
+    # Nobody ever writes: the start goes on to its configuration at most.
+    program = (sys.executable, "-c", _HELD_UP, str(config), str(fifo))
+    with starting(tmp_path, "--config", str(config), program=program) as process:
         wait_until(lambda: len(children(process)) == 1, "a worker that was launched in advance")
         (worker,) = children(process)
         process.send_signal(number)
         assert process.wait(DEADLINE) == 0
         wait_until(lambda: not alive([worker]), "the worker ends")
     assert (tmp_path / "stderr").read_text() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_stop_while_a_data_class_is_made(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Its methods are code from a string, at whose end by ``KeyboardInterrupt`` the interpreter
+    decides to end by SIGINT."""
+    code = f"import os, time; os.kill(os.getpid(), {number}); time.sleep({DEADLINE})"
+    (tmp_path / "starting.py").write_text(
+        "import sys\n"
+        "from h2static.process.early_signals import EarlySignals\n"
+        "signals = EarlySignals()\n"
+        "try:\n"
+        f"    exec({code!r})\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(3)\n"
+    )
+    # As modules are run, like h2static itself.
+    words = (sys.executable, "-m", "starting")
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False, timeout=DEADLINE)
+    assert (done.returncode, done.stderr) == (3, b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

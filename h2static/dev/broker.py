@@ -23,6 +23,9 @@ from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.http.bodies import BodyReader
 from h2static.http.fields import Fields
 
+#: What a document's ``Server-Timing`` field has in place of :meth:`State.words` while the state is
+#: unknown.
+UNKNOWN_STATE = "unknown"
 #: What an event carries: JSON values.
 Data = Mapping[str, object]
 

@@ -11,6 +11,7 @@
  * (sleep, server restart, back/forward cache), the page reloads only if a file has changed
  * meanwhile, which the server's version of the state of all files shows; the server's first event
  * has the latest changes, so that a page that missed them while it loaded treats them like others.
+ * A page that the server sent before it knew the state of all files compares what it has loaded.
  * A server may consist of several processes that detect a change one after the other: a state older
  * than the page's is ignored.  A page in the back/forward cache keeps no connection open.
  *
@@ -26,7 +27,8 @@
   window[once] = true;
 
   // Independent of the page's base URL, and of the script's URL after a <base>.
-  const eventsUrl = `${location.origin}/.h2static/events`;
+  const ours = `${location.origin}/.h2static`;
+  const eventsUrl = `${ours}/events`;
   const pageUrl = `${eventsUrl}?page=`;
   const busterName = "h2static";
   const formsKey = "h2static.forms";
@@ -34,6 +36,8 @@
   const reloadedKey = "h2static.reloaded";
   const pageFile = /\.(?:html?|xhtml|shtml|md|markdown)$/i;
   const rules = /^\/(?:_headers|_redirects)$/;
+  /** The version of a page that the server sent before it knew the state of all files. */
+  const unknown = "unknown";
   /** An event with this many files may be incomplete. */
   const mostChanges = 200;
   /** With more files to compare than this, reloading is cheaper. */
@@ -49,10 +53,12 @@
 
   // ---------------------------------------------------------------- the state of the files
 
-  /** The version of this page according to its response; null: none. */
+  /** The version of this page according to its response; null: none.  `unknown`: see there. */
   const label = labelOfThisPage();
+  /** Whether the page was sent before that, so that changes of its files may never be told. */
+  let early = label !== null && label.version === unknown && !wasReloadedAs(unknown);
   /** The state of the files from which this page was made. */
-  let known = label && stateOfThisPage();
+  let known = label && label.version !== unknown ? stateOfThisPage() : null;
   let leaving = false;
   /** Whether the page would have been reloaded if its file had existed. */
   let stale = false;
@@ -60,7 +66,9 @@
   /** `tag`: the version of the content; empty for an error, undefined if unknown. */
   function labelOfThisPage() {
     const [navigation] = performance.getEntriesByType("navigation");
-    const [version, server, moment, tag] = wordsOf(navigation);
+    const words = wordsOf(navigation);
+    if (words[0] === unknown) return { version: unknown, tag: words[1] };
+    const [version, server, moment, tag] = words;
     if (moment === undefined) return null;
     return { version, server: Number(server), moment: Number(moment), tag };
   }
@@ -76,11 +84,17 @@
     const last = JSON.parse(stored(reloadedKey));
     if (last === null || last.page !== thisPage()) return label;
     // It was reloaded for a state that the responding process had not detected yet,
-    const early = last.state.server === label.server && last.state.moment > label.moment;
+    const ahead = last.state.server === label.server && last.state.moment > label.moment;
     // or it comes from a service worker's cache and does not change: one reload is enough.
-    const stays = last.label === label.version;
+    const stays = wasReloadedAs(label.version);
     if (stays) queueMicrotask(blameServiceWorker);
-    return early || stays ? last.state : label;
+    return ahead || stays ? last.state : label;
+  }
+
+  /** Whether the page was reloaded when its version was this one. */
+  function wasReloadedAs(version) {
+    const last = JSON.parse(stored(reloadedKey));
+    return last !== null && last.page === thisPage() && last.label === version;
   }
 
   /** Whether `state` may be newer than `other`. */
@@ -94,7 +108,11 @@
     if (version === null) return;
     const state = { version, server, moment };
     const before = known;
-    if (before !== null && before.version === version) {
+    if (early) {
+      early = false;
+      known = state;
+      later(compareAll);
+    } else if (before !== null && before.version === version) {
       if (isNews(state, before)) known = state;
     } else if (name === "change" && (before === null || before.version === previous)) {
       known = state;
@@ -180,6 +198,13 @@
       ? !isMissing || others.some((path) => pageFile.test(path))
       : now.tag !== label.tag;
     return must || stale || isAnother || (await isOutdated(loaded)) ? reload() : undefined;
+  }
+
+  /** Reload if any file has changed since the page loaded it. */
+  function compareAll() {
+    const used = usedFiles();
+    const isFile = ({ address }) => pathOf(address) && !address.startsWith(`${ours}/`);
+    return renew(used === null, { loaded: used ? [...used.values()].filter(isFile) : [] });
   }
 
   /** What `read` makes of the response to a request of this origin; null if there is none. */

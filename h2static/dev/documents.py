@@ -22,7 +22,7 @@ from urllib.parse import unquote_to_bytes
 from weakref import WeakValueDictionary
 
 from h2static.dev import injection
-from h2static.dev.broker import State
+from h2static.dev.broker import UNKNOWN_STATE, State
 from h2static.dev.freshness import REVALIDATE, VARY, is_html
 from h2static.dev.limits import DevLimits
 from h2static.dev.pages import ServedFolder, missing_page
@@ -429,14 +429,13 @@ class Documents:
 
     def _made(self, document: Document, request: Request, state: State | None) -> Response:
         """A response of ``document`` to ``request``."""
-        fields = document.fields
-        if state is not None:
-            # The client reads it to know whether the page is older than what it hears, and whether
-            # another visit would give another one.
-            validators = document.representation.validators
-            tag = b"" if validators is None else (validators.etag or b"").strip(b'"')
-            words = b"%b %b" % (state.words().encode(), tag)
-            fields += ((b"server-timing", b'h2static;desc="%b"' % words),)
+        # The client reads it to know whether the page is older than what it hears, and whether
+        # another visit would give another one.
+        validators = document.representation.validators
+        tag = b"" if validators is None else (validators.etag or b"").strip(b'"')
+        known = UNKNOWN_STATE if state is None else state.words()
+        words = b"%b %b" % (known.encode(), tag)
+        fields = (*document.fields, (b"server-timing", b'h2static;desc="%b"' % words))
         response = self.prepare(
             request, replace(document.representation, fields=fields), document.status
         )

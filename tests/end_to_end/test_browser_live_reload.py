@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 import shutil
@@ -397,7 +399,8 @@ def test_a_page_that_stays_behind_reloads_once(browser: Browser, root: Path) -> 
 PROCESSES = """
 const [label, events] = window.loads[Number(sessionStorage.loads || 0)] || [null, []];
 const state = ([version, moment, server = 7]) => ({ version, server, moment });
-const words = ({ version, server, moment }) => `${version} ${server} ${moment}`;
+const words = ({ version, server, moment }) =>
+  version === "unknown" ? `unknown ${moment}` : `${version} ${server} ${moment}`;
 const timings = label ? [{ name: "h2static", description: words(state(label)) }] : [];
 performance.getEntriesByType = () => [{ serverTiming: timings }];
 sessionStorage.loads = Number(sessionStorage.loads || 0) + 1;
@@ -461,6 +464,56 @@ def test_a_page_reloads_once_whichever_process_answers(
         browser.wait(LOADS, len(loads))
         browser.wait("sessionStorage.stays", "true")
         assert browser.run(LOADS) == len(loads)
+
+
+#: Answers that the page has waited for.
+FINISHED = """
+window.finished = 0;
+const ask = window.fetch.bind(window);
+window.fetch = (...words) => ask(...words).finally(() => { window.finished += 1; });
+"""
+#: A page that has loaded another version of a file than there is.
+LOADED = """
+window.PerformanceObserver = class {
+  observe() {}
+  takeRecords() {
+    const serverTiming = [{ name: "h2static", description: "another" }];
+    return [{ name: `${location.origin}/data.txt`, serverTiming, startTime: 1 }];
+  }
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "count"), [("nothing", 1), ("page", 2), ("page for ever", 2), ("file", 2)]
+)
+def test_a_page_that_was_sent_before_the_state_was_known(
+    browser: Browser, root: Path, changed: str, count: int
+) -> None:
+    """What changed before that is never told: the page compares what it has loaded."""
+    (root / "index.html").write_text("<!doctype html><script src='processes.js'></script>")
+    (root / "data.txt").write_text("1")
+    with dev_server(browser, root, tls=False) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        with contextlib.closing(connection):
+            fields = {"host": f"localhost:{server.port}", "sec-fetch-site": "same-origin"}
+            connection.request("GET", "/.h2static/events?page=%2F", headers=fields)
+            tag = json.loads(connection.getresponse().read())["tag"]
+        early = ["unknown", "another" if "page" in changed else tag]
+        then = early if changed == "page for ever" else NEW
+        loads = [(early, [("hello", NEW)]), (then, [("hello", NEW)])]
+        extra = FINISHED + (LOADED if changed == "file" else "")
+        script = f"{extra}window.loads = {json.dumps(loads)};{PROCESSES}"
+        (root / "processes.js").write_text(script)
+        browser.driver.get(address(server))
+        browser.wait(LOADS, count)
+        browser.wait("sessionStorage.stays", "true")
+        if changed == "nothing":
+            # The page's version, and that of its script.
+            browser.wait("window.finished", 2)
+            browser.driver.execute_async_script("setTimeout(arguments[0])")
+        assert browser.run("sessionStorage.getItem('h2static.scroll')") is None
+        assert browser.run(LOADS) == count
 
 
 def test_a_deleted_page_comes_back(browser: Browser, server: RunningServer, root: Path) -> None:

@@ -47,7 +47,12 @@ def browser(server: RunningServer) -> Iterator[httpx.Client]:
 
 def wait_for_state(client: httpx.Client, path: str = "/") -> None:
     """Wait until the files are known."""
-    wait_until(lambda: "server-timing" in client.get(path).headers, "a state")
+
+    def is_known() -> bool:
+        timing = client.get(path).headers.get("server-timing", "unknown")
+        return "unknown" not in timing
+
+    wait_until(is_known, "a state")
 
 
 def wait_for_text(client: httpx.Client, text: str) -> None:

@@ -37,7 +37,7 @@ def root(tmp_path: Path) -> Path:
 def test_what_is_not_served_does_not_reload(root: Path) -> None:
     (root / ".angular" / "cache").mkdir(parents=True)
     with dev(root) as server, EventClient(server.port) as events:
-        events.next("hello")
+        events.known()
         for name in (".eslintcache", ".env", ".angular/cache/x.json"):
             replace(root / name, "x")
         replace(root / "a.css", "a{}")
@@ -54,7 +54,7 @@ def test_a_folder_that_is_mounted_by_fuse(
     source = tmp_path / "source"
     source.mkdir()
     with bound(source, root), dev(root, *words) as server, EventClient(server.port) as events:
-        assert events.next("hello")["problems"] == []
+        assert events.known()["problems"] == []
         replace(source / "a.css", "a{}")
         assert next_change(events) == ["/a.css"]
         said = "The folder is on a file system (fuse"
@@ -70,7 +70,7 @@ def test_a_mount_below_the_root(root: Path, tmp_path: Path) -> None:
         dev(root) as server,
         EventClient(server.port) as events,
     ):
-        events.next("hello")
+        events.known()
         server.wait_for_stderr(f"{root}/data is on a file system (fuse")
         replace(source / "a.css", "a{}")
         assert next_change(events) == ["/data/a.css"]

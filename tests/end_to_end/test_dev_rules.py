@@ -91,8 +91,7 @@ def test_broken_while_nothing_is_asked_for(
     root: Path, name: str, content: str, told: str, mode: tuple[str, ...]
 ) -> None:
     with dev(root, "--netlify", *mode) as server, EventClient(server.port) as events:
-        while events.next("hello")["version"] is None:
-            pass
+        events.known()
         replace(root / name, content)
         problems(events, told)
         server.wait_for_stderr(told)
@@ -120,7 +119,7 @@ def test_push_rules_are_read_again(root: Path) -> None:
     rules = root.parent / "push.json"
     rules.write_text(RULES % "a.css")
     with dev(root, "--push-rules", str(rules)) as server, EventClient(server.port) as events:
-        events.next("hello")
+        events.known()
         assert link_of(server) == "</a.css>; rel=preload; as=style"
         replace(rules, "{")
         problems(events, "push.json:1:2: not JSON")
@@ -162,8 +161,7 @@ def test_a_reload_with_broken_rules_goes_on_with_a_warning(root: Path) -> None:
 def test_each_change_is_told_once_in_the_terminal(root: Path) -> None:
     """Although every worker finds it."""
     with dev(root, "-n", "3", "--netlify") as server, EventClient(server.port) as events:
-        while events.next("hello")["version"] is None:
-            pass
+        events.known()
         replace(root / "a.css", "a{color:red}")
         events.next("change")
         server.wait_for_stderr("changed /a.css\n")

@@ -159,7 +159,7 @@ def test_the_folder_of_a_first_build_is_made(folder: Path) -> None:
 def test_a_change_in_another_folder_reloads(folder: Path) -> None:
     (folder / "templates").mkdir()
     with dev(folder, "--watch", "templates") as server, EventClient(server.port) as events:
-        events.next("hello")
+        events.known()
         replace(folder / "templates" / "a.txt", "x")
         change = events.next("change")
         path = f"{folder}/templates/a.txt"

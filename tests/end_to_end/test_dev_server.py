@@ -71,7 +71,7 @@ def large_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_log_and_changes_in_the_terminal(root: Path) -> None:
     with dev(root) as server, EventClient(server.port) as events:
-        events.next("hello")
+        events.known()
         get(server.port, "/", accept="text/html")
         replace(root / "a.css", "a{}")
         assert paths(events.next("change")) == ["/a.css"]
@@ -83,10 +83,8 @@ def test_log_and_changes_in_the_terminal(root: Path) -> None:
 def test_every_worker_tells_its_tabs(root: Path) -> None:
     with dev(root, "-n", "3") as server, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(EventClient(server.port)) for _ in range(12)]
-        versions = {str(client.next("hello")["version"]) for client in clients}
         for client in clients:
-            if "None" in versions:
-                client.next("hello")
+            client.known()
         replace(root / "a.css", "a{}")
         told = [client.next("change") for client in clients]
         assert len({str(data["version"]) for data in told}) == 1
@@ -131,28 +129,25 @@ def test_events_end_at_once_when_the_server_stops(root: Path) -> None:
 
 def test_a_reload_of_the_server_does_not_wait_for_events(root: Path) -> None:
     with dev(root, "--grace", "600") as server, EventClient(server.port) as events:
-        version = events.next("hello")["version"] or events.next("hello")["version"]
+        version = events.known()["version"]
         old = server.workers()
         server.signal(signal.SIGHUP)
         with pytest.raises(EOFError):
             events.next("change")
         wait_until(lambda: not set(old) & set(server.workers()), "the old worker is gone")
         with EventClient(server.port) as again:
-            data = again.next("hello")
-            assert (data["version"] or again.next("hello")["version"]) == version
+            assert again.known()["version"] == version
 
 
 def test_the_version_survives_a_restart(root: Path) -> None:
     versions = []
     for _ in range(2):
         with dev(root) as server, EventClient(server.port) as events:
-            version = events.next("hello")["version"]
-            versions.append(version or events.next("hello")["version"])
+            versions.append(events.known()["version"])
     assert versions[0] == versions[1]
     (root / "index.html").write_text("changed")
     with dev(root) as server, EventClient(server.port) as events:
-        version = events.next("hello")["version"]
-        assert (version or events.next("hello")["version"]) != versions[0]
+        assert events.known()["version"] != versions[0]
 
 
 # ---------------------------------------------------------------- --open
@@ -209,8 +204,7 @@ def test_open_is_not_needed_when_a_page_comes_back(
 
 def test_from_save_to_event(large_root: Path) -> None:
     with dev(large_root) as server, EventClient(server.port) as events:
-        while events.next("hello")["version"] is None:
-            pass
+        events.known()
         _warm_up(large_root, events)
         seconds = []
         for number in range(15):
@@ -252,8 +246,7 @@ def _start(root: Path, path: str) -> float:
 
 def test_rest_with_many_files(large_root: Path) -> None:
     with dev(large_root) as server, EventClient(server.port) as events:
-        while events.next("hello")["version"] is None:
-            pass
+        events.known()
         _warm_up(large_root, events)
         (worker,) = server.workers()
         # Contents are digested in the first moments; then less than 1 % of a core is used.
@@ -330,8 +323,7 @@ def test_unreadable_folder(root: Path) -> None:
     closed.mkdir(mode=0)
     try:
         with dev(root) as server, EventClient(server.port) as events:
-            while events.next("hello")["version"] is None:
-                pass
+            events.known()
             replace(root / "a.css", "a{}")
             assert "/a.css" in paths(events.next("change"))
             if os.geteuid() != 0:

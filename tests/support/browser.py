@@ -41,14 +41,14 @@ _ARGUMENTS = (
     "--disable-dev-shm-usage",
     "--window-size=1000,700",
 )
-#: Asks over the channel that tabs share whether the connection stands.
+#: Asks over the channel that tabs share whether the connection stands, and changes are told.
 _CONNECTED = """
 const done = arguments[arguments.length - 1];
 const channel = new BroadcastChannel("h2static");
 const ask = () => channel.postMessage({ name: "join" });
 const timer = setInterval(ask, 20);
 channel.onmessage = ({ data }) => {
-  if (data.name !== "hello") return;
+  if (data.name !== "hello" || data.data.version === null) return;
   clearInterval(timer);
   channel.close();
   done(true);
@@ -90,7 +90,7 @@ class Browser:
         self.wait_connected()
 
     def wait_connected(self) -> None:
-        """Wait until the connection that the tabs share stands."""
+        """Wait until the connection that the tabs share stands, and says the state of the files."""
         # A script whose page is replaced never answers: ask the next page.
         self.driver.set_script_timeout(PATIENCE / 10)
         deadline = time.monotonic() + PATIENCE

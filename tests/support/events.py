@@ -49,6 +49,12 @@ class EventClient:
                 return data
         raise TimeoutError(f"no event {name}")
 
+    def known(self) -> dict[str, object]:
+        """The data of the first ``hello`` with a version: later changes are told as such."""
+        while (data := self.next("hello"))["version"] is None:
+            pass
+        return data
+
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._octets:
             more = self._socket.recv(65536)

@@ -116,7 +116,8 @@ class Firefox:
             "new Promise((done) => {"
             " const channel = new BroadcastChannel('h2static');"
             " const end = (found) => { channel.close(); done(found); };"
-            " channel.onmessage = ({ data }) => { if (data.name === 'hello') end(true); };"
+            " channel.onmessage = ({ data }) => { "
+            " if (data.name === 'hello' && data.data.version !== null) end(true); };"
             " channel.postMessage({ name: 'join' });"
             " setTimeout(end, 200, false); })"
         )

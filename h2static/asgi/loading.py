@@ -21,6 +21,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, cast
 
 from h2static.asgi.config import AppConfig
+from h2static.asgi.sources import watch_for_edits
 from h2static.asgi.types import AsgiCallable, Receive, Scope, Send
 from h2static.errors import ApplicationError
 
@@ -70,6 +71,8 @@ def _factory_hint(found: object) -> str:
 def _import(config: AppConfig) -> object:
     if config.app_dir and config.app_dir not in sys.path:
         sys.path.insert(0, config.app_dir)
+    if config.app_dir:
+        watch_for_edits(config.app_dir)
     name = config.target.partition(":")[0]
     importlib.invalidate_caches()
     try:

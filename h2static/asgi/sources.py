@@ -1,9 +1,9 @@
 """Imports an application's modules so that every edit takes effect.
 
-Contract: after :func:`watch_for_edits`, modules in a folder are never imported from bytecode that
-is older than their source.  The interpreter compares times in whole seconds, and sizes: where a
-file is imported and edited again within a second, and stays as long as it was, it takes the old
-bytecode for current.
+Contract: after :func:`watch_for_edits`, no module in a folder is imported from bytecode of an
+earlier edit, unless another program wrote it.  The interpreter compares times in whole seconds, and
+sizes: where a file is imported and edited again within a second, and stays as long as it was, it
+takes the old bytecode for current.
 
 Strategy: bytecode is written only for files that were not edited lately, so that every later edit
 gives them another second.

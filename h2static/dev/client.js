@@ -55,8 +55,12 @@
 
   /** The version of this page according to its response; null: none.  `unknown`: see there. */
   const label = labelOfThisPage();
+  /** What this page was when it was reloaded, and why; null: it was not. */
+  const last = lastReload();
+  /** Whether that reload has given the same version again. */
+  const stays = label !== null && last !== null && last.label === label.version;
   /** Whether the page was sent before that, so that changes of its files may never be told. */
-  let early = label !== null && label.version === unknown && !wasReloadedAs(unknown);
+  let early = label !== null && label.version === unknown && !stays;
   /** The state of the files from which this page was made. */
   let known = label && label.version !== unknown ? stateOfThisPage() : null;
   let leaving = false;
@@ -81,20 +85,17 @@
   }
 
   function stateOfThisPage() {
-    const last = JSON.parse(stored(reloadedKey));
-    if (last === null || last.page !== thisPage()) return label;
+    if (last === null) return label;
     // It was reloaded for a state that the responding process had not detected yet,
     const ahead = last.state.server === label.server && last.state.moment > label.moment;
     // or it comes from a service worker's cache and does not change: one reload is enough.
-    const stays = wasReloadedAs(label.version);
     if (stays) queueMicrotask(blameServiceWorker);
     return ahead || stays ? last.state : label;
   }
 
-  /** Whether the page was reloaded when its version was this one. */
-  function wasReloadedAs(version) {
-    const last = JSON.parse(stored(reloadedKey));
-    return last !== null && last.page === thisPage() && last.label === version;
+  function lastReload() {
+    const found = JSON.parse(stored(reloadedKey));
+    return found !== null && found.page === thisPage() ? found : null;
   }
 
   /** Whether `state` may be newer than `other`. */

@@ -57,59 +57,50 @@ _NO_NAMES: Final = frozenset[bytes]()
 SENSITIVE: Final = frozenset((b"cookie", b"authorization", b"proxy-authorization"))
 
 
-class CheckedNames:
-    """A cache of names that any regular field may have, whatever its value.
-
-    ``most`` names of at most ``octets`` octets; when it is full, it is cleared.
-    """
-
-    __slots__ = ("_most", "_octets", "found")
-
-    def __init__(self, *, most: int = 512, octets: int = 64) -> None:
-        self._most = most
-        self._octets = octets
-        self.found: set[bytes] = set()
-
-    def add(self, name: bytes) -> None:
-        """Add a name that is valid and not ``te``."""
-        if len(name) > self._octets:
-            return
-        if len(self.found) >= self._most:
-            self.found.clear()
-        self.found.add(name)
-
-
 class CheckedFields:
-    """A cache of valid fields, so that fields of similar clients are checked only once.
+    """A cache of valid fields and names, so that those of similar clients are checked only once.
 
     Contract: the validity of a regular field depends only on its name and value; that of a
-    pseudo-header field also on its position, so none is cached.  Secrets are not cached.  When the
-    cache is full, it is cleared.
+    pseudo-header field also on its position, so none is cached.  Secrets are not cached, only their
+    names.  When the cache is full, it is cleared.
     """
 
-    __slots__ = ("_most", "_octets", "found", "names")
+    __slots__ = ("_most", "_most_names", "_name_octets", "_octets", "found", "names")
 
-    def __init__(self, *, most: int = 4096, octets: int = 256) -> None:
-        """``most``: number of fields, at most one MiB in total; ``octets``: of name and value."""
+    def __init__(
+        self, *, most: int = 4096, octets: int = 256, most_names: int = 512, name_octets: int = 64
+    ) -> None:
+        """``most``: number of fields, at most one MiB in total; ``octets``: of name and value;
+        ``most_names``, ``name_octets``: the same for names, 32 KiB in total."""
         self._most = most
         self._octets = octets
-        #: Names of fields, those of secrets too.
-        self.names = CheckedNames()
+        self._most_names = most_names
+        self._name_octets = name_octets
         #: Field -> whether the protocol itself uses it.
         self.found: dict[Field, bool] = {}
+        #: Names that any field may have, whatever its value.
+        self.names: set[bytes] = set()
 
     def __len__(self) -> int:
         """The number of cached fields."""
         return len(self.found)
 
-    def add(self, field: Field, *, is_read: bool) -> None:
-        """Add ``field``, which is valid; ``is_read``: whether the protocol itself uses it."""
+    def add(self, field: Field) -> None:
+        """Add ``field``, which is valid."""
         name, value = field
         if name in SENSITIVE or len(name) + len(value) > self._octets:
             return
         if len(self.found) >= self._most:
             self.found.clear()
-        self.found[field] = is_read
+        self.found[field] = name in _READ
+
+    def add_name(self, name: bytes) -> None:
+        """Add ``name``, which is valid and not ``te``."""
+        if len(name) > self._name_octets:
+            return
+        if len(self.names) >= self._most_names:
+            self.names.clear()
+        self.names.add(name)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -162,20 +153,20 @@ def _check_name(name: bytes) -> None:
         raise Malformed(f"{_shown(name)}: connection-specific")
 
 
-def _check_fields(fields: Sequence[Field], names: CheckedNames | None = None) -> None:
+def _check_fields(fields: Sequence[Field], checked: CheckedFields | None = None) -> None:
     """Raise :class:`Malformed` unless each of ``fields`` may follow the pseudo-header fields.
 
-    ``names``: names that need no further check.
+    ``checked``: has names that need no further check.
     """
-    known = _NO_NAMES if names is None else names.found
+    known = _NO_NAMES if checked is None else checked.names
     values: list[bytes] = []
     for name, value in fields:
         if name not in known:
             _check_name(name)
             # "it MUST NOT contain any value other than 'trailers'" (8.2.2).
             if name != b"te":
-                if names is not None:
-                    names.add(name)
+                if checked is not None:
+                    checked.add_name(name)
             elif value.lower() != b"trailers":
                 raise Malformed("te: other than trailers")
         if value and (value[0] in b" \t" or value[-1] in b" \t"):
@@ -297,10 +288,10 @@ def validate_request(
     if new:
         # "All pseudo-header fields MUST appear in a field block before all regular field lines"
         # (8.3): a late one fails here, because a colon is not allowed in a field name.
-        _check_fields(new, None if checked is None else checked.names)
+        _check_fields(new, checked)
         if checked is not None:
             for field in new:
-                checked.add(field, is_read=field[0] in _READ)
+                checked.add(field)
     _check_pseudo(pseudo)
     # RFC 9110 section 9.3.6: "A CONNECT request message does not have content": its length must
     # not limit the octets of a tunnel.

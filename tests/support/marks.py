@@ -49,14 +49,16 @@ def await_mark(page: Page, root: Path) -> None:
 
     Raises ``AssertionError`` if it does not.
     """
+    names: list[str] = []
     for _ in range(MOST):
         page.wait_connected()
         # The page may be replaced between any two of these steps.
         page.wait(_LISTEN)
         mark = root / f"mark-{time.monotonic_ns()}.txt"
         mark.write_text("x")
+        names.append(f"/{mark.name}")
         try:
-            page.wait(f"window.marks.has('/{mark.name}')", seconds=EACH)
+            page.wait(f"{names}.some((name) => window.marks.has(name))", seconds=EACH)
             return
         except AssertionError:
             continue

@@ -180,7 +180,8 @@
    */
   async function renew(must, { others = [], loaded = [] } = {}) {
     if (label === null || label.tag === undefined) return reload();
-    const now = await ask(pageUrl + encodeURIComponent(thisPage()), (response) => response.json());
+    const read = (response) => (response.ok ? response.json() : null);
+    const now = await ask(pageUrl + encodeURIComponent(thisPage()), read);
     // Without a connection, there is nothing to reload; the next connection asks again.
     if (now === null) {
       stale = stale || must || loaded.length > 0;
@@ -213,7 +214,7 @@
     try {
       const options = { method, cache: "no-store", credentials: "same-origin" };
       const response = await fetch(address, options);
-      return response.ok ? await read(response) : null;
+      return await read(response);
     } catch {
       return null;
     }

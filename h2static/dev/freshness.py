@@ -3,7 +3,8 @@
 Contract: pure functions from response to response; a response that needs no change is returned
 itself.  A cache must not serve the document without the client to a navigating browser, and
 browsers must revalidate everything (``no-cache``).  A page can read which version of a file it has
-loaded (``Server-Timing``), to compare it with the one there is when the file has changed.
+loaded (``Server-Timing``), to compare it with the one there is when the file has changed; the
+version of a file that does not exist is the status of the response.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ REVALIDATE: Final = b"no-cache"
 #: The fields on which it depends whether a document contains the client.
 VARY: Final = b"accept, sec-fetch-dest, x-requested-with"
 _HTML = (b"text/html", b"application/xhtml+xml")
+_MISSING: Final = frozenset({404, 410})
 #: What the content coding adds to an entity tag: the same version of a file, in any coding.
 _CODING: Final = re.compile(rb"-(?:%b)[0-9a-f]*\Z" % b"|".join(CODINGS))
 
@@ -46,9 +48,13 @@ def name_variants(response: Response) -> Response:
 def tell_version(response: Response) -> Response:
     """``response`` with the version of its content in a field that scripts of a page can read."""
     tags = [value for name, value in response.fields if name == b"etag"]
-    if not tags:
+    if tags:
+        version = _CODING.sub(b"", tags[0].removeprefix(b"W/").strip(b'"'))
+    elif response.status in _MISSING:
+        # Many a page asks for a file that is not there, if only for an icon.
+        version = b"%d" % response.status
+    else:
         return response
-    version = _CODING.sub(b"", tags[0].removeprefix(b"W/").strip(b'"'))
     field = (b"server-timing", b'h2static;desc="%b"' % version)
     return replace(response, fields=(*response.fields, field))
 

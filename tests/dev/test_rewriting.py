@@ -147,9 +147,21 @@ def test_the_version_of_the_content_is_told(
     assert told == b'h2static;desc="%b"' % version
 
 
+@pytest.mark.parametrize("status", [200, 403, 500])
 @pytest.mark.parametrize("change", [make_fresh, make_live])
-def test_without_a_tag_no_version_is_told(change: Callable[[Response], Response]) -> None:
-    assert b"server-timing" not in dict(change(text_response()).fields)
+def test_without_a_tag_no_version_is_told(
+    change: Callable[[Response], Response], status: int
+) -> None:
+    assert b"server-timing" not in dict(change(text_response(status)).fields)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("change", [make_fresh, make_live])
+def test_a_file_that_does_not_exist_has_a_version(
+    change: Callable[[Response], Response], status: int
+) -> None:
+    told = dict(change(text_response(status)).fields)[b"server-timing"]
+    assert told == b'h2static;desc="%d"' % status
 
 
 def test_forgetting() -> None:

@@ -491,7 +491,11 @@ def test_a_page_that_was_sent_before_the_state_was_known(
     browser: Browser, root: Path, changed: str, count: int
 ) -> None:
     """What changed before that is never told: the page compares what it has loaded."""
-    (root / "index.html").write_text("<!doctype html><script src='processes.js'></script>")
+    # One file does not exist; nor would an icon, so the browser is told not to ask for one.
+    (root / "index.html").write_text(
+        "<!doctype html><link rel='icon' href='data:,'><script src='missing.js'></script>"
+        "<script src='processes.js'></script>"
+    )
     (root / "data.txt").write_text("1")
     with dev_server(browser, root, tls=False) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -509,8 +513,8 @@ def test_a_page_that_was_sent_before_the_state_was_known(
         browser.wait(LOADS, count)
         browser.wait("sessionStorage.stays", "true")
         if changed == "nothing":
-            # The page's version, and that of its script.
-            browser.wait("window.finished", 2)
+            # The page's version, and those of its scripts.
+            browser.wait("window.finished", 3)
             browser.driver.execute_async_script("setTimeout(arguments[0])")
         assert browser.run("sessionStorage.getItem('h2static.scroll')") is None
         assert browser.run(LOADS) == count

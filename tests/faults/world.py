@@ -29,6 +29,7 @@ from h2static.logs.access import AccessLog
 from h2static.logs.console import Console
 from h2static.logs.errors import ErrorLog
 from h2static.server.driver import Driver
+from h2static.server.entrance import Engines
 from h2static.server.limits import ServerLimits
 from h2static.server.poller import WRITABLE
 from h2static.server.pool import Pool
@@ -159,6 +160,8 @@ class World:
     root: Path
     certificate: Certificate
     site: Site
+    shared: Shared
+    engines: Engines
     driver: Driver
     pool: Pool
     error_log: ErrorLog
@@ -204,6 +207,11 @@ class World:
         self.in_thread(lambda: found.update(self.driver.counters()))
         return found
 
+    def _begin_another_second(self) -> None:
+        """Header blocks are remembered for a second, with the responses that they are of."""
+        self.shared.date.tick(time.time() + 2)
+        self.engines.release()
+
     def _holds_no_content(self) -> bool:
         """Whether no file of the site is open, and no octets are held but those of the cache."""
         self.in_thread(self.driver.release)
@@ -242,7 +250,7 @@ class World:
         self.wait_for_rest()
         self.in_thread(self.site.forget)
         gc.collect()
-        # Header blocks are remembered for a second, with the responses that they are of.
+        self.in_thread(self._begin_another_second)
         wait_until(self._holds_no_content, "every response to be forgotten")
         counters = self.counters()
         return Held(
@@ -339,6 +347,8 @@ def running_world(
         root=root,
         certificate=certificate,
         site=site,
+        shared=shared,
+        engines=entrance.engines,
         driver=driver,
         pool=pool,
         error_log=error_log,

@@ -91,7 +91,7 @@ quick: $(VENV)/.tools
 	H2STATIC_TEST_QUICK=1 H2STATIC_TEST_EDITS=400 $(BIN)/python -m pytest -q -n auto -m "not slow" $(QUICK)
 
 test: $(VENV)/.tools
-	$(BIN)/python -m pytest -n auto --durations=20 $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=20 $(ARGS)
 
 # The processes of pytest-xdist are measured by coverage's "subprocess" patch.
 coverage: $(VENV)/.tools
@@ -133,7 +133,7 @@ test-compiled: $(COMPILED)/.project
 	done
 	@test ! -d ../shared || ln -sfn "$(CURDIR)/../shared" $(COMPILED)/shared
 	cd $(COMPILED)/tree && H2STATIC_TEST_BUILD=compiled \
-		../venv/bin/python -m pytest -n auto $(ARGS)
+		../venv/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 
 format: $(VENV)/.tools
 	$(BIN)/ruff format $(SOURCES)

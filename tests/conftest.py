@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from h2static.server.processors import usable_processors
 from tests.support.tools import in_ci
 
 settings.register_profile(
@@ -26,6 +27,11 @@ settings.register_profile(
 # For ``make quick``: what is looked for at random is looked for elsewhere.
 settings.register_profile("quick", settings.get_profile("project"), max_examples=25)
 settings.load_profile("quick" if os.environ.get("H2STATIC_TEST_QUICK") else "project")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes share the tests, which wait for programs and clocks much of the time."""
+    return usable_processors() * 3 // 2
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

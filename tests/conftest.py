@@ -29,9 +29,10 @@ settings.register_profile("quick", settings.get_profile("project"), max_examples
 settings.load_profile("quick" if os.environ.get("H2STATIC_TEST_QUICK") else "project")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """How many processes share the tests, which wait for programs and clocks much of the time."""
-    return usable_processors() * 3 // 2
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes share the tests; slow ones wait for programs and clocks half the time."""
+    processors = usable_processors()
+    return processors if config.option.markexpr == "not slow" else processors * 3 // 2
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -110,7 +110,9 @@ class Exchange(Protocol):
     def when_lost(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once if the client disconnects before the response is complete.
 
-        Immediately if that has already happened.
+        Immediately if that has already happened.  A client that has ended its side of the
+        connection counts as disconnected if there is no response within a second of its request;
+        without a callback it would still get one.
         """
 
 

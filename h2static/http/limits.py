@@ -23,6 +23,9 @@ STALL_OCTETS: Final = 4_096
 DISCARDED_CONTENT: Final = 1_048_576
 #: At least ``STALL_OCTETS`` of content must arrive in each period of this length.
 CONTENT_SECONDS: Final = 60.0
+#: A client that has ended its side of the connection is waited for this long by applications that
+#: want to know when it is gone: most such clients are.
+DEPARTED_SECONDS: Final = 1.0
 #: Time without a request; nghttpx uses three minutes.
 IDLE_SECONDS: Final = 180.0
 #: With more octets than this waiting for the socket, nothing is read from the peer (as in h2o).

@@ -431,8 +431,8 @@ class ServerConnection(AnswersLater):
     # ------------------------------------------------------------------ time
 
     def _waits_for(self) -> Wait:
-        sending = self._output.octets > 0 or self._sender.can_move
-        return wait_of(self._exchange, acted=self._acted, sending=sending)
+        sending, ended = self._output.octets > 0 or self._sender.can_move, self._persistence.ended
+        return wait_of(self._exchange, acted=self._acted, sending=sending, ended=ended)
 
     def deadline(self) -> float | None:
         """The time at which the connection's current wait ends."""
@@ -450,6 +450,8 @@ class ServerConnection(AnswersLater):
         elif wait is Wait.SOCKET:
             self.counters.limit_hits += 1
             self._break("response not read before the timeout")
+        elif wait is Wait.DEPARTED:
+            self._break(None)
         else:
             # RFC 9110 section 15.5.9: the server did not receive a complete request in time.
             self._refuse(BadRequest(408, "request not complete before the timeout"))

@@ -204,6 +204,12 @@ class Exchange:
             and (self.sink is not None or self.response is not None)
         )
 
+    @property
+    def watched(self) -> bool:
+        """Whether an application that has the whole request, and has not responded, wants to know
+        when the client is gone."""
+        return bool(self.callbacks) and self.response is None and not self.content_left
+
     def is_too_long(self, limits: Limits) -> bool:
         """Whether the unwanted content exceeds the limit for discarding."""
         return max(self.head.content_length, self.discarded) > limits.discarded_content

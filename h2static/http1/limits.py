@@ -60,5 +60,8 @@ class Limits:
     stall_octets: int = limits.STALL_OCTETS
 
     # --- time
+    #: From a request to the end of the exchange if the client has ended its side of the connection
+    #: and the application wants to know when it is gone: most such clients are.
+    departed_seconds: float = limits.DEPARTED_SECONDS
     #: Between two requests.
     idle_seconds: float = limits.IDLE_SECONDS

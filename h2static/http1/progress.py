@@ -24,15 +24,17 @@ class Wait(Enum):
     CONTENT = "content"
     #: The socket, to take octets.
     SOCKET = "socket"
+    #: An application that wants to know when the client is gone, which has ended its side.
+    DEPARTED = "departed"
     #: Not the peer: the application is working, or a body waits for its medium.
     NOBODY = "nobody"
 
 
-def wait_of(exchange: Exchange | None, *, acted: bool, sending: bool) -> Wait:
+def wait_of(exchange: Exchange | None, *, acted: bool, sending: bool, ended: bool = False) -> Wait:
     """What a connection with this exchange waits for.
 
     ``acted``: the application has made calls that have not taken effect yet.  ``sending``: octets
-    wait for the socket.
+    wait for the socket.  ``ended``: the peer sends no more.
     """
     if exchange is None:
         return Wait.SOCKET if sending else Wait.REQUEST
@@ -41,6 +43,8 @@ def wait_of(exchange: Exchange | None, *, acted: bool, sending: bool) -> Wait:
     # Silence in a tunnel is not a delay.
     if exchange.reads_content and not exchange.tunneled:
         return Wait.CONTENT
+    if ended and exchange.watched:
+        return Wait.DEPARTED
     return Wait.SOCKET if sending else Wait.NOBODY
 
 
@@ -98,6 +102,8 @@ class Progress:
             return self.since + limits.stall_seconds
         if wait is Wait.CONTENT:
             return self.since + limits.content_seconds
+        if wait is Wait.DEPARTED:
+            return self.since + limits.departed_seconds
         if wait is Wait.NOBODY:
             return None
         if self._head_since is not None:

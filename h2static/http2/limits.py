@@ -118,6 +118,9 @@ class Limits:
     preface_seconds: float = shared.HEADER_SECONDS
     #: Time to acknowledge SETTINGS (RFC 9113 section 6.5.3), as in nghttpd.
     settings_ack_seconds: float = 10.0
+    #: From a request to the end of the connection if the client has ended its side and an
+    #: application wants to know when it is gone: most such clients are.
+    departed_seconds: float = shared.DEPARTED_SECONDS
     #: Time without an open stream; nghttpx uses three minutes.
     idle_seconds: float = shared.IDLE_SECONDS
     #: Between two checks of the deadlines of an active connection, so a missed deadline is noticed

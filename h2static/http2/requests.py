@@ -398,8 +398,14 @@ class Requests:
 
     def pending(self, stream: Stream) -> bool:
         """Whether a response may still be sent although the client sends nothing more."""
-        # A job in a thread, or an application with a complete request.
-        return stream.working or stream.waiting or (stream.whole and stream.response is None)
+        if stream.response is None:
+            # A job in a thread, or an application with a complete request; one that wants to know
+            # when the client is gone could not learn it in another way.
+            spent = self._turn.now - stream.opened_at
+            patient = not stream.watched or spent < self._service.limits.departed_seconds
+            return stream.working or (stream.whole and patient)
+        # Nor could an event stream, which has no end.
+        return stream.waiting and stream.remaining is not None
 
     def sent(self, stream: Stream) -> None:
         """The response has ended before the request's content has."""

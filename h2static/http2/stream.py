@@ -319,6 +319,11 @@ class Stream:
         """Whether all of the response has entered the output."""
         return self.response is not None and self.remaining == 0
 
+    @property
+    def watched(self) -> bool:
+        """Whether an application wants to know when the client is gone."""
+        return bool(self._lost)
+
     def finished(self, now: float) -> Finished | None:
         """The journal's entry for a stream that is over; ``None`` if there was no response."""
         if self.response is None:

@@ -310,6 +310,90 @@ def test_a_client_that_ends_its_side_still_gets_its_response(dialect: Dialect) -
     assert talk.whole_reply(number).content == b"late"
 
 
+@pytest.mark.parametrize("informed", [False, True], ids=["silent", "informed"])
+def test_a_client_that_ends_its_side_is_lost_to_an_application_that_asks(
+    dialect: Dialect, informed: bool
+) -> None:
+    """A client that exits closes its side; nothing else tells an application that waits."""
+    if not dialect.half_closes:
+        pytest.skip("a connection has no sides")
+    application = Scripted(keep)
+    talk = Conversation(dialect, application)
+    talk.request(b"/")
+    talk.settle()
+    (exchange,) = application.handled
+    calls: list[str] = []
+    exchange.when_lost(lambda: calls.append("lost"))
+    if informed:
+        exchange.inform(103)
+        talk.settle()
+    talk.end_input()
+    for _ in range(3):
+        talk.step(0.6)
+    assert talk.closed
+    assert calls == ["lost"]
+
+
+def test_a_client_that_ends_its_side_gets_a_quick_response(dialect: Dialect) -> None:
+    """As `printf | nc -N` does; few clients that end their side are still there."""
+    if not dialect.half_closes:
+        pytest.skip("a connection has no sides")
+    application = Scripted(keep)
+    talk = Conversation(dialect, application)
+    number = talk.request(b"/")
+    talk.settle()
+    (exchange,) = application.handled
+    calls: list[str] = []
+    exchange.when_lost(lambda: calls.append("lost"))
+    talk.end_input()
+    talk.step(0.5)
+    exchange.respond(text(200, b"quick"))
+    talk.settle()
+    assert talk.whole_reply(number).content == b"quick"
+    assert calls == []
+
+
+def test_a_client_that_ends_its_side_still_gets_a_response_of_known_length(
+    dialect: Dialect,
+) -> None:
+    if not dialect.half_closes:
+        pytest.skip("a connection has no sides")
+    application = Scripted()
+    body = application.body([b"01234", None, b"56789"], length=10)
+    body.wakes = False
+
+    def watched(exchange: Exchange) -> None:
+        exchange.when_lost(lambda: calls.append("lost"))
+        fields = ((b"content-length", b"10"),)
+        exchange.respond(Response(status=200, fields=fields, body=body))
+
+    calls: list[str] = []
+    application.behaviours = watched
+    talk = Conversation(dialect, application)
+    talk.request(b"/")
+    talk.settle()
+    talk.end_input()
+    assert not talk.closed
+    assert calls == []
+
+
+def test_a_stream_without_an_end_ends_when_its_client_ends_its_side(dialect: Dialect) -> None:
+    if not dialect.half_closes:
+        pytest.skip("a connection has no sides")
+    application = Scripted()
+    body = application.body([b"data: 1\n\n", None])
+    body.wakes = False
+    application.behaviours = lambda exchange: exchange.respond(
+        Response(status=200, fields=(), body=body)
+    )
+    talk = Conversation(dialect, application)
+    talk.request(b"/")
+    talk.settle()
+    talk.end_input()
+    assert talk.closed
+    application.ledger.assert_settled()
+
+
 # ---------------------------------------------------------------------- abort
 
 

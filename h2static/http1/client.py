@@ -15,6 +15,7 @@ Strategy: strict parsing with parts of the server side; no pipelining, because s
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -32,6 +33,8 @@ from h2static.http1.output import Output
 from h2static.http1.request_framer import frame_request
 from h2static.http1.response_head import End, Incoming, parse_response
 from h2static.http1.sender import READ_SIZE, Sender
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 def nothing() -> None:
@@ -366,6 +369,9 @@ class ClientConnection:
         if end < 0:
             if len(octets) >= self._limits.header_section:
                 raise BadMessage("header section too large")
+            if _BARE_LF.search(octets):
+                # Its empty line would be waited for in vain.
+                raise BadMessage("bare LF in the header section")
             return False
         section = bytes(octets[: end + 4])
         del octets[: end + 4]

@@ -252,6 +252,7 @@ def test_http_1_0() -> None:
         (b"HTTP/1.1 600 X\r\n\r\n", "status line"),
         (b"HTTP/1.1  200 X\r\n\r\n", "status line"),
         (OK + b"x: a\nb: c\r\n\r\n", "bare"),
+        (b"HTTP/1.1 200 OK\ncontent-length: 0\n\n", "bare LF"),
         (OK + b"x: a\x00\r\n\r\n", "control"),
         (OK + b"x : a\r\n\r\n", "field line"),
         (OK + b"x\r\n\r\n", "field line"),

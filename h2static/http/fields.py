@@ -14,3 +14,6 @@ Fields: TypeAlias = tuple[Field, ...]
 
 #: Names the product without its version: a version would help only attackers.
 SERVER_FIELD: Final[Field] = (b"server", b"h2static")
+
+#: The only field whose lines cannot be combined (RFC 9110 section 5.3).
+SET_COOKIE: Final = b"set-cookie"

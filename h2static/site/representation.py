@@ -14,7 +14,7 @@ from typing import Protocol
 
 from h2static.http.bodies import Body
 from h2static.http.dates import format_http_date
-from h2static.http.fields import SERVER_FIELD, Field
+from h2static.http.fields import SERVER_FIELD, SET_COOKIE, Field
 from h2static.http.messages import Response
 from h2static.site.bodies import FileAccess, FileBody, take_sample
 from h2static.site.cache_key import CacheKey
@@ -150,11 +150,16 @@ def prepare(
 
 
 def with_rules(head: dict[bytes, bytes], fields: Sequence[Field]) -> tuple[Field, ...]:
-    """``head`` with the fields set by rules: existing ones in place, others at the end."""
+    """``head`` with the fields set by rules: existing ones in place, others at the end, and each
+    Set-Cookie on its own."""
+    cookies = []
     for name, value in fields:
+        if name == SET_COOKIE:
+            cookies.append((name, value))
+            continue
         # Both sources may name fields that caches must consider.
         head[name] = join_vary(head.get(name, b""), value) if name == b"vary" else value
-    return tuple(head.items())
+    return (*head.items(), *cookies)
 
 
 def join_vary(first: bytes, second: bytes) -> bytes:

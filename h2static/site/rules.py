@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from h2static.http.fields import Field
+from h2static.http.fields import SET_COOKIE, Field
 from h2static.http.grammar import FIELD_VALUE, LOWER_CASE_NAME
 from h2static.site.pathpatterns import PatternIndex
 from h2static.site.paths import split_path
@@ -173,18 +173,23 @@ class Rules:
         return _GZIP if file_path.lower().endswith(_GZIP_BY_NAME) else None
 
     def fields(self, path: bytes, file_path: bytes | None = None) -> tuple[Field, ...]:
-        """The fields to set for a request for ``path``, each name once.
+        """The fields to set for a request for ``path``, each name once, except Set-Cookie.
 
         ``file_path``: the path of the file that answers it.  Without one (errors, redirects, lists)
         no rule sets Cache-Control: a file that is missing today may exist tomorrow.
         """
         paths = (path,) if file_path is None else (path, file_path)
         values: dict[bytes, bytes] = {}
+        cookies: list[Field] = []
         numbers = self._index.candidates(split_path(path)) if self._netlify else ()
         for number in numbers:
             rule = self._netlify[number]
             # Netlify uses only the path of the request.
             if rule.pattern.matches(path):
+                if rule.name == SET_COOKIE:
+                    # RFC 9110 section 5.3: "it cannot be combined into a single field value".
+                    cookies.append((rule.name, rule.value))
+                    continue
                 before = values.get(rule.name)
                 # Netlify joins the values that several blocks set for one field.
                 values[rule.name] = rule.value if before is None else before + b", " + rule.value
@@ -196,4 +201,6 @@ class Rules:
                 values[rule.name] = rule.value
         if file_path is None:
             values.pop(b"cache-control", None)
-        return tuple(values.items())
+        if SET_COOKIE in values:
+            cookies.clear()
+        return (*values.items(), *cookies)

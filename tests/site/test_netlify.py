@@ -11,6 +11,7 @@ import pytest
 
 from h2static.site.limits import DEFAULTS
 from h2static.site.netlify import parse_headers
+from h2static.site.rules import parse_header_rule
 from tests.site.harness import field, make_client, octets_of, write
 
 HEADERS = """\
@@ -39,6 +40,33 @@ def test_headers_are_set_and_joined(root: Path) -> None:
     assert field(response, "access-control-allow-origin") == "*"
     assert field(client.get("/blog/x"), "x-blog") == "yes"
     assert field(client.get("/blog/x/y"), "x-blog") is None
+
+
+def test_cookies_are_not_joined(root: Path) -> None:
+    """RFC 9110 section 5.3: a comma may be part of a cookie."""
+    write(root, "_headers", "/*\n  Set-Cookie: a=1\n  Set-Cookie: b=2\n/x/*\n  Set-Cookie: c=3\n")
+    write(root, "x/a.html", "content")
+    write(root, "x/sub/index.html")
+    client = make_client(root, netlify=True)
+    whole = client.get("/x/a.html")
+    tag = field(whole, "etag") or ""
+    for response in (
+        whole,
+        client.get("/x/a.html", range="bytes=0-1"),
+        client.get("/x/a.html", if_none_match=tag),
+        client.get("/x/sub"),
+        client.get("/x/missing"),
+    ):
+        cookies = [value for name, value in response.fields if name == b"set-cookie"]
+        assert cookies == [b"a=1", b"b=2", b"c=3"]
+
+
+def test_an_option_replaces_all_cookies(root: Path) -> None:
+    write(root, "_headers", "/*\n  Set-Cookie: a=1\n  Set-Cookie: b=2\n")
+    write(root, "index.html")
+    client = make_client(root, netlify=True, header=(parse_header_rule("*:Set-Cookie: c=3"),))
+    cookies = [value for name, value in client.get("/").fields if name == b"set-cookie"]
+    assert cookies == [b"c=3"]
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,19 @@ def integer(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
-def size(maximum: int) -> Callable[[str], int]:
-    """A parser of sizes in octets; K, M and G are powers of 1024."""
+def _written(octets: int) -> str:
+    """A size as :func:`size` reads it."""
+    unit = max(
+        (one for one, factor in _UNITS.items() if octets and octets % factor == 0),
+        key=_UNITS.__getitem__,
+        default="",
+    )
+    return f"{octets // _UNITS[unit]}{unit}"
+
+
+def size(maximum: int, minimum: int = 0) -> Callable[[str], int]:
+    """A parser of sizes in octets from ``minimum`` to ``maximum``; K, M and G are powers of
+    1024."""
 
     def parse(text: str) -> int:
         match = _SIZE.fullmatch(text)
@@ -43,6 +54,8 @@ def size(maximum: int) -> Callable[[str], int]:
         octets = number(match[1]) * _UNITS[match[2].upper()]
         if octets > maximum:
             raise ValueError(f"{text} is too large: at most {maximum} octets")
+        if octets < minimum:
+            raise ValueError(f"{text} is too small: at least {_written(minimum)}")
         return octets
 
     return parse

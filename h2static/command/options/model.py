@@ -174,15 +174,16 @@ def size_option(
     default: str,
     help: str,  # noqa: A002  as above
     letter: str = "",
+    minimum: int = 0,
 ) -> Option:
-    """An option whose value is a number of octets, at most ``maximum``."""
+    """An option whose value is a number of octets from ``minimum`` to ``maximum``."""
     return Option(
         name=name,
         letter=letter,
         group=group,
         argument=Argument.ONE,
         metavar="SIZE",
-        parse=size(maximum),
+        parse=size(maximum, minimum),
         default=default,
         schema=SIZE,
         help=help,

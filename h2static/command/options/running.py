@@ -26,6 +26,7 @@ from h2static.config import (
     MAX_MEMORY,
     MAX_SECONDS,
     MAX_WORKERS,
+    MIN_MEMORY,
     LogFormat,
 )
 
@@ -251,6 +252,7 @@ PROCESSES = (
         name="max-memory",
         group=Group.PROCESSES,
         maximum=MAX_MEMORY,
+        minimum=MIN_MEMORY,
         default="none",
         help="Maximum memory of each worker. Above SIZE, a worker empties its caches; if that"
         " is not enough, it is replaced without losing a request.",

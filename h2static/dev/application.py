@@ -236,7 +236,8 @@ class DevApplication(Wrapper):
         if response.status != 200 or not query.startswith(_PAGE_QUERY):
             exchange.respond(response)
             return
-        asked = unquote_to_bytes(query.removeprefix(_PAGE_QUERY))
+        # What follows makes the client's question another one each time.
+        asked = unquote_to_bytes(query.removeprefix(_PAGE_QUERY).partition(b"&")[0])
         if not asked.startswith(b"/") or asked.startswith(_OWN_PATHS) or len(asked) > _LONGEST_PATH:
             exchange.respond(self._inner.refuse(400, request))
             return

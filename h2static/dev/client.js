@@ -50,6 +50,8 @@
   const firstRetry = 200;
   const slowestRetry = 1000;
   const lostAfter = 1000;
+  /** A page that is still there so long after its reload was not reloaded. */
+  const calledOffAfter = 5000;
 
   // ---------------------------------------------------------------- the state of the files
 
@@ -63,8 +65,10 @@
   let early = label !== null && label.version === unknown && !stays;
   /** The state of the files from which this page was made. */
   let known = label && label.version !== unknown ? stateOfThisPage() : null;
+  /** Whether it says that there is nothing, or what went wrong. */
+  const isError = label !== null && label.tag === "";
   let leaving = false;
-  /** Whether the page would have been reloaded if its file had existed. */
+  /** Whether the page would have been reloaded if its file had existed, or nobody had minded. */
   let stale = false;
 
   /** `tag`: the version of the content; empty for an error, undefined if unknown. */
@@ -160,7 +164,10 @@
     const done = new Set([...swapSheets(sheets), ...swapImages(images)]);
     // Used in a place where it cannot be replaced: by a script, in a closed shadow tree.
     const left = [...sheets, ...images].filter((path) => !done.has(path));
-    const paths = [...left, ...others];
+    // A list has their sizes and dates; an error may stand in the place of one.
+    if (isList()) others.push(...sheets, ...images);
+    else if (isError) others.push(...left);
+    const paths = [...new Set([...left, ...others])];
     noteChanged(paths);
     // It is unknown which pages depend on a folder that is not served, or have a shared worker.
     const isOutside = changes.some(({ kind, everywhere }) => kind === "outside" || everywhere);
@@ -180,31 +187,37 @@
    */
   async function renew(must, { others = [], loaded = [] } = {}) {
     if (label === null || label.tag === undefined) return reload();
-    const read = (response) => (response.ok ? response.json() : null);
-    const now = await ask(pageUrl + encodeURIComponent(thisPage()), read);
+    // A service worker may keep all that it has fetched: no question is asked twice.
+    const question = `${pageUrl}${encodeURIComponent(thisPage())}&${Math.random()}`;
+    // The server does not say what it is if its address is too long.
+    const read = (response) => (response.ok ? response.json() : response.status < 500 ? {} : null);
+    const now = await ask(question, read);
     // Without a connection, there is nothing to reload; the next connection asks again.
     if (now === null) {
       stale = stale || must || loaded.length > 0;
       return undefined;
     }
-    const wasMissing = label.tag === "";
-    const isList = document.querySelector("main[data-h2static-list]") !== null;
-    const isMissing = now.status === 404 || now.status === 410 || (now.list && !isList);
-    if (isMissing && !wasMissing) {
+    const isMissing = now.status === 404 || now.status === 410 || (now.list && !isList());
+    if (isMissing && !isError) {
       stale = true;
       overlay.note("missing", "This page's file is missing; the page reloads when it is back.");
       return undefined;
     }
     overlay.note("missing", null);
-    const isAnother = wasMissing
+    const isAnother = isError
       ? !isMissing || others.some((path) => pageFile.test(path))
       : now.tag !== label.tag;
     return must || stale || isAnother || (await isOutdated(loaded)) ? reload() : undefined;
   }
 
+  function isList() {
+    return document.querySelector("main[data-h2static-list]") !== null;
+  }
+
   /** Reload if any file has changed since the page loaded it. */
   function compareAll() {
     const used = usedFiles();
+    compared = performance.now();
     const isFile = ({ address }) => pathOf(address) && !address.startsWith(`${ours}/`);
     return renew(used === null, { loaded: used ? [...used.values()].filter(isFile) : [] });
   }
@@ -269,6 +282,10 @@
   const seen = new Map();
   /** Addresses of files that have changed, and when the page heard so. */
   const changed = new Map();
+  /** When the page compared all that it had loaded. */
+  let compared = -1;
+  /** Files that were on their way when that happened, or when the page heard that they changed. */
+  const late = [];
   /** Scripts that were loaded like workers, or like preloaded modules. */
   const maybeWorkers = new Set();
   let overflowed = false;
@@ -292,12 +309,17 @@
       const path = pathOf(entry.name);
       addLoaded(seen, entry.name, entry);
       if (entry.initiatorType === "other" && /\.m?js$/i.test(path)) maybeWorkers.add(path);
-      // It was on its way when the page heard that it has changed.
-      if (changed.get(path) >= entry.startTime) {
+      if ((changed.get(path) ?? compared) >= entry.startTime) {
         changed.delete(path);
-        later(() => renew(false, { loaded: [seen.get(path)] }));
+        late.push(path);
+        later(compareLate);
       }
     }
+  }
+
+  function compareLate() {
+    const loaded = late.splice(0, mostCompared).map((path) => seen.get(path));
+    return loaded.length ? renew(false, { loaded }) : undefined;
   }
 
   function noteChanged(paths) {
@@ -333,6 +355,12 @@
     store(scrollKey, JSON.stringify([location.href, window.scrollX, window.scrollY]));
     store(formsKey, JSON.stringify({ page: thisPage(), filled: filledFields() }));
     location.reload();
+    // A person who is asked may call it off.
+    setTimeout(() => {
+      leaving = false;
+      stale = true;
+      start();
+    }, calledOffAfter);
   }
 
   function blameServiceWorker() {
@@ -875,7 +903,12 @@
   }
 
   addEventListener("pagehide", stop);
-  addEventListener("pageshow", start);
+  addEventListener("pageshow", ({ persisted }) => {
+    if (!leaving || !persisted) return start();
+    // It was left for another page while its reload was on its way.
+    leaving = false;
+    return reload();
+  });
   addEventListener("online", awake);
   document.addEventListener("freeze", stop);
   document.addEventListener("resume", start);

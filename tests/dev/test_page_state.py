@@ -83,6 +83,14 @@ def test_head_has_no_content(dev: Dev) -> None:
     assert (response.status, response.body) == (200, b"")
 
 
+def test_what_follows_the_page_does_not_count(dev: Dev) -> None:
+    """The client asks each time under another address."""
+    dev.broker.set_state(state("0123"), [])
+    page = b"/.h2static/events?page=%2F"
+    plain, extended = (told(dev.ask(page + more, SAME_ORIGIN)) for more in (b"", b"&0.5"))
+    assert plain == extended
+
+
 @pytest.mark.parametrize("page", ["", "index.html", "/.h2static/events", "/" + "a" * 9000])
 def test_what_is_no_page_is_refused(dev: Dev, page: str) -> None:
     assert look(dev, page).status == 400

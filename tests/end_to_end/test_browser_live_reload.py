@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import re
 import shutil
 import struct
@@ -484,6 +485,32 @@ window.PerformanceObserver = class {
 """
 
 
+#: The page hears that the state is known when a test wants it to.
+SPEAKING = """
+const Silent = window.EventSource;
+window.EventSource = class extends Silent {
+  constructor() {
+    super();
+    window.say = (version) => {
+      const data = JSON.stringify({ ...state(version), problems: [] });
+      this.dispatchEvent(new MessageEvent("hello", { data }));
+    };
+  }
+};
+"""
+
+
+def tag_of_page(server: RunningServer) -> str:
+    """What the client of a page is told, over cleartext."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        fields = {"host": f"localhost:{server.port}", "sec-fetch-site": "same-origin"}
+        connection.request("GET", "/.h2static/events?page=%2F", headers=fields)
+        tag = json.loads(connection.getresponse().read())["tag"]
+    assert isinstance(tag, str)
+    return tag
+
+
 @pytest.mark.parametrize(
     ("changed", "count"), [("nothing", 1), ("page", 2), ("page for ever", 2), ("file", 2)]
 )
@@ -498,12 +525,7 @@ def test_a_page_that_was_sent_before_the_state_was_known(
     )
     (root / "data.txt").write_text("1")
     with dev_server(browser, root, tls=False) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        with contextlib.closing(connection):
-            fields = {"host": f"localhost:{server.port}", "sec-fetch-site": "same-origin"}
-            connection.request("GET", "/.h2static/events?page=%2F", headers=fields)
-            tag = json.loads(connection.getresponse().read())["tag"]
-        early = ["unknown", "another" if "page" in changed else tag]
+        early = ["unknown", "another" if "page" in changed else tag_of_page(server)]
         then = early if changed == "page for ever" else NEW
         loads = [(early, [("hello", NEW)]), (then, [("hello", NEW)])]
         extra = FINISHED + (LOADED if changed == "file" else "")
@@ -518,6 +540,29 @@ def test_a_page_that_was_sent_before_the_state_was_known(
             browser.driver.execute_async_script("setTimeout(arguments[0])")
         assert browser.run("sessionStorage.getItem('h2static.scroll')") is None
         assert browser.run(LOADS) == count
+
+
+def test_a_file_that_was_on_its_way_before_the_state_was_known(
+    browser: Browser, root: Path
+) -> None:
+    """It was requested before its change, which is never told."""
+    # That no coding makes small.
+    filler = "//" + os.urandom(60_000).hex()
+    (root / "slow.js").write_text(f"window.slow = 1;{filler}")
+    (root / "index.html").write_text(
+        "<!doctype html><link rel='icon' href='data:,'><script src='processes.js'></script>"
+    )
+    with dev_server(browser, root, "--rate", "*slow.js=30K", tls=False) as server:
+        loads = json.dumps([(["unknown", tag_of_page(server)], []), (NEW, [])])
+        script = f"window.loads = {loads};{PROCESSES}{SPEAKING}"
+        (root / "processes.js").write_text(script)
+        browser.driver.get(address(server))
+        element = "Object.assign(document.createElement('script'), { src: 'slow.js' })"
+        browser.run(f"document.head.append({element})")
+        wait_until(lambda: open_streams(server) == 1, "the script is being sent")
+        replace(root / "slow.js", f"window.slow = 2;{filler}")
+        browser.run(f"window.say({json.dumps(NEW)})")
+        browser.wait(LOADS, 2)
 
 
 def test_a_deleted_page_comes_back(browser: Browser, server: RunningServer, root: Path) -> None:

@@ -99,6 +99,8 @@
 
   function lastReload() {
     const found = JSON.parse(stored(reloadedKey));
+    // A later server does not know the state at first, either: that is not the same version again.
+    if (found !== null && found.label === unknown) store(reloadedKey, null);
     return found !== null && found.page === thisPage() ? found : null;
   }
 

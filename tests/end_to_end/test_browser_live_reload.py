@@ -485,6 +485,22 @@ window.PerformanceObserver = class {
 """
 
 
+def test_a_page_that_was_sent_too_early_a_second_time(browser: Browser, root: Path) -> None:
+    """Such as by another server: it compares what it has loaded as it did before."""
+    (root / "index.html").write_text("<!doctype html><script src='processes.js'></script>")
+    early = ["unknown", "another"]
+    then = [("hello", NEW)]
+    loads = [(early, then), (NEW, then), (early, then), (NEW, then)]
+    script = f"window.loads = {json.dumps(loads)};{PROCESSES}"
+    (root / "processes.js").write_text(script)
+    with dev_server(browser, root, tls=False) as server:
+        browser.driver.get(address(server))
+        browser.wait(LOADS, 2)
+        browser.wait("sessionStorage.stays", "true")
+        browser.run("location.reload()")
+        browser.wait(LOADS, 4)
+
+
 #: The page hears that the state is known when a test wants it to.
 SPEAKING = """
 const Silent = window.EventSource;

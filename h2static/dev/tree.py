@@ -371,6 +371,10 @@ class Tree:
             first = target[len(root) :]
         else:
             first = self._outside.setdefault(target, path)
+            if first != path and os.path.realpath(self._absolute(first)) != target:
+                # That link is gone, or leads elsewhere.
+                self._outside[target] = first = path
+                self._aliases = [one for one in self._aliases if one[1] != path]
         if first == path:
             return True
         alias = (first, path)

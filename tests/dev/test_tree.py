@@ -227,6 +227,30 @@ def test_links_that_leave_the_root_are_followed_when_they_are_served(
     assert str(root / first / "deep") in tree.places()
 
 
+def test_a_link_that_leaves_the_root_may_get_another_name(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "x.js").write_text("1")
+    (root / "old").symlink_to(outside)
+    tree = Tree(str(root), IgnoreRules(), follow_links=True)
+    tree.scan()
+    (root / "old").rename(root / "new")
+    assert tree.refresh([""]) == [
+        Change(path="new/x.js", kind=Kind.ADDED),
+        Change(path="old/x.js", kind=Kind.REMOVED),
+    ]
+    (outside / "x.js").write_text("22")
+    assert tree.names(str(outside / "x.js")) == {"new/x.js"}
+    assert tree.refresh(["new/x.js"]) == [Change(path="new/x.js", kind=Kind.MODIFIED)]
+    # One of two names goes.
+    (root / "other").symlink_to(outside)
+    tree.refresh([""])
+    (root / "new").unlink()
+    tree.refresh([""])
+    assert tree.names(str(outside / "x.js")) == {"other/x.js"}
+
+
 def test_links_that_leave_the_root_are_overlooked_when_they_are_not_served(
     root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

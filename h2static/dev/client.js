@@ -220,8 +220,13 @@
   function compareAll() {
     const used = usedFiles();
     compared = performance.now();
-    const isFile = ({ address }) => pathOf(address) && !address.startsWith(`${ours}/`);
-    return renew(used === null, { loaded: used ? [...used.values()].filter(isFile) : [] });
+    const loaded = used ? [...used.values()].filter(({ address }) => isFile(address)) : [];
+    return renew(used === null, { loaded });
+  }
+
+  /** Whether this address is one of the site's files. */
+  function isFile(address) {
+    return pathOf(address) !== "" && !address.startsWith(`${ours}/`);
   }
 
   /** What `read` makes of the response to a request of this origin; null if there is none. */
@@ -311,7 +316,7 @@
       const path = pathOf(entry.name);
       addLoaded(seen, entry.name, entry);
       if (entry.initiatorType === "other" && /\.m?js$/i.test(path)) maybeWorkers.add(path);
-      if ((changed.get(path) ?? compared) >= entry.startTime) {
+      if ((changed.get(path) ?? compared) >= entry.startTime && isFile(entry.name)) {
         changed.delete(path);
         late.push(path);
         later(compareLate);

@@ -5,8 +5,7 @@ state; it may be used in any thread.  A :class:`BuiltResponse` lists what the re
 and the contents read on the way.  Without ``blocking`` it raises
 :class:`~h2static.site.errors.WouldBlockError` instead of reading what is not in the page cache.
 
-Errors have two sources: :class:`~h2static.site.errors.SiteError` (rules of HTTP and of the site)
-and ``OSError`` (the file system).
+Errors: :class:`~h2static.site.errors.SiteError` (HTTP and the site) and ``OSError`` (files).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from h2static.http.fields import SERVER_FIELD, Field
+from h2static.http.fields import SERVER_FIELD, SET_COOKIE, Field
 from h2static.http.messages import Response
 from h2static.site.cache_key import CacheKey
 from h2static.site.compression import Compression, Unknown
@@ -449,7 +448,9 @@ class ResponseBuilder:
             except (SiteError, OSError):
                 self.dependencies.settled = False
             else:
-                response.fields = with_rules(dict(response.fields), error.fields)
+                cookies = [field for field in response.fields if field[0] == SET_COOKIE]
+                head = dict(field for field in response.fields if field[0] != SET_COOKIE)
+                response.fields = with_rules(head, (*error.fields, *cookies))
                 return response
         return self.default_error(error)
 

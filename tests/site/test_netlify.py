@@ -48,6 +48,7 @@ def test_cookies_are_not_joined(root: Path) -> None:
     write(root, "x/a.html", "content")
     write(root, "x/sub/index.html")
     client = make_client(root, netlify=True)
+    write(root, "404.html", "none")
     whole = client.get("/x/a.html")
     tag = field(whole, "etag") or ""
     for response in (

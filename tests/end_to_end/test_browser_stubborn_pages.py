@@ -139,7 +139,9 @@ def test_a_page_that_was_left_during_its_reload(browser: Browser, root: Path) ->
         browser.visit(address(server))
         browser.run(f"({LEAVES}, window.marker = 1)")
         replace(root / "index.html", page("second"))
-        browser.wait("document.title", "other")
-        browser.wait_connected()
-        browser.run("history.back()")
+        browser.wait("['other', 'second'].includes(document.title)")
+        # On a busy machine the reload may come first.
+        if browser.run("document.title") == "other":
+            browser.wait_connected()
+            browser.run("history.back()")
         browser.wait("document.title", "second")

@@ -41,6 +41,15 @@ class Workers:
         self._processes: dict[Connection, BaseProcess] = {}
 
     def __enter__(self) -> Workers:
+        try:
+            self._start()
+        except BaseException:
+            # Ctrl-C came meanwhile: the block is not entered, and therefore not left.
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         # Spawned: the same on every platform, and nothing is inherited from this process.
         context = multiprocessing.get_context("spawn")
         # Otherwise the first process starts it, which unblocks signals that must stay blocked.
@@ -55,7 +64,6 @@ class Workers:
                 process.start()
                 theirs.close()
                 self._processes[ours] = process
-        return self
 
     def __exit__(self, *_: object) -> None:
         with uninterrupted():

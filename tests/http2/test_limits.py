@@ -28,6 +28,7 @@ _GOAWAY = "tests.conformance.test_rfc9113_6_8_goaway"
 _WINDOWS = "tests.conformance.test_rfc9113_6_9_flow_control"
 _STATES = "tests.conformance.test_rfc9113_5_streams"
 _PRIORITIES = "tests.conformance.test_rfc9218_priorities"
+_EXCHANGES = "tests.contracts.test_engine_exchanges"
 _TUNNELS = "tests.conformance.test_rfc8441_extended_connect"
 
 #: Limit -> test that crosses it, test below it.
@@ -166,6 +167,10 @@ TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "settings_ack_seconds": (
         (_FRAMES, "test_hazard_05_settings_are_never_acknowledged"),
         (_FRAMES, "test_hazard_09_an_idle_connection_is_asked_to_leave"),
+    ),
+    "departed_seconds": (
+        (_EXCHANGES, "test_a_client_that_ends_its_side_is_lost_to_an_application_that_asks"),
+        (_EXCHANGES, "test_a_client_that_ends_its_side_gets_a_quick_response"),
     ),
     "idle_seconds": (
         (_FRAMES, "test_hazard_09_an_idle_connection_is_asked_to_leave"),

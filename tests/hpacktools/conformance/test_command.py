@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import select
 import shlex
@@ -9,12 +10,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
 
 from hpacktools.conformance import command
 from hpacktools.conformance.command import CommandError, Finished, run_command
+from hpacktools.conformance.workers import Workers
 from tests.hpacktools.cli.test_processes import command as tool
 from tests.hpacktools.conformance.running import conformance
 from tests.support.stories import VECTORS
@@ -170,6 +173,25 @@ class TestInterruption:
         os.killpg(running.pid, signal.SIGINT)
         assert end_of(running) == (130, b"")
         witness.close()
+
+    def test_ctrl_c_while_the_second_worker_is_being_started(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is told when both are there, and none is left."""
+        start_one = SpawnProcess.start
+
+        def start_and_interrupt(process: SpawnProcess) -> None:
+            start_one(process)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(SpawnProcess, "start", start_and_interrupt)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with pytest.raises(KeyboardInterrupt), Workers(2):
+                pytest.fail("the block is entered")
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert not multiprocessing.active_children()
 
     def test_a_worker_that_dies_is_one_line(self, tmp_path: Path) -> None:
         decoder = "sh -c 'kill -9 $PPID'"

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -182,7 +183,8 @@ class TestInterruption:
 
         def start_and_interrupt(process: SpawnProcess) -> None:
             start_one(process)
-            os.kill(os.getpid(), signal.SIGINT)
+            # The process of the command has no other thread to which it could come.
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
         monkeypatch.setattr(SpawnProcess, "start", start_and_interrupt)
         before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -65,10 +65,10 @@
   let early = label !== null && label.version === unknown && !stays;
   /** The state of the files from which this page was made. */
   let known = label && label.version !== unknown ? stateOfThisPage() : null;
-  /** Whether it says that there is nothing, or what went wrong. */
+  /** Whether this page is an error page, such as one for a missing file. */
   const isError = label !== null && label.tag === "";
   let leaving = false;
-  /** Whether the page would have been reloaded if its file had existed, or nobody had minded. */
+  /** Whether the page is due for a reload: its file was missing, or the reload was called off. */
   let stale = false;
 
   /** `tag`: the version of the content; empty for an error, undefined if unknown. */

@@ -15,7 +15,6 @@ Strategy: strict parsing with parts of the server side; no pipelining, because s
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 
@@ -27,14 +26,13 @@ from h2static.http1.client_memory import ClientMemory
 from h2static.http1.content import Chunked, Content, KnownLength
 from h2static.http1.errors import BadMessage, BadRequest, BadResponse, Broken
 from h2static.http1.framer import Framed
+from h2static.http1.head import find_bare_line_end
 from h2static.http1.limits import Limits
 from h2static.http1.observer import HeadObserver
 from h2static.http1.output import Output
 from h2static.http1.request_framer import frame_request
 from h2static.http1.response_head import End, Incoming, parse_response
 from h2static.http1.sender import READ_SIZE, Sender
-
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 def nothing() -> None:
@@ -77,9 +75,8 @@ class ClientConnection:
 
     __slots__ = (
         "_call", "_content", "_eof", "_incoming", "_limits", "_memory", "_notify", "_observer",
-        "_octets",
-        "_output", "_paused", "_resumed", "_reusable", "_sender", "_waiting", "blocked", "closing",
-        "problem", "switched",
+        "_octets", "_output", "_paused", "_resumed", "_reusable", "_searched", "_sender",
+        "_waiting", "blocked", "closing", "problem", "switched",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +96,8 @@ class ClientConnection:
         self._output = Output()
         self._sender = Sender(self._output)
         self._octets = bytearray()
+        #: Octets of an incomplete header section that have been searched for its end.
+        self._searched = 0
         #: The current request, its final response, and the parser of its content; a response that
         #: ends with the connection has no parser.
         self._call: Call | None = None
@@ -365,14 +364,16 @@ class ClientConnection:
         octets = self._octets
         if not b"HTTP/1.".startswith(octets[:7]):
             raise BadMessage("not an HTTP/1.1 response")
-        end = octets.find(b"\r\n\r\n", 0, self._limits.header_section)
+        searched = self._searched
+        end = octets.find(b"\r\n\r\n", max(0, searched - 3), self._limits.header_section)
         if end < 0:
             if len(octets) >= self._limits.header_section:
                 raise BadMessage("header section too large")
-            if _BARE_LF.search(octets):
-                # Its empty line would be waited for in vain.
-                raise BadMessage("bare LF in the header section")
+            if find_bare_line_end(octets, max(0, searched - 1)):
+                raise BadMessage("control octet, bare CR or bare LF in the header section")
+            self._searched = len(octets)
             return False
+        self._searched = 0
         section = bytes(octets[: end + 4])
         del octets[: end + 4]
         if self._observer is not None:

@@ -30,7 +30,7 @@ class Wait(Enum):
     NOBODY = "nobody"
 
 
-def wait_of(exchange: Exchange | None, *, acted: bool, sending: bool, ended: bool = False) -> Wait:
+def wait_of(exchange: Exchange | None, *, acted: bool, sending: bool, ended: bool) -> Wait:
     """What a connection with this exchange waits for.
 
     ``acted``: the application has made calls that have not taken effect yet.  ``sending``: octets

@@ -297,11 +297,17 @@ def test_a_response_may_be_given_while_the_loss_is_told(dialect: Dialect) -> Non
     application.ledger.assert_settled()
 
 
-def test_a_client_that_ends_its_side_still_gets_its_response(dialect: Dialect) -> None:
+@pytest.fixture
+def with_sides(dialect: Dialect) -> Dialect:
+    """One whose clients can end their side of the connection."""
     if not dialect.half_closes:
         pytest.skip("a connection has no sides")
+    return dialect
+
+
+def test_a_client_that_ends_its_side_still_gets_its_response(with_sides: Dialect) -> None:
     application = Scripted(keep)
-    talk = Conversation(dialect, application)
+    talk = Conversation(with_sides, application)
     number = talk.request(b"/")
     talk.end_input()
     assert not talk.closed
@@ -312,13 +318,11 @@ def test_a_client_that_ends_its_side_still_gets_its_response(dialect: Dialect) -
 
 @pytest.mark.parametrize("informed", [False, True], ids=["silent", "informed"])
 def test_a_client_that_ends_its_side_is_lost_to_an_application_that_asks(
-    dialect: Dialect, informed: bool
+    with_sides: Dialect, informed: bool
 ) -> None:
     """A client that exits closes its side; nothing else tells an application that waits."""
-    if not dialect.half_closes:
-        pytest.skip("a connection has no sides")
     application = Scripted(keep)
-    talk = Conversation(dialect, application)
+    talk = Conversation(with_sides, application)
     talk.request(b"/")
     talk.settle()
     (exchange,) = application.handled
@@ -334,12 +338,10 @@ def test_a_client_that_ends_its_side_is_lost_to_an_application_that_asks(
     assert calls == ["lost"]
 
 
-def test_a_client_that_ends_its_side_gets_a_quick_response(dialect: Dialect) -> None:
+def test_a_client_that_ends_its_side_gets_a_quick_response(with_sides: Dialect) -> None:
     """As `printf | nc -N` does; few clients that end their side are still there."""
-    if not dialect.half_closes:
-        pytest.skip("a connection has no sides")
     application = Scripted(keep)
-    talk = Conversation(dialect, application)
+    talk = Conversation(with_sides, application)
     number = talk.request(b"/")
     talk.settle()
     (exchange,) = application.handled
@@ -354,10 +356,8 @@ def test_a_client_that_ends_its_side_gets_a_quick_response(dialect: Dialect) -> 
 
 
 def test_a_client_that_ends_its_side_still_gets_a_response_of_known_length(
-    dialect: Dialect,
+    with_sides: Dialect,
 ) -> None:
-    if not dialect.half_closes:
-        pytest.skip("a connection has no sides")
     application = Scripted()
     body = application.body([b"01234", None, b"56789"], length=10)
     body.wakes = False
@@ -369,7 +369,7 @@ def test_a_client_that_ends_its_side_still_gets_a_response_of_known_length(
 
     calls: list[str] = []
     application.behaviours = watched
-    talk = Conversation(dialect, application)
+    talk = Conversation(with_sides, application)
     talk.request(b"/")
     talk.settle()
     talk.end_input()
@@ -377,16 +377,14 @@ def test_a_client_that_ends_its_side_still_gets_a_response_of_known_length(
     assert calls == []
 
 
-def test_a_stream_without_an_end_ends_when_its_client_ends_its_side(dialect: Dialect) -> None:
-    if not dialect.half_closes:
-        pytest.skip("a connection has no sides")
+def test_a_stream_without_an_end_ends_when_its_client_ends_its_side(with_sides: Dialect) -> None:
     application = Scripted()
     body = application.body([b"data: 1\n\n", None])
     body.wakes = False
     application.behaviours = lambda exchange: exchange.respond(
         Response(status=200, fields=(), body=body)
     )
-    talk = Conversation(dialect, application)
+    talk = Conversation(with_sides, application)
     talk.request(b"/")
     talk.settle()
     talk.end_input()

@@ -26,6 +26,7 @@ from h2static.client import (
 from tests.support.certificates import Certificate, encrypt, make_certificate
 from tests.support.fake_server import Visitor, fake_server
 from tests.support.processes import DEADLINE, RunningServer, running
+from tests.support.servers import free_port
 from tests.support.serving import Serving, serving
 
 NOWHERE = Place(host="nowhere.invalid")
@@ -131,8 +132,7 @@ def test_a_unix_domain_socket(tmp_path: Path) -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     with pytest.raises(ConnectError, match=rf"127.0.0.1:{port}: Connection refused"):
         ask(f"http://127.0.0.1:{port}/")
 

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.docs.markdown import Block
+from tests.support.servers import free_port
 
 #: Ports in the pages.  Each is replaced, in commands and in files, by one that the system chose,
 #: and put back in what is printed.
@@ -126,15 +127,6 @@ class _Server:
             self.process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at, on all addresses."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket(socket.AF_INET6)) for _ in range(count)]
-        for one in sockets:
-            one.bind(("::", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 @dataclass(slots=True)
 class Reader:
     """Someone who does what a page says, in ``folder``."""
@@ -148,8 +140,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        chosen = _free_ports(len(PORTS))
-        self.ports = dict(zip(PORTS, map(str, chosen), strict=True))
+        self.ports = {name: str(free_port()) for name in PORTS}
         self._shell = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],
             cwd=self.folder,

@@ -1,4 +1,4 @@
-"""Chromium for the tests of a module: started once, with one empty tab for each test."""
+"""Chromium for the tests of a module: started once, with an empty memory for each test."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def browser(chromium: Browser) -> Iterator[Browser]:
-    """The module's browser, whose tabs are closed after the test."""
-    yield chromium
-    chromium.close_tabs()
+    """The module's browser, which knows nothing of earlier tests."""
+    with chromium.forgetful():
+        yield chromium

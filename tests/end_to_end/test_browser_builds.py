@@ -13,6 +13,7 @@ import pytest
 from tests.support.browser import Browser, address, dev_server
 from tests.support.edits import replace
 from tests.support.marks import await_mark
+from tests.support.servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -299,8 +300,8 @@ def test_a_service_worker_is_named_and_removed(browser: Browser, root: Path) -> 
     (root / "index.html").write_text(page("first", REGISTER))
     (root / "sw.js").write_text(PRECACHE)
     words = ("--no-service-workers",)
-    with dev_server(browser, root, tls=True) as server:
-        port = server.port
+    port = free_port()
+    with dev_server(browser, root, tls=True, port=port) as server:
         browser.driver.get(address(server))
         browser.wait(CONTROLLED)
         server.wait_for_stderr("/sw.js is a service worker")

@@ -98,6 +98,17 @@ def retitle(page: Path, title: str) -> None:
     replace(page, text)
 
 
+def test_tests_do_not_share_what_pages_store(chromium: Browser, root: Path) -> None:
+    """The system may give the port of an earlier server again: both have the same origin."""
+    with dev_server(chromium, root, tls=True) as server:
+        for _ in range(2):
+            with chromium.forgetful():
+                chromium.visit(address(server))
+                assert chromium.run(LOADS) == 1
+                assert chromium.run("localStorage.length + document.cookie.length") == 0
+                chromium.run("localStorage.setItem('a', 'b') + (document.cookie = 'a=b')")
+
+
 def test_protocol(browser: Browser, server: RunningServer, tls: bool) -> None:
     browser.visit(address(server))
     protocol = browser.run("performance.getEntriesByType('navigation')[0].nextHopProtocol")
@@ -405,6 +416,7 @@ const words = ({ version, server, moment }) =>
 const timings = label ? [{ name: "h2static", description: words(state(label)) }] : [];
 performance.getEntriesByType = () => [{ serverTiming: timings }];
 sessionStorage.loads = Number(sessionStorage.loads || 0) + 1;
+sessionStorage.stays = false;
 window.EventSource = class extends EventTarget {
   constructor() {
     super();
@@ -414,8 +426,10 @@ window.EventSource = class extends EventTarget {
         const data = JSON.stringify({ ...state(version), previous, changes, problems: [] });
         this.dispatchEvent(new MessageEvent(name, { data }));
       }
-      // A page that is going to reload has noted where it was scrolled to.
-      sessionStorage.stays = sessionStorage.getItem("h2static.scroll") === null;
+      // Once it has heard them, a page that is going to reload has noted where it was scrolled to.
+      setTimeout(() => {
+        sessionStorage.stays = sessionStorage.getItem("h2static.scroll") === null;
+      });
     });
   }
   close() {}

@@ -15,6 +15,7 @@ from tests.support.edits import replace
 from tests.support.firefox import BidiError, Firefox, FirefoxHome, firefox_home
 from tests.support.marks import await_mark
 from tests.support.processes import command
+from tests.support.servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -56,14 +57,16 @@ def trusting(home: FirefoxHome, refused: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def firefox(home: FirefoxHome, trusting: list[str]) -> Iterator[Firefox]:
+def started(home: FirefoxHome, trusting: list[str]) -> Iterator[Firefox]:
     with home.started() as firefox:
         yield firefox
 
 
-@pytest.fixture(autouse=True)
-def _forget(firefox: Firefox) -> None:
-    firefox.get("about:blank")
+@pytest.fixture
+def firefox(started: Firefox) -> Iterator[Firefox]:
+    """The module's Firefox, which knows nothing of earlier tests."""
+    with started.forgetful():
+        yield started
 
 
 @pytest.fixture
@@ -164,9 +167,9 @@ def test_a_lost_connection_comes_back(firefox: Firefox, root: Path) -> None:
         "(document.querySelector('h2static-status') || {shadowRoot: {textContent: ''}})"
         ".shadowRoot.textContent.includes('lost')"
     )
-    with dev_server(firefox, root, tls=True) as server:
+    port = free_port()
+    with dev_server(firefox, root, tls=True, port=port) as server:
         firefox.visit(address(server))
-        port = server.port
     firefox.wait(overlay)
     replace(root / "index.html", page("second"))
     with dev_server(firefox, root, tls=True, port=port):

@@ -28,6 +28,7 @@ from tests.support.proxying import (
     say_ok2,
     to,
 )
+from tests.support.servers import free_port
 
 #: Octets that a backend sends in place of a response, or after its beginning, and whether the
 #: client has seen the beginning.
@@ -145,8 +146,7 @@ def test_content_that_nobody_reads_ends_the_connection(front: MakeFront) -> None
 
 
 def test_nobody_listens(front: MakeFront) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with proxying(
         to("/a", f"http://127.0.0.1:{port}"), to("/b", f"h2c://127.0.0.1:{port}")
     ) as proxy:

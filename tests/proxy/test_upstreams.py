@@ -32,14 +32,7 @@ from tests.support.proxying import (
     say_ok2,
     to,
 )
-
-
-def free_port() -> int:
-    """A port at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-    return port
-
+from tests.support.servers import free_port
 
 # ---------------------------------------------------------------------- several
 

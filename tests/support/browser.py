@@ -7,18 +7,21 @@ ends.  Waiting has a deadline and polls the page; nothing sleeps for luck.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from urllib.request import urlopen
 
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from websockets.sync.client import connect
 
 from h2static.localca.certificates import ensure_certificate
 from h2static.localca.stores import StoreKind, find_stores
@@ -64,6 +67,8 @@ class Browser:
     driver: Chrome
     #: For servers: where the local authority is.
     environment: dict[str, str]
+    #: Where new tabs keep what they store; empty: where the first tab does.
+    memory: dict[str, str] = field(default_factory=dict)
 
     def run(self, script: str) -> object:
         """The value of a JavaScript expression in the page."""
@@ -105,17 +110,40 @@ class Browser:
 
     def new_tab(self, url: str) -> str:
         """Open a page in another tab, which is then the current one; its handle."""
-        self.driver.switch_to.new_window("tab")
+        words = {"url": "about:blank", **self.memory}
+        handle = str(self._command("Target.createTarget", **words)["targetId"])
+        self.driver.switch_to.window(handle)
         self.driver.get(url)
-        return self.driver.current_window_handle
+        return handle
 
-    def close_tabs(self) -> None:
-        """Leave one empty tab."""
-        for handle in self.driver.window_handles[1:]:
-            self.driver.switch_to.window(handle)
-            self.driver.close()
-        self.driver.switch_to.window(self.driver.window_handles[0])
-        self.driver.get("about:blank")
+    @contextmanager
+    def forgetful(self) -> Iterator[None]:
+        """For this block, tabs that share nothing with those before, as in a private window.
+
+        The system may give a server the port of an earlier one: the pages of both would have one
+        origin, and would find each other's storage, caches and service workers.
+        """
+        (first,) = self.driver.window_handles
+        made = self._command("Target.createBrowserContext")
+        self.memory = {"browserContextId": str(made["browserContextId"])}
+        try:
+            self.new_tab("about:blank")
+            yield
+        finally:
+            self.driver.switch_to.window(first)
+            self._command("Target.disposeBrowserContext", **self.memory)
+            self.memory = {}
+
+    def _command(self, method: str, **parameters: str) -> dict[str, object]:
+        """The result of a command to the browser as a whole, which no tab may give."""
+        debugger = self.driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
+        with urlopen(f"http://{debugger}/json/version", timeout=PATIENCE) as answer:
+            address = json.load(answer)["webSocketDebuggerUrl"]
+        with connect(address, max_size=None) as socket:
+            socket.send(json.dumps({"id": 1, "method": method, "params": parameters}))
+            answer = json.loads(socket.recv(timeout=PATIENCE))
+        result: dict[str, object] = answer["result"]
+        return result
 
     def log(self) -> list[str]:
         """What the console has shown since the last call."""

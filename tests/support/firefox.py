@@ -78,6 +78,22 @@ class Firefox:
             assert isinstance(result, dict)
             return result
 
+    @contextmanager
+    def forgetful(self) -> Iterator[None]:
+        """For this block, a tab that finds nothing of what pages have stored before.
+
+        The system may give a server the port of an earlier one: the pages of both have one origin.
+        """
+        first = self.tab
+        user = self.command("browser.createUserContext")["userContext"]
+        made = self.command("browsingContext.create", type="tab", userContext=user)
+        self.tab = str(made["context"])
+        try:
+            yield
+        finally:
+            self.tab = first
+            self.command("browser.removeUserContext", userContext=user)
+
     def get(self, url: str) -> None:
         """Open a page, and wait until it has loaded; raises :class:`BidiError` where it cannot."""
         self.command("browsingContext.navigate", context=self.tab, url=url, wait="complete")

@@ -9,7 +9,7 @@ Assumes: nghttpd cannot pick a port, so one that is free is tried, a few times.
 from __future__ import annotations
 
 import contextlib
-import random
+import secrets
 import socket
 import subprocess
 import tempfile
@@ -24,6 +24,7 @@ from tests.support.tools import require_tool
 _TRIES = 5
 #: The lowest port that Linux gives to those who do not care for its number; macOS begins higher.
 _FIRST_OF_THE_SYSTEM = 32_768
+_GIVEN: set[int] = set()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,14 +41,18 @@ class RunningNghttpd:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free, and stays so.
+    """A port of 127.0.0.1 that is free, and stays so; each call gives another one.
 
     The system gives ports of its own choice from its range only, to listeners and to clients: below
     that range nobody gets a port who does not name it.
     """
     while True:
-        port = random.randrange(10_000, _FIRST_OF_THE_SYSTEM)
+        # Other processes choose at the same time: not from a generator that a test may have seeded.
+        port = 10_000 + secrets.randbelow(_FIRST_OF_THE_SYSTEM - 10_000)
+        if port in _GIVEN:
+            continue
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            _GIVEN.add(port)
             return port
 
 

@@ -223,7 +223,14 @@ class ResponseBuilder:
             return self._redirect(status, match.target)
         # A client's value for a placeholder must not lead out of the rule's folder.
         target = self.setup.target(match.target.partition(b"#")[0], dot_segments=False)
-        return self._file(walk, self._lookup(walk).file(target.names), status)
+        try:
+            return self._file(walk, self._lookup(walk).file(target.names), status)
+        except OSError as error:
+            if status == 200 or not is_absent(error):
+                raise
+            # The rule means the status, whether or not there is a page for it.
+            self.dependencies.settled &= is_lasting(error)
+            raise SiteError(status) from error
 
     def _serve(self, walk: Walk, target: Target) -> Response:
         found = self._lookup(walk).resolve(target.names, directory=target.directory)

@@ -42,6 +42,19 @@ def test_headers_are_set_and_joined(root: Path) -> None:
     assert field(client.get("/blog/x/y"), "x-blog") is None
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_status_without_a_page(root: Path, status: int) -> None:
+    """The rule tells what has become of the address; a page for it is optional."""
+    write(root, "_redirects", f"/old/* /page.html {status}\n")
+    client = make_client(root, netlify=True)
+    response = client.get("/old/x")
+    assert response.status == status
+    assert field(response, "cache-control") == "no-cache"
+    write(root, "page.html", "a page")
+    response = client.get("/old/x")
+    assert (response.status, octets_of(response)) == (status, b"a page")
+
+
 def test_cookies_are_not_joined(root: Path) -> None:
     """RFC 9110 section 5.3: a comma may be part of a cookie."""
     write(root, "_headers", "/*\n  Set-Cookie: a=1\n  Set-Cookie: b=2\n/x/*\n  Set-Cookie: c=3\n")

@@ -43,8 +43,12 @@ class Client:
         self.memory = memory
         self.state = memory.start(4_096)
         self.hits = 0
+        #: States that it was in.  The memory tells states by their addresses: one that is gone may
+        #: give its address to another, and a block counts as repeated before it is.
+        self.earlier: list[object] = []
 
     def receive(self, block: bytes) -> RequestHead:
+        self.earlier.append(self.state)
         known = self.state.known.get(block)
         if known is not None:
             self.hits += 1

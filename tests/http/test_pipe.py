@@ -74,6 +74,7 @@ def test_what_was_read_stays_as_it_is() -> None:
     assert first == b"abc"
 
 
+@pytest.mark.slow
 def test_many_tiny_pieces_take_about_the_memory_of_their_octets() -> None:
     """A client that takes nothing can have an application answer with very many."""
     pipe = Pipe(capacity=262_144)

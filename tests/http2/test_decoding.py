@@ -278,6 +278,7 @@ def test_what_has_come_once_is_seldom_remembered() -> None:
     assert len(client.state.known) < 90
 
 
+@pytest.mark.slow
 def test_twenty_thousand_requests_are_remembered() -> None:
     """A site may well have as many files, and a client ask for one after the other."""
     memory = FieldSectionMemory(NO_LIMITS)

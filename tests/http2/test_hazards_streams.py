@@ -196,6 +196,7 @@ def test_hazard_83_a_browser_that_navigates() -> None:
     peer.expect_response(stream_id)
 
 
+@pytest.mark.slow
 def test_hazard_83_a_thousand_small_files() -> None:
     peer = Peer(Mirror(alone=True))
     for stream_id in range(1, 4_001, 2):

@@ -234,6 +234,7 @@ def links_of(client: Client, path: str) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(tree=TREES, dotted=st.booleans())
 def test_listed_is_served_and_nothing_servable_is_missing(

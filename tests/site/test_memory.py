@@ -101,6 +101,7 @@ def grown(root: Path, scenario: str, *, settled: bool = True) -> dict[str, int]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", [RANGES, SEVERAL_RANGES])
 @pytest.mark.parametrize("settled", [True, False])
 def test_ranges_of_a_file(root: Path, scenario: str, settled: bool) -> None:
@@ -110,6 +111,7 @@ def test_ranges_of_a_file(root: Path, scenario: str, settled: bool) -> None:
     assert result["held"] <= MIB + 4
 
 
+@pytest.mark.slow
 def test_many_files_just_below_the_limit_of_small_ones(root: Path) -> None:
     for number in range(120):
         (root / f"{number}").write_bytes(os.urandom(900 * 1024))

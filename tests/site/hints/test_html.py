@@ -178,6 +178,7 @@ def test_nothing_raises(html: bytes) -> None:
         assert target.url.startswith(("/", "http"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     ["<", "<a", "<a ", "<a a", "<!--", "<!", "<![", "<?", "&", "<script>", "<style>", "</", "</a",

@@ -16,11 +16,10 @@ from h2static.http2 import registry as r
 from h2static.http2.frames import Data, RstStream
 from h2static.http2.registry import ErrorCode
 from tests.support.peer import Peer, request_fields
+from tests.support.processes import DEADLINE
 from tests.support.transports import Wire
 
 HOST = b"front.example"
-#: For anything that is waited for.
-SECONDS = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +83,7 @@ class Front1(_Front):
     version = b"1.1"
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), SECONDS)
+        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE)
         self._buffer = b""
 
     def send(
@@ -207,7 +206,7 @@ class Front2(_Front):
     version = b"2.0"
 
     def __init__(self, port: int) -> None:
-        self.wire = Wire(port, seconds=SECONDS)
+        self.wire = Wire(port, seconds=DEADLINE)
         self.peer = Peer(self.wire)
         self.peer.exact = False
         self._next = 1

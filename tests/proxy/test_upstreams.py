@@ -191,7 +191,7 @@ def test_health_checks(front: MakeFront) -> None:
         visitor.send(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
         return True
 
-    check = HealthCheck(path="/health?x", interval=0.1, timeout=2.0)
+    check = HealthCheck(path="/health?x", interval=0.1, timeout=DEADLINE)
     with backend1(answer) as behind, proxying(to("/a", behind.target, health=check)) as proxy:
         proxy.wait_for_error("the health check returned 500")
         assert front(proxy.port).ask().status == 503

@@ -210,9 +210,9 @@ def _shakes_hands(port: int) -> bool:
 
 def test_a_killed_worker_breaks_only_its_connections(site: Path, certificate: Certificate) -> None:
     """Its successor resets them without knowing them (RFC 9000 section 10.3)."""
-    with serving(site, certificate, "-n", "2") as server, clients(server, 12) as connections:
-        numbers = sorted(_workers_of(connections))
-        assert len(numbers) == 2
+    # The kernel chooses by a hash of the addresses: as good as never, one worker has that many.
+    with serving(site, certificate, "-n", "2") as server, clients(server, 24) as connections:
+        assert len(_workers_of(connections)) == 2
         assert all(client.get().status == 200 for client in connections)
         before = set(server.workers())
         os.kill(min(before), signal.SIGKILL)

@@ -257,6 +257,8 @@ def test_a_second_signal_forces(site: Path) -> None:
     (site / "large").write_bytes(bytes(8 * 1024 * 1024))
     with cleartext(site, "--grace", "600") as server, slow_reader(server, "/large"):
         server.signal(signal.SIGTERM)
+        # Two that come before anybody has heard of the first are one.
+        wait_until(lambda: server.counters()[0]["state"] == "stopping", "the first is heard of")
         with pytest.raises(subprocess.TimeoutExpired):
             server.wait(0.3)
         server.signal(signal.SIGTERM)

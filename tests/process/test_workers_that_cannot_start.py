@@ -54,7 +54,7 @@ def test_a_start_whose_workers_are_refused_fails_at_once(
         [sys.executable, "-c", _OTHER_INTERPRETER, str(interpreter), *words],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=DEADLINE,
         check=False,
     )
     assert (done.returncode, done.stderr) == (

@@ -402,17 +402,19 @@ async def test_one_that_is_accepted_while_the_server_drains(dialect: Dialect) ->
 async def test_receive_can_be_cancelled(dialect: Dialect) -> None:
     """As a time-out does it; no message is lost by that."""
     events: list[Message] = []
+    cancelled = 0
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal cancelled
         await accept(receive, send)
         for _ in range(3):
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(receive(), 0.005)
+            cancelled += 1
         events.append(await receive())
 
     talk = Call(dialect, app)
     number = await talk.open()
-    await asyncio.sleep(0.05)
-    await talk.settle()
+    await until(talk, lambda: cancelled == 3)
     await talk.say(number, text("still there"))
     assert events == [{"type": "websocket.receive", "text": "still there"}]

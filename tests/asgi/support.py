@@ -23,6 +23,7 @@ from h2static.site.bodies import FileAccess
 from h2static.site.refusals import Refusals
 from tests.contracts.conversation import Conversation
 from tests.contracts.dialects import Dialect
+from tests.support.processes import DEADLINE
 from tests.support.wire_clients.shape import Reply
 
 #: Turns of connection and loop that bring everything to rest.
@@ -77,6 +78,14 @@ class Talk:
         for _ in range(_TURNS):
             self.conversation.settle()
             await asyncio.sleep(0)
+
+    async def until_whole(self, number: int) -> None:
+        """Go on until a reply is whole that a thread has a part in."""
+        async with asyncio.timeout(DEADLINE):
+            await self.settle()
+            while not self.conversation.reply(number).whole:
+                await asyncio.sleep(0.01)
+                await self.settle()
 
     async def ask(
         self,

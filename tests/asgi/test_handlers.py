@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import AsyncIterator
 from typing import ClassVar
@@ -97,11 +96,7 @@ async def test_bodies(dialect: Dialect, make: object, content: bytes) -> None:
 
     talk = Talk(dialect, Sending.application)
     number = talk.conversation.request(b"/")
-    for _ in range(200):
-        await talk.settle()
-        if talk.conversation.reply(number).whole:
-            break
-        await asyncio.sleep(0.01)  # a thread reads the file
+    await talk.until_whole(number)  # a thread reads the file
     assert talk.conversation.whole_reply(number).content == content
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sys
 from collections.abc import Iterator
@@ -166,10 +165,6 @@ async def test_a_wsgi_application(folder: Path, dialect: Dialect) -> None:
         fields=((b"x-one", b"1"), (b"x_one", b"2")),
         content=b"content",
     )
-    for _ in range(200):
-        await talk.settle()
-        if talk.conversation.reply(number).whole:
-            break
-        await asyncio.sleep(0.01)
+    await talk.until_whole(number)
     reply = talk.conversation.whole_reply(number, 201)
     assert reply.content == b"POST||/a b|c=d|1|http|content"

@@ -139,14 +139,23 @@ def test_a_rate_bounds_each_response() -> None:
 
 
 def test_an_alarm_that_was_stopped_does_nothing() -> None:
-    alarm, done = Alarm(), threading.Event()
-    alarm.call(0.01, done.set)
-    assert done.wait(30)
+    """Not even what is due: its thread is held up until it has been stopped."""
+    alarm, held, goes_on = Alarm(), threading.Event(), threading.Event()
     never: list[int] = []
-    alarm.call(0.05, lambda: never.append(1))
+
+    def hold() -> None:
+        held.set()
+        assert goes_on.wait(30)
+
+    alarm.call(0.01, hold)
+    assert held.wait(30)
+    alarm.call(0.0, lambda: never.append(1))
     alarm.stop()
     alarm.call(0.0, lambda: never.append(1))
-    time.sleep(0.1)
+    goes_on.set()
+    assert alarm._thread is not None
+    alarm._thread.join(30)
+    assert not alarm._thread.is_alive()
     assert never == []
 
 

@@ -142,7 +142,9 @@ async def test_a_client_that_goes_in_the_middle(name: str, http2: bool, tmp_path
     async with hosting(name, tmp_path, http2=http2) as it:
         # A client of its own: with HTTP/2, httpx resets no streams.
         async with (
-            httpx.AsyncClient(http1=not http2, http2=http2, base_url=it.http.base_url) as http,
+            httpx.AsyncClient(
+                http1=not http2, http2=http2, base_url=it.http.base_url, timeout=DEADLINE
+            ) as http,
             http.stream("GET", "/endless") as endless,
         ):
             async for piece in endless.aiter_raw():

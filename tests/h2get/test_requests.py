@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from h2static.h2get import fetch
 from tests.h2get.conftest import FILES, PAGE
 from tests.support.fake_server import Visitor, fake_server
 from tests.support.frame_logs import LoggedFrame, parse_log, statuses
 from tests.support.h2get import Done, h2get
+from tests.support.processes import DEADLINE
 
 
 def sent(done: Done, kind: str = "HEADERS") -> list[LoggedFrame]:
@@ -125,6 +127,13 @@ def test_trailers_of_a_response_are_shown(theirs: str) -> None:
     assert last.fields == [("x-sum", "1")]
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 (Continue) is waited for longer than the second after which content goes out."""
+    monkeypatch.setattr(fetch, "_EXPECT_SECONDS", DEADLINE)
+
+
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("server", ["url", "theirs"])
 def test_expect_continue(server: str, request: pytest.FixtureRequest, root: Path) -> None:
     address: str = request.getfixturevalue(server)
@@ -159,6 +168,7 @@ def test_expect_continue_from_a_server_that_says_nothing(root: Path) -> None:
     assert (done.code, done.errors) == (0, "")
 
 
+@pytest.mark.usefixtures("patience")
 def test_expect_continue_that_is_refused(root: Path) -> None:
     """The content is never sent: the stream is reset when its response is whole."""
 

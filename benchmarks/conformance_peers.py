@@ -20,7 +20,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from benchmarks.peers import CONFIGURATION, PATIENCE, await_port, free_port
+from benchmarks.peers import CONFIGURATION, PATIENCE, await_port
+from tests.support.servers import free_port
 
 _Command = Callable[[int, Path], list[str]]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clients import curl, h2load, run_curl
+from tests.support.clients import curl, h2load
 from tests.support.hosted import write_application
 from tests.support.processes import DEADLINE, RunningServer, accepts, running, wait_until
 from tests.support.servers import free_port
@@ -74,8 +74,12 @@ def test_uvicorn(tmp_path: Path, diary: Path, version: str) -> None:
             == b"3000000"
         )
         # The head comes while the response goes on; and who goes is noticed.
-        got = run_curl(server.port, "/api/events", version, "-N", seconds=2)
-        assert got.stdout == b"data: begin\n\n"
+        url = f"http://127.0.0.1:{server.port}/api/events"
+        words = ["curl", "-sN", "--max-time", str(DEADLINE), version, url]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as client:
+            assert client.stdout is not None
+            assert client.stdout.read(13) == b"data: begin\n\n"
+            client.kill()
         if version == "--http1.1":
             wait_until(lambda: "events over" in diary.read_text(), "the end of the events")
 
@@ -291,8 +295,10 @@ def test_upstreams_that_fail_under_load(tmp_path: Path, scheme: str) -> None:
     config.write_text(f'port = 0\nno-tls = true\n[proxy."/"]\ntarget = [{targets}]\n')
     with contextlib.ExitStack() as stack:
         running_now = [stack.enter_context(contextlib.ExitStack()) for _ in ports]
-        for one, port in zip(running_now, ports, strict=True):
+        upstreams = [
             one.enter_context(running(*ADDRESS, str(port), str(folder)))
+            for one, port in zip(running_now, ports, strict=True)
+        ]
         server = stack.enter_context(running("--config", str(config)))
         failed: list[int] = []
         asked = 0
@@ -310,11 +316,14 @@ def test_upstreams_that_fail_under_load(tmp_path: Path, scheme: str) -> None:
         for thread in threads:
             thread.start()
         for _ in range(2):
-            for one, port in zip(running_now, ports, strict=True):
+            for place, port in enumerate(ports):
                 time.sleep(0.5)
-                # It drains: GOAWAY, or the end of idle connections.
-                one.close()
-                one.enter_context(running(*ADDRESS, str(port), str(folder)))
+                # It drains: GOAWAY, or the end of idle connections.  A second signal would cut off.
+                upstreams[place].signal(signal.SIGTERM)
+                assert upstreams[place].wait() == 0
+                running_now[place].close()
+                again = running(*ADDRESS, str(port), str(folder))
+                upstreams[place] = running_now[place].enter_context(again)
         ended.set()
         for thread in threads:
             thread.join(DEADLINE)

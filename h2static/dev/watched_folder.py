@@ -94,13 +94,14 @@ class WatchedFolder:
         self._watcher.stop()
 
     def _changed(self, changes: list[Change]) -> None:
-        self._found = True
+        is_first, self._found = not self._found, True
         below = f"{self.prefix}/"
         self._events.on_change(
             [Change(path=below + change.path, kind=change.kind) for change in changes]
         )
-        if changes:
-            # Errors are reported when they occur, not when a page is requested.
+        if changes or is_first:
+            # Errors are reported when they occur, not when a page is requested.  What has changed
+            # since the site read its rules and before the folder was known is no change later.
             self.site.refresh_netlify()
             self._events.on_looked()
             self._refresh_rules(look_at_targets=True)

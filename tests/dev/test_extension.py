@@ -18,6 +18,7 @@ from h2static.dev.extension import DevExtension, LiveReload, make_dev
 from h2static.dev.limits import DEFAULT_LIMITS, DevLimits
 from h2static.http.lifecycle import lifecycle_of
 from h2static.site import Site, SiteConfig
+from h2static.site.hints.rules import parse_push_option
 from tests.dev.support import (
     ELEMENT,
     NAVIGATION,
@@ -219,6 +220,38 @@ def test_push_rules_are_read_again(tmp_path: Path) -> None:
         assert b'"problems":["' in wait_for(reader, b'"problems":["')
         replace(rules, json.dumps({"/": {"/b.css": {"type": "style"}}}))
         assert lines.get(timeout=PATIENCE) == "reloaded the push rules"
+    finally:
+        extension.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "content", "before", "after"),
+    [
+        ({"netlify": True}, "_headers", "/*\n  no colon here\n", b"[]", b'["_headers:2'),
+        ({"push": (parse_push_option("/=/a.css"),)}, "a.css", "a{}", b'["push rule', b"[]"),
+    ],
+    ids=["_headers", "a target"],
+)
+def test_rules_that_change_before_the_folder_is_known(
+    tmp_path: Path,
+    options: dict[str, object],
+    name: str,
+    content: str,
+    before: bytes,
+    after: bytes,
+) -> None:
+    """The site has read them when it was made: nothing tells of it later."""
+    site = SiteConfig(root=str(tmp_path), lenient=True, **options)  # type: ignore[arg-type]  # by name
+    source = Site(site, clock=time.time)
+    (tmp_path / name).write_text(content)
+    settings = Config(port=0, no_tls=True, site=site, debounce=10, dev=True)
+    extension = make_dev(settings, source, report=lambda line: None)
+    assert isinstance(extension, LiveReload)
+    reader = extension.broker.open_reader()
+    assert b'"problems":' + before in wait_for(reader, b"\n\n")
+    extension.start()
+    try:
+        wait_for(reader, b'"problems":' + after)
     finally:
         extension.stop()
 

@@ -46,6 +46,22 @@ def link_of(server: RunningServer) -> str | None:
         return response.headers["link"]
 
 
+def wait_for_workers(server: RunningServer) -> None:
+    """Wait until each of three workers knows the files.
+
+    The system chooses one for each connection: so many in a row leave none of them out.
+    """
+
+    def is_known() -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        with contextlib.closing(connection):
+            fields = {"host": f"localhost:{server.port}", "accept": "text/html"}
+            connection.request("HEAD", "/", headers=fields)
+            return "unknown" not in connection.getresponse().headers["server-timing"]
+
+    wait_until(lambda: all(is_known() for _ in range(30)), "a state")
+
+
 def problems(events: EventClient, text: str) -> None:
     """Wait until the tabs are told of a problem with ``text`` in it; empty: of none."""
     while True:
@@ -162,6 +178,7 @@ def test_each_change_is_told_once_in_the_terminal(root: Path) -> None:
     """Although every worker finds it."""
     with dev(root, "-n", "3", "--netlify") as server, EventClient(server.port) as events:
         events.known()
+        wait_for_workers(server)
         replace(root / "a.css", "a{color:red}")
         events.next("change")
         server.wait_for_stderr("changed /a.css\n")

@@ -302,6 +302,7 @@ def test_rules_broken_while_serving(root: Path) -> None:
     rules = root / "_headers"
     rules.write_text("/*\n  x-rule: one\n")
     with dev(root, "--netlify") as server, EventClient(server.port) as events:
+        events.known()
         response, _ = get(server.port, "/")
         assert response.headers["x-rule"] == "one"
         replace(rules, "/*\n  x-rule: two\n  no colon here\n")

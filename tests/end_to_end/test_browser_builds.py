@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browser import Browser, address, dev_server
+from tests.support.browser import Browser, address, dev_server, open_streams
 from tests.support.edits import replace
 from tests.support.marks import await_mark
+from tests.support.processes import wait_until
 from tests.support.servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -180,11 +181,14 @@ def test_only_pages_that_a_change_concerns_reload(browser: Browser, root: Path) 
 
 
 def test_what_a_worker_imports_reloads_its_page(browser: Browser, root: Path) -> None:
-    (root / "index.html").write_text(page("one", "<script>new Worker('/w.js')</script>"))
-    (root / "w.js").write_text("importScripts('/imported.js')")
+    script = "<script>new Worker('/w.js').onmessage = () => { window.works = true }</script>"
+    (root / "index.html").write_text(page("one", script))
+    (root / "w.js").write_text("importScripts('/imported.js'); postMessage(1)")
     (root / "imported.js").write_text("1")
     with dev_server(browser, root, tls=True) as server:
         browser.visit(address(server))
+        # No page waits for its workers.
+        browser.wait("window.works === true")
         replace(root / "imported.js", "22")
         browser.wait(LOADS, 2)
 
@@ -193,14 +197,19 @@ def test_what_a_worker_imports_reloads_its_page(browser: Browser, root: Path) ->
 def test_what_a_shared_worker_imports_reloads_its_page(
     browser: Browser, root: Path, kind: str
 ) -> None:
-    script = f"<script>window.w = new SharedWorker('/w.js?x', {{type: '{kind}'}})</script>"
-    (root / "index.html").write_text(page("one", script))
+    script = (
+        f"window.w = new SharedWorker('/w.js?x', {{type: '{kind}'}});"
+        "w.port.onmessage = () => { window.works = true }"
+    )
+    (root / "index.html").write_text(page("one", f"<script>{script}</script>"))
     imports = {"classic": "importScripts('/imp%6Frted.js')", "module": "import './imp%6Frted.js'"}
-    (root / "w.js").write_text(imports[kind])
+    source = imports[kind] + "; onconnect = ({ ports: [port] }) => port.postMessage(1)"
+    (root / "w.js").write_text(source)
     (root / "imported.js").write_text("1")
     (root / "nobody.js").write_text("1")
     with dev_server(browser, root, tls=True) as server:
         browser.visit(address(server))
+        browser.wait("window.works === true")
         await_mark(browser, root)
         replace(root / "nobody.js", "22")
         await_mark(browser, root)
@@ -208,7 +217,7 @@ def test_what_a_shared_worker_imports_reloads_its_page(
         replace(root / "imported.js", "22")
         browser.wait(LOADS, 2)
         browser.wait_connected()
-        replace(root / "w.js", imports[kind] + "//")
+        replace(root / "w.js", source + "//")
         browser.wait(LOADS, 3)
 
 
@@ -310,6 +319,7 @@ def test_a_service_worker_is_named_and_removed(browser: Browser, root: Path) -> 
         browser.wait("performance.getEntriesByType('navigation')[0].type", "reload")
         assert browser.run("document.title") == "first"
         browser.driver.get(address(server))
+        wait_until(lambda: open_streams(server) == 0, "the page of before is gone")
         replace(root / "index.html", page("second", REGISTER + " "))
         server.wait_for_stderr("the service worker /sw.js may serve pages from its cache")
     with dev_server(browser, root, *words, tls=True, port=port) as server:

@@ -26,6 +26,7 @@ from websockets.sync.client import connect
 from h2static.localca.certificates import ensure_certificate
 from h2static.localca.stores import StoreKind, find_stores
 from h2static.localca.trust import install
+from tests.support.events import EventClient
 from tests.support.processes import RunningServer, running
 from tests.support.tools import require_tool
 
@@ -198,10 +199,16 @@ class Trusting(Protocol):
 def dev_server(
     browser: Trusting, root: Path, *words: str, tls: bool, port: int = 0
 ) -> Iterator[RunningServer]:
-    """``h2static --dev`` on ``root``, with the certificate that the browser trusts."""
+    """``h2static --dev`` on ``root``, with the certificate that the browser trusts.
+
+    It knows the files: a page of before that compares what it has loaded with what there is then,
+    and reloads for an edit that it would hear of otherwise.
+    """
     secure = () if tls else ("--no-tls",)
     arguments = ("--dev", "-a", "127.0.0.1", *secure, *words, str(port), str(root))
     with running(*arguments, environment=browser.environment) as server:
+        with EventClient(server.port, tls=tls) as events:
+            events.known()
         yield server
 
 

@@ -1,9 +1,10 @@
-"""A client of the event stream, over HTTP/1.1 on a plain socket."""
+"""A client of the event stream, over HTTP/1.1."""
 
 from __future__ import annotations
 
 import json
 import socket
+import ssl
 import time
 from types import TracebackType
 
@@ -14,8 +15,13 @@ PATIENCE = 30.0
 class EventClient:
     """One open stream; :meth:`next` waits for an event."""
 
-    def __init__(self, port: int, *fields: str) -> None:
+    def __init__(self, port: int, *fields: str, tls: bool = False) -> None:
+        """``tls``: whoever shows whatever certificate."""
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self._socket = context.wrap_socket(self._socket, server_hostname="localhost")
         lines = ["GET /.h2static/events HTTP/1.1", f"Host: localhost:{port}", *fields, "", ""]
         self._socket.sendall("\r\n".join(lines).encode())
         self._octets = b""

@@ -61,8 +61,14 @@ def wait_for_state(client: httpx.Client, path: str = "/", *, workers: int = 1) -
 
 
 def wait_for_text(client: httpx.Client, text: str) -> None:
-    """Wait until the application says ``text``."""
-    wait_until(lambda: text in client.get("/").text, f"{text!r} in the page")
+    """Wait until the application says ``text`` in a worker that knows the files."""
+
+    def is_there() -> bool:
+        page = client.get("/")
+        # An edit that comes before the first look at the modules is no change.
+        return text in page.text and "server-timing" in page.headers
+
+    wait_until(is_there, f"{text!r} in the page")
 
 
 def version_of(page: httpx.Response) -> str:
@@ -186,6 +192,7 @@ def test_an_application_that_cannot_start_at_first(
         # Another fault takes the place of the first.
         (folder / "shop.py").write_text("import no_such_module_1\n")
         wait_for_text(client, "no_such_module_1")
+        wait_for_state(client, workers=int(workers))
         write_application(folder, greeting="good morning")
         wait_for_text(client, "good morning")
         wait_for_another_state(client, before)

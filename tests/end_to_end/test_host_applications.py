@@ -160,7 +160,13 @@ def test_an_application_of_a_host_that_cannot_start_at_first(folder: Path) -> No
     """In dev mode the host tells what is wrong, and the others serve."""
     (folder / "faulty.py").write_text("1 / 0\n")
     with serving(folder, "dev = true\ndebounce = 20") as server:
+
+        def is_known(name: str) -> bool:
+            return "server-timing" in get(server, name).headers
+
         for name in ("a.test", "b.test"):
+            # An edit that comes before the first look at the modules is no change.
+            wait_until(partial(is_known, name), "a state")
             page = get(server, name)
             assert page.status_code == 500
             assert "faulty:app: importing it raised" in page.text

@@ -91,10 +91,10 @@ def test_pushed_files_need_no_password_of_their_own(root: Path) -> None:
 
 
 def test_trouble_on_purpose(root: Path) -> None:
-    words = ("--delay", "/api/*=400ms", "--rate", "*.jpg=100K", "--fail", "/broken=503", "--fail")
+    words = ("--delay", "/api/*=1500ms", "--rate", "*.jpg=100K", "--fail", "/broken=503", "--fail")
     with running("--dev", "--no-tls", *words, "/rarely=503:0.5%", "0", str(root)) as server:
         for line in (
-            "fault    /api/*: delayed by 400 ms",
+            "fault    /api/*: delayed by 1500 ms",
             "fault    *.jpg: limited to 102400 octets per second",
             "fault    /broken: 503, 100%",
             "fault    /rarely: 503, 0.5%",
@@ -112,7 +112,7 @@ def test_trouble_on_purpose(root: Path) -> None:
         for one in threads:
             one.join()
         assert answers["/api/users.json"][:2] == (200, b"[]")
-        assert answers["/api/users.json"][2] >= 0.4
+        assert answers["/api/users.json"][2] >= 1.5
         assert answers["/a.jpg"][:2] == (200, b"x" * 40_000)
         assert answers["/a.jpg"][2] >= 0.3
         assert answers["/broken"][0] == 503

@@ -56,7 +56,6 @@ def settled(browser: Browser, root: Path) -> None:
     (root / "unused.txt").write_text("x")
     heard(browser, "/unused.txt")
     # A request that it makes for a change precedes this one.
-    browser.driver.set_script_timeout(30)
     browser.driver.execute_async_script(
         "fetch('/.h2static/events?page=/').then(arguments[arguments.length - 1])"
     )

@@ -107,6 +107,7 @@ class Browser:
                 if time.monotonic() > deadline:
                     raise
             else:
+                self.driver.set_script_timeout(PATIENCE)
                 return
 
     def new_tab(self, url: str) -> str:

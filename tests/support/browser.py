@@ -28,6 +28,7 @@ from h2static.localca.stores import StoreKind, find_stores
 from h2static.localca.trust import install
 from tests.support.events import EventClient
 from tests.support.processes import RunningServer, running
+from tests.support.servers import free_port
 from tests.support.tools import require_tool
 
 #: Seconds for what a page does on a busy machine.
@@ -182,7 +183,8 @@ def browsing(folder: Path, *extra: str) -> Iterator[Browser]:
     for argument in (*usual, f"--user-data-dir={folder / 'profile'}", *extra):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = Service(driver_binary, env={**os.environ, **environment})
+    # A port of selenium's choice is the system's: anybody may get it before the driver listens.
+    service = Service(driver_binary, port=free_port(), env={**os.environ, **environment})
     driver = Chrome(options=options, service=service)
     try:
         yield Browser(driver=driver, environment=environment)

@@ -419,9 +419,11 @@ def test_a_request_that_cannot_be(url: str, words: tuple[str, ...]) -> None:
 
 
 def test_no_connection() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    done = h2get(f"http://127.0.0.1:{port}/")
+    with socket.socket() as nobody:
+        # Nobody else gets the port, and nobody listens there.
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        done = h2get(f"http://127.0.0.1:{port}/")
     assert (done.code, done.errors) == (3, f"h2get: 127.0.0.1:{port}: Connection refused\n")
 
 

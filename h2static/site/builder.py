@@ -10,11 +10,10 @@ Errors: :class:`~h2static.site.errors.SiteError` (HTTP and the site) and ``OSErr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from h2static.http.fields import SERVER_FIELD, SET_COOKIE, Field
+from h2static.http.fields import SERVER_FIELD, SET_COOKIE
 from h2static.http.messages import Response
 from h2static.site.cache_key import CacheKey
 from h2static.site.compression import Compression, Unknown
@@ -42,6 +41,7 @@ from h2static.site.redirects import REDIRECT_STATUSES, Match
 from h2static.site.representation import (
     OctetContent,
     Representation,
+    forbids_coding,
     join_vary,
     prepare,
     with_rules,
@@ -351,7 +351,7 @@ class ResponseBuilder:
             and plain is not None
             and status == 200
             and compression.applies(media_type, source.length)
-            and not _forbids_coding(fields)
+            and not forbids_coding(fields)
         ):
             vary = b"accept-encoding"
             if coding == IDENTITY:
@@ -496,12 +496,3 @@ class ResponseBuilder:
         # The content of such a request does not affect the answer.
         response.early = error.status in (405, 501)
         return response
-
-
-def _forbids_coding(fields: Sequence[Field]) -> bool:
-    """Whether the owner set ``no-transform``, or the file already has a content coding."""
-    return any(
-        (name == b"cache-control" and b"no-transform" in value.lower())
-        or name == b"content-encoding"
-        for name, value in fields
-    )

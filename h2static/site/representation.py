@@ -236,3 +236,12 @@ def _media_type(representation: Representation) -> bytes:
 def _boundary(etag: bytes, spans: tuple[Span, ...]) -> bytes:
     """A boundary that does not occur in content, unless that was created with it in mind."""
     return blake2b(repr((etag, spans)).encode("ascii"), digest_size=16).hexdigest().encode("ascii")
+
+
+def forbids_coding(fields: Sequence[Field]) -> bool:
+    """Whether the owner set ``no-transform``, or the file already has a content coding."""
+    return any(
+        (name == b"cache-control" and b"no-transform" in value.lower())
+        or name == b"content-encoding"
+        for name, value in fields
+    )

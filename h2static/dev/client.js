@@ -12,6 +12,7 @@
  * meanwhile, which the server's version of the state of all files shows; the server's first event
  * has the latest changes, so that a page that missed them while it loaded treats them like others.
  * A page that the server sent before it knew the state of all files compares what it has loaded.
+ * A question that the server does not answer is asked again.
  * A server may consist of several processes that detect a change one after the other: a state older
  * than the page's is ignored.  A page in the back/forward cache keeps no connection open.
  *
@@ -70,6 +71,9 @@
   let leaving = false;
   /** Whether the page is due for a reload: its file was missing, or the reload was called off. */
   let stale = false;
+  /** What the server could not be asked about: see `renew`; null: nothing. */
+  let unasked = null;
+  let askTimer = 0;
 
   /** `tag`: the version of the content; empty for an error, undefined if unknown. */
   function labelOfThisPage() {
@@ -131,6 +135,7 @@
       if (missed) later(() => apply(missed));
       else if (before !== null) later(() => renew(true));
     }
+    if (name === "hello") askAgain();
   }
 
   /** All changes since this version; null if they are unknown. */
@@ -189,16 +194,17 @@
    */
   async function renew(must, { others = [], loaded = [] } = {}) {
     if (label === null || label.tag === undefined) return reload();
+    const due = unasked || { must: false, others: [], loaded: [] };
+    unasked = null;
+    due.must = due.must || must;
+    due.others.push(...others);
+    due.loaded.push(...loaded);
     // A service worker may keep all that it has fetched: no question is asked twice.
     const question = `${pageUrl}${encodeURIComponent(thisPage())}&${Math.random()}`;
     // The server does not say what it is if its address is too long.
     const read = (response) => (response.ok ? response.json() : response.status < 500 ? {} : null);
     const now = await ask(question, read);
-    // Without a connection, there is nothing to reload; the next connection asks again.
-    if (now === null) {
-      stale = stale || must || loaded.length > 0;
-      return undefined;
-    }
+    if (now === null) return postpone(due);
     const isMissing = now.status === 404 || now.status === 410 || (now.list && !isList());
     if (isMissing && !isError) {
       stale = true;
@@ -207,9 +213,23 @@
     }
     overlay.note("missing", null);
     const isAnother = isError
-      ? !isMissing || others.some((path) => pageFile.test(path))
+      ? !isMissing || due.others.some((path) => pageFile.test(path))
       : now.tag !== label.tag;
-    return must || stale || isAnother || (await isOutdated(loaded)) ? reload() : undefined;
+    const isDue = due.must || stale || isAnother || (await isOutdated(due.loaded));
+    if (isDue === null) return postpone(due);
+    return isDue ? reload() : undefined;
+  }
+
+  /** A question that failed is asked again, at the latest when there is a connection again. */
+  function postpone(due) {
+    unasked = due;
+    clearTimeout(askTimer);
+    askTimer = setTimeout(askAgain, slowestRetry);
+  }
+
+  function askAgain() {
+    const isConnected = canShare ? !overlay.isLost() : source !== null;
+    if (unasked && isConnected) later(() => (unasked ? renew(false) : undefined));
   }
 
   function isList() {
@@ -240,16 +260,19 @@
     }
   }
 
-  /** Whether the server has another version of any of these files than the page has loaded. */
+  /**
+   * Whether the server has another version of any of these files than the page has loaded; null if
+   * it cannot be asked.
+   */
   async function isOutdated(files) {
     if (!files.length) return false;
     // A service worker would answer for the server.
     const worker = navigator.serviceWorker && navigator.serviceWorker.controller;
     if (worker || files.length > mostCompared || files.some(({ tag }) => !tag)) return true;
     const timing = /(?:^|,)\s*h2static;desc="([^"]*)"/;
-    const read = ({ headers }) => timing.exec(headers.get("server-timing") || "");
+    const read = ({ headers }) => timing.exec(headers.get("server-timing") || "") || [];
     const tags = await Promise.all(files.map(({ address }) => ask(address, read, "HEAD")));
-    return tags.some((found, index) => found === null || found[1] !== files[index].tag);
+    return tags.includes(null) ? null : tags.some(([, tag], index) => tag !== files[index].tag);
   }
 
   /** Those of `used` that are requested under these paths. */
@@ -520,15 +543,24 @@
     }
   }
 
-  /** Load the new sheet next to the old one, and remove the old one when it is loaded. */
-  function swapSheet(element) {
+  /**
+   * Load the new sheet next to the old one, and remove the old one when it is loaded.  `again`:
+   * try once more if that fails, as it does where the network changes.
+   */
+  function swapSheet(element, again = true) {
     const pending = replacements.get(element);
     if (pending) pending.remove();
     const fresh = element.cloneNode(true);
     if (fresh.href) fresh.href = bust(fresh.href);
     replacements.set(element, fresh);
     fresh.addEventListener("load", () => fresh.isConnected && element.remove(), { once: true });
-    fresh.addEventListener("error", () => fresh.remove(), { once: true });
+    const failed = () => {
+      const isNewest = fresh.isConnected;
+      fresh.remove();
+      if (!again || !isNewest) return;
+      setTimeout(() => element.isConnected && swapSheet(element, false), slowestRetry);
+    };
+    fresh.addEventListener("error", failed, { once: true });
     element.after(fresh);
     // A disabled sheet never loads.
     if (element.disabled) {
@@ -766,6 +798,9 @@
       lose() {
         lost = true;
         render();
+      },
+      isLost() {
+        return lost;
       },
       note(kind, text) {
         if (text === null ? !notes.has(kind) : notes.get(kind) === text) return;

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.browser import Browser, address, dev_server
 from tests.support.edits import replace
+from tests.support.servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -104,6 +105,96 @@ def test_a_service_worker_that_keeps_what_the_server_says(browser: Browser, root
             browser.wait_connected()
             replace(root / "index.html", page(number, register))
             browser.wait("document.title", number)
+
+
+#: As where the network changes: connections end, and requests with them.
+FAILS = """
+window.failed = 0;
+const ask = window.fetch;
+window.fetch = (...words) => {
+  if (!window.offline) return ask(...words);
+  window.failed += 1;
+  return Promise.reject(new TypeError("Failed to fetch"));
+};
+"""
+
+
+def test_a_question_that_fails_is_asked_again(browser: Browser, root: Path) -> None:
+    (root / "index.html").write_text(page("first", f"<script>{FAILS}</script>"))
+    with dev_server(browser, root, tls=True) as server:
+        browser.visit(address(server))
+        browser.run("window.offline = true")
+        replace(root / "index.html", page("second"))
+        browser.wait("window.failed > 1")
+        browser.run("window.offline = false")
+        browser.wait("document.title", "second")
+        browser.wait_connected()
+        assert browser.run(LOADS) == 2
+
+
+def test_a_question_about_a_file_that_fails(browser: Browser, root: Path) -> None:
+    """It is no reason to reload: the file may be what the page has loaded."""
+    fails = FAILS.replace("!window.offline", "!window.offline || words[1].method !== 'HEAD'")
+    script = f"<script>{fails}fetch('/a.txt')</script>"
+    (root / "index.html").write_text(page("first", script))
+    (root / "a.txt").write_text("1")
+    with dev_server(browser, root, tls=True) as server:
+        browser.visit(address(server))
+        browser.run("(window.offline = true, window.marker = 1)")
+        replace(root / "a.txt", "2")
+        browser.wait("window.failed > 1")
+        assert browser.run("window.marker") == 1
+        browser.run("window.offline = false")
+        browser.wait(REPLACED)
+        browser.wait_connected()
+        assert browser.run(LOADS) == 2
+
+
+#: The first style sheet that takes another one's place does not come.
+LOSES_A_SHEET = """
+window.lost = 0;
+new MutationObserver((records, observer) => {
+  for (const { addedNodes } of records) {
+    for (const node of addedNodes) {
+      if (node.rel !== "stylesheet") continue;
+      observer.disconnect();
+      window.lost += 1;
+      node.dispatchEvent(new Event("error"));
+    }
+  }
+}).observe(document.head, { childList: true });
+"""
+
+
+def test_a_style_sheet_that_fails(browser: Browser, root: Path) -> None:
+    link = "<head><link rel='stylesheet' href='/a.css'></head>"
+    (root / "index.html").write_text(page("first", link))
+    (root / "a.css").write_text("p { color: red }")
+    with dev_server(browser, root, tls=True) as server:
+        browser.visit(address(server))
+        browser.run(f"(() => {{ {LOSES_A_SHEET} }})()")
+        replace(root / "a.css", "p { color: blue }")
+        browser.wait("getComputedStyle(document.querySelector('p')).color", "rgb(0, 0, 255)")
+        browser.wait("document.styleSheets.length", 1)
+        assert browser.run("[window.lost, Number(sessionStorage.loads)]") == [1, 1]
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "cleartext"])
+def test_a_question_that_fails_with_the_connection(browser: Browser, root: Path, tls: bool) -> None:
+    """The next server has no news, but the page is not what there is."""
+    (root / "index.html").write_text(page("first", f"<script>{FAILS}</script>"))
+    port = free_port()
+    with dev_server(browser, root, tls=tls, port=port) as server:
+        browser.visit(address(server))
+        browser.run("window.offline = true")
+        replace(root / "index.html", page("second"))
+        browser.wait("window.failed > 0")
+    browser.wait("document.querySelector('h2static-status') !== null")
+    browser.run("window.offline = false")
+    with dev_server(browser, root, tls=tls, port=port):
+        browser.wait("document.title", "second")
+        browser.wait_connected()
+        assert browser.run(LOADS) == 2
 
 
 #: A person's answer to the question whether to leave the page, once.

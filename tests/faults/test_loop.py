@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -115,6 +116,7 @@ def test_without_its_poller_a_worker_ends_and_leaves_nothing(world: World) -> No
 def given_back(world: World) -> int:
     """Descriptors that a server gives back when it ends while somebody is there."""
     assert world.visit().ask("/small.txt") == Answer(200, SMALL, whole=True)
+    gc.collect()
     before = len(os.listdir("/dev/fd"))
     world.pool.post(world.driver.close_all)
     world.thread.join(DEADLINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import mmap
 import os
 import shutil
@@ -277,6 +278,7 @@ def test_without_inotify(watching: Watching, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nothing_is_left_open(tmp_path: Path) -> None:
+    gc.collect()
     before = os.listdir("/dev/fd")
     watching = Watching(tmp_path)
     watching.settle()

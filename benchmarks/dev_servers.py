@@ -38,7 +38,8 @@ from benchmarks.dev_server_peers import (
     servers,
     write_project,
 )
-from benchmarks.peers import PeerFailed, free_port, started
+from benchmarks.peers import PeerFailed, started
+from tests.support.servers import free_port
 
 #: Saves of which the median is told, rebuilds, and starts.
 SAVES, REBUILDS, STARTS = 15, 3, 5

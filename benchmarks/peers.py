@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tests.support.servers import free_port
+
 CONFIGURATION = Path(__file__).parent / "configuration"
 
 #: Seconds that a server gets to accept its first connection, and to end when told to.
@@ -291,13 +293,6 @@ def processors() -> tuple[int | None, int | None]:
         return None, None
     available = sorted(os.sched_getaffinity(0))
     return (available[0], available[-1]) if len(available) > 1 else (None, None)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody used a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import load, peers
+from tests.support.servers import free_port
 
 #: Octets of the large file, and of what is sent.
 LARGE = 100 * 1024 * 1024
@@ -160,7 +161,7 @@ def measure(
 ) -> dict[tuple[str, str], Found]:
     """Measure every proxy with every protocol behind it."""
     proxy_processor, other = peers.processors()
-    ports = {"h1": peers.free_port(), "h2c": peers.free_port()}
+    ports = {"h1": free_port(), "h2c": free_port()}
     (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, **ports))
     found: dict[tuple[str, str], Found] = {}
     with ExitStack() as stack:

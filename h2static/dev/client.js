@@ -190,7 +190,8 @@
 
   /**
    * Reload, if there is a reason, and a page to load.  `must`: there is one.  `others`: paths that
-   * have changed; `loaded`: files that have, as the page has loaded them.
+   * have changed; `loaded`: files that have, as the page has loaded them.  What the server could
+   * not be asked about is a reason, too.
    */
   async function renew(must, { others = [], loaded = [] } = {}) {
     if (label === null || label.tag === undefined) return reload();

@@ -24,8 +24,8 @@ from pathlib import Path
 from tests.docs.markdown import Block
 from tests.support.servers import free_port
 
-#: Ports in the pages.  Each is replaced, in commands and in files, by one that the system chose,
-#: and put back in what is printed.
+#: Ports in the pages.  Each is replaced, in commands and in files, by one that is free, and put
+#: back in what is printed.
 PORTS = ("8080", "8443", "9090", "3000")
 #: Whether sessions without "…" become what is printed now, for those who have changed messages.
 UPDATE = bool(os.environ.get("H2STATIC_TEST_UPDATE"))

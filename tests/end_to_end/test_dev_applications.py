@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from h2static.dev.injection import CLIENT_PATH, EVENTS_PATH
+from tests.support.events import is_known, wait_for_state
 from tests.support.hosted import write_application
 from tests.support.polite_client import PoliteClient
 from tests.support.processes import DEADLINE, RunningServer, running, wait_until
@@ -45,19 +46,9 @@ def browser(server: RunningServer) -> Iterator[httpx.Client]:
         yield client
 
 
-#: Answers in a row that come from all workers: the system chooses one for each connection.
-IN_A_ROW = 20
-
-
-def wait_for_state(client: httpx.Client, path: str = "/", *, workers: int = 1) -> None:
+def know_files(client: httpx.Client, path: str = "/", *, workers: int = 1) -> None:
     """Wait until each of the workers knows the files."""
-
-    def is_known() -> bool:
-        timing = client.get(path).headers.get("server-timing", "unknown")
-        return "unknown" not in timing
-
-    answers = 1 if workers == 1 else IN_A_ROW
-    wait_until(lambda: all(is_known() for _ in range(answers)), "a state")
+    wait_for_state(lambda: client.get(path).headers.get("server-timing"), workers=workers)
 
 
 def wait_for_text(client: httpx.Client, text: str) -> None:
@@ -66,7 +57,7 @@ def wait_for_text(client: httpx.Client, text: str) -> None:
     def is_there() -> bool:
         page = client.get("/")
         # An edit that comes before the first look at the modules is no change.
-        return text in page.text and "server-timing" in page.headers
+        return text in page.text and is_known(page.headers.get("server-timing"))
 
     wait_until(is_there, f"{text!r} in the page")
 
@@ -107,7 +98,7 @@ def hello(client: httpx.Client) -> dict[str, Any]:
 def test_pages_of_both_have_the_client(folder: Path) -> None:
     with developing(folder, "www") as server, browser(server) as client:
         for path, title in (("/page.html", "a file"), ("/other", "hello GET  /other")):
-            wait_for_state(client, path)
+            know_files(client, path)
             page = client.get(path)
             assert f"<title>{title}</title>" in page.text
             assert page.text.count(f'src="{CLIENT_PATH}"') == 1
@@ -120,7 +111,7 @@ def test_pages_of_both_have_the_client(folder: Path) -> None:
 def test_a_module_changes(folder: Path) -> None:
     """The workers start again, and the pages hear of another state."""
     with developing(folder) as server, browser(server) as client:
-        wait_for_state(client)
+        know_files(client)
         before = version_of(client.get("/"))
         load = PoliteClient(server.port, "/")
         load.start()
@@ -139,7 +130,7 @@ def test_a_module_changes(folder: Path) -> None:
 def test_a_module_that_cannot_be_imported(folder: Path) -> None:
     """The traceback is in the terminal and on the page, and the old application goes on."""
     with developing(folder) as server, browser(server) as client:
-        wait_for_state(client)
+        know_files(client)
         path = folder / "shop.py"
         path.write_text(path.read_text() + "\n1 / 0\n")
         server.wait_for_stderr("reload failed; keeping the old configuration: shop:app: importing")
@@ -178,7 +169,7 @@ def test_an_application_that_cannot_start_at_first(
         client.headers["accept"] = "text/html"
         assert f"shop:app: {said}" in server.stderr()
         assert "; waiting for a change" in server.stderr()
-        wait_for_state(client, workers=int(workers))
+        know_files(client, workers=int(workers))
         page = client.get("/")
         assert page.status_code == 500
         assert f"shop:app: {said}" in page.text
@@ -192,7 +183,7 @@ def test_an_application_that_cannot_start_at_first(
         # Another fault takes the place of the first.
         (folder / "shop.py").write_text("import no_such_module_1\n")
         wait_for_text(client, "no_such_module_1")
-        wait_for_state(client, workers=int(workers))
+        know_files(client, workers=int(workers))
         write_application(folder, greeting="good morning")
         wait_for_text(client, "good morning")
         wait_for_another_state(client, before)
@@ -201,7 +192,7 @@ def test_an_application_that_cannot_start_at_first(
 @pytest.mark.parametrize("name", ["notes.txt", "LOCK", "__pycache__/x.py", ".venv/lib/x.py"])
 def test_what_is_no_module_of_theirs(folder: Path, name: str) -> None:
     with developing(folder) as server, browser(server) as client:
-        wait_for_state(client)
+        know_files(client)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("x = 1\n")
         # A change that counts comes after it.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.edits import replace
-from tests.support.events import EventClient
+from tests.support.events import EventClient, wait_for_state
 from tests.support.processes import RunningServer, run, running, wait_until
 
 pytestmark = pytest.mark.timeout(120)
@@ -46,20 +46,13 @@ def link_of(server: RunningServer) -> str | None:
         return response.headers["link"]
 
 
-def wait_for_workers(server: RunningServer) -> None:
-    """Wait until each of three workers knows the files.
-
-    The system chooses one for each connection: so many in a row leave none of them out.
-    """
-
-    def is_known() -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        with contextlib.closing(connection):
-            fields = {"host": f"localhost:{server.port}", "accept": "text/html"}
-            connection.request("HEAD", "/", headers=fields)
-            return "unknown" not in connection.getresponse().headers["server-timing"]
-
-    wait_until(lambda: all(is_known() for _ in range(30)), "a state")
+def timing_of(server: RunningServer) -> str | None:
+    """What the first page tells of the state of the files."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        fields = {"host": f"localhost:{server.port}", "accept": "text/html"}
+        connection.request("HEAD", "/", headers=fields)
+        return connection.getresponse().headers["server-timing"]
 
 
 def problems(events: EventClient, text: str) -> None:
@@ -178,7 +171,7 @@ def test_each_change_is_told_once_in_the_terminal(root: Path) -> None:
     """Although every worker finds it."""
     with dev(root, "-n", "3", "--netlify") as server, EventClient(server.port) as events:
         events.known()
-        wait_for_workers(server)
+        wait_for_state(lambda: timing_of(server), workers=3)
         replace(root / "a.css", "a{color:red}")
         events.next("change")
         server.wait_for_stderr("changed /a.css\n")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from h2static.dev.injection import CLIENT_PATH
+from tests.support.events import wait_for_state
 from tests.support.hosted import write_application
 from tests.support.polite_client import PoliteClient
 from tests.support.processes import DEADLINE, RunningServer, running, wait_until
@@ -77,6 +78,12 @@ def get(server: RunningServer, name: str, path: str = "/") -> httpx.Response:
     return httpx.get(url, headers=headers, timeout=DEADLINE)
 
 
+def state(server: RunningServer, name: str, path: str = "/") -> str | None:
+    """What a page of the host tells of the state of the files."""
+    timing: str | None = get(server, name, path).headers.get("server-timing")
+    return timing
+
+
 def test_the_log_says_whose_application_failed(folder: Path) -> None:
     with serving(folder) as server:
         assert get(server, "b.test").status_code == 500
@@ -133,19 +140,12 @@ def test_dev_mode_of_several_hosts(folder: Path) -> None:
     """Each is watched, and the terminal says whose files have changed."""
     (folder / "faulty.py").write_text(WORKING)
     with serving(folder, "dev = true\ndebounce = 20") as server:
-
-        def state(name: str, path: str) -> str:
-            return str(get(server, name, path).headers.get("server-timing", ""))
-
-        def is_known(name: str, path: str) -> bool:
-            return "unknown" not in (state(name, path) or "unknown")
-
         for name, path in (
             ("localhost", "/page.html"), ("a.test", "/page.html"), ("b.test", "/docs/page.html")
         ):  # fmt: skip
-            wait_until(partial(is_known, name, path), "a state")
+            wait_for_state(partial(state, server, name, path))
             assert f'src="{CLIENT_PATH}"' in get(server, name, path).text
-        before = state("a.test", "/page.html")
+        before = state(server, "a.test", "/page.html")
         for file, told in (
             ("main", "  changed /new.css"),
             ("a", "  a.test: changed /new.css"),
@@ -153,20 +153,15 @@ def test_dev_mode_of_several_hosts(folder: Path) -> None:
         ):
             (folder / file / "new.css").write_text("a{}")
             server.wait_for_stderr(told)
-        assert state("a.test", "/page.html") != before
+        assert state(server, "a.test", "/page.html") != before
 
 
 def test_an_application_of_a_host_that_cannot_start_at_first(folder: Path) -> None:
     """In dev mode the host tells what is wrong, and the others serve."""
     (folder / "faulty.py").write_text("1 / 0\n")
     with serving(folder, "dev = true\ndebounce = 20") as server:
-
-        def is_known(name: str) -> bool:
-            return "server-timing" in get(server, name).headers
-
         for name in ("a.test", "b.test"):
-            # An edit that comes before the first look at the modules is no change.
-            wait_until(partial(is_known, name), "a state")
+            wait_for_state(partial(state, server, name))
             page = get(server, name)
             assert page.status_code == 500
             assert "faulty:app: importing it raised" in page.text

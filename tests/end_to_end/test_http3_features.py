@@ -15,8 +15,9 @@ import pytest
 from h2static.server.basic_auth import hash_password
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.curl_http3 import CurlAnswer, fetch, needs_http3
+from tests.support.events import wait_for_state
 from tests.support.host_certificates import make_authority
-from tests.support.processes import RunningServer, running, wait_until
+from tests.support.processes import RunningServer, running
 from tests.support.quic_client import Answer, QuicClient
 from tests.support.servers import free_port
 from tests.support.websocket_frames import CLOSE, TEXT, frame, read_frames
@@ -172,7 +173,7 @@ def test_the_answer_is_that_of_http2(
     with serving(site, certificate, *words) as server:
         if "--dev" in words:
             # Pages of before the files are known say something else of them.
-            wait_until(lambda: "unknown" not in page_head(server, tmp_path), "a state")
+            wait_for_state(lambda: page_head(server, tmp_path))
         tcp, quic = both(server, tmp_path, path, fields=fields)
         assert (tcp.version, quic.version) == (3, 30)
         assert (tcp.status, quic.status) == (status, status)

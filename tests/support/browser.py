@@ -140,8 +140,8 @@ class Browser:
     def _command(self, method: str, **parameters: str) -> dict[str, object]:
         """The result of a command to the browser as a whole, which no tab may give."""
         debugger = self.driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
-        with urlopen(f"http://{debugger}/json/version", timeout=PATIENCE) as answer:
-            address = json.load(answer)["webSocketDebuggerUrl"]
+        with urlopen(f"http://{debugger}/json/version", timeout=PATIENCE) as version:
+            address = json.load(version)["webSocketDebuggerUrl"]
         with connect(address, max_size=None) as socket:
             socket.send(json.dumps({"id": 1, "method": method, "params": parameters}))
             answer = json.loads(socket.recv(timeout=PATIENCE))

@@ -6,10 +6,29 @@ import json
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from types import TracebackType
+
+from tests.support.processes import wait_until
 
 #: Seconds for an event on a busy machine.
 PATIENCE = 30.0
+#: Answers in a row that leave no worker out: the system chooses one for each connection.
+_IN_A_ROW = 30
+
+
+def is_known(timing: str | None) -> bool:
+    """Whether a page with this ``Server-Timing`` is from a worker that knows the files."""
+    return timing is not None and "unknown" not in timing
+
+
+def wait_for_state(timing: Callable[[], str | None], *, workers: int = 1) -> None:
+    """Wait until each of the workers knows the files: before that, an edit is no change.
+
+    ``timing`` gives the ``Server-Timing`` of a page, asked for on a connection of its own.
+    """
+    answers = 1 if workers == 1 else _IN_A_ROW
+    wait_until(lambda: all(is_known(timing()) for _ in range(answers)), "a state")
 
 
 class EventClient:

@@ -24,6 +24,7 @@ from tests.support.tools import require_tool
 _TRIES = 5
 #: The lowest port that Linux gives to those who do not care for its number; macOS begins higher.
 _FIRST_OF_THE_SYSTEM = 32_768
+#: Ports that this process has given.
 _GIVEN: set[int] = set()
 
 

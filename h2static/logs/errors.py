@@ -95,6 +95,21 @@ class ErrorLog:
             except OSError as error:
                 self.report("log", "", f"cannot reopen {self._log_file.path}: {error.strerror}")
 
+    def moved_to(self, path: str | None) -> ErrorLog:
+        """The log at ``path``, which replaces this one.
+
+        The result is this log if it is at ``path``, or if that cannot be opened, which it tells.
+        """
+        if path == self._log_file.path:
+            return self
+        try:
+            log = ErrorLog(path, clock=self._clock)
+        except OSError as error:
+            self.report("log", "", f"cannot open the log {path}: {error.strerror}")
+            return self
+        self.close()
+        return log
+
     def close(self) -> None:
         """Report suppressed lines and close the file."""
         with self._lock:

@@ -42,7 +42,7 @@ class Message(StrEnum):
     TOO_LARGE = "too large"
     #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
     COUNTED = "counted"
-    #: It no longer reads HTTP/3 datagrams: a successor may.
+    #: It no longer accepts connections, nor reads HTTP/3 datagrams: a successor may.
     LEFT = "left"
 
     # From the supervisor:

@@ -21,6 +21,16 @@ class Generation:
     #: Why its applications could not start; workers show it until they are repaired.
     failure: str = ""
 
+    def new_warnings(self, slot: int, warnings: object) -> list[str]:
+        """Record what the worker of ``slot`` reports; the result is what no worker has told yet.
+
+        Every worker finds the same, and each warning should be reported once.
+        """
+        assert isinstance(warnings, list)
+        told = {text for texts in self.warnings.values() for text in texts}
+        self.warnings[slot] = warnings
+        return [str(warning) for warning in warnings if warning not in told]
+
     def serving(self) -> bool:
         """Whether every slot has a worker that accepts connections."""
         return len(self.workers) == self.config.workers and all(

@@ -15,14 +15,12 @@ reopens the logs; ``SIGUSR2`` writes counters.
 from __future__ import annotations
 
 import contextlib
-import heapq
-import itertools
 import os
 import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from h2static.config import Config, describe
@@ -36,6 +34,7 @@ from h2static.process.generation import Generation
 from h2static.process.launching import Launched
 from h2static.process.reloading import prepare, revert, settle
 from h2static.process.systemd import Notifier
+from h2static.process.timers import Timers
 from h2static.process.workers import Worker, WorkerState, start_worker
 from h2static.server.listeners import Listener, sockets_of
 
@@ -51,6 +50,9 @@ _LEAST_LIFE = 60.0
 #: Seconds that workers have to close after the grace period, or after being forced.
 _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
+#: Seconds that retired workers have to stop accepting before a reload is reported as done: a worker
+#: whose application blocks its event loop may take longer, but does not accept meanwhile either.
+_LEAVING = 2.0
 #: Seconds between checks of the certificate's expiration.
 _EXPIRY_INTERVAL = 86_400.0
 
@@ -97,6 +99,8 @@ class Supervisor:
         self._next: Generation | None = None
         self._retired: set[Worker] = set()
         self._reload_wanted = False
+        #: Workers of the old configuration that may still accept connections.
+        self._leaving: set[Worker] = set()
         self._announced = False
         self._stopping = False
         #: Why the first workers could not start.
@@ -104,10 +108,9 @@ class Supervisor:
         self._deaths: dict[int, int] = {}
         #: When the worker of a slot was last replaced because of its memory.
         self._replaced: dict[int, float] = {}
-        self._counters = Counters(lambda line: self.log.write_line(line), self._after)
+        self._timers = Timers()
+        self._counters = Counters(lambda line: self.log.write_line(line), self._timers.after)
         self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._timer_numbers = itertools.count()
         self._on_terminal = os.isatty(2)
         self._datagrams = DatagramNumbers()
 
@@ -120,11 +123,11 @@ class Supervisor:
         try:
             for slot in range(self._current.config.workers):
                 self._start(self._current, slot)
-            self._after(START_DEADLINE, self._on_start_deadline)
+            self._timers.after(START_DEADLINE, self._on_start_deadline)
             while not (self._stopping and not self._everybody()):
-                for key, _ in self._selector.select(self._until_next_timer()):
+                for key, _ in self._selector.select(self._timers.until_next()):
                     key.data()
-                self._run_timers()
+                self._timers.run()
         finally:
             for worker in self._everybody():
                 worker.process.kill()
@@ -137,17 +140,6 @@ class Supervisor:
             self.log.close()
         if self._failure is not None:
             raise self._failure
-
-    def _after(self, delay: float, action: Callable[[], None]) -> None:
-        when = time.monotonic() + delay
-        heapq.heappush(self._timers, (when, next(self._timer_numbers), action))
-
-    def _until_next_timer(self) -> float | None:
-        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
-
-    def _run_timers(self) -> None:
-        while self._timers and self._timers[0][0] <= time.monotonic():
-            heapq.heappop(self._timers)[2]()
 
     # Signals
 
@@ -242,21 +234,21 @@ class Supervisor:
                     if worker.slot == 0:
                         # It has opened the browser; its successors must not do so again.
                         generation.config = replace(generation.config, open=False)
-                    self._warn(generation, worker, message["warnings"])
+                    self._warn(generation.new_warnings(worker.slot, message["warnings"]))
                     for one in tuple(self._retired):
                         # It exceeded its memory limit, and its successor accepts connections now.
                         if one.slot == worker.slot and generation is self._current:
                             self._retire(one, grace=generation.config.grace)
                     self._on_serving(generation)
                 case Message.WARNED:
-                    self._warn(generation, worker, message["warnings"])
+                    self._warn(generation.new_warnings(worker.slot, message["warnings"]))
                 case Message.FAILED:
                     worker.note_failure(message)
                 case Message.CHANGED:
                     self.reload()
                 case Message.LEFT:
-                    worker.reads_datagrams = False
-                    take_over(self._retired, self._current.workers.values())
+                    worker.accepts = worker.reads_datagrams = False
+                    self._on_left(worker)
                 case Message.TOO_LARGE:
                     self._replace_large(generation, worker, message["octets"])
                 case Message.COUNTED:
@@ -272,14 +264,9 @@ class Supervisor:
             self.stop()
             self.stop()
 
-    def _warn(self, generation: Generation, worker: Worker, warnings: object) -> None:
-        """Report warnings about the site, each one once, although every worker finds it."""
-        assert isinstance(warnings, list)
-        told = {text for texts in generation.warnings.values() for text in texts}
-        generation.warnings[worker.slot] = warnings
+    def _warn(self, warnings: Iterable[str]) -> None:
         for warning in warnings:
-            if warning not in told:
-                self.log.report("site", "", str(warning))
+            self.log.report("site", "", warning)
 
     def _on_serving(self, generation: Generation) -> None:
         if not generation.serving():
@@ -326,7 +313,7 @@ class Supervisor:
         generation = self._generation_of(worker)
         if generation is None:
             self._retired.discard(worker)
-            take_over(self._retired, self._current.workers.values())
+            self._on_left(worker)
             return
         del generation.workers[worker.slot]
         if worker.state is WorkerState.STOPPING:
@@ -369,12 +356,12 @@ class Supervisor:
         shortest, longest = _BACK_OFF
         delay = min(shortest * 2**deaths, longest) if deaths else 0.0
         self.log.report("process", "", f"{reason}; restarting in {delay:g} s")
-        self._after(delay, lambda: self._start(generation, slot))
+        self._timers.after(delay, lambda: self._start(generation, slot))
 
     def _watch_expiry(self) -> None:
         """Check now and every day whether the certificate is about to expire."""
         tls_warnings.report_expiry(self._current.config, self.log)
-        self._after(_EXPIRY_INTERVAL, self._watch_expiry)
+        self._timers.after(_EXPIRY_INTERVAL, self._watch_expiry)
 
     def _replace_large(self, generation: Generation, worker: Worker, octets: object) -> None:
         """Start a successor for ``worker``, which continues until the successor accepts."""
@@ -390,7 +377,7 @@ class Supervisor:
                 self._retired.add(generation.workers.pop(slot))
                 self._start(generation, slot)
 
-        self._after(max(0.0, next_time - now), replace)
+        self._timers.after(max(0.0, next_time - now), replace)
 
     # Reload
 
@@ -398,7 +385,7 @@ class Supervisor:
         """Re-read the configuration, and let new workers take over."""
         if self._stopping:
             return
-        if self._next is not None or not self._announced:
+        if self._next is not None or self._leaving or not self._announced:
             self._reload_wanted = True
             return
         self._notifier.reloading()
@@ -410,7 +397,7 @@ class Supervisor:
         generation = self._next = Generation(config=config)
         for slot in range(config.workers):
             self._start(generation, slot)
-        self._after(START_DEADLINE, lambda: self._on_reload_deadline(generation))
+        self._timers.after(START_DEADLINE, lambda: self._on_reload_deadline(generation))
 
     def _on_reload_deadline(self, generation: Generation) -> None:
         if self._next is generation and not self._stopping:
@@ -435,28 +422,33 @@ class Supervisor:
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
         settle(self._listeners, self._current.config)
-        for worker in (*old.workers.values(), *self._retired):
+        before = {*old.workers.values(), *self._retired}
+        leaving = self._leaving = {worker for worker in before if worker.accepts}
+        for worker in before:
             self._retire(worker, grace=old.config.grace)
         take_over(self._retired, self._current.workers.values())
-        self._change_log(old.config.error_log, self._current.config.error_log)
+        self.log = self.log.moved_to(self._current.config.error_log)
         self._deaths.clear()
+        self._timers.after(_LEAVING if leaving else 0.0, lambda: self._on_handed_over(leaving))
+
+    def _on_left(self, worker: Worker) -> None:
+        """``worker`` has left the sockets to its successor, or is dead."""
+        take_over(self._retired, self._current.workers.values())
+        if worker in self._leaving:
+            self._leaving.remove(worker)
+            if not self._leaving:
+                self._on_handed_over(self._leaving)
+
+    def _on_handed_over(self, leaving: set[Worker]) -> None:
+        """From now on, whoever connects meets the new configuration."""
+        if self._stopping or leaving is not self._leaving:
+            return
+        self._leaving = set()
         self.log.report("reload", "", "reloaded")
         self._notifier.ready("serving")
         tls_warnings.report_expiry(self._current.config, self.log)
         tls_warnings.report_key(self._current.config, self.log)
         self._reload_again_if_wanted()
-
-    def _change_log(self, old: str | None, new: str | None) -> None:
-        """Switch to another log file, if the new configuration names one."""
-        if old == new:
-            return
-        try:
-            log = ErrorLog(new)
-        except OSError as error:
-            self.log.report("log", "", f"cannot open the log {describe(error)}")
-            return
-        self.log.close()
-        self.log = log
 
     def _reload_again_if_wanted(self) -> None:
         if self._reload_wanted:
@@ -475,7 +467,7 @@ class Supervisor:
                 self.log.report("process", "", f"worker {worker.slot} did not exit; killed")
                 worker.process.kill()
 
-        self._after(delay, kill)
+        self._timers.after(delay, kill)
 
     # The end
 
@@ -493,7 +485,7 @@ class Supervisor:
             worker.stop(delay=config.drain_delay, grace=config.grace)
             self._kill_after(worker, config.drain_delay + config.grace + _CLOSING)
         # Later connects are refused immediately, instead of waiting in vain.
-        self._after(config.drain_delay, self._close_listeners)
+        self._timers.after(config.drain_delay, self._close_listeners)
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:

@@ -176,7 +176,7 @@ async def _serve(
                     case Message.STOP if not stopping:
                         stopping = True
                         if message["succeeded"]:
-                            server.leave_datagrams()
+                            running.leave()
                             _tell(line, Message.LEFT)
                         tasks.start_soon(running.stop, message)
                     case Message.FORCE:
@@ -233,6 +233,12 @@ class _Running:
             return
         self._serving = True
         _tell(self._line, Message.READY, warnings=_brief(self._server.warnings))
+
+    def leave(self) -> None:
+        """Leave the sockets to a successor."""
+        self._server.leave_datagrams()
+        if self._serving:
+            self._server.stop_accepting()
 
     async def stop(self, message: dict[str, object]) -> None:
         """Stop in the way that ``message`` requests."""

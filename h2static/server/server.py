@@ -185,6 +185,10 @@ class Server:
         """Leave the sockets of HTTP/3 to a successor."""
         self._driver.leave_datagrams()
 
+    def stop_accepting(self) -> None:
+        """Accept no more connections; existing ones continue."""
+        self._driver.stop_accepting()
+
     def reopen_logs(self) -> None:
         """Open the log files again after they were renamed."""
         self.error_log.reopen()

@@ -101,3 +101,18 @@ def test_a_full_medium_is_no_error(clock: Clock) -> None:
     log.report("a", "", "lost")
     log.write_line("lost")
     log.close()
+
+
+def test_moving_to_another_file(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    log = ErrorLog(str(first))
+    assert log.moved_to(str(first)) is log
+    assert log.moved_to(str(tmp_path / "missing" / "log")) is log
+    assert "cannot open the log" in first.read_text()
+    # A later try is not taken for a move to where it is already.
+    (tmp_path / "missing").mkdir()
+    log = log.moved_to(str(tmp_path / "missing" / "log"))
+    log = log.moved_to(str(second))
+    log.report("kind", "", "text")
+    assert "text" in second.read_text()
+    log.close()

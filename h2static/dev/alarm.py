@@ -2,7 +2,7 @@
 
 Contract: :meth:`Alarm.call` runs an action after some time in the alarm's thread, unless it is
 canceled; the action must not block.  After :meth:`Alarm.hurry` all actions run immediately, and
-after :meth:`Alarm.stop` none does.
+after :meth:`Alarm.stop` none does, except one whose time has come at that moment.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Message(StrEnum):
     CHANGED = "changed"
     #: It exceeds its memory limit, with ``octets``: replace it.
     TOO_LARGE = "too large"
-    #: The answer to :attr:`COUNTERS`; ``counters`` is an object.
+    #: The answer to :attr:`COUNTERS` with the same ``number``; ``counters`` is an object.
     COUNTED = "counted"
     #: It no longer accepts connections, nor reads HTTP/3 datagrams: a successor may.
     LEFT = "left"
@@ -55,7 +55,7 @@ class Message(StrEnum):
     REOPEN = "reopen"
     #: The requested successors could not start, for the ``reason``.
     NOT_SUCCEEDED = "not succeeded"
-    #: Report counters.
+    #: Report counters; ``number``: of the question.
     COUNTERS = "counters"
     #: Predecessors no longer read the HTTP/3 sockets: read them.
     TAKE = "take"

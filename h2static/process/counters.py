@@ -30,6 +30,8 @@ class Counters:
         #: no question.
         self._answers: dict[int, object] | None = None
         self._asked: Sequence[Worker] = ()
+        #: Questions so far: an answer names its question, as it may come after the deadline.
+        self._number = 0
 
     def ask(self, workers: Sequence[Worker]) -> None:
         """Ask ``workers``, unless a query is pending."""
@@ -37,8 +39,9 @@ class Counters:
             return
         answers: dict[int, object] = {}
         self._answers, self._asked = answers, workers
+        self._number += 1
         for worker in workers:
-            worker.tell(Message.COUNTERS)
+            worker.tell(Message.COUNTERS, number=self._number)
 
         def give_up() -> None:
             # The deadline of a question that was answered must not cut the next one short.
@@ -47,9 +50,9 @@ class Counters:
 
         self._after(DEADLINE, give_up)
 
-    def take(self, worker: Worker, counters: object) -> None:
-        """Take an answer."""
-        if self._answers is None:
+    def take(self, worker: Worker, number: object, counters: object) -> None:
+        """Take the answer of ``worker`` to question ``number``."""
+        if self._answers is None or number != self._number:
             return
         self._answers[worker.process.pid] = counters
         if len(self._answers) == len(self._asked):

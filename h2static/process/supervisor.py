@@ -252,7 +252,7 @@ class Supervisor:
                 case Message.TOO_LARGE:
                     self._replace_large(generation, worker, message["octets"])
                 case Message.COUNTED:
-                    self._counters.take(worker, message["counters"])
+                    self._counters.take(worker, message["number"], message["counters"])
         if worker.reader.ended:
             # Its death follows as SIGCHLD; until then the channel would stay readable.
             self._selector.unregister(worker.line)

@@ -189,7 +189,8 @@ async def _serve(
                     case Message.NOT_SUCCEEDED:
                         not_succeeded(str(message["reason"]))
                     case Message.COUNTERS:
-                        _tell(line, Message.COUNTED, counters=server.counters())
+                        number = message["number"]
+                        _tell(line, Message.COUNTED, number=number, counters=server.counters())
         server.error_log.report("process", "", "the supervisor died; this worker exits")
         await server.stop(delay=0, grace=min(_ORPHAN_GRACE, assignment.config.grace))
         tasks.cancel_scope.cancel()

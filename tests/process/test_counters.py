@@ -34,12 +34,17 @@ class Asking:
     def ask(self) -> None:
         self._counters.ask([self._worker])
 
-    def asked(self) -> int:
-        """How often the worker was asked since the last time."""
-        return [one["type"] for one in self._reader.read(self._theirs)].count(Message.COUNTERS)
+    def asked(self) -> list[object]:
+        """The numbers of the questions that the worker was asked since the last time."""
+        messages = self._reader.read(self._theirs)
+        assert all(one["type"] == Message.COUNTERS for one in messages)
+        return [one["number"] for one in messages]
 
-    def answer(self, counters: dict[str, int]) -> None:
-        self._counters.take(self._worker, counters)
+    def answer(self, counters: dict[str, int], number: object = None) -> None:
+        """Answer question ``number``; ``None``: the one that was asked last."""
+        if number is None:
+            number = self.asked()[-1]
+        self._counters.take(self._worker, number, counters)
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -64,7 +69,6 @@ def asking() -> Iterator[Asking]:
 
 def test_an_answer_is_told_with_who_gave_it(asking: Asking) -> None:
     asking.ask()
-    assert asking.asked() == 1
     asking.answer({"requests": 1})
     (line,) = asking.lines
     (worker,) = json.loads(line)["workers"]
@@ -87,10 +91,21 @@ def test_a_worker_that_does_not_answer_shows_as_null(asking: Asking) -> None:
     asking.wait(0.9 * DEADLINE)
     # Asked again before that, which changes nothing.
     asking.ask()
-    assert asking.asked() == 1
+    (number,) = asking.asked()
     asking.wait(0.2 * DEADLINE)
     assert asking.told() == [None]
-    # Too late, and a question that nobody asked.
-    asking.answer({"requests": 1})
+    # Too late.
+    asking.answer({"requests": 1}, number)
     asking.wait(10)
     assert asking.told() == [None]
+
+
+def test_a_late_answer_is_not_taken_for_that_to_the_next_question(asking: Asking) -> None:
+    asking.ask()
+    (late,) = asking.asked()
+    asking.wait(2 * DEADLINE)
+    asking.ask()
+    asking.answer({"requests": 1}, late)
+    assert asking.told() == [None]
+    asking.answer({"requests": 2})
+    assert asking.told() == [None, {"requests": 2}]

@@ -88,16 +88,24 @@ class Shape:
 class Section(Kept):
     """A response's field section without Date; kept with the response."""
 
-    __slots__ = ("fields", "literals", "rest", "shape")
+    __slots__ = ("_literals", "fields", "rest", "shape")
 
-    def __init__(self, fields: Fields, shape: Shape, rest: Fields, literals: bytes) -> None:
+    def __init__(self, fields: Fields, shape: Shape, rest: Fields) -> None:
         #: The response's own fields.
         self.fields = fields
         self.shape = shape
-        #: The fields that differ from file to file; the same, encoded as literals that leave the
-        #: table unchanged.
+        #: The fields that differ from file to file.
         self.rest = rest
-        self.literals = literals
+        self._literals = b""
+
+    def literals(self) -> bytes:
+        """:attr:`rest`, encoded as literals that leave the table unchanged.
+
+        Encoded when first needed: where few responses are asked for, they enter the table.
+        """
+        if not self._literals:
+            self._literals = _literals(self.rest)
+        return self._literals
 
 
 class Block:
@@ -251,7 +259,7 @@ class HeaderBlockMemory:
             rest, after = self._encoded_into_table(section.rest, after)
             octets += rest
         else:
-            octets += section.literals
+            octets += section.literals()
         block = Block(octets, response, after if after is not state else None, plain)
         # Beyond that, the second goes on with those that are there: each is used about as often.
         if self._octets <= self._limit * _BLOCKS and self._has_room(state, len(octets)):
@@ -349,7 +357,7 @@ class HeaderBlockMemory:
             if len(self._shapes) >= _SHAPES:
                 self._shapes.clear()
             shape = self._shapes[key] = Shape(response.status, indexed)
-        section = response.section = Section(fields, shape, rest, _literals(rest))
+        section = response.section = Section(fields, shape, rest)
         return section
 
     def release(self) -> None:
@@ -437,10 +445,14 @@ def _parted(fields: Fields) -> tuple[Fields, Fields]:
     RFC 9110 section 5.3: the order of field lines with the same name matters, so they all go into
     the same part.
     """
-    rest = tuple([field for field in fields if _fixed(*field)])
-    if not rest:
-        return fields, rest
-    return tuple([field for field in fields if not _fixed(*field)]), rest
+    indexed: list[tuple[bytes, bytes]] = []
+    rest: list[tuple[bytes, bytes]] = []
+    for field in fields:
+        if _fixed(*field):
+            rest.append(field)
+        else:
+            indexed.append(field)
+    return (tuple(indexed), tuple(rest)) if rest else (fields, ())
 
 
 def _literals(fields: Fields) -> bytes:

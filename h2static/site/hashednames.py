@@ -115,8 +115,10 @@ def may_have_hash(name: bytes) -> bool:
 
     Weak evidence by itself, but enough for a file named by a build tool's own script.
     """
-    kind = kind_of(name)
-    if kind is None or len(name) > _LONGEST:
+    if kind_of(name) is None or len(name) > _LONGEST:
+        return False
+    if name.rfind(b".") < _SHORT:
+        # Most names end here: nothing before the extension is as long as a hash.
         return False
     return content_hash(name) is not None or any(map(_is_loose, name.split(b".")[:-1]))
 

@@ -31,6 +31,7 @@ from h2static.process.control_channel import Message
 from h2static.process.counters import Counters
 from h2static.process.datagrams import DatagramNumbers, still_reads, take_over
 from h2static.process.generation import Generation
+from h2static.process.handover import Handover
 from h2static.process.launching import Launched
 from h2static.process.reloading import prepare, revert, settle
 from h2static.process.systemd import Notifier
@@ -50,9 +51,6 @@ _LEAST_LIFE = 60.0
 #: Seconds that workers have to close after the grace period, or after being forced.
 _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
-#: Seconds that retired workers have to stop accepting before a reload is reported as done: a worker
-#: whose application blocks its event loop may take longer, but does not accept meanwhile either.
-_LEAVING = 2.0
 #: Seconds between checks of the certificate's expiration.
 _EXPIRY_INTERVAL = 86_400.0
 
@@ -99,8 +97,6 @@ class Supervisor:
         self._next: Generation | None = None
         self._retired: set[Worker] = set()
         self._reload_wanted = False
-        #: Workers of the old configuration that may still accept connections.
-        self._leaving: set[Worker] = set()
         self._announced = False
         self._stopping = False
         #: Why the first workers could not start.
@@ -109,6 +105,7 @@ class Supervisor:
         #: When the worker of a slot was last replaced because of its memory.
         self._replaced: dict[int, float] = {}
         self._timers = Timers()
+        self._handover = Handover(self._timers.after, self._reload_again_if_wanted)
         self._counters = Counters(lambda line: self.log.write_line(line), self._timers.after)
         self._selector = selectors.DefaultSelector()
         self._on_terminal = os.isatty(2)
@@ -230,7 +227,7 @@ class Supervisor:
         for message in worker.reader.read(worker.line):
             match message["type"]:
                 case Message.READY if worker.state is WorkerState.STARTING:
-                    worker.state = WorkerState.SERVING
+                    worker.state, worker.accepts = WorkerState.SERVING, True
                     if worker.slot == 0:
                         # It has opened the browser; its successors must not do so again.
                         generation.config = replace(generation.config, open=False)
@@ -385,7 +382,7 @@ class Supervisor:
         """Re-read the configuration, and let new workers take over."""
         if self._stopping:
             return
-        if self._next is not None or self._leaving or not self._announced:
+        if self._next is not None or self._handover.pending or not self._announced:
             self._reload_wanted = True
             return
         self._notifier.reloading()
@@ -405,50 +402,47 @@ class Supervisor:
 
     def _give_up_reload(self, reason: str, details: Sequence[str] = ()) -> None:
         """Keep the old configuration."""
-        self.log.report("reload", "", f"{_RELOAD_FAILED}: {reason}", details)
         for worker in self._current.workers.values():
             worker.tell(Message.NOT_SUCCEEDED, reason="\n".join((reason, *details)))
         generation, self._next = self._next, None
+        dropped: list[Worker] = []
         if generation is not None:
-            for worker in generation.workers.values():
-                # Some may have accepted connections before another one failed.
+            # Some may have accepted connections before another one failed.
+            dropped.extend(generation.workers.values())
+            for worker in dropped:
                 self._retire(worker, grace=generation.config.grace)
         revert(self._listeners, self._current.config)
-        self._notifier.ready("serving; the last reload failed")
-        self._reload_again_if_wanted()
+
+        def report() -> None:
+            self.log.report("reload", "", f"{_RELOAD_FAILED}: {reason}", details)
+            self._notifier.ready("serving; the last reload failed")
+
+        self._handover.begin(dropped, report)
 
     def _hand_over(self) -> None:
         """The new workers accept connections: let the old ones finish."""
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
         settle(self._listeners, self._current.config)
-        before = {*old.workers.values(), *self._retired}
-        leaving = self._leaving = {worker for worker in before if worker.accepts}
-        for worker in before:
+        dropped = (*old.workers.values(), *self._retired)
+        for worker in dropped:
             self._retire(worker, grace=old.config.grace)
         take_over(self._retired, self._current.workers.values())
         self.log = self.log.moved_to(self._current.config.error_log)
         self._deaths.clear()
-        self._timers.after(_LEAVING if leaving else 0.0, lambda: self._on_handed_over(leaving))
+
+        def report() -> None:
+            self.log.report("reload", "", "reloaded")
+            self._notifier.ready("serving")
+            tls_warnings.report_expiry(self._current.config, self.log)
+            tls_warnings.report_key(self._current.config, self.log)
+
+        self._handover.begin(dropped, report)
 
     def _on_left(self, worker: Worker) -> None:
         """``worker`` has left the sockets to its successor, or is dead."""
         take_over(self._retired, self._current.workers.values())
-        if worker in self._leaving:
-            self._leaving.remove(worker)
-            if not self._leaving:
-                self._on_handed_over(self._leaving)
-
-    def _on_handed_over(self, leaving: set[Worker]) -> None:
-        """From now on, whoever connects meets the new configuration."""
-        if self._stopping or leaving is not self._leaving:
-            return
-        self._leaving = set()
-        self.log.report("reload", "", "reloaded")
-        self._notifier.ready("serving")
-        tls_warnings.report_expiry(self._current.config, self.log)
-        tls_warnings.report_key(self._current.config, self.log)
-        self._reload_again_if_wanted()
+        self._handover.note_left(worker)
 
     def _reload_again_if_wanted(self) -> None:
         if self._reload_wanted:
@@ -479,6 +473,7 @@ class Supervisor:
                 self._kill_after(worker, _FORCED_CLOSING)
             return
         self._stopping = True
+        self._handover.cancel()
         self._notifier.stopping()
         config = self._current.config
         for worker in self._everybody():

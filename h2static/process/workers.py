@@ -48,8 +48,8 @@ class Worker:
     started: float
     state: WorkerState = WorkerState.STARTING
     reader: LineReader = field(default_factory=LineReader)
-    #: Whether it may still accept connections.
-    accepts: bool = True
+    #: Whether it accepts connections, or may still do so.
+    accepts: bool = False
     #: For HTTP/3: its number, and the inbox for its datagrams that successors read.
     number: int = -1
     inbox: socket.socket | None = None

@@ -1,4 +1,4 @@
-"""When a reload is reported as done: once no worker accepts with the old configuration.
+"""When a reload is reported: once no worker accepts with the configuration that was dropped.
 
 The supervisor is the real one; its workers are ends of socket pairs.
 """
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+import h2static.process.handover as handover_module
 import h2static.process.supervisor as supervisor_module
 from h2static.config import Config
 from h2static.process.control_channel import Message, encode
@@ -93,6 +94,10 @@ class House:
         """How many were reported as done."""
         return self.log.read_text().count("[reload] reloaded")
 
+    def failures(self) -> int:
+        """How many were reported as failed."""
+        return self.log.read_text().count("[reload] reload failed")
+
     def hand_over(self) -> tuple[list[Started], list[Started]]:
         """Reload until the new workers serve; the old and the new ones."""
         count = len(self.started)
@@ -158,7 +163,7 @@ def test_nobody_was_left(house: House) -> None:
 def test_a_worker_that_cannot_be_reached_is_not_waited_for(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor_module, "_LEAVING", 0.0)
+    monkeypatch.setattr(handover_module, "DEADLINE", 0.0)
     old, _ = house.hand_over()
     house.turn()
     assert house.reloads() == 1
@@ -194,3 +199,40 @@ def test_workers_that_drain_since_an_earlier_reload_are_not_waited_for(house: Ho
         one.say(Message.LEFT)
     house.turn()
     assert house.reloads() == 2
+
+
+def test_a_failed_reload(house: House) -> None:
+    """One of the new workers accepts already when the other one fails."""
+    house.supervisor.reload()
+    first, second = house.started[2:]
+    house.ready([first])
+    second.say(Message.FAILED, reason="no such file", details=[], application=False, refused=False)
+    second.process.returncode = 1
+    second.line.close()
+    house.turn()
+    assert first.heard()[-1] == "stop"
+    assert house.failures() == 0
+    first.say(Message.LEFT)
+    house.turn()
+    assert (house.failures(), house.reloads()) == (1, 0)
+    assert "no such file" in house.log.read_text()
+
+
+def test_a_failed_reload_whose_workers_never_accepted_is_reported_immediately(
+    house: House,
+) -> None:
+    house.supervisor.reload()
+    house.started[2].process.returncode = 1
+    house.started[2].line.close()
+    house.turn()
+    assert house.failures() == 1
+
+
+def test_nothing_is_reported_by_a_server_that_stops(house: House) -> None:
+    """It says "stopping" to systemd, and must not say "ready" after that."""
+    old, _ = house.hand_over()
+    house.supervisor.stop()
+    for one in old:
+        one.say(Message.LEFT)
+    house.turn()
+    assert house.reloads() == 0

@@ -76,7 +76,8 @@ class ListMemory:
         return known.octets
 
     def _make_room(self) -> None:
-        kept = tuple(self._lists.items())
+        # A copy, which is made in one step: the loop's thread may clear the dictionary.
+        kept = tuple(self._lists.copy().items())
         excess = sum(len(item.octets) for _, item in kept) - self._limits.kept_lists
         for key, item in kept:
             if excess <= 0:

@@ -57,7 +57,13 @@ class OctetCount:
 
         One change may be missing while another thread settles.
         """
-        return self._sum + sum(tuple(self._changes))
+        while True:
+            # Octets may be dropped in the middle of the copy, too: by the collector, which comes
+            # when the copy needs memory.
+            try:
+                return self._sum + sum(self._changes.copy())
+            except RuntimeError:
+                continue
 
     def hold(self, octets: bytes | bytearray) -> HeldOctets:
         """A copy of ``octets`` that is counted."""

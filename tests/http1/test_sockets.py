@@ -44,7 +44,8 @@ class Loop:
         now = time.monotonic()
         deadlines = [connection.deadline() for connection in self.open.values()]
         first = min(deadline for deadline in deadlines if deadline is not None)
-        ready = self._selector.select(max(0.0, first - now))
+        # Never until the end of those that have asked in time.
+        ready = self._selector.select(min(max(0.0, first - now), HEADER_SECONDS))
         now = time.monotonic()
         for key, _ in ready:
             assert isinstance(key.fileobj, socket.socket)

@@ -105,6 +105,28 @@ def test_octets_may_be_held_and_dropped_in_any_thread() -> None:
     assert count.held == 0
 
 
+def test_octets_may_be_dropped_by_the_collector_while_they_are_counted() -> None:
+    """It comes when memory is needed: here at the first objects that counting makes."""
+    threshold = gc.get_threshold()
+    try:
+        for objects in range(12):
+            gc.disable()
+            gc.collect()
+            count = OctetCount()
+            held = [count.hold(bytes(10)) for _ in range(50)]
+            circle: list[object] = [count.hold(bytes(100))]
+            circle.append(circle)
+            del circle
+            gc.set_threshold(gc.get_count()[0] + objects)
+            gc.enable()
+            assert count.held in {500, 600}
+            gc.collect()
+            assert count.held == 10 * len(held)
+    finally:
+        gc.enable()
+        gc.set_threshold(*threshold)
+
+
 def listing(*names: bytes, folder: bytes = b"a", size: int = 1) -> Listing:
     return Listing(names=(folder,), packed=[Entry(name, False, size, 0).pack() for name in names])
 

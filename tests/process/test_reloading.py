@@ -58,7 +58,7 @@ class Started:
         return [json.loads(line)["type"] for line in octets.splitlines()]
 
 
-class House:
+class Harness:
     """A supervisor with two workers that serve."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,122 +117,122 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    started = House(tmp_path, monkeypatch)
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    started = Harness(tmp_path, monkeypatch)
     yield started
     started.close()
 
 
-def test_every_old_worker_has_stopped_accepting(house: House) -> None:
+def test_every_old_worker_has_stopped_accepting(harness: Harness) -> None:
     """Before, a client that came after the report might be answered as of the old configuration."""
-    (first, second), _ = house.hand_over()
-    assert house.reloads() == 0
+    (first, second), _ = harness.hand_over()
+    assert harness.reloads() == 0
     second.say(Message.LEFT)
-    house.turn()
-    assert house.reloads() == 0
+    harness.turn()
+    assert harness.reloads() == 0
     first.say(Message.LEFT)
-    house.turn()
-    assert house.reloads() == 1
+    harness.turn()
+    assert harness.reloads() == 1
 
 
-def test_a_dead_worker_does_not_accept(house: House) -> None:
-    (first, second), _ = house.hand_over()
+def test_a_dead_worker_does_not_accept(harness: Harness) -> None:
+    (first, second), _ = harness.hand_over()
     first.say(Message.LEFT)
-    house.turn()
+    harness.turn()
     second.process.returncode = -9
     second.line.close()
-    house.turn()
-    assert house.reloads() == 1
+    harness.turn()
+    assert harness.reloads() == 1
 
 
-def test_nobody_was_left(house: House) -> None:
+def test_nobody_was_left(harness: Harness) -> None:
     """All workers have died, and wait for their successors when the reload is asked for."""
     for _ in range(2):
         # The first time they are replaced immediately.
-        for one in house.started:
+        for one in harness.started:
             one.process.returncode = -9
             one.line.close()
-        house.turn()
-    count = len(house.started)
-    house.supervisor.reload()
-    house.ready(house.started[count:])
-    house.turn()
-    assert house.reloads() == 1
+        harness.turn()
+    count = len(harness.started)
+    harness.supervisor.reload()
+    harness.ready(harness.started[count:])
+    harness.turn()
+    assert harness.reloads() == 1
 
 
 def test_a_worker_that_cannot_be_reached_is_not_waited_for(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handover_module, "DEADLINE", 0.0)
-    old, _ = house.hand_over()
-    house.turn()
-    assert house.reloads() == 1
+    old, _ = harness.hand_over()
+    harness.turn()
+    assert harness.reloads() == 1
     for one in old:
         one.say(Message.LEFT)
-    house.turn()
-    assert house.reloads() == 1
+    harness.turn()
+    assert harness.reloads() == 1
 
 
-def test_a_reload_that_is_asked_for_meanwhile_follows(house: House) -> None:
-    old, new = house.hand_over()
-    house.supervisor.reload()
-    assert house.started[-2:] == new
+def test_a_reload_that_is_asked_for_meanwhile_follows(harness: Harness) -> None:
+    old, new = harness.hand_over()
+    harness.supervisor.reload()
+    assert harness.started[-2:] == new
     for one in old:
         one.say(Message.LEFT)
-    house.turn()
-    assert (house.reloads(), house.started[-2:] == new) == (1, False)
-    house.ready(house.started[-2:])
+    harness.turn()
+    assert (harness.reloads(), harness.started[-2:] == new) == (1, False)
+    harness.ready(harness.started[-2:])
     for one in new:
         one.say(Message.LEFT)
-    house.turn()
-    assert house.reloads() == 2
+    harness.turn()
+    assert harness.reloads() == 2
 
 
-def test_workers_that_drain_since_an_earlier_reload_are_not_waited_for(house: House) -> None:
+def test_workers_that_drain_since_an_earlier_reload_are_not_waited_for(harness: Harness) -> None:
     """They have left long ago, and may finish streams for as long as the grace period."""
-    old, new = house.hand_over()
+    old, new = harness.hand_over()
     for one in old:
         one.say(Message.LEFT)
-    house.turn()
-    house.hand_over()
+    harness.turn()
+    harness.hand_over()
     for one in new:
         one.say(Message.LEFT)
-    house.turn()
-    assert house.reloads() == 2
+    harness.turn()
+    assert harness.reloads() == 2
 
 
-def test_a_failed_reload(house: House) -> None:
+def test_a_failed_reload(harness: Harness) -> None:
     """One of the new workers accepts already when the other one fails."""
-    house.supervisor.reload()
-    first, second = house.started[2:]
-    house.ready([first])
+    harness.supervisor.reload()
+    first, second = harness.started[2:]
+    harness.ready([first])
     second.say(Message.FAILED, reason="no such file", details=[], application=False, refused=False)
     second.process.returncode = 1
     second.line.close()
-    house.turn()
+    harness.turn()
     assert first.heard()[-1] == "stop"
-    assert house.failures() == 0
+    assert harness.failures() == 0
     first.say(Message.LEFT)
-    house.turn()
-    assert (house.failures(), house.reloads()) == (1, 0)
-    assert "no such file" in house.log.read_text()
+    harness.turn()
+    assert (harness.failures(), harness.reloads()) == (1, 0)
+    assert "no such file" in harness.log.read_text()
 
 
 def test_a_failed_reload_whose_workers_never_accepted_is_reported_immediately(
-    house: House,
+    harness: Harness,
 ) -> None:
-    house.supervisor.reload()
-    house.started[2].process.returncode = 1
-    house.started[2].line.close()
-    house.turn()
-    assert house.failures() == 1
+    harness.supervisor.reload()
+    harness.started[2].process.returncode = 1
+    harness.started[2].line.close()
+    harness.turn()
+    assert harness.failures() == 1
 
 
-def test_nothing_is_reported_by_a_server_that_stops(house: House) -> None:
+def test_nothing_is_reported_by_a_server_that_stops(harness: Harness) -> None:
     """It says "stopping" to systemd, and must not say "ready" after that."""
-    old, _ = house.hand_over()
-    house.supervisor.stop()
+    old, _ = harness.hand_over()
+    harness.supervisor.stop()
     for one in old:
         one.say(Message.LEFT)
-    house.turn()
-    assert house.reloads() == 0
+    harness.turn()
+    assert harness.reloads() == 0

@@ -137,6 +137,15 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
+def integer_from_json(digits: str) -> int:
+    """Convert ``digits``.  Raises ``ValueError`` if there are too many."""
+    try:
+        return int(digits)
+    except ValueError:
+        # Python's text names the function that sets its limit.
+        raise ValueError("a number has too many digits") from None
+
+
 def _object(members: list[tuple[str, JSON]]) -> Object:
     result = dict(members)
     if len(result) != len(members):
@@ -161,7 +170,9 @@ def find_repeated(value: JSON, path: str) -> ShapeError | None:
     return None
 
 
-_decoder = JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+_decoder = JSONDecoder(
+    object_pairs_hook=_object, parse_int=integer_from_json, parse_constant=_refuse_constant
+)
 #: Insignificant whitespace (RFC 8259 section 2).
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
@@ -204,11 +215,18 @@ def _parse_at(text: str, position: int, first_line: int) -> tuple[JSON, int]:
     try:
         document: JSON
         document, position = _decoder.raw_decode(text, _skip_blanks(text, position))
-    except RecursionError:
-        raise ValueError("objects and arrays are nested too deeply") from None
-    except JSONDecodeError as error:
-        raise ValueError(f"{error.msg}: {_place(text, error.pos, first_line)}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(json_problem(error, text, first_line)) from None
     return document, position
+
+
+def json_problem(error: ValueError | RecursionError, text: str, first_line: int = 1) -> str:
+    """What is wrong with ``text``, which a decoder of JSON refused with ``error``."""
+    if isinstance(error, RecursionError):
+        return "objects and arrays are nested too deeply"
+    if isinstance(error, JSONDecodeError):
+        return f"{error.msg}: {_place(text, error.pos, first_line)}"
+    return str(error)
 
 
 def _place(text: str, position: int, first_line: int) -> str:

@@ -8,7 +8,7 @@ from hpacktools.stories import UnusableError, decode_text
 
 from .connection import ANY_SIZE, BrokenBlock, Connection, Direction, HeaderBlock
 from .dumps import NotHexError, paragraphs
-from .frames import HIGHEST_TYPE, looks_like_frames
+from .frames import HEADER_SIZE, HIGHEST_TYPE, PREFACE, looks_like_frames
 from .logs import read_hexdump, read_nghttp
 from .tshark import read_tshark
 
@@ -49,6 +49,8 @@ def _read_frames(octets: bytes, peer: bytes | None, from_the_middle: bool) -> Di
         raise UnusableError("is empty")
     if octets.startswith(_TLS_HANDSHAKE):
         raise UnusableError("encrypted TLS records, not HTTP/2 frames")
+    if len(octets) < HEADER_SIZE and not PREFACE.startswith(octets):
+        raise UnusableError("not HTTP/2 frames: shorter than a frame header of 9 octets")
     # Type is the fourth octet, and the first frame of a connection is a SETTINGS frame.
     if len(octets) > 3 and octets[3] > HIGHEST_TYPE and not octets.startswith(b"PRI * "):
         raise UnusableError(f"not HTTP/2 frames: the first would have type {octets[3]}")

@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from hpacktools.jsonforms import integer_from_json, json_problem
 from hpacktools.stories import UnusableError
 
 from .connection import Connection, Direction
@@ -59,9 +60,9 @@ class _Members:
 def read_tshark(text: str, *, from_the_middle: bool) -> list[Direction]:
     """The connections of a capture.  Raises :class:`UnusableError`."""
     try:
-        packets = json.loads(text, object_pairs_hook=_Members)
+        packets = json.loads(text, object_pairs_hook=_Members, parse_int=integer_from_json)
     except (ValueError, RecursionError) as error:
-        raise UnusableError(f"not JSON: {error}") from None
+        raise UnusableError(f"not JSON: {json_problem(error, text)}") from None
     if not isinstance(packets, list):
         raise UnusableError("not an array of packets as written by tshark -T json")
     connections = _Connections(from_the_middle)

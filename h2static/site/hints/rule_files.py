@@ -105,9 +105,9 @@ def _read_json(text: str, file: str) -> Json:
         raise PushFileError(f"{place}: not JSON: {error.msg}{shown}") from None
     except PushFileError:
         raise
-    except ValueError as error:
-        # A number with more digits than Python converts.
-        raise PushFileError(f"{file}: cannot be parsed: {error}") from None
+    except ValueError:
+        # Python's text names the function that sets its limit.
+        raise PushFileError(f"{file}: cannot be parsed: a number has too many digits") from None
 
 
 def _validate(document: Json, schema_name: str, definition: str | None, file: str) -> None:

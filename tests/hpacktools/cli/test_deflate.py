@@ -298,6 +298,7 @@ class TestBadInput:
             (b"\xef\xbb\xbf", "is empty\n"),
             (b"x", "not JSON: Expecting value: line 1 column 1"),
             (b"{", "not JSON: "),
+            (b"[" + b"1" * 5000 + b"]", "not JSON: a number has too many digits\n"),
             (b'{"a": 1, "a": 2}', "$: the root object has the member 'a' twice"),
             (b"\xff", "not UTF-8 at octet 0"),
             (b"[]", "$: the root is not an object"),

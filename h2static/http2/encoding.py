@@ -101,7 +101,7 @@ class Section(Kept):
     def literals(self) -> bytes:
         """:attr:`rest`, encoded as literals that leave the table unchanged.
 
-        Encoded when first needed: where few responses are asked for, they enter the table.
+        Encoded when first needed: where few responses are asked for, these fields enter the table.
         """
         if not self._literals:
             self._literals = _literals(self.rest)

@@ -29,6 +29,8 @@ class Message(StrEnum):
     """The types of messages, and who sends them."""
 
     # From the worker:
+    #: It has started, and waits for :attr:`ACCEPT`.
+    PREPARED = "prepared"
     #: It accepts connections; ``warnings`` are lines for the site's owner.
     READY = "ready"
     #: The ``warnings`` have changed.
@@ -46,6 +48,8 @@ class Message(StrEnum):
     LEFT = "left"
 
     # From the supervisor:
+    #: Begin to accept connections.
+    ACCEPT = "accept"
     #: Stop accepting after ``delay`` seconds, finish accepted requests within ``grace``, and exit.
     #: ``succeeded``: successors have taken over, and read the HTTP/3 sockets.
     STOP = "stop"

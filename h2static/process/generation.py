@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from h2static.config import Config
 from h2static.errors import StartError
+from h2static.logs.errors import ErrorLog
 from h2static.process.workers import Worker, WorkerState
 
 
@@ -21,21 +22,33 @@ class Generation:
     #: Why its applications could not start; workers show it until they are repaired.
     failure: str = ""
 
-    def new_warnings(self, slot: int, warnings: object) -> list[str]:
-        """Record what the worker of ``slot`` reports; the result is what no worker has told yet.
-
-        Every worker finds the same, and each warning should be reported once.
-        """
+    def note_warnings(self, slot: int, warnings: object, log: ErrorLog) -> None:
+        """Report what the worker of ``slot`` found: each warning once, although all find it."""
         assert isinstance(warnings, list)
         told = {text for texts in self.warnings.values() for text in texts}
         self.warnings[slot] = warnings
-        return [str(warning) for warning in warnings if warning not in told]
+        for warning in warnings:
+            if warning not in told:
+                log.report("site", "", str(warning))
+
+    def prepared(self) -> bool:
+        """Whether every slot has a worker that accepts connections, or waits to do so."""
+        return len(self.workers) == self.config.workers and all(
+            worker.state in (WorkerState.PREPARED, WorkerState.SERVING)
+            for worker in self.workers.values()
+        )
 
     def serving(self) -> bool:
         """Whether every slot has a worker that accepts connections."""
         return len(self.workers) == self.config.workers and all(
             worker.state is WorkerState.SERVING for worker in self.workers.values()
         )
+
+    def drop(self) -> list[Worker]:
+        """End the generation, so that timers no longer find its workers.  Returns these."""
+        dropped = [*self.workers.values()]
+        self.workers.clear()
+        return dropped
 
 
 def check_reload(old: Config, new: Config) -> None:

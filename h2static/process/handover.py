@@ -2,7 +2,7 @@
 
 Contract: a reload is reported, as done or as failed, once every new connection gets the
 configuration that stays.  Workers say when they have stopped accepting; one that is too busy to say
-so is waited for :data:`DEADLINE` seconds at most, and does not accept meanwhile either.
+so is waited for :data:`DEADLINE` seconds at most.
 """
 
 from __future__ import annotations

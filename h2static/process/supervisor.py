@@ -20,7 +20,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from h2static.config import Config, describe
@@ -48,6 +48,8 @@ _SETTLED = 10.0
 _BACK_OFF = (0.1, 10.0)
 #: Minimum seconds between replacements of a slot's worker because of its memory.
 _LEAST_LIFE = 60.0
+#: Seconds until the next try, if a reload is under way.
+_LATER = 1.0
 #: Seconds that workers have to close after the grace period, or after being forced.
 _CLOSING = 3.0
 _FORCED_CLOSING = 1.0
@@ -226,19 +228,22 @@ class Supervisor:
             return
         for message in worker.reader.read(worker.line):
             match message["type"]:
-                case Message.READY if worker.state is WorkerState.STARTING:
-                    worker.state, worker.accepts = WorkerState.SERVING, True
+                case Message.PREPARED if worker.state is WorkerState.STARTING:
+                    worker.state = WorkerState.PREPARED
+                    self._let_accept(generation)
+                case Message.READY if worker.state is WorkerState.PREPARED:
+                    worker.state = WorkerState.SERVING
                     if worker.slot == 0:
                         # It has opened the browser; its successors must not do so again.
                         generation.config = replace(generation.config, open=False)
-                    self._warn(generation.new_warnings(worker.slot, message["warnings"]))
+                    generation.note_warnings(worker.slot, message["warnings"], self.log)
                     for one in tuple(self._retired):
                         # It exceeded its memory limit, and its successor accepts connections now.
                         if one.slot == worker.slot and generation is self._current:
                             self._retire(one, grace=generation.config.grace)
                     self._on_serving(generation)
                 case Message.WARNED:
-                    self._warn(generation.new_warnings(worker.slot, message["warnings"]))
+                    generation.note_warnings(worker.slot, message["warnings"], self.log)
                 case Message.FAILED:
                     worker.note_failure(message)
                 case Message.CHANGED:
@@ -261,9 +266,12 @@ class Supervisor:
             self.stop()
             self.stop()
 
-    def _warn(self, warnings: Iterable[str]) -> None:
-        for warning in warnings:
-            self.log.report("site", "", warning)
+    def _let_accept(self, generation: Generation) -> None:
+        """Workers of a new configuration accept when all are prepared: should one of them fail, no
+        client has met that configuration."""
+        if generation is self._current or generation.prepared():
+            for worker in generation.workers.values():
+                worker.let_accept()
 
     def _on_serving(self, generation: Generation) -> None:
         if not generation.serving():
@@ -288,7 +296,7 @@ class Supervisor:
                 generation = self._generation_of(worker)
                 if generation is not None:
                     self._listen_to_last_words(worker)
-            if worker.line.fileno() in self._selector.get_map():
+            if worker.line.fileno() >= 0 and worker.line.fileno() in self._selector.get_map():
                 self._selector.unregister(worker.line)
             worker.line.close()
             worker.close_inbox()
@@ -316,7 +324,7 @@ class Supervisor:
         if worker.state is WorkerState.STOPPING:
             return
         ended = worker.how_it_ended()
-        never_served = generation is self._next or worker.state is WorkerState.STARTING
+        never_served = generation is self._next or worker.state is not WorkerState.SERVING
         error = worker.error(f"a worker could not start: {ended}")
         if not (never_served and self._gives_up(generation, worker.slot, error)):
             if time.monotonic() - worker.started > _SETTLED:
@@ -366,13 +374,17 @@ class Supervisor:
         next_time = self._replaced.get(slot, -_LEAST_LIFE) + _LEAST_LIFE
 
         def replace() -> None:
-            if self._next is None and generation.workers.get(slot) is worker:
-                what = f"worker {slot} (process {worker.process.pid})"
-                reason = f"uses {octets} octets of memory; replacing it"
-                self.log.report("process", "", f"{what} {reason}")
-                self._replaced[slot] = time.monotonic()
-                self._retired.add(generation.workers.pop(slot))
-                self._start(generation, slot)
+            if generation.workers.get(slot) is not worker or self._stopping:
+                return
+            if self._next is not None:
+                # A reload that succeeds replaces it as well.
+                self._timers.after(_LATER, replace)
+                return
+            text = f"uses {octets} octets of memory; replacing it"
+            self.log.report("process", "", f"worker {slot} (process {worker.process.pid}) {text}")
+            self._replaced[slot] = time.monotonic()
+            self._retired.add(generation.workers.pop(slot))
+            self._start(generation, slot)
 
         self._timers.after(max(0.0, next_time - now), replace)
 
@@ -405,12 +417,10 @@ class Supervisor:
         for worker in self._current.workers.values():
             worker.tell(Message.NOT_SUCCEEDED, reason="\n".join((reason, *details)))
         generation, self._next = self._next, None
-        dropped: list[Worker] = []
-        if generation is not None:
-            # Some may have accepted connections before another one failed.
-            dropped.extend(generation.workers.values())
-            for worker in dropped:
-                self._retire(worker, grace=generation.config.grace)
+        # Some accept if another one died after all had been told to.
+        dropped = [] if generation is None else generation.drop()
+        for worker in dropped:
+            self._retire(worker, grace=self._current.config.grace)
         revert(self._listeners, self._current.config)
 
         def report() -> None:
@@ -424,7 +434,7 @@ class Supervisor:
         assert self._next is not None
         old, self._current, self._next = self._current, self._next, None
         settle(self._listeners, self._current.config)
-        dropped = (*old.workers.values(), *self._retired)
+        dropped = (*old.drop(), *self._retired)
         for worker in dropped:
             self._retire(worker, grace=old.config.grace)
         take_over(self._retired, self._current.workers.values())

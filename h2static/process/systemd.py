@@ -57,5 +57,7 @@ class Notifier:
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one,
         ):
+            # Nor is one that has stopped to read what it is sent.
+            one.setblocking(False)
             one.connect(self._address)
             one.send(message.encode("utf-8"))

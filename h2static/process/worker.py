@@ -179,6 +179,8 @@ async def _serve(
                             running.leave()
                             _tell(line, Message.LEFT)
                         tasks.start_soon(running.stop, message)
+                    case Message.ACCEPT:
+                        running.may_accept.set()
                     case Message.FORCE:
                         server.force()
                         tasks.cancel_scope.cancel()
@@ -214,6 +216,9 @@ class _Running:
         self._line = line
         self._tasks = tasks
         self.failure: Exception | None = None
+        #: The supervisor has said so.
+        self.may_accept = anyio.Event()
+        self._accepting = False
         self._serving = False
 
     async def run(self) -> None:
@@ -221,6 +226,9 @@ class _Running:
         try:
             await self._server.start_up()
             try:
+                _tell(self._line, Message.PREPARED)
+                await self.may_accept.wait()
+                self._accepting = True
                 for one in self._listeners:
                     # Only for new slots: no client should wait for a worker that could not start.
                     begin_listening(one)
@@ -238,7 +246,7 @@ class _Running:
     def leave(self) -> None:
         """Leave the sockets to a successor."""
         self._server.leave_datagrams()
-        if self._serving:
+        if self._accepting:
             self._server.stop_accepting()
 
     async def stop(self, message: dict[str, object]) -> None:

@@ -30,8 +30,9 @@ from h2static.process.launching import Launched, launch
 class WorkerState(Enum):
     """The phases in the life of a worker."""
 
-    #: It does not accept connections yet.
+    #: It does not accept connections before it has started, and was told to do so.
     STARTING = auto()
+    PREPARED = auto()
     SERVING = auto()
     #: It was asked to exit.
     STOPPING = auto()
@@ -48,7 +49,7 @@ class Worker:
     started: float
     state: WorkerState = WorkerState.STARTING
     reader: LineReader = field(default_factory=LineReader)
-    #: Whether it accepts connections, or may still do so.
+    #: Whether it may accept connections: it was told to begin, and has not said that it left.
     accepts: bool = False
     #: For HTTP/3: its number, and the inbox for its datagrams that successors read.
     number: int = -1
@@ -66,6 +67,12 @@ class Worker:
         """Send ``message``; a worker that cannot receive it is dead, or as good as dead."""
         with contextlib.suppress(OSError):
             self.line.send(encode(message, **values))
+
+    def let_accept(self) -> None:
+        """Have it begin to accept connections, if it waits for that."""
+        if self.state is WorkerState.PREPARED and not self.accepts:
+            self.accepts = True
+            self.tell(Message.ACCEPT)
 
     def stop(self, *, delay: float, grace: float, succeeded: bool = False) -> None:
         """Let it finish accepted requests and exit; ``succeeded``: successors have taken over."""

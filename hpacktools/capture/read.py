@@ -49,10 +49,11 @@ def _read_frames(octets: bytes, peer: bytes | None, from_the_middle: bool) -> Di
         raise UnusableError("is empty")
     if octets.startswith(_TLS_HANDSHAKE):
         raise UnusableError("encrypted TLS records, not HTTP/2 frames")
-    if len(octets) < HEADER_SIZE and not PREFACE.startswith(octets):
-        raise UnusableError("not HTTP/2 frames: shorter than a frame header of 9 octets")
     # Type is the fourth octet, and the first frame of a connection is a SETTINGS frame.
-    if len(octets) > 3 and octets[3] > HIGHEST_TYPE and not octets.startswith(b"PRI * "):
+    if len(octets) < HEADER_SIZE:
+        if not PREFACE.startswith(octets):
+            raise UnusableError("not HTTP/2 frames: shorter than a frame header of 9 octets")
+    elif octets[3] > HIGHEST_TYPE and not octets.startswith(b"PRI * "):
         raise UnusableError(f"not HTTP/2 frames: the first would have type {octets[3]}")
     connection = Connection(from_the_middle=from_the_middle)
     if peer is not None:

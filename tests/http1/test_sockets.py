@@ -44,7 +44,7 @@ class Loop:
         now = time.monotonic()
         deadlines = [connection.deadline() for connection in self.open.values()]
         first = min(deadline for deadline in deadlines if deadline is not None)
-        # Never until the end of those that have asked in time.
+        # A client that has asked in time may be idle for PATIENCE: longer than a test should wait.
         ready = self._selector.select(min(max(0.0, first - now), HEADER_SECONDS))
         now = time.monotonic()
         for key, _ in ready:

@@ -109,7 +109,7 @@ def test_moving_to_another_file(tmp_path: Path) -> None:
     assert log.moved_to(str(first)) is log
     assert log.moved_to(str(tmp_path / "missing" / "log")) is log
     assert "cannot open the log" in first.read_text()
-    # A later try is not taken for a move to where it is already.
+    # Once the file can be opened, the same move succeeds.
     (tmp_path / "missing").mkdir()
     log = log.moved_to(str(tmp_path / "missing" / "log"))
     log = log.moved_to(str(second))

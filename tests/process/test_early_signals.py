@@ -18,7 +18,13 @@ from pathlib import Path
 import pytest
 
 from h2static.config import Config
-from h2static.process.control_channel import Assignment, LineReader, Message, send_assignment
+from h2static.process.control_channel import (
+    Assignment,
+    LineReader,
+    Message,
+    encode,
+    send_assignment,
+)
 from h2static.process.early_signals import EarlySignals
 from h2static.process.launching import SUPERVISORS_SIGNALS, launch
 from h2static.server.listeners import open_listeners
@@ -195,6 +201,8 @@ def test_a_worker_hears_none_of_them(tmp_path: Path) -> None:
         )
         (listener,) = open_listeners(config, 1)
         send_assignment(launched.line, Assignment(config=config, slot=0), listener.sockets)
+        assert next_message(launched.line)["type"] == Message.PREPARED
+        launched.line.send(encode(Message.ACCEPT))
         assert next_message(launched.line)["type"] == Message.READY
         for number in SUPERVISORS_SIGNALS:
             launched.process.send_signal(number)

@@ -10,17 +10,19 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 import h2static.process.handover as handover_module
 import h2static.process.supervisor as supervisor_module
+import h2static.process.timers as timers_module
 from h2static.config import Config
 from h2static.process.control_channel import Message, encode
 from h2static.process.supervisor import Supervisor
 from h2static.process.systemd import Notifier
-from h2static.process.workers import Worker
+from h2static.process.workers import Worker, WorkerState
 from h2static.site.config import SiteConfig
 
 
@@ -49,6 +51,10 @@ class Started:
     def say(self, message: Message, **values: object) -> None:
         self.line.send(encode(message, **values))
 
+    def die(self, status: int) -> None:
+        self.process.returncode = status
+        self.line.close()
+
     def heard(self) -> list[str]:
         """The types of the messages to it."""
         try:
@@ -59,11 +65,15 @@ class Started:
 
 
 class Harness:
-    """A supervisor with two workers that serve."""
+    """A supervisor with two workers that serve, on a clock that the test moves."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log = folder / "error.log"
         self.started: list[Started] = []
+        self.now = 1_000.0
+        clock = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr(timers_module, "time", clock)
+        monkeypatch.setattr(supervisor_module, "time", clock)
         monkeypatch.setattr(supervisor_module, "start_worker", self._start_worker)
         site = SiteConfig(root=str(folder))
         config = Config(port=0, no_tls=True, workers=2, error_log=str(self.log), site=site)
@@ -80,8 +90,13 @@ class Harness:
         return self.started[-1].worker
 
     def ready(self, workers: list[Started]) -> None:
+        """They have started, and begin to accept when they are told to."""
         for one in workers:
-            one.say(Message.READY, warnings=[])
+            one.say(Message.PREPARED)
+        self.turn()
+        for one in workers:
+            if "accept" in one.heard():
+                one.say(Message.READY, warnings=[])
         self.turn()
 
     def turn(self) -> None:
@@ -139,8 +154,7 @@ def test_a_dead_worker_does_not_accept(harness: Harness) -> None:
     (first, second), _ = harness.hand_over()
     first.say(Message.LEFT)
     harness.turn()
-    second.process.returncode = -9
-    second.line.close()
+    second.die(-9)
     harness.turn()
     assert harness.reloads() == 1
 
@@ -150,8 +164,7 @@ def test_nobody_was_left(harness: Harness) -> None:
     for _ in range(2):
         # The first time they are replaced immediately.
         for one in harness.started:
-            one.process.returncode = -9
-            one.line.close()
+            one.die(-9)
         harness.turn()
     count = len(harness.started)
     harness.supervisor.reload()
@@ -202,30 +215,93 @@ def test_workers_that_drain_since_an_earlier_reload_are_not_waited_for(harness: 
 
 
 def test_a_failed_reload(harness: Harness) -> None:
-    """One of the new workers accepts already when the other one fails."""
+    """No client meets its configuration: workers accept when all of them have started."""
     harness.supervisor.reload()
     first, second = harness.started[2:]
     harness.ready([first])
+    assert first.worker.state is WorkerState.PREPARED
     second.say(Message.FAILED, reason="no such file", details=[], application=False, refused=False)
-    second.process.returncode = 1
-    second.line.close()
+    second.die(1)
+    harness.turn()
+    assert first.heard() == ["stop"]
+    assert (harness.failures(), harness.reloads()) == (1, 0)
+    assert "no such file" in harness.log.read_text()
+
+
+def test_a_worker_that_dies_when_it_is_to_accept(harness: Harness) -> None:
+    harness.supervisor.reload()
+    first, second = harness.started[2:]
+    first.say(Message.PREPARED)
+    second.say(Message.PREPARED)
+    harness.turn()
+    assert first.heard() == second.heard() == ["accept"]
+    second.die(1)
     harness.turn()
     assert first.heard()[-1] == "stop"
     assert harness.failures() == 0
     first.say(Message.LEFT)
     harness.turn()
     assert (harness.failures(), harness.reloads()) == (1, 0)
-    assert "no such file" in harness.log.read_text()
 
 
-def test_a_failed_reload_whose_workers_never_accepted_is_reported_immediately(
-    harness: Harness,
-) -> None:
+def test_an_old_worker_that_has_not_started_yet_never_accepts(harness: Harness) -> None:
+    """A worker of the old configuration has died, and its successor starts during the reload."""
+    harness.started[0].die(-9)
+    harness.turn()
+    successor = harness.started[-1]
+    harness.hand_over()
+    harness.started[1].say(Message.LEFT)
+    harness.turn()
+    assert harness.reloads() == 1
+    successor.say(Message.PREPARED)
+    harness.turn()
+    assert successor.heard() == []
+
+
+def too_large(harness: Harness) -> Started:
+    """A worker of the first slot that waits for its replacement; it has just been replaced."""
+    harness.started[0].say(Message.TOO_LARGE, octets=1)
+    harness.turn()
+    successor = harness.started[-1]
+    harness.ready([successor])
+    harness.started[0].die(0)
+    successor.say(Message.TOO_LARGE, octets=2)
+    harness.turn()
+    assert harness.started[-1] is successor
+    return successor
+
+
+def test_a_worker_that_was_to_be_replaced_is_dropped_by_a_reload(harness: Harness) -> None:
+    successor = too_large(harness)
+    old = [successor, harness.started[1]]
+    count = len(harness.started)
     harness.supervisor.reload()
-    harness.started[2].process.returncode = 1
-    harness.started[2].line.close()
+    new = harness.started[count:]
+    harness.ready(new)
+    for one in old:
+        one.die(0)
+    harness.turn()
+    assert harness.reloads() == 1
+    harness.now += 60
+    harness.turn()
+    # A death makes the supervisor look at all workers.
+    new[0].die(-9)
+    harness.turn()
+    assert harness.log.read_text().count("replacing it") == 1
+
+
+def test_a_worker_is_replaced_after_a_reload_that_failed(harness: Harness) -> None:
+    too_large(harness)
+    harness.now += 50
+    harness.supervisor.reload()
+    harness.now += 10
+    harness.turn()
+    assert harness.log.read_text().count("replacing it") == 1
+    harness.started[-1].die(1)
+    harness.now += 1
     harness.turn()
     assert harness.failures() == 1
+    assert harness.log.read_text().count("replacing it") == 2
 
 
 def test_nothing_is_reported_by_a_server_that_stops(harness: Harness) -> None:

@@ -55,3 +55,16 @@ def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> N
     Notifier().ready("serving")
     monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/at/all")
     Notifier().ready("serving")
+
+
+def test_a_manager_that_does_not_read_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notifier = Notifier()
+        # Its queue is full before that.
+        for _ in range(10_000):
+            notifier.ready("serving")
+        assert manager.recv(100) == b"READY=1\nSTATUS=serving"

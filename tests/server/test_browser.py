@@ -118,7 +118,7 @@ def test_the_successor_of_a_worker_does_not_open_it_again(
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         lines.extend((ours, theirs))
-        theirs.sendall(encode(Message.READY, warnings=[]))
+        theirs.sendall(encode(Message.PREPARED) + encode(Message.READY, warnings=[]))
         worker = Worker(slot=slot, process=nobody, line=ours, started=now)
         started.append(worker)
         return worker

@@ -52,12 +52,11 @@ class Notifier:
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        # A manager that does not listen is no reason not to serve.
+        # A manager that does not listen, or does not read, is no reason not to serve.
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one,
         ):
-            # Nor is one that has stopped to read what it is sent.
             one.setblocking(False)
             one.connect(self._address)
             one.send(message.encode("utf-8"))

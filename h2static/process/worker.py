@@ -216,7 +216,7 @@ class _Running:
         self._line = line
         self._tasks = tasks
         self.failure: Exception | None = None
-        #: The supervisor has said so.
+        #: Set when the supervisor lets this worker accept connections.
         self.may_accept = anyio.Event()
         self._accepting = False
         self._serving = False

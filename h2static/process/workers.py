@@ -30,8 +30,9 @@ from h2static.process.launching import Launched, launch
 class WorkerState(Enum):
     """The phases in the life of a worker."""
 
-    #: It does not accept connections before it has started, and was told to do so.
+    #: It loads what it serves, and accepts no connections.
     STARTING = auto()
+    #: It has started, and waits until it is told to accept connections.
     PREPARED = auto()
     SERVING = auto()
     #: It was asked to exit.

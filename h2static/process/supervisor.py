@@ -296,7 +296,7 @@ class Supervisor:
                 generation = self._generation_of(worker)
                 if generation is not None:
                     self._listen_to_last_words(worker)
-            if worker.line.fileno() >= 0 and worker.line.fileno() in self._selector.get_map():
+            if worker.line.fileno() in self._selector.get_map():
                 self._selector.unregister(worker.line)
             worker.line.close()
             worker.close_inbox()

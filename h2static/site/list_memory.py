@@ -77,9 +77,9 @@ class ListMemory:
 
     def _make_room(self) -> None:
         # A copy, which is made in one step: the loop's thread may clear the dictionary.
-        kept = tuple(self._lists.copy().items())
-        excess = sum(len(item.octets) for _, item in kept) - self._limits.kept_lists
-        for key, item in kept:
+        kept = self._lists.copy()
+        excess = sum(len(item.octets) for item in kept.values()) - self._limits.kept_lists
+        for key, item in kept.items():
             if excess <= 0:
                 return
             self._lists.pop(key, None)

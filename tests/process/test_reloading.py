@@ -99,6 +99,12 @@ class Harness:
                 one.say(Message.READY, warnings=[])
         self.turn()
 
+    def leave(self, workers: list[Started]) -> None:
+        """They have stopped accepting."""
+        for one in workers:
+            one.say(Message.LEFT)
+        self.turn()
+
     def turn(self) -> None:
         """One turn of the supervisor's loop, which does not wait."""
         for key, _ in self.supervisor._selector.select(0):
@@ -142,18 +148,15 @@ def test_every_old_worker_has_stopped_accepting(harness: Harness) -> None:
     """Before, a client that came after the report might be answered as of the old configuration."""
     (first, second), _ = harness.hand_over()
     assert harness.reloads() == 0
-    second.say(Message.LEFT)
-    harness.turn()
+    harness.leave([second])
     assert harness.reloads() == 0
-    first.say(Message.LEFT)
-    harness.turn()
+    harness.leave([first])
     assert harness.reloads() == 1
 
 
 def test_a_dead_worker_does_not_accept(harness: Harness) -> None:
     (first, second), _ = harness.hand_over()
-    first.say(Message.LEFT)
-    harness.turn()
+    harness.leave([first])
     second.die(-9)
     harness.turn()
     assert harness.reloads() == 1
@@ -180,9 +183,7 @@ def test_a_worker_that_cannot_be_reached_is_not_waited_for(
     old, _ = harness.hand_over()
     harness.turn()
     assert harness.reloads() == 1
-    for one in old:
-        one.say(Message.LEFT)
-    harness.turn()
+    harness.leave(old)
     assert harness.reloads() == 1
 
 
@@ -190,27 +191,19 @@ def test_a_reload_that_is_asked_for_meanwhile_follows(harness: Harness) -> None:
     old, new = harness.hand_over()
     harness.supervisor.reload()
     assert harness.started[-2:] == new
-    for one in old:
-        one.say(Message.LEFT)
-    harness.turn()
+    harness.leave(old)
     assert (harness.reloads(), harness.started[-2:] == new) == (1, False)
     harness.ready(harness.started[-2:])
-    for one in new:
-        one.say(Message.LEFT)
-    harness.turn()
+    harness.leave(new)
     assert harness.reloads() == 2
 
 
 def test_workers_that_drain_since_an_earlier_reload_are_not_waited_for(harness: Harness) -> None:
     """They have left long ago, and may finish streams for as long as the grace period."""
     old, new = harness.hand_over()
-    for one in old:
-        one.say(Message.LEFT)
-    harness.turn()
+    harness.leave(old)
     harness.hand_over()
-    for one in new:
-        one.say(Message.LEFT)
-    harness.turn()
+    harness.leave(new)
     assert harness.reloads() == 2
 
 
@@ -239,8 +232,7 @@ def test_a_worker_that_dies_when_it_is_to_accept(harness: Harness) -> None:
     harness.turn()
     assert first.heard()[-1] == "stop"
     assert harness.failures() == 0
-    first.say(Message.LEFT)
-    harness.turn()
+    harness.leave([first])
     assert (harness.failures(), harness.reloads()) == (1, 0)
 
 
@@ -250,8 +242,7 @@ def test_an_old_worker_that_has_not_started_yet_never_accepts(harness: Harness) 
     harness.turn()
     successor = harness.started[-1]
     harness.hand_over()
-    harness.started[1].say(Message.LEFT)
-    harness.turn()
+    harness.leave([harness.started[1]])
     assert harness.reloads() == 1
     successor.say(Message.PREPARED)
     harness.turn()
@@ -308,7 +299,5 @@ def test_nothing_is_reported_by_a_server_that_stops(harness: Harness) -> None:
     """It says "stopping" to systemd, and must not say "ready" after that."""
     old, _ = harness.hand_over()
     harness.supervisor.stop()
-    for one in old:
-        one.say(Message.LEFT)
-    harness.turn()
+    harness.leave(old)
     assert harness.reloads() == 0

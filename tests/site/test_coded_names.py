@@ -163,6 +163,7 @@ def test_a_folder_that_is_gone_before_it_is_read(root: Path) -> None:
     (job,) = reading.jobs
     job()
     os.rename(root.parent / "gone", root)
+    assert reading.of() is None
 
 
 @pytest.mark.parametrize(
